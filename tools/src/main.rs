@@ -1,0 +1,2 @@
+//! The one binary `posthouse`: wiring and nothing else.
+fn main() {}
