@@ -1,1 +1,2 @@
-//! Posthouse engine.
+//! The Posthouse engine: the log is the truth, everything else is derived. No sockets, no async runtime, no protocol grammar.
+pub mod base;

@@ -1,0 +1,40 @@
+//! Every bound of the engine in one place. A bound that a user can reach is answered by `Error::Limit` with its name.
+
+/// Bytes of one message, trace headers included.
+pub const MESSAGE_BYTES_MAX: usize = 256 << 20;
+/// Bytes of one segment file before it is sealed, unless configured. Offsets are 32 bits wide.
+pub const SEGMENT_BYTES_DEFAULT: u32 = 64 << 20;
+/// Largest `segment_bytes_max` that can be configured.
+pub const SEGMENT_BYTES_MAX: u32 = 2 << 30;
+/// Bytes of one frame's payload: a message that does not compress, with its summary.
+pub const FRAME_PAYLOAD_BYTES_MAX: usize = MESSAGE_BYTES_MAX + (8 << 20);
+/// Bytes of one transaction's event frame.
+pub const EVENT_PAYLOAD_BYTES_MAX: usize = 64 << 20;
+/// Bytes of log after which a checkpoint is written.
+pub const CHECKPOINT_LOG_BYTES: u64 = 64 << 20;
+/// Requests that wait for one committer before callers hear `Busy`.
+pub const COMMIT_QUEUE_LEN: usize = 4096;
+/// Bytes that one group commit gathers before it syncs.
+pub const GROUP_BYTES_MAX: usize = 16 << 20;
+/// Requests in one group commit.
+pub const GROUP_REQUESTS_MAX: usize = 1024;
+/// Bytes of a mailbox name in UTF-8.
+pub const MAILBOX_NAME_BYTES_MAX: usize = 1024;
+/// Levels of a mailbox name.
+pub const MAILBOX_DEPTH_MAX: usize = 32;
+/// Mailboxes of one account.
+pub const MAILBOXES_MAX: usize = 10_000;
+/// Keywords of one mailbox: an entry holds them as 64 bits.
+pub const KEYWORDS_MAX: usize = 64;
+/// Bytes of one keyword.
+pub const KEYWORD_BYTES_MAX: usize = 128;
+/// Entries of one chunk of a mailbox's table.
+pub const CHUNK_ENTRIES_MAX: usize = 512;
+/// Recipients of one delivery after groups are expanded.
+pub const RECIPIENTS_MAX: usize = 100_000;
+/// Bytes of one address (RFC 5321 section 4.5.3.1: 64 + 1 + 255).
+pub const ADDRESS_BYTES_MAX: usize = 320;
+/// Aliases of one account (D1).
+pub const ALIASES_MAX: usize = 5;
+/// Bytes that an ordinary mailbox may hold (A2).
+pub const QUOTA_BYTES_DEFAULT: u64 = 1 << 30;
