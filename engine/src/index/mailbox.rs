@@ -1,0 +1,115 @@
+//! One IMAP folder: its name, counters, keyword table and entries. A value: readers hold old ones while the committer makes new ones.
+use super::table::EntryTable;
+use crate::base::limits::{MAILBOX_DEPTH_MAX, MAILBOX_NAME_BYTES_MAX};
+use crate::base::{Error, MailboxId, ModSeq, Result, Uid};
+use std::sync::Arc;
+
+/// RFC 6154 special-use of a mailbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SpecialUse {
+    /// `\Archive`
+    Archive,
+    /// `\Drafts`
+    Drafts,
+    /// `\Junk`
+    Junk,
+    /// `\Sent`
+    Sent,
+    /// `\Trash`
+    Trash,
+}
+
+impl SpecialUse {
+    /// All of them, in the order of their codes.
+    pub const ALL: [SpecialUse; 5] =
+        [SpecialUse::Archive, SpecialUse::Drafts, SpecialUse::Junk, SpecialUse::Sent, SpecialUse::Trash];
+
+    /// The attribute in a LIST reply.
+    pub fn attribute(self) -> &'static str {
+        match self {
+            SpecialUse::Archive => "\\Archive",
+            SpecialUse::Drafts => "\\Drafts",
+            SpecialUse::Junk => "\\Junk",
+            SpecialUse::Sent => "\\Sent",
+            SpecialUse::Trash => "\\Trash",
+        }
+    }
+
+    /// The code in events and index parts: 1 to 5, 0 stands for none.
+    pub fn code(use_: Option<SpecialUse>) -> u8 {
+        match use_ {
+            None => 0,
+            Some(SpecialUse::Archive) => 1,
+            Some(SpecialUse::Drafts) => 2,
+            Some(SpecialUse::Junk) => 3,
+            Some(SpecialUse::Sent) => 4,
+            Some(SpecialUse::Trash) => 5,
+        }
+    }
+
+    /// Reads a code back.
+    pub fn from_code(code: u8) -> Option<Option<SpecialUse>> {
+        match code {
+            0 => Some(None),
+            n => SpecialUse::ALL.get(usize::from(n) - 1).copied().map(Some),
+        }
+    }
+}
+
+/// One IMAP folder.
+#[derive(Clone, Debug)]
+pub struct Mailbox {
+    /// Its number in the account.
+    pub id: MailboxId,
+    /// Full name in UTF-8, levels separated by `/`. `INBOX` in capitals.
+    pub name: Arc<str>,
+    /// RFC 3501 section 2.3.1.1.
+    pub uid_validity: u32,
+    /// The uid of the next entry.
+    pub uid_next: Uid,
+    /// The counter's value after the last change; starts at 1.
+    pub highest_modseq: ModSeq,
+    /// RFC 6154.
+    pub special_use: Option<SpecialUse>,
+    /// The keyword of each bit of `Keywords`, case kept as first stored.
+    pub keywords: Arc<Vec<String>>,
+    /// The entries, by uid.
+    pub entries: EntryTable,
+    /// Entries without \Seen.
+    pub unseen: u32,
+    /// Entries with \Deleted.
+    pub deleted: u32,
+    /// Sum of the entries' sizes.
+    pub size_bytes: u64,
+    /// Entries with this uid or a greater one have been shown to no session yet (\Recent).
+    pub recent_from: Uid,
+}
+
+impl Mailbox {
+    /// The bit of a keyword, compared without case.
+    pub fn keyword_bit(&self, keyword: &str) -> Option<u64> {
+        self.keywords.iter().position(|known| known.eq_ignore_ascii_case(keyword)).map(|bit| 1 << bit)
+    }
+}
+
+/// Checks a mailbox name: length, depth, no empty level, no control characters, no surrounding spaces. `INBOX` in any case is made upper case.
+pub fn check_mailbox_name(name: &str) -> Result<String> {
+    let invalid = |why: &str| Err(Error::Invalid(format!("mailbox name {name:?}: {why}")));
+    if name.is_empty() || name.len() > MAILBOX_NAME_BYTES_MAX {
+        return invalid(&format!("1 to {MAILBOX_NAME_BYTES_MAX} bytes are allowed"));
+    }
+    if name.chars().any(|c| c.is_control()) {
+        return invalid("control characters are not allowed");
+    }
+    if name.split('/').any(str::is_empty) {
+        return invalid("an empty level is not allowed");
+    }
+    if name.split('/').count() > MAILBOX_DEPTH_MAX {
+        return invalid(&format!("at most {MAILBOX_DEPTH_MAX} levels are allowed"));
+    }
+    match name.split_once('/') {
+        None if name.eq_ignore_ascii_case("INBOX") => Ok("INBOX".into()),
+        Some((first, rest)) if first.eq_ignore_ascii_case("INBOX") => Ok(format!("INBOX/{rest}")),
+        _ => Ok(name.into()),
+    }
+}

@@ -1,0 +1,107 @@
+//! A set of uids as sorted, disjoint, inclusive ranges; never expanded into single numbers in memory.
+use crate::base::Uid;
+use crate::base::bytes::{DecodeError, Put, Reader};
+
+/// A set of uids.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UidSet {
+    ranges: Vec<(u32, u32)>,
+}
+
+impl UidSet {
+    /// The empty set.
+    pub fn new() -> UidSet {
+        UidSet::default()
+    }
+
+    /// All uids from `first` to `last`, both included, in either order.
+    pub fn range(first: Uid, last: Uid) -> UidSet {
+        UidSet { ranges: vec![(first.0.min(last.0), first.0.max(last.0))] }
+    }
+
+    /// The union of ranges in any order.
+    pub fn from_ranges(ranges: impl IntoIterator<Item = (u32, u32)>) -> UidSet {
+        let mut sorted: Vec<(u32, u32)> = ranges.into_iter().map(|(a, b)| (a.min(b), a.max(b))).collect();
+        sorted.sort_unstable();
+        let mut set = UidSet { ranges: Vec::with_capacity(sorted.len()) };
+        for range in sorted {
+            set.push_range(range);
+        }
+        set
+    }
+
+    /// Adds a uid that is greater than all in the set.
+    pub fn push(&mut self, uid: Uid) {
+        debug_assert!(self.ranges.last().is_none_or(|last| uid.0 > last.1), "uids are pushed in order");
+        self.push_range((uid.0, uid.0));
+    }
+
+    fn push_range(&mut self, (first, last): (u32, u32)) {
+        match self.ranges.last_mut() {
+            Some(end) if first <= end.1.saturating_add(1) => end.1 = end.1.max(last),
+            _ => self.ranges.push((first, last)),
+        }
+    }
+
+    /// Whether `uid` is in the set.
+    pub fn contains(&self, uid: Uid) -> bool {
+        let at = self.ranges.partition_point(|range| range.1 < uid.0);
+        self.ranges.get(at).is_some_and(|range| range.0 <= uid.0)
+    }
+
+    /// Whether nothing is in the set.
+    pub fn is_empty(&self) -> bool {
+        self.ranges.is_empty()
+    }
+
+    /// How many uids are in the set.
+    pub fn len(&self) -> u64 {
+        self.ranges.iter().map(|(first, last)| u64::from(last - first) + 1).sum()
+    }
+
+    /// The sorted, disjoint, inclusive ranges.
+    pub fn ranges(&self) -> &[(u32, u32)] {
+        &self.ranges
+    }
+
+    /// Every uid in ascending order.
+    pub fn iter(&self) -> impl Iterator<Item = Uid> + '_ {
+        self.ranges.iter().flat_map(|&(first, last)| (first..=last).map(Uid))
+    }
+
+    /// Appends count and ranges as varint gaps.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        out.put_varint(self.ranges.len() as u64);
+        let mut before = 0;
+        for &(first, last) in &self.ranges {
+            out.put_varint(u64::from(first - before));
+            out.put_varint(u64::from(last - first));
+            before = last;
+        }
+    }
+
+    /// Reads what `encode` wrote; overlapping or overflowing ranges are an error.
+    pub fn decode(reader: &mut Reader<'_>) -> Result<UidSet, DecodeError> {
+        let count = reader.count()?;
+        let mut set = UidSet { ranges: Vec::with_capacity(count) };
+        let mut before = 0u32;
+        for i in 0..count {
+            let gap = reader.varint_u32()?;
+            let span = reader.varint_u32()?;
+            let first = before.checked_add(gap).filter(|_| i == 0 || gap > 0);
+            let range = first.and_then(|first| Some((first, first.checked_add(span)?)));
+            let Some((first, last)) = range else {
+                return reader.error("growing uid ranges expected");
+            };
+            set.ranges.push((first, last));
+            before = last;
+        }
+        Ok(set)
+    }
+}
+
+impl FromIterator<Uid> for UidSet {
+    fn from_iter<I: IntoIterator<Item = Uid>>(uids: I) -> UidSet {
+        UidSet::from_ranges(uids.into_iter().map(|uid| (uid.0, uid.0)))
+    }
+}
