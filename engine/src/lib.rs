@@ -1,2 +1,5 @@
 //! The Posthouse engine: the log is the truth, everything else is derived. No sockets, no async runtime, no protocol grammar.
 pub mod base;
+pub mod disk;
+pub mod format;
+pub mod log;

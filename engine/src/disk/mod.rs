@@ -6,6 +6,7 @@
 //! * `create`, `rename` and `remove` are durable only after `sync_dir` of the directory returns `Ok`.
 //! * `rename` within a directory is atomic: after a crash the name shows the old or the new file, never neither.
 //! * After a failed `write_at` or `sync_data` nothing may be assumed about that file until it is read again after a restart.
+mod latch;
 mod map;
 pub mod sim;
 mod std_disk;
@@ -14,6 +15,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+pub use latch::Latch;
 pub use map::Map;
 pub use std_disk::StdDisk;
 

@@ -1,0 +1,27 @@
+//! Remembers the first failed write or sync of a shard and refuses everything after it. Never opens again: a restart does.
+use crate::base::{Error, Result};
+use std::sync::OnceLock;
+
+/// Closed by the first failure; shared by all who may act on the shard.
+#[derive(Debug, Default)]
+pub struct Latch(OnceLock<String>);
+
+impl Latch {
+    /// `Latched` with the first reason, once closed.
+    pub fn check(&self) -> Result<()> {
+        match self.0.get() {
+            None => Ok(()),
+            Some(reason) => Err(Error::Latched { reason: reason.clone() }),
+        }
+    }
+
+    /// Closes the latch and gives back the error to answer with. Only the first reason is kept.
+    pub fn close(&self, reason: String) -> Error {
+        Error::Latched { reason: self.0.get_or_init(|| reason).clone() }
+    }
+
+    /// The first failure, if there was one.
+    pub fn reason(&self) -> Option<&str> {
+        self.0.get().map(String::as_str)
+    }
+}

@@ -1,0 +1,1 @@
+//! A disk in memory that forgets, tears and fails on purpose. Keeps the promise of `disk/mod.rs` to the letter and no more.

@@ -1,0 +1,15 @@
+//! Floor 3: one shard's append-only log of frames: group commit, reading, recovery. Knows no mail: payloads are bytes to it.
+mod frame;
+mod iter;
+mod recovery;
+mod scan;
+mod segments;
+mod tail;
+mod writer;
+
+pub use crate::format::{FRAME_FLAG_ZSTD, FrameHeader, FrameKind, FrameRef};
+pub use frame::{Frame, FrameBytes};
+pub use iter::Frames;
+pub use recovery::{Cut, LogOptions, Recovered, open};
+pub use segments::{SegmentFile, Segments};
+pub use writer::Writer;

@@ -1,0 +1,64 @@
+//! Opens a shard's log: finds its end, cuts a torn tail and says so, replays events. Never cuts what was once durable.
+use super::{Segments, Writer};
+use crate::base::{Clock, Lsn, Result, ShardId};
+use crate::disk::Disk;
+use crate::format::FrameRef;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Where a shard's log is and how it grows.
+#[derive(Clone, Debug)]
+pub struct LogOptions {
+    /// Written into every segment; another shard's segment is refused.
+    pub shard: ShardId,
+    /// The shard's directory, relative to the disk's root.
+    pub dir: PathBuf,
+    /// A segment that has reached this is sealed before the next group.
+    pub segment_bytes_max: u32,
+    /// Written into new segments.
+    pub epoch: u64,
+}
+
+/// What opening found and did.
+#[derive(Clone, Debug, Default)]
+pub struct Recovered {
+    /// The torn tail that was cut, if there was one.
+    pub cut: Option<Cut>,
+    /// Segments of the log, the tail included.
+    pub segments: usize,
+    /// Event frames given to `apply`.
+    pub replayed: u64,
+    /// The log's end.
+    pub end: Lsn,
+}
+
+/// A torn tail: bytes of a group that was never acknowledged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cut {
+    /// The segment's path, as shown to a person.
+    pub file: String,
+    /// Where it was cut, in bytes from the file's start.
+    pub offset: u64,
+    /// Bytes cut off.
+    pub bytes: u64,
+    /// Why the bytes there were not believed.
+    pub reason: String,
+    /// The copy of these bytes; none if they were all zero or there was no room.
+    pub copy: Option<PathBuf>,
+}
+
+/// Opens or creates the log in `options.dir` and gives every event frame with `lsn >= replay_from` to `apply`, in order.
+///
+/// # Errors
+/// `Corrupt`: a sealed segment, or something before the last group, is not what was written; or `replay_from` lies beyond the log's end
+/// (the checkpoint is newer than the log). Nothing is cut then. `Io`, `NoSpace`, and whatever `apply` returns.
+pub fn open(
+    disk: Arc<dyn Disk>,
+    clock: Arc<dyn Clock>,
+    options: LogOptions,
+    replay_from: Lsn,
+    apply: &mut dyn FnMut(Lsn, FrameRef<'_>) -> Result<()>,
+) -> Result<(Writer, Arc<Segments>, Recovered)> {
+    let _ = (disk, clock, options, replay_from, apply);
+    todo!()
+}

@@ -1,0 +1,1 @@
+//! Reads an unsealed segment from its start and says where believable groups end and why. Never writes.

@@ -1,0 +1,278 @@
+//! Which segments a shard's log has, and how bytes are read from them: maps of sealed files, positioned reads of the tail. Never writes.
+use super::frame::{Frame, FrameBytes};
+use super::iter::Frames;
+use super::tail::segment_path;
+use crate::base::{Error, Locator, Lsn, Result, SegmentId};
+use crate::disk::{Disk, File, Map};
+use crate::format::SegmentHeader;
+use crate::format::frame::{FRAME_ALIGN, FRAME_HEADER_BYTES, FrameHeader};
+use crate::format::segment::SEGMENT_HEADER_BYTES;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+/// Bytes that the first read of a frame in the tail asks for: most messages come whole.
+const TAIL_READ_BYTES: usize = 8 << 10;
+/// A part that begins later than this in its payload is read apart from the header.
+const PART_SKIP_BYTES: usize = 64 << 10;
+
+/// One segment as readers see it. A tail that is sealed is replaced by a new value; who holds the old one reads on from its file.
+pub(super) struct Segment {
+    pub(super) header: SegmentHeader,
+    pub(super) file: Arc<PathBuf>,
+    path: PathBuf,
+    source: Source,
+}
+
+enum Source {
+    Tail(Arc<dyn File>),
+    Sealed { len: u32, map: Mutex<Option<Arc<Map>>> },
+}
+
+/// The bytes of a segment for one read.
+enum Bytes {
+    Tail(Arc<dyn File>),
+    Map(Arc<Map>),
+}
+
+impl Segment {
+    pub(super) fn tail(disk: &dyn Disk, dir: &Path, header: SegmentHeader, file: Arc<dyn File>) -> Segment {
+        Segment::new(disk, dir, header, Source::Tail(file))
+    }
+
+    pub(super) fn sealed(disk: &dyn Disk, dir: &Path, header: SegmentHeader, len: u32) -> Segment {
+        Segment::new(disk, dir, header, Source::Sealed { len, map: Mutex::new(None) })
+    }
+
+    fn new(disk: &dyn Disk, dir: &Path, header: SegmentHeader, source: Source) -> Segment {
+        let path = segment_path(dir, header.segment);
+        Segment { header, file: Arc::new(disk.full_path(&path)), path, source }
+    }
+
+    pub(super) fn corrupt(&self, offset: u64, what: impl Into<String>) -> Error {
+        Error::corrupt(self.file.display().to_string(), offset, what)
+    }
+
+    fn io(&self, error: std::io::Error) -> Error {
+        Error::io(format!("read {}", self.file.display()), error)
+    }
+
+    fn bytes(&self, disk: &dyn Disk) -> Result<Bytes> {
+        match &self.source {
+            Source::Tail(file) => Ok(Bytes::Tail(Arc::clone(file))),
+            Source::Sealed { len, map } => {
+                let mut map = map.lock().unwrap_or_else(PoisonError::into_inner);
+                if let Some(map) = &*map {
+                    return Ok(Bytes::Map(Arc::clone(map)));
+                }
+                let made = Arc::new(disk.map(&self.path).map_err(|error| self.io(error))?);
+                if made.len() != *len as usize {
+                    return Err(self.corrupt(made.len() as u64, format!("a sealed segment of {len} bytes expected")));
+                }
+                *map = Some(Arc::clone(&made));
+                Ok(Bytes::Map(made))
+            }
+        }
+    }
+
+    /// Bytes of the file that readers may see when the log is durable up to `end`.
+    fn readable(&self, end: Lsn) -> u64 {
+        match &self.source {
+            Source::Tail(_) => end.0.saturating_sub(self.header.first_lsn.0),
+            Source::Sealed { len, .. } => u64::from(*len),
+        }
+    }
+
+    /// Believes a header only at its own place and only if the whole frame is readable.
+    fn header_at(&self, bytes: &[u8], offset: u32, readable: u64) -> Result<FrameHeader> {
+        let at = u64::from(offset);
+        let header = FrameHeader::decode(bytes, self.header.salt)
+            .map_err(|error| self.corrupt(at + error.at as u64, error.what))?;
+        if header.lsn.0 != self.header.first_lsn.0 + at {
+            return Err(self.corrupt(
+                at,
+                format!("the frame of lsn {} expected, lsn {} found", self.header.first_lsn.0 + at, header.lsn),
+            ));
+        }
+        if at + header.frame_bytes() as u64 > readable {
+            return Err(self.corrupt(at, "a frame that ends within the log expected"));
+        }
+        Ok(header)
+    }
+
+    /// The payload's bytes in `range`, cut at the payload's end.
+    fn read(&self, disk: &dyn Disk, offset: u32, range: Range<usize>, readable: u64) -> Result<FrameBytes> {
+        let at = u64::from(offset);
+        if offset as usize % FRAME_ALIGN != 0
+            || (offset as usize) < SEGMENT_HEADER_BYTES
+            || at + FRAME_HEADER_BYTES as u64 > readable
+        {
+            return Err(self.corrupt(at, format!("a frame offset below {readable} expected")));
+        }
+        let payload_at = offset as usize + FRAME_HEADER_BYTES;
+        match self.bytes(disk)? {
+            Bytes::Map(map) => {
+                let header = self.header_at(&map[offset as usize..], offset, readable)?;
+                let range = clip(range, header.payload_len);
+                Ok(FrameBytes::mapped(header, map, payload_at + range.start..payload_at + range.end))
+            }
+            Bytes::Tail(file) => self.read_tail(&*file, offset, range, readable),
+        }
+    }
+
+    fn read_tail(&self, file: &dyn File, offset: u32, range: Range<usize>, readable: u64) -> Result<FrameBytes> {
+        let at = u64::from(offset);
+        let wanted = if range.start > PART_SKIP_BYTES {
+            0
+        } else {
+            range.end.min(TAIL_READ_BYTES.max(range.start + TAIL_READ_BYTES))
+        };
+        let first = (FRAME_HEADER_BYTES + wanted).min(usize::try_from(readable - at).unwrap_or(usize::MAX));
+        let mut bytes = vec![0; first];
+        file.read_exact_at(&mut bytes, at).map_err(|error| self.io(error))?;
+        let header = self.header_at(&bytes, offset, readable)?;
+        let range = clip(range, header.payload_len);
+        if range.start > PART_SKIP_BYTES {
+            let mut part = vec![0; range.len()];
+            file.read_exact_at(&mut part, at + (FRAME_HEADER_BYTES + range.start) as u64)
+                .map_err(|error| self.io(error))?;
+            return Ok(FrameBytes::owned(header, part, 0..range.len()));
+        }
+        let end = FRAME_HEADER_BYTES + range.end;
+        if end > first {
+            bytes.resize(end, 0);
+            file.read_exact_at(&mut bytes[first..], at + first as u64).map_err(|error| self.io(error))?;
+        }
+        Ok(FrameBytes::owned(header, bytes, FRAME_HEADER_BYTES + range.start..end))
+    }
+}
+
+fn clip(range: Range<usize>, payload_len: u32) -> Range<usize> {
+    let end = range.end.min(payload_len as usize);
+    range.start.min(end)..end
+}
+
+/// One file of the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SegmentFile {
+    /// Its number.
+    pub id: SegmentId,
+    /// Bytes of the file, of the tail the durable ones.
+    pub len_bytes: u64,
+    /// Whether it never changes any more.
+    pub sealed: bool,
+    /// Log position of its first byte.
+    pub first_lsn: Lsn,
+}
+
+/// All segments of a shard's log, shared by its committer and all readers. No lock is held during a read.
+pub struct Segments {
+    disk: Arc<dyn Disk>,
+    list: RwLock<Vec<Arc<Segment>>>,
+    durable_end: AtomicU64,
+}
+
+impl Segments {
+    /// `list` is in the order of ids, which is that of lsns.
+    pub(super) fn new(disk: Arc<dyn Disk>, list: Vec<Arc<Segment>>, durable_end: Lsn) -> Segments {
+        Segments { disk, list: RwLock::new(list), durable_end: AtomicU64::new(durable_end.0) }
+    }
+
+    /// Adds a segment, or replaces the one of the same id.
+    pub(super) fn put(&self, segment: Segment) {
+        let mut list = self.list.write().unwrap_or_else(PoisonError::into_inner);
+        match list.binary_search_by_key(&segment.header.segment, |segment| segment.header.segment) {
+            Ok(at) => list[at] = Arc::new(segment),
+            Err(at) => list.insert(at, Arc::new(segment)),
+        }
+    }
+
+    pub(super) fn set_durable_end(&self, end: Lsn) {
+        self.durable_end.store(end.0, Ordering::Release);
+    }
+
+    fn get(&self, id: SegmentId) -> Result<Arc<Segment>> {
+        let list = self.list.read().unwrap_or_else(PoisonError::into_inner);
+        match list.binary_search_by_key(&id, |segment| segment.header.segment) {
+            Ok(at) => Ok(Arc::clone(&list[at])),
+            Err(_) => Err(Error::NotFound(format!("segment {id}"))),
+        }
+    }
+
+    /// The last segment that begins at or before `lsn`, and the one after it.
+    pub(super) fn around(&self, lsn: Lsn) -> (Option<Arc<Segment>>, Option<Arc<Segment>>) {
+        let list = self.list.read().unwrap_or_else(PoisonError::into_inner);
+        let after = list.partition_point(|segment| segment.header.first_lsn <= lsn);
+        (after.checked_sub(1).map(|at| Arc::clone(&list[at])), list.get(after).map(Arc::clone))
+    }
+
+    /// The frame at `at`. Its header is checked, its payload by `Frame::check`.
+    ///
+    /// # Errors
+    /// `NotFound`: no such segment. `Corrupt`: no valid frame stands there. `Io`: the disk failed.
+    pub fn read(&self, at: Locator) -> Result<Frame> {
+        let segment = self.get(at.segment)?;
+        let bytes = segment.read(&*self.disk, at.offset, 0..usize::MAX, segment.readable(self.durable_end()))?;
+        Ok(Frame::new(bytes, Arc::clone(&segment.file), at.offset))
+    }
+
+    /// A part of the payload at `at`, in bytes from the payload's start; what lies beyond its end is left out. The payload's crc cannot
+    /// be checked by this. Errors as `read`.
+    pub fn read_part(&self, at: Locator, range: Range<usize>) -> Result<FrameBytes> {
+        let segment = self.get(at.segment)?;
+        segment.read(&*self.disk, at.offset, range, segment.readable(self.durable_end()))
+    }
+
+    /// Whether reading `len` payload bytes of the frame at `at` would not wait for the disk: pages of maps are asked for, the tail was
+    /// written a moment ago. A hint, false when in doubt.
+    pub fn is_resident(&self, at: Locator, len: usize) -> bool {
+        let Ok(segment) = self.get(at.segment) else { return false };
+        match segment.bytes(&*self.disk) {
+            Ok(Bytes::Tail(_)) => true,
+            Ok(Bytes::Map(map)) => {
+                let start = (at.offset as usize).min(map.len());
+                map.is_resident(start..start.saturating_add(FRAME_HEADER_BYTES).saturating_add(len).min(map.len()))
+            }
+            Err(_) => false,
+        }
+    }
+
+    /// Everything before this position is synced and readable.
+    pub fn durable_end(&self) -> Lsn {
+        Lsn(self.durable_end.load(Ordering::Acquire))
+    }
+
+    /// Where `lsn` stands; `None` beyond the durable end or before the first segment. Says nothing of what is there.
+    pub fn locate(&self, lsn: Lsn) -> Option<Locator> {
+        let segment = self.around(lsn).0.filter(|_| lsn < self.durable_end())?;
+        let offset = lsn.0 - segment.header.first_lsn.0;
+        (offset < segment.readable(self.durable_end()))
+            .then(|| u32::try_from(offset).ok())
+            .flatten()
+            .map(|offset| Locator { segment: segment.header.segment, offset })
+    }
+
+    /// The log position of a frame; `None` if there is no such segment.
+    pub fn lsn(&self, at: Locator) -> Option<Lsn> {
+        self.get(at.segment).ok().map(|segment| Lsn(segment.header.first_lsn.0 + u64::from(at.offset)))
+    }
+
+    /// Every message, event and dictionary frame from `from` (a frame's lsn or a log end) up to the durable end at the time of each call.
+    pub fn frames(self: &Arc<Self>, from: Lsn) -> Frames {
+        Frames::new(Arc::clone(self), from)
+    }
+
+    /// The files of the log in order.
+    pub fn files(&self) -> Vec<SegmentFile> {
+        let end = self.durable_end();
+        let list = self.list.read().unwrap_or_else(PoisonError::into_inner);
+        let file = |segment: &Arc<Segment>| SegmentFile {
+            id: segment.header.segment,
+            len_bytes: segment.readable(end),
+            sealed: matches!(segment.source, Source::Sealed { .. }),
+            first_lsn: segment.header.first_lsn,
+        };
+        list.iter().map(file).collect()
+    }
+}
