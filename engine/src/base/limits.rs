@@ -38,3 +38,29 @@ pub const ADDRESS_BYTES_MAX: usize = 320;
 pub const ALIASES_MAX: usize = 5;
 /// Bytes that an ordinary mailbox may hold (A2).
 pub const QUOTA_BYTES_DEFAULT: u64 = 1 << 30;
+/// Accounts of one tenant unless the operator raises it (A9).
+pub const TENANT_ACCOUNTS_DEFAULT: u32 = 200;
+/// Bytes of a tenant's name (its slug).
+pub const TENANT_NAME_BYTES_MAX: usize = 63;
+/// Bytes of a display name: a tenant's title, an account's or a group's name.
+pub const DISPLAY_NAME_BYTES_MAX: usize = 256;
+/// Bytes of an address's local part (RFC 5321 section 4.5.3.1.1).
+pub const LOCAL_PART_BYTES_MAX: usize = 64;
+/// Bytes of a domain (RFC 5321 section 4.5.3.1.2).
+pub const DOMAIN_BYTES_MAX: usize = 255;
+/// Domains of one tenant.
+pub const DOMAINS_MAX: usize = 10_000;
+/// Members of one group.
+pub const GROUP_MEMBERS_MAX: usize = RECIPIENTS_MAX;
+/// Members who may open one business mailbox.
+pub const BUSINESS_USERS_MAX: usize = 1000;
+/// Bytes of a password; what is longer is refused before any work is spent on it.
+pub const PASSWORD_BYTES_MAX: usize = 1024;
+/// Bytes of a stored password hash (PHC string).
+pub const PASSWORD_HASH_BYTES_MAX: usize = 512;
+/// KiB of memory that one check of a stored password hash may take.
+pub const PASSWORD_MEMORY_KIB_MAX: u32 = 256 << 10;
+/// Passes over that memory.
+pub const PASSWORD_PASSES_MAX: u32 = 16;
+/// Lanes of that memory.
+pub const PASSWORD_LANES_MAX: u32 = 16;

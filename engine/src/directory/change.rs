@@ -1,0 +1,138 @@
+//! What somebody may ask of the directory. Says nothing of whether it is allowed: see `plan`.
+use super::{Address, Quota};
+
+/// One request of an administrator. Tenants are named by their slug, everything else by its address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// A new enterprise; without `accounts_max` it may have `limits::TENANT_ACCOUNTS_DEFAULT` accounts.
+    TenantAdd {
+        /// Small letters, digits and hyphens; unique.
+        name: String,
+        /// The name shown to people.
+        title: String,
+        /// Accounts that it may have.
+        accounts_max: Option<u32>,
+    },
+    /// Other settings for an enterprise; `None` keeps what is.
+    TenantSet {
+        /// Which one.
+        name: String,
+        /// The name shown to people.
+        title: Option<String>,
+        /// Accounts that it may have; not less than it has.
+        accounts_max: Option<u32>,
+        /// Whether nobody of it may log in, send or receive.
+        disabled: Option<bool>,
+    },
+    /// Away with an enterprise that has neither domains nor accounts.
+    TenantRemove {
+        /// Which one.
+        name: String,
+    },
+    /// A domain whose mail is received here from now on.
+    DomainAdd {
+        /// Whose it is.
+        tenant: String,
+        /// In A- or U-labels.
+        domain: String,
+    },
+    /// Away with a domain that no account, alias or group uses.
+    DomainRemove {
+        /// Which one.
+        domain: String,
+    },
+    /// A new person's mailbox.
+    MemberAdd {
+        /// In a domain of the tenant it shall belong to.
+        address: Address,
+        /// The name shown to people.
+        name: String,
+        /// A PHC string that `password::valid_hash` accepts.
+        password_hash: Option<String>,
+        /// On the unlimited plan.
+        vip: bool,
+        /// What it may hold.
+        quota: Quota,
+    },
+    /// A new shared mailbox.
+    BusinessAdd {
+        /// In a domain of the tenant it shall belong to.
+        address: Address,
+        /// The name shown to people.
+        name: String,
+        /// For those who open it by its own name.
+        password_hash: Option<String>,
+        /// What it may hold.
+        quota: Quota,
+        /// Members of the same tenant who may open it.
+        users: Vec<Address>,
+    },
+    /// Other settings for a member's or a business mailbox.
+    AccountSet {
+        /// Its address or an alias.
+        address: Address,
+        /// What shall change.
+        set: AccountPatch,
+    },
+    /// Away with an account and its aliases, also from groups and business mailboxes.
+    AccountRemove {
+        /// Its address (not an alias).
+        address: Address,
+    },
+    /// One more address for an account (at most `limits::ALIASES_MAX`), in any domain of its tenant.
+    AliasAdd {
+        /// Its address or an alias.
+        account: Address,
+        /// The new one.
+        alias: Address,
+    },
+    /// Away with an alias, also from groups.
+    AliasRemove {
+        /// Which one.
+        alias: Address,
+    },
+    /// A new distribution list.
+    GroupAdd {
+        /// In a domain of the tenant it shall belong to.
+        address: Address,
+        /// The name shown to people.
+        name: String,
+        /// Accounts and aliases of the tenant, and addresses elsewhere.
+        members: Vec<Address>,
+    },
+    /// Other settings for a group; members are removed before members are added.
+    GroupSet {
+        /// Which one.
+        address: Address,
+        /// The name shown to people; `None` keeps what is.
+        name: Option<String>,
+        /// New members; those that are in it already are no error.
+        members_add: Vec<Address>,
+        /// Members that leave.
+        members_remove: Vec<Address>,
+    },
+    /// Away with a group; its members stay.
+    GroupRemove {
+        /// Which one.
+        address: Address,
+    },
+}
+
+/// What shall change in an account; `None` and empty lists keep what is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AccountPatch {
+    /// The name shown to people.
+    pub name: Option<String>,
+    /// A PHC string that `password::valid_hash` accepts.
+    pub password_hash: Option<String>,
+    /// On the unlimited plan.
+    pub vip: Option<bool>,
+    /// What it may hold; may be less than it holds now.
+    pub quota: Option<Quota>,
+    /// No login, no sending, no receiving.
+    pub disabled: Option<bool>,
+    /// Business mailbox: members of the same tenant who may open it from now on.
+    pub users_add: Vec<Address>,
+    /// Business mailbox: members who may no longer.
+    pub users_remove: Vec<Address>,
+}

@@ -1,0 +1,22 @@
+//! Who lives here: tenants, domains, accounts, aliases, groups, and which accounts an address means. A pure fold over
+//! the control shard's events; never does I/O and never decides what a protocol answers.
+//!
+//! `Change` (what somebody asks for) -> `plan` (checks it, assigns ids) -> `Event`s (what the log keeps) -> `apply`.
+mod account;
+mod address;
+mod change;
+mod event;
+mod group;
+pub mod password;
+mod resolve;
+mod state;
+mod tenant;
+
+pub use account::{Account, AccountKind, Quota};
+pub use address::{Address, normalise_domain};
+pub use change::{AccountPatch, Change};
+pub use event::{AccountEdit, Event};
+pub use group::Group;
+pub use resolve::{Recipient, Resolution};
+pub use state::{Directory, Filter};
+pub use tenant::{Domain, Tenant};
