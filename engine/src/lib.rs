@@ -1,7 +1,13 @@
 //! The Posthouse engine: the log is the truth, everything else is derived. No sockets, no async runtime, no protocol grammar.
 pub mod base;
+pub mod delivery;
 pub mod directory;
 pub mod disk;
+mod engine;
 pub mod format;
+pub mod index;
 pub mod log;
+pub mod queue;
 pub mod quota;
+
+pub use engine::*;

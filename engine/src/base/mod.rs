@@ -2,9 +2,15 @@
 pub mod bytes;
 pub mod clock;
 pub mod error;
+pub mod flags;
 pub mod ids;
 pub mod limits;
+pub mod special_use;
+pub mod uids;
 
 pub use clock::{Clock, SimClock, SystemClock};
 pub use error::{Error, Result};
+pub use flags::{FlagMode, Flags, Keywords};
 pub use ids::*;
+pub use special_use::SpecialUse;
+pub use uids::UidSet;

@@ -1,8 +1,10 @@
 //! Floor 2: how structures lie in bytes (docs/format.md is the text to it). Pure: no I/O, no clock; nothing panics on any input.
+pub mod event;
 pub mod footer;
 pub mod frame;
 pub mod segment;
 
+pub use event::{DeliveredTo, Event};
 pub use footer::{Footer, FrameTable, TableBuilder};
 pub use frame::{FRAME_FLAG_ZSTD, FrameHeader, FrameKind, FrameRef};
 pub use segment::{SegmentHeader, Trailer};

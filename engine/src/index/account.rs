@@ -1,6 +1,6 @@
 //! One mail store: its mailboxes, subscriptions and the exact sum of what it holds. A value, like its mailboxes.
-use super::mailbox::{Mailbox, SpecialUse};
-use crate::base::{AccountId, MailboxId};
+use super::mailbox::Mailbox;
+use crate::base::{AccountId, MailboxId, SpecialUse};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 

@@ -2,8 +2,7 @@
 use super::entry::Entry;
 use super::mailbox::Mailbox;
 use super::table::{Chunk, EntryTable};
-use super::uids::UidSet;
-use crate::base::{Result, Uid};
+use crate::base::{Result, Uid, UidSet};
 use std::cmp::Ordering;
 
 /// The way from an older view to a newer one.

@@ -1,7 +1,6 @@
 //! One appearance of a message in a mailbox, and its 64 bytes in an index part. Never changes in place.
-use super::flags::{Flags, Keywords};
 use crate::base::bytes::{DecodeError, Put, Reader};
-use crate::base::{Guid, Locator, ModSeq, SegmentId, Uid};
+use crate::base::{Flags, Guid, Keywords, Locator, ModSeq, SegmentId, Uid};
 
 /// One appearance of a message in a mailbox.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -1,60 +1,8 @@
 //! One IMAP folder: its name, counters, keyword table and entries. A value: readers hold old ones while the committer makes new ones.
 use super::table::EntryTable;
 use crate::base::limits::{MAILBOX_DEPTH_MAX, MAILBOX_NAME_BYTES_MAX};
-use crate::base::{Error, MailboxId, ModSeq, Result, Uid};
+use crate::base::{Error, MailboxId, ModSeq, Result, SpecialUse, Uid};
 use std::sync::Arc;
-
-/// RFC 6154 special-use of a mailbox.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum SpecialUse {
-    /// `\Archive`
-    Archive,
-    /// `\Drafts`
-    Drafts,
-    /// `\Junk`
-    Junk,
-    /// `\Sent`
-    Sent,
-    /// `\Trash`
-    Trash,
-}
-
-impl SpecialUse {
-    /// All of them, in the order of their codes.
-    pub const ALL: [SpecialUse; 5] =
-        [SpecialUse::Archive, SpecialUse::Drafts, SpecialUse::Junk, SpecialUse::Sent, SpecialUse::Trash];
-
-    /// The attribute in a LIST reply.
-    pub fn attribute(self) -> &'static str {
-        match self {
-            SpecialUse::Archive => "\\Archive",
-            SpecialUse::Drafts => "\\Drafts",
-            SpecialUse::Junk => "\\Junk",
-            SpecialUse::Sent => "\\Sent",
-            SpecialUse::Trash => "\\Trash",
-        }
-    }
-
-    /// The code in events and index parts: 1 to 5, 0 stands for none.
-    pub fn code(use_: Option<SpecialUse>) -> u8 {
-        match use_ {
-            None => 0,
-            Some(SpecialUse::Archive) => 1,
-            Some(SpecialUse::Drafts) => 2,
-            Some(SpecialUse::Junk) => 3,
-            Some(SpecialUse::Sent) => 4,
-            Some(SpecialUse::Trash) => 5,
-        }
-    }
-
-    /// Reads a code back.
-    pub fn from_code(code: u8) -> Option<Option<SpecialUse>> {
-        match code {
-            0 => Some(None),
-            n => SpecialUse::ALL.get(usize::from(n) - 1).copied().map(Some),
-        }
-    }
-}
 
 /// One IMAP folder.
 #[derive(Clone, Debug)]

@@ -2,15 +2,12 @@
 mod account;
 mod diff;
 mod entry;
-mod flags;
 mod mailbox;
 mod table;
-mod uids;
 
 pub use account::Account;
 pub use diff::{Diff, diff};
 pub use entry::Entry;
-pub use flags::{FlagMode, Flags, Keywords};
-pub use mailbox::{Mailbox, SpecialUse, check_mailbox_name};
+pub use crate::base::{FlagMode, Flags, Keywords, SpecialUse, UidSet};
+pub use mailbox::{Mailbox, check_mailbox_name};
 pub use table::EntryTable;
-pub use uids::UidSet;

@@ -1,8 +1,7 @@
 //! The entries of a mailbox, sorted by uid, as immutable chunks: a change copies one chunk, a view copies none. Does no I/O; a chunk may lie in a mapped index part.
 use super::entry::Entry;
-use super::uids::UidSet;
 use crate::base::limits::CHUNK_ENTRIES_MAX;
-use crate::base::{Error, ModSeq, Result, Uid};
+use crate::base::{Error, ModSeq, Result, Uid, UidSet};
 use crate::disk::Map;
 use std::fmt;
 use std::ops::Range;

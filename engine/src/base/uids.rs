@@ -1,6 +1,6 @@
 //! A set of uids as sorted, disjoint, inclusive ranges; never expanded into single numbers in memory.
-use crate::base::Uid;
-use crate::base::bytes::{DecodeError, Put, Reader};
+use super::Uid;
+use super::bytes::{DecodeError, Put, Reader};
 
 /// A set of uids.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

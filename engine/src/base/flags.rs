@@ -1,5 +1,5 @@
 //! System flags as bits and keywords as bits of a mailbox's keyword table (RFC 3501 section 2.3.2). \Recent is a session's, not an entry's.
-use crate::base::{Error, Result};
+use super::bytes::{DecodeError, Reader};
 
 /// The system flags of an entry.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -68,7 +68,8 @@ impl FlagMode {
         }
     }
 
-    pub(crate) fn code(self) -> u8 {
+    /// The code in events.
+    pub fn code(self) -> u8 {
         match self {
             FlagMode::Replace => 0,
             FlagMode::Add => 1,
@@ -76,12 +77,13 @@ impl FlagMode {
         }
     }
 
-    pub(crate) fn from_code(code: u8) -> Result<FlagMode> {
-        match code {
+    /// Reads a code back.
+    pub fn decode(reader: &mut Reader<'_>) -> Result<FlagMode, DecodeError> {
+        match reader.u8()? {
             0 => Ok(FlagMode::Replace),
             1 => Ok(FlagMode::Add),
             2 => Ok(FlagMode::Remove),
-            _ => Err(Error::corrupt("event", 0, format!("flag mode {code}, 0 to 2 expected"))),
+            _ => reader.error("a flag mode of 0 to 2 expected"),
         }
     }
 }

@@ -1,0 +1,277 @@
+//! The events of an account shard and their bytes (docs/format.md, "Shard events"). Pure; what an event does to a state is the index's and the queue's to say.
+use crate::base::bytes::{DecodeError, Put, Reader};
+use crate::base::{
+    AccountId, FlagMode, Flags, Guid, Keywords, Locator, MailboxId, ModSeq, QueueId, SegmentId, SpecialUse, Uid, UidSet,
+};
+
+/// Where one copy of a delivered message stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeliveredTo {
+    /// The account.
+    pub account: AccountId,
+    /// Its mailbox.
+    pub mailbox: MailboxId,
+    /// The new entry's uid.
+    pub uid: Uid,
+    /// The new entry's modseq.
+    pub modseq: ModSeq,
+    /// The new entry's flags.
+    pub flags: Flags,
+    /// The new entry's keywords.
+    pub keywords: Keywords,
+}
+
+/// One fact about a shard.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// An account is used for the first time: it gets INBOX, Drafts, Sent, Junk and Trash with ids 1 to 5 and UIDVALIDITYs from `uid_validity` on.
+    AccountOpened { account: AccountId, uid_validity: u32 },
+    /// A mailbox was made.
+    MailboxMade { account: AccountId, mailbox: MailboxId, uid_validity: u32, special_use: Option<SpecialUse>, name: String },
+    /// A mailbox has a new name.
+    MailboxRenamed { account: AccountId, mailbox: MailboxId, name: String },
+    /// A mailbox and all its entries are gone.
+    MailboxRemoved { account: AccountId, mailbox: MailboxId },
+    /// A name was subscribed to or not any more.
+    Subscribed { account: AccountId, on: bool, name: String },
+    /// The mailbox's keyword table has one more.
+    KeywordMade { account: AccountId, mailbox: MailboxId, name: String },
+    /// A message has new entries: by delivery, APPEND, COPY or MOVE.
+    Delivered { guid: Guid, locator: Locator, size_bytes: u32, internal_date: i64, save_date: u32, to: Vec<DeliveredTo> },
+    /// Flags changed; entries that come out as they were keep their modseq.
+    FlagsChanged {
+        account: AccountId,
+        mailbox: MailboxId,
+        modseq: ModSeq,
+        mode: FlagMode,
+        flags: Flags,
+        keywords: Keywords,
+        uids: UidSet,
+    },
+    /// Entries are gone.
+    Expunged { account: AccountId, mailbox: MailboxId, modseq: ModSeq, uids: UidSet },
+    /// Entries below `uid` were shown to a session as \Recent.
+    RecentClaimed { account: AccountId, mailbox: MailboxId, uid: Uid },
+    /// A message waits for other hosts; `item` is the queue's encoding.
+    Queued { id: QueueId, guid: Guid, locator: Locator, size_bytes: u32, created: i64, item: Vec<u8> },
+    /// A queue item's state or time changed.
+    QueueChanged { id: QueueId, state: u8, next_try: i64 },
+    /// A queue item is done or was removed.
+    QueueRemoved { id: QueueId },
+}
+
+fn put_place(out: &mut Vec<u8>, tag: u8, account: AccountId, mailbox: MailboxId) {
+    out.put_u8(tag);
+    out.put_varint(account.0);
+    out.put_varint(u64::from(mailbox.0));
+}
+
+fn put_message(out: &mut Vec<u8>, guid: Guid, locator: Locator, size_bytes: u32) {
+    out.put(&guid.0);
+    out.put_varint(u64::from(locator.segment.0));
+    out.put_varint(u64::from(locator.offset));
+    out.put_varint(u64::from(size_bytes));
+}
+
+impl Event {
+    /// Appends the event.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        match self {
+            Event::AccountOpened { account, uid_validity } => {
+                out.put_u8(1);
+                out.put_varint(account.0);
+                out.put_u32(*uid_validity);
+            }
+            Event::MailboxMade { account, mailbox, uid_validity, special_use, name } => {
+                put_place(out, 2, *account, *mailbox);
+                out.put_u32(*uid_validity);
+                out.put_u8(SpecialUse::code(*special_use));
+                out.put_str(name);
+            }
+            Event::MailboxRenamed { account, mailbox, name } => {
+                put_place(out, 3, *account, *mailbox);
+                out.put_str(name);
+            }
+            Event::MailboxRemoved { account, mailbox } => put_place(out, 4, *account, *mailbox),
+            Event::Subscribed { account, on, name } => {
+                out.put_u8(5);
+                out.put_varint(account.0);
+                out.put_u8(u8::from(*on));
+                out.put_str(name);
+            }
+            Event::KeywordMade { account, mailbox, name } => {
+                put_place(out, 6, *account, *mailbox);
+                out.put_str(name);
+            }
+            Event::Delivered { .. } => self.encode_delivered(out),
+            Event::FlagsChanged { account, mailbox, modseq, mode, flags, keywords, uids } => {
+                put_place(out, 8, *account, *mailbox);
+                out.put_varint(modseq.0);
+                out.put_u8(mode.code());
+                out.put_varint(u64::from(flags.0));
+                out.put_varint(keywords.0);
+                uids.encode(out);
+            }
+            Event::Expunged { account, mailbox, modseq, uids } => {
+                put_place(out, 9, *account, *mailbox);
+                out.put_varint(modseq.0);
+                uids.encode(out);
+            }
+            Event::RecentClaimed { account, mailbox, uid } => {
+                put_place(out, 10, *account, *mailbox);
+                out.put_varint(u64::from(uid.0));
+            }
+            Event::Queued { .. } | Event::QueueChanged { .. } | Event::QueueRemoved { .. } => self.encode_queue(out),
+        }
+    }
+
+    fn encode_delivered(&self, out: &mut Vec<u8>) {
+        let Event::Delivered { guid, locator, size_bytes, internal_date, save_date, to } = self else { return };
+        out.put_u8(7);
+        put_message(out, *guid, *locator, *size_bytes);
+        out.put_i64(*internal_date);
+        out.put_u32(*save_date);
+        out.put_varint(to.len() as u64);
+        for copy in to {
+            out.put_varint(copy.account.0);
+            out.put_varint(u64::from(copy.mailbox.0));
+            out.put_varint(u64::from(copy.uid.0));
+            out.put_varint(copy.modseq.0);
+            out.put_varint(u64::from(copy.flags.0));
+            out.put_varint(copy.keywords.0);
+        }
+    }
+
+    fn encode_queue(&self, out: &mut Vec<u8>) {
+        match self {
+            Event::Queued { id, guid, locator, size_bytes, created, item } => {
+                out.put_u8(11);
+                out.put_varint(id.0);
+                put_message(out, *guid, *locator, *size_bytes);
+                out.put_i64(*created);
+                out.put_bytes(item);
+            }
+            Event::QueueChanged { id, state, next_try } => {
+                out.put_u8(12);
+                out.put_varint(id.0);
+                out.put_u8(*state);
+                out.put_i64(*next_try);
+            }
+            Event::QueueRemoved { id } => {
+                out.put_u8(13);
+                out.put_varint(id.0);
+            }
+            _ => {}
+        }
+    }
+
+    /// Reads one event.
+    pub fn decode(reader: &mut Reader<'_>) -> Result<Event, DecodeError> {
+        Ok(match reader.u8()? {
+            1 => Event::AccountOpened { account: account(reader)?, uid_validity: reader.u32()? },
+            2 => Event::MailboxMade {
+                account: account(reader)?,
+                mailbox: mailbox(reader)?,
+                uid_validity: reader.u32()?,
+                special_use: SpecialUse::decode(reader)?,
+                name: reader.str()?.to_owned(),
+            },
+            3 => Event::MailboxRenamed {
+                account: account(reader)?,
+                mailbox: mailbox(reader)?,
+                name: reader.str()?.to_owned(),
+            },
+            4 => Event::MailboxRemoved { account: account(reader)?, mailbox: mailbox(reader)? },
+            5 => Event::Subscribed { account: account(reader)?, on: reader.u8()? != 0, name: reader.str()?.to_owned() },
+            6 => Event::KeywordMade {
+                account: account(reader)?,
+                mailbox: mailbox(reader)?,
+                name: reader.str()?.to_owned(),
+            },
+            7 => delivered(reader)?,
+            8 => Event::FlagsChanged {
+                account: account(reader)?,
+                mailbox: mailbox(reader)?,
+                modseq: ModSeq(reader.varint()?),
+                mode: FlagMode::decode(reader)?,
+                flags: flags(reader)?,
+                keywords: Keywords(reader.varint()?),
+                uids: UidSet::decode(reader)?,
+            },
+            9 => Event::Expunged {
+                account: account(reader)?,
+                mailbox: mailbox(reader)?,
+                modseq: ModSeq(reader.varint()?),
+                uids: UidSet::decode(reader)?,
+            },
+            10 => Event::RecentClaimed {
+                account: account(reader)?,
+                mailbox: mailbox(reader)?,
+                uid: Uid(reader.varint_u32()?),
+            },
+            11 => queued(reader)?,
+            12 => Event::QueueChanged { id: QueueId(reader.varint()?), state: reader.u8()?, next_try: reader.i64()? },
+            13 => Event::QueueRemoved { id: QueueId(reader.varint()?) },
+            _ => return reader.error("a shard event's tag of 1 to 13 expected before this byte"),
+        })
+    }
+
+    /// All events of a transaction's payload, in order.
+    pub fn decode_all(payload: &[u8]) -> Result<Vec<Event>, DecodeError> {
+        let mut reader = Reader::new(payload);
+        let mut events = Vec::new();
+        while !reader.is_empty() {
+            events.push(Event::decode(&mut reader)?);
+        }
+        Ok(events)
+    }
+}
+
+fn account(reader: &mut Reader<'_>) -> Result<AccountId, DecodeError> {
+    Ok(AccountId(reader.varint()?))
+}
+
+fn mailbox(reader: &mut Reader<'_>) -> Result<MailboxId, DecodeError> {
+    Ok(MailboxId(reader.varint_u32()?))
+}
+
+fn flags(reader: &mut Reader<'_>) -> Result<Flags, DecodeError> {
+    match u16::try_from(reader.varint()?) {
+        Ok(bits) => Ok(Flags(bits)),
+        Err(_) => reader.error("flags of 16 bits expected"),
+    }
+}
+
+fn locator(reader: &mut Reader<'_>) -> Result<Locator, DecodeError> {
+    Ok(Locator { segment: SegmentId(reader.varint_u32()?), offset: reader.varint_u32()? })
+}
+
+fn delivered(reader: &mut Reader<'_>) -> Result<Event, DecodeError> {
+    let guid = Guid(reader.array()?);
+    let (locator, size_bytes) = (locator(reader)?, reader.varint_u32()?);
+    let (internal_date, save_date) = (reader.i64()?, reader.u32()?);
+    let count = reader.count()?;
+    let mut to = Vec::with_capacity(count);
+    for _ in 0..count {
+        to.push(DeliveredTo {
+            account: account(reader)?,
+            mailbox: mailbox(reader)?,
+            uid: Uid(reader.varint_u32()?),
+            modseq: ModSeq(reader.varint()?),
+            flags: flags(reader)?,
+            keywords: Keywords(reader.varint()?),
+        });
+    }
+    Ok(Event::Delivered { guid, locator, size_bytes, internal_date, save_date, to })
+}
+
+fn queued(reader: &mut Reader<'_>) -> Result<Event, DecodeError> {
+    Ok(Event::Queued {
+        id: QueueId(reader.varint()?),
+        guid: Guid(reader.array()?),
+        locator: locator(reader)?,
+        size_bytes: reader.varint_u32()?,
+        created: reader.i64()?,
+        item: reader.bytes()?.to_vec(),
+    })
+}
