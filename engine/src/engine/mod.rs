@@ -1,7 +1,9 @@
 //! Floor 7: the one way in. Opens and closes the store, takes requests, gives views and the change feed. Holds no rule of its own.
+mod budget;
 mod ticket;
 mod watch;
 
+pub use budget::Permit;
 pub use ticket::Ticket;
 pub use watch::Watch;
 
@@ -176,7 +178,12 @@ impl Engine {
     }
 
     // ---- messages ----
-    /// Parses and compresses `trace` + `message` (CRLF line ends): inline when small, on a worker when large; waits while too much is staged.
+    /// Room in memory for a message while it is received: sessions take it in steps of about 1 MiB before they read on, so that
+    /// the memory of all sessions together stays below `stage_bytes_max`. Dropping the permit gives the room back.
+    pub fn reserve(&self, bytes: u64) -> Ticket<Permit> {
+        todo!()
+    }
+    /// Parses and compresses `trace` + `message` (CRLF line ends): inline when small, on a worker when large.
     pub fn stage(&self, trace: Vec<u8>, message: Vec<u8>) -> Ticket<Result<Staged>> {
         todo!()
     }
@@ -197,7 +204,13 @@ impl Engine {
         todo!()
     }
     /// MOVE within an account (RFC 6851): atomic.
-    pub fn move_entries(&self, account: AccountId, from: MailboxId, uids: UidSet, to: MailboxId) -> Ticket<Result<Copied>> {
+    pub fn move_entries(
+        &self,
+        account: AccountId,
+        from: MailboxId,
+        uids: UidSet,
+        to: MailboxId,
+    ) -> Ticket<Result<Copied>> {
         todo!()
     }
     /// Removes entries: those of `uids` with \Deleted, or all with \Deleted. Answers which.
@@ -211,7 +224,12 @@ impl Engine {
 
     // ---- mailboxes ----
     /// CREATE; parents that do not exist are made too (RFC 3501 section 6.3.3).
-    pub fn create_mailbox(&self, account: AccountId, name: &str, special_use: Option<SpecialUse>) -> Ticket<Result<MailboxId>> {
+    pub fn create_mailbox(
+        &self,
+        account: AccountId,
+        name: &str,
+        special_use: Option<SpecialUse>,
+    ) -> Ticket<Result<MailboxId>> {
         todo!()
     }
     /// DELETE with all its entries; children stay. INBOX cannot be deleted.

@@ -27,7 +27,13 @@ pub enum Event {
     /// An account is used for the first time: it gets INBOX, Drafts, Sent, Junk and Trash with ids 1 to 5 and UIDVALIDITYs from `uid_validity` on.
     AccountOpened { account: AccountId, uid_validity: u32 },
     /// A mailbox was made.
-    MailboxMade { account: AccountId, mailbox: MailboxId, uid_validity: u32, special_use: Option<SpecialUse>, name: String },
+    MailboxMade {
+        account: AccountId,
+        mailbox: MailboxId,
+        uid_validity: u32,
+        special_use: Option<SpecialUse>,
+        name: String,
+    },
     /// A mailbox has a new name.
     MailboxRenamed { account: AccountId, mailbox: MailboxId, name: String },
     /// A mailbox and all its entries are gone.
@@ -37,7 +43,14 @@ pub enum Event {
     /// The mailbox's keyword table has one more.
     KeywordMade { account: AccountId, mailbox: MailboxId, name: String },
     /// A message has new entries: by delivery, APPEND, COPY or MOVE.
-    Delivered { guid: Guid, locator: Locator, size_bytes: u32, internal_date: i64, save_date: u32, to: Vec<DeliveredTo> },
+    Delivered {
+        guid: Guid,
+        locator: Locator,
+        size_bytes: u32,
+        internal_date: i64,
+        save_date: u32,
+        to: Vec<DeliveredTo>,
+    },
     /// Flags changed; entries that come out as they were keep their modseq.
     FlagsChanged {
         account: AccountId,

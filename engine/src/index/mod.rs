@@ -5,9 +5,9 @@ mod entry;
 mod mailbox;
 mod table;
 
+pub use crate::base::{FlagMode, Flags, Keywords, SpecialUse, UidSet};
 pub use account::Account;
 pub use diff::{Diff, diff};
 pub use entry::Entry;
-pub use crate::base::{FlagMode, Flags, Keywords, SpecialUse, UidSet};
 pub use mailbox::{Mailbox, check_mailbox_name};
 pub use table::EntryTable;

@@ -167,15 +167,14 @@ impl EntryTable {
     pub fn range(&self, positions: Range<usize>) -> impl Iterator<Item = Result<Entry>> + '_ {
         let end = positions.end.min(self.len());
         let first = self.slots.partition_point(|slot| slot.start as usize <= positions.start).saturating_sub(1);
-        self.slots[first.min(self.slots.len())..]
-            .iter()
-            .take_while(move |slot| (slot.start as usize) < end)
-            .flat_map(move |slot| {
+        self.slots[first.min(self.slots.len())..].iter().take_while(move |slot| (slot.start as usize) < end).flat_map(
+            move |slot| {
                 let start = slot.start as usize;
                 let from = positions.start.saturating_sub(start);
                 let to = (end - start).min(slot.chunk.len as usize);
                 (from..to).map(move |at| slot.chunk.get(at))
-            })
+            },
+        )
     }
 
     /// The entries of a uid set with their positions, ascending; uids that are not there are passed over.
