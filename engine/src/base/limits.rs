@@ -2,6 +2,20 @@
 
 /// Bytes of one message, trace headers included.
 pub const MESSAGE_BYTES_MAX: usize = 256 << 20;
+/// Levels of multiparts and embedded messages that a summary follows; what lies deeper is one opaque part.
+pub const MIME_DEPTH_MAX: usize = 100;
+/// Parts of one message that a summary lists; the last one holds the rest of the message.
+pub const MIME_PARTS_MAX: usize = 10_000;
+/// Parameters of one Content- field, and languages of one Content-Language.
+pub const MIME_PARAMS_MAX: usize = 100;
+/// Bytes of a boundary that are compared (RFC 2046 section 5.1.1 allows 70).
+pub const MIME_BOUNDARY_BYTES_MAX: usize = 80;
+/// Addresses of one header field that an envelope lists.
+pub const MIME_ADDRESSES_MAX: usize = 4096;
+/// Bytes of one header field that a summary takes up; address lists are cut between addresses.
+pub const MIME_FIELD_BYTES_MAX: usize = 128 << 10;
+/// Bytes of text in one summary beyond the message's own envelope; fields that do not fit are left out.
+pub const SUMMARY_TEXT_BYTES_MAX: usize = 4 << 20;
 /// Bytes of one segment file before it is sealed, unless configured. Offsets are 32 bits wide.
 pub const SEGMENT_BYTES_DEFAULT: u32 = 64 << 20;
 /// Largest `segment_bytes_max` that can be configured.

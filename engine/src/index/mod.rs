@@ -3,6 +3,7 @@ mod account;
 mod diff;
 mod entry;
 mod mailbox;
+pub mod mime;
 mod table;
 
 pub use crate::base::{FlagMode, Flags, Keywords, SpecialUse, UidSet};

@@ -1,0 +1,231 @@
+//! Reads a summary back without copying. Validates everything once; what it hands out afterwards is slices of the bytes
+//! given. Never panics on any input, never allocates. Layout in docs/format.md, "Summary".
+use std::ops::Range;
+
+use super::encode::{
+    FLAG_DISPOSITION, FLAG_EXTRAS, FLAG_TEXT, FLAGS_KNOWN, KIND_LEAF, KIND_MASK, KIND_MESSAGE, KIND_MULTIPART, VERSION,
+};
+use super::node::PartKind;
+use super::wire::text;
+use crate::base::bytes::{DecodeError, Reader};
+use crate::base::limits::MIME_DEPTH_MAX;
+
+/// Levels that the tree of nodes can have: the root, `MIME_DEPTH_MAX` levels inside, and a leaf in the deepest.
+const LEVELS_MAX: usize = MIME_DEPTH_MAX + 2;
+
+/// What precedes the nodes.
+#[derive(Clone, Debug)]
+pub(super) struct Head<'a> {
+    pub(super) envelope: &'a [u8],
+    pub(super) message_len: u32,
+    pub(super) nodes: NodeReader<'a>,
+}
+
+/// Reads the head and proves that the nodes are whole: each can be read, all ranges lie in the message, the tree closes
+/// with the last node, and no byte is left over.
+pub(super) fn decode(bytes: &[u8]) -> Result<Head<'_>, DecodeError> {
+    let mut reader = Reader::new(bytes);
+    if reader.u8()? != VERSION {
+        return reader.error("a summary of version 1 expected");
+    }
+    let envelope = reader.bytes()?;
+    let message_len = reader.varint_u32()?;
+    let count = reader.count()?;
+    let nodes = NodeReader { reader, expected: 0 };
+    let mut walk = nodes.clone();
+    // Children still to come on each open level.
+    let mut missing = [0u32; LEVELS_MAX];
+    missing[0] = 1;
+    let mut level = 0;
+    for _ in 0..count {
+        while level > 0 && missing[level] == 0 {
+            level -= 1;
+        }
+        if missing[level] == 0 {
+            return walk.reader.error("no node after the last");
+        }
+        missing[level] -= 1;
+        let node = walk.next()?;
+        if node.body.end > message_len {
+            return walk.reader.error("a part inside the message expected");
+        }
+        if node.children > 0 {
+            level += 1;
+            if level == LEVELS_MAX {
+                return walk.reader.error("fewer levels expected");
+            }
+            missing[level] = node.children;
+        }
+    }
+    if missing[..=level].iter().any(|missing| *missing > 0) || !walk.reader.is_empty() {
+        return walk.reader.error("the end of the nodes expected");
+    }
+    Ok(Head { envelope, message_len, nodes })
+}
+
+/// Reads nodes one after the other.
+#[derive(Clone, Debug)]
+pub(super) struct NodeReader<'a> {
+    reader: Reader<'a>,
+    /// Where the next header begins if there is no gap.
+    expected: u32,
+}
+
+/// One node, its texts where they lie.
+#[derive(Clone, Debug)]
+pub(super) struct NodeRef<'a> {
+    pub(super) kind: PartKind,
+    pub(super) is_text: bool,
+    pub(super) header: Range<u32>,
+    pub(super) body: Range<u32>,
+    pub(super) lines: u32,
+    pub(super) children: u32,
+    pub(super) main: Option<&'a [u8]>,
+    pub(super) sub: Option<&'a [u8]>,
+    pub(super) params: Texts<'a>,
+    pub(super) encoding: Option<&'a [u8]>,
+    pub(super) disposition: Option<(&'a [u8], Texts<'a>)>,
+    pub(super) extras: Extras<'a>,
+    pub(super) envelope: &'a [u8],
+}
+
+/// The rarely used fields.
+#[derive(Clone, Default, Debug)]
+pub(super) struct Extras<'a> {
+    pub(super) id: Option<&'a [u8]>,
+    pub(super) description: Option<&'a [u8]>,
+    pub(super) md5: Option<&'a [u8]>,
+    pub(super) location: Option<&'a [u8]>,
+    pub(super) languages: Texts<'a>,
+}
+
+/// A run of texts.
+#[derive(Clone, Default, Debug)]
+pub(super) struct Texts<'a> {
+    reader: Option<Reader<'a>>,
+    left: usize,
+}
+
+impl<'a> Iterator for Texts<'a> {
+    type Item = &'a [u8];
+
+    fn next(&mut self) -> Option<&'a [u8]> {
+        self.left = self.left.checked_sub(1)?;
+        text(self.reader.as_mut()?).ok().flatten()
+    }
+}
+
+impl<'a> Texts<'a> {
+    /// Texts in pairs of name and value.
+    pub(super) fn pairs(mut self) -> impl Iterator<Item = (&'a [u8], &'a [u8])> {
+        std::iter::from_fn(move || Some((self.next()?, self.next()?)))
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.left == 0
+    }
+
+    /// Remembers where `count` texts begin, checks them and goes past them.
+    fn skip(reader: &mut Reader<'a>, count: usize) -> Result<Self, DecodeError> {
+        let texts = Texts { reader: Some(reader.clone()), left: count };
+        for _ in 0..count {
+            given(reader)?;
+        }
+        Ok(texts)
+    }
+}
+
+fn given<'a>(reader: &mut Reader<'a>) -> Result<&'a [u8], DecodeError> {
+    match text(reader)? {
+        Some(text) => Ok(text),
+        None => reader.error("a text expected"),
+    }
+}
+
+impl<'a> NodeReader<'a> {
+    pub(super) fn is_empty(&self) -> bool {
+        self.reader.is_empty()
+    }
+
+    /// Reads the next node; it is an error if there is none.
+    pub(super) fn next(&mut self) -> Result<NodeRef<'a>, DecodeError> {
+        let reader = &mut self.reader;
+        let flags = reader.u8()?;
+        let kind = match flags & KIND_MASK {
+            KIND_LEAF => PartKind::Leaf,
+            KIND_MULTIPART => PartKind::Multipart,
+            KIND_MESSAGE => PartKind::Message,
+            _ => return reader.error("a kind of part expected"),
+        };
+        let is_text = flags & FLAG_TEXT != 0;
+        if flags & !FLAGS_KNOWN != 0 || (is_text && kind != PartKind::Leaf) {
+            return reader.error("known flags expected");
+        }
+        let header = range(reader, self.expected)?;
+        let body = range_at(reader, header.end)?;
+        let has_lines = is_text || kind == PartKind::Message;
+        let lines = if has_lines { reader.varint_u32()? } else { 0 };
+        let children = match kind {
+            PartKind::Leaf => 0,
+            PartKind::Multipart => reader.varint_u32()?,
+            PartKind::Message => 1,
+        };
+        let (main, sub) = (text(reader)?, text(reader)?);
+        let params = params(reader)?;
+        let encoding = text(reader)?;
+        let disposition = match flags & FLAG_DISPOSITION {
+            0 => None,
+            _ => Some((given(reader)?, self::params(reader)?)),
+        };
+        let extras = match flags & FLAG_EXTRAS {
+            0 => Extras::default(),
+            _ => extras(reader)?,
+        };
+        let envelope = if kind == PartKind::Message { reader.bytes()? } else { &[] };
+        self.expected = if children == 0 { body.end } else { body.start };
+        Ok(NodeRef {
+            kind,
+            is_text,
+            header,
+            body,
+            lines,
+            children,
+            main,
+            sub,
+            params,
+            encoding,
+            disposition,
+            extras,
+            envelope,
+        })
+    }
+}
+
+/// A gap and a length.
+fn range(reader: &mut Reader<'_>, expected: u32) -> Result<Range<u32>, DecodeError> {
+    let gap = reader.varint_u32()?;
+    match expected.checked_add(gap) {
+        Some(start) => range_at(reader, start),
+        None => reader.error("a range of 32 bits expected"),
+    }
+}
+
+fn range_at(reader: &mut Reader<'_>, start: u32) -> Result<Range<u32>, DecodeError> {
+    let len = reader.varint_u32()?;
+    match start.checked_add(len) {
+        Some(end) => Ok(start..end),
+        None => reader.error("a range of 32 bits expected"),
+    }
+}
+
+fn params<'a>(reader: &mut Reader<'a>) -> Result<Texts<'a>, DecodeError> {
+    let count = reader.count()?;
+    Texts::skip(reader, count * 2)
+}
+
+fn extras<'a>(reader: &mut Reader<'a>) -> Result<Extras<'a>, DecodeError> {
+    let (id, description) = (text(reader)?, text(reader)?);
+    let (md5, location) = (text(reader)?, text(reader)?);
+    let count = reader.count()?;
+    Ok(Extras { id, description, md5, location, languages: Texts::skip(reader, count)? })
+}

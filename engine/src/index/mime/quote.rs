@@ -1,0 +1,83 @@
+//! Writes byte strings as IMAP nstrings (RFC 3501 section 4.3): quoted where the grammar allows, else a literal.
+//! Never changes a byte of a quoted or literal string, except where a function says so.
+
+/// Quoted strings with more characters to escape than this become literals, which are then shorter.
+const ESCAPES_MAX: usize = 4;
+
+/// A string; NIL for none.
+pub(super) fn nstring(out: &mut Vec<u8>, text: Option<&[u8]>) {
+    match text {
+        Some(text) => string(out, text),
+        None => out.extend_from_slice(b"NIL"),
+    }
+}
+
+/// A string: quoted, or a literal when it holds 8-bit bytes, CR, LF or many quotes. NUL must not be in it.
+pub(super) fn string(out: &mut Vec<u8>, text: &[u8]) {
+    let mut escapes = 0;
+    let mut plain = true;
+    for &byte in text {
+        escapes += usize::from(byte == b'"' || byte == b'\\');
+        plain &= byte < 0x80 && byte != b'\r' && byte != b'\n';
+    }
+    if !plain || escapes > ESCAPES_MAX {
+        return literal(out, text);
+    }
+    out.push(b'"');
+    if escapes == 0 {
+        out.extend_from_slice(text);
+    } else {
+        for &byte in text {
+            if byte == b'"' || byte == b'\\' {
+                out.push(b'\\');
+            }
+            out.push(byte);
+        }
+    }
+    out.push(b'"');
+}
+
+/// A text for human eyes (subject, display name): runs of white space become one space, none at either end. Texts with
+/// quotes, backslashes or 8-bit bytes are literals.
+pub(super) fn string_for_humans(out: &mut Vec<u8>, text: &[u8]) {
+    let mut clean = Vec::with_capacity(text.len());
+    for &byte in text {
+        if !matches!(byte, b' ' | b'\t' | b'\r' | b'\n') {
+            clean.push(byte);
+        } else if clean.last().is_some_and(|&last| last != b' ') {
+            clean.push(b' ');
+        }
+    }
+    if clean.last() == Some(&b' ') {
+        clean.pop();
+    }
+    if clean.iter().all(|b| b.is_ascii() && !matches!(b, b'"' | b'\\')) {
+        out.push(b'"');
+        out.extend_from_slice(&clean);
+        out.push(b'"');
+    } else {
+        literal(out, &clean);
+    }
+}
+
+fn literal(out: &mut Vec<u8>, text: &[u8]) {
+    out.push(b'{');
+    decimal(out, text.len() as u64);
+    out.extend_from_slice(b"}\r\n");
+    out.extend_from_slice(text);
+}
+
+/// A number in decimal, without the formatting machinery: FETCH renders a few per message.
+pub(super) fn decimal(out: &mut Vec<u8>, mut number: u64) {
+    let mut digits = [0u8; 20];
+    let mut at = digits.len();
+    loop {
+        at -= 1;
+        digits[at] = b'0' + (number % 10) as u8;
+        number /= 10;
+        if number == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(&digits[at..]);
+}
