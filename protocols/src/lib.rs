@@ -1,1 +1,6 @@
-//! Posthouse: protocols.
+//! How Posthouse talks to the network: the runtime that moves bytes, the readers that bound them, and the protocols.
+//! It never keeps mail itself (the engine does) and never imports the administration or the tools.
+
+pub mod limits;
+pub mod runtime;
+pub mod wire;

@@ -1,0 +1,40 @@
+//! Every bound of the protocols crate in one place, so that "how much can a client make us hold?" has one answer.
+//! It holds constants only; the rooms that obey a bound assert it themselves.
+
+use std::time::Duration;
+
+// ---- runtime ----
+
+/// Received bytes a connection may hold before its session reads them. Past this the receive is paused, and TCP's own
+/// window then slows the sender down.
+pub const INBOX_SIZE_BYTES_MAX: usize = 64 * 1024;
+/// Size of one provided receive buffer of a ring.
+pub const RECV_BUFFER_SIZE_BYTES: usize = 16 * 1024;
+/// Provided receive buffers per ring; a power of two (io_uring asks for one).
+pub const RECV_BUFFERS_PER_RING: u16 = 128;
+/// Submission entries per ring; the completion ring is four times as long.
+pub const RING_ENTRIES: u32 = 1024;
+/// Bytes handed to the kernel by one send, so that a slow client's progress is seen between sends.
+pub const SEND_SIZE_BYTES_MAX: usize = 256 * 1024;
+/// Plaintext encrypted in one go before it is sent.
+pub const TLS_CHUNK_SIZE_BYTES: usize = 64 * 1024;
+/// Buffers with more capacity than this are given back once empty, even on a busy connection.
+pub const KEPT_CAPACITY_BYTES_MAX: usize = 16 * 1024;
+/// Tasks polled before the ring is looked at again.
+pub const TASKS_PER_TURN_MAX: usize = 256;
+/// A client that takes no byte for this long while we have something to send is given up.
+pub const SEND_STALL_MAX: Duration = Duration::from_secs(60);
+/// A TLS handshake must be through in this time.
+pub const TLS_HANDSHAKE_MAX: Duration = Duration::from_secs(20);
+/// After our last byte: how long to wait for the peer to close, so that our last reply is not destroyed by a reset.
+pub const CLOSE_LINGER_MAX: Duration = Duration::from_secs(1);
+/// Bytes thrown away while lingering.
+pub const CLOSE_DRAIN_SIZE_BYTES_MAX: usize = 256 * 1024;
+/// How long accepting pauses when the process or the system is out of file descriptors.
+pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// Connections the kernel may queue for a listener before we accept them.
+pub const LISTEN_BACKLOG: i32 = 1024;
+/// Reactor threads; more would be a mistake in the configuration.
+pub const REACTORS_MAX: usize = 256;
+/// After the grace of a stop: how long the kernel may take to give back the last operations of a ring.
+pub const RING_DRAIN_MAX: Duration = Duration::from_secs(2);

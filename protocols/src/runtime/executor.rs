@@ -1,0 +1,199 @@
+//! Answers whose turn it is on a reactor thread: tasks that never leave it, and wakers that any thread may call. A wake from another
+//! thread costs one short lock, and a system call only when the reactor sleeps. It knows no I/O.
+
+use std::any::Any;
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Wake, Waker};
+
+use slab::Slab;
+
+use super::SessionFuture;
+
+/// Tells a sleeping reactor that there is work. The one who brings work puts it in a locked queue first and calls
+/// [`Parker::notify`] then; the reactor announces its sleep first and looks at the queues then; so one of them sees the other.
+pub(crate) struct Parker {
+    sleeping: AtomicBool,
+    unpark: Box<dyn Fn() + Send + Sync>,
+}
+
+impl Parker {
+    pub(crate) fn new(unpark: impl Fn() + Send + Sync + 'static) -> Arc<Parker> {
+        Arc::new(Parker { sleeping: AtomicBool::new(false), unpark: Box::new(unpark) })
+    }
+
+    pub(crate) fn announce_sleep(&self) {
+        self.sleeping.store(true, Ordering::SeqCst);
+    }
+
+    pub(crate) fn awake(&self) {
+        self.sleeping.store(false, Ordering::SeqCst);
+    }
+
+    pub(crate) fn notify(&self) {
+        if self.sleeping.swap(false, Ordering::SeqCst) {
+            (self.unpark)();
+        }
+    }
+}
+
+/// What the wakers of one executor share.
+struct Shared {
+    woken: Mutex<Vec<Arc<TaskRef>>>,
+    parker: Arc<Parker>,
+}
+
+/// One task as its wakers know it.
+struct TaskRef {
+    key: usize,
+    /// In a ready queue already: more wakes say nothing new.
+    queued: AtomicBool,
+    shared: Arc<Shared>,
+}
+
+thread_local! {
+    /// The executor that runs on this thread, by the address of its `Shared`; 0 = none.
+    static HERE: Cell<usize> = const { Cell::new(0) };
+    static READY: RefCell<VecDeque<Arc<TaskRef>>> = const { RefCell::new(VecDeque::new()) };
+}
+
+impl Wake for TaskRef {
+    fn wake(self: Arc<Self>) {
+        if self.queued.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let here = Arc::as_ptr(&self.shared).addr();
+        // try_with: a waker may be called while its thread is being taken down.
+        if HERE.try_with(Cell::get) == Ok(here) {
+            READY.with(|ready| ready.borrow_mut().push_back(self));
+            return;
+        }
+        let shared = self.shared.clone();
+        let mut woken = shared.woken.lock().unwrap_or_else(PoisonError::into_inner);
+        woken.push(self);
+        drop(woken);
+        shared.parker.notify();
+    }
+}
+
+struct Task {
+    /// Away while it is being polled.
+    future: Option<SessionFuture>,
+    reference: Arc<TaskRef>,
+}
+
+/// The tasks of one reactor thread. At most one lives on a thread.
+pub(crate) struct Executor {
+    tasks: RefCell<Slab<Task>>,
+    shared: Arc<Shared>,
+    last_panic: RefCell<Option<Box<dyn Any + Send>>>,
+}
+
+impl Executor {
+    pub(crate) fn new(parker: Arc<Parker>) -> Executor {
+        let shared = Arc::new(Shared { woken: Mutex::new(Vec::new()), parker });
+        let before = HERE.with(|here| here.replace(Arc::as_ptr(&shared).addr()));
+        assert_eq!(before, 0, "one executor per thread");
+        Executor { tasks: RefCell::new(Slab::new()), shared, last_panic: RefCell::new(None) }
+    }
+
+    /// Adds a task; it gets its first turn soon.
+    pub(crate) fn spawn(&self, future: SessionFuture) {
+        let mut tasks = self.tasks.borrow_mut();
+        let entry = tasks.vacant_entry();
+        let reference =
+            Arc::new(TaskRef { key: entry.key(), queued: AtomicBool::new(false), shared: self.shared.clone() });
+        entry.insert(Task { future: Some(future), reference: reference.clone() });
+        drop(tasks);
+        reference.wake();
+    }
+
+    /// What the latest panicking task said: a test must not miss it.
+    pub(crate) fn take_panic(&self) -> Option<Box<dyn Any + Send>> {
+        self.last_panic.borrow_mut().take()
+    }
+
+    /// Whether a task waits for its turn, woken here or elsewhere.
+    pub(crate) fn has_ready(&self) -> bool {
+        self.collect_woken();
+        READY.with(|ready| !ready.borrow().is_empty())
+    }
+
+    /// Gives ready tasks their turns, at most `turns_max` of them, in the order they were woken.
+    pub(crate) fn run_ready(&self, turns_max: usize) {
+        self.collect_woken();
+        for _ in 0..turns_max {
+            let Some(next) = READY.with(|ready| ready.borrow_mut().pop_front()) else {
+                return;
+            };
+            self.turn(&next);
+        }
+    }
+
+    fn collect_woken(&self) {
+        let mut woken = self.shared.woken.lock().unwrap_or_else(PoisonError::into_inner);
+        if !woken.is_empty() {
+            READY.with(|ready| ready.borrow_mut().extend(woken.drain(..)));
+        }
+    }
+
+    fn turn(&self, reference: &Arc<TaskRef>) {
+        reference.queued.store(false, Ordering::Release);
+        let Some(mut future) = self.take_future(reference) else {
+            return;
+        };
+        let waker = Waker::from(reference.clone());
+        let mut cx = Context::from_waker(&waker);
+        // A session that panics takes itself down and nobody else.
+        let polled = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(&mut cx)));
+        if matches!(polled, Ok(Poll::Pending)) {
+            self.tasks.borrow_mut()[reference.key].future = Some(future);
+            return;
+        }
+        if let Err(panic) = polled {
+            tracing::error!("a session panicked and was closed");
+            *self.last_panic.borrow_mut() = Some(panic);
+        }
+        self.tasks.borrow_mut().remove(reference.key);
+        // Dropped with nothing borrowed: what the future holds may wake or spawn.
+        drop_quietly(future);
+    }
+
+    /// The future of this very task, not of a later one in its place.
+    fn take_future(&self, reference: &Arc<TaskRef>) -> Option<SessionFuture> {
+        let mut tasks = self.tasks.borrow_mut();
+        let task = tasks.get_mut(reference.key)?;
+        if !Arc::ptr_eq(&task.reference, reference) {
+            return None;
+        }
+        task.future.take()
+    }
+
+    /// Drops every task where it stands.
+    pub(crate) fn drop_all(&self) {
+        let tasks = std::mem::take(&mut *self.tasks.borrow_mut());
+        for (_, task) in tasks {
+            if let Some(future) = task.future {
+                drop_quietly(future);
+            }
+        }
+    }
+}
+
+fn drop_quietly(future: SessionFuture) {
+    if catch_unwind(AssertUnwindSafe(|| drop(future))).is_err() {
+        tracing::error!("a session panicked while it was dropped");
+    }
+}
+
+impl Drop for Executor {
+    fn drop(&mut self) {
+        self.drop_all();
+        HERE.with(|here| here.set(0));
+        let left = READY.with(|ready| std::mem::take(&mut *ready.borrow_mut()));
+        drop(left);
+    }
+}

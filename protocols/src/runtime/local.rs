@@ -1,0 +1,102 @@
+//! Answers what a session finds on its thread: the clock, the timers and the stop signal of its reactor. One is entered per
+//! reactor thread; it never crosses threads.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use super::stop::StopState;
+use super::timer::Timers;
+
+/// The reactor's side of everything a session awaits besides its stream.
+pub(crate) struct Local {
+    pub(crate) timers: RefCell<Timers>,
+    pub(crate) stop: StopState,
+    /// The simulated instant; `None` = the machine's own clock.
+    simulated: Option<Cell<Instant>>,
+}
+
+impl Local {
+    pub(crate) fn real() -> Rc<Local> {
+        Rc::new(Local::new(None))
+    }
+
+    pub(crate) fn simulated() -> Rc<Local> {
+        Rc::new(Local::new(Some(Cell::new(Instant::now()))))
+    }
+
+    fn new(simulated: Option<Cell<Instant>>) -> Local {
+        Local { timers: RefCell::new(Timers::default()), stop: StopState::default(), simulated }
+    }
+
+    pub(crate) fn now(&self) -> Instant {
+        match &self.simulated {
+            Some(at) => at.get(),
+            None => Instant::now(),
+        }
+    }
+
+    /// Moves simulated time; does nothing on a real clock, which moves by itself.
+    pub(crate) fn advance_to(&self, to: Instant) {
+        if let Some(at) = &self.simulated {
+            at.set(at.get().max(to));
+        }
+    }
+
+    /// How long until the next timer; `None` = no timer at all.
+    pub(crate) fn until_next_timer(&self) -> Option<Duration> {
+        let next = self.timers.borrow().next_deadline()?;
+        Some(next.saturating_duration_since(self.now()))
+    }
+
+    /// Wakes everyone whose time has come.
+    pub(crate) fn fire_timers(&self) {
+        loop {
+            // The borrow ends before the wake: a waker may run code that looks at the timers.
+            let due = self.timers.borrow_mut().pop_due(self.now());
+            match due {
+                Some(waker) => waker.wake(),
+                None => return,
+            }
+        }
+    }
+}
+
+thread_local! {
+    static CURRENT: RefCell<Option<Rc<Local>>> = const { RefCell::new(None) };
+}
+
+/// While it lives, this thread is a reactor.
+pub(crate) struct Entered {
+    before: Option<Rc<Local>>,
+}
+
+/// Makes `local` this thread's reactor handle.
+pub(crate) fn enter(local: Rc<Local>) -> Entered {
+    let before = CURRENT.with(|current| current.borrow_mut().replace(local));
+    Entered { before }
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        let before = self.before.take();
+        CURRENT.with(|current| *current.borrow_mut() = before);
+    }
+}
+
+/// This thread's reactor.
+///
+/// # Panics
+/// When called outside a reactor thread: a mistake in our own code that no outside data can cause.
+pub(crate) fn current() -> Rc<Local> {
+    let found = CURRENT.with(|current| current.borrow().clone());
+    match found {
+        Some(local) => local,
+        None => panic!("sleep, timeout and stopping work only on a reactor thread"),
+    }
+}
+
+/// The reactor's monotonic clock: real on a server, simulated under [`super::sim`].
+pub fn now() -> Instant {
+    current().now()
+}

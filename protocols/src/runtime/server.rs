@@ -1,0 +1,232 @@
+//! Answers how listeners become served connections: binds them, starts a reactor thread per core, places each connection where
+//! the fewest are, and stops in good order. It leaves moving bytes to the chosen runtime.
+
+use std::io::{self, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use socket2::{Domain, Protocol, Socket, Type};
+
+use super::limiter::{ConnectionLimits, Limiter, Permit};
+use super::{Kind, Listener, SessionFuture, Stream};
+use crate::limits;
+
+/// A listener that is bound; its socket belongs to one reactor, which accepts for all of them.
+pub(crate) struct Bound {
+    pub(crate) listener: Listener,
+    pub(crate) addr: SocketAddr,
+    pub(crate) socket: TcpListener,
+}
+
+/// What every reactor of a server sees.
+pub(crate) struct Shared {
+    pub(crate) bound: Vec<Bound>,
+    pub(crate) limiter: Arc<Limiter>,
+    pub(crate) reactors: usize,
+}
+
+/// An accepted connection on its way to its reactor.
+pub(crate) struct Accepted {
+    pub(crate) socket: TcpStream,
+    pub(crate) peer: SocketAddr,
+    pub(crate) local: SocketAddr,
+    pub(crate) listener: usize,
+    pub(crate) permit: Permit,
+}
+
+/// What a reactor is told from outside.
+pub(crate) enum Message {
+    /// Serve this connection.
+    Serve(Accepted),
+    /// Accept no more and tell the sessions.
+    Stop,
+    /// Close what is left and end.
+    End,
+}
+
+/// How the server reaches one reactor.
+pub(crate) type Post = Arc<dyn Fn(Message) + Send + Sync>;
+
+impl Shared {
+    /// The listeners that reactor `index` accepts for.
+    pub(crate) fn accepts(&self, index: usize) -> impl Iterator<Item = usize> {
+        (index..self.bound.len()).step_by(self.reactors)
+    }
+
+    /// Lets a fresh connection in, or tells it that we are full and closes it.
+    pub(crate) fn admit(&self, listener: usize, socket: TcpStream) -> Option<Accepted> {
+        // A client that is gone already has no address any more.
+        let peer = canonical(socket.peer_addr().ok()?);
+        let local = canonical(socket.local_addr().ok()?);
+        let Some(permit) = self.limiter.admit(peer.ip()) else {
+            self.refuse(listener, socket, peer);
+            return None;
+        };
+        // Replies are whole when they are sent; waiting for more to send (Nagle) only delays them.
+        socket.set_nodelay(true).ok()?;
+        Some(Accepted { socket, peer, local, listener, permit })
+    }
+
+    fn refuse(&self, listener: usize, mut socket: TcpStream, peer: SocketAddr) {
+        let listener = &self.bound[listener].listener;
+        tracing::debug!(listener = listener.name, %peer, "over the connection limit");
+        if listener.implicit_tls.is_none() && socket.set_nonblocking(true).is_ok() {
+            // Into an empty send buffer; a client that cannot take even that gets a plain close.
+            let _ = socket.write(listener.service.busy_reply());
+        }
+    }
+
+    /// The future of one connection: TLS first where it is implicit, then the protocol.
+    pub(crate) fn session(&self, index: usize, mut stream: Stream, permit: Permit) -> SessionFuture {
+        let listener = &self.bound[index].listener;
+        let service = listener.service.clone();
+        let Some(tls) = listener.implicit_tls.clone() else {
+            let session = service.serve(stream);
+            return Box::pin(async move {
+                let _permit = permit;
+                session.await;
+            });
+        };
+        Box::pin(async move {
+            let _permit = permit;
+            let peer = stream.peer();
+            if let Err(error) = stream.start_tls(tls).await {
+                tracing::debug!(%peer, %error, "TLS handshake failed");
+                stream.close().await;
+                return;
+            }
+            service.serve(stream).await;
+        })
+    }
+}
+
+/// IPv4 clients of an IPv6 socket keep their IPv4 face.
+fn canonical(addr: SocketAddr) -> SocketAddr {
+    SocketAddr::new(addr.ip().to_canonical(), addr.port())
+}
+
+/// The running reactors and their listeners.
+pub struct Server {
+    shared: Arc<Shared>,
+    reactors: Vec<(Post, JoinHandle<()>)>,
+}
+
+impl Server {
+    /// Binds every listener and starts `reactors` threads (at least one).
+    ///
+    /// # Errors
+    /// An address that cannot be bound (its listener is named in the error), or a reactor that cannot start; nothing is left running.
+    pub fn start(
+        kind: Kind,
+        reactors: usize,
+        listeners: Vec<Listener>,
+        limits: ConnectionLimits,
+    ) -> io::Result<Server> {
+        let reactors = reactors.clamp(1, limits::REACTORS_MAX);
+        let bound: io::Result<Vec<Bound>> = listeners.into_iter().map(bind).collect();
+        let shared = Arc::new(Shared { bound: bound?, limiter: Limiter::new(limits, reactors), reactors });
+        let mut server = Server { shared: shared.clone(), reactors: Vec::new() };
+        let mut begin = Vec::new();
+        for index in 0..reactors {
+            let (post, thread, go) = start_reactor(kind, index, &shared)?;
+            server.reactors.push((post, thread));
+            begin.push(go);
+        }
+        let posts: Vec<Post> = server.reactors.iter().map(|(post, _)| post.clone()).collect();
+        for go in begin {
+            // A reactor that died between its start and here shows at the join.
+            let _ = go.send(posts.clone());
+        }
+        Ok(server)
+    }
+
+    /// Name and address of each listener, with the port that was taken for port 0.
+    pub fn local_addrs(&self) -> Vec<(String, SocketAddr)> {
+        let bound = self.shared.bound.iter();
+        bound.map(|bound| (bound.listener.name.clone(), bound.addr)).collect()
+    }
+
+    /// Connections open now.
+    pub fn connections(&self) -> usize {
+        self.shared.limiter.total()
+    }
+
+    /// Stops accepting and tells the sessions; after `grace`, or as soon as the last session is done, closes what is left.
+    /// Blocks until every reactor has ended.
+    pub fn stop(mut self, grace: Duration) {
+        self.post_all(|| Message::Stop);
+        for bound in &self.shared.bound {
+            // Whoever comes now is refused at once instead of waiting in the kernel's queue for nobody.
+            let _ = socket2::SockRef::from(&bound.socket).shutdown(std::net::Shutdown::Both);
+        }
+        let until = std::time::Instant::now() + grace;
+        while self.connections() > 0 && std::time::Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        self.end();
+    }
+
+    fn post_all(&self, message: impl Fn() -> Message) {
+        for (post, _) in &self.reactors {
+            post(message());
+        }
+    }
+
+    fn end(&mut self) {
+        self.post_all(|| Message::End);
+        for (post, thread) in self.reactors.drain(..) {
+            drop(post);
+            if thread.join().is_err() {
+                tracing::error!("a reactor thread panicked");
+            }
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+/// What a reactor thread waits for before it accepts: the ways to all its fellows.
+pub(crate) type Begin = mpsc::Receiver<Vec<Post>>;
+
+type Started = (Post, JoinHandle<()>, mpsc::Sender<Vec<Post>>);
+
+fn start_reactor(kind: Kind, index: usize, shared: &Arc<Shared>) -> io::Result<Started> {
+    let (go, begin) = mpsc::channel();
+    let (ready, started) = mpsc::channel();
+    let shared = shared.clone();
+    let thread = std::thread::Builder::new().name(format!("reactor-{index}")).spawn(move || match kind {
+        Kind::Uring => {
+            let _ = ready.send(Err(io::Error::from(io::ErrorKind::Unsupported)));
+        }
+        Kind::Tokio => super::tokio::run(index, shared, &ready, &begin),
+    })?;
+    match started.recv() {
+        Ok(Ok(post)) => Ok((post, thread, go)),
+        Ok(Err(error)) => Err(error),
+        Err(_) => Err(io::Error::other("a reactor thread died while starting")),
+    }
+}
+
+fn bind(listener: Listener) -> io::Result<Bound> {
+    let socket = listen(listener.addr).map_err(|error| {
+        let told = format!("listener {} on {}: {error}", listener.name, listener.addr);
+        io::Error::new(error.kind(), told)
+    })?;
+    Ok(Bound { addr: socket.local_addr()?, listener, socket })
+}
+
+fn listen(addr: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
+    // A restart must not wait for the old connections' TIME_WAIT.
+    socket.set_reuse_address(true)?;
+    socket.bind(&addr.into())?;
+    socket.listen(limits::LISTEN_BACKLOG)?;
+    Ok(socket.into())
+}

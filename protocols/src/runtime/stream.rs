@@ -1,0 +1,208 @@
+//! What a session sees of its connection: received bytes, bytes to send, TLS on top when asked. It never parses anything, and
+//! while a session waits it holds no buffer.
+
+use std::future::{Future, poll_fn};
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use super::Transport;
+use super::timer::{Sleep, timeout};
+use super::tls_layer::{TlsInfo, TlsLayer};
+use crate::limits;
+
+/// A buffered connection with its addresses.
+pub struct Stream {
+    transport: Box<dyn Transport>,
+    tls: Option<Box<TlsLayer>>,
+    /// Received plaintext; `[..read_at]` is consumed.
+    input: Vec<u8>,
+    read_at: usize,
+    output: Vec<u8>,
+    peer: SocketAddr,
+    local: SocketAddr,
+    stall: Duration,
+}
+
+impl Stream {
+    /// A stream in plain text over `transport`.
+    pub fn new(transport: Box<dyn Transport>, peer: SocketAddr, local: SocketAddr) -> Self {
+        Stream {
+            transport,
+            tls: None,
+            input: Vec::new(),
+            read_at: 0,
+            output: Vec::new(),
+            peer,
+            local,
+            stall: limits::SEND_STALL_MAX,
+        }
+    }
+
+    /// The client's address.
+    pub fn peer(&self) -> SocketAddr {
+        self.peer
+    }
+
+    /// Our address, as the client reached it.
+    pub fn local(&self) -> SocketAddr {
+        self.local
+    }
+
+    /// Whether the bytes are encrypted on the wire.
+    pub fn is_tls(&self) -> bool {
+        self.tls.is_some()
+    }
+
+    /// What TLS agreed upon; `None` in plain text.
+    pub fn tls_info(&self) -> Option<TlsInfo> {
+        self.tls.as_ref().map(|tls| tls.info())
+    }
+
+    /// How long `flush` bears a client that takes no byte at all; the default is [`limits::SEND_STALL_MAX`].
+    pub fn set_stall(&mut self, stall: Duration) {
+        self.stall = stall;
+    }
+
+    /// Received bytes that are not consumed yet.
+    pub fn buffered(&self) -> &[u8] {
+        &self.input[self.read_at..]
+    }
+
+    /// Marks the first `n` bytes of [`Stream::buffered`] as used (all of them, when there are fewer).
+    pub fn consume(&mut self, n: usize) {
+        self.read_at = self.input.len().min(self.read_at.saturating_add(n));
+        if self.read_at == self.input.len() {
+            self.input.clear();
+            self.read_at = 0;
+        }
+    }
+
+    /// The received bytes as a vector to drain from the front; [`Stream::consume`] is cheaper.
+    pub fn input(&mut self) -> &mut Vec<u8> {
+        self.compact();
+        &mut self.input
+    }
+
+    /// Bytes to send at the next [`Stream::flush`]; append to it.
+    pub fn output(&mut self) -> &mut Vec<u8> {
+        &mut self.output
+    }
+
+    /// Waits for more bytes and says how many came; 0 = the peer closed its side. May be dropped while it waits (in a
+    /// `select` or `timeout`) without losing a byte.
+    pub async fn fill(&mut self) -> io::Result<usize> {
+        poll_fn(|cx| self.poll_fill(cx)).await
+    }
+
+    /// Sends all of [`Stream::output`]; waits for a slow client.
+    ///
+    /// # Errors
+    /// `TimedOut` when the client took no byte for the stall time; any error of the connection. Drop the stream then.
+    pub async fn flush(&mut self) -> io::Result<()> {
+        let mut watch: Option<(u64, Sleep)> = None;
+        poll_fn(|cx| {
+            if let Poll::Ready(done) = self.poll_flush(cx) {
+                return Poll::Ready(done);
+            }
+            let sent = self.transport.sent_bytes();
+            if watch.as_ref().is_none_or(|(before, _)| *before != sent) {
+                watch = Some((sent, Sleep::new(self.stall)));
+            }
+            let Some((_, sleep)) = &mut watch else {
+                return Poll::Pending;
+            };
+            ready!(Pin::new(sleep).poll(cx));
+            Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+        })
+        .await
+    }
+
+    /// Becomes a TLS server on this connection; ready after the handshake.
+    ///
+    /// # Errors
+    /// `InvalidData` when plain text is still buffered: what came after STARTTLS in the clear must not be taken for what came
+    /// under TLS (RFC 3207 section 4.2, CVE-2011-0411). `TimedOut`, or why the handshake failed. Drop the stream then.
+    pub async fn start_tls(&mut self, config: Arc<rustls::ServerConfig>) -> io::Result<()> {
+        if !self.buffered().is_empty() {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "plain text behind STARTTLS"));
+        }
+        if !self.output.is_empty() || self.tls.is_some() {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "STARTTLS with output unsent or under TLS"));
+        }
+        let mut tls = Box::new(TlsLayer::server(config)?);
+        let transport = &mut *self.transport;
+        let handshake = poll_fn(|cx| tls.poll_handshake(cx, transport));
+        let done = timeout(limits::TLS_HANDSHAKE_MAX, handshake).await;
+        done.unwrap_or_else(|| Err(io::ErrorKind::TimedOut.into()))?;
+        self.tls = Some(tls);
+        Ok(())
+    }
+
+    /// Ends the connection in good order: what is still to be sent, TLS close_notify, then a bounded wait for the peer's end,
+    /// so that unread input does not turn our last reply into a reset. Never takes longer than a few seconds.
+    pub async fn close(&mut self) {
+        if let Some(tls) = &mut self.tls {
+            tls.notify_close();
+        }
+        self.stall = limits::CLOSE_LINGER_MAX;
+        if self.flush().await.is_err() {
+            return;
+        }
+        let down = poll_fn(|cx| self.transport.poll_shutdown(cx)).await;
+        if down.is_ok() {
+            timeout(limits::CLOSE_LINGER_MAX, self.drain()).await;
+        }
+    }
+
+    /// Throws away what still comes, up to a bound.
+    async fn drain(&mut self) {
+        let mut dropped = 0;
+        while dropped < limits::CLOSE_DRAIN_SIZE_BYTES_MAX {
+            let mut waste = Vec::new();
+            match poll_fn(|cx| self.transport.poll_recv(cx, &mut waste)).await {
+                Ok(0) | Err(_) => return,
+                Ok(n) => dropped += n,
+            }
+        }
+    }
+
+    fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        self.compact();
+        let got = match &mut self.tls {
+            None => self.transport.poll_recv(cx, &mut self.input),
+            Some(tls) => tls.poll_fill(cx, &mut *self.transport, &mut self.input),
+        };
+        if got.is_pending() {
+            self.release();
+        }
+        got
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.tls {
+            None => self.transport.poll_send(cx, &mut self.output),
+            Some(tls) => tls.poll_flush(cx, &mut *self.transport, &mut self.output),
+        }
+    }
+
+    fn compact(&mut self) {
+        if self.read_at > 0 {
+            self.input.drain(..self.read_at);
+            self.read_at = 0;
+        }
+    }
+
+    /// Gives empty buffers back while the session waits.
+    fn release(&mut self) {
+        if self.input.is_empty() {
+            self.input = Vec::new();
+        }
+        if self.output.is_empty() {
+            self.output = Vec::new();
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! Answers how bytes become lines, mail data and literals in bounded memory, the same for every protocol. It never knows a command.
+
+mod dot;
+mod exact;
+mod line;
+
+pub use dot::{DotEnd, DotReader, DotStatus, DotStep, DotWriter, write_dot_stuffed};
+pub use exact::read_exact_n;
+pub use line::{Line, read_line};
