@@ -1,1 +1,3 @@
-//! Posthouse: tests.
+//! What the end-to-end and house-rule tests share. Never linked into the server.
+
+pub mod tidy;

@@ -1,0 +1,127 @@
+"""One function per row of the table: how to load a server and what to read off it.
+
+Each takes a way to make a fresh server and gives back plain figures; nothing here knows whether the
+server is Posthouse or a peer. Nothing is compared here.
+"""
+import json
+import os
+import subprocess
+import time
+
+from lib import paths, procs
+
+SPAM = os.path.join(paths.CORPUS, "spamassassin")
+# Work that a server does just after its last reply belongs to the operation.
+SETTLE_SECONDS = 0.5
+
+
+def load(*argv, stdin=""):
+    """Runs the load generator; any wrong answer ends the whole run."""
+    done = subprocess.run([paths.LOAD, *map(str, argv)], input=stdin, capture_output=True, text=True)
+    if done.returncode != 0:
+        raise RuntimeError(f"posthouse-load {' '.join(map(str, argv))}: code {done.returncode}\n{done.stdout}{done.stderr}")
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def measured(server, *argv):
+    """A load with the server's CPU time per operation and the device flushes beside it."""
+    cpu, flushes = procs.cpu_seconds(server.roots()), procs.device_flushes()
+    out = load(*argv)
+    time.sleep(SETTLE_SECONDS)
+    out["cpu_us"] = (procs.cpu_seconds(server.roots()) - cpu) * 1e6 / out["ops"]
+    out["flushes"] = (procs.device_flushes() - flushes) / out["ops"]
+    return out
+
+
+def deliver(server, count, conns, first=0):
+    return ("deliver", "--addr", server.address("lmtp"), "--corpus", SPAM, "--count", count, "--conns", conns,
+            "--accounts", server.accounts, "--first", first)
+
+
+def counted(server):
+    """How many messages all inboxes hold together."""
+    return load("imap", "--addr", server.address("imap"), "--what", "count", "--accounts", server.accounts, "--conns", 4)["messages"]
+
+
+def lmtp(make, conns, count, warm):
+    """P1, P2: LMTP delivery; every message must be in an inbox afterwards."""
+    with make("lmtp") as server:
+        load(*deliver(server, warm, conns))
+        with procs.PssPeak(server.roots()) as peak:
+            out = measured(server, *deliver(server, count, conns, warm))
+        found = counted(server)
+        if found != warm + count:
+            raise RuntimeError(f"{server.name}: {found} messages after {warm + count} deliveries")
+        out["pss_mib"] = peak.kib / 1024
+    return out
+
+
+def syncs(make, conns, count):
+    """fsync-like system calls per message, counted by strace in a run of their own (strace slows everything)."""
+    server = make("syncs")
+    trace = os.path.join(server.folder, "strace.txt")
+    server.start(strace=trace)
+    load(*deliver(server, count, conns))
+    server.stop(60)
+    calls = 0
+    with open(trace) as file:
+        for line in file:
+            fields = line.split()
+            if len(fields) >= 5 and fields[-1] in ("fsync", "fdatasync", "sync_file_range", "msync", "sync", "syncfs"):
+                calls += int(fields[3])
+    return calls / count
+
+
+def idle(make, protocol, conns):
+    """P7: memory per connection that is logged in, has SELECTed and IDLEs."""
+    with make("idle") as server:
+        load(*deliver(server, server.accounts, 4))
+        counted(server)
+        time.sleep(1)
+        before = procs.pss_kib(server.roots())
+        argv = [paths.LOAD, "idle", "--addr", server.address(protocol), "--conns", str(conns), "--accounts", str(server.accounts)]
+        holder = subprocess.Popen(argv + (["--tls"] if protocol == "imaps" else []), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        first = holder.stdout.readline()
+        time.sleep(1)
+        after = procs.pss_kib(server.roots())
+        rest, _ = holder.communicate("\n")
+        report = json.loads(rest.splitlines()[-1])
+        if first.strip() != f"holding {conns}" or report["errors"]:
+            raise RuntimeError(f"{server.name}: {first.strip()} of {conns}; {report['first_errors']}")
+        return {"kib_each": (after - before) / conns, "conns": conns}
+
+
+def disk(make, count):
+    """P9: bytes on disk after a clean stop, over raw bytes delivered; no mail twice."""
+    server = make("disk")
+    server.start()
+    raw = load(*deliver(server, count, 16))["bytes"]
+    running = procs.disk_bytes(server.data)
+    server.stop(60)
+    return {"ratio": procs.disk_bytes(server.data) / raw, "ratio_running": running / raw, "raw": raw}
+
+
+def reading(make, messages, rounds):
+    """P5: one big mailbox; the first reading of each kind, then warm ones."""
+    out = {}
+    with make("reading", accounts=1) as server:
+        load(*deliver(server, messages, 16))
+        base = ("imap", "--addr", server.address("imap"), "--accounts", 1, "--conns", 1)
+        for what in ("flags", "envelope", "bodystructure", "full"):
+            out[what + "_first"] = measured(server, *base, "--what", what, "--rounds", 1)
+            out[what] = measured(server, *base, "--what", what, "--rounds", rounds)
+        out["select"] = measured(server, *base, "--what", "select", "--rounds", 200)
+        out["login"] = measured(server, *base, "--what", "login", "--rounds", 100)
+    return out
+
+
+def smtp_source(make, conns, count, size):
+    """P4: the MX path, driven by Postfix's own load generator."""
+    with make("smtp") as server:
+        cpu, start = procs.cpu_seconds(server.roots()), time.monotonic()
+        subprocess.run(["smtp-source", "-s", str(conns), "-m", str(count), "-l", str(size), "-f", "a@load.test", "-t", server.users()[0],
+                        server.address("smtp")], check=True)
+        # Postfix answers before it delivers: its work is done when every message is in the mailbox.
+        procs.wait_until(lambda: counted(server) == count, 300, "all messages in the mailbox")
+        wall = time.monotonic() - start
+        return {"cpu_us": (procs.cpu_seconds(server.roots()) - cpu) * 1e6 / count, "ops_per_second": count / wall, "ops": count}
