@@ -5,43 +5,19 @@ const ALLOWED: [(&str, &[&str]); 6] = [
     ("engine", &[]),
     ("protocols", &["posthouse-engine"]),
     ("admin", &["posthouse-engine"]),
-    (
-        "tools",
-        &["posthouse-engine", "posthouse-protocols", "posthouse-admin"],
-    ),
-    (
-        "benches",
-        &["posthouse-engine", "posthouse-protocols", "posthouse-admin"],
-    ),
-    (
-        "tests",
-        &[
-            "posthouse-engine",
-            "posthouse-protocols",
-            "posthouse-admin",
-            "posthouse",
-        ],
-    ),
+    ("tools", &["posthouse-engine", "posthouse-protocols", "posthouse-admin"]),
+    ("benches", &["posthouse-engine", "posthouse-protocols", "posthouse-admin"]),
+    ("tests", &["posthouse-engine", "posthouse-protocols", "posthouse-admin", "posthouse"]),
 ];
 
 /// Crates that would bring sockets, an async runtime or HTTP into the engine.
-const NOT_IN_ENGINE: [&str; 8] = [
-    "tokio",
-    "hyper",
-    "axum",
-    "io-uring",
-    "socket2",
-    "rustls",
-    "imap-codec",
-    "smtp-proto",
-];
+const NOT_IN_ENGINE: [&str; 8] =
+    ["tokio", "hyper", "axum", "io-uring", "socket2", "rustls", "imap-codec", "smtp-proto"];
 
 /// Complaints about the manifest of the crate in `folder`.
 pub fn manifest(folder: &str, text: &str) -> Vec<String> {
     let Some((_, allowed)) = ALLOWED.iter().find(|(name, _)| *name == folder) else {
-        return vec![format!(
-            "{folder}: a crate that the import rules do not know"
-        )];
+        return vec![format!("{folder}: a crate that the import rules do not know")];
     };
     let mut out = Vec::new();
     for name in dependencies(text) {
@@ -49,9 +25,7 @@ pub fn manifest(folder: &str, text: &str) -> Vec<String> {
             out.push(format!("{folder}/Cargo.toml: may not import {name}"));
         }
         if folder == "engine" && NOT_IN_ENGINE.contains(&name.as_str()) {
-            out.push(format!(
-                "engine/Cargo.toml: {name} belongs above the engine"
-            ));
+            out.push(format!("engine/Cargo.toml: {name} belongs above the engine"));
         }
     }
     out
@@ -69,10 +43,7 @@ fn dependencies(text: &str) -> Vec<String> {
                 out.push(name.to_owned());
             }
         } else if inside && !line.starts_with('#') {
-            let name: String = line
-                .chars()
-                .take_while(|c| c.is_alphanumeric() || "-_".contains(*c))
-                .collect();
+            let name: String = line.chars().take_while(|c| c.is_alphanumeric() || "-_".contains(*c)).collect();
             if !name.is_empty() {
                 out.push(name);
             }
@@ -83,15 +54,9 @@ fn dependencies(text: &str) -> Vec<String> {
 
 /// Sockets in engine code: it gets bytes and requests, never a connection.
 pub fn engine_sockets(name: &str, code: &str) -> Vec<String> {
-    [
-        "TcpStream",
-        "TcpListener",
-        "UdpSocket",
-        "UnixStream",
-        "UnixListener",
-    ]
-    .iter()
-    .filter(|word| super::lexer::words(code).iter().any(|(_, w)| w == *word))
-    .map(|word| format!("{name}: {word} in the engine"))
-    .collect()
+    ["TcpStream", "TcpListener", "UdpSocket", "UnixStream", "UnixListener"]
+        .iter()
+        .filter(|word| super::lexer::words(code).iter().any(|(_, w)| w == *word))
+        .map(|word| format!("{name}: {word} in the engine"))
+        .collect()
 }

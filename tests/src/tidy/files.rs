@@ -33,16 +33,7 @@ const TOP_LEVEL: [&str; 19] = [
     "NOTICE",
     "SECURITY.md",
 ];
-const ROOMS: [&str; 8] = [
-    "admin",
-    "benches",
-    "docs",
-    "engine",
-    "fuzz",
-    "protocols",
-    "tests",
-    "tools",
-];
+const ROOMS: [&str; 8] = ["admin", "benches", "docs", "engine", "fuzz", "protocols", "tests", "tools"];
 
 /// Everything that one Rust file can do wrong on its own.
 pub fn rust(name: &str, text: &str) -> Vec<String> {
@@ -107,11 +98,7 @@ fn body_end(code: &str, at: usize) -> Option<usize> {
 
 fn unfinished(name: &str, text: &str, code: &str) -> Vec<String> {
     // Spelled in halves so that this file does not accuse itself.
-    let notes = [
-        concat!("FIX", "ME"),
-        concat!("TO", "DO"),
-        concat!("XX", "X"),
-    ];
+    let notes = [concat!("FIX", "ME"), concat!("TO", "DO"), concat!("XX", "X")];
     let mut out = Vec::new();
     for (number, line) in text.lines().enumerate() {
         for note in notes {
@@ -138,17 +125,11 @@ fn unsafety(name: &str, text: &str, code: &str) -> Vec<String> {
         }
         let line = line_of(code, at);
         if !allowed {
-            out.push(format!(
-                "{name}:{line}: unsafe outside {}",
-                UNSAFE_FOLDERS.join(" and ")
-            ));
+            out.push(format!("{name}:{line}: unsafe outside {}", UNSAFE_FOLDERS.join(" and ")));
             continue;
         }
         let from = line.saturating_sub(1 + SAFETY_LINES_MAX);
-        if !lines[from..line]
-            .iter()
-            .any(|l| l.contains("SAFETY:") || l.contains("# Safety"))
-        {
+        if !lines[from..line].iter().any(|l| l.contains("SAFETY:") || l.contains("# Safety")) {
             out.push(format!("{name}:{line}: unsafe without a SAFETY line"));
         }
     }
@@ -163,8 +144,7 @@ pub fn workplace_paths(name: &str, text: &str) -> Vec<String> {
             let found = line.match_indices(folder).any(|(at, _)| {
                 let before = line[..at].chars().next_back();
                 let after = line[at + folder.len()..].chars().next();
-                !before.is_some_and(is_path_char)
-                    && !after.is_some_and(|c| c != '/' && is_path_char(c))
+                !before.is_some_and(is_path_char) && !after.is_some_and(|c| c != '/' && is_path_char(c))
             });
             if found {
                 out.push(format!("{name}:{}: names {folder}", number + 1));

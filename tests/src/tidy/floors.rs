@@ -25,10 +25,7 @@ const FLOORS: [(&str, u8); 14] = [
 const EXCEPTIONS: [(&str, &str, &str); 0] = [];
 
 fn floor(room: &str) -> Option<u8> {
-    FLOORS
-        .iter()
-        .find(|(name, _)| *name == room)
-        .map(|(_, floor)| *floor)
+    FLOORS.iter().find(|(name, _)| *name == room).map(|(_, floor)| *floor)
 }
 
 /// Complaints about one file under `engine/src/`; `name` is relative to the repository.
@@ -45,14 +42,10 @@ pub fn check(name: &str, text: &str) -> Vec<String> {
     };
     let mut out = Vec::new();
     for target in imports(&code_only(text), module.len()) {
-        let excepted = EXCEPTIONS
-            .iter()
-            .any(|(from, to, _)| from == room && *to == target);
+        let excepted = EXCEPTIONS.iter().any(|(from, to, _)| from == room && *to == target);
         match floor(&target) {
             Some(other) if target != *room && other >= own && !excepted => {
-                out.push(format!(
-                    "{name}: {room} (floor {own}) imports {target} (floor {other})"
-                ));
+                out.push(format!("{name}: {room} (floor {own}) imports {target} (floor {other})"));
             }
             _ => {}
         }
@@ -63,11 +56,7 @@ pub fn check(name: &str, text: &str) -> Vec<String> {
 
 /// `log/writer.rs` is `[log, writer]`, `log/mod.rs` and `log.rs` are `[log]`, `lib.rs` is empty.
 fn module_path(inside: &str) -> Vec<String> {
-    let mut parts: Vec<String> = inside
-        .trim_end_matches(".rs")
-        .split('/')
-        .map(str::to_owned)
-        .collect();
+    let mut parts: Vec<String> = inside.trim_end_matches(".rs").split('/').map(str::to_owned).collect();
     if matches!(parts.last().map(String::as_str), Some("mod" | "lib")) {
         parts.pop();
     }
@@ -93,12 +82,8 @@ fn imports(code: &str, depth: usize) -> Vec<String> {
 
 /// The first names of a path or of a `{a::b, c}` group.
 fn heads(rest: &str) -> Vec<String> {
-    let ident = |text: &str| {
-        text.trim_start()
-            .chars()
-            .take_while(|c| *c == '_' || c.is_alphanumeric())
-            .collect::<String>()
-    };
+    let ident =
+        |text: &str| text.trim_start().chars().take_while(|c| *c == '_' || c.is_alphanumeric()).collect::<String>();
     let Some(group) = rest.trim_start().strip_prefix('{') else {
         return vec![ident(rest)];
     };

@@ -11,9 +11,7 @@ pub fn code_only(text: &str) -> String {
             b'/' if bytes.get(at + 1) == Some(&b'/') => line_end(bytes, at),
             b'/' if bytes.get(at + 1) == Some(&b'*') => block_comment_end(bytes, at),
             b'"' => string_end(bytes, at),
-            b'r' if !continues_word(bytes, at) && raw_hashes(bytes, at).is_some() => {
-                raw_string_end(bytes, at)
-            }
+            b'r' if !continues_word(bytes, at) && raw_hashes(bytes, at).is_some() => raw_string_end(bytes, at),
             b'\'' => char_end(bytes, at),
             _ => at,
         };
@@ -33,16 +31,11 @@ pub fn code_only(text: &str) -> String {
 
 /// A letter, digit or underscore before `at`: then an `r` there is no raw string's start.
 fn continues_word(bytes: &[u8], at: usize) -> bool {
-    at > 0
-        && (bytes[at - 1] == b'_'
-            || (bytes[at - 1].is_ascii_alphanumeric() && bytes[at - 1] != b'b'))
+    at > 0 && (bytes[at - 1] == b'_' || (bytes[at - 1].is_ascii_alphanumeric() && bytes[at - 1] != b'b'))
 }
 
 fn line_end(bytes: &[u8], at: usize) -> usize {
-    bytes[at..]
-        .iter()
-        .position(|&b| b == b'\n')
-        .map_or(bytes.len(), |n| at + n)
+    bytes[at..].iter().position(|&b| b == b'\n').map_or(bytes.len(), |n| at + n)
 }
 
 fn block_comment_end(bytes: &[u8], at: usize) -> usize {
@@ -89,20 +82,14 @@ fn raw_string_end(bytes: &[u8], at: usize) -> usize {
     let mut close = vec![b'"'];
     close.resize(hashes + 1, b'#');
     let start = at + 2 + hashes;
-    bytes[start..]
-        .windows(close.len())
-        .position(|w| w == close)
-        .map_or(bytes.len(), |n| start + n + close.len())
+    bytes[start..].windows(close.len()).position(|w| w == close).map_or(bytes.len(), |n| start + n + close.len())
 }
 
 /// The end of a character literal, or `at` for a lifetime.
 fn char_end(bytes: &[u8], at: usize) -> usize {
     if bytes.get(at + 1) == Some(&b'\\') {
         // Skip the escaped character itself: it may be a quote.
-        return bytes[(at + 3).min(bytes.len())..]
-            .iter()
-            .position(|&b| b == b'\'')
-            .map_or(at, |n| at + 3 + n + 1);
+        return bytes[(at + 3).min(bytes.len())..].iter().position(|&b| b == b'\'').map_or(at, |n| at + 3 + n + 1);
     }
     // One character of up to four bytes, then the closing quote.
     (2..=5)
@@ -118,10 +105,7 @@ fn is_one_char(bytes: &[u8]) -> bool {
 pub fn words(code: &str) -> Vec<(usize, &str)> {
     let mut out = Vec::new();
     let mut start = None;
-    for (at, c) in code
-        .char_indices()
-        .chain(std::iter::once((code.len(), ' ')))
-    {
+    for (at, c) in code.char_indices().chain(std::iter::once((code.len(), ' '))) {
         let inside = c == '_' || c.is_alphanumeric();
         match (inside, start) {
             (true, None) => start = Some(at),
@@ -137,9 +121,5 @@ pub fn words(code: &str) -> Vec<(usize, &str)> {
 
 /// The 1-based line of a byte offset.
 pub fn line_of(text: &str, offset: usize) -> usize {
-    text.as_bytes()[..offset]
-        .iter()
-        .filter(|&&b| b == b'\n')
-        .count()
-        + 1
+    text.as_bytes()[..offset].iter().filter(|&&b| b == b'\n').count() + 1
 }

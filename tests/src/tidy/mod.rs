@@ -11,10 +11,7 @@ use std::process::Command;
 
 /// The top of the repository.
 pub fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .map(Path::to_path_buf)
-        .unwrap_or_default()
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().map(Path::to_path_buf).unwrap_or_default()
 }
 
 /// Every file that git tracks or would track, relative to the top, with `/` between names.
@@ -27,11 +24,7 @@ pub fn tracked(root: &Path) -> Vec<String> {
         .current_dir(root)
         .output()
         .expect("git ls-files runs");
-    assert!(
-        output.status.success(),
-        "git ls-files: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    assert!(output.status.success(), "git ls-files: {}", String::from_utf8_lossy(&output.stderr));
     let mut names: Vec<String> = String::from_utf8_lossy(&output.stdout)
         .lines()
         .filter(|name| root.join(name).is_file())

@@ -33,19 +33,9 @@ pub fn load(folder: &Path) -> io::Result<Vec<Mail>> {
         .collect();
     names.sort();
     if names.is_empty() {
-        return Err(io::Error::other(format!(
-            "{} holds no .eml file",
-            folder.display()
-        )));
+        return Err(io::Error::other(format!("{} holds no .eml file", folder.display())));
     }
-    names
-        .iter()
-        .map(|path| {
-            Ok(Mail {
-                stuffed: prepare(&std::fs::read(path)?),
-            })
-        })
-        .collect()
+    names.iter().map(|path| Ok(Mail { stuffed: prepare(&std::fs::read(path)?) })).collect()
 }
 
 /// Drops the mail's own Message-ID and doubles leading dots (RFC 5321 section 4.5.2).
@@ -72,8 +62,7 @@ fn prepare(raw: &[u8]) -> Vec<u8> {
 
 fn is_message_id(line: &[u8]) -> bool {
     const NAME: &[u8] = b"message-id:";
-    line.get(..NAME.len())
-        .is_some_and(|head| head.eq_ignore_ascii_case(NAME))
+    line.get(..NAME.len()).is_some_and(|head| head.eq_ignore_ascii_case(NAME))
 }
 
 #[cfg(test)]
@@ -83,9 +72,6 @@ mod tests {
     #[test]
     fn drops_the_id_with_its_folds_and_stuffs_dots() {
         let raw = b"A: 1\r\nMESSAGE-id:\r\n <x@y>\r\nB: 2\r\n\r\n.dot\r\nMessage-ID: body\r\n";
-        assert_eq!(
-            prepare(raw),
-            b"A: 1\r\nB: 2\r\n\r\n..dot\r\nMessage-ID: body\r\n"
-        );
+        assert_eq!(prepare(raw), b"A: 1\r\nB: 2\r\n\r\n..dot\r\nMessage-ID: body\r\n");
     }
 }

@@ -57,17 +57,10 @@ struct Shared<'a> {
 pub fn run(options: &Options) -> io::Result<Report> {
     let mails = corpus::load(&options.corpus)?;
     let run = format!("{:x}", std::process::id());
-    let shared = Shared {
-        options,
-        mails: &mails,
-        next: AtomicUsize::new(0),
-        run,
-    };
+    let shared = Shared { options, mails: &mails, next: AtomicUsize::new(0), run };
     let (cpu_before, start) = (cpu::own(), Instant::now());
     let parts: Vec<(Report, Vec<String>)> = std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..options.target.conns)
-            .map(|_| scope.spawn(|| connection(&shared)))
-            .collect();
+        let threads: Vec<_> = (0..options.target.conns).map(|_| scope.spawn(|| connection(&shared))).collect();
         threads.into_iter().filter_map(|t| t.join().ok()).collect()
     });
     let mut total = Report::default();
@@ -93,19 +86,11 @@ fn connection(shared: &Shared<'_>) -> (Report, Vec<String>) {
     (report, acked)
 }
 
-fn deliver_all(
-    shared: &Shared<'_>,
-    report: &mut Report,
-    acked: &mut Vec<String>,
-) -> io::Result<()> {
+fn deliver_all(shared: &Shared<'_>, report: &mut Report, acked: &mut Vec<String>) -> io::Result<()> {
     let options = shared.options;
     let mut wire = Wire::connect(&options.target)?;
     expect(&mut wire, "220")?;
-    let hello = if options.proto == Proto::Lmtp {
-        "LHLO"
-    } else {
-        "EHLO"
-    };
+    let hello = if options.proto == Proto::Lmtp { "LHLO" } else { "EHLO" };
     command(&mut wire, &format!("{hello} load.test\r\n"), "250")?;
     let mut body = Vec::new();
     loop {
@@ -123,8 +108,7 @@ fn deliver_all(
         report.ops += 1;
         report.bytes += body.len() as u64 - 3;
         if options.acked.is_some() {
-            (0..options.rcpts)
-                .for_each(|k| acked.push(format!("{id} {}\n", options.target.account(number + k))));
+            (0..options.rcpts).for_each(|k| acked.push(format!("{id} {}\n", options.target.account(number + k))));
         }
     }
     command(&mut wire, "QUIT\r\n", "221")
@@ -133,10 +117,7 @@ fn deliver_all(
 fn one(wire: &mut Wire, options: &Options, number: usize, body: &[u8]) -> io::Result<()> {
     let mut commands = vec!["MAIL FROM:<sender@load.test>\r\n".to_owned()];
     for k in 0..options.rcpts {
-        commands.push(format!(
-            "RCPT TO:<{}>\r\n",
-            options.target.account(number + k)
-        ));
+        commands.push(format!("RCPT TO:<{}>\r\n", options.target.account(number + k)));
     }
     if options.pipeline {
         commands.push("DATA\r\n".to_owned());
@@ -153,11 +134,7 @@ fn one(wire: &mut Wire, options: &Options, number: usize, body: &[u8]) -> io::Re
     }
     wire.send(body)?;
     // LMTP answers once per accepted recipient (RFC 2033 section 4.2).
-    let answers = if options.proto == Proto::Lmtp {
-        options.rcpts
-    } else {
-        1
-    };
+    let answers = if options.proto == Proto::Lmtp { options.rcpts } else { 1 };
     (0..answers).try_for_each(|_| expect(wire, "250"))
 }
 
@@ -171,10 +148,7 @@ fn expect(wire: &mut Wire, code: &str) -> io::Result<()> {
     loop {
         let line = wire.line()?;
         if !line.starts_with(code.as_bytes()) {
-            return Err(io::Error::other(format!(
-                "wanted {code}, got {}",
-                String::from_utf8_lossy(&line)
-            )));
+            return Err(io::Error::other(format!("wanted {code}, got {}", String::from_utf8_lossy(&line))));
         }
         if line.get(3) != Some(&b'-') {
             return Ok(());

@@ -35,9 +35,7 @@ pub fn run(options: &Options) -> io::Result<Report> {
     std::thread::scope(|scope| {
         let threads: Vec<_> = (0..options.files)
             .map(|n| {
-                let path = options
-                    .dir
-                    .join(format!("append-{}-{n}", std::process::id()));
+                let path = options.dir.join(format!("append-{}-{n}", std::process::id()));
                 scope.spawn(move || one(&path, Duration::from_secs(options.seconds)))
             })
             .collect();
@@ -55,10 +53,7 @@ pub fn run(options: &Options) -> io::Result<Report> {
 }
 
 fn one(path: &Path, time: Duration) -> io::Result<Report> {
-    let mut file = OpenOptions::new()
-        .create_new(true)
-        .append(true)
-        .open(path)?;
+    let mut file = OpenOptions::new().create_new(true).append(true).open(path)?;
     let block = [7u8; APPEND_BYTES];
     let mut report = Report::default();
     let start = Instant::now();

@@ -47,11 +47,8 @@ pub fn run(options: &Options) -> io::Result<Report> {
         }
     });
     let mut wires = held.into_inner().unwrap_or_default();
-    let mut report = Report {
-        wall: start.elapsed(),
-        errors: problems.into_inner().unwrap_or_default(),
-        ..Report::default()
-    };
+    let mut report =
+        Report { wall: start.elapsed(), errors: problems.into_inner().unwrap_or_default(), ..Report::default() };
     report.own_cpu = cpu::own().saturating_sub(cpu_before);
     println!("holding {}", wires.len());
     io::stdin().lock().read_line(&mut String::new())?;
@@ -76,10 +73,7 @@ fn open(target: &Target, number: usize) -> io::Result<Wire> {
     wire.send(b"i IDLE\r\n")?;
     let line = wire.line()?;
     if !line.starts_with(b"+") {
-        return Err(io::Error::other(format!(
-            "IDLE: {}",
-            String::from_utf8_lossy(&line)
-        )));
+        return Err(io::Error::other(format!("IDLE: {}", String::from_utf8_lossy(&line))));
     }
     wire.shrink();
     Ok(wire)
@@ -93,9 +87,7 @@ fn close(wire: &mut Wire) -> io::Result<()> {
             return Ok(());
         }
         if !line.starts_with(b"* ") || line.starts_with(b"* BYE") {
-            return Err(io::Error::other(
-                String::from_utf8_lossy(&line).into_owned(),
-            ));
+            return Err(io::Error::other(String::from_utf8_lossy(&line).into_owned()));
         }
     }
 }

@@ -47,16 +47,10 @@ pub fn run(options: &Options) -> io::Result<Report> {
     let (cpu_before, start) = (cpu::own(), Instant::now());
     let mut total = Report::default();
     let parts: Vec<Report> = std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..options.target.conns)
-            .map(|_| scope.spawn(|| reader(options, &next)))
-            .collect();
+        let threads: Vec<_> = (0..options.target.conns).map(|_| scope.spawn(|| reader(options, &next))).collect();
         threads.into_iter().filter_map(|t| t.join().ok()).collect()
     });
-    let counted: u64 = parts
-        .iter()
-        .flat_map(|p| &p.extra)
-        .filter_map(|(_, v)| v.as_u64())
-        .sum();
+    let counted: u64 = parts.iter().flat_map(|p| &p.extra).filter_map(|(_, v)| v.as_u64()).sum();
     for mut part in parts {
         part.extra.clear();
         total.wall = total.wall.max(part.wall);
@@ -76,14 +70,7 @@ fn reader(options: &Options, next: &AtomicUsize) -> Report {
     let mut messages = 0;
     loop {
         let number = next.fetch_add(1, Ordering::Relaxed);
-        if number
-            >= options.target.accounts
-                * if options.what == What::Login {
-                    options.rounds
-                } else {
-                    1
-                }
-        {
+        if number >= options.target.accounts * if options.what == What::Login { options.rounds } else { 1 } {
             break;
         }
         match account(options, number, &mut report) {
@@ -91,9 +78,7 @@ fn reader(options: &Options, next: &AtomicUsize) -> Report {
                 messages += seen;
                 measured += took;
             }
-            Err(problem) => report
-                .errors
-                .push(format!("{}: {problem}", options.target.account(number))),
+            Err(problem) => report.errors.push(format!("{}: {problem}", options.target.account(number))),
         }
     }
     report.wall = measured;
@@ -195,9 +180,7 @@ fn fetch(wire: &mut Wire, item: &str, exists: u64, report: &mut Report) -> io::R
         }
     })?;
     if good != exists {
-        return Err(io::Error::other(format!(
-            "FETCH {item}: {good} answers for {exists} messages"
-        )));
+        return Err(io::Error::other(format!("FETCH {item}: {good} answers for {exists} messages")));
     }
     report.ops += good;
     report.bytes += bytes;
@@ -237,16 +220,10 @@ fn literal_size(line: &[u8]) -> Option<usize> {
 }
 
 fn untagged_number(line: &[u8], suffix: &[u8]) -> Option<u64> {
-    std::str::from_utf8(line.strip_prefix(b"* ")?.strip_suffix(suffix)?)
-        .ok()?
-        .parse()
-        .ok()
+    std::str::from_utf8(line.strip_prefix(b"* ")?.strip_suffix(suffix)?).ok()?.parse().ok()
 }
 
 fn bad(what: &str, line: &[u8]) -> io::Error {
     let shown = &line[..line.len().min(200)];
-    io::Error::other(format!(
-        "unexpected {what}: {}",
-        String::from_utf8_lossy(shown)
-    ))
+    io::Error::other(format!("unexpected {what}: {}", String::from_utf8_lossy(shown)))
 }

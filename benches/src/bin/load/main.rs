@@ -19,10 +19,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 #[derive(Parser)]
-#[command(
-    version,
-    about = "Load generator for mail servers; prints one JSON line"
-)]
+#[command(version, about = "Load generator for mail servers; prints one JSON line")]
 struct Cli {
     #[command(subcommand)]
     work: Work,
@@ -53,8 +50,7 @@ pub struct Target {
 
 impl Target {
     fn account(&self, number: usize) -> String {
-        self.user
-            .replace("{}", &(number % self.accounts.max(1)).to_string())
+        self.user.replace("{}", &(number % self.accounts.max(1)).to_string())
     }
 }
 
@@ -80,11 +76,7 @@ fn main() -> ExitCode {
     match outcome {
         Ok(report) => {
             println!("{}", report.line());
-            if report.is_clean() {
-                ExitCode::SUCCESS
-            } else {
-                ExitCode::FAILURE
-            }
+            if report.is_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
         }
         Err(problem) => {
             eprintln!("posthouse-load: {problem}");

@@ -42,9 +42,7 @@ impl Report {
 
     fn percentile_us(sorted: &[Duration], percent: usize) -> u64 {
         let index = (sorted.len() * percent / 100).min(sorted.len().saturating_sub(1));
-        sorted
-            .get(index)
-            .map_or(0, |d| u64::try_from(d.as_micros()).unwrap_or(u64::MAX))
+        sorted.get(index).map_or(0, |d| u64::try_from(d.as_micros()).unwrap_or(u64::MAX))
     }
 
     /// The JSON line: times in microseconds, rate in operations per second.

@@ -46,11 +46,7 @@ impl Wire {
         } else {
             Link::Plain(stream)
         };
-        Ok(Self {
-            link,
-            buffer: Vec::new(),
-            start: 0,
-        })
+        Ok(Self { link, buffer: Vec::new(), start: 0 })
     }
 
     /// Sends everything.
@@ -95,9 +91,7 @@ impl Wire {
         loop {
             if let Some(at) = self.buffer[seen..].iter().position(|&b| b == b'\n') {
                 let end = seen + at;
-                let line = self.buffer[self.start..end]
-                    .strip_suffix(b"\r")
-                    .unwrap_or(&self.buffer[self.start..end]);
+                let line = self.buffer[self.start..end].strip_suffix(b"\r").unwrap_or(&self.buffer[self.start..end]);
                 let line = line.to_vec();
                 self.start = end + 1;
                 return Ok(line);
@@ -184,8 +178,6 @@ impl ServerCertVerifier for TrustAll {
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        rustls::crypto::ring::default_provider()
-            .signature_verification_algorithms
-            .supported_schemes()
+        rustls::crypto::ring::default_provider().signature_verification_algorithms.supported_schemes()
     }
 }
