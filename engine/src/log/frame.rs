@@ -82,8 +82,12 @@ impl Frame {
         if self.as_ref().payload_is_whole() {
             return Ok(());
         }
-        let what = "the frame's payload differs from its crc";
-        Err(Error::corrupt(self.file.display().to_string(), u64::from(self.offset), what))
+        Err(self.corrupt("the frame's payload differs from its crc"))
+    }
+
+    /// `Corrupt` at this frame's place, for who finds the payload senseless.
+    pub fn corrupt(&self, what: &str) -> Error {
+        Error::corrupt(self.file.display().to_string(), u64::from(self.offset), what)
     }
 }
 

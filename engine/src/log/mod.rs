@@ -1,9 +1,12 @@
 //! Floor 3: one shard's append-only log of frames: group commit, reading, recovery. Knows no mail: payloads are bytes to it.
+mod found;
 mod frame;
 mod iter;
 mod recovery;
+mod replay;
 mod scan;
 mod segments;
+mod settle;
 mod tail;
 mod writer;
 

@@ -1,8 +1,13 @@
 //! Opens a shard's log: finds its end, cuts a torn tail and says so, replays events. Never cuts what was once durable.
+use super::found::{Last, Shard};
+use super::replay::replay;
+use super::tail::Tail;
+use super::writer::segment_header;
 use super::{Segments, Writer};
-use crate::base::{Clock, Lsn, Result, ShardId};
+use crate::base::{Clock, Error, Lsn, Result, ShardId};
 use crate::disk::Disk;
 use crate::format::FrameRef;
+use crate::format::segment::SEGMENT_HEADER_BYTES;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -59,6 +64,34 @@ pub fn open(
     replay_from: Lsn,
     apply: &mut dyn FnMut(Lsn, FrameRef<'_>) -> Result<()>,
 ) -> Result<(Writer, Arc<Segments>, Recovered)> {
-    let _ = (disk, clock, options, replay_from, apply);
-    todo!()
+    let shard = Shard { disk: &*disk, options: &options };
+    shard.make_dir()?;
+    let (mut list, last) = shard.segments()?;
+    let first = list.first().map_or(last.first_lsn(), |segment| segment.header.first_lsn);
+    if first > replay_from {
+        let what =
+            format!("the log begins at lsn {first}, after the checkpoint at lsn {replay_from}: files are missing");
+        return Err(Error::corrupt(shard.dir_name(), 0, what));
+    }
+    let (mut tail, unsettled) = match last {
+        Last::Missing { id, first_lsn } => {
+            shard.check_end(Lsn(first_lsn.0 + SEGMENT_HEADER_BYTES as u64), replay_from)?;
+            let header = segment_header(&options, &*clock, id, first_lsn);
+            (Tail::create(&*disk, &options.dir, header)?, None)
+        }
+        Last::Found { file, header, len } => {
+            let (tail, unsettled) = shard.read_last(file, header, len, replay_from)?;
+            shard.check_end(tail.end(), replay_from)?;
+            (tail, Some(unsettled))
+        }
+    };
+    list.push(Arc::new(shard.view(&tail)));
+    let mut recovered = Recovered { cut: None, segments: list.len(), replayed: 0, end: tail.end() };
+    let segments = Arc::new(Segments::new(Arc::clone(&disk), list, tail.end()));
+    recovered.replayed = replay(&segments, &tail, replay_from, apply)?;
+    if let Some(unsettled) = unsettled {
+        recovered.cut = shard.settle(&mut tail, unsettled, &*clock)?;
+    }
+    let writer = Writer::new(disk, clock, options, Arc::clone(&segments), tail);
+    Ok((writer, segments, recovered))
 }

@@ -4,9 +4,9 @@ use super::iter::Frames;
 use super::tail::segment_path;
 use crate::base::{Error, Locator, Lsn, Result, SegmentId};
 use crate::disk::{Disk, File, Map};
-use crate::format::SegmentHeader;
 use crate::format::frame::{FRAME_ALIGN, FRAME_HEADER_BYTES, FrameHeader};
 use crate::format::segment::SEGMENT_HEADER_BYTES;
+use crate::format::{Footer, SegmentHeader};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -261,6 +261,18 @@ impl Segments {
     /// Every message, event and dictionary frame from `from` (a frame's lsn or a log end) up to the durable end at the time of each call.
     pub fn frames(self: &Arc<Self>, from: Lsn) -> Frames {
         Frames::new(Arc::clone(self), from)
+    }
+
+    /// The footer of a sealed segment; `None` for the tail.
+    ///
+    /// # Errors
+    /// `NotFound`: no such segment. `Corrupt`: the footer is not what was written.
+    pub fn footer(&self, id: SegmentId) -> Result<Option<Footer>> {
+        let segment = self.get(id)?;
+        match segment.bytes(&*self.disk)? {
+            Bytes::Map(map) => segment.footer_in(&map).map(Some),
+            Bytes::Tail(_) => Ok(None),
+        }
     }
 
     /// The files of the log in order.

@@ -1,8 +1,107 @@
-//! The growing segment of a shard: its file, its length, its frame table; made, sealed and named here. Never holds uncommitted frames.
-use crate::base::SegmentId;
+//! The growing segment of a shard: made, appended to, sealed and named here. Never holds uncommitted frames.
+use crate::base::{Error, Lsn, Result, SegmentId};
+use crate::disk::{Disk, File, Latch};
+use crate::format::frame::{FRAME_FLAG_GROUP_END, FRAME_HEADER_BYTES, FrameHeader, FrameKind};
+use crate::format::segment::SEGMENT_HEADER_BYTES;
+use crate::format::{SegmentHeader, TableBuilder, Trailer};
+use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// `<dir>/seg-0000000001.phl`.
 pub(super) fn segment_path(dir: &Path, id: SegmentId) -> PathBuf {
     dir.join(format!("seg-{:010}.phl", id.0))
+}
+
+/// The number in a segment's file name; `None` for names that this program does not make.
+pub(super) fn segment_id(name: &str) -> Option<SegmentId> {
+    let digits = name.strip_prefix("seg-")?.strip_suffix(".phl")?;
+    let ours = digits.len() == 10 && digits.bytes().all(|byte| byte.is_ascii_digit());
+    ours.then(|| digits.parse().ok().map(SegmentId)).flatten()
+}
+
+/// The last segment. Everything in it is durable.
+pub(super) struct Tail {
+    pub(super) header: SegmentHeader,
+    pub(super) file: Arc<dyn File>,
+    /// What errors call the file.
+    pub(super) name: String,
+    pub(super) len: u32,
+    pub(super) table: TableBuilder,
+    /// Sealed, and the next segment is not made yet.
+    pub(super) sealed: bool,
+}
+
+impl Tail {
+    /// Makes a new segment's file, durable with its name. What a full disk leaves behind is removed.
+    pub(super) fn create(disk: &dyn Disk, dir: &Path, header: SegmentHeader) -> Result<Tail> {
+        let path = segment_path(dir, header.segment);
+        let name = disk.full_path(&path).display().to_string();
+        let failed = |what: &str, error| Error::io(format!("{what} {name}"), error);
+        let file = disk.create(&path).map_err(|error| failed("create", error))?;
+        let written = file.write_at(&header.encode(), 0).and_then(|()| file.sync_data());
+        if let Err(error) = written {
+            disk.remove(&path).map_err(|error| Error::Io {
+                what: format!("remove {name}"),
+                source: Arc::new(io::Error::other(error)),
+            })?;
+            return Err(failed("write", error));
+        }
+        disk.sync_dir(dir)
+            .map_err(|error| Error::Io { what: format!("sync the directory of {name}"), source: Arc::new(error) })?;
+        Ok(Tail { header, file, name, len: SEGMENT_HEADER_BYTES as u32, table: TableBuilder::default(), sealed: false })
+    }
+
+    /// The log position after the last byte.
+    pub(super) fn end(&self) -> Lsn {
+        Lsn(self.header.first_lsn.0 + u64::from(self.len))
+    }
+
+    /// One write and one sync. On a full disk the file is as before, and that is durable; any other failure closes the latch.
+    pub(super) fn append(&mut self, bytes: &[u8], latch: &Latch) -> Result<()> {
+        let at = u64::from(self.len);
+        if let Err(error) = self.file.write_at(bytes, at) {
+            let error = Error::io(format!("write {}", self.name), error);
+            return Err(if matches!(error, Error::NoSpace) {
+                self.undo(latch)
+            } else {
+                latch.close(error.to_string())
+            });
+        }
+        self.file.sync_data().map_err(|error| latch.close(format!("sync {}: {error}", self.name)))?;
+        self.len += bytes.len() as u32;
+        Ok(())
+    }
+
+    /// Takes back a write that did not fit. It must be gone for good: a shorter group in its place would let its rest come back to life.
+    fn undo(&self, latch: &Latch) -> Error {
+        match self.file.set_len(u64::from(self.len)).and_then(|()| self.file.sync_data()) {
+            Ok(()) => Error::NoSpace,
+            Err(error) => latch.close(format!("take back a write to {} on a full disk: {error}", self.name)),
+        }
+    }
+
+    /// Appends footer and trailer; the file never changes after.
+    pub(super) fn seal(&mut self, latch: &Latch) -> Result<()> {
+        let footer_offset = self.len;
+        let payload = self.table.footer().encode();
+        let header = FrameHeader {
+            kind: FrameKind::Footer,
+            flags: FRAME_FLAG_GROUP_END,
+            dictionary: 0,
+            payload_len: u32::try_from(payload.len())
+                .map_err(|_| Error::Limit("FRAME_PAYLOAD_BYTES_MAX: a segment's footer".into()))?,
+            payload_crc: crc32fast::hash(&payload),
+            lsn: self.end(),
+            group_back: 0,
+        };
+        let mut bytes = Vec::with_capacity(header.frame_bytes() + FRAME_HEADER_BYTES);
+        bytes.extend_from_slice(&header.encode(self.header.salt));
+        bytes.extend_from_slice(&payload);
+        bytes.resize(header.frame_bytes(), 0);
+        bytes.extend_from_slice(&Trailer { footer_offset }.encode(self.header.salt));
+        self.append(&bytes, latch)?;
+        self.sealed = true;
+        Ok(())
+    }
 }

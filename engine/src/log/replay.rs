@@ -1,0 +1,90 @@
+//! Gives the events of the log from a position on to whoever folds them. Reads only event frames and footers, never messages.
+use super::segments::{Segment, Segments};
+use super::tail::Tail;
+use crate::base::{Locator, Lsn, Result};
+use crate::disk::File;
+use crate::format::frame::{FRAME_HEADER_BYTES, FrameHeader, FrameKind, FrameRef};
+use crate::format::segment::{SEGMENT_HEADER_BYTES, TRAILER_BYTES};
+use crate::format::{Footer, FrameTable, SegmentHeader, Trailer};
+use std::io;
+
+/// Calls `apply` for every event frame from `from` on, in order, and counts them.
+pub(super) fn replay(
+    segments: &Segments,
+    tail: &Tail,
+    from: Lsn,
+    apply: &mut dyn FnMut(Lsn, FrameRef<'_>) -> Result<()>,
+) -> Result<u64> {
+    let mut replayed = 0;
+    for file in segments.files() {
+        if file.first_lsn.0 + file.len_bytes <= from.0 {
+            continue;
+        }
+        let footer = if file.sealed { segments.footer(file.id)? } else { None };
+        let table: &FrameTable = footer.as_ref().map_or(tail.table.table(), |footer| &footer.table);
+        for (offset, kind) in table.iter() {
+            if kind != FrameKind::Events || file.first_lsn.0 + u64::from(offset) < from.0 {
+                continue;
+            }
+            let frame = segments.read(Locator { segment: file.id, offset })?;
+            frame.check()?;
+            if frame.kind != FrameKind::Events {
+                return Err(frame.corrupt("an event frame expected, as the segment's footer says"));
+            }
+            apply(frame.lsn, frame.as_ref())?;
+            replayed += 1;
+        }
+    }
+    Ok(replayed)
+}
+
+impl Segment {
+    /// The footer in the bytes of a sealed segment.
+    pub(super) fn footer_in(&self, bytes: &[u8]) -> Result<Footer> {
+        let len = bytes.len();
+        let trailer =
+            len.checked_sub(TRAILER_BYTES).and_then(|at| Trailer::decode(&bytes[at..], self.header.salt).ok());
+        let Some(trailer) = trailer else {
+            return Err(self.corrupt(len as u64, "the trailer of a sealed segment expected before this place"));
+        };
+        let from = trailer.footer_offset as usize;
+        let frame = bytes.get(from..len - TRAILER_BYTES).unwrap_or_default();
+        footer_of(frame, &self.header, trailer.footer_offset)
+            .ok_or_else(|| self.corrupt(from as u64, "a whole footer expected where the trailer says"))
+    }
+}
+
+/// The footer in `bytes`, which are the whole frame.
+fn footer_of(bytes: &[u8], segment: &SegmentHeader, offset: u32) -> Option<Footer> {
+    let header = FrameHeader::decode(bytes, segment.salt).ok()?;
+    let payload = bytes.get(FRAME_HEADER_BYTES..FRAME_HEADER_BYTES + header.payload_len as usize)?;
+    let at_home = header.lsn.0 == segment.first_lsn.0 + u64::from(offset) && header.kind == FrameKind::Footer;
+    let whole = at_home && header.frame_bytes() == bytes.len() && FrameRef { header, payload }.payload_is_whole();
+    if whole { Footer::decode(payload).ok() } else { None }
+}
+
+/// The length and the trailer of a file that ends as sealed segments do; `None` if it does not.
+pub(super) fn sealed_len(file: &dyn File, segment: &SegmentHeader, len: u64) -> io::Result<Option<(u32, Trailer)>> {
+    let Ok(short) = u32::try_from(len) else { return Ok(None) };
+    if (len as usize) < SEGMENT_HEADER_BYTES + FRAME_HEADER_BYTES + TRAILER_BYTES {
+        return Ok(None);
+    }
+    let mut bytes = [0; TRAILER_BYTES];
+    file.read_exact_at(&mut bytes, len - TRAILER_BYTES as u64)?;
+    Ok(Trailer::decode(&bytes, segment.salt).ok().map(|trailer| (short, trailer)))
+}
+
+/// The footer that `trailer` points to; `None` if it is not whole, as after a crash in the midst of sealing.
+pub(super) fn read_footer(
+    file: &dyn File,
+    segment: &SegmentHeader,
+    len: u32,
+    trailer: Trailer,
+) -> io::Result<Option<Footer>> {
+    let Some(frame_len) = (len as usize - TRAILER_BYTES).checked_sub(trailer.footer_offset as usize) else {
+        return Ok(None);
+    };
+    let mut bytes = vec![0; frame_len];
+    file.read_exact_at(&mut bytes, u64::from(trailer.footer_offset))?;
+    Ok(footer_of(&bytes, segment, trailer.footer_offset))
+}
