@@ -11,3 +11,4 @@ pub mod queue;
 pub mod quota;
 
 pub use engine::*;
+pub mod search;

@@ -144,11 +144,17 @@ impl<'a> Lexer<'a> {
         true
     }
 
-    fn run(&mut self, accept: impl Fn(u8) -> bool, out: &mut Vec<u8>) -> Step {
+    /// Takes the bytes from here on that are accepted, and nothing after them.
+    pub(super) fn run_of(&mut self, accept: impl Fn(u8) -> bool) -> &'a [u8] {
         let rest = self.data.get(self.pos..).unwrap_or_default();
         let len = rest.iter().position(|&b| !accept(b)).unwrap_or(rest.len());
-        out.extend_from_slice(&rest[..len]);
         self.pos += len;
+        &rest[..len]
+    }
+
+    fn run(&mut self, accept: impl Fn(u8) -> bool, out: &mut Vec<u8>) -> Step {
+        let taken = self.run_of(accept);
+        out.extend_from_slice(taken);
         if self.pos == self.data.len() {
             return Step::End;
         }

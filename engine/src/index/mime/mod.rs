@@ -3,6 +3,7 @@
 //! clock. Never fails on any message and never panics on any stored bytes. Layout in docs/format.md, "Summary".
 mod address;
 mod boundary;
+mod date;
 mod decode;
 mod encode;
 mod envelope;
@@ -18,6 +19,7 @@ mod wire;
 
 use std::ops::Range;
 
+pub use date::{parse_date, sent_date};
 use decode::NodeReader;
 pub use header::{HeaderField, HeaderFields, find_header, header_fields, message_id, unfold};
 pub use node::PartKind;
