@@ -65,7 +65,7 @@ impl fmt::Display for Quota {
             Quota::Default => f.write_str("default"),
             Quota::Unlimited => f.write_str("unlimited"),
             Quota::Bytes(bytes) => {
-                let fits = |(_, scale): &&(&str, u64)| bytes >= *scale && bytes % *scale == 0;
+                let fits = |(_, scale): &&(&str, u64)| bytes >= *scale && bytes.is_multiple_of(*scale);
                 let (unit, scale) = UNITS.iter().find(fits).copied().unwrap_or(("B", 1));
                 write!(f, "{}{unit}", bytes / scale)
             }

@@ -49,8 +49,12 @@ impl Address {
     pub(crate) fn from_stored(text: &str) -> Option<Address> {
         let (local, domain) = text.rsplit_once('@')?;
         let clean = !text.chars().any(|c| c.is_control());
-        let fits = text.len() <= limits::ADDRESS_BYTES_MAX && !local.is_empty() && !domain.is_empty();
-        (clean && fits).then(|| Address(text.into()))
+        (clean && !local.is_empty() && !domain.is_empty()).then(|| Address(text.into()))
+    }
+
+    /// The least of all addresses of a domain, below those that have a local part.
+    pub(super) fn first_of(domain: &str) -> Address {
+        Address(format!("@{domain}").into())
     }
 
     /// The canonical form.

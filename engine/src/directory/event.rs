@@ -1,8 +1,8 @@
 //! What the log keeps of the directory, and its bytes (docs/format.md, "Directory events"). Never judges: see `plan`.
-use crate::base::bytes::{DecodeError, Reader};
+use crate::base::bytes::{DecodeError, Put, Reader};
 use crate::base::{AccountId, TenantId};
 
-use super::{Account, Address, Domain, Group, Quota, Tenant};
+use super::{Account, Address, Domain, Group, Quota, Tenant, codec};
 
 /// A fact about the directory, as it stands in the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,14 +79,174 @@ pub struct AccountEdit {
     pub users_remove: Vec<AccountId>,
 }
 
+const TENANT_ADDED: u8 = 1;
+const TENANT_SET: u8 = 2;
+const TENANT_REMOVED: u8 = 3;
+const DOMAIN_ADDED: u8 = 4;
+const DOMAIN_REMOVED: u8 = 5;
+const ACCOUNT_ADDED: u8 = 6;
+const ACCOUNT_SET: u8 = 7;
+const ACCOUNT_REMOVED: u8 = 8;
+const ALIAS_ADDED: u8 = 9;
+const ALIAS_REMOVED: u8 = 10;
+const GROUP_ADDED: u8 = 11;
+const GROUP_SET: u8 = 12;
+const GROUP_REMOVED: u8 = 13;
+
 impl Event {
+    /// The first byte of the event's encoding.
+    fn tag(&self) -> u8 {
+        match self {
+            Event::TenantAdded(_) => TENANT_ADDED,
+            Event::TenantSet { .. } => TENANT_SET,
+            Event::TenantRemoved(_) => TENANT_REMOVED,
+            Event::DomainAdded(_) => DOMAIN_ADDED,
+            Event::DomainRemoved(_) => DOMAIN_REMOVED,
+            Event::AccountAdded(_) => ACCOUNT_ADDED,
+            Event::AccountSet(_) => ACCOUNT_SET,
+            Event::AccountRemoved(_) => ACCOUNT_REMOVED,
+            Event::AliasAdded { .. } => ALIAS_ADDED,
+            Event::AliasRemoved(_) => ALIAS_REMOVED,
+            Event::GroupAdded(_) => GROUP_ADDED,
+            Event::GroupSet { .. } => GROUP_SET,
+            Event::GroupRemoved(_) => GROUP_REMOVED,
+        }
+    }
+
     /// Appends the event's bytes: one tag byte and its fields.
     pub fn encode(&self, out: &mut Vec<u8>) {
-        let _ = out;
+        out.put_u8(self.tag());
+        match self {
+            Event::TenantAdded(tenant) => codec::put_tenant(out, tenant),
+            Event::TenantSet { id, title, accounts_max, disabled } => {
+                out.put_varint(u64::from(id.0));
+                out.put_u8(given([
+                    title.is_some(),
+                    accounts_max.is_some(),
+                    disabled.is_some(),
+                    *disabled == Some(true),
+                ]));
+                title.iter().for_each(|title| out.put_str(title));
+                accounts_max.iter().for_each(|max| out.put_varint(u64::from(*max)));
+            }
+            Event::TenantRemoved(id) => out.put_varint(u64::from(id.0)),
+            Event::DomainAdded(domain) => codec::put_domain(out, domain),
+            Event::DomainRemoved(name) => out.put_str(name),
+            Event::AccountAdded(account) => codec::put_account(out, account),
+            Event::AccountSet(edit) => edit.encode(out),
+            Event::AccountRemoved(id) => out.put_varint(id.0),
+            Event::AliasAdded { account, alias } => {
+                out.put_varint(account.0);
+                codec::put_address(out, alias);
+            }
+            Event::AliasRemoved(alias) => codec::put_address(out, alias),
+            Event::GroupAdded(group) => codec::put_group(out, group),
+            Event::GroupSet { address, name, members_add, members_remove } => {
+                codec::put_address(out, address);
+                out.put_u8(given([name.is_some()]));
+                name.iter().for_each(|name| out.put_str(name));
+                codec::put_addresses(out, members_add);
+                codec::put_addresses(out, members_remove);
+            }
+            Event::GroupRemoved(address) => codec::put_address(out, address),
+        }
     }
 
     /// Reads one event; what `encode` cannot have written is an error.
     pub fn decode(reader: &mut Reader<'_>) -> Result<Event, DecodeError> {
-        reader.error("a known directory event expected")
+        let tag = reader.clone().u8()?;
+        if !(TENANT_ADDED..=GROUP_REMOVED).contains(&tag) {
+            return reader.error("the tag of a directory event expected");
+        }
+        Ok(match reader.u8()? {
+            TENANT_ADDED => Event::TenantAdded(codec::get_tenant(reader)?),
+            TENANT_SET => decode_tenant_set(reader)?,
+            TENANT_REMOVED => Event::TenantRemoved(TenantId(reader.varint_u32()?)),
+            DOMAIN_ADDED => Event::DomainAdded(codec::get_domain(reader)?),
+            DOMAIN_REMOVED => Event::DomainRemoved(codec::get_box(reader)?),
+            ACCOUNT_ADDED => Event::AccountAdded(codec::get_account(reader)?),
+            ACCOUNT_SET => Event::AccountSet(AccountEdit::decode(reader)?),
+            ACCOUNT_REMOVED => Event::AccountRemoved(AccountId(reader.varint()?)),
+            ALIAS_ADDED => {
+                let account = AccountId(reader.varint()?);
+                Event::AliasAdded { account, alias: codec::get_address(reader)? }
+            }
+            ALIAS_REMOVED => Event::AliasRemoved(codec::get_address(reader)?),
+            GROUP_ADDED => Event::GroupAdded(codec::get_group(reader)?),
+            GROUP_SET => decode_group_set(reader)?,
+            _ => Event::GroupRemoved(codec::get_address(reader)?),
+        })
+    }
+}
+
+/// Bit n says whether the nth value is given.
+fn given<const N: usize>(present: [bool; N]) -> u8 {
+    present.iter().enumerate().fold(0, |bits, (at, is)| bits | (u8::from(*is) << at))
+}
+
+fn decode_tenant_set(reader: &mut Reader<'_>) -> Result<Event, DecodeError> {
+    let id = TenantId(reader.varint_u32()?);
+    let given = codec::bits(reader, 0b1111)?;
+    Ok(Event::TenantSet {
+        id,
+        title: if given & 1 != 0 { Some(codec::get_box(reader)?) } else { None },
+        accounts_max: if given & 2 != 0 { Some(reader.varint_u32()?) } else { None },
+        disabled: choice(reader, given >> 2)?,
+    })
+}
+
+fn decode_group_set(reader: &mut Reader<'_>) -> Result<Event, DecodeError> {
+    let address = codec::get_address(reader)?;
+    let given = codec::bits(reader, 1)?;
+    Ok(Event::GroupSet {
+        address,
+        name: if given & 1 != 0 { Some(codec::get_box(reader)?) } else { None },
+        members_add: codec::get_addresses(reader)?,
+        members_remove: codec::get_addresses(reader)?,
+    })
+}
+
+/// Two bits: whether a yes or no is given, and which.
+fn choice(reader: &Reader<'_>, bits: u8) -> Result<Option<bool>, DecodeError> {
+    match bits & 3 {
+        0 => Ok(None),
+        1 => Ok(Some(false)),
+        3 => Ok(Some(true)),
+        _ => reader.error("a yes that is given expected"),
+    }
+}
+
+impl AccountEdit {
+    fn encode(&self, out: &mut Vec<u8>) {
+        out.put_varint(self.id.0);
+        out.put_u8(given([
+            self.name.is_some(),
+            self.password_hash.is_some(),
+            self.quota.is_some(),
+            self.vip.is_some(),
+            self.vip == Some(true),
+            self.disabled.is_some(),
+            self.disabled == Some(true),
+        ]));
+        self.name.iter().for_each(|name| out.put_str(name));
+        self.password_hash.iter().for_each(|hash| out.put_str(hash));
+        self.quota.iter().for_each(|quota| codec::put_quota(out, *quota));
+        codec::put_ids(out, &self.users_add);
+        codec::put_ids(out, &self.users_remove);
+    }
+
+    fn decode(reader: &mut Reader<'_>) -> Result<AccountEdit, DecodeError> {
+        let id = AccountId(reader.varint()?);
+        let given = codec::bits(reader, 0b111_1111)?;
+        Ok(AccountEdit {
+            id,
+            vip: choice(reader, given >> 3)?,
+            disabled: choice(reader, given >> 5)?,
+            name: if given & 1 != 0 { Some(codec::get_box(reader)?) } else { None },
+            password_hash: if given & 2 != 0 { Some(codec::get_box(reader)?) } else { None },
+            quota: if given & 4 != 0 { Some(codec::get_quota(reader)?) } else { None },
+            users_add: codec::get_ids(reader)?,
+            users_remove: codec::get_ids(reader)?,
+        })
     }
 }

@@ -5,18 +5,30 @@
 mod account;
 mod address;
 mod change;
+mod check;
+mod codec;
 mod event;
+mod fold;
 mod group;
+mod list;
+mod overlay;
 pub mod password;
+mod plan;
 mod resolve;
+mod snapshot;
+mod sorted;
 mod state;
+mod tables;
 mod tenant;
+#[cfg(test)]
+mod tests;
 
 pub use account::{Account, AccountKind, Quota};
 pub use address::{Address, normalise_domain};
 pub use change::{AccountPatch, Change};
 pub use event::{AccountEdit, Event};
 pub use group::Group;
+pub use list::Filter;
 pub use resolve::{Recipient, Resolution};
-pub use state::{Directory, Filter};
+pub use state::Directory;
 pub use tenant::{Domain, Tenant};

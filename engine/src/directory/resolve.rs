@@ -1,7 +1,8 @@
 //! Which accounts an address means, who may log in by a name, who may send as whom. Never changes anything.
-use crate::base::AccountId;
+use crate::base::{AccountId, TenantId};
 
-use super::{Account, Address, Directory};
+use super::tables::{Occupant, Tables};
+use super::{Account, Address, Directory, Group};
 
 /// An account that gets a copy.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,7 +29,7 @@ pub enum Resolution {
     Recipients {
         /// Each account once, sorted by id.
         local: Vec<Recipient>,
-        /// Members of a group that live elsewhere.
+        /// Members of a group that live elsewhere, or that are groups of another tenant: to be sent as new mail.
         external: Vec<Address>,
     },
 }
@@ -36,20 +37,72 @@ pub enum Resolution {
 impl Directory {
     /// What `address` means as a recipient.
     pub fn resolve(&self, address: &Address) -> Resolution {
-        let _ = address;
-        Resolution::NotLocal
+        match self.occupant(address) {
+            Some(Occupant::Account(id) | Occupant::Alias(id)) => match self.recipient(id) {
+                Some(recipient) => Resolution::Recipients { local: vec![recipient], external: Vec::new() },
+                None => Resolution::Disabled,
+            },
+            Some(Occupant::Group) => self.group(address).map_or(Resolution::Unknown, |group| self.expand(group)),
+            None if self.domain(address.domain()).is_some() => Resolution::Unknown,
+            None => Resolution::NotLocal,
+        }
     }
 
     /// The account that `name` (an address or an alias, in any case) may log in to; `None` too when it or its tenant
     /// is disabled. The caller checks the password, or spends `password::verify_dummy` on `None`.
     pub fn login(&self, name: &str) -> Option<&Account> {
-        let _ = name;
-        None
+        let address = Address::parse(name).ok()?;
+        self.account_at(&address).filter(|account| self.is_active(account))
     }
 
     /// Whether `account` may send as `address`: its own address or alias, or that of a business mailbox it opens.
+    /// Never when one of the two is disabled.
     pub fn may_send_as(&self, account: AccountId, address: &Address) -> bool {
-        let _ = (account, address);
-        false
+        let active = |id| self.account(id).is_some_and(|account| self.is_active(account));
+        match self.account_at(address) {
+            Some(owner) => {
+                (owner.id == account || owner.users.binary_search(&account).is_ok())
+                    && active(account)
+                    && active(owner.id)
+            }
+            None => false,
+        }
+    }
+
+    /// Neither the account nor its tenant is disabled.
+    pub fn is_active(&self, account: &Account) -> bool {
+        !account.disabled && self.is_tenant_active(account.tenant)
+    }
+
+    fn is_tenant_active(&self, tenant: TenantId) -> bool {
+        self.tenant(tenant).is_some_and(|tenant| !tenant.disabled)
+    }
+
+    fn recipient(&self, id: AccountId) -> Option<Recipient> {
+        let account = self.account(id).filter(|account| self.is_active(account))?;
+        Some(Recipient { account: id, address: account.address.clone(), quota_bytes_max: account.quota_bytes_max() })
+    }
+
+    /// One level: what stands in a group is an account or is sent on.
+    fn expand(&self, group: &Group) -> Resolution {
+        if !self.is_tenant_active(group.tenant) {
+            return Resolution::Disabled;
+        }
+        let (mut local, mut external) = (Vec::new(), Vec::new());
+        for member in &group.members {
+            match self.occupant(member) {
+                Some(Occupant::Account(id) | Occupant::Alias(id)) => local.extend(self.recipient(id)),
+                Some(Occupant::Group) => external.push(member.clone()),
+                None if self.domain(member.domain()).is_none() => external.push(member.clone()),
+                // In a domain that became ours after it was listed, and nobody has the address.
+                None => {}
+            }
+        }
+        local.sort_unstable_by_key(|recipient| recipient.account);
+        local.dedup_by_key(|recipient| recipient.account);
+        if local.is_empty() && external.is_empty() {
+            return Resolution::Disabled;
+        }
+        Resolution::Recipients { local, external }
     }
 }

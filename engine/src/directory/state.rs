@@ -1,127 +1,241 @@
-//! The directory as it stands: tables by id and by address, and the lists that people look at. Changes only by events.
-use crate::base::{AccountId, Error, Result, TenantId};
+//! The directory as it stands: tables by id and by address. Changes only by events (`fold`), never checks them itself.
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
 
-use super::{Account, Address, Change, Domain, Event, Group, Tenant};
+use hashbrown::HashTable;
 
-/// Everything the control shard's events add up to.
+use crate::base::{AccountId, Result, TenantId};
+
+use super::tables::{Next, Occupant, Tables};
+use super::{Account, AccountKind, Address, Change, Domain, Event, Group, Tenant, fold, plan};
+
+/// Everything the control shard's events add up to. An account costs its record and about 60 bytes of tables.
 #[derive(Clone, Debug, Default)]
-pub struct Directory {}
-
-/// Which entries a list shall have.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Filter<'a> {
-    /// Only this enterprise's.
-    pub tenant: Option<TenantId>,
-    /// Only those whose address or name contains this, in any case; empty is all.
-    pub contains: &'a str,
-    /// Only those after this address: the last one of the page before.
-    pub after: Option<&'a Address>,
+pub struct Directory {
+    next: Next,
+    pub(super) tenants: BTreeMap<TenantId, Tenant>,
+    pub(super) tenant_names: BTreeMap<Box<str>, TenantId>,
+    pub(super) domains: HashMap<Arc<str>, Domain>,
+    /// By id. The tables of accounts hold no key of their own: it stands in the record.
+    pub(super) accounts: HashTable<Box<Account>>,
+    /// By the account's own address.
+    by_address: HashTable<AccountId>,
+    pub(super) aliases: HashMap<Address, AccountId>,
+    /// The lists that people page through.
+    pub(super) members: BTreeMap<Address, AccountId>,
+    pub(super) business: BTreeMap<Address, AccountId>,
+    pub(super) groups: HashMap<Address, Group>,
+    pub(super) group_list: BTreeSet<Address>,
+    /// Member -> business mailboxes; only for members that open some.
+    pub(super) opens: HashMap<AccountId, Vec<AccountId>>,
+    hasher: RandomState,
 }
 
 impl Directory {
-    /// Checks one change against what is and says what would happen: the events to log and then `apply`. Changes
-    /// nothing. `now` in seconds since 1970-01-01 UTC. Between `plan` and `apply` no other change may be planned.
+    /// Checks one change against what is and says what would happen: the events to log and then `apply`, in order
+    /// (none when all is so already). Changes nothing. `now` in seconds since 1970-01-01 UTC. Between `plan` and
+    /// `apply` no other change may be planned.
     pub fn plan(&self, change: &Change, now: i64) -> Result<Vec<Event>> {
-        let _ = now;
-        Err(Error::Invalid(format!("{change:?}: not yet")))
+        plan::plan(self, change, now)
     }
 
     /// Plans many changes for one transaction: each sees the effect of those before it; one that fails has no effect.
-    /// One result per change, in order; the events of all `Ok` ones are applied in that order.
+    /// One result per change, in order; the events of all `Ok` ones are applied in that order. Costs what the changes
+    /// touch, whatever the directory's size.
     pub fn plan_all(&self, changes: &[Change], now: i64) -> Vec<Result<Vec<Event>>> {
-        changes.iter().map(|change| self.plan(change, now)).collect()
+        plan::plan_all(self, changes, now)
     }
 
     /// Folds one event in. Fails only with `Error::Corrupt`, and has changed nothing then.
     pub fn apply(&mut self, event: &Event) -> Result<()> {
-        let _ = event;
-        Ok(())
+        fold::fold(self, event)
     }
 
     /// The account of that id.
     pub fn account(&self, id: AccountId) -> Option<&Account> {
-        let _ = id;
-        None
+        self.accounts.find(self.hasher.hash_one(id), |account| account.id == id).map(|account| &**account)
     }
 
     /// The account whose address or alias this is, disabled or not.
     pub fn account_at(&self, address: &Address) -> Option<&Account> {
-        let _ = address;
-        None
+        let own = self.by_address.find(self.hasher.hash_one(address), |id| self.has(*id, address));
+        self.account(*own.or_else(|| self.aliases.get(address))?)
     }
 
     /// The tenant of that id.
     pub fn tenant(&self, id: TenantId) -> Option<&Tenant> {
-        let _ = id;
-        None
+        self.tenants.get(&id)
     }
 
     /// The tenant of that slug.
     pub fn tenant_named(&self, name: &str) -> Option<&Tenant> {
-        let _ = name;
-        None
+        self.tenant(*self.tenant_names.get(name)?)
     }
 
     /// The domain of that name, in A-labels and small letters (`normalise_domain`, `Address::domain`).
     pub fn domain(&self, name: &str) -> Option<&Domain> {
-        let _ = name;
-        None
+        self.domains.get(name)
     }
 
     /// The group of that address.
     pub fn group(&self, address: &Address) -> Option<&Group> {
-        let _ = address;
-        None
-    }
-
-    /// All tenants, sorted by name.
-    pub fn tenants(&self) -> impl Iterator<Item = &Tenant> {
-        std::iter::empty()
-    }
-
-    /// Domains sorted by name.
-    pub fn domains(&self, tenant: Option<TenantId>) -> impl Iterator<Item = &Domain> {
-        let _ = tenant;
-        std::iter::empty()
-    }
-
-    /// Members' accounts, sorted by address (domain first). A page is `.take(n)`, the next one begins `after` its last.
-    pub fn members<'a>(&'a self, filter: Filter<'a>) -> impl Iterator<Item = &'a Account> {
-        let _ = filter;
-        std::iter::empty()
-    }
-
-    /// Business mailboxes, sorted by address (domain first).
-    pub fn business<'a>(&'a self, filter: Filter<'a>) -> impl Iterator<Item = &'a Account> {
-        let _ = filter;
-        std::iter::empty()
-    }
-
-    /// Groups, sorted by address (domain first).
-    pub fn groups<'a>(&'a self, filter: Filter<'a>) -> impl Iterator<Item = &'a Group> {
-        let _ = filter;
-        std::iter::empty()
-    }
-
-    /// The business mailboxes that a member may open, sorted by id.
-    pub fn business_of(&self, member: AccountId) -> impl Iterator<Item = &Account> {
-        let _ = member;
-        std::iter::empty()
+        self.groups.get(address)
     }
 
     /// Accounts of all kinds and tenants.
     pub fn account_count(&self) -> usize {
-        0
+        self.accounts.len()
     }
 
-    /// Appends the whole state, for a checkpoint.
-    pub fn encode_snapshot(&self, out: &mut Vec<u8>) {
-        let _ = out;
+    fn has(&self, id: AccountId, address: &Address) -> bool {
+        self.account(id).is_some_and(|account| account.address == *address)
     }
 
-    /// Reads what `encode_snapshot` wrote; `Error::Corrupt` when it contradicts itself.
-    pub fn decode_snapshot(bytes: &[u8]) -> Result<Directory> {
-        let _ = bytes;
-        Ok(Directory::default())
+    fn list_of(&mut self, kind: AccountKind) -> &mut BTreeMap<Address, AccountId> {
+        match kind {
+            AccountKind::Member => &mut self.members,
+            AccountKind::Business => &mut self.business,
+        }
+    }
+}
+
+impl Tables for Directory {
+    fn next(&self) -> Next {
+        self.next
+    }
+
+    fn set_next(&mut self, next: Next) {
+        self.next = next;
+    }
+
+    fn tenant(&self, id: TenantId) -> Option<&Tenant> {
+        self.tenants.get(&id)
+    }
+
+    fn tenant_named(&self, name: &str) -> Option<TenantId> {
+        self.tenant_names.get(name).copied()
+    }
+
+    fn tenant_mut(&mut self, id: TenantId) -> Option<&mut Tenant> {
+        self.tenants.get_mut(&id)
+    }
+
+    fn insert_tenant(&mut self, tenant: Tenant) {
+        self.tenant_names.insert(tenant.name.clone(), tenant.id);
+        self.tenants.insert(tenant.id, tenant);
+    }
+
+    fn remove_tenant(&mut self, id: TenantId) {
+        if let Some(tenant) = self.tenants.remove(&id) {
+            self.tenant_names.remove(&tenant.name);
+        }
+    }
+
+    fn domain(&self, name: &str) -> Option<&Domain> {
+        self.domains.get(name)
+    }
+
+    fn domain_mut(&mut self, name: &str) -> Option<&mut Domain> {
+        self.domains.get_mut(name)
+    }
+
+    fn insert_domain(&mut self, domain: Domain) {
+        self.domains.insert(domain.name.clone(), domain);
+    }
+
+    fn remove_domain(&mut self, name: &str) {
+        self.domains.remove(name);
+    }
+
+    fn account(&self, id: AccountId) -> Option<&Account> {
+        Directory::account(self, id)
+    }
+
+    fn account_mut(&mut self, id: AccountId) -> Option<&mut Account> {
+        let hash = self.hasher.hash_one(id);
+        self.accounts.find_mut(hash, |account| account.id == id).map(|account| &mut **account)
+    }
+
+    fn insert_account(&mut self, account: Account) {
+        let (id, hasher) = (account.id, &self.hasher);
+        let address_hash = hasher.hash_one(&account.address);
+        self.aliases.extend(account.aliases.iter().map(|alias| (alias.clone(), id)));
+        let listed = account.address.clone();
+        let kind = account.kind;
+        self.accounts.insert_unique(hasher.hash_one(id), Box::new(account), |account| hasher.hash_one(account.id));
+        let accounts = &self.accounts;
+        self.by_address.insert_unique(address_hash, id, |id| {
+            let found = accounts.find(hasher.hash_one(id), |account| account.id == *id);
+            found.map_or(0, |account| hasher.hash_one(&account.address))
+        });
+        self.list_of(kind).insert(listed, id);
+    }
+
+    fn remove_account(&mut self, id: AccountId) {
+        let hash = self.hasher.hash_one(id);
+        let Ok(found) = self.accounts.find_entry(hash, |account| account.id == id) else { return };
+        let (account, _) = found.remove();
+        let address_hash = self.hasher.hash_one(&account.address);
+        if let Ok(found) = self.by_address.find_entry(address_hash, |other| *other == id) {
+            found.remove();
+        }
+        for alias in &account.aliases {
+            self.aliases.remove(alias);
+        }
+        self.list_of(account.kind).remove(&account.address);
+    }
+
+    fn insert_alias(&mut self, alias: Address, account: AccountId) {
+        self.aliases.insert(alias, account);
+    }
+
+    fn remove_alias(&mut self, alias: &Address) {
+        self.aliases.remove(alias);
+    }
+
+    fn group(&self, address: &Address) -> Option<&Group> {
+        self.groups.get(address)
+    }
+
+    fn group_mut(&mut self, address: &Address) -> Option<&mut Group> {
+        self.groups.get_mut(address)
+    }
+
+    fn insert_group(&mut self, group: Group) {
+        self.group_list.insert(group.address.clone());
+        self.groups.insert(group.address.clone(), group);
+    }
+
+    fn remove_group(&mut self, address: &Address) {
+        self.group_list.remove(address);
+        self.groups.remove(address);
+    }
+
+    fn groups_of(&self, tenant: TenantId) -> Vec<&Group> {
+        self.groups(super::Filter { tenant: Some(tenant), ..Default::default() }).collect()
+    }
+
+    fn occupant(&self, address: &Address) -> Option<Occupant> {
+        let own = self.by_address.find(self.hasher.hash_one(address), |id| self.has(*id, address));
+        if let Some(id) = own {
+            return Some(Occupant::Account(*id));
+        }
+        if let Some(id) = self.aliases.get(address) {
+            return Some(Occupant::Alias(*id));
+        }
+        self.groups.contains_key(address).then_some(Occupant::Group)
+    }
+
+    fn opens(&self, member: AccountId) -> &[AccountId] {
+        self.opens.get(&member).map_or(&[], Vec::as_slice)
+    }
+
+    fn set_opens(&mut self, member: AccountId, business: Vec<AccountId>) {
+        if business.is_empty() {
+            self.opens.remove(&member);
+        } else {
+            self.opens.insert(member, business);
+        }
     }
 }

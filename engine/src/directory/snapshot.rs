@@ -1,0 +1,100 @@
+//! The whole directory as bytes, for a checkpoint (docs/format.md, "Directory snapshot"). Only what events said: counts
+//! and tables are made anew, and what contradicts itself is not taken.
+use crate::base::bytes::{DecodeError, Put, Reader};
+use crate::base::{AccountId, Error, Result, TenantId};
+
+use super::fold::{admit_account, admit_domain, admit_group, admit_tenant, corrupt, open_to, require_users};
+use super::tables::{Next, Tables};
+use super::{Account, Directory, codec};
+
+const VERSION: u8 = 1;
+
+impl Directory {
+    /// Appends the whole state, for a checkpoint. Equal states give equal bytes.
+    pub fn encode_snapshot(&self, out: &mut Vec<u8>) {
+        let next = self.next();
+        out.put_u8(VERSION);
+        out.put_varint(u64::from(next.tenant.0));
+        out.put_varint(next.account.0);
+        out.put_varint(self.tenants.len() as u64);
+        self.tenants.values().for_each(|tenant| codec::put_tenant(out, tenant));
+        out.put_varint(self.domains.len() as u64);
+        self.domains(None).for_each(|domain| codec::put_domain(out, domain));
+        let mut accounts: Vec<&Account> = self.accounts.iter().map(|account| &**account).collect();
+        accounts.sort_unstable_by_key(|account| account.id);
+        out.put_varint(accounts.len() as u64);
+        accounts.into_iter().for_each(|account| codec::put_account(out, account));
+        out.put_varint(self.group_list.len() as u64);
+        let groups = self.group_list.iter().filter_map(|address| self.groups.get(address));
+        groups.for_each(|group| codec::put_group(out, group));
+    }
+
+    /// Reads what `encode_snapshot` wrote; `Error::Corrupt` when it contradicts itself.
+    pub fn decode_snapshot(bytes: &[u8]) -> Result<Directory> {
+        let mut reader = Reader::new(bytes);
+        let mut directory = Directory::default();
+        let next = header(&mut reader).map_err(unreadable)?;
+        directory.set_next(next);
+        for _ in 0..reader.count().map_err(unreadable)? {
+            let tenant = codec::get_tenant(&mut reader).map_err(unreadable)?;
+            require_before(tenant.id < next.tenant)?;
+            admit_tenant(&mut directory, &tenant)?;
+        }
+        for _ in 0..reader.count().map_err(unreadable)? {
+            let domain = codec::get_domain(&mut reader).map_err(unreadable)?;
+            admit_domain(&mut directory, &domain)?;
+        }
+        let mut shared: Vec<AccountId> = Vec::new();
+        for _ in 0..reader.count().map_err(unreadable)? {
+            let account = codec::get_account(&mut reader).map_err(unreadable)?;
+            require_before(account.id < next.account)?;
+            admit_account(&mut directory, &account)?;
+            shared.extend((!account.users.is_empty()).then_some(account.id));
+        }
+        open_shared(&mut directory, &shared)?;
+        for _ in 0..reader.count().map_err(unreadable)? {
+            let group = codec::get_group(&mut reader).map_err(unreadable)?;
+            admit_group(&mut directory, &group)?;
+        }
+        if reader.is_empty() { Ok(directory) } else { Err(corrupt("bytes after the snapshot's end".into())) }
+    }
+}
+
+/// Equal when the same events would have to be said: counts and tables follow from those.
+impl PartialEq for Directory {
+    fn eq(&self, other: &Directory) -> bool {
+        let bytes = |directory: &Directory| {
+            let mut out = Vec::new();
+            directory.encode_snapshot(&mut out);
+            out
+        };
+        bytes(self) == bytes(other)
+    }
+}
+
+impl Eq for Directory {}
+
+fn header(reader: &mut Reader<'_>) -> std::result::Result<Next, DecodeError> {
+    if reader.u8()? != VERSION {
+        return reader.error("version 1 of the directory snapshot expected before this byte");
+    }
+    Ok(Next { tenant: TenantId(reader.varint_u32()?), account: AccountId(reader.varint()?) })
+}
+
+/// Who opens what, once all accounts are there.
+fn open_shared(directory: &mut Directory, shared: &[AccountId]) -> Result<()> {
+    for id in shared {
+        let business = directory.account(*id).cloned().ok_or_else(|| corrupt(format!("no account {id}")))?;
+        require_users(directory, &business, &business.users)?;
+        open_to(directory, *id, &business.users);
+    }
+    Ok(())
+}
+
+fn require_before(holds: bool) -> Result<()> {
+    if holds { Ok(()) } else { Err(corrupt("an id that is not given yet".into())) }
+}
+
+fn unreadable(error: DecodeError) -> Error {
+    Error::corrupt("directory snapshot", error.at as u64, error.what)
+}

@@ -1,0 +1,98 @@
+//! Bytes that no directory wrote: an error or a state that holds together, never a panic.
+use proptest::prelude::*;
+use proptest::sample::Index;
+
+use super::super::{Change, Directory, Event};
+use super::history::history;
+use super::town;
+use crate::base::Error;
+use crate::base::bytes::Reader;
+
+/// The state after a history, and its log.
+fn live(history: &[Vec<Change>]) -> (Directory, Vec<Event>) {
+    let (mut directory, mut log) = (Directory::default(), Vec::new());
+    for batch in history {
+        for event in directory.plan_all(batch, 0).into_iter().flatten().flatten() {
+            directory.apply(&event).expect("planned events fold");
+            log.push(event);
+        }
+    }
+    (directory, log)
+}
+
+/// Cut, overwritten or lengthened.
+fn spoil(bytes: &mut Vec<u8>, spots: &[(Index, u8)], cut: Option<Index>) {
+    for (spot, value) in spots.iter().filter(|_| !bytes.is_empty()).collect::<Vec<_>>() {
+        let at = spot.index(bytes.len());
+        bytes[at] = *value;
+    }
+    if let Some(cut) = cut.filter(|_| !bytes.is_empty()) {
+        bytes.truncate(cut.index(bytes.len()));
+    }
+}
+
+fn spots() -> impl Strategy<Value = Vec<(Index, u8)>> {
+    proptest::collection::vec((any::<Index>(), any::<u8>()), 1..4)
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_are_answered(bytes: Vec<u8>) {
+        let _ = Event::decode(&mut Reader::new(&bytes));
+        let _ = Directory::decode_snapshot(&bytes);
+    }
+
+    #[test]
+    fn a_spoilt_event_is_refused_or_folds_whole(history in history(), spots in spots(), cut: Option<Index>) {
+        let (mut directory, log) = live(&history);
+        for event in &log {
+            let mut bytes = Vec::new();
+            event.encode(&mut bytes);
+            spoil(&mut bytes, &spots, cut);
+            let mut reader = Reader::new(&bytes);
+            let Ok(decoded) = Event::decode(&mut reader) else { continue };
+            let mut again = Vec::new();
+            decoded.encode(&mut again);
+            prop_assert_eq!(&again[..], &bytes[..reader.position()], "one encoding for {:?}", decoded);
+            let before = directory.clone();
+            match directory.apply(&decoded) {
+                Ok(()) => prop_assert!(directory.check().is_ok(), "{:?} after {:?}", directory.check(), decoded),
+                Err(Error::Corrupt { .. }) => prop_assert_eq!(&directory, &before),
+                Err(other) => prop_assert!(false, "{}", other),
+            }
+        }
+    }
+
+    #[test]
+    fn a_spoilt_snapshot_is_refused_or_holds_together(spots in spots(), cut: Option<Index>) {
+        let mut bytes = Vec::new();
+        town().encode_snapshot(&mut bytes);
+        spoil(&mut bytes, &spots, cut);
+        match Directory::decode_snapshot(&bytes) {
+            Ok(directory) => prop_assert!(directory.check().is_ok(), "{:?}", directory.check()),
+            Err(error) => prop_assert!(matches!(error, Error::Corrupt { .. }), "{}", error),
+        }
+    }
+}
+
+#[test]
+fn events_out_of_their_place_are_corrupt() {
+    let (mut directory, mut again) = (town(), town());
+    for change in [super::member("new@acme.example"), super::group("list@acme.example", &[])] {
+        for event in directory.plan(&change, 0).expect("allowed") {
+            again.apply(&event).expect("once");
+            assert!(matches!(again.apply(&event), Err(Error::Corrupt { .. })), "{event:?} twice");
+            directory.apply(&event).expect("once");
+        }
+    }
+    assert_eq!(directory, again);
+}
+
+#[test]
+fn nothing_may_follow_a_snapshot() {
+    let mut bytes = Vec::new();
+    town().encode_snapshot(&mut bytes);
+    assert_eq!(Directory::decode_snapshot(&bytes).ok(), Some(town()));
+    bytes.push(0);
+    assert!(Directory::decode_snapshot(&bytes).is_err());
+}

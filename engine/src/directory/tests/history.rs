@@ -1,0 +1,178 @@
+//! Random histories of changes: the log replayed, the snapshot read and changes planned one by one lead to one state.
+use std::collections::BTreeMap;
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::select;
+
+use super::super::{AccountPatch, Address, Change, Directory, Event, Filter, Quota, Resolution};
+use super::at;
+use crate::base::bytes::Reader;
+use crate::base::{Error, Result};
+
+const TENANTS: [&str; 3] = ["acme", "other", "third"];
+const DOMAINS: [&str; 4] = ["a.example", "b.example", "c.example", "far.example"];
+const LOCALS: [&str; 7] = ["ann", "bob", "cay", "dan", "all", "sales", "x"];
+
+fn address() -> impl Strategy<Value = Address> {
+    (select(&LOCALS[..]), select(&DOMAINS[..])).prop_map(|(local, domain)| at(&format!("{local}@{domain}")))
+}
+
+fn addresses() -> impl Strategy<Value = Vec<Address>> {
+    vec(address(), 0..4)
+}
+
+fn quota() -> impl Strategy<Value = Quota> {
+    prop_oneof![Just(Quota::Default), Just(Quota::Unlimited), any::<u64>().prop_map(Quota::Bytes)]
+}
+
+fn hash() -> impl Strategy<Value = Option<String>> {
+    let known = "$argon2id$v=19$m=64,t=1,p=1$c29tZXNhbHQ$AAAAAAAAAAAAAAAAAAAAAA";
+    prop_oneof![Just(None), Just(Some(known.to_string())), Just(Some("plain".to_string()))]
+}
+
+fn patch() -> impl Strategy<Value = AccountPatch> {
+    let settings = (proptest::option::of("[a-z]{0,3}"), hash(), any::<Option<bool>>(), proptest::option::of(quota()));
+    (settings, any::<Option<bool>>(), addresses(), addresses()).prop_map(
+        |((name, password_hash, vip, quota), disabled, users_add, users_remove)| AccountPatch {
+            name,
+            password_hash,
+            vip,
+            quota,
+            disabled,
+            users_add,
+            users_remove,
+        },
+    )
+}
+
+fn tenant_change() -> impl Strategy<Value = Change> {
+    let name = || select(&TENANTS[..]).prop_map(String::from);
+    let domain = || select(&DOMAINS[..3]).prop_map(String::from);
+    prop_oneof![
+        3 => (name(), proptest::option::of(0..9u32))
+            .prop_map(|(name, accounts_max)| Change::TenantAdd { title: name.clone(), name, accounts_max }),
+        1 => (name(), proptest::option::of("[A-Z]{1,3}"), proptest::option::of(0..9u32), any::<Option<bool>>())
+            .prop_map(|(name, title, accounts_max, disabled)| {
+                Change::TenantSet { name, title, accounts_max, disabled }
+            }),
+        1 => name().prop_map(|name| Change::TenantRemove { name }),
+        4 => (name(), domain()).prop_map(|(tenant, domain)| Change::DomainAdd { tenant, domain }),
+        1 => domain().prop_map(|domain| Change::DomainRemove { domain }),
+    ]
+}
+
+fn account_change() -> impl Strategy<Value = Change> {
+    let name = || "[a-z]{0,3}";
+    prop_oneof![
+        6 => (address(), name(), hash(), any::<bool>(), quota())
+            .prop_map(|(address, name, password_hash, vip, quota)| {
+                Change::MemberAdd { address, name, password_hash, vip, quota }
+            }),
+        3 => (address(), name(), hash(), quota(), addresses())
+            .prop_map(|(address, name, password_hash, quota, users)| {
+                Change::BusinessAdd { address, name, password_hash, quota, users }
+            }),
+        3 => (address(), patch()).prop_map(|(address, set)| Change::AccountSet { address, set }),
+        2 => address().prop_map(|address| Change::AccountRemove { address }),
+        4 => (address(), address()).prop_map(|(account, alias)| Change::AliasAdd { account, alias }),
+        2 => address().prop_map(|alias| Change::AliasRemove { alias }),
+    ]
+}
+
+fn group_change() -> impl Strategy<Value = Change> {
+    let name = || proptest::option::of("[a-z]{0,3}");
+    prop_oneof![
+        3 => (address(), addresses()).prop_map(|(address, members)| {
+            Change::GroupAdd { name: address.to_string(), address, members }
+        }),
+        3 => (address(), name(), addresses(), addresses()).prop_map(|(address, name, members_add, members_remove)| {
+            Change::GroupSet { address, name, members_add, members_remove }
+        }),
+        1 => address().prop_map(|address| Change::GroupRemove { address }),
+    ]
+}
+
+/// Batches, each planned as one transaction. The first one makes it likely that there is somewhere to live.
+pub(super) fn history() -> impl Strategy<Value = Vec<Vec<Change>>> {
+    let change = prop_oneof![2 => tenant_change(), 8 => account_change(), 3 => group_change()];
+    (vec(tenant_change(), 0..20), vec(vec(change, 1..12), 0..10))
+        .prop_map(|(first, rest)| std::iter::once(first).chain(rest).collect())
+}
+
+/// What the log would give back.
+fn through_bytes(event: &Event) -> Event {
+    let mut bytes = Vec::new();
+    event.encode(&mut bytes);
+    let mut reader = Reader::new(&bytes);
+    let event = Event::decode(&mut reader).expect("what was encoded is decoded");
+    assert!(reader.is_empty(), "all of it");
+    event
+}
+
+fn outcome(result: &Result<Vec<Event>>) -> std::result::Result<&Vec<Event>, String> {
+    result.as_ref().map_err(Error::to_string)
+}
+
+/// Who is at each address, counted from the lists that people see.
+fn census(directory: &Directory) -> BTreeMap<Address, usize> {
+    let all = Filter::default();
+    let accounts = directory.members(all).chain(directory.business(all));
+    let own = accounts.flat_map(|account| std::iter::once(&account.address).chain(&account.aliases));
+    let mut census = BTreeMap::new();
+    for address in own.chain(directory.groups(all).map(|group| &group.address)) {
+        *census.entry(address.clone()).or_default() += 1;
+    }
+    census
+}
+
+fn lives_by_one_rule(directory: &Directory) {
+    let census = census(directory);
+    for address in LOCALS.iter().flat_map(|local| DOMAINS.map(|domain| at(&format!("{local}@{domain}")))) {
+        let there = census.get(&address).copied().unwrap_or(0);
+        assert!(there <= 1, "{address} is {there} things");
+        let ours = directory.domain(address.domain()).is_some();
+        match directory.resolve(&address) {
+            Resolution::NotLocal => assert!(!ours && there == 0, "{address}"),
+            Resolution::Unknown => assert!(ours && there == 0, "{address}"),
+            Resolution::Disabled => assert_eq!(there, 1, "{address}"),
+            Resolution::Recipients { local, external } => {
+                assert!(there == 1 && !(local.is_empty() && external.is_empty()), "{address}");
+                assert!(local.is_sorted_by(|a, b| a.account < b.account), "{address} gives somebody two copies");
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+    #[test]
+    fn all_ways_lead_to_one_state(history in history()) {
+        let (mut live, mut replayed, mut stepwise) = (Directory::default(), Directory::default(), Directory::default());
+        for (now, batch) in history.iter().enumerate() {
+            let planned = live.plan_all(batch, now as i64);
+            prop_assert_eq!(planned.len(), batch.len());
+            for (change, result) in batch.iter().zip(&planned) {
+                let single = stepwise.plan(change, now as i64);
+                prop_assert_eq!(outcome(&single), outcome(result), "{:?}", change);
+                for event in result.iter().flatten() {
+                    prop_assert!(stepwise.apply(event).is_ok(), "{:?}", event);
+                    prop_assert!(live.apply(event).is_ok(), "{:?}", event);
+                    prop_assert!(replayed.apply(&through_bytes(event)).is_ok(), "{:?}", event);
+                }
+                prop_assert!(stepwise.check().is_ok(), "{:?} after {:?}", stepwise.check(), change);
+            }
+        }
+        prop_assert_eq!(&live, &stepwise);
+        prop_assert_eq!(&live, &replayed);
+        lives_by_one_rule(&replayed);
+        let mut snapshot = Vec::new();
+        live.encode_snapshot(&mut snapshot);
+        let decoded = Directory::decode_snapshot(&snapshot);
+        prop_assert!(decoded.is_ok(), "{:?}", decoded.err());
+        let decoded = decoded.unwrap_or_default();
+        prop_assert!(decoded.check().is_ok(), "{:?}", decoded.check());
+        prop_assert_eq!(census(&decoded), census(&live));
+        prop_assert_eq!(decoded, live);
+    }
+}

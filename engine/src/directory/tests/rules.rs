@@ -1,0 +1,169 @@
+//! What is allowed, what each refusal says, and what an address means then.
+use super::super::{AccountPatch, Address, Change, Quota, Resolution};
+use super::{alias, at, business, domain, group, id_of, make, member, set, tenant, town};
+use crate::base::{Error, limits};
+
+#[test]
+fn refusals_name_the_thing_and_what_is_allowed() {
+    let directory = town();
+    let remove = |address: &str| Change::AccountRemove { address: at(address) };
+    let users = |address: &str| AccountPatch { users_add: vec![at(address)], ..AccountPatch::default() };
+    for (change, says) in [
+        (tenant("acme"), "tenant acme exists already"),
+        (tenant("Acme Ltd"), "small letters"),
+        (Change::TenantRemove { name: "acme".into() }, "3 accounts and 1 domains"),
+        (Change::TenantRemove { name: "none".into() }, "tenant none does not exist"),
+        (domain("none", "x.example"), "tenant none does not exist"),
+        (domain("other", "ACME.example"), "domain acme.example exists already"),
+        (domain("other", "no domain"), "valid name"),
+        (Change::DomainRemove { domain: "acme.example".into() }, "used by 5 addresses"),
+        (member("ann@acme.example"), "account ann@acme.example exists already"),
+        (member("Robert@acme.example"), "alias robert@acme.example of bob@acme.example exists already"),
+        (member("all@acme.example"), "group all@acme.example exists already"),
+        (member("ann@nowhere.example"), "domain nowhere.example of ann@nowhere.example does not exist"),
+        (alias("ann@acme.example", "eve2@other.example"), "domain other.example in the tenant of ann@acme.example"),
+        (alias("none@acme.example", "n@acme.example"), "account none@acme.example does not exist"),
+        (alias("all@acme.example", "n@acme.example"), "is a group"),
+        (remove("robert@acme.example"), "own address bob@acme.example"),
+        (business("b@acme.example", &["eve@other.example"]), "member eve@other.example of the business mailbox's"),
+        (business("b@acme.example", &["sales@acme.example"]), "member sales@acme.example of the business mailbox's"),
+        (set("ann@acme.example", users("bob@acme.example")), "only a business mailbox has users"),
+        (set("sales@acme.example", AccountPatch { vip: Some(true), ..AccountPatch::default() }), "only a member"),
+        (group("g@acme.example", &["all@acme.example"]), "all@acme.example is a group and cannot be a member"),
+        (group("g@acme.example", &["g@acme.example"]), "its own member"),
+        (group("g@acme.example", &["none@acme.example"]), "none@acme.example, named as a member"),
+        (Change::GroupRemove { address: at("ann@acme.example") }, "group ann@acme.example does not exist"),
+    ] {
+        let error = directory.plan(&change, 0).expect_err("refused").to_string();
+        assert!(error.contains(says), "{change:?} says {error:?}, not {says:?}");
+    }
+}
+
+#[test]
+fn bounds_hold() {
+    let mut town = town();
+    for n in 0..limits::ALIASES_MAX {
+        make(&mut town, alias("ann@acme.example", &format!("ann{n}@acme.example"))).expect("within the bound");
+    }
+    let error = make(&mut town, alias("ann@acme.example", "more@acme.example")).expect_err("one too many");
+    assert!(matches!(error, Error::Limit(_)), "{error}");
+    let three = Change::TenantSet { name: "acme".into(), title: None, accounts_max: Some(3), disabled: None };
+    make(&mut town, three.clone()).expect("as many as there are");
+    let error = make(&mut town, member("more@acme.example")).expect_err("one too many");
+    assert!(error.to_string().contains("has 3 accounts and may have 3"), "{error}");
+    make(&mut town, Change::AccountRemove { address: at("bob@acme.example") }).expect("room again");
+    make(&mut town, member("more@acme.example")).expect("room again");
+    let Change::TenantSet { name, .. } = three else { unreachable!("made above") };
+    let two = Change::TenantSet { name, title: None, accounts_max: Some(2), disabled: None };
+    assert!(make(&mut town, two).is_err(), "fewer than there are");
+}
+
+fn local(resolution: Resolution) -> Vec<String> {
+    match resolution {
+        Resolution::Recipients { local, .. } => local.iter().map(|recipient| recipient.address.to_string()).collect(),
+        other => vec![format!("{other:?}")],
+    }
+}
+
+#[test]
+fn addresses_mean_accounts() {
+    let town = town();
+    let resolve = |text: &str| town.resolve(&at(text));
+    assert_eq!(resolve("far@away.example"), Resolution::NotLocal);
+    assert_eq!(resolve("none@acme.example"), Resolution::Unknown);
+    assert_eq!(local(resolve("Robert@ACME.example")), ["bob@acme.example"]);
+    assert_eq!(local(resolve("sales@acme.example")), ["sales@acme.example"]);
+    assert_eq!(local(resolve("all@acme.example")), ["ann@acme.example", "bob@acme.example"], "bob once");
+    let Resolution::Recipients { external, local } = resolve("all@acme.example") else { panic!("a group") };
+    assert_eq!(external, [at("far@away.example")]);
+    assert_eq!(local[0].quota_bytes_max, Some(limits::QUOTA_BYTES_DEFAULT));
+}
+
+#[test]
+fn a_group_of_another_tenant_is_sent_on_and_not_opened() {
+    let mut town = town();
+    make(&mut town, group("g@other.example", &["all@acme.example", "ann@acme.example", "no@acme.example"]))
+        .expect("ok");
+    let Resolution::Recipients { local, external } = town.resolve(&at("g@other.example")) else { panic!("a group") };
+    assert_eq!(local.len(), 1, "ann");
+    assert_eq!(external, [at("all@acme.example")]);
+}
+
+#[test]
+fn the_disabled_neither_log_in_nor_send_nor_receive() {
+    let mut town = town();
+    let off = AccountPatch { disabled: Some(true), ..AccountPatch::default() };
+    let bob = id_of(&town, "bob@acme.example");
+    assert!(town.may_send_as(bob, &at("robert@acme.example")));
+    make(&mut town, set("robert@acme.example", off)).expect("by alias");
+    assert!(town.login("bob@acme.example").is_none());
+    assert!(!town.may_send_as(bob, &at("robert@acme.example")));
+    assert_eq!(town.resolve(&at("bob@acme.example")), Resolution::Disabled);
+    assert_eq!(local(town.resolve(&at("all@acme.example"))), ["ann@acme.example"]);
+    let off = Change::TenantSet { name: "acme".into(), title: None, accounts_max: None, disabled: Some(true) };
+    make(&mut town, off).expect("a tenant off");
+    assert_eq!(town.resolve(&at("all@acme.example")), Resolution::Disabled);
+    assert_eq!(town.resolve(&at("ann@acme.example")), Resolution::Disabled);
+    assert!(town.login("ann@acme.example").is_none() && town.login("eve@other.example").is_some());
+}
+
+#[test]
+fn logins_go_by_any_own_address_in_any_case() {
+    let town = town();
+    let who = |name: &str| town.login(name).map(|account| account.address.to_string());
+    assert_eq!(who("BOB@Acme.example").as_deref(), Some("bob@acme.example"));
+    assert_eq!(who("Robert@acme.example").as_deref(), Some("bob@acme.example"));
+    assert_eq!((who("all@acme.example"), who("bob"), who("")), (None, None, None));
+}
+
+#[test]
+fn people_send_as_themselves_and_their_business_mailboxes() {
+    let mut town = town();
+    make(&mut town, alias("sales@acme.example", "shop@acme.example")).expect("an alias");
+    let (ann, bob) = (id_of(&town, "ann@acme.example"), id_of(&town, "bob@acme.example"));
+    for (who, whose, may) in [
+        (ann, "ann@acme.example", true),
+        (ann, "sales@acme.example", true),
+        (ann, "shop@acme.example", true),
+        (ann, "bob@acme.example", false),
+        (bob, "robert@acme.example", true),
+        (bob, "sales@acme.example", false),
+        (bob, "all@acme.example", false),
+        (bob, "far@away.example", false),
+    ] {
+        assert_eq!(town.may_send_as(who, &at(whose)), may, "{who} as {whose}");
+    }
+    let opened: Vec<String> = town.business_of(ann).map(|account| account.address.to_string()).collect();
+    assert_eq!(opened, ["sales@acme.example"]);
+}
+
+#[test]
+fn the_removed_leave_no_trace_and_no_id() {
+    let mut town = town();
+    let old = id_of(&town, "ann@acme.example");
+    make(&mut town, Change::AccountRemove { address: at("ann@acme.example") }).expect("removed");
+    make(&mut town, Change::AliasRemove { alias: at("robert@acme.example") }).expect("removed");
+    town.check().expect("all tables agree");
+    let members: Vec<Address> = town.group(&at("all@acme.example")).expect("still there").members.clone();
+    assert_eq!(members, [at("bob@acme.example"), at("far@away.example")]);
+    assert!(town.account_at(&at("sales@acme.example")).is_some_and(|sales| sales.users.is_empty()));
+    make(&mut town, member("ann@acme.example")).expect("the address is free");
+    assert!(id_of(&town, "ann@acme.example") > old);
+    assert_eq!(local(town.resolve(&at("all@acme.example"))), ["bob@acme.example"], "the new ann is not in it");
+}
+
+#[test]
+fn quotas_follow_kind_and_override() {
+    let mut town = town();
+    let bound = |town: &super::Directory| town.account_at(&at("ann@acme.example")).map(|ann| ann.quota_bytes_max());
+    let patch = AccountPatch::default;
+    for (change, expected) in [
+        (AccountPatch { vip: Some(true), ..patch() }, None),
+        (AccountPatch { quota: Some(Quota::Bytes(5)), ..patch() }, Some(5)),
+        (AccountPatch { quota: Some(Quota::Default), vip: Some(false), ..patch() }, Some(1 << 30)),
+        (AccountPatch { quota: Some(Quota::Unlimited), ..patch() }, None),
+    ] {
+        make(&mut town, set("ann@acme.example", change)).expect("allowed");
+        assert_eq!(bound(&town), Some(expected));
+    }
+}
