@@ -96,3 +96,30 @@ fn nothing_may_follow_a_snapshot() {
     bytes.push(0);
     assert!(Directory::decode_snapshot(&bytes).is_err());
 }
+
+/// docs/format.md says of each tag what the code says, and knows no other.
+#[test]
+fn the_table_of_events_is_that_of_the_code() {
+    let page = include_str!("../../../../docs/format.md");
+    let section = page.split("## Directory events").nth(1).and_then(|rest| rest.split("\n## ").next()).unwrap_or("");
+    let rows = section.lines().filter_map(|line| {
+        let mut cells = line.split('|').map(str::trim).skip(1);
+        Some((cells.next()?.parse::<u8>().ok()?, cells.next()?.trim_matches('`')))
+    });
+    let mut documented = 0;
+    for (tag, name) in rows {
+        let at = Event::decode(&mut Reader::new(&[tag])).expect_err("fields are missing");
+        assert_eq!(at.at, 1, "tag {tag} ({name}) is unknown");
+        documented += 1;
+    }
+    let known = (0..=u8::MAX).filter(|tag| Event::decode(&mut Reader::new(&[*tag])).is_err_and(|error| error.at > 0));
+    assert_eq!(known.count(), documented, "each tag has its row");
+    let (_, log) =
+        live(&[vec![super::tenant("acme"), super::domain("acme", "a.example"), super::member("a@a.example")]]);
+    for event in &log {
+        let mut bytes = Vec::new();
+        event.encode(&mut bytes);
+        let name = format!("{event:?}").chars().take_while(|c| c.is_alphanumeric()).collect::<String>();
+        assert!(section.contains(&format!("| {} | `{name}` |", bytes[0])), "{name} is tag {}", bytes[0]);
+    }
+}
