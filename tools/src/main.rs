@@ -1,2 +1,3 @@
 //! The one binary `posthouse`: wiring and nothing else.
+mod config;
 fn main() {}

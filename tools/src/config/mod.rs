@@ -1,0 +1,89 @@
+//! What `posthouse.toml` says, read and proven before anything starts. Never opens a socket or the store, and never guesses: a key
+//! that it does not know or a value that is not allowed is an error with the file, the key and what is allowed.
+pub(crate) mod check;
+mod model;
+mod values;
+
+pub use model::{Config, Listen, LogFormat, PlaintextAuth, RuntimeChoice};
+pub use values::Count;
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+/// Why a configuration is refused; shown as `file: key: what is allowed`.
+#[derive(Debug, PartialEq, Eq)]
+pub struct ConfigError {
+    /// The file as it was named.
+    pub file: String,
+    /// The key with its table, as in `listen.imap`; empty when the file as a whole is meant.
+    pub key: String,
+    /// What is wrong and what is allowed.
+    pub what: String,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.key.as_str() {
+            "" => write!(f, "{}: {}", self.file, self.what),
+            key => write!(f, "{}: {key}: {}", self.file, self.what),
+        }
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+impl Config {
+    /// Reads and checks a file. Relative paths in it are taken from the file's own directory.
+    pub fn read(path: &Path) -> Result<Config, ConfigError> {
+        let file = path.display().to_string();
+        let text = std::fs::read_to_string(path).map_err(|error| ConfigError {
+            file: file.clone(),
+            key: String::new(),
+            what: format!("cannot be read: {error}"),
+        })?;
+        let mut config = Config::parse(&file, &text)?;
+        let base = path.parent().unwrap_or(Path::new(""));
+        for path in [&mut config.data, &mut config.tls.certificate, &mut config.tls.key] {
+            if !path.as_os_str().is_empty() {
+                *path = base.join(&*path);
+            }
+        }
+        Ok(config)
+    }
+
+    /// Reads and checks the text of a file that is shown as `file` in errors.
+    pub fn parse(file: &str, text: &str) -> Result<Config, ConfigError> {
+        let wrong = |key: &str, what: String| ConfigError { file: file.to_owned(), key: key.to_owned(), what };
+        let syntax = |error: toml::de::Error| {
+            let at = error.span().map_or(0, |span| span.start).min(text.len());
+            let line = text.as_bytes()[..at].iter().filter(|byte| **byte == b'\n').count() + 1;
+            wrong("", format!("line {line}: {}", error.message()))
+        };
+        let deserializer = toml::Deserializer::parse(text).map_err(syntax)?;
+        let config: Config = serde_path_to_error::deserialize(deserializer).map_err(|error| {
+            let path = error.path().to_string();
+            let key = if path == "." { "" } else { &path };
+            wrong(key, in_our_words(error.inner().message()))
+        })?;
+        check::check(&config).map_err(|(key, what)| wrong(&key, what))?;
+        Ok(config)
+    }
+}
+
+/// serde says "unknown field `x`, expected one of `a`, `b`"; the key is in the path already.
+fn in_our_words(message: &str) -> String {
+    let Some(rest) = message.strip_prefix("unknown field ") else {
+        return message.to_owned();
+    };
+    let allowed = rest.split_once(", expected ").map_or("", |(_, allowed)| allowed);
+    let allowed = allowed.trim_start_matches("one of ").replace('`', "").replace(" or ", ", ");
+    format!("unknown key; allowed: {allowed}")
+}
+
+/// Where a command finds its data directory: `--data`, then the configuration, then `./posthouse-data`.
+pub fn data_dir(flag: Option<&Path>, config: &Config) -> PathBuf {
+    flag.map_or_else(|| config.data.clone(), Path::to_path_buf)
+}
+
+#[cfg(test)]
+mod tests;

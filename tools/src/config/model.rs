@@ -1,0 +1,236 @@
+//! Every key of the configuration with its default. docs/configuration.md explains them; a test holds the two together.
+use super::values::{Address, Count, words};
+use serde::Deserialize;
+use std::path::PathBuf;
+
+words!(
+    /// `runtime`: what moves the bytes.
+    RuntimeChoice {
+        /// io_uring where the kernel lets us, else tokio.
+        Auto = "auto",
+        /// io_uring or no start.
+        Uring = "uring",
+        /// tokio.
+        Tokio = "tokio",
+    }
+);
+
+words!(
+    /// `log.format`.
+    LogFormat {
+        /// A line for people.
+        Text = "text",
+        /// A JSON object a line.
+        Json = "json",
+    }
+);
+
+words!(
+    /// `login.plaintext_auth`: where a password may cross an unencrypted connection.
+    PlaintextAuth {
+        /// Nowhere.
+        Never = "never",
+        /// On connections from this machine.
+        Loopback = "loopback",
+        /// Everywhere.
+        Always = "always",
+    }
+);
+
+/// The whole file.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// The data directory.
+    pub data: PathBuf,
+    /// The name in greetings and trace headers; `auto` is the machine's.
+    pub hostname: String,
+    /// What moves the bytes.
+    pub runtime: RuntimeChoice,
+    /// Threads that own connections; `auto` is one a core.
+    pub reactors: Count,
+    /// Where each protocol listens.
+    pub listen: Listen,
+    /// What one client and all of them may take.
+    pub limits: Limits,
+    /// The server's identity.
+    pub tls: Tls,
+    /// Who may log in how.
+    pub login: Login,
+    /// How the store is laid out.
+    pub store: Store,
+    /// What is logged and how.
+    pub log: Log,
+}
+
+/// `[listen]`: addresses by protocol; an empty list turns it off.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Listen {
+    /// Mail from other hosts (RFC 5321).
+    pub smtp: Vec<Address>,
+    /// Mail from members, STARTTLS (RFC 6409).
+    pub submission: Vec<Address>,
+    /// Mail from members, TLS at once (RFC 8314).
+    pub submissions: Vec<Address>,
+    /// Mail from a mail server in front (RFC 2033).
+    pub lmtp: Vec<Address>,
+    /// RFC 3501, STARTTLS.
+    pub imap: Vec<Address>,
+    /// RFC 3501, TLS at once.
+    pub imaps: Vec<Address>,
+    /// RFC 1939, STLS.
+    pub pop3: Vec<Address>,
+    /// RFC 1939, TLS at once.
+    pub pop3s: Vec<Address>,
+    /// Status page, health and metrics, without TLS or login.
+    pub admin: Vec<Address>,
+}
+
+/// `[limits]`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// Bytes of one message.
+    pub message_size_bytes_max: u64,
+    /// Connections at a time.
+    pub connections_max: u32,
+    /// Connections at a time from one IPv4 address or IPv6 /64.
+    pub connections_per_ip_max: u32,
+    /// Seconds that sessions get to end when the server stops.
+    pub stop_grace_seconds: u32,
+}
+
+/// `[tls]`: both or none.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Tls {
+    /// PEM file with the certificate and its chain; empty: a self-signed one is made.
+    pub certificate: PathBuf,
+    /// PEM file with its private key.
+    pub key: PathBuf,
+}
+
+/// `[login]`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Login {
+    /// Where a password may cross an unencrypted connection.
+    pub plaintext_auth: PlaintextAuth,
+}
+
+/// `[store]`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Store {
+    /// Logs that accounts are spread over; fixed when the store is made.
+    pub shards: Count,
+    /// Bytes after which a segment file is sealed.
+    pub segment_size_bytes_max: u64,
+    /// Bytes of log after which a checkpoint is written.
+    pub checkpoint_log_bytes: u64,
+    /// Bytes of messages on their way in, over all sessions.
+    pub stage_bytes_max: u64,
+    /// Threads for password hashing, large messages and cold reads; `auto` is one a core, at least two.
+    pub workers: Count,
+}
+
+/// `[log]`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Log {
+    /// Lines for people or for machines.
+    pub format: LogFormat,
+    /// What is logged: a level, or tracing directives.
+    pub level: String,
+}
+
+/// An IPv4 loopback address.
+fn local(port: u16) -> Vec<Address> {
+    vec![Address(([127, 0, 0, 1], port).into())]
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            data: "./posthouse-data".into(),
+            hostname: "auto".into(),
+            runtime: RuntimeChoice::Auto,
+            reactors: Count::Auto,
+            listen: Listen::default(),
+            limits: Limits::default(),
+            tls: Tls::default(),
+            login: Login::default(),
+            store: Store::default(),
+            log: Log::default(),
+        }
+    }
+}
+
+impl Default for Listen {
+    fn default() -> Listen {
+        Listen {
+            smtp: local(2525),
+            submission: local(2587),
+            submissions: local(2465),
+            lmtp: local(2424),
+            imap: local(2143),
+            imaps: local(2993),
+            pop3: local(2110),
+            pop3s: local(2995),
+            admin: local(2080),
+        }
+    }
+}
+
+impl Listen {
+    /// Every protocol's name with its addresses, in the order of the file.
+    pub fn all(&self) -> [(&'static str, &[Address]); 9] {
+        [
+            ("smtp", &self.smtp),
+            ("submission", &self.submission),
+            ("submissions", &self.submissions),
+            ("lmtp", &self.lmtp),
+            ("imap", &self.imap),
+            ("imaps", &self.imaps),
+            ("pop3", &self.pop3),
+            ("pop3s", &self.pop3s),
+            ("admin", &self.admin),
+        ]
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            message_size_bytes_max: 50 << 20,
+            connections_max: 20_000,
+            connections_per_ip_max: 1_000,
+            stop_grace_seconds: 10,
+        }
+    }
+}
+
+impl Default for Login {
+    fn default() -> Login {
+        Login { plaintext_auth: PlaintextAuth::Loopback }
+    }
+}
+
+impl Default for Store {
+    fn default() -> Store {
+        Store {
+            shards: Count::Auto,
+            segment_size_bytes_max: 64 << 20,
+            checkpoint_log_bytes: 64 << 20,
+            stage_bytes_max: 256 << 20,
+            workers: Count::Auto,
+        }
+    }
+}
+
+impl Default for Log {
+    fn default() -> Log {
+        Log { format: LogFormat::Text, level: "info".into() }
+    }
+}

@@ -1,0 +1,124 @@
+//! Holds the configuration to its document and to its words about mistakes.
+use super::Config;
+use std::collections::BTreeSet;
+
+const DOC: &str = include_str!("../../../docs/configuration.md");
+
+/// The rows of the document's tables: key and default.
+fn rows() -> Vec<(String, String)> {
+    let cells = |line: &str| line.split('|').map(|cell| cell.trim().trim_matches('`').to_owned()).collect::<Vec<_>>();
+    DOC.lines()
+        .filter(|line| line.starts_with("| `"))
+        .map(|line| {
+            let cells = cells(line);
+            (cells[1].clone(), cells[2].clone())
+        })
+        .collect()
+}
+
+fn error(text: &str) -> String {
+    Config::parse("posthouse.toml", text).expect_err(text).to_string()
+}
+
+/// The keys that the structs know, learnt from what they answer to a key they do not know.
+fn known_keys() -> BTreeSet<String> {
+    let allowed = |text: &str| -> Vec<String> {
+        let told = error(text);
+        let list = told.split("allowed: ").nth(1).expect("a list of keys");
+        list.split(", ").map(str::to_owned).collect()
+    };
+    let mut keys = BTreeSet::new();
+    for key in allowed("'?' = 1") {
+        let inner = Config::parse("", &format!("[{key}]\n'?' = 1")).expect_err("unknown").to_string();
+        if inner.contains("unknown key") {
+            keys.extend(allowed(&format!("[{key}]\n'?' = 1")).into_iter().map(|inner| format!("{key}.{inner}")));
+        } else {
+            keys.insert(key);
+        }
+    }
+    keys
+}
+
+#[test]
+fn the_document_names_every_key_and_no_other() {
+    let documented: BTreeSet<String> = rows().into_iter().map(|(key, _)| key).collect();
+    assert_eq!(documented, known_keys());
+}
+
+#[test]
+fn the_documented_defaults_are_the_defaults() {
+    let defaults = Config::default();
+    for (key, default) in rows() {
+        let read = Config::parse("doc", &format!("{key} = {default}")).unwrap_or_else(|error| panic!("{key} = {default}: {error}"));
+        assert_eq!(read, defaults, "{key} = {default}");
+    }
+    let all: String = rows().iter().map(|(key, default)| format!("{key} = {default}\n")).collect();
+    assert_eq!(Config::parse("doc", &all), Ok(defaults));
+}
+
+#[test]
+fn the_example_in_the_document_is_allowed() {
+    let example = DOC.split("```toml").nth(1).and_then(|rest| rest.split("```").next()).expect("an example");
+    let config = Config::parse("example", example).expect("allowed");
+    assert_eq!(config.listen.smtp.len(), 2);
+    assert!(config.listen.pop3.is_empty());
+    assert_eq!(config.listen.admin, Config::default().listen.admin);
+}
+
+#[test]
+fn errors_name_the_file_the_key_and_what_is_allowed() {
+    for (text, told) in [
+        ("runtime = 'fast'", "posthouse.toml: runtime: \"fast\" is not allowed; allowed: auto, uring, tokio"),
+        ("[log]\nformat = 'xml'", "posthouse.toml: log.format: \"xml\" is not allowed; allowed: text, json"),
+        (
+            "[login]\nplaintext_auth = true",
+            "posthouse.toml: login.plaintext_auth: invalid type: boolean `true`, expected a string",
+        ),
+        (
+            "[listen]\nimap = ['localhost']",
+            "posthouse.toml: listen.imap[0]: \"localhost\" is not allowed; allowed: an IP address and a port, as in 127.0.0.1:2143 or [::1]:2143",
+        ),
+        (
+            "[listen]\nimap4 = []",
+            "posthouse.toml: listen.imap4: unknown key; allowed: smtp, submission, submissions, lmtp, imap, imaps, pop3, pop3s, admin",
+        ),
+        (
+            "[listen]\nimap = ['127.0.0.1:2110']",
+            "posthouse.toml: listen.pop3: 127.0.0.1:2110 is taken by listen.imap; allowed: an address that no other listener has",
+        ),
+        ("[store]\nshards = 0", "posthouse.toml: store.shards: 0 is not allowed; allowed: auto or 1 to 256"),
+        ("[store]\nshards = 'many'", "posthouse.toml: store.shards: \"many\" is not allowed; allowed: auto or a whole number"),
+        (
+            "[limits]\nmessage_size_bytes_max = 12",
+            "posthouse.toml: limits.message_size_bytes_max: 12 is not allowed; allowed: 1024 to 268435456",
+        ),
+        (
+            "[tls]\nkey = 'k.pem'",
+            "posthouse.toml: tls.certificate: missing; allowed: both tls.certificate and tls.key, or neither",
+        ),
+        (
+            "hostname = 'a b'",
+            "posthouse.toml: hostname: \"a b\" is not allowed; allowed: auto, or a domain name of letters, digits, hyphens and dots",
+        ),
+        ("data = ''", "posthouse.toml: data: \"\" is not allowed; allowed: the path of a directory"),
+    ] {
+        assert_eq!(error(text), told);
+    }
+    let level = error("[log]\nlevel = 'a=b=c'");
+    assert!(level.starts_with("posthouse.toml: log.level: \"a=b=c\" is not allowed; allowed: error, warn"), "{level}");
+    let syntax = error("data = 'x'\nruntime = ");
+    assert!(syntax.starts_with("posthouse.toml: line 2: "), "{syntax}");
+}
+
+#[test]
+fn paths_are_taken_from_the_files_directory() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let file = dir.path().join("posthouse.toml");
+    std::fs::write(&file, "data = 'd'\n[tls]\ncertificate = '/c.pem'\nkey = 'k.pem'").expect("written");
+    let config = Config::read(&file).expect("allowed");
+    assert_eq!(config.data, dir.path().join("d"));
+    assert_eq!(config.tls.certificate, std::path::Path::new("/c.pem"));
+    assert_eq!(config.tls.key, dir.path().join("k.pem"));
+    let missing = Config::read(&dir.path().join("none.toml")).expect_err("missing").to_string();
+    assert!(missing.contains("none.toml: cannot be read: "), "{missing}");
+}

@@ -1,0 +1,104 @@
+//! How single values of the configuration are written and refused. Knows no key.
+use serde::de::{self, Deserializer, Visitor};
+use serde::{Deserialize, Serialize, Serializer};
+use std::fmt;
+use std::net::SocketAddr;
+
+/// Declares an enum whose values are words, with the error that lists them.
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal,)+ }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum $name {
+            $($(#[$variant_doc])* $variant,)+
+        }
+
+        impl $name {
+            /// As it is written in the file.
+            pub fn word(self) -> &'static str {
+                match self {
+                    $($name::$variant => $word,)+
+                }
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let word = String::deserialize(deserializer)?;
+                match word.as_str() {
+                    $($word => Ok($name::$variant),)+
+                    _ => Err($crate::config::values::refused(&word, &[$($word),+].join(", "))),
+                }
+            }
+        }
+    };
+}
+pub(super) use words;
+
+/// The one form of "this value may not be here".
+pub(super) fn refused<E: de::Error>(value: &str, allowed: &str) -> E {
+    E::custom(format!("{value:?} is not allowed; allowed: {allowed}"))
+}
+
+/// A number, or `auto` for what the machine suggests.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Count {
+    /// Taken from the machine.
+    #[default]
+    Auto,
+    /// As written.
+    Is(u32),
+}
+
+impl Count {
+    /// The number, or `auto` when none is given.
+    pub fn or(self, auto: usize) -> usize {
+        match self {
+            Count::Auto => auto,
+            Count::Is(number) => number as usize,
+        }
+    }
+}
+
+struct CountVisitor;
+
+impl Visitor<'_> for CountVisitor {
+    type Value = Count;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("\"auto\" or a whole number")
+    }
+
+    fn visit_i64<E: de::Error>(self, number: i64) -> Result<Count, E> {
+        let number = u32::try_from(number);
+        number.map(Count::Is).map_err(|_| E::custom("not allowed; allowed: auto or a whole number from 1"))
+    }
+
+    fn visit_str<E: de::Error>(self, word: &str) -> Result<Count, E> {
+        if word == "auto" { Ok(Count::Auto) } else { Err(refused(word, "auto or a whole number")) }
+    }
+}
+
+impl<'de> Deserialize<'de> for Count {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Count, D::Error> {
+        deserializer.deserialize_any(CountVisitor)
+    }
+}
+
+/// An IP address and a port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Address(pub SocketAddr);
+
+impl<'de> Deserialize<'de> for Address {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Address, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let allowed = "an IP address and a port, as in 127.0.0.1:2143 or [::1]:2143";
+        text.parse().map(Address).map_err(|_| refused(&text, allowed))
+    }
+}
+
+impl Serialize for Address {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
