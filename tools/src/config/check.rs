@@ -84,7 +84,8 @@ fn listeners(config: &Config) -> Result<(), Wrong> {
                 continue;
             }
             if let Some(other) = taken.insert(address.0, name) {
-                let what = format!("{} is taken by listen.{other}; allowed: an address that no other listener has", address.0);
+                let what =
+                    format!("{} is taken by listen.{other}; allowed: an address that no other listener has", address.0);
                 return wrong(&format!("listen.{name}"), what);
             }
         }
@@ -97,7 +98,10 @@ fn hostname(name: &str) -> Result<(), Wrong> {
     if valid_hostname(name) {
         return Ok(());
     }
-    wrong("hostname", format!("{name:?} is not allowed; allowed: auto, or a domain name of letters, digits, hyphens and dots"))
+    wrong(
+        "hostname",
+        format!("{name:?} is not allowed; allowed: auto, or a domain name of letters, digits, hyphens and dots"),
+    )
 }
 
 /// Whether a name may stand in a greeting.

@@ -49,7 +49,8 @@ fn the_document_names_every_key_and_no_other() {
 fn the_documented_defaults_are_the_defaults() {
     let defaults = Config::default();
     for (key, default) in rows() {
-        let read = Config::parse("doc", &format!("{key} = {default}")).unwrap_or_else(|error| panic!("{key} = {default}: {error}"));
+        let read = Config::parse("doc", &format!("{key} = {default}"))
+            .unwrap_or_else(|error| panic!("{key} = {default}: {error}"));
         assert_eq!(read, defaults, "{key} = {default}");
     }
     let all: String = rows().iter().map(|(key, default)| format!("{key} = {default}\n")).collect();
@@ -87,7 +88,10 @@ fn errors_name_the_file_the_key_and_what_is_allowed() {
             "posthouse.toml: listen.pop3: 127.0.0.1:2110 is taken by listen.imap; allowed: an address that no other listener has",
         ),
         ("[store]\nshards = 0", "posthouse.toml: store.shards: 0 is not allowed; allowed: auto or 1 to 256"),
-        ("[store]\nshards = 'many'", "posthouse.toml: store.shards: \"many\" is not allowed; allowed: auto or a whole number"),
+        (
+            "[store]\nshards = 'many'",
+            "posthouse.toml: store.shards: \"many\" is not allowed; allowed: auto or a whole number",
+        ),
         (
             "[limits]\nmessage_size_bytes_max = 12",
             "posthouse.toml: limits.message_size_bytes_max: 12 is not allowed; allowed: 1024 to 268435456",
