@@ -1,5 +1,5 @@
-//! What the process that serves knows of itself and the store does not. Holds no figure of the store: see `engine::Status`.
-use posthouse_engine::engine::Status;
+//! What the process that serves knows of itself and the store does not. Holds no figure of the store: see `posthouse_engine::Status`.
+use posthouse_engine::Status;
 use serde::{Deserialize, Serialize};
 
 /// One address that is listened on.

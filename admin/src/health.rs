@@ -1,6 +1,6 @@
 //! Whether the server can do its work, and why not. Never repairs.
 use crate::Facts;
-use posthouse_engine::engine::Status;
+use posthouse_engine::Status;
 
 /// Why mail cannot be served as it should; empty = healthy.
 pub fn reasons_unhealthy(facts: &Facts, status: &Status) -> Vec<String> {
@@ -15,12 +15,15 @@ pub fn reasons_unhealthy(facts: &Facts, status: &Status) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use posthouse_engine::engine::ShardStatus;
+    use posthouse_engine::ShardStatus;
 
     #[test]
     fn a_latched_shard_and_a_stop_are_reasons() {
-        let shard =
-            |latched: Option<&str>| ShardStatus { name: "0".into(), latched: latched.map(str::to_owned), ..Default::default() };
+        let shard = |latched: Option<&str>| ShardStatus {
+            name: "0".into(),
+            latched: latched.map(str::to_owned),
+            ..Default::default()
+        };
         let mut status = Status { shards: vec![shard(None)], ..Default::default() };
         let mut facts = Facts::default();
         assert!(reasons_unhealthy(&facts, &status).is_empty());

@@ -1,13 +1,15 @@
 //! The figures in Prometheus' text format (version 0.0.4). Counters count since the start of the process.
 use crate::Facts;
-use posthouse_engine::engine::{ShardStatus, Status};
+use posthouse_engine::{ShardStatus, Status};
 use std::fmt::Write;
 
 /// One figure of a shard: its name, kind, help and value.
 type ShardFigure = (&'static str, &'static str, &'static str, fn(&ShardStatus) -> u64);
 
 const SHARD_FIGURES: [ShardFigure; 8] = [
-    ("posthouse_shard_latched", "gauge", "1 when the shard has closed itself after a failure.", |s| s.latched.is_some().into()),
+    ("posthouse_shard_latched", "gauge", "1 when the shard has closed itself after a failure.", |s| {
+        s.latched.is_some().into()
+    }),
     ("posthouse_shard_log_bytes", "gauge", "Bytes of log.", |s| s.log_bytes),
     ("posthouse_shard_segments", "gauge", "Segment files.", |s| s.segments),
     ("posthouse_shard_groups_total", "counter", "Group commits.", |s| s.groups),

@@ -1,6 +1,6 @@
 //! The page that a person opens first: what runs where and the first steps. Plain HTML without scripts.
 use crate::{Facts, reasons_unhealthy};
-use posthouse_engine::engine::Status;
+use posthouse_engine::Status;
 use std::fmt::Write;
 
 const STYLE: &str = "body{font:15px/1.5 system-ui,sans-serif;max-width:52rem;margin:2rem auto;padding:0 1rem;color:#222}\

@@ -60,7 +60,12 @@ fn bind(address: &SocketAddr) -> io::Result<TcpListener> {
 
 fn router(host: Arc<dyn Host>) -> Router {
     Router::new()
-        .route("/", get(async |State(host): State<Arc<dyn Host>>| Html(page::html(&host.facts(), &host.status(), host.accounts()))))
+        .route(
+            "/",
+            get(async |State(host): State<Arc<dyn Host>>| {
+                Html(page::html(&host.facts(), &host.status(), host.accounts()))
+            }),
+        )
         .route("/health", get(health_reply))
         .route("/metrics", get(metrics_reply))
         .with_state(host)

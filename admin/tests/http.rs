@@ -1,6 +1,6 @@
 //! Asks the admin pages over a real socket, as a browser, a load balancer and Prometheus would.
 use posthouse_admin::{Admin, Facts, Host};
-use posthouse_engine::engine::{ShardStatus, Status};
+use posthouse_engine::{ShardStatus, Status};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
