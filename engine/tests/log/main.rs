@@ -1,3 +1,6 @@
 //! The log through its public interface, on the machine's disk and on the simulated one. Never looks into a file's bytes by itself.
 mod basic;
+mod crash;
+mod faults;
+mod rest;
 mod support;

@@ -1,0 +1,173 @@
+//! The simulated disk's state behind its lock: counts calls, decides which fail, and keeps room. Knows nothing of handles.
+use super::Random;
+use super::inode::Inode;
+use super::names::{NameOp, Names};
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// How a call fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// EIO; nothing happens.
+    Io,
+    /// ENOSPC; a write gets a part of its bytes in.
+    NoSpace,
+    /// EIO after a part of a write's bytes.
+    ShortWrite,
+    /// EIO; what the sync covered is lost in part although programs see it, and no later sync writes it.
+    SyncFails,
+}
+
+impl Fault {
+    pub(super) fn error(self) -> io::Error {
+        match self {
+            Fault::NoSpace => io::ErrorKind::StorageFull.into(),
+            Fault::Io | Fault::ShortWrite | Fault::SyncFails => io::Error::other("simulated I/O error"),
+        }
+    }
+}
+
+/// What becomes of a changing call.
+pub(super) enum Call {
+    Done,
+    Fails(Fault),
+    /// The machine is off now; the change was begun or not.
+    Dies {
+        begun: bool,
+    },
+}
+
+pub(super) struct State {
+    pub(super) inodes: Vec<Inode>,
+    pub(super) names: Names,
+    pub(super) ops: u64,
+    pub(super) faults: BTreeMap<u64, Fault>,
+    pub(super) crash_at: Option<u64>,
+    pub(super) free_bytes: u64,
+    pub(super) locks: BTreeSet<PathBuf>,
+    random: Random,
+    off: bool,
+}
+
+impl State {
+    pub(super) fn new(seed: u64) -> State {
+        State {
+            inodes: Vec::new(),
+            names: Names::default(),
+            ops: 0,
+            faults: BTreeMap::new(),
+            crash_at: None,
+            free_bytes: u64::MAX,
+            locks: BTreeSet::new(),
+            random: Random::new(seed),
+            off: false,
+        }
+    }
+
+    pub(super) fn off() -> io::Error {
+        io::Error::other("the simulated machine is off")
+    }
+
+    pub(super) fn alive(&self) -> io::Result<()> {
+        if self.off { Err(State::off()) } else { Ok(()) }
+    }
+
+    pub(super) fn find(&self, path: &Path) -> io::Result<usize> {
+        self.names.find(path)
+    }
+
+    /// Counts a changing call and says what becomes of it.
+    pub(super) fn call(&mut self) -> io::Result<Call> {
+        self.alive()?;
+        let op = self.ops;
+        self.ops += 1;
+        if self.crash_at.is_some_and(|at| op >= at) {
+            self.off = true;
+            return Ok(Call::Dies { begun: self.random.chance(50) });
+        }
+        Ok(self.faults.remove(&op).map_or(Call::Done, Call::Fails))
+    }
+
+    pub(super) fn names_call(&mut self, op: NameOp) -> io::Result<()> {
+        let (happens, answer) = match self.call()? {
+            Call::Done => (true, Ok(())),
+            Call::Fails(fault) => (false, Err(fault.error())),
+            Call::Dies { begun } => (begun, Err(State::off())),
+        };
+        if happens {
+            if matches!(op, NameOp::Set(..)) {
+                self.inodes.push(Inode::default());
+            }
+            self.names.change(op);
+        }
+        answer
+    }
+
+    pub(super) fn write(&mut self, inode: usize, bytes: &[u8], offset: u64) -> io::Result<()> {
+        let offset = usize::try_from(offset).map_err(|_| io::ErrorKind::FileTooLarge)?;
+        let part = self.random.below(bytes.len() as u64 + 1) as usize;
+        let (written, answer) = match self.call()? {
+            Call::Done => self.room_for(inode, bytes.len(), offset),
+            Call::Fails(Fault::Io | Fault::SyncFails) => (0, Err(Fault::Io.error())),
+            Call::Fails(fault) => (part, Err(fault.error())),
+            Call::Dies { begun } => (if begun { bytes.len() } else { part }, Err(State::off())),
+        };
+        let grown = (offset + written).saturating_sub(self.inodes[inode].visible().len()) as u64;
+        if written > 0 {
+            self.inodes[inode].write(&bytes[..written], offset);
+        }
+        self.take_room(grown);
+        answer
+    }
+
+    /// How much of a write fits.
+    fn room_for(&self, inode: usize, len: usize, offset: usize) -> (usize, io::Result<()>) {
+        let grown = (offset + len).saturating_sub(self.inodes[inode].visible().len()) as u64;
+        match grown.checked_sub(self.free_bytes) {
+            None | Some(0) => (len, Ok(())),
+            Some(missing) => (len.saturating_sub(missing as usize), Err(Fault::NoSpace.error())),
+        }
+    }
+
+    fn take_room(&mut self, grown: u64) {
+        if self.free_bytes != u64::MAX {
+            self.free_bytes = self.free_bytes.saturating_sub(grown);
+        }
+    }
+
+    pub(super) fn sync(&mut self, inode: usize) -> io::Result<()> {
+        match self.call()? {
+            Call::Done => self.inodes[inode].sync(),
+            Call::Fails(fault) => {
+                self.inodes[inode].lose_sync(&mut self.random);
+                return Err(fault.error());
+            }
+            Call::Dies { .. } => return Err(State::off()),
+        }
+        Ok(())
+    }
+
+    pub(super) fn set_len(&mut self, inode: usize, len: u64) -> io::Result<()> {
+        let len = usize::try_from(len).map_err(|_| io::ErrorKind::FileTooLarge)?;
+        let (happens, answer) = match self.call()? {
+            Call::Done => (true, Ok(())),
+            Call::Fails(fault) => (false, Err(fault.error())),
+            Call::Dies { begun } => (begun, Err(State::off())),
+        };
+        if happens {
+            let before = self.inodes[inode].visible().len();
+            self.free_bytes = self.free_bytes.saturating_add(before.saturating_sub(len) as u64);
+            self.inodes[inode].set_len(len);
+        }
+        answer
+    }
+
+    pub(super) fn crash(&mut self) -> State {
+        self.off = true;
+        let (names, files) = self.names.after_crash(&mut self.random);
+        let inodes = files.iter().map(|(_, inode)| self.inodes[*inode].after_crash(&mut self.random));
+        let inodes = inodes.map(Inode::at_rest).collect();
+        State { inodes, names, free_bytes: self.free_bytes, ..State::new(self.random.bits()) }
+    }
+}
