@@ -4,6 +4,7 @@ use crate::support::{Wanted, commit, frames, group, open};
 use posthouse_engine::base::{Error, Lsn};
 use posthouse_engine::disk::Disk;
 use posthouse_engine::disk::sim::{Fault, SimDisk};
+use posthouse_engine::log::FrameKind;
 use std::sync::Arc;
 
 const SEGMENT_BYTES_MAX: u32 = 6_000;
@@ -123,4 +124,38 @@ fn a_full_disk_does_not_keep_the_log_closed() {
         let found = frames(&open(&as_disk(&after), 1 << 20, Lsn(0)).unwrap().segments).unwrap();
         assert_eq!(found[..wanted.len()], wanted[..]);
     }
+}
+
+/// Frames of 512 bytes each, so that a group of four and one of five lie on one another frame by frame.
+fn even_group(number: u8, frames: usize) -> Vec<Wanted> {
+    vec![Wanted { kind: FrameKind::Events, payload: vec![number; 480] }; frames]
+}
+
+#[test]
+fn a_group_that_did_not_fit_never_mixes_with_the_next() {
+    for seed in 0..1_500 {
+        let disk = SimDisk::new(seed);
+        let mut log = open(&as_disk(&disk), 1 << 20, Lsn(0)).unwrap();
+        let first = vec![Wanted { kind: FrameKind::Events, payload: vec![1; 416] }];
+        commit(&mut log.writer, &first).unwrap();
+        disk.set_free_bytes(4 * 512);
+        assert!(matches!(commit(&mut log.writer, &even_group(2, 5)), Err(Error::NoSpace)));
+        disk.crash_at(disk.ops() + 1);
+        assert!(commit(&mut log.writer, &even_group(3, 4)).is_err());
+        let told = [(first, true), (even_group(3, 4), false)];
+        check(&as_disk(&disk.crash()), &told, &format!("seed {seed}"));
+    }
+}
+
+#[test]
+fn readers_see_nothing_of_a_group_whose_sync_failed() {
+    let disk = SimDisk::new(3);
+    let mut log = open(&as_disk(&disk), 1 << 20, Lsn(0)).unwrap();
+    commit(&mut log.writer, &group(0, 3)).unwrap();
+    let (end, before) = (log.segments.durable_end(), frames(&log.segments).unwrap());
+    let at = log.writer.push(FrameKind::Message, 0, 0, &[b"not yet"]).unwrap();
+    disk.fail_at(disk.ops() + 1, Fault::SyncFails);
+    assert!(matches!(log.writer.commit(), Err(Error::Latched { .. })));
+    assert_eq!((log.segments.durable_end(), frames(&log.segments).unwrap()), (end, before));
+    assert!(log.segments.read(at).is_err());
 }

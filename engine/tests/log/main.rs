@@ -1,6 +1,8 @@
 //! The log through its public interface, on the machine's disk and on the simulated one. Never looks into a file's bytes by itself.
 mod basic;
 mod crash;
+mod disk;
 mod faults;
+mod format;
 mod rest;
 mod support;
