@@ -89,6 +89,23 @@ fn events_out_of_their_place_are_corrupt() {
 }
 
 #[test]
+fn lists_out_of_order_are_refused() {
+    let members = |members: [&str; 2]| {
+        let change = Event::GroupSet {
+            address: super::at("g@a.example"),
+            name: None,
+            members_add: members.map(super::at).to_vec(),
+            members_remove: Vec::new(),
+        };
+        let mut bytes = Vec::new();
+        change.encode(&mut bytes);
+        Event::decode(&mut Reader::new(&bytes)).is_ok()
+    };
+    assert!(members(["a@a.example", "b@a.example"]));
+    assert!(!members(["b@a.example", "a@a.example"]) && !members(["a@a.example", "a@a.example"]));
+}
+
+#[test]
 fn nothing_may_follow_a_snapshot() {
     let mut bytes = Vec::new();
     town().encode_snapshot(&mut bytes);
