@@ -43,6 +43,9 @@ pub(super) struct Unsettled {
     pub(super) torn: Option<(u64, String)>,
 }
 
+/// A segment's file, its header and its length.
+type SegmentOnDisk = (Arc<dyn File>, SegmentHeader, u64);
+
 /// One shard's directory.
 pub(super) struct Shard<'a> {
     pub(super) disk: &'a dyn Disk,
@@ -93,7 +96,7 @@ impl Shard<'_> {
     }
 
     /// A segment's file with its header; `None` if there is no valid header.
-    fn open(&self, id: SegmentId, end: Option<Lsn>) -> Result<Option<(Arc<dyn File>, SegmentHeader, u64)>> {
+    fn open(&self, id: SegmentId, end: Option<Lsn>) -> Result<Option<SegmentOnDisk>> {
         let unreadable = |error| self.unreadable(id, error);
         let file = self.disk.open(&segment_path(&self.options.dir, id)).map_err(unreadable)?;
         let len = file.len().map_err(unreadable)?;

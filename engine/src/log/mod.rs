@@ -8,6 +8,7 @@ mod scan;
 mod segments;
 mod settle;
 mod tail;
+mod verify;
 mod writer;
 
 pub use crate::format::{FRAME_FLAG_ZSTD, FrameHeader, FrameKind, FrameRef};

@@ -10,7 +10,7 @@ use crate::format::{Footer, SegmentHeader};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 /// Bytes that the first read of a frame in the tail asks for: most messages come whole.
 const TAIL_READ_BYTES: usize = 8 << 10;
@@ -27,7 +27,7 @@ pub(super) struct Segment {
 
 enum Source {
     Tail(Arc<dyn File>),
-    Sealed { len: u32, map: Mutex<Option<Arc<Map>>> },
+    Sealed { len: u32, map: OnceLock<Arc<Map>> },
 }
 
 /// The bytes of a segment for one read.
@@ -42,7 +42,7 @@ impl Segment {
     }
 
     pub(super) fn sealed(disk: &dyn Disk, dir: &Path, header: SegmentHeader, len: u32) -> Segment {
-        Segment::new(disk, dir, header, Source::Sealed { len, map: Mutex::new(None) })
+        Segment::new(disk, dir, header, Source::Sealed { len, map: OnceLock::new() })
     }
 
     fn new(disk: &dyn Disk, dir: &Path, header: SegmentHeader, source: Source) -> Segment {
@@ -62,16 +62,14 @@ impl Segment {
         match &self.source {
             Source::Tail(file) => Ok(Bytes::Tail(Arc::clone(file))),
             Source::Sealed { len, map } => {
-                let mut map = map.lock().unwrap_or_else(PoisonError::into_inner);
-                if let Some(map) = &*map {
+                if let Some(map) = map.get() {
                     return Ok(Bytes::Map(Arc::clone(map)));
                 }
-                let made = Arc::new(disk.map(&self.path).map_err(|error| self.io(error))?);
+                let made = disk.map(&self.path).map_err(|error| self.io(error))?;
                 if made.len() != *len as usize {
                     return Err(self.corrupt(made.len() as u64, format!("a sealed segment of {len} bytes expected")));
                 }
-                *map = Some(Arc::clone(&made));
-                Ok(Bytes::Map(made))
+                Ok(Bytes::Map(Arc::clone(map.get_or_init(|| Arc::new(made)))))
             }
         }
     }
@@ -104,7 +102,7 @@ impl Segment {
     /// The payload's bytes in `range`, cut at the payload's end.
     fn read(&self, disk: &dyn Disk, offset: u32, range: Range<usize>, readable: u64) -> Result<FrameBytes> {
         let at = u64::from(offset);
-        if offset as usize % FRAME_ALIGN != 0
+        if !(offset as usize).is_multiple_of(FRAME_ALIGN)
             || (offset as usize) < SEGMENT_HEADER_BYTES
             || at + FRAME_HEADER_BYTES as u64 > readable
         {
@@ -273,6 +271,10 @@ impl Segments {
             Bytes::Map(map) => segment.footer_in(&map).map(Some),
             Bytes::Tail(_) => Ok(None),
         }
+    }
+
+    pub(super) fn salt(&self, id: SegmentId) -> Result<u32> {
+        self.get(id).map(|segment| segment.header.salt)
     }
 
     /// The files of the log in order.

@@ -2,6 +2,7 @@
 use crate::support::{TempDir, commit, frames, group, open};
 use posthouse_engine::base::{Error, Locator, Lsn};
 use posthouse_engine::log::FrameKind;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 #[test]
 fn what_is_committed_is_read_at_once_and_after_a_restart() {
@@ -121,4 +122,46 @@ fn large_payloads_and_their_parts_are_read_from_the_tail() {
         }
         assert!(log.segments.is_resident(at, 100), "it was written a moment ago");
     }
+}
+
+#[test]
+fn readers_and_the_feed_see_whole_groups_while_the_log_grows_and_rolls() {
+    let dir = TempDir::new("log-readers");
+    let disk = dir.disk();
+    let mut log = open(&disk, 8_000, Lsn(0)).unwrap();
+    let done = AtomicBool::new(false);
+    let groups = 300;
+    let segments = &log.segments;
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| {
+                let (mut at, mut seen) = (Lsn(0), 0u32);
+                loop {
+                    let last = done.load(Ordering::Acquire);
+                    let mut feed = segments.frames(at);
+                    for frame in feed.by_ref() {
+                        let (lsn, locator, frame) = frame.unwrap();
+                        frame.check().unwrap();
+                        assert_eq!((frame.lsn, segments.locate(lsn)), (lsn, Some(locator)));
+                        assert_eq!(frame.payload(), [seen as u8; 700]);
+                        assert!(lsn >= at && segments.read_part(locator, 0..1).unwrap()[..] == [seen as u8]);
+                        seen += 1;
+                    }
+                    assert_eq!(seen % 2, 0, "groups of two");
+                    at = feed.position();
+                    if last {
+                        break;
+                    }
+                }
+                assert_eq!(seen, groups * 2);
+            });
+        }
+        for number in 0..groups {
+            for frame in 0..2 {
+                log.writer.push(FrameKind::Events, 0, 0, &[&[(number * 2 + frame) as u8; 700]]).unwrap();
+            }
+            log.writer.commit().unwrap();
+        }
+        done.store(true, Ordering::Release);
+    });
 }

@@ -1,7 +1,7 @@
 //! Bytes that a sync once covered change on the medium: the log says `Corrupt` with file and offset, or nothing that it answers changes;
 //! nothing is cut. The last group before a crash is the one exception, as no later group proves that it was synced.
 use crate::support::{Wanted, commit, frames, group, names_a_segment, open};
-use posthouse_engine::base::Lsn;
+use posthouse_engine::base::{Error, Lsn, SegmentId};
 use posthouse_engine::disk::Disk;
 use posthouse_engine::disk::sim::SimDisk;
 use posthouse_engine::log::FrameKind;
@@ -116,4 +116,23 @@ fn a_missing_or_foreign_file_is_noticed() {
     disk.create(&segment(3)).unwrap().write_at(&first, 0).unwrap();
     let error = open(&disk, 100_000, Lsn(0)).err().unwrap();
     assert!(names_a_segment(&error), "a segment under another's name: {error}");
+}
+
+#[test]
+fn verify_finds_what_opening_does_not_look_at() {
+    let (sim, disk, _, _) = disk();
+    let ids = [SegmentId(1), SegmentId(2)];
+    let log = open(&disk, 100_000, Lsn(0)).unwrap();
+    let footer = log.segments.verify(ids[0]).unwrap().expect("a sealed segment has a footer");
+    assert_eq!((footer.events, log.segments.verify(ids[1]).unwrap()), (3, None));
+    let message = log
+        .segments
+        .frames(Lsn(0))
+        .find_map(|frame| frame.ok().filter(|(_, _, frame)| frame.kind == FrameKind::Message));
+    let (_, at, _) = message.expect("a message in the sealed segment");
+    drop(log);
+    sim.flip(&segment(1), u64::from(at.offset) + 40, 1).unwrap();
+    let log = open(&disk, 100_000, Lsn(0)).unwrap();
+    let error = log.segments.verify(ids[0]).err().unwrap();
+    assert!(matches!(error, Error::Corrupt { offset, .. } if offset == u64::from(at.offset)), "{error}");
 }
