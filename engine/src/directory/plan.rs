@@ -168,7 +168,7 @@ fn display_name(what: &str, name: &str) -> Result<Box<str>> {
     Ok(name.into())
 }
 
-/// All groups of the tenant that list one of these addresses, each with an event that takes them out.
+/// All groups of the tenant that list one of these addresses (sorted), each with an event that takes them out.
 fn leave_groups(tables: &impl Tables, tenant: TenantId, leaving: &[Address]) -> Vec<Event> {
     let mut events: Vec<Event> = Vec::new();
     for group in tables.groups_of(tenant) {

@@ -86,8 +86,7 @@ pub(super) fn remove(tables: &impl Tables, address: &Address) -> Result<Vec<Even
             account.address
         )));
     }
-    let mut leaving = vec![address.clone()];
-    leaving.extend(account.aliases.iter().cloned());
+    let leaving = sorted::set(std::iter::once(address).chain(&account.aliases).cloned().collect());
     let mut events = leave_groups(tables, account.tenant, &leaving);
     events.extend(tables.opens(account.id).iter().map(|business| {
         Event::AccountSet(AccountEdit { id: *business, users_remove: vec![account.id], ..AccountEdit::default() })
