@@ -15,6 +15,7 @@ mod timer;
 pub mod tls;
 mod tls_layer;
 mod tokio;
+mod uring;
 
 pub use combine::{Either, select, yield_now};
 pub use limiter::ConnectionLimits;

@@ -84,10 +84,9 @@ impl Shared {
         let listener = &self.bound[index].listener;
         let service = listener.service.clone();
         let Some(tls) = listener.implicit_tls.clone() else {
-            let session = service.serve(stream);
             return Box::pin(async move {
                 let _permit = permit;
-                session.await;
+                service.serve(stream).await;
             });
         };
         Box::pin(async move {
@@ -202,9 +201,7 @@ fn start_reactor(kind: Kind, index: usize, shared: &Arc<Shared>) -> io::Result<S
     let (ready, started) = mpsc::channel();
     let shared = shared.clone();
     let thread = std::thread::Builder::new().name(format!("reactor-{index}")).spawn(move || match kind {
-        Kind::Uring => {
-            let _ = ready.send(Err(io::Error::from(io::ErrorKind::Unsupported)));
-        }
+        Kind::Uring => super::uring::run(index, shared, &ready, &begin),
         Kind::Tokio => super::tokio::run(index, shared, &ready, &begin),
     })?;
     match started.recv() {

@@ -1,0 +1,165 @@
+//! The life of one io_uring reactor thread: messages, timers, sessions, ring, again and again. It sleeps only in the ring, and only when
+//! nobody has anything to do.
+
+use std::cell::RefCell;
+use std::io;
+use std::rc::Rc;
+use std::sync::mpsc::Sender;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::driver::Driver;
+use super::transport::RingTransport;
+use super::wake;
+use crate::limits;
+use crate::runtime::Stream;
+use crate::runtime::executor::{Executor, Parker};
+use crate::runtime::local::{self, Local};
+use crate::runtime::server::{Accepted, Begin, Message, Post, Shared};
+
+/// What others put for this reactor.
+#[derive(Default)]
+struct Mailbox {
+    messages: Mutex<Vec<Message>>,
+}
+
+impl Mailbox {
+    fn take(&self) -> Vec<Message> {
+        std::mem::take(&mut *self.lock())
+    }
+
+    fn is_empty(&self) -> bool {
+        self.lock().is_empty()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Message>> {
+        // A vector of messages is whole whatever happened to the one who pushed.
+        self.messages.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+struct Reactor {
+    shared: Arc<Shared>,
+    driver: Rc<RefCell<Driver>>,
+    executor: Executor,
+    parker: Arc<Parker>,
+    mailbox: Arc<Mailbox>,
+    posts: Vec<Post>,
+    local: Rc<Local>,
+    ended: bool,
+}
+
+/// Runs reactor `index` until it is told to end; says on `ready` how to reach it, or why it cannot start.
+pub(crate) fn run(index: usize, shared: Arc<Shared>, ready: &Sender<io::Result<Post>>, begin: &Begin) {
+    let started = wake::event().and_then(|event| {
+        let driver = Driver::new(shared.clone(), event.clone())?;
+        Ok((driver, Parker::new(move || wake::signal(&event))))
+    });
+    let (driver, parker) = match started {
+        Ok(started) => started,
+        Err(error) => {
+            let _ = ready.send(Err(error));
+            return;
+        }
+    };
+    let mailbox: Arc<Mailbox> = Arc::default();
+    let _ = ready.send(Ok(post_to(mailbox.clone(), parker.clone())));
+    let Ok(posts) = begin.recv() else {
+        return;
+    };
+    let local = Local::real();
+    let _entered = local::enter(local.clone());
+    let mut reactor = Reactor {
+        driver: Rc::new(RefCell::new(driver)),
+        executor: Executor::new(parker.clone()),
+        shared,
+        parker,
+        mailbox,
+        posts,
+        local,
+        ended: false,
+    };
+    for listener in reactor.shared.accepts(index) {
+        reactor.driver.borrow_mut().accept_from(listener);
+    }
+    if let Err(error) = reactor.serve() {
+        tracing::error!(%error, "the ring failed; its connections are closed");
+    }
+    reactor.finish();
+}
+
+fn post_to(mailbox: Arc<Mailbox>, parker: Arc<Parker>) -> Post {
+    Arc::new(move |message| {
+        mailbox.lock().push(message);
+        parker.notify();
+    })
+}
+
+impl Reactor {
+    fn serve(&mut self) -> io::Result<()> {
+        loop {
+            self.read_mail();
+            if self.ended {
+                return Ok(());
+            }
+            self.local.fire_timers();
+            self.executor.run_ready(limits::TASKS_PER_TURN_MAX);
+            self.parker.announce_sleep();
+            let wait = if self.executor.has_ready() || !self.mailbox.is_empty() {
+                Some(Duration::ZERO)
+            } else {
+                self.local.until_next_timer()
+            };
+            let turned = self.driver.borrow_mut().turn(wait);
+            self.parker.awake();
+            turned?;
+            self.hand_over();
+        }
+    }
+
+    fn read_mail(&mut self) {
+        for message in self.mailbox.take() {
+            match message {
+                Message::Serve(accepted) => self.spawn(accepted),
+                Message::Stop => {
+                    self.driver.borrow_mut().stop_accepting();
+                    self.local.stop.set();
+                }
+                Message::End => self.ended = true,
+            }
+        }
+    }
+
+    fn spawn(&self, accepted: Accepted) {
+        let slot = self.driver.borrow_mut().adopt(accepted.socket);
+        let transport = Box::new(RingTransport::new(self.driver.clone(), slot));
+        let stream = Stream::new(transport, accepted.peer, accepted.local);
+        let session = self.shared.session(accepted.listener, stream, accepted.permit);
+        self.executor.spawn(session);
+    }
+
+    /// Sends what this reactor accepted to where it was placed, itself included.
+    fn hand_over(&self) {
+        let accepted = std::mem::take(&mut self.driver.borrow_mut().accepted);
+        for accepted in accepted {
+            self.posts[accepted.permit.reactor](Message::Serve(accepted));
+        }
+    }
+
+    /// Ends every session and waits until the kernel has given all their memory and descriptors back.
+    fn finish(self) {
+        self.executor.drop_all();
+        let mut driver = self.driver.borrow_mut();
+        driver.stop_accepting();
+        let until = Instant::now() + limits::RING_DRAIN_MAX;
+        while !driver.is_drained() {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() || driver.turn(Some(left)).is_err() {
+                tracing::error!("the kernel keeps operations of a ring; their memory is given up");
+                // The kernel may still use it, so it must never be anything else.
+                std::mem::forget(self.driver.clone());
+                return;
+            }
+        }
+    }
+}
