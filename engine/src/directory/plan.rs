@@ -168,16 +168,23 @@ fn display_name(what: &str, name: &str) -> Result<Box<str>> {
     Ok(name.into())
 }
 
-/// All groups of the tenant that list one of these addresses (sorted), each with an event that takes them out.
+/// All groups of the tenant that list one of these addresses (sorted), each with an event that takes them out; in the
+/// order of the groups, so that a transaction is logged as single changes would be.
 fn leave_groups(tables: &impl Tables, tenant: TenantId, leaving: &[Address]) -> Vec<Event> {
-    let mut events: Vec<Event> = Vec::new();
+    let mut left: Vec<(&Address, Vec<Address>)> = Vec::new();
     for group in tables.groups_of(tenant) {
         let listed = |address: &&Address| group.members.binary_search(address).is_ok();
         let members_remove: Vec<Address> = leaving.iter().filter(listed).cloned().collect();
         if !members_remove.is_empty() {
-            let address = group.address.clone();
-            events.push(Event::GroupSet { address, name: None, members_add: Vec::new(), members_remove });
+            left.push((&group.address, members_remove));
         }
     }
-    events
+    left.sort_unstable();
+    let event = |(address, members_remove): (&Address, _)| Event::GroupSet {
+        address: address.clone(),
+        name: None,
+        members_add: Vec::new(),
+        members_remove,
+    };
+    left.into_iter().map(event).collect()
 }

@@ -56,7 +56,7 @@ pub(super) trait Tables {
     fn group_mut(&mut self, address: &Address) -> Option<&mut Group>;
     fn insert_group(&mut self, group: Group);
     fn remove_group(&mut self, address: &Address);
-    /// The groups of a tenant.
+    /// The groups of a tenant, in no order.
     fn groups_of(&self, tenant: TenantId) -> Vec<&Group>;
 
     /// Who has this address.

@@ -14,9 +14,10 @@ pub(super) fn add(
     now: i64,
 ) -> Result<Vec<Event>> {
     let tenant = tenant_for(tables, address)?;
-    let listing = tables.groups_of(tenant.id).into_iter().find(|group| group.members.binary_search(address).is_ok());
+    let lists = |group: &&Group| group.members.binary_search(address).is_ok();
+    let listing = tables.groups_of(tenant.id).into_iter().filter(lists).map(|group| &group.address).min();
     if let Some(listing) = listing {
-        return Err(nested(address, &listing.address));
+        return Err(nested(address, listing));
     }
     let members = sorted::set(members.to_vec());
     members.iter().try_for_each(|member| require_member(tables, tenant.id, address, member))?;

@@ -155,7 +155,7 @@ fn lives_by_one_rule(directory: &Directory) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(ProptestConfig::with_cases(1000))]
     #[test]
     fn all_ways_lead_to_one_state(history in history()) {
         let (mut live, mut replayed, mut stepwise) = (Directory::default(), Directory::default(), Directory::default());
