@@ -2,7 +2,7 @@
 
 /// Bytes of one message, trace headers included.
 pub const MESSAGE_BYTES_MAX: usize = 256 << 20;
-/// Levels of multiparts and embedded messages that a summary follows; what lies deeper is one opaque part.
+/// Levels of parts, the message itself included, that a summary follows; what lies deeper is one opaque part.
 pub const MIME_DEPTH_MAX: usize = 100;
 /// Parts of one message that a summary lists; the last one holds the rest of the message.
 pub const MIME_PARTS_MAX: usize = 10_000;
@@ -10,6 +10,8 @@ pub const MIME_PARTS_MAX: usize = 10_000;
 pub const MIME_PARAMS_MAX: usize = 100;
 /// Bytes of a boundary that are compared (RFC 2046 section 5.1.1 allows 70).
 pub const MIME_BOUNDARY_BYTES_MAX: usize = 80;
+/// Address fields after the first of their name that one envelope takes up.
+pub const MIME_FIELD_REPEATS_MAX: usize = 100;
 /// Addresses of one header field that an envelope lists.
 pub const MIME_ADDRESSES_MAX: usize = 4096;
 /// Bytes of one header field that a summary takes up; address lists are cut between addresses.

@@ -2,7 +2,6 @@
 //! addresses of an IMAP ENVELOPE (RFC 3501 section 7.4.2). Broken addresses come out marked the way Dovecot marks them,
 //! so that clients see the same from both. Never fails; never looks at more than the value it was given.
 use super::lexer::{Lexer, Step};
-use crate::base::limits::MIME_ADDRESSES_MAX;
 
 /// One element of an ENVELOPE address list. A group begins with only `mailbox` (its name) and ends with nothing.
 #[derive(Default, Clone, PartialEq, Eq, Debug)]
@@ -13,10 +12,15 @@ pub(super) struct Address {
     pub(super) host: Option<Vec<u8>>,
 }
 
-/// Reads a whole address list; an empty or blank value gives none.
-pub(super) fn parse_addresses(value: &[u8]) -> Vec<Address> {
-    let mut reader =
-        Reader { lexer: Lexer::with_comments(value), done: Vec::new(), now: Address::default(), invalid: false };
+/// Reads an address list up to a number of addresses; an empty or blank value gives none.
+pub(super) fn parse_addresses(value: &[u8], count_max: usize) -> Vec<Address> {
+    let mut reader = Reader {
+        lexer: Lexer::with_comments(value),
+        done: Vec::new(),
+        now: Address::default(),
+        invalid: false,
+        count_max,
+    };
     if reader.lexer.skip_cfws().more() {
         reader.list();
     }
@@ -29,12 +33,13 @@ struct Reader<'a> {
     now: Address,
     /// The address being read broke the grammar.
     invalid: bool,
+    count_max: usize,
 }
 
 impl Reader<'_> {
     /// address-list = address *("," address)
     fn list(&mut self) {
-        while self.done.len() < MIME_ADDRESSES_MAX {
+        while self.done.len() < self.count_max {
             if self.address() == Step::End || self.lexer.peek() != Some(b',') {
                 return;
             }
@@ -80,7 +85,7 @@ impl Reader<'_> {
     }
 
     fn group_list(&mut self) -> Step {
-        while self.done.len() < MIME_ADDRESSES_MAX {
+        while self.done.len() < self.count_max {
             self.mailbox();
             if self.lexer.peek() != Some(b',') {
                 return Step::More;
@@ -136,7 +141,7 @@ impl Reader<'_> {
             return Step::Bad;
         }
         if self.lexer.peek() != Some(b'>') {
-            if !self.local_part().more() {
+            if !self.local_part(&mut Vec::new()).more() {
                 return Step::Bad;
             }
             if self.lexer.peek() == Some(b'@') && !self.domain().more() {
@@ -188,16 +193,12 @@ impl Reader<'_> {
         Step::More
     }
 
-    /// local-part = dot-atom / quoted-string / obs-local-part
-    fn local_part(&mut self) -> Step {
-        let mut text = Vec::new();
-        let step = if self.lexer.peek() == Some(b'"') {
-            self.lexer.quoted(&mut text)
-        } else {
-            self.lexer.loose_dot_atom(&mut text)
-        };
+    /// local-part = dot-atom / quoted-string / obs-local-part; `text` gets what was read even if it is broken.
+    fn local_part(&mut self, text: &mut Vec<u8>) -> Step {
+        let step =
+            if self.lexer.peek() == Some(b'"') { self.lexer.quoted(text) } else { self.lexer.loose_dot_atom(text) };
         if step != Step::Bad {
-            self.now.mailbox = Some(text);
+            self.now.mailbox = Some(text.clone());
         }
         step
     }
@@ -216,7 +217,8 @@ impl Reader<'_> {
     fn addr_spec(&mut self) -> Step {
         self.lexer.take_comment();
         let quoted = self.lexer.peek() == Some(b'"');
-        let mut step = self.local_part();
+        let mut text = Vec::new();
+        let mut step = self.local_part(&mut text);
         self.invalid |= !step.more();
         let mut has_domain = false;
         if step != Step::End && self.lexer.peek() == Some(b'@') {
@@ -230,19 +232,18 @@ impl Reader<'_> {
         if !comment.is_empty() {
             self.now.name = Some(comment);
         } else if !has_domain {
-            self.name_without_address(quoted);
+            self.name_without_address(text, quoted);
             step = Step::Bad;
         }
         step
     }
 
-    fn name_without_address(&mut self, quoted: bool) {
-        let mut more = Vec::new();
-        let _ = self.lexer.phrase(&mut more);
-        if !more.is_empty() {
-            let mut name = self.now.mailbox.take().unwrap_or_default();
-            name.push(b' ');
-            name.append(&mut more);
+    fn name_without_address(&mut self, mut name: Vec<u8>, quoted: bool) {
+        name.push(b' ');
+        let len = name.len();
+        let _ = self.lexer.phrase(&mut name);
+        if name.len() > len {
+            self.now.mailbox = None;
             self.now.name = Some(name);
         } else if !quoted {
             self.now.host = Some(Vec::new());

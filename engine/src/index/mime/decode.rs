@@ -10,9 +10,6 @@ use super::wire::text;
 use crate::base::bytes::{DecodeError, Reader};
 use crate::base::limits::MIME_DEPTH_MAX;
 
-/// Levels that the tree of nodes can have: the root, `MIME_DEPTH_MAX` levels inside, and a leaf in the deepest.
-const LEVELS_MAX: usize = MIME_DEPTH_MAX + 2;
-
 /// What precedes the nodes.
 #[derive(Clone, Debug)]
 pub(super) struct Head<'a> {
@@ -34,7 +31,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Head<'_>, DecodeError> {
     let nodes = NodeReader { reader, expected: 0 };
     let mut walk = nodes.clone();
     // Children still to come on each open level.
-    let mut missing = [0u32; LEVELS_MAX];
+    let mut missing = [0u32; MIME_DEPTH_MAX];
     missing[0] = 1;
     let mut level = 0;
     for _ in 0..count {
@@ -51,7 +48,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Head<'_>, DecodeError> {
         }
         if node.children > 0 {
             level += 1;
-            if level == LEVELS_MAX {
+            if level == MIME_DEPTH_MAX {
                 return walk.reader.error("fewer levels expected");
             }
             missing[level] = node.children;

@@ -87,7 +87,10 @@ impl<'a> Iterator for HeaderFields<'a> {
 /// Splits the field that stands at `start..end` and whose first line's text ends at `first_end`.
 pub(super) fn field_at(block: &[u8], start: usize, first_end: usize, end: usize) -> Option<HeaderField<'_>> {
     let colon = memchr::memchr(b':', block.get(start..first_end)?)?;
-    let name = block[start..start + colon].trim_ascii_end();
+    let mut name = &block[start..start + colon];
+    while let [shorter @ .., b' ' | b'\t'] = name {
+        name = shorter;
+    }
     let text = &block[start + colon + 1..first_end];
     let blank = text.iter().take_while(|b| matches!(b, b' ' | b'\t')).count();
     // A first line of nothing but white space loses only one character of it.

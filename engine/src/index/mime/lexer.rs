@@ -96,17 +96,17 @@ impl<'a> Lexer<'a> {
 
     fn skip_comment(&mut self) -> Step {
         self.pos += 1;
-        let mut text = Vec::new();
+        let mut text = Text::default();
         let mut depth = 1u32;
+        let mut step = Step::Bad;
         while let Some(byte) = self.peek() {
             self.pos += 1;
             match byte {
                 b'(' => depth += 1,
                 b')' if depth == 1 => {
-                    if let Some(comment) = &mut self.comment {
-                        *comment = text;
-                    }
-                    return self.here();
+                    step = self.here();
+                    text.keep();
+                    break;
                 }
                 b')' => depth -= 1,
                 _ => {}
@@ -116,30 +116,35 @@ impl<'a> Lexer<'a> {
             }
         }
         if let Some(comment) = &mut self.comment {
-            *comment = text;
+            *comment = text.kept();
         }
-        Step::Bad
+        step
     }
 
     /// Takes one byte of a quoted string or comment: folds go, quoted pairs lose the backslash, NUL is replaced.
     /// False when a backslash is the last byte of all.
-    fn text_byte(&mut self, byte: u8, text: &mut Vec<u8>) -> bool {
+    fn text_byte(&mut self, byte: u8, text: &mut Text) -> bool {
         match byte {
             b'\n' => {
-                if text.last() == Some(&b'\r') {
-                    text.pop();
+                if text.bytes.last() == Some(&b'\r') {
+                    text.bytes.pop();
                 }
+                text.keep();
             }
-            0 => text.extend_from_slice(NUL_SUBSTITUTE),
+            0 => {
+                text.bytes.extend_from_slice(NUL_SUBSTITUTE);
+                text.keep();
+            }
             b'\\' => match self.peek() {
                 None => return false,
-                Some(b'\r' | b'\n' | 0) => text.push(b'\\'),
+                Some(b'\r' | b'\n' | 0) => text.bytes.push(b'\\'),
                 Some(next) => {
-                    text.push(next);
+                    text.keep();
+                    text.bytes.push(next);
                     self.pos += 1;
                 }
             },
-            _ => text.push(byte),
+            _ => text.bytes.push(byte),
         }
         true
     }
@@ -214,18 +219,18 @@ impl<'a> Lexer<'a> {
     /// quoted-string; the caller has seen the opening quote.
     pub(super) fn quoted(&mut self, out: &mut Vec<u8>) -> Step {
         self.pos += 1;
-        let mut text = Vec::new();
+        let mut text = Text::default();
         while let Some(byte) = self.peek() {
             self.pos += 1;
             if byte == b'"' {
-                out.append(&mut text);
+                out.append(&mut text.bytes);
                 return self.skip_cfws();
             }
             if !self.text_byte(byte, &mut text) {
                 break;
             }
         }
-        out.append(&mut text);
+        out.append(&mut text.kept());
         Step::Bad
     }
 
@@ -261,25 +266,49 @@ impl<'a> Lexer<'a> {
     }
 
     fn domain_literal(&mut self, out: &mut Vec<u8>) -> Step {
-        let mut text = vec![b'['];
+        let mut text = Text::default();
+        text.bytes.push(b'[');
         self.pos += 1;
         while let Some(byte) = self.peek() {
             self.pos += 1;
             match byte {
                 b'[' => return Step::Bad,
                 b']' => {
-                    text.push(byte);
-                    out.append(&mut text);
+                    text.bytes.push(byte);
+                    out.append(&mut text.bytes);
                     return self.skip_cfws();
                 }
-                b'\\' => text.push(byte),
-                _ => {
-                    if !self.text_byte(byte, &mut text) {
-                        return Step::Bad;
+                b'\\' => {
+                    text.bytes.push(byte);
+                    if let Some(next) = self.peek().filter(|next| !matches!(next, b'\r' | b'\n' | 0)) {
+                        text.bytes.push(next);
+                        self.pos += 1;
                     }
+                }
+                _ => {
+                    self.text_byte(byte, &mut text);
                 }
             }
         }
         Step::Bad
+    }
+}
+
+/// The text of a quoted string or comment while it is read. One that never closes is kept up to its last fold, quoted
+/// pair or NUL, as Dovecot does.
+#[derive(Default)]
+struct Text {
+    bytes: Vec<u8>,
+    kept_len: usize,
+}
+
+impl Text {
+    fn keep(&mut self) {
+        self.kept_len = self.bytes.len();
+    }
+
+    fn kept(mut self) -> Vec<u8> {
+        self.bytes.truncate(self.kept_len);
+        self.bytes
     }
 }

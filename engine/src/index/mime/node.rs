@@ -65,7 +65,7 @@ impl Content {
         let text = || Some(clean(raw).into_owned());
         let is = |known: &[u8]| name.eq_ignore_ascii_case(known);
         if is(b"Type") && self.media.is_none() {
-            self.media = Some(without_nuls(parse_content_type(value)));
+            self.media = parse_content_type(value).map(without_nuls);
         } else if is(b"Transfer-Encoding") && self.encoding.is_none() {
             self.encoding = parse_encoding(value);
         } else if is(b"Disposition") && self.disposition.as_ref().is_none_or(|d| d.params.is_empty()) {

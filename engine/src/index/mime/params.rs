@@ -22,24 +22,26 @@ impl Typed {
     }
 }
 
-/// Reads Content-Type (RFC 2045 section 5.1).
-pub(super) fn parse_content_type(value: &[u8]) -> Typed {
+/// Reads Content-Type (RFC 2045 section 5.1). None when there is no type at all, which makes it the default of section
+/// 5.2; a type without a subtype is `sub: None`. A missing ";" before the parameters is let pass.
+pub(super) fn parse_content_type(value: &[u8]) -> Option<Typed> {
     let mut lexer = Lexer::new(value);
     let mut typed = Typed::default();
-    if !lexer.skip_cfws().more() || !lexer.token(&mut typed.main).more() || lexer.peek() != Some(b'/') {
-        return typed;
+    lexer.skip_cfws();
+    let step = lexer.token(&mut typed.main);
+    if typed.main.is_empty() {
+        return None;
+    }
+    if !step.more() || lexer.peek() != Some(b'/') {
+        return Some(typed);
     }
     lexer.bump();
-    if !lexer.skip_cfws().more() {
-        return typed;
-    }
     let mut sub = Vec::new();
-    let step = lexer.token(&mut sub);
-    typed.sub = Some(sub);
-    if step != Step::Bad {
+    if lexer.skip_cfws().more() && lexer.token(&mut sub) != Step::Bad {
         typed.params = parse_params(&mut lexer);
     }
-    typed
+    typed.sub = (!sub.is_empty()).then_some(sub);
+    Some(typed)
 }
 
 /// Reads Content-Disposition (RFC 2183 section 2).

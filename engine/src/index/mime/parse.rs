@@ -78,6 +78,9 @@ impl Walk<'_> {
                 pos = self.begin_part(pos, false);
                 continue;
             }
+            if self.parsed.nodes.len() >= MIME_PARTS_MAX {
+                self.boundaries.clear();
+            }
             let Some(hit) = boundary::find(self.message, pos, &self.boundaries) else {
                 return self.close_down_to(0, self.message.len());
             };
@@ -85,8 +88,7 @@ impl Walk<'_> {
             self.close_down_to(level + 1, hit.body_end);
             self.boundaries.truncate(hit.index + usize::from(!hit.closing));
             pos = line_end(self.message, hit.line_start);
-            let unfinished = self.message.get(pos.wrapping_sub(1)) != Some(&b'\n');
-            if unfinished || (!hit.closing && self.parsed.nodes.len() >= MIME_PARTS_MAX) {
+            if self.message.get(pos.wrapping_sub(1)) != Some(&b'\n') {
                 return self.close_down_to(0, self.message.len());
             }
             if !hit.closing {
@@ -215,15 +217,18 @@ impl Walk<'_> {
             // RFC 2046 section 5.1.5: the default inside a digest.
             None if in_digest => PartKind::Message,
             Some(media) if media.is(b"message", b"rfc822") => PartKind::Message,
-            Some(media) if media.main.eq_ignore_ascii_case(b"multipart") && media.sub.is_some() => PartKind::Multipart,
+            Some(media) if media.main.eq_ignore_ascii_case(b"multipart") => PartKind::Multipart,
             _ => PartKind::Leaf,
         };
-        let too_many = kind == PartKind::Message && self.parsed.nodes.len() + 1 >= MIME_PARTS_MAX;
-        if kind == PartKind::Leaf || (self.open.len() < MIME_DEPTH_MAX && !too_many) {
+        let nameless = facts.content.media.as_ref().is_some_and(|media| media.sub.is_none());
+        let too_many = self.parsed.nodes.len() + 1 >= MIME_PARTS_MAX;
+        let too_deep = self.open.len() + 1 >= MIME_DEPTH_MAX;
+        if kind == PartKind::Leaf || !(nameless || too_many || too_deep) {
             return kind;
         }
+        let params = facts.content.media.take().map(|media| media.params).unwrap_or_default();
         facts.content.media =
-            Some(Typed { main: b"application".to_vec(), sub: Some(b"octet-stream".to_vec()), ..Typed::default() });
+            Some(Typed { main: b"application".to_vec(), sub: Some(b"octet-stream".to_vec()), params });
         PartKind::Leaf
     }
 

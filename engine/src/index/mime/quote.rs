@@ -37,8 +37,7 @@ pub(super) fn string(out: &mut Vec<u8>, text: &[u8]) {
     out.push(b'"');
 }
 
-/// A text for human eyes (subject, display name): runs of white space become one space, none at either end. Texts with
-/// quotes, backslashes or 8-bit bytes are literals.
+/// A text for human eyes (subject, display name): runs of white space become one space, none at either end.
 pub(super) fn string_for_humans(out: &mut Vec<u8>, text: &[u8]) {
     let mut clean = Vec::with_capacity(text.len());
     for &byte in text {
@@ -51,13 +50,7 @@ pub(super) fn string_for_humans(out: &mut Vec<u8>, text: &[u8]) {
     if clean.last() == Some(&b' ') {
         clean.pop();
     }
-    if clean.iter().all(|b| b.is_ascii() && !matches!(b, b'"' | b'\\')) {
-        out.push(b'"');
-        out.extend_from_slice(&clean);
-        out.push(b'"');
-    } else {
-        literal(out, &clean);
-    }
+    string(out, &clean);
 }
 
 fn literal(out: &mut Vec<u8>, text: &[u8]) {

@@ -4,7 +4,7 @@ use super::node::PartKind;
 use super::quote::{decimal, nstring, string};
 
 /// A multipart must list a part (RFC 3501 section 9, body-type-mpart); one that has none lists this.
-const NO_PARTS: &[u8] = br#"("text" "plain" ("charset" "us-ascii") NIL NIL "7bit" 0 0)"#;
+const NO_PARTS: &[u8] = br#"("text" "plain" ("charset" "us-ascii") NIL NIL "7bit" 0 0"#;
 
 /// Writes the next node with all that it holds. `decode` has proved that the nodes are whole and bounded the recursion;
 /// otherwise the text just ends early.
@@ -25,6 +25,7 @@ pub(super) fn render(nodes: &mut NodeReader<'_>, extended: bool, out: &mut Vec<u
 fn render_multipart(node: &NodeRef<'_>, nodes: &mut NodeReader<'_>, extended: bool, out: &mut Vec<u8>) {
     if node.children == 0 {
         out.extend_from_slice(NO_PARTS);
+        out.extend_from_slice(if extended { b" NIL NIL NIL NIL)" } else { b")" });
     }
     for _ in 0..node.children {
         render(nodes, extended, out);
