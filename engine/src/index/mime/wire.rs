@@ -3,7 +3,7 @@
 use crate::base::bytes::{DecodeError, Put, Reader};
 
 /// Texts stored as one byte. Indexes are part of the format: append only, at most 64.
-const DICTIONARY: [&[u8]; 60] = [
+pub(super) const DICTIONARY: [&[u8]; 60] = [
     b"text",
     b"plain",
     b"html",
