@@ -86,6 +86,10 @@ fn events_out_of_their_place_are_corrupt() {
         }
     }
     assert_eq!(directory, again);
+    let ann = super::id_of(&again, "ann@acme.example");
+    let opener = again.apply(&Event::AccountRemoved(ann));
+    assert!(matches!(opener, Err(Error::Corrupt { .. })), "ann still opens a business mailbox");
+    assert_eq!(directory, again);
 }
 
 #[test]
