@@ -4,7 +4,7 @@ pub(crate) mod check;
 mod model;
 mod values;
 
-pub use model::{Config, Listen, LogFormat, PlaintextAuth, RuntimeChoice};
+pub use model::{Config, LogFormat, PlaintextAuth, RuntimeChoice};
 pub use values::Count;
 
 use std::fmt;

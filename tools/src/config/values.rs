@@ -13,15 +13,6 @@ macro_rules! words {
             $($(#[$variant_doc])* $variant,)+
         }
 
-        impl $name {
-            /// As it is written in the file.
-            pub fn word(self) -> &'static str {
-                match self {
-                    $($name::$variant => $word,)+
-                }
-            }
-        }
-
         impl<'de> serde::Deserialize<'de> for $name {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 let word = String::deserialize(deserializer)?;

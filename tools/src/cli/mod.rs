@@ -1,0 +1,100 @@
+//! The words of the command line, with an example on each command. Carries nothing out.
+mod account;
+mod directory;
+
+pub use account::{BusinessCommand, MemberCommand, PasswordArgs, PasswordSetArgs};
+pub use directory::{AliasCommand, DomainCommand, GroupCommand, ListArgs, TenantCommand};
+
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+
+/// Shown under `posthouse help`.
+const CODES: &str = "\
+Every command but serve works against the running server (through control.sock in its data directory) and, when none runs, on the
+closed data directory itself.
+
+Exit codes: 0 done; 1 failed (also: some rows of an import were refused); 2 wrong usage or configuration; 3 not found; 4 exists
+already; 5 a value is not allowed or a limit is reached; 6 the data directory is in use and no server answers; 7 busy, try again.
+
+Example: posthouse serve";
+
+/// Posthouse: an enterprise mail system in one program.
+#[derive(Debug, Parser)]
+#[command(name = "posthouse", version, after_help = CODES, propagate_version = true)]
+pub struct Cli {
+    /// Where to work and how to answer.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Allowed with every command.
+#[derive(Clone, Debug, Args)]
+pub struct Global {
+    /// The data directory; goes before the configuration's `data`
+    #[arg(long, global = true, env = "POSTHOUSE_DATA", value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// The configuration file (docs/configuration.md); without one the defaults hold
+    #[arg(long, global = true, env = "POSTHOUSE_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Answer in JSON
+    #[arg(long, global = true)]
+    pub json: bool,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serve mail until SIGTERM or SIGINT; a second signal stops at once
+    #[command(after_help = "Example: posthouse serve --config /etc/posthouse.toml")]
+    Serve,
+    /// What runs: listeners, runtime, connections, shards, queue
+    #[command(after_help = "Example: posthouse status --json")]
+    Status,
+    /// Enterprises
+    #[command(subcommand, after_help = "Example: posthouse tenant add acme --title 'Acme Ltd' --accounts-max 500")]
+    Tenant(TenantCommand),
+    /// Domains whose mail is received here
+    #[command(subcommand, after_help = "Example: posthouse domain add acme.example --tenant acme")]
+    Domain(DomainCommand),
+    /// Persons' mailboxes
+    #[command(subcommand, after_help = "Example: posthouse member add carol@acme.example --name Carol")]
+    Member(MemberCommand),
+    /// Further addresses of members and business mailboxes
+    #[command(subcommand, after_help = "Example: posthouse alias add sales@acme.example --account carol@acme.example")]
+    Alias(AliasCommand),
+    /// Distribution lists
+    #[command(subcommand, after_help = "Example: posthouse group add team@acme.example --member carol@acme.example")]
+    Group(GroupCommand),
+    /// Shared mailboxes that members open
+    #[command(subcommand, after_help = "Example: posthouse business add info@acme.example --user carol@acme.example")]
+    Business(BusinessCommand),
+    /// Messages that wait to go to other hosts
+    #[command(subcommand, after_help = "Example: posthouse queue list")]
+    Queue(QueueCommand),
+}
+
+/// Messages that wait to go to other hosts.
+#[derive(Debug, Subcommand)]
+pub enum QueueCommand {
+    /// All of them
+    #[command(after_help = "Example: posthouse queue list --json")]
+    List,
+    /// One of them
+    #[command(after_help = "Example: posthouse queue show 42")]
+    Show {
+        /// Its number
+        id: u64,
+    },
+    /// Away with one; nobody is told
+    #[command(after_help = "Example: posthouse queue remove 42")]
+    Remove {
+        /// Its number
+        id: u64,
+    },
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,62 @@
+//! member, business.
+use super::directory::first;
+use super::{Context, End, import};
+use crate::cli::{BusinessCommand, MemberCommand};
+use crate::ops::{Change, Failure, Patch, Request, Response, What};
+
+pub(super) fn member(context: &mut Context<'_>, command: MemberCommand) -> Result<End, Failure> {
+    match command {
+        MemberCommand::Add { address, name, vip, quota, password } => {
+            let done = format!("member {address} added");
+            let password_hash = password.hash()?;
+            context.change(Change::MemberAdd { address, name, password_hash, vip, quota }, &done)
+        }
+        MemberCommand::Import { file } => import::run(context, &file),
+        MemberCommand::List(args) => context.list(first(What::Member, args)),
+        MemberCommand::Show { address } => context.show(&Request::Show { what: What::Member, name: address }),
+        MemberCommand::Set { address, name, vip, quota, disabled, password } => {
+            must_be(context, What::Member, &address)?;
+            let password_hash = password.hash()?;
+            set(context, "member", address, Patch { name, password_hash, vip, quota, disabled, ..Patch::default() })
+        }
+        MemberCommand::Remove { address } => remove(context, What::Member, "member", address),
+    }
+}
+
+pub(super) fn business(context: &mut Context<'_>, command: BusinessCommand) -> Result<End, Failure> {
+    match command {
+        BusinessCommand::Add { address, name, quota, users, password } => {
+            let done = format!("business mailbox {address} added");
+            let password_hash = password.hash()?;
+            context.change(Change::BusinessAdd { address, name, password_hash, quota, users }, &done)
+        }
+        BusinessCommand::List(args) => context.list(first(What::Business, args)),
+        BusinessCommand::Show { address } => context.show(&Request::Show { what: What::Business, name: address }),
+        BusinessCommand::Set { address, name, quota, disabled, users_add, users_remove, password } => {
+            must_be(context, What::Business, &address)?;
+            let password_hash = password.hash()?;
+            let patch = Patch { name, password_hash, quota, disabled, users_add, users_remove, vip: None };
+            set(context, "business mailbox", address, patch)
+        }
+        BusinessCommand::Remove { address } => remove(context, What::Business, "business mailbox", address),
+    }
+}
+
+/// The directory sets and removes accounts of both kinds by one change; the words on the command line say which is meant.
+fn must_be(context: &mut Context<'_>, what: What, address: &str) -> Result<(), Failure> {
+    match context.session.ask(&Request::Show { what, name: address.to_owned() })? {
+        Response::Shown { .. } => Ok(()),
+        other => Err(super::unexpected(&other)),
+    }
+}
+
+fn set(context: &mut Context<'_>, word: &str, address: String, set: Patch) -> Result<End, Failure> {
+    let done = format!("{word} {address} set");
+    context.change(Change::AccountSet { address, set }, &done)
+}
+
+fn remove(context: &mut Context<'_>, what: What, word: &str, address: String) -> Result<End, Failure> {
+    must_be(context, what, &address)?;
+    let done = format!("{word} {address} removed");
+    context.change(Change::AccountRemove { address }, &done)
+}

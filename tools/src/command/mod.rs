@@ -1,0 +1,161 @@
+//! Turns words into requests, asks, and shows the answers. Decides nothing about the store.
+mod account;
+mod directory;
+mod import;
+mod queue;
+mod show;
+
+use crate::cli::{Cli, Command, Global};
+use crate::config::{self, Config, ConfigError};
+use crate::ops::{Change, Failure, Request, Response};
+use crate::session::Session;
+use show::{List, Show};
+use std::process::ExitCode;
+
+/// A command ends with words and a code.
+pub enum End {
+    /// All is done.
+    Done,
+    /// Done in part; what was not is told already.
+    Partly,
+}
+
+/// Why a command did not do its work.
+pub enum Trouble {
+    /// The configuration is wrong.
+    Config(ConfigError),
+    /// The request was not carried out.
+    Failure(Failure),
+}
+
+impl From<ConfigError> for Trouble {
+    fn from(error: ConfigError) -> Trouble {
+        Trouble::Config(error)
+    }
+}
+
+impl From<Failure> for Trouble {
+    fn from(failure: Failure) -> Trouble {
+        Trouble::Failure(failure)
+    }
+}
+
+/// Runs a command to its exit code (the codes stand in `posthouse help`).
+pub fn run(cli: Cli) -> ExitCode {
+    let json = cli.global.json;
+    match dispatch(cli) {
+        Ok(End::Done) => ExitCode::SUCCESS,
+        Ok(End::Partly) => ExitCode::from(1),
+        Err(Trouble::Config(error)) => {
+            eprintln!("posthouse: {error}");
+            ExitCode::from(2)
+        }
+        Err(Trouble::Failure(failure)) => {
+            if json {
+                eprintln!("{}", serde_json::json!({ "failure": failure }));
+            } else {
+                eprintln!("posthouse: {failure}");
+            }
+            ExitCode::from(failure.exit_code())
+        }
+    }
+}
+
+fn dispatch(cli: Cli) -> Result<End, Trouble> {
+    let (config, from_file) = load(&cli.global)?;
+    let data = config::data_dir(cli.global.data.as_deref(), &config);
+    if let Command::Serve = cli.command {
+        crate::serve::run(&data, &config, !from_file)?;
+        return Ok(End::Done);
+    }
+    let mut session = Session::new(data, config);
+    let mut context = Context { session: &mut session, show: Show { json: cli.global.json } };
+    let end = match cli.command {
+        Command::Serve => End::Done,
+        Command::Status => queue::status(&mut context)?,
+        Command::Tenant(command) => directory::tenant(&mut context, command)?,
+        Command::Domain(command) => directory::domain(&mut context, command)?,
+        Command::Alias(command) => directory::alias(&mut context, command)?,
+        Command::Group(command) => directory::group(&mut context, command)?,
+        Command::Member(command) => account::member(&mut context, command)?,
+        Command::Business(command) => account::business(&mut context, command)?,
+        Command::Queue(command) => queue::queue(&mut context, command)?,
+    };
+    session.close()?;
+    Ok(end)
+}
+
+/// The configuration, and whether there is a file.
+fn load(global: &Global) -> Result<(Config, bool), ConfigError> {
+    match &global.config {
+        Some(path) => Ok((Config::read(path)?, true)),
+        None => Ok((Config::default(), false)),
+    }
+}
+
+/// What every command works with.
+struct Context<'a> {
+    session: &'a mut Session,
+    show: Show,
+}
+
+impl Context<'_> {
+    /// One change of the directory; says `done` when it is durable.
+    fn change(&mut self, change: Change, done: &str) -> Result<End, Failure> {
+        match self.session.ask(&Request::Change { changes: vec![change] })? {
+            Response::Changed { results } => match results.into_iter().next().flatten() {
+                Some(failure) => Err(failure),
+                None => {
+                    self.show.done(done);
+                    Ok(End::Done)
+                }
+            },
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// All pages of a list.
+    fn list(&mut self, request: Request) -> Result<End, Failure> {
+        self.lists([request])
+    }
+
+    /// All pages of several lists, shown as one.
+    fn lists(&mut self, requests: impl IntoIterator<Item = Request>) -> Result<End, Failure> {
+        let mut list = self.show.list();
+        for request in requests {
+            self.pages(request, &mut list)?;
+        }
+        list.end();
+        Ok(End::Done)
+    }
+
+    fn pages(&mut self, mut request: Request, list: &mut List) -> Result<(), Failure> {
+        loop {
+            let Response::Listed { rows, next } = self.session.ask(&request)? else {
+                return Err(Failure::new(crate::ops::Kind::Failed, "a list was expected"));
+            };
+            list.rows(&rows);
+            let Some(next) = next else { return Ok(()) };
+            match &mut request {
+                Request::List { after, .. } => *after = Some(next),
+                Request::QueueList { after } => *after = next.parse().ok(),
+                _ => return Ok(()),
+            }
+        }
+    }
+
+    /// Everything about one thing.
+    fn show(&mut self, request: &Request) -> Result<End, Failure> {
+        match self.session.ask(request)? {
+            Response::Shown { view } => {
+                self.show.record(&view);
+                Ok(End::Done)
+            }
+            other => Err(unexpected(&other)),
+        }
+    }
+}
+
+fn unexpected(response: &Response) -> Failure {
+    Failure::new(crate::ops::Kind::Failed, format!("an answer of another kind was expected: {response:?}"))
+}

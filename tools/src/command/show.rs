@@ -1,0 +1,147 @@
+//! Answers as people read them, or as JSON. Knows the things only by their fields: what a view gains, is shown.
+use crate::ops::{StatusView, View};
+use crate::time::rfc3339;
+use serde_json::Value;
+use std::io::{self, Write};
+
+/// How to answer.
+#[derive(Clone, Copy)]
+pub(super) struct Show {
+    pub(super) json: bool,
+}
+
+/// Columns of a list for people, by kind of row; the rest is in `show` and in JSON.
+const COLUMNS: [(&str, &[&str]); 7] = [
+    ("tenant", &["name", "title", "accounts", "accounts_max", "disabled"]),
+    ("domain", &["name", "tenant", "addresses"]),
+    ("member", &["address", "name", "vip", "quota", "used_bytes", "messages", "disabled"]),
+    ("business", &["address", "name", "quota", "used_bytes", "messages", "disabled"]),
+    ("alias", &["alias", "account"]),
+    ("group", &["address", "name", "member_count"]),
+    ("queued", &["id", "state", "sender", "recipients", "size_bytes", "next_try"]),
+];
+
+/// Lines of a reader that has gone (`| head`) are let go.
+fn out(text: &str) {
+    let _ = writeln!(io::stdout().lock(), "{text}");
+}
+
+fn value(of: &impl serde::Serialize) -> Value {
+    serde_json::to_value(of).unwrap_or(Value::Null)
+}
+
+impl Show {
+    pub(super) fn done(self, what: &str) {
+        if self.json { out(&serde_json::json!({ "done": what }).to_string()) } else { out(what) }
+    }
+
+    pub(super) fn json_value(self, of: &impl serde::Serialize) {
+        out(&serde_json::to_string_pretty(of).unwrap_or_default());
+    }
+
+    pub(super) fn list(self) -> List {
+        List { json: self.json, begun: false }
+    }
+
+    pub(super) fn record(self, view: &View) {
+        if self.json {
+            return self.json_value(view);
+        }
+        if let Value::Object(fields) = value(view) {
+            let width = fields.keys().map(String::len).max().unwrap_or(0);
+            for (key, value) in fields.iter().filter(|(key, _)| *key != "is") {
+                out(&format!("{key:width$}  {}", cell(key, value)));
+            }
+        }
+    }
+
+    pub(super) fn status(self, status: &StatusView) {
+        if self.json {
+            return self.json_value(status);
+        }
+        match &status.server {
+            None => out("no server runs on this data directory"),
+            Some(server) => {
+                out(&format!("Posthouse {} on {}, pid {}", server.version, server.hostname, server.pid));
+                out(&format!("data         {}", server.data));
+                out(&format!("runtime      {}", server.runtime));
+                out(&format!("uptime       {} s", server.uptime_seconds));
+                out(&format!("connections  {}", server.connections));
+                for listener in &server.listeners {
+                    out(&format!("listening    {:12} {}", listener.name, listener.address));
+                }
+            }
+        }
+        out(&format!("accounts     {}", status.accounts));
+        out(&format!("queued       {}", status.queued));
+        for shard in &status.shards {
+            let state = shard.latched.as_ref().map_or_else(|| "ok".to_owned(), |why| format!("CLOSED: {why}"));
+            out(&format!(
+                "shard {:7} {state}; {} bytes of log in {} segments; {} requests in {} groups, {} syncs since the start",
+                shard.name, shard.log_bytes, shard.segments, shard.requests, shard.groups, shard.syncs
+            ));
+        }
+    }
+}
+
+/// A list on its way out, page by page.
+pub(super) struct List {
+    json: bool,
+    begun: bool,
+}
+
+impl List {
+    pub(super) fn rows(&mut self, rows: &[View]) {
+        if self.json {
+            for row in rows {
+                out(&format!("{}{}", if self.begun { "," } else { "[" }, value(row)));
+                self.begun = true;
+            }
+            return;
+        }
+        let values: Vec<Value> = rows.iter().map(value).collect();
+        let Some(columns) = values.first().and_then(columns_of) else { return };
+        let mut table: Vec<Vec<String>> = Vec::new();
+        if !self.begun {
+            table.push(columns.iter().map(|column| (*column).to_owned()).collect());
+            self.begun = true;
+        }
+        table.extend(values.iter().map(|row| columns.iter().map(|column| cell(column, &row[*column])).collect()));
+        print_table(&table);
+    }
+
+    pub(super) fn end(self) {
+        if self.json {
+            out(if self.begun { "]" } else { "[]" });
+        }
+    }
+}
+
+fn columns_of(row: &Value) -> Option<&'static [&'static str]> {
+    let kind = row["is"].as_str()?;
+    COLUMNS.iter().find(|(name, _)| *name == kind).map(|(_, columns)| *columns)
+}
+
+fn print_table(table: &[Vec<String>]) {
+    let columns = table.first().map_or(0, Vec::len);
+    let width = |column: usize| table.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..columns).map(width).collect();
+    for row in table {
+        let line: Vec<String> = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+        out(line.join("  ").trim_end());
+    }
+}
+
+/// A value for people. Control characters of stored names are not sent to a terminal.
+fn cell(key: &str, value: &Value) -> String {
+    match value {
+        Value::Null => "-".into(),
+        Value::Bool(yes) => if *yes { "yes" } else { "no" }.into(),
+        Value::Number(number) if matches!(key, "created" | "next_try") => rfc3339(number.as_i64().unwrap_or(0)),
+        Value::String(text) if text.is_empty() => "-".into(),
+        Value::String(text) => text.chars().map(|c| if c.is_control() { '?' } else { c }).collect(),
+        Value::Array(all) if all.is_empty() => "-".into(),
+        Value::Array(all) => all.iter().map(|one| cell("", one)).collect::<Vec<_>>().join(" "),
+        other => other.to_string(),
+    }
+}

@@ -1,0 +1,48 @@
+//! A command's end of the control socket.
+use super::{line, path};
+use crate::limits;
+use crate::ops::{Failure, Kind, Request, Response};
+use std::io::{self, BufReader};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+
+/// A connection to a running server.
+pub struct Client(BufReader<UnixStream>);
+
+impl Client {
+    /// Connects to the server that has this data directory; `None`: no server answers there.
+    ///
+    /// # Errors
+    /// A socket that exists and cannot be used (not this user's, for one).
+    pub fn connect(data: &Path) -> Result<Option<Client>, Failure> {
+        let (path, _open) = match path::of(data) {
+            Ok(found) => found,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(Failure::io(data.display(), &error)),
+        };
+        match UnixStream::connect(&path) {
+            Ok(stream) => Ok(Some(Client(BufReader::new(stream)))),
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) => {
+                Ok(None)
+            }
+            Err(error) => Err(Failure::io(data.join(super::SOCKET).display(), &error)),
+        }
+    }
+
+    /// Asks and waits for the answer.
+    pub fn ask(&mut self, request: &Request) -> Result<Response, Failure> {
+        let lost = |error: &io::Error| {
+            Failure::new(
+                Kind::Failed,
+                format!("the server did not answer ({error}); it may have carried out the request"),
+            )
+        };
+        // A server that refuses closes without reading: its words are still there to read.
+        let sent = line::write(self.0.get_mut(), request, limits::CONTROL_REQUEST_BYTES_MAX);
+        match (line::read(&mut self.0, limits::CONTROL_ANSWER_BYTES_MAX), sent) {
+            (Ok(Some(answer)), _) => Ok(answer),
+            (_, Err(error)) | (Err(error), Ok(())) => Err(lost(&error)),
+            (Ok(None), Ok(())) => Err(lost(&io::ErrorKind::UnexpectedEof.into())),
+        }
+    }
+}

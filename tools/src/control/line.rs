@@ -1,0 +1,61 @@
+//! Reads and writes one bounded JSON line. Whoever sends a longer one is let go, since nothing after it could be trusted.
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::io::{self, BufRead, Read, Write};
+
+/// The next line's value; `None` at the end of the stream.
+///
+/// # Errors
+/// `InvalidData` when the line is longer than `bytes_max`, has no end, or is not such a value.
+pub(super) fn read<T: DeserializeOwned>(from: &mut impl BufRead, bytes_max: usize) -> io::Result<Option<T>> {
+    let mut line = Vec::new();
+    let got = from.by_ref().take(bytes_max as u64).read_until(b'\n', &mut line)?;
+    if got == 0 {
+        return Ok(None);
+    }
+    if line.last() != Some(&b'\n') {
+        let what = if got >= bytes_max {
+            format!("a line of at most {bytes_max} bytes expected")
+        } else {
+            "the line has no end".into()
+        };
+        return Err(invalid(what));
+    }
+    serde_json::from_slice(&line).map(Some).map_err(|error| invalid(error.to_string()))
+}
+
+/// Sends a value as one line.
+///
+/// # Errors
+/// `InvalidData` when it is longer than `bytes_max`; nothing is sent then.
+pub(super) fn write(to: &mut impl Write, value: &impl Serialize, bytes_max: usize) -> io::Result<()> {
+    let mut line = serde_json::to_vec(value).map_err(|error| invalid(error.to_string()))?;
+    line.push(b'\n');
+    if line.len() > bytes_max {
+        return Err(invalid(format!("{} bytes; allowed are {bytes_max}", line.len())));
+    }
+    to.write_all(&line)
+}
+
+fn invalid(what: String) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, what)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_come_back_and_long_or_broken_ones_do_not() {
+        let mut sent = Vec::new();
+        write(&mut sent, &"a\nb", 8).expect("six bytes and the end");
+        assert_eq!(read::<String>(&mut &sent[..], 8).expect("read"), Some("a\nb".to_owned()));
+        assert!(write(&mut sent, &"abcdef", 8).is_err(), "nine bytes");
+        assert_eq!(sent.len(), 7, "nothing of it was sent");
+        assert_eq!(read::<String>(&mut &b""[..], 8).expect("the end"), None);
+        for broken in [&b"\"abcdef\"\n"[..], b"\"ab\"", b"{}\n", b"\xff\n"] {
+            let error = read::<String>(&mut &broken[..], 8).expect_err("refused");
+            assert_eq!(error.kind(), io::ErrorKind::InvalidData, "{broken:?}");
+        }
+    }
+}

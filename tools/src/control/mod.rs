@@ -1,0 +1,12 @@
+//! The local control socket: JSON lines over a unix socket in the data directory, mode 0600, so that who may read the data may command
+//! the server and nobody else. One request a line, one answer a line; both bounded.
+mod client;
+mod line;
+mod path;
+mod server;
+
+pub use client::Client;
+pub use server::Control;
+
+/// The socket's name in the data directory.
+pub const SOCKET: &str = "control.sock";

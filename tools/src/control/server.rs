@@ -1,0 +1,164 @@
+//! The server's end of the control socket: a thread for each command, a bounded number of them. Carries requests out by `ops::run`.
+use super::{SOCKET, line, path};
+use crate::limits;
+use crate::ops::{self, Failure, Kind, Request, Response};
+use posthouse_admin::Facts;
+use posthouse_engine::Engine;
+use std::fs::{self, Permissions};
+use std::io::{self, BufReader};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread::JoinHandle;
+
+/// What every command's thread sees.
+struct Shared {
+    engine: Arc<Engine>,
+    facts: Box<dyn Fn() -> Facts + Send + Sync>,
+    stopping: AtomicBool,
+    connections: AtomicUsize,
+}
+
+/// The open control socket; dropping it closes it. Commands under way get their answers first.
+pub struct Control {
+    data: PathBuf,
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Control {
+    /// Opens the socket. The caller holds the data directory's lock, so a socket file that is there is left from a crash.
+    pub fn open(
+        data: &Path,
+        engine: Arc<Engine>,
+        facts: impl Fn() -> Facts + Send + Sync + 'static,
+    ) -> io::Result<Control> {
+        let (path, _open) = path::of(data)?;
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let listener = UnixListener::bind(&path)?;
+        // Between these two calls the data directory's own mode (0700) keeps others out.
+        fs::set_permissions(&path, Permissions::from_mode(0o600))?;
+        let shared = Arc::new(Shared {
+            engine,
+            facts: Box::new(facts),
+            stopping: AtomicBool::new(false),
+            connections: AtomicUsize::new(0),
+        });
+        let serving = shared.clone();
+        let thread = std::thread::Builder::new().name("control".into()).spawn(move || accept(&listener, &serving))?;
+        Ok(Control { data: data.to_path_buf(), shared, thread: Some(thread) })
+    }
+}
+
+impl Drop for Control {
+    fn drop(&mut self) {
+        self.shared.stopping.store(true, Ordering::SeqCst);
+        let Ok((path, _open)) = path::of(&self.data) else { return };
+        // The connection wakes the accepting thread, which then sees the flag.
+        let _ = UnixStream::connect(&path);
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the control thread panicked");
+        }
+        let _ = fs::remove_file(self.data.join(SOCKET));
+    }
+}
+
+fn accept(listener: &UnixListener, shared: &Arc<Shared>) {
+    std::thread::scope(|threads| {
+        for stream in listener.incoming() {
+            if shared.stopping.load(Ordering::SeqCst) {
+                return;
+            }
+            let Ok(stream) = stream else {
+                // Out of file descriptors, for one: a later command may find the room.
+                std::thread::sleep(std::time::Duration::from_millis(50));
+                continue;
+            };
+            if shared.connections.fetch_add(1, Ordering::SeqCst) >= limits::CONTROL_CONNECTIONS_MAX {
+                shared.connections.fetch_sub(1, Ordering::SeqCst);
+                refuse(stream);
+                continue;
+            }
+            threads.spawn(|| {
+                serve(stream, shared);
+                shared.connections.fetch_sub(1, Ordering::SeqCst);
+            });
+        }
+    });
+}
+
+fn refuse(mut stream: UnixStream) {
+    let text = format!("{} commands are being served; try again", limits::CONTROL_CONNECTIONS_MAX);
+    let failure = Failure::new(Kind::TryAgain, text);
+    let _ = line::write(&mut stream, &Response::Failed { failure }, limits::CONTROL_ANSWER_BYTES_MAX);
+}
+
+/// One command's requests, until it closes, errs or says nothing for too long.
+fn serve(stream: UnixStream, shared: &Shared) {
+    if let Err(error) = converse(stream, shared) {
+        tracing::debug!(%error, "a control connection ended");
+    }
+}
+
+fn converse(stream: UnixStream, shared: &Shared) -> io::Result<()> {
+    // Short, so that a command that keeps its connection does not hold up the stop.
+    stream.set_read_timeout(Some(std::time::Duration::from_millis(200)))?;
+    stream.set_write_timeout(Some(limits::CONTROL_IDLE_MAX))?;
+    let mut reader = BufReader::new(Patient { stream: stream.try_clone()?, shared });
+    let mut writer = stream;
+    loop {
+        let request: Request = match line::read(&mut reader, limits::CONTROL_REQUEST_BYTES_MAX) {
+            Ok(Some(request)) => request,
+            Ok(None) => return Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                let failure = Failure::new(Kind::Refused, format!("the request cannot be read: {error}"));
+                return line::write(&mut writer, &Response::Failed { failure }, limits::CONTROL_ANSWER_BYTES_MAX);
+            }
+            Err(error) => return Err(error),
+        };
+        answer(&mut writer, shared, &request)?;
+    }
+}
+
+fn answer(writer: &mut UnixStream, shared: &Shared, request: &Request) -> io::Result<()> {
+    let response = ops::run(&shared.engine, Some(&*shared.facts), request);
+    match line::write(writer, &response, limits::CONTROL_ANSWER_BYTES_MAX) {
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+            let failure = Failure::new(Kind::Refused, format!("the answer is too long: {error}"));
+            line::write(writer, &Response::Failed { failure }, limits::CONTROL_ANSWER_BYTES_MAX)
+        }
+        done => done,
+    }
+}
+
+/// Reads with patience up to the idle limit, and with none once the server stops.
+struct Patient<'a> {
+    stream: UnixStream,
+    shared: &'a Shared,
+}
+
+impl io::Read for Patient<'_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let until = std::time::Instant::now() + limits::CONTROL_IDLE_MAX;
+        loop {
+            match self.stream.read(into) {
+                Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {
+                    if self.shared.stopping.load(Ordering::SeqCst) {
+                        return Ok(0);
+                    }
+                    if std::time::Instant::now() >= until {
+                        return Err(error);
+                    }
+                }
+                done => return done,
+            }
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! What an operator may ask of a store, as values that travel as JSON, and the one function that carries it out: the same for a
+//! command on a closed data directory and for a running server. Prints nothing and reads no arguments.
+mod change;
+mod failure;
+mod list;
+mod queue;
+mod run;
+mod status;
+mod view;
+
+pub use change::{Change, Patch};
+pub use failure::{Failure, Kind};
+pub use run::run;
+pub use status::StatusView;
+pub use view::View;
+
+use posthouse_admin::Facts;
+use serde::{Deserialize, Serialize};
+
+/// One request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "op", rename_all = "snake_case")]
+pub enum Request {
+    /// Changes of the directory, committed together; each is answered by itself.
+    Change {
+        /// At most `CHANGES_MAX`.
+        changes: Vec<Change>,
+    },
+    /// One page of a list.
+    List {
+        /// Of what.
+        what: What,
+        /// Only this tenant's.
+        tenant: Option<String>,
+        /// Only those whose address or name contains this.
+        #[serde(default)]
+        contains: String,
+        /// Only those after this one: `next` of the page before.
+        after: Option<String>,
+    },
+    /// Everything about one thing.
+    Show {
+        /// Of which kind.
+        what: What,
+        /// Its name or address.
+        name: String,
+    },
+    /// One page of the queue, by id.
+    QueueList {
+        /// Only those after this id.
+        after: Option<u64>,
+    },
+    /// One message in the queue.
+    QueueShow {
+        /// Its id.
+        id: u64,
+    },
+    /// Away with a message in the queue.
+    QueueRemove {
+        /// Its id.
+        id: u64,
+    },
+    /// The store, and the server when one runs.
+    Status,
+}
+
+/// Kinds of things in the directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum What {
+    /// Enterprises.
+    Tenant,
+    /// Domains whose mail is received here.
+    Domain,
+    /// Persons' mailboxes.
+    Member,
+    /// Shared mailboxes.
+    Business,
+    /// Further addresses of members.
+    MemberAlias,
+    /// Further addresses of business mailboxes.
+    BusinessAlias,
+    /// Distribution lists.
+    Group,
+}
+
+/// One answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "answer", rename_all = "snake_case")]
+pub enum Response {
+    /// To `Change`: for each change, in order, `null` or why not.
+    Changed {
+        /// As many as there were changes.
+        results: Vec<Option<Failure>>,
+    },
+    /// To `List` and `QueueList`.
+    Listed {
+        /// The page.
+        rows: Vec<View>,
+        /// What to ask `after` for the next page; `None`: this was the last.
+        next: Option<String>,
+    },
+    /// To `Show` and `QueueShow`.
+    Shown {
+        /// It.
+        view: View,
+    },
+    /// To `QueueRemove`.
+    Done,
+    /// To `Status`.
+    Status {
+        /// It.
+        status: StatusView,
+    },
+    /// To anything: it was not carried out.
+    Failed {
+        /// Why.
+        failure: Failure,
+    },
+}
+
+impl Request {
+    /// Whether it may begin a store in an empty directory: changes do, looking does not.
+    pub fn may_create(&self) -> bool {
+        matches!(self, Request::Change { .. })
+    }
+}
+
+/// What a running server adds to its store's answers; a closed directory has none.
+pub type ServerFacts<'a> = Option<&'a dyn Fn() -> Facts>;

@@ -1,0 +1,50 @@
+//! Carries one request out on an open store. Blocks until it is durable; not for reactor threads.
+use super::list::{self, Page};
+use super::{Change, Failure, Kind, Request, Response, ServerFacts, queue, status};
+use crate::limits::CHANGES_MAX;
+use posthouse_engine::Engine;
+
+/// Carries a request out; a failure is an answer like any other.
+pub fn run(engine: &Engine, server: ServerFacts<'_>, request: &Request) -> Response {
+    let done = match request {
+        Request::Change { changes } => change(engine, changes),
+        Request::List { what, tenant, contains, after } => {
+            let page = Page { what: *what, tenant: tenant.as_deref(), contains, after: after.as_deref() };
+            list::list(engine, &page)
+        }
+        Request::Show { what, name } => list::show(engine, *what, name),
+        Request::QueueList { after } => Ok(queue::list(engine, *after)),
+        Request::QueueShow { id } => queue::show(engine, *id),
+        Request::QueueRemove { id } => queue::remove(engine, *id),
+        Request::Status => Ok(Response::Status { status: status::status(engine, server) }),
+    };
+    done.unwrap_or_else(|failure| Response::Failed { failure })
+}
+
+/// Those that can be read go to the directory together; the others keep their place in the answer.
+fn change(engine: &Engine, changes: &[Change]) -> Result<Response, Failure> {
+    if changes.len() > CHANGES_MAX {
+        let text = format!("{} changes in one request; allowed: at most {CHANGES_MAX}", changes.len());
+        return Err(Failure::new(Kind::Refused, text));
+    }
+    let mut results: Vec<Option<Failure>> = Vec::with_capacity(changes.len());
+    let mut readable = Vec::with_capacity(changes.len());
+    for (at, change) in changes.iter().enumerate() {
+        match change.to_engine() {
+            Ok(change) => {
+                readable.push((at, change));
+                results.push(None);
+            }
+            Err(failure) => results.push(Some(failure)),
+        }
+    }
+    let (places, wanted): (Vec<usize>, Vec<_>) = readable.into_iter().unzip();
+    if !wanted.is_empty() {
+        let answers = engine.change_directory(wanted).wait();
+        assert_eq!(answers.len(), places.len(), "the engine answers every change");
+        for (at, answer) in places.into_iter().zip(answers) {
+            results[at] = answer.err().map(Failure::from);
+        }
+    }
+    Ok(Response::Changed { results })
+}

@@ -1,0 +1,65 @@
+//! The store and the server at a glance, as `posthouse status` shows them.
+use super::ServerFacts;
+use posthouse_admin::Facts;
+use posthouse_engine::{Engine, ShardStatus};
+use serde::{Deserialize, Serialize};
+
+/// At a glance.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StatusView {
+    /// The running server; `null`: the data directory is closed and was opened for this answer.
+    pub server: Option<Facts>,
+    /// Accounts of all kinds and tenants.
+    pub accounts: u64,
+    /// Messages that wait to go to other hosts.
+    pub queued: u64,
+    /// The control shard last.
+    pub shards: Vec<ShardView>,
+}
+
+/// One shard at a glance.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShardView {
+    /// `0`, `1`, ... or `control`.
+    pub name: String,
+    /// Why it has closed itself, if it has.
+    pub latched: Option<String>,
+    /// Bytes of log.
+    pub log_bytes: u64,
+    /// Segment files.
+    pub segments: u64,
+    /// Group commits since the start.
+    pub groups: u64,
+    /// Requests committed since the start.
+    pub requests: u64,
+    /// Syncs since the start.
+    pub syncs: u64,
+    /// The last checkpoint's Lsn.
+    pub checkpoint_lsn: u64,
+    /// Messages in its queue.
+    pub queued: u64,
+}
+
+pub(super) fn status(engine: &Engine, server: ServerFacts<'_>) -> StatusView {
+    let shards: Vec<ShardView> = engine.status().shards.iter().map(shard).collect();
+    StatusView {
+        server: server.map(|facts| facts()),
+        accounts: engine.directory(|directory| directory.account_count()) as u64,
+        queued: shards.iter().map(|shard| shard.queued).sum(),
+        shards,
+    }
+}
+
+fn shard(shard: &ShardStatus) -> ShardView {
+    ShardView {
+        name: shard.name.clone(),
+        latched: shard.latched.clone(),
+        log_bytes: shard.log_bytes,
+        segments: shard.segments,
+        groups: shard.groups,
+        requests: shard.requests,
+        syncs: shard.syncs,
+        checkpoint_lsn: shard.checkpoint_lsn,
+        queued: shard.queued,
+    }
+}

@@ -1,0 +1,197 @@
+//! Things of the directory and the queue as they are shown. Holds no password hash.
+use posthouse_engine::Engine;
+use posthouse_engine::directory::{self, Directory};
+use serde::{Deserialize, Serialize};
+
+/// One thing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "is", rename_all = "snake_case")]
+pub enum View {
+    Tenant(TenantView),
+    Domain(DomainView),
+    Member(AccountView),
+    Business(AccountView),
+    Alias(AliasView),
+    Group(GroupView),
+    Queued(QueuedView),
+}
+
+/// An enterprise.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TenantView {
+    /// Its slug.
+    pub name: String,
+    /// The name shown to people.
+    pub title: String,
+    /// Accounts that it has.
+    pub accounts: u32,
+    /// Accounts that it may have.
+    pub accounts_max: u32,
+    /// Its domains.
+    pub domains: Vec<String>,
+    /// Nobody of it logs in, sends or receives.
+    pub disabled: bool,
+    /// Seconds since 1970-01-01 UTC.
+    pub created: i64,
+}
+
+/// A domain whose mail is received here.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DomainView {
+    /// In A-labels.
+    pub name: String,
+    /// Whose it is.
+    pub tenant: String,
+    /// Accounts, aliases and groups in it.
+    pub addresses: u64,
+    /// Seconds since 1970-01-01 UTC.
+    pub created: i64,
+}
+
+/// A member's or a business mailbox.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountView {
+    /// Where it receives; its login name.
+    pub address: String,
+    /// The name shown to people.
+    pub name: String,
+    /// Whose it is.
+    pub tenant: String,
+    /// On the unlimited plan.
+    pub vip: bool,
+    /// The rule, as in `default` or `5GiB`.
+    pub quota: String,
+    /// What it may hold; `null`: no bound.
+    pub quota_bytes_max: Option<u64>,
+    /// What it holds.
+    pub used_bytes: u64,
+    /// Entries in all its mailboxes.
+    pub messages: u64,
+    /// Whether it can log in by its own name.
+    pub has_password: bool,
+    /// No login, no sending, no receiving.
+    pub disabled: bool,
+    /// Its other addresses.
+    pub aliases: Vec<String>,
+    /// Business mailbox: the members who open it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub users: Vec<String>,
+    /// Seconds since 1970-01-01 UTC.
+    pub created: i64,
+}
+
+/// A further address of an account.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AliasView {
+    /// It.
+    pub alias: String,
+    /// Whose.
+    pub account: String,
+}
+
+/// A distribution list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GroupView {
+    /// Where it receives.
+    pub address: String,
+    /// The name shown to people.
+    pub name: String,
+    /// Whose it is.
+    pub tenant: String,
+    /// How many members.
+    pub member_count: u64,
+    /// Who they are; left out of lists.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub members: Option<Vec<String>>,
+    /// Seconds since 1970-01-01 UTC.
+    pub created: i64,
+}
+
+/// A message that waits to go to other hosts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QueuedView {
+    /// Its number.
+    pub id: u64,
+    /// `active`, `deferred` or `hold`.
+    pub state: String,
+    /// The reverse-path; empty for `<>`.
+    pub sender: String,
+    /// The forward-paths.
+    pub recipients: Vec<String>,
+    /// Bytes of the message.
+    pub size_bytes: u64,
+    /// Names its content.
+    pub guid: String,
+    /// Seconds since 1970-01-01 UTC.
+    pub created: i64,
+    /// Seconds since 1970-01-01 UTC.
+    pub next_try: i64,
+}
+
+fn texts<T: ToString>(all: &[T]) -> Vec<String> {
+    all.iter().map(ToString::to_string).collect()
+}
+
+fn tenant_name(directory: &Directory, id: posthouse_engine::base::TenantId) -> String {
+    directory.tenant(id).map_or_else(|| id.to_string(), |tenant| tenant.name.to_string())
+}
+
+pub(super) fn tenant(tenant: &directory::Tenant) -> TenantView {
+    TenantView {
+        name: tenant.name.to_string(),
+        title: tenant.title.to_string(),
+        accounts: tenant.accounts,
+        accounts_max: tenant.accounts_max,
+        domains: texts(&tenant.domains),
+        disabled: tenant.disabled,
+        created: tenant.created,
+    }
+}
+
+pub(super) fn domain(directory: &Directory, domain: &directory::Domain) -> DomainView {
+    DomainView {
+        name: domain.name.to_string(),
+        tenant: tenant_name(directory, domain.tenant),
+        addresses: domain.addresses,
+        created: domain.created,
+    }
+}
+
+/// Without what it holds: see [`add_usage`].
+pub(super) fn account(directory: &Directory, account: &directory::Account) -> AccountView {
+    let user = |id: &_| directory.account(*id).map(|user| user.address.to_string());
+    AccountView {
+        address: account.address.to_string(),
+        name: account.name.to_string(),
+        tenant: tenant_name(directory, account.tenant),
+        vip: account.vip,
+        quota: account.quota.to_string(),
+        quota_bytes_max: account.quota_bytes_max(),
+        used_bytes: 0,
+        messages: 0,
+        has_password: account.password_hash.is_some(),
+        disabled: account.disabled,
+        aliases: texts(&account.aliases),
+        users: account.users.iter().filter_map(user).collect(),
+        created: account.created,
+    }
+}
+
+/// Adds what the account holds; nothing when it was never used. Not under the directory's lock.
+pub(super) fn add_usage(engine: &Engine, id: posthouse_engine::base::AccountId, view: &mut AccountView) {
+    if let Ok(account) = engine.account(id) {
+        view.used_bytes = account.used_bytes;
+        view.messages = account.messages;
+    }
+}
+
+pub(super) fn group(directory: &Directory, group: &directory::Group, with_members: bool) -> GroupView {
+    GroupView {
+        address: group.address.to_string(),
+        name: group.name.to_string(),
+        tenant: tenant_name(directory, group.tenant),
+        member_count: group.members.len() as u64,
+        members: with_members.then(|| texts(&group.members)),
+        created: group.created,
+    }
+}

@@ -1,0 +1,24 @@
+//! The process's limit of open files: raised as far as it may be, and told when that is little.
+use crate::limits::OPEN_FILES_LOW;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+/// Files that are open besides connections: segments, maps, rings, sockets.
+const BESIDES_CONNECTIONS: u64 = 512;
+
+/// Raises the soft limit to the hard one.
+pub(super) fn raise_limit(connections_max: u32) {
+    let before = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: before.maximum, maximum: before.maximum };
+    if let Err(error) = setrlimit(Resource::Nofile, raised) {
+        tracing::warn!(%error, "the limit of open files could not be raised");
+    }
+    let Some(files) = getrlimit(Resource::Nofile).current else { return };
+    let wanted = (u64::from(connections_max) + BESIDES_CONNECTIONS).max(OPEN_FILES_LOW);
+    if files < wanted {
+        tracing::warn!(
+            open_files_max = files,
+            wanted,
+            "few open files are allowed: connections above that are refused; raise it by ulimit -Hn or systemd's LimitNOFILE"
+        );
+    }
+}

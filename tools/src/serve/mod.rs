@@ -1,0 +1,130 @@
+//! `posthouse serve`: puts the rooms together in the order in which they need each other, and takes them apart the other way round.
+//! Holds no rule of mail and no rule of the store.
+mod files;
+mod first;
+mod house;
+mod listeners;
+mod log;
+mod notify;
+mod signals;
+
+use crate::config::{Config, LogFormat};
+use crate::control::Control;
+use crate::ops::{Failure, Kind};
+use crate::store::{self, Opened};
+use house::House;
+use posthouse_admin::{Admin, ListenerFacts};
+use posthouse_protocols::runtime::{self, Choice, ConnectionLimits, Server, tls};
+use signals::Signals;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Serves until a signal. With `may_begin`, an empty store gets its first members.
+pub fn run(data: &Path, config: &Config, may_begin: bool) -> Result<(), Failure> {
+    log::start(config.log.format, &config.log.level);
+    files::raise_limit(config.limits.connections_max);
+    let opened = store::open(data, config)?;
+    for line in &opened.report {
+        tracing::info!("recovery: {line}");
+    }
+    let signals = Signals::listen().map_err(|error| Failure::io("signals", &error))?;
+    let running = match Running::start(data, config, &opened) {
+        Ok(running) => running,
+        Err(failure) => {
+            opened.engine.close()?;
+            return Err(failure);
+        }
+    };
+    if may_begin && let Some(words) = first::begin(&opened.engine, data, &running.house)? {
+        say(&words);
+    }
+    say("ready");
+    notify::tell("READY=1\nSTATUS=serving");
+    tracing::info!(data = %data.display(), "ready");
+    let signal = signals.wait();
+    tracing::info!(signal, "stopping; a second signal stops at once");
+    notify::tell("STOPPING=1");
+    running.stop(Duration::from_secs(config.limits.stop_grace_seconds.into()));
+    opened.engine.close()?;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// On standard output, at once. Whoever started us may have stopped reading; that stops no mail.
+fn say(text: &str) {
+    use std::io::Write;
+    let mut stdout = std::io::stdout().lock();
+    let _ = writeln!(stdout, "{text}").and_then(|()| stdout.flush());
+}
+
+/// Everything that is open while we serve, in the order of its closing.
+struct Running {
+    house: Arc<House>,
+    control: Control,
+    admin: Admin,
+}
+
+impl Running {
+    fn start(data: &Path, config: &Config, opened: &Opened) -> Result<Running, Failure> {
+        let hostname = house::hostname(&config.hostname);
+        let identity = identity(data, config, &hostname)?;
+        let choice = match config.runtime {
+            crate::config::RuntimeChoice::Auto => Choice::Auto,
+            crate::config::RuntimeChoice::Uring => Choice::Uring,
+            crate::config::RuntimeChoice::Tokio => Choice::Tokio,
+        };
+        let (kind, why) = runtime::choose(choice).map_err(|error| Failure::new(Kind::Failed, error.to_string()))?;
+        tracing::info!("{why}");
+        let listeners = listeners::all(config, opened, &hostname, &identity);
+        let limits = ConnectionLimits {
+            total: config.limits.connections_max as usize,
+            per_ip: config.limits.connections_per_ip_max as usize,
+        };
+        let reactors = config.reactors.or(store::cores());
+        let server = Server::start(kind, reactors, listeners, limits).map_err(|error| not_open(&error))?;
+        let mut open: Vec<ListenerFacts> =
+            server.local_addrs().into_iter().map(|(name, address)| house::listener(&name, address)).collect();
+        let house = House::new(data, hostname, kind, opened.engine.clone(), server);
+        let addresses: Vec<_> = config.listen.admin.iter().map(|address| address.0).collect();
+        let admin = Admin::start(&addresses, house.clone()).map_err(|error| not_open(&error))?;
+        open.extend(admin.local_addrs().iter().map(|address| house::listener("admin", *address)));
+        for listener in &open {
+            tracing::info!(protocol = listener.name, address = listener.address, "listening");
+        }
+        house.set_listeners(open);
+        let asked = house.clone();
+        let control = Control::open(data, opened.engine.clone(), move || posthouse_admin::Host::facts(&*asked))
+            .map_err(|error| Failure::io("the control socket", &error))?;
+        Ok(Running { house, control, admin })
+    }
+
+    /// Sessions end first, each reply that was promised goes out; then those who only look.
+    fn stop(self, grace: Duration) {
+        self.house.stop(grace);
+        drop(self.control);
+        drop(self.admin);
+    }
+}
+
+fn not_open(error: &std::io::Error) -> Failure {
+    Failure::new(Kind::Failed, format!("{error}; another address: the configuration's [listen]"))
+}
+
+fn identity(data: &Path, config: &Config, hostname: &str) -> Result<Arc<rustls::ServerConfig>, Failure> {
+    let made = if config.tls.certificate.as_os_str().is_empty() {
+        let mut names = vec!["localhost".to_owned(), "127.0.0.1".to_owned(), "::1".to_owned()];
+        if hostname != "localhost" {
+            names.insert(0, hostname.to_owned());
+        }
+        tls::self_signed(&data.join(first::TLS_DIRECTORY), &names)
+    } else {
+        tls::from_pem_files(&config.tls.certificate, &config.tls.key)
+    };
+    made.map_err(|error| Failure::io("TLS", &error))
+}
+
+/// For `log`, so that it needs nothing else of the configuration.
+fn is_json(format: LogFormat) -> bool {
+    format == LogFormat::Json
+}
