@@ -38,7 +38,9 @@ pub(super) fn parse_content_type(value: &[u8]) -> Option<Typed> {
     lexer.bump();
     let mut sub = Vec::new();
     if lexer.skip_cfws().more() && lexer.token(&mut sub) != Step::Bad {
+        let bare = if lexer.peek() == Some(b';') { None } else { parse_bare_param(&mut lexer) };
         typed.params = parse_params(&mut lexer);
+        typed.params.extend(bare);
     }
     typed.sub = (!sub.is_empty()).then_some(sub);
     Some(typed)
@@ -115,6 +117,11 @@ fn parse_param(lexer: &mut Lexer<'_>) -> Option<(Vec<u8>, Vec<u8>)> {
         return None;
     }
     lexer.bump();
+    parse_bare_param(lexer)
+}
+
+/// The parameter after its ";".
+fn parse_bare_param(lexer: &mut Lexer<'_>) -> Option<(Vec<u8>, Vec<u8>)> {
     let (mut key, mut value) = (Vec::new(), Vec::new());
     if !lexer.skip_cfws().more() || !lexer.token(&mut key).more() || lexer.peek() != Some(b'=') {
         return None;

@@ -101,6 +101,13 @@ fn without_mime_fields_content_fields_mean_nothing() {
 }
 
 #[test]
+fn a_missing_semicolon_loses_no_parts() {
+    let message = "Content-Type: multipart/mixed boundary=b\r\n\r\n--b\r\nContent-Type: TEXT/PLAIN charset=x\r\n\r\none\r\n--b--\r\n";
+    assert_eq!(section(message, &[1], Section::Whole), Some("one"));
+    assert!(structure(message.as_bytes()).starts_with("((\"TEXT\" \"PLAIN\" (\"charset\" \"x\") NIL"));
+}
+
+#[test]
 fn boundaries_that_begin_alike_are_told_apart() {
     let message = "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: multipart/mixed; boundary=bb\r\n\r\n\
 --bb\r\n\r\none\r\n--bb--\r\n--b\r\n\r\ntwo\r\n--b--\r\n";
