@@ -145,6 +145,18 @@ fn empty_parts_have_empty_bodies() {
 }
 
 #[test]
+fn the_line_end_before_a_boundary_belongs_to_it() {
+    let head = "Content-Type: multipart/mixed; boundary=b\r\n\r\n";
+    for (body, header) in
+        [("--b\r\n\r\n--b--", ""), ("--b\r\nX: y\r\n--b--", "X: y"), ("--b\r\nX: y\r\n\r\n--b--", "X: y\r\n")]
+    {
+        let message = format!("{head}{body}");
+        assert_eq!(section(&message, &[1], Section::Mime), Some(header), "{body:?}");
+        assert_eq!(section(&message, &[1], Section::Whole), Some(""), "{body:?}");
+    }
+}
+
+#[test]
 fn a_digest_holds_messages() {
     let message = "Content-Type: multipart/digest; boundary=b\r\n\r\n--b\r\n\r\nSubject: in\r\n\r\nx\r\n--b--\r\n";
     assert_eq!(section(message, &[1], Section::Header), Some("Subject: in\r\n\r\n"));
