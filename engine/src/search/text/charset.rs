@@ -37,16 +37,25 @@ fn is_seven_bit_code(name: &[u8]) -> bool {
         || name.starts_with(b"hz")
 }
 
+/// Guesses line by line: mailing lists append lines in other charsets than the text above them.
+fn guess(bytes: &[u8]) -> String {
+    let mut out = String::with_capacity(bytes.len());
+    for line in bytes.split_inclusive(|&b| b == b'\n') {
+        guess_line(line, &mut out);
+    }
+    out
+}
+
 /// UTF-8 if it is that; else GB18030 if all bytes over 127 stand in pairs, as Chinese does and Western text hardly ever;
 /// else Windows-1252.
-fn guess(bytes: &[u8]) -> String {
-    if let Ok(text) = std::str::from_utf8(bytes) {
-        return text.to_owned();
+fn guess_line(line: &[u8], out: &mut String) {
+    if let Ok(text) = std::str::from_utf8(line) {
+        return out.push_str(text);
     }
-    let mut runs = bytes.split(u8::is_ascii);
+    let mut runs = line.split(u8::is_ascii);
     let name: &[u8] = if runs.all(|run| run.len() % 2 == 0) { b"gb18030" } else { b"windows-1252" };
     match charset_decoder(name) {
-        Some(decoder) => decoder(bytes),
-        None => String::from_utf8_lossy(bytes).into_owned(),
+        Some(decoder) => out.push_str(&decoder(line)),
+        None => out.push_str(&String::from_utf8_lossy(line)),
     }
 }

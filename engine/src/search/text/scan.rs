@@ -7,8 +7,8 @@ use super::fold;
 use super::word::decoded_header;
 use crate::index::mime::{HeaderField, Part, PartKind, SummaryRef, TransferEncoding, header_fields, summarize};
 
-/// Whether a message holds a folded text (`fold`) in a header field or a text part; with `body_only` the message's own
-/// header is left out (RFC 3501 section 6.4.4, TEXT and BODY). Headers of parts and of embedded messages belong to the
+/// Whether a message holds a folded text (`fold`) in a header field or a text part (RFC 3501 section 6.4.4, TEXT). With
+/// `body_only` (BODY) the headers of the message and of its parts are left out; those of embedded messages belong to the
 /// body. Attachments that are not text are not looked into. An empty text is in every message.
 pub fn contains_text(message: &[u8], needle_folded: &str, body_only: bool) -> bool {
     if needle_folded.is_empty() {
@@ -21,13 +21,19 @@ pub fn contains_text(message: &[u8], needle_folded: &str, body_only: bool) -> bo
     };
     let finder = memchr::memmem::Finder::new(needle_folded);
     let holds = |text: &str| finder.find(fold(text).as_bytes()).is_some();
-    summary.parts().enumerate().any(|(at, part)| {
+    let mut in_message = !body_only;
+    for part in summary.parts() {
         let header = slice(message, &part.header);
-        let skip_header = at == 0 && body_only;
-        let in_header = || header_fields(header).any(|field| holds(&field_text(header, &field)));
-        (!skip_header && in_header())
-            || (part.kind == PartKind::Leaf && part.is_text() && in_body(message, &part, &holds))
-    })
+        let searched = in_message || !body_only;
+        if searched && header_fields(header).any(|field| holds(&field_text(header, &field))) {
+            return true;
+        }
+        if part.kind == PartKind::Leaf && part.is_text() && in_body(message, &part, &holds) {
+            return true;
+        }
+        in_message = part.kind == PartKind::Message;
+    }
+    false
 }
 
 /// "Name: value", so that TEXT finds names too.

@@ -28,6 +28,7 @@ fn encoded_words_are_read() {
 fn folding_unites_cases() {
     assert_eq!(fold("ÄÖÜ Straße ΣΊΣΥΦΟΣ"), fold("äöü STRASSE σίσυφος"));
     assert_eq!(fold("Hello"), "hello");
+    assert_eq!(fold("Ａbc你好ÉX한"), "ａbc你好éx한");
 }
 
 #[test]
@@ -61,6 +62,24 @@ fn the_message_header_is_text_but_not_body() {
     assert!(!contains_text(&mail, "你好", true));
     let outer = message("Content-Type: message/rfc822", &mail);
     assert!(contains_text(&outer, "你好", true));
+}
+
+#[test]
+fn lines_of_unknown_charsets_are_guessed_one_by_one() {
+    let mail = message("Content-Type: text/plain", b"caf\xc3\xa9\r\n\xc4\xe3\xba\xc3\r\ncaf\xe9s\r\n");
+    for word in ["CAFÉ", "你好", "cafés"] {
+        assert!(contains_text(&mail, &fold(word), true), "{word}");
+    }
+}
+
+#[test]
+fn headers_of_parts_are_text_but_not_body() {
+    let mail = message(
+        "Content-Type: multipart/mixed; boundary=b",
+        b"--b\r\nContent-Disposition: x; filename=report\r\n\r\nhi\r\n--b--",
+    );
+    assert!(contains_text(&mail, "report", false));
+    assert!(!contains_text(&mail, "report", true));
 }
 
 #[test]
