@@ -23,10 +23,11 @@ impl Shard<'_> {
             None => None,
             Some((len, reason)) => {
                 let copy = self.keep(tail, end..len, clock)?;
-                tail.file.set_len(end).map_err(|error| failed("cut", tail, error))?;
                 Some(Cut { file: tail.name.clone(), offset: end, bytes: len - end, reason, copy })
             }
         };
+        // The length too may be one that an earlier sync failed to make durable, so it is set even if nothing is cut.
+        tail.file.set_len(end).map_err(|error| failed("cut", tail, error))?;
         let settled = rewrite(&*tail.file, 0..SEGMENT_HEADER_BYTES as u64)
             .and_then(|()| rewrite(&*tail.file, unsettled.rewrite))
             .and_then(|()| tail.file.sync_data());

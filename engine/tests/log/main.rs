@@ -4,5 +4,6 @@ mod crash;
 mod disk;
 mod faults;
 mod format;
+mod histories;
 mod rest;
 mod support;
