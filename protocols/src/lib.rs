@@ -3,4 +3,5 @@
 
 pub mod limits;
 pub mod runtime;
+pub mod session;
 pub mod wire;

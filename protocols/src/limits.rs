@@ -38,3 +38,32 @@ pub const LISTEN_BACKLOG: i32 = 1024;
 pub const REACTORS_MAX: usize = 256;
 /// After the grace of a stop: how long the kernel may take to give back the last operations of a ring.
 pub const RING_DRAIN_MAX: Duration = Duration::from_secs(2);
+
+// ---- session ----
+
+/// How long a failed login counts.
+pub const LOGIN_FAILURES_KEPT: Duration = Duration::from_secs(15 * 60);
+/// Failed logins that cost no wait: slips of the finger.
+pub const LOGIN_FAILURES_FREE: u32 = 3;
+/// Failed logins from one address after which it is refused without a check.
+pub const LOGIN_FAILURES_MAX: u32 = 30;
+/// The first wait; it doubles with each failure.
+pub const LOGIN_DELAY_MIN: Duration = Duration::from_millis(500);
+/// The longest wait.
+pub const LOGIN_DELAY_MAX: Duration = Duration::from_secs(8);
+/// Addresses, and account names, whose failures are counted at a time.
+pub const LOGIN_FAILURE_ENTRIES_MAX: usize = 65_536;
+/// Characters of a login name that its count is kept under.
+pub const LOGIN_NAME_CHARS_KEPT: usize = 128;
+/// Failed logins on one connection before it is closed.
+pub const LOGIN_FAILURES_PER_SESSION_MAX: u32 = 5;
+/// Bytes of a message that a session may hold without asking the budget of all sessions.
+pub const MESSAGE_FREE_BYTES: u64 = 256 << 10;
+/// Above that a session takes from the budget in steps of this size.
+pub const BUDGET_STEP_BYTES: u64 = 1 << 20;
+/// Bytes of messages under way over all sessions, unless configured.
+pub const BUDGET_BYTES_DEFAULT: u64 = 1 << 30;
+/// Bytes of one message, unless configured.
+pub const MESSAGE_SIZE_BYTES_MAX_DEFAULT: u64 = 50 << 20;
+/// Bytes of a line in a SASL exchange (RFC 4954 section 4).
+pub const SASL_LINE_BYTES_MAX: usize = 12_288;

@@ -1,0 +1,68 @@
+//! How many bytes of messages all sessions together may hold while they are received. Small messages are free; it never waits.
+use crate::limits;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// The bytes left for all sessions.
+#[derive(Clone, Debug)]
+pub struct Budget(Arc<AtomicU64>);
+
+/// What one message has taken; dropping it gives that back.
+#[derive(Debug)]
+pub struct Share {
+    budget: Budget,
+    taken_bytes: u64,
+}
+
+impl Budget {
+    /// A budget of `size_bytes`.
+    pub fn new(size_bytes: u64) -> Budget {
+        Budget(Arc::new(AtomicU64::new(size_bytes)))
+    }
+
+    /// A share for one message: nothing is taken yet.
+    pub fn share(&self) -> Share {
+        Share { budget: self.clone(), taken_bytes: 0 }
+    }
+}
+
+impl Share {
+    /// Makes sure that the message may have `size_bytes`; false when too much is under way.
+    pub fn hold(&mut self, size_bytes: u64) -> bool {
+        if size_bytes <= limits::MESSAGE_FREE_BYTES || size_bytes <= self.taken_bytes {
+            return true;
+        }
+        let wanted = size_bytes.next_multiple_of(limits::BUDGET_STEP_BYTES);
+        let more = wanted - self.taken_bytes;
+        let left = &self.budget.0;
+        let taken = left.fetch_update(Ordering::AcqRel, Ordering::Acquire, |left| left.checked_sub(more));
+        if taken.is_ok() {
+            self.taken_bytes = wanted;
+        }
+        taken.is_ok()
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        self.budget.0.fetch_add(self.taken_bytes, Ordering::AcqRel);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn takes_and_gives_back() {
+        let budget = Budget::new(2 * limits::BUDGET_STEP_BYTES);
+        let mut first = budget.share();
+        assert!(first.hold(limits::MESSAGE_FREE_BYTES));
+        assert!(first.hold(limits::BUDGET_STEP_BYTES + 1));
+        let mut second = budget.share();
+        assert!(second.hold(limits::MESSAGE_FREE_BYTES));
+        assert!(!second.hold(limits::MESSAGE_FREE_BYTES + 1));
+        drop(first);
+        assert!(second.hold(limits::MESSAGE_FREE_BYTES + 1));
+    }
+}

@@ -1,0 +1,88 @@
+//! What the sessions of every protocol share: the store, who may log in and how, and what all connections together may hold.
+//! Speaks no protocol.
+mod budget;
+mod maildrop;
+pub mod sasl;
+mod throttle;
+
+pub use budget::{Budget, Share};
+pub use maildrop::{MaildropLock, Maildrops};
+pub use throttle::{Throttle, Verdict};
+
+use crate::limits;
+use posthouse_engine::Engine;
+use posthouse_engine::base::Clock;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Who may send a password without TLS.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PlaintextAuth {
+    /// Nobody.
+    Never,
+    /// Clients on this machine: what they send crosses no network.
+    #[default]
+    Loopback,
+    /// Everybody.
+    Always,
+}
+
+/// What the sessions of every protocol share.
+pub struct Shared {
+    /// The store.
+    pub engine: Arc<Engine>,
+    /// The time, the same as the store's.
+    pub clock: Arc<dyn Clock>,
+    /// For STARTTLS; `None` = not offered.
+    pub tls: Option<Arc<rustls::ServerConfig>>,
+    /// Our name in greetings, Received and Message-ID.
+    pub hostname: String,
+    /// Who may send a password without TLS.
+    pub plaintext_auth: PlaintextAuth,
+    /// Bytes of the largest message accepted by SMTP, LMTP and APPEND.
+    pub message_size_bytes_max: u64,
+    /// Bytes of messages under way over all sessions.
+    pub budget: Budget,
+    /// Failed logins.
+    pub throttle: Throttle,
+    /// Accounts with a POP3 session.
+    pub maildrops: Maildrops,
+    /// Feeds [`Shared::next_id`].
+    ids: AtomicU64,
+}
+
+impl Shared {
+    /// Defaults for everything but these; change the fields before sharing it.
+    pub fn new(engine: Arc<Engine>, clock: Arc<dyn Clock>, hostname: impl Into<String>) -> Shared {
+        let started_ms = u64::try_from(clock.now_ms()).unwrap_or(0);
+        Shared {
+            engine,
+            clock,
+            tls: None,
+            hostname: hostname.into(),
+            plaintext_auth: PlaintextAuth::default(),
+            message_size_bytes_max: limits::MESSAGE_SIZE_BYTES_MAX_DEFAULT,
+            budget: Budget::new(limits::BUDGET_BYTES_DEFAULT),
+            throttle: Throttle::default(),
+            maildrops: Maildrops::default(),
+            // 4096 numbers a millisecond from the start on: a later start begins above all that were given out.
+            ids: AtomicU64::new(started_ms << 12),
+        }
+    }
+
+    /// Whether a client may send its password now.
+    pub fn may_authenticate(&self, is_tls: bool, peer: IpAddr) -> bool {
+        is_tls
+            || match self.plaintext_auth {
+                PlaintextAuth::Never => false,
+                PlaintextAuth::Loopback => peer.to_canonical().is_loopback(),
+                PlaintextAuth::Always => true,
+            }
+    }
+
+    /// A number that no other message or session of this system has: the id in Received, the log and Message-ID.
+    pub fn next_id(&self) -> u64 {
+        self.ids.fetch_add(1, Ordering::Relaxed)
+    }
+}
