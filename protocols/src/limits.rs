@@ -3,6 +3,37 @@
 
 use std::time::Duration;
 
+// ---- imap ----
+
+/// Bytes of one command outside literals.
+pub const IMAP_LINE_BYTES_MAX: usize = 64 * 1024;
+/// Bytes of one command outside literals before login: names, passwords and SASL answers.
+pub const IMAP_LOGIN_LINE_BYTES_MAX: usize = 16 * 1024;
+/// Bytes of all literals of one command, other than APPEND's message.
+pub const IMAP_LITERALS_BYTES_MAX: usize = 128 * 1024;
+/// The same before login.
+pub const IMAP_LOGIN_LITERALS_BYTES_MAX: usize = 4 * 1024;
+/// Bytes of a command that is too long which are read and thrown away before the connection is closed instead.
+pub const IMAP_SKIP_BYTES_MAX: usize = 1 << 20;
+/// BAD answers in a row after which the connection is closed.
+pub const IMAP_BAD_MAX: u32 = 20;
+/// Output that is gathered before it is sent.
+pub const IMAP_OUTPUT_BYTES: usize = 64 * 1024;
+/// Messages that FETCH, STORE and SEARCH go through before other sessions of the reactor are served.
+pub const IMAP_BATCH_MESSAGES: usize = 256;
+/// Levels of AND, OR and NOT in one SEARCH.
+pub const IMAP_SEARCH_DEPTH_MAX: usize = 64;
+/// Bytes of a LIST or LSUB pattern with its reference.
+pub const IMAP_PATTERN_BYTES_MAX: usize = 1024;
+/// Entries looked at by SELECT for the first unseen message; it is left out of the answer when it comes later.
+pub const IMAP_UNSEEN_SCAN_MAX: usize = 8192;
+/// Ranges of \Recent uids that a session tells apart; with more, messages between them count as recent.
+pub const IMAP_RECENT_RANGES_MAX: usize = 64;
+/// Autologout (RFC 3501 section 5.4): how long a session may be silent after login.
+pub const IMAP_IDLE_MAX: Duration = Duration::from_secs(30 * 60);
+/// How long a session may take to log in.
+pub const IMAP_LOGIN_MAX: Duration = Duration::from_secs(60);
+
 // ---- runtime ----
 
 /// Received bytes a connection may hold before its session reads them. Past this the receive is paused, and TCP's own

@@ -1,0 +1,46 @@
+//! AUTHENTICATE (RFC 3501 section 6.2.2) with an initial response (RFC 4959): PLAIN and LOGIN.
+use super::login::needs_tls;
+use crate::imap::answer::Answer;
+use crate::imap::state::{Running, Session};
+use crate::imap::table::Request;
+use crate::limits;
+use crate::session::sasl::{Exchange, Mechanism, Step};
+use imap_codec::imap_types::command::CommandBody;
+
+pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'_> {
+    Box::pin(async move {
+        let CommandBody::Authenticate { mechanism, initial_response } = &request.body else {
+            return Ok(Answer::bad("AUTHENTICATE: a mechanism is expected"));
+        };
+        let Some(mechanism) = Mechanism::parse(mechanism.to_string().as_bytes()) else {
+            return Ok(Answer::no("[CANNOT] That mechanism is not offered"));
+        };
+        if !session.may_log_in() {
+            return Ok(needs_tls());
+        }
+        let (mut exchange, mut step) = Exchange::start(mechanism, None);
+        if let Some(initial) = initial_response {
+            // imap-codec has undone base64 already.
+            step = exchange.answer(initial.declassify());
+        }
+        loop {
+            match step {
+                Step::Done(credentials) => return session.prove(credentials).await,
+                Step::Cancelled => return Ok(Answer::bad("AUTHENTICATE cancelled")),
+                Step::Malformed => return Ok(Answer::bad("AUTHENTICATE: base64 of the mechanism's form is expected")),
+                Step::Refused => return Ok(Answer::no("[AUTHORIZATIONFAILED] Nobody may act for somebody else")),
+                Step::Challenge(challenge) => {
+                    let line = format!("+ {challenge}\r\n");
+                    session.stream.output().extend_from_slice(line.as_bytes());
+                    match session.next_line(limits::SASL_LINE_BYTES_MAX).await? {
+                        Ok(line) => step = exchange.line(&line),
+                        Err(over) => {
+                            session.goodbye(over);
+                            return Ok(Answer::bad("AUTHENTICATE broken off"));
+                        }
+                    }
+                }
+            }
+        }
+    })
+}

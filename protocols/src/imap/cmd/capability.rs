@@ -1,0 +1,44 @@
+//! CAPABILITY (RFC 3501 section 6.1.1): what this server can do, given the state of the session.
+use crate::imap::answer::Answer;
+use crate::imap::state::{Running, Session};
+use crate::imap::table::Request;
+use crate::session::sasl::Mechanism;
+
+/// Offered in every state.
+const ALWAYS: &str = "IMAP4rev1 LITERAL+ SASL-IR ID ENABLE";
+/// Offered after login besides.
+const AUTHENTICATED: &str = "IDLE UIDPLUS MOVE UNSELECT NAMESPACE CHILDREN SPECIAL-USE CREATE-SPECIAL-USE CONDSTORE QUOTA \
+                             QUOTA=RES-STORAGE STATUS=SIZE";
+
+/// The capabilities, with spaces between.
+pub(in crate::imap) fn list(session: &Session) -> String {
+    let mut list = String::from(ALWAYS);
+    if session.login.is_some() {
+        list.push(' ');
+        list.push_str(AUTHENTICATED);
+        // RFC 7889
+        list.push_str(&format!(" APPENDLIMIT={}", session.shared.message_size_bytes_max));
+        return list;
+    }
+    if session.shared.tls.is_some() && !session.stream.is_tls() {
+        list.push_str(" STARTTLS");
+    }
+    if session.may_log_in() {
+        for mechanism in Mechanism::NAMES.split(' ') {
+            list.push_str(" AUTH=");
+            list.push_str(mechanism);
+        }
+    } else {
+        // RFC 3501 section 6.2.3
+        list.push_str(" LOGINDISABLED");
+    }
+    list
+}
+
+pub(in crate::imap) fn run(session: &mut Session, _: Request) -> Running<'_> {
+    Box::pin(async move {
+        let line = format!("CAPABILITY {}", list(session));
+        session.untagged(&line);
+        Ok(Answer::ok("CAPABILITY completed"))
+    })
+}

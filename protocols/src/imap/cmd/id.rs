@@ -1,0 +1,13 @@
+//! ID (RFC 2971): who we are. What the client says of itself goes to the log only.
+use crate::imap::answer::Answer;
+use crate::imap::state::{Running, Session};
+use crate::imap::table::Request;
+
+pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'_> {
+    Box::pin(async move {
+        tracing::debug!(peer = %session.stream.peer(), client = ?request.body, "imap client");
+        // Our version is nobody's business before login.
+        session.untagged("ID (\"name\" \"Posthouse\")");
+        Ok(Answer::ok("ID completed"))
+    })
+}

@@ -1,0 +1,163 @@
+//! The life of one connection: greeting, commands one after the other, the tagged responses, the goodbye. Knows no command.
+use super::answer::Answer;
+use super::cmd::capability;
+use super::input::{Input, Over};
+use super::state::Session;
+use super::table::{self, Command, Request, State};
+use super::{parse, sync};
+use crate::limits;
+use crate::runtime::{Stream, now};
+use crate::session::Shared;
+use std::io;
+use std::sync::Arc;
+
+/// Serves one connection to its end.
+pub(super) async fn run(shared: Arc<Shared>, stream: Stream) {
+    let mut session = Session {
+        shared,
+        stream,
+        login: None,
+        selected: None,
+        condstore: false,
+        login_deadline: now() + limits::IMAP_LOGIN_MAX,
+        failed_logins: 0,
+        bad: 0,
+        ended: false,
+    };
+    let greeting = format!("OK [CAPABILITY {}] {} ready", capability::list(&session), session.shared.hostname);
+    session.untagged(&greeting);
+    drop(greeting);
+    match session.serve().await {
+        Ok(()) => session.stream.close().await,
+        Err(error) => tracing::debug!(peer = %session.stream.peer(), %error, "imap connection lost"),
+    }
+}
+
+impl Session {
+    async fn serve(&mut self) -> io::Result<()> {
+        while !self.ended {
+            match self.next_input().await? {
+                Input::Command(end) => self.command(end, None).await?,
+                Input::Append { end, size, synchronizing } => self.command(end, Some((size, synchronizing))).await?,
+                Input::TooLong(tag) => {
+                    self.tagged(tag.as_deref(), &Answer::bad("[TOOBIG] The command is too long"));
+                }
+                Input::Over(over) => {
+                    self.goodbye(over);
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Says why the session is over, if there is anybody to hear it.
+    pub(super) fn goodbye(&mut self, over: Over) {
+        self.ended = true;
+        match over {
+            Over::Closed => {}
+            Over::TimedOut if self.login.is_some() => self.untagged("BYE Autologout; idle for too long"),
+            Over::TimedOut => self.untagged("BYE No login in time"),
+            Over::Stopping => self.untagged("BYE server shutting down"),
+            Over::TooMuch => self.untagged("BYE [TOOBIG] That is more than this server reads"),
+        }
+    }
+
+    /// Runs the command in the first `end` bytes of the input.
+    async fn command(&mut self, end: usize, literal: Option<(u32, bool)>) -> io::Result<()> {
+        let bytes = &self.stream.buffered()[..end];
+        let (tag, found) = match parse::head(bytes) {
+            Ok(head) => {
+                let found = table::find(&head.name).ok_or_else(|| Answer::bad("Unknown command"));
+                (Some(head.tag), found.and_then(|command| self.allow(command).map(|()| command)))
+            }
+            Err(None) if bytes.trim_ascii().is_empty() => (None, Err(Answer::bad("An empty line is no command"))),
+            Err(tag) => (tag, Err(Answer::bad("A tag and a command are expected"))),
+        };
+        let request = found.and_then(|command| {
+            let parsed = Request::parse(command, tag.as_deref().unwrap_or_default(), bytes, literal);
+            parsed
+                .map(|request| (command, request))
+                .ok_or_else(|| Answer::bad(format!("{}: wrong arguments", command.name)))
+        });
+        self.stream.consume(end);
+        let (command, request) = match request {
+            Ok(request) => request,
+            Err(answer) => {
+                self.tagged(tag.as_deref(), &answer);
+                return self.refuse_message(literal).await;
+            }
+        };
+        let answer = (command.run)(self, request).await?;
+        if !matches!(answer, Answer::Bad(_)) && !self.ended {
+            sync::after(self, command).await?;
+        }
+        self.tagged(tag.as_deref(), &answer);
+        Ok(())
+    }
+
+    /// Whether a command may run in the session's state (RFC 3501 section 3).
+    fn allow(&self, command: &Command) -> Result<(), Answer> {
+        match command.state {
+            State::Any => Ok(()),
+            State::NotAuthenticated if self.login.is_some() => Err(Answer::bad("You are logged in already")),
+            State::NotAuthenticated => Ok(()),
+            State::Authenticated | State::Selected if self.login.is_none() => Err(Answer::bad("Log in first")),
+            State::Selected if self.selected.is_none() => Err(Answer::bad("No mailbox is selected")),
+            State::Authenticated | State::Selected => Ok(()),
+        }
+    }
+
+    /// The message of an APPEND that has been refused before it was read is on its way when the client does not wait for `+`.
+    async fn refuse_message(&mut self, literal: Option<(u32, bool)>) -> io::Result<()> {
+        match literal {
+            Some((size, false)) => Box::pin(self.drain(u64::from(size))).await,
+            _ => Ok(()),
+        }
+    }
+
+    /// Throws away that many bytes and the rest of their line.
+    pub(super) async fn drain(&mut self, mut size: u64) -> io::Result<()> {
+        let deadline = self.input_deadline();
+        loop {
+            let len = self.stream.buffered().len();
+            let used = len.min(usize::try_from(size).unwrap_or(usize::MAX));
+            self.stream.consume(used);
+            size -= used as u64;
+            if size == 0 {
+                break;
+            }
+            if let Some(over) = self.wait_for_bytes(deadline).await? {
+                self.goodbye(over);
+                return Ok(());
+            }
+        }
+        if let Err(over) = self.next_line(limits::IMAP_LINE_BYTES_MAX).await? {
+            self.goodbye(over);
+        }
+        Ok(())
+    }
+
+    /// Writes the tagged line; too many BAD ones in a row end the session.
+    fn tagged(&mut self, tag: Option<&str>, answer: &Answer) {
+        let (word, text) = match answer {
+            Answer::Ok(text) => ("OK", text),
+            Answer::No(text) => ("NO", text),
+            Answer::Bad(text) => ("BAD", text),
+            Answer::Written => return,
+        };
+        self.bad = if word == "BAD" { self.bad + 1 } else { 0 };
+        let out = self.stream.output();
+        for (at, part) in [tag.unwrap_or("*"), word, text].into_iter().enumerate() {
+            if at > 0 {
+                out.push(b' ');
+            }
+            out.extend_from_slice(part.as_bytes());
+        }
+        out.extend_from_slice(b"\r\n");
+        if self.bad >= limits::IMAP_BAD_MAX && !self.ended {
+            self.untagged("BYE [CLIENTBUG] Too many bad commands");
+            self.ended = true;
+        }
+    }
+}

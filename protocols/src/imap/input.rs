@@ -1,0 +1,162 @@
+//! Reads one command after the other within limits of size and time (RFC 3501 sections 2.2.1 and 5.4). Knows what a command is made
+//! of, not what it means.
+use super::parse;
+use super::scan::{Scan, Scanner};
+use super::state::Session;
+use crate::limits;
+use crate::runtime::{Either, now, select, stopping, timeout};
+use std::io;
+use std::time::Instant;
+
+/// What a client has sent.
+#[derive(Debug)]
+pub(super) enum Input {
+    /// A complete command: that many bytes of `stream.buffered()`.
+    Command(usize),
+    /// A complete APPEND but for its message, whose literal is announced at the end of that many bytes of `stream.buffered()`.
+    Append {
+        /// Bytes up to the literal.
+        end: usize,
+        /// Bytes of the literal.
+        size: u32,
+        /// The client waits for `+`.
+        synchronizing: bool,
+    },
+    /// A command that is too long. It has been passed over; its tag, if it has one.
+    TooLong(Option<String>),
+    /// The session is over.
+    Over(Over),
+}
+
+/// Why a session is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Over {
+    /// The client has closed its side.
+    Closed,
+    /// Nothing came for too long.
+    TimedOut,
+    /// The server is going down.
+    Stopping,
+    /// What is to be passed over is too much.
+    TooMuch,
+}
+
+impl Session {
+    /// The time until which the next command must have come.
+    pub(super) fn input_deadline(&self) -> Instant {
+        if self.login.is_some() { now() + limits::IMAP_IDLE_MAX } else { self.login_deadline }
+    }
+
+    /// Waits for the next command.
+    pub(super) async fn next_input(&mut self) -> io::Result<Input> {
+        let (line_max, literals_max) = match self.login {
+            Some(_) => (limits::IMAP_LINE_BYTES_MAX, limits::IMAP_LITERALS_BYTES_MAX),
+            None => (limits::IMAP_LOGIN_LINE_BYTES_MAX, limits::IMAP_LOGIN_LITERALS_BYTES_MAX),
+        };
+        let deadline = self.input_deadline();
+        let mut scanner = Scanner::default();
+        loop {
+            match scanner.scan(self.stream.buffered(), line_max) {
+                Scan::Complete(end) => return Ok(Input::Command(end)),
+                Scan::TooLong => return Box::pin(self.pass_over(deadline)).await,
+                Scan::Literal { end, size, synchronizing } => {
+                    if self.is_append(end) {
+                        return Ok(Input::Append { end, size, synchronizing });
+                    }
+                    if scanner.literal_bytes() + size as usize > literals_max {
+                        return Ok(self.refuse_literal(end, synchronizing));
+                    }
+                    scanner.accept(size);
+                    if synchronizing {
+                        self.stream.output().extend_from_slice(b"+ OK\r\n");
+                    }
+                }
+                Scan::More => {
+                    if let Some(over) = self.wait_for_bytes(deadline).await? {
+                        return Ok(Input::Over(over));
+                    }
+                }
+            }
+        }
+    }
+
+    fn is_append(&self, end: usize) -> bool {
+        let bytes = &self.stream.buffered()[..end];
+        self.login.is_some()
+            && parse::head(bytes).is_ok_and(|head| head.name == "APPEND")
+            && parse::append(bytes).is_some()
+    }
+
+    /// Sends what is to be sent, then waits for more; says why when nothing more comes.
+    pub(super) async fn wait_for_bytes(&mut self, deadline: Instant) -> io::Result<Option<Over>> {
+        if !self.stream.output().is_empty() {
+            self.stream.flush().await?;
+        }
+        let left = deadline.saturating_duration_since(now());
+        let stop = stopping();
+        let waited = timeout(left, select(self.stream.fill(), stop.wait())).await;
+        Ok(match waited {
+            None => Some(Over::TimedOut),
+            Some(Either::Right(())) => Some(Over::Stopping),
+            Some(Either::Left(filled)) => (filled? == 0).then_some(Over::Closed),
+        })
+    }
+
+    /// A literal too large: the client of a synchronizing one has not sent it and goes on with the next command; the other one is
+    /// sending it already, and RFC 7888 section 4 lets us close the connection.
+    fn refuse_literal(&mut self, end: usize, synchronizing: bool) -> Input {
+        let tag = tag_of(&self.stream.buffered()[..end]);
+        self.stream.consume(end);
+        if synchronizing { Input::TooLong(tag) } else { Input::Over(Over::TooMuch) }
+    }
+
+    /// Passes over the rest of a line that is too long.
+    async fn pass_over(&mut self, deadline: Instant) -> io::Result<Input> {
+        let tag = tag_of(self.stream.buffered());
+        let mut passed = 0;
+        loop {
+            let buffered = self.stream.buffered();
+            if let Some(end) = buffered.iter().position(|&byte| byte == b'\n') {
+                self.stream.consume(end + 1);
+                return Ok(Input::TooLong(tag));
+            }
+            let len = buffered.len();
+            passed += len;
+            self.stream.consume(len);
+            if passed > limits::IMAP_SKIP_BYTES_MAX {
+                return Ok(Input::Over(Over::TooMuch));
+            }
+            if let Some(over) = self.wait_for_bytes(deadline).await? {
+                return Ok(Input::Over(over));
+            }
+        }
+    }
+
+    /// Reads one raw line without its line end, as SASL exchanges and IDLE have them.
+    pub(super) async fn next_line(&mut self, line_max: usize) -> io::Result<Result<Vec<u8>, Over>> {
+        let deadline = self.input_deadline();
+        loop {
+            let buffered = self.stream.buffered();
+            if let Some(end) = buffered.iter().position(|&byte| byte == b'\n') {
+                let line = &buffered[..end];
+                let line = line.strip_suffix(b"\r").unwrap_or(line).to_vec();
+                self.stream.consume(end + 1);
+                return Ok(Ok(line));
+            }
+            if buffered.len() > line_max {
+                return Ok(Err(Over::TooMuch));
+            }
+            if let Some(over) = self.wait_for_bytes(deadline).await? {
+                return Ok(Err(over));
+            }
+        }
+    }
+}
+
+fn tag_of(bytes: &[u8]) -> Option<String> {
+    let start = &bytes[..bytes.len().min(1024)];
+    match parse::head(start) {
+        Ok(head) => Some(head.tag),
+        Err(tag) => tag,
+    }
+}

@@ -1,0 +1,126 @@
+//! What one connection knows: who has logged in, which mailbox is selected and as what view of it. Holds nothing that grows with the
+//! mailbox: views are shared, message numbers are positions in them.
+use super::answer::Answer;
+use super::flags;
+use super::out;
+use crate::runtime::Stream;
+use crate::session::Shared;
+use posthouse_engine::Login;
+use posthouse_engine::base::{AccountId, MailboxId};
+use posthouse_engine::index::{Entry, Mailbox, UidSet};
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// One connection.
+pub(super) struct Session {
+    pub(super) shared: Arc<Shared>,
+    pub(super) stream: Stream,
+    pub(super) login: Option<Box<Login>>,
+    pub(super) selected: Option<Box<Selected>>,
+    /// The client has said that it understands CONDSTORE (RFC 7162 section 3.1).
+    pub(super) condstore: bool,
+    /// When a client that has not logged in is sent away.
+    pub(super) login_deadline: Instant,
+    /// Logins that failed.
+    pub(super) failed_logins: u32,
+    /// BAD answers in a row.
+    pub(super) bad: u32,
+    /// The session ends after this command.
+    pub(super) ended: bool,
+}
+
+/// The selected mailbox.
+pub(super) struct Selected {
+    pub(super) mailbox: MailboxId,
+    pub(super) read_only: bool,
+    /// What the client's message numbers stand for: number = position + 1.
+    pub(super) view: Arc<Mailbox>,
+    /// A newer view whose flags the client has been told, but whose expunges it has not (RFC 3501 section 7.4.1).
+    pub(super) newer: Option<Arc<Mailbox>>,
+    /// The uids that are \Recent in this session.
+    pub(super) recent: UidSet,
+    /// Some of them have not been claimed: the next session would take them for its own.
+    pub(super) claim_due: bool,
+}
+
+/// A command under way; boxed, so that a session that waits holds nothing of it.
+pub(super) type Running<'s> = Pin<Box<dyn Future<Output = io::Result<Answer>> + 's>>;
+
+impl Session {
+    /// The account, for commands that the table lets through only after login.
+    pub(super) fn account(&self) -> AccountId {
+        self.login.as_ref().map_or(AccountId(0), |login| login.account)
+    }
+
+    /// Sends what has gathered if it is much; waits for a slow client.
+    pub(super) async fn flush_if_large(&mut self) -> io::Result<()> {
+        if self.stream.output().len() >= crate::limits::IMAP_OUTPUT_BYTES {
+            self.stream.flush().await?;
+        }
+        Ok(())
+    }
+
+    /// `* ` + line + CRLF.
+    pub(super) fn untagged(&mut self, line: &str) {
+        let out = self.stream.output();
+        out.extend_from_slice(b"* ");
+        out.extend_from_slice(line.as_bytes());
+        out.extend_from_slice(b"\r\n");
+    }
+}
+
+impl Selected {
+    /// The view with the newest flags that the client may see.
+    pub(super) fn data(&self) -> &Arc<Mailbox> {
+        self.newer.as_ref().unwrap_or(&self.view)
+    }
+
+    /// The entry with its newest flags; an expunged one as it was last.
+    pub(super) fn newest(&self, entry: Entry) -> Entry {
+        let Some(newer) = &self.newer else {
+            return entry;
+        };
+        match newer.entries.position(entry.uid) {
+            Ok(Some(at)) => newer.entries.get(at).unwrap_or(entry),
+            _ => entry,
+        }
+    }
+
+    /// How many messages of the view are \Recent.
+    pub(super) fn recent_count(&self) -> u64 {
+        let entries = &self.view.entries;
+        let count = |&(first, last): &(u32, u32)| {
+            let from = entries.lower_bound(posthouse_engine::base::Uid(first)).unwrap_or(0);
+            let to = match last.checked_add(1) {
+                Some(after) => entries.lower_bound(posthouse_engine::base::Uid(after)).unwrap_or(from),
+                None => entries.len(),
+            };
+            to.saturating_sub(from) as u64
+        };
+        self.recent.ranges().iter().map(count).sum()
+    }
+
+    /// `FLAGS` and `PERMANENTFLAGS` (RFC 3501 section 7.2.6 and 7.1).
+    pub(super) fn write_flag_lists(&self, out: &mut Vec<u8>) {
+        let keywords = &self.data().keywords;
+        out.extend_from_slice(b"* FLAGS (");
+        flags::write_known(out, keywords);
+        out.extend_from_slice(b")\r\n* OK [PERMANENTFLAGS (");
+        if !self.read_only {
+            flags::write_known(out, keywords);
+            if keywords.len() < posthouse_engine::base::limits::KEYWORDS_MAX {
+                out.extend_from_slice(b" \\*");
+            }
+        }
+        out.extend_from_slice(b")] Flags that can be changed\r\n");
+    }
+
+    /// `EXISTS` and `RECENT` (RFC 3501 section 7.3).
+    pub(super) fn write_counts(&self, out: &mut Vec<u8>) {
+        out::counted(out, self.view.entries.len() as u64, "EXISTS");
+        out::counted(out, self.recent_count(), "RECENT");
+    }
+}

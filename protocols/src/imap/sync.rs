@@ -1,0 +1,273 @@
+//! Tells a session what has changed in its mailbox: EXPUNGE, EXISTS, RECENT, FETCH (RFC 3501 sections 5.2, 7.3 and 7.4), and keeps its
+//! message numbers right. Changes no mailbox.
+use super::fetch::render;
+use super::out;
+use super::state::{Selected, Session};
+use super::table::{After, Command};
+use posthouse_engine::base::Error;
+use posthouse_engine::index::{Diff, Entry, FlagMode, Flags, Keywords, Mailbox, UidSet, diff};
+use std::io;
+use std::sync::Arc;
+
+/// A change that this session has made itself and need not be told of.
+pub(super) struct Own<'a> {
+    pub(super) uids: &'a UidSet,
+    /// With this, entries that came out otherwise than expected are told all the same: another session was at work too.
+    pub(super) expected: Option<Expected<'a>>,
+}
+
+/// What STORE is expected to have made of an entry.
+pub(super) struct Expected<'a> {
+    pub(super) mode: FlagMode,
+    pub(super) flags: Flags,
+    pub(super) keywords: &'a [String],
+}
+
+/// How to tell changes.
+#[derive(Clone, Copy)]
+pub(super) struct Telling {
+    /// EXPUNGE may be sent.
+    pub(super) expunges: bool,
+    /// FETCH with UID.
+    pub(super) uid: bool,
+    /// Claim \Recent for new messages: needs a commit, so IDLE leaves it for later.
+    pub(super) claim: bool,
+}
+
+/// What a session is told when a command ends.
+pub(super) async fn after(session: &mut Session, command: &Command) -> io::Result<()> {
+    let expunges = match command.after {
+        After::Nothing => return Ok(()),
+        After::NoExpunge => false,
+        After::Everything => true,
+    };
+    let telling = Telling { expunges, uid: command.name.starts_with("UID "), claim: true };
+    session.tell(telling, None).await?;
+    if session.selected.as_ref().is_some_and(|selected| selected.claim_due) {
+        Box::pin(session.claim_recent()).await;
+    }
+    Ok(())
+}
+
+impl Session {
+    /// Tells what has changed since the last time.
+    pub(super) async fn tell(&mut self, telling: Telling, own: Option<Own<'_>>) -> io::Result<()> {
+        let account = self.account();
+        let Some(selected) = &self.selected else {
+            return Ok(());
+        };
+        match self.shared.engine.mailbox(account, selected.mailbox) {
+            Ok(new) => {
+                if Arc::ptr_eq(&new, selected.data()) && (selected.newer.is_none() || !telling.expunges) {
+                    return Ok(());
+                }
+                // Boxed: a session that waits in IDLE shall not hold the room for this.
+                Box::pin(self.tell_new(new, telling, own)).await
+            }
+            Err(error) => {
+                self.lost(&error);
+                Ok(())
+            }
+        }
+    }
+
+    async fn tell_new(&mut self, new: Arc<Mailbox>, telling: Telling, own: Option<Own<'_>>) -> io::Result<()> {
+        let Some(selected) = &self.selected else {
+            return Ok(());
+        };
+        let changes = match Changes::between(selected, &new) {
+            Ok(changes) => changes,
+            Err(error) => {
+                self.lost(&error);
+                return Ok(());
+            }
+        };
+        if changes.all.appended > 0 {
+            if telling.claim && !selected.read_only {
+                self.claim_recent().await;
+            } else {
+                self.assume_recent(&new);
+            }
+        }
+        self.tell_changes(new, &changes, telling, own).await
+    }
+
+    /// The mailbox is gone or cannot be read: the session cannot go on with its message numbers (RFC 2180 section 3.3).
+    fn lost(&mut self, error: &Error) {
+        match error {
+            Error::NotFound(_) => self.untagged("BYE The selected mailbox has been deleted"),
+            _ => {
+                tracing::error!(%error, "imap: the selected mailbox cannot be read");
+                self.untagged("BYE [UNAVAILABLE] The selected mailbox cannot be read");
+            }
+        }
+        self.ended = true;
+    }
+
+    async fn tell_changes(
+        &mut self,
+        new: Arc<Mailbox>,
+        changes: &Changes,
+        telling: Telling,
+        own: Option<Own<'_>>,
+    ) -> io::Result<()> {
+        let Some(selected) = &mut self.selected else {
+            return Ok(());
+        };
+        let old = selected.data().clone();
+        let keywords_differ = old.keywords.len() != new.keywords.len();
+        let numbers_stay = changes.all.expunged.is_empty();
+        if !numbers_stay && telling.expunges {
+            let view = selected.view.clone();
+            self.tell_expunges(&view, &changes.all.expunged).await?;
+        }
+        let Some(selected) = &mut self.selected else {
+            return Ok(());
+        };
+        if numbers_stay || telling.expunges {
+            selected.view = new.clone();
+            selected.newer = None;
+        } else {
+            selected.newer = Some(new.clone());
+        }
+        let out = self.stream.output();
+        if (numbers_stay || telling.expunges) && changes.all.appended > 0 {
+            selected.write_counts(out);
+        }
+        if keywords_differ {
+            selected.write_flag_lists(out);
+        }
+        self.tell_flags(&old, &new, &changes.since_told.changed, telling, own).await
+    }
+
+    /// From the last one down, so that no number shifts before it has been said.
+    async fn tell_expunges(&mut self, view: &Mailbox, expunged: &UidSet) -> io::Result<()> {
+        for &(first, last) in expunged.ranges().iter().rev() {
+            let Ok(start) = view.entries.lower_bound(posthouse_engine::base::Uid(first)) else {
+                continue;
+            };
+            for at in (start..=start + (last - first) as usize).rev() {
+                out::counted(self.stream.output(), at as u64 + 1, "EXPUNGE");
+                self.flush_if_large().await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn tell_flags(
+        &mut self,
+        old: &Mailbox,
+        new: &Mailbox,
+        changed: &UidSet,
+        telling: Telling,
+        own: Option<Own<'_>>,
+    ) -> io::Result<()> {
+        for found in new.entries.in_uids(changed) {
+            let Ok((_, entry)) = found else {
+                return Ok(());
+            };
+            let Some(selected) = &self.selected else {
+                return Ok(());
+            };
+            if own.as_ref().is_some_and(|own| own.covers(old, new, &entry)) {
+                continue;
+            }
+            // Numbers are those of the view, which may still be older than `new`.
+            let Ok(Some(at)) = selected.view.entries.position(entry.uid) else {
+                continue;
+            };
+            let parts = render::FlagParts { uid: telling.uid || self.condstore, flags: true, modseq: self.condstore };
+            let recent = selected.recent.contains(entry.uid);
+            render::flags_line(self.stream.output(), at, &entry, new, recent, parts);
+            self.flush_if_large().await?;
+        }
+        Ok(())
+    }
+
+    /// Takes the new messages' \Recent for this session, or looks whether it may.
+    pub(super) async fn claim_recent(&mut self) {
+        let account = self.account();
+        let Some(selected) = &self.selected else {
+            return;
+        };
+        let from = self.shared.engine.claim_recent(account, selected.mailbox).await;
+        // What has come since the claim counts as ours too: RFC 3501 section 2.3.2 lets \Recent err on that side.
+        let last = self.shared.engine.mailbox(account, selected.mailbox).map(|now| now.uid_next.0.saturating_sub(1));
+        if let Some(selected) = &mut self.selected {
+            selected.claim_due = false;
+            if let (Ok(from), Ok(last)) = (from, last) {
+                selected.add_recent(from.0, last);
+            }
+        }
+    }
+
+    /// Without a claim: "If it is not possible to determine whether or not this session is the first session to be notified about a
+    /// message, then that message SHOULD be considered recent" (RFC 3501 section 2.3.2).
+    fn assume_recent(&mut self, new: &Mailbox) {
+        if let Some(selected) = &mut self.selected
+            && new.uid_next.0 > 1
+        {
+            let from = selected.data().uid_next.0.max(new.recent_from.0);
+            selected.add_recent(from, new.uid_next.0 - 1);
+            selected.claim_due = !selected.read_only;
+        }
+    }
+}
+
+impl Selected {
+    /// Adds uids to those that are \Recent here.
+    pub(super) fn add_recent(&mut self, first: u32, last: u32) {
+        if first > last {
+            return;
+        }
+        let ranges = self.recent.ranges();
+        let mut merged: Vec<(u32, u32)> = ranges.to_vec();
+        merged.push((first, last));
+        if merged.len() > crate::limits::IMAP_RECENT_RANGES_MAX {
+            let low = merged.iter().map(|range| range.0).min().unwrap_or(first);
+            merged = vec![(low, last)];
+        }
+        self.recent = UidSet::from_ranges(merged);
+    }
+}
+
+impl Own<'_> {
+    /// Whether the change of this entry is the session's own.
+    fn covers(&self, old: &Mailbox, new: &Mailbox, entry: &Entry) -> bool {
+        if !self.uids.contains(entry.uid) {
+            return false;
+        }
+        let Some(expected) = &self.expected else {
+            return true;
+        };
+        let Ok(Some(at)) = old.entries.position(entry.uid) else {
+            return false;
+        };
+        let Ok(before) = old.entries.get(at) else {
+            return false;
+        };
+        let bits =
+            expected.keywords.iter().filter_map(|keyword| new.keyword_bit(keyword)).fold(0, |bits, bit| bits | bit);
+        let named = (expected.flags, Keywords(bits));
+        expected.mode.apply((before.flags, before.keywords), named) == (entry.flags, entry.keywords)
+    }
+}
+
+/// What a session has to be told.
+struct Changes {
+    /// From the view whose numbers the client uses.
+    all: Diff,
+    /// From the view whose flags the client has been told.
+    since_told: Diff,
+}
+
+impl Changes {
+    fn between(selected: &Selected, new: &Mailbox) -> Result<Changes, Error> {
+        let all = diff(&selected.view, new)?;
+        let since_told = match &selected.newer {
+            Some(newer) => diff(newer, new)?,
+            None => all.clone(),
+        };
+        Ok(Changes { all, since_told })
+    }
+}

@@ -1,0 +1,146 @@
+//! Which commands there are, when each may be given, what a session may be told after it, and what runs it. One row per command.
+use super::cmd::{
+    append, authenticate, capability, close, copy, create, delete, enable, expunge, fetch, id, idle, list, login,
+    logout, lsub, namespace, noop, quota, rename, search, select, starttls, status, store, subscribe,
+};
+use super::parse;
+use super::state::{Running, Session};
+use imap_codec::imap_types::command::CommandBody;
+
+/// The session state that a command needs (RFC 3501 section 3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    /// Any.
+    Any,
+    /// Before login only.
+    NotAuthenticated,
+    /// After login.
+    Authenticated,
+    /// With a mailbox selected.
+    Selected,
+}
+
+/// What a session is told about its mailbox before the tagged response (RFC 3501 sections 5.2 and 7.4.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum After {
+    /// Nothing: the command has told it, or ends the session or the selection.
+    Nothing,
+    /// Flags and new messages, but no EXPUNGE: the client may have the next command with message numbers under way.
+    NoExpunge,
+    /// Everything.
+    Everything,
+}
+
+/// A row of the table.
+#[derive(Debug)]
+pub(super) struct Command {
+    /// In capitals.
+    pub(super) name: &'static str,
+    pub(super) state: State,
+    pub(super) after: After,
+    pub(super) run: Run,
+}
+
+/// What runs a command.
+pub(super) type Run = for<'s> fn(&'s mut Session, Request) -> Running<'s>;
+
+/// A command with its arguments.
+#[derive(Debug)]
+pub(super) struct Request {
+    pub(super) tag: String,
+    pub(super) body: CommandBody<'static>,
+    /// APPEND: bytes of the message, and whether the client waits for `+`.
+    pub(super) literal: Option<(u32, bool)>,
+    /// CREATE: special uses in lower case without backslash.
+    pub(super) uses: Vec<String>,
+}
+
+impl Request {
+    /// Reads the arguments; `None` when they are wrong.
+    pub(super) fn parse(command: &Command, tag: &str, bytes: &[u8], literal: Option<(u32, bool)>) -> Option<Request> {
+        let (body, uses) = match (command.name, literal) {
+            ("APPEND", Some(_)) => (parse::append(bytes)?, Vec::new()),
+            // An APPEND whose message is quoted or missing.
+            ("APPEND", None) => return None,
+            ("CREATE", _) => match parse::create(bytes) {
+                Some(found) => found,
+                None => (parse::body(bytes)?, Vec::new()),
+            },
+            _ => (parse::body(bytes)?, Vec::new()),
+        };
+        Some(Request { tag: tag.to_owned(), body, literal, uses })
+    }
+
+    /// Whether the numbers of the command are uids.
+    pub(super) fn is_uid(&self) -> bool {
+        match &self.body {
+            CommandBody::Fetch { uid, .. }
+            | CommandBody::Store { uid, .. }
+            | CommandBody::Search { uid, .. }
+            | CommandBody::Copy { uid, .. }
+            | CommandBody::Move { uid, .. } => *uid,
+            CommandBody::ExpungeUid { .. } => true,
+            _ => false,
+        }
+    }
+}
+
+/// The row of a command.
+pub(super) fn find(name: &str) -> Option<&'static Command> {
+    COMMANDS.iter().find(|command| command.name == name)
+}
+
+const fn row(name: &'static str, state: State, after: After, run: Run) -> Command {
+    Command { name, state, after, run }
+}
+
+static COMMANDS: [Command; 39] = {
+    use After::{Everything, NoExpunge, Nothing};
+    use State::{Any, Authenticated, NotAuthenticated, Selected};
+    [
+        // RFC 3501 section 6.1
+        row("CAPABILITY", Any, Everything, capability::run),
+        row("NOOP", Any, Everything, noop::run),
+        row("LOGOUT", Any, Nothing, logout::run),
+        // Section 6.2
+        row("STARTTLS", NotAuthenticated, Nothing, starttls::run),
+        row("AUTHENTICATE", NotAuthenticated, Nothing, authenticate::run),
+        row("LOGIN", NotAuthenticated, Nothing, login::run),
+        // Section 6.3
+        row("SELECT", Authenticated, Nothing, select::run),
+        row("EXAMINE", Authenticated, Nothing, select::run),
+        row("CREATE", Authenticated, Everything, create::run),
+        row("DELETE", Authenticated, Everything, delete::run),
+        row("RENAME", Authenticated, Everything, rename::run),
+        row("SUBSCRIBE", Authenticated, Everything, subscribe::run),
+        row("UNSUBSCRIBE", Authenticated, Everything, subscribe::run),
+        row("LIST", Authenticated, Everything, list::run),
+        row("LSUB", Authenticated, Everything, lsub::run),
+        row("STATUS", Authenticated, Everything, status::run),
+        row("APPEND", Authenticated, Everything, append::run),
+        // Section 6.4
+        row("CHECK", Selected, Everything, noop::run),
+        row("CLOSE", Selected, Nothing, close::run),
+        row("EXPUNGE", Selected, Everything, expunge::run),
+        row("SEARCH", Selected, NoExpunge, search::run),
+        row("UID SEARCH", Selected, Everything, search::run),
+        row("FETCH", Selected, NoExpunge, fetch::run),
+        row("UID FETCH", Selected, Everything, fetch::run),
+        row("STORE", Selected, NoExpunge, store::run),
+        row("UID STORE", Selected, Everything, store::run),
+        row("COPY", Selected, Everything, copy::run),
+        row("UID COPY", Selected, Everything, copy::run),
+        // RFC 4315, 6851, 3691, 2177, 2971, 5161, 2342, 9208
+        row("UID EXPUNGE", Selected, Everything, expunge::run),
+        row("MOVE", Selected, Everything, copy::run),
+        row("UID MOVE", Selected, Everything, copy::run),
+        row("UNSELECT", Selected, Nothing, close::run),
+        row("IDLE", Authenticated, Everything, idle::run),
+        row("ID", Any, Everything, id::run),
+        row("ENABLE", Authenticated, Nothing, enable::run),
+        row("NAMESPACE", Authenticated, Everything, namespace::run),
+        row("GETQUOTA", Authenticated, Everything, quota::get_quota),
+        row("GETQUOTAROOT", Authenticated, Everything, quota::get_quota_root),
+        row("SETQUOTA", Authenticated, Everything, quota::set_quota),
+    ]
+};
