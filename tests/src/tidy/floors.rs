@@ -22,8 +22,11 @@ const FLOORS: [(&str, u8); 14] = [
 ];
 
 /// The one list of exceptions: (room, room that it may import all the same, why).
-const EXCEPTIONS: [(&str, &str, &str); 1] =
-    [("search", "index", "a scan reads messages, and index::mime, pure functions without state, is what understands them")];
+const EXCEPTIONS: [(&str, &str, &str); 1] = [(
+    "search",
+    "index",
+    "a scan reads messages, and index::mime, pure functions without state, is what understands them",
+)];
 
 fn floor(room: &str) -> Option<u8> {
     FLOORS.iter().find(|(name, _)| *name == room).map(|(_, floor)| *floor)
