@@ -12,6 +12,8 @@ use std::sync::Arc;
 /// A change that this session has made itself and need not be told of.
 pub(super) struct Own<'a> {
     pub(super) uids: &'a UidSet,
+    /// Those of them that it has left alone.
+    pub(super) except: &'a UidSet,
     /// With this, entries that came out otherwise than expected are told all the same: another session was at work too.
     pub(super) expected: Option<Expected<'a>>,
 }
@@ -234,7 +236,7 @@ impl Selected {
 impl Own<'_> {
     /// Whether the change of this entry is the session's own.
     fn covers(&self, old: &Mailbox, new: &Mailbox, entry: &Entry) -> bool {
-        if !self.uids.contains(entry.uid) {
+        if !self.uids.contains(entry.uid) || self.except.contains(entry.uid) {
             return false;
         }
         let Some(expected) = &self.expected else {

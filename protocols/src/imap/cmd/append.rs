@@ -6,6 +6,7 @@ use crate::imap::state::{Running, Session};
 use crate::imap::table::Request;
 use crate::imap::{flags, name, out};
 use crate::limits;
+use crate::session::Share;
 use imap_codec::imap_types::command::CommandBody;
 use posthouse_engine::base::{Error, MailboxId};
 use posthouse_engine::index::Flags;
@@ -38,7 +39,9 @@ pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'
         if synchronizing {
             session.stream.output().extend_from_slice(b"+ OK\r\n");
         }
-        let message = match session.message(size).await? {
+        // Held until the store has taken the message over.
+        let mut share = session.shared.budget.share();
+        let message = match session.message(size, &mut share).await? {
             Ok(message) => message,
             Err(answer) => return Ok(answer),
         };
@@ -79,10 +82,8 @@ impl Session {
     }
 
     /// Reads the literal, byte for byte as it is, and the end of the command behind it.
-    async fn message(&mut self, size: u32) -> io::Result<Result<Vec<u8>, Answer>> {
+    async fn message(&mut self, size: u32, share: &mut Share) -> io::Result<Result<Vec<u8>, Answer>> {
         let size = size as usize;
-        let deadline = self.input_deadline();
-        let mut share = self.shared.budget.share();
         let mut message = Vec::new();
         while message.len() < size {
             let buffered = self.stream.buffered();
@@ -94,7 +95,7 @@ impl Session {
             message.extend_from_slice(&buffered[..len]);
             self.stream.consume(len);
             if message.len() < size
-                && let Some(over) = self.wait_for_bytes(deadline).await?
+                && let Some(over) = self.wait_for_bytes(self.input_deadline()).await?
             {
                 self.goodbye(over);
                 return Ok(Err(Answer::bad("APPEND broken off")));

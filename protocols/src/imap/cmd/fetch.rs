@@ -194,7 +194,7 @@ impl Session {
             return Ok(UidSet::new());
         }
         // The view of `fetch` keeps its numbers: no EXPUNGE is told before the end.
-        let own = Own { uids: &unseen, expected: None };
+        let own = Own { uids: &unseen, except: &UidSet::new(), expected: None };
         self.tell(Telling { expunges: false, uid: fetch.uid, claim: false }, Some(own)).await?;
         Ok(unseen)
     }

@@ -48,12 +48,18 @@ impl Session {
     async fn select(&mut self, id: MailboxId, read_only: bool) -> Answer {
         let account = self.account();
         let engine = self.shared.engine.clone();
-        let recent_from = if read_only { Ok(None) } else { engine.claim_recent(account, id).await.map(Some) };
-        // The view after the claim: it holds all that was claimed.
-        let (recent_from, view) = match (recent_from, engine.mailbox(account, id)) {
-            (Ok(from), Ok(view)) => (from.unwrap_or(view.recent_from), view),
-            (Err(error), _) | (_, Err(error)) => return error.into(),
+        let mut view = match engine.mailbox(account, id) {
+            Ok(view) => view,
+            Err(error) => return error.into(),
         };
+        let mut recent_from = view.recent_from;
+        if !read_only && recent_from < view.uid_next {
+            // The view after the claim: it holds all that was claimed.
+            (recent_from, view) = match (engine.claim_recent(account, id).await, engine.mailbox(account, id)) {
+                (Ok(from), Ok(view)) => (from, view),
+                (Err(error), _) | (_, Err(error)) => return error.into(),
+            };
+        }
         let mut selected =
             Selected { mailbox: id, read_only, view, newer: None, recent: UidSet::new(), claim_due: false };
         selected.add_recent(recent_from.0, selected.view.uid_next.0.saturating_sub(1));

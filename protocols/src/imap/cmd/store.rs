@@ -86,10 +86,10 @@ impl Session {
         let parts = FlagParts { uid, flags: !silent, modseq: self.condstore };
         if silent && !self.condstore {
             // What another session did to the same messages meanwhile is told.
-            let own = Own { uids: &store.uids, expected: Some(expected) };
+            let own = Own { uids: &store.uids, except: &stored.modified, expected: Some(expected) };
             return self.tell(Telling { expunges: false, uid, claim: false }, Some(own)).await;
         }
-        let own = Own { uids: &store.uids, expected: silent.then_some(expected) };
+        let own = Own { uids: &store.uids, except: &stored.modified, expected: silent.then_some(expected) };
         self.tell(Telling { expunges: false, uid, claim: false }, Some(own)).await?;
         let Some(view) = self.selected.as_ref().map(|selected| selected.view.clone()) else {
             return Ok(());
