@@ -49,7 +49,11 @@ pub struct Global {
 pub enum Command {
     /// Serve mail until SIGTERM or SIGINT; a second signal stops at once
     #[command(after_help = "Example: posthouse serve --config /etc/posthouse.toml")]
-    Serve,
+    Serve {
+        /// Make a first tenant, domain and two members when the store is empty; without a configuration file that is done anyway
+        #[arg(long)]
+        first_members: bool,
+    },
     /// What runs: listeners, runtime, connections, shards, queue
     #[command(after_help = "Example: posthouse status --json")]
     Status,

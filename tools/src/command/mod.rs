@@ -64,14 +64,14 @@ pub fn run(cli: Cli) -> ExitCode {
 fn dispatch(cli: Cli) -> Result<End, Trouble> {
     let (config, from_file) = load(&cli.global)?;
     let data = config::data_dir(cli.global.data.as_deref(), &config);
-    if let Command::Serve = cli.command {
-        crate::serve::run(&data, &config, !from_file)?;
+    if let Command::Serve { first_members } = cli.command {
+        crate::serve::run(&data, &config, first_members || !from_file)?;
         return Ok(End::Done);
     }
     let mut session = Session::new(data, config);
     let mut context = Context { session: &mut session, show: Show { json: cli.global.json } };
     let end = match cli.command {
-        Command::Serve => End::Done,
+        Command::Serve { .. } => End::Done,
         Command::Status => queue::status(&mut context)?,
         Command::Tenant(command) => directory::tenant(&mut context, command)?,
         Command::Domain(command) => directory::domain(&mut context, command)?,

@@ -1,0 +1,130 @@
+//! Every command, on the closed data directory and against a running server: the same words, answers and exit codes.
+mod support;
+
+use support::{HASH, House};
+
+/// Adds, lists, shows, sets and removes one of everything.
+fn round_trip(house: &House) {
+    assert_eq!(house.run(&["tenant", "add", "acme", "--title", "Acme Ltd"]).ok(), "tenant acme added\n");
+    house.run(&["tenant", "add", "acme"]).refused(4, "acme");
+    house.run(&["domain", "add", "acme.test", "--tenant", "acme"]).ok();
+    house.run(&["domain", "add", "other.test", "--tenant", "nobody"]).refused(3, "nobody");
+    members(house);
+    lists_of_people(house);
+    assert_eq!(house.json(&["domain", "show", "acme.test"])["tenant"], "acme");
+    house.run(&["tenant", "set", "acme", "--accounts-max", "7", "--disabled", "true"]).ok();
+    let tenant = house.json(&["tenant", "show", "acme"]);
+    assert_eq!((&tenant["accounts_max"], &tenant["disabled"]), (&7.into(), &true.into()));
+    house.run(&["tenant", "remove", "acme"]).refused(5, "");
+    for address in ["carol@acme.test", "dave@acme.test"] {
+        house.run(&["member", "remove", address]).ok();
+    }
+    house.run(&["domain", "remove", "acme.test"]).ok();
+    house.run(&["tenant", "remove", "acme"]).ok();
+    assert_eq!(house.json(&["tenant", "list"]), serde_json::json!([]));
+}
+
+fn members(house: &House) {
+    house.run_with_input(&["member", "add", "Carol@acme.test", "--name", "Carol", "--password-stdin"], "secret\n").ok();
+    house.run(&["member", "add", "dave@acme.test", "--password-hash", HASH, "--vip"]).ok();
+    house.run(&["member", "add", "dave@acme.test", "--no-password"]).refused(4, "dave@acme.test");
+    house.run(&["member", "add", "erin@acme.test"]).refused(5, "--password-stdin");
+    house.run(&["member", "add", "erin@acme.test", "--password-hash", "md5"]).refused(5, "argon2");
+    house.run(&["member", "add", "erin", "--no-password"]).refused(5, "erin");
+    house.run(&["member", "add", "e@elsewhere.test", "--no-password"]).refused(3, "elsewhere.test");
+    house.run(&["member", "set", "carol@acme.test", "--quota", "5GiB", "--name", "Carol C"]).ok();
+    house.run(&["member", "set", "carol@acme.test", "--quota", "much"]).refused(5, "allowed are default");
+    house.run(&["member", "set", "nobody@acme.test", "--vip", "true"]).refused(3, "nobody@acme.test");
+    let carol = house.json(&["member", "show", "CAROL@acme.test"]);
+    assert_eq!(carol["name"], "Carol C");
+    assert_eq!(carol["quota_bytes_max"], 5u64 << 30);
+    assert_eq!(carol["has_password"], true);
+    assert!(!carol.to_string().contains("argon2"), "a hash is shown: {carol}");
+    let all = house.json(&["member", "list", "--tenant", "acme"]);
+    assert_eq!(all.as_array().map(Vec::len), Some(2));
+    assert_eq!(house.json(&["member", "list", "--contains", "dav"])[0]["vip"], true);
+    let text = house.run(&["member", "list"]).ok();
+    assert!(text.starts_with("address ") && text.contains("\ncarol@acme.test  Carol C "), "{text}");
+    house.run(&["member", "show", "frank@acme.test"]).refused(3, "member frank@acme.test does not exist");
+}
+
+fn lists_of_people(house: &House) {
+    house.run(&["alias", "add", "sales@acme.test", "--account", "carol@acme.test"]).ok();
+    assert_eq!(house.json(&["alias", "list"])[0]["account"], "carol@acme.test");
+    assert_eq!(house.json(&["alias", "show", "sales@acme.test"])["account"], "carol@acme.test");
+    house.run(&["alias", "show", "carol@acme.test"]).refused(3, "alias carol@acme.test");
+    house.run(&["group", "add", "team@acme.test", "--member", "carol@acme.test", "--member", "x@else.test"]).ok();
+    house.run(&["group", "set", "team@acme.test", "--member-add", "dave@acme.test", "--member-remove", "x@else.test"]).ok();
+    let group = house.json(&["group", "show", "team@acme.test"]);
+    assert_eq!(group["members"], serde_json::json!(["carol@acme.test", "dave@acme.test"]));
+    assert_eq!(house.json(&["group", "list"])[0]["member_count"], 2);
+    house.run(&["business", "add", "info@acme.test", "--user", "carol@acme.test", "--no-password"]).ok();
+    house.run(&["business", "set", "info@acme.test", "--user-add", "dave@acme.test"]).ok();
+    let info = house.json(&["business", "show", "info@acme.test"]);
+    assert_eq!(info["users"], serde_json::json!(["carol@acme.test", "dave@acme.test"]));
+    house.run(&["member", "show", "info@acme.test"]).refused(3, "member info@acme.test");
+    house.run(&["member", "remove", "info@acme.test"]).refused(3, "member info@acme.test");
+    house.run(&["business", "remove", "info@acme.test"]).ok();
+    house.run(&["group", "remove", "team@acme.test"]).ok();
+    house.run(&["alias", "remove", "sales@acme.test"]).ok();
+    house.run(&["queue", "show", "1"]).refused(3, "queue item 1");
+    house.run(&["queue", "remove", "1"]).refused(3, "");
+    assert_eq!(house.json(&["queue", "list"]), serde_json::json!([]));
+}
+
+#[test]
+fn on_a_closed_data_directory() {
+    let house = House::new();
+    house.run(&["member", "list"]).refused(3, "a store in");
+    assert!(!house.data().exists(), "looking made a store");
+    round_trip(&house);
+    assert_eq!(house.json(&["status"])["server"], serde_json::Value::Null);
+}
+
+#[test]
+fn against_a_running_server() {
+    let house = House::new();
+    let serving = house.serve(&[]);
+    round_trip(&house);
+    let status = house.json(&["status"]);
+    assert_eq!(status["server"]["pid"], serving.pid());
+    assert_eq!(status["server"]["listeners"].as_array().map(Vec::len), Some(9), "{status}");
+    assert!(house.run(&["status"]).ok().contains("listening    imaps        127.0.0.1:"));
+    assert_eq!(serving.stop(), Some(0));
+    assert!(!house.data().join("control.sock").exists());
+}
+
+#[test]
+fn what_is_done_offline_is_there_online_and_back() {
+    let house = House::new();
+    house.run(&["tenant", "add", "one"]).ok();
+    let serving = house.serve(&[]);
+    assert_eq!(house.json(&["tenant", "list"])[0]["name"], "one");
+    house.run(&["tenant", "add", "two"]).ok();
+    assert_eq!(serving.stop(), Some(0));
+    assert_eq!(house.json(&["tenant", "list"]).as_array().map(Vec::len), Some(2));
+}
+
+#[test]
+fn wrong_usage_and_wrong_configuration_end_with_2() {
+    let house = House::new();
+    house.run(&["member", "ad"]).refused(2, "ad");
+    house.run(&["member", "add", "a@b.test", "--password", "secret"]).refused(2, "--password");
+    std::fs::write(house.config(), "runtime = \"fast\"\n").expect("written");
+    let file = house.config();
+    let told = format!("{}: runtime: \"fast\" is not allowed; allowed: auto, uring, tokio\n", file.display());
+    house.run(&["status"]).refused(2, &told);
+    house.run(&["serve"]).refused(2, &told);
+}
+
+#[test]
+fn a_locked_directory_without_a_server_is_told() {
+    let house = House::new();
+    house.run(&["tenant", "add", "one"]).ok();
+    let lock = std::fs::File::open(house.data().join("LOCK")).expect("the lock file");
+    lock.lock().expect("locked");
+    house.run(&["tenant", "list"]).refused(6, "in use by another process, and no server answers at its control.sock");
+    house.run(&["serve"]).refused(6, "in use by another process");
+    drop(lock);
+    house.run(&["tenant", "list"]).ok();
+}

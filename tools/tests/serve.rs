@@ -1,0 +1,139 @@
+//! Starting and stopping: the first members' lines work as they are printed, a taken address is told, signals end it in good order.
+mod support;
+
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::net::UnixDatagram;
+use std::process::Command;
+use support::{House, Said, installed};
+
+/// Runs one printed line as a person would paste it.
+fn paste(house: &House, line: &str) -> Said {
+    let done = Command::new("sh").arg("-c").arg(line.trim()).current_dir(house.path()).output();
+    done.expect("a shell").into()
+}
+
+fn lines_with<'a>(said: &'a str, word: &str) -> Vec<&'a str> {
+    said.lines().filter(|line| line.starts_with("  ") && line.contains(word)).collect()
+}
+
+#[test]
+fn the_first_steps_work_as_they_are_printed() {
+    let house = House::new();
+    let serving = house.serve(&["--first-members"]);
+    let said = serving.said.clone();
+    assert!(said.contains("alice@example.test  password ") && said.contains("What runs where: http://127.0.0.1:"), "{said}");
+    if !installed("curl") {
+        eprintln!("skipped: curl is not installed");
+        return;
+    }
+    let mut sent = 0;
+    let senders = [("swaks ", installed("swaks")), ("--mail-rcpt", true)];
+    for (word, _) in senders.iter().filter(|(_, there)| *there) {
+        let lines = lines_with(&said, word);
+        assert_eq!(lines.len(), 1, "{word}: {said}");
+        let done = paste(&house, lines[0]);
+        assert_eq!(done.code, 0, "{}\n{}{}\n{}", lines[0], done.out, done.err, house.log());
+        sent += 1;
+    }
+    let reading = lines_with(&said, "MAILINDEX=1")[0];
+    let mail = paste(&house, reading).ok();
+    assert!(mail.contains("Subject: Hello"), "{mail}");
+    let last = paste(&house, &reading.replace("MAILINDEX=1", &format!("MAILINDEX={sent}"))).ok();
+    assert!(last.contains("\r\n\r\nHello Bob.\r\n"), "{last}");
+    let url = said.split("What runs where: ").nth(1).and_then(|rest| rest.lines().next()).expect("a page");
+    let page = paste(&house, &format!("curl --silent --fail {url} {url}health {url}metrics")).ok();
+    for part in ["Posthouse on ", "\"healthy\":true", "posthouse_accounts 2"] {
+        assert!(page.contains(part), "{part}: {page}");
+    }
+    assert_eq!(serving.stop(), Some(0));
+    let again = house.serve(&["--first-members"]);
+    assert_eq!(again.said, "ready\n", "the first members are made once");
+    assert!(paste_reads_the_same(&house, &again, reading), "the mail is gone after a restart");
+}
+
+/// The same mail by the new port.
+fn paste_reads_the_same(house: &House, _serving: &support::Serving, reading: &str) -> bool {
+    let status = house.json(&["status"]);
+    let listeners = status["server"]["listeners"].as_array().cloned().unwrap_or_default();
+    let imaps = listeners.iter().find(|listener| listener["name"] == "imaps").expect("imaps");
+    let address = imaps["address"].as_str().expect("an address");
+    let (before, rest) = reading.split_once("imaps://").expect("a URL");
+    let (_, path) = rest.split_once('/').expect("a path");
+    paste(house, &format!("{before}imaps://{address}/{path}")).ok().contains("Subject: Hello")
+}
+
+#[test]
+fn a_taken_address_ends_the_start_and_is_named() {
+    let house = House::new();
+    let taken = TcpListener::bind("127.0.0.1:0").expect("bound");
+    let address = taken.local_addr().expect("an address");
+    std::fs::write(house.config(), format!("data = \"data\"\n[listen]\nimap = [\"{address}\"]\nadmin = []\nsmtp = []\nlmtp = []\nsubmission = []\nsubmissions = []\nimaps = []\npop3 = []\npop3s = []\n")).expect("written");
+    house.run(&["serve"]).refused(1, &format!("listener imap on {address}"));
+    drop(taken);
+    let serving = house.serve(&[]);
+    TcpStream::connect(address).expect("served");
+    assert_eq!(serving.stop(), Some(0));
+    assert!(TcpStream::connect(address).is_err());
+}
+
+#[test]
+fn systemd_hears_of_the_start_and_the_stop() {
+    let house = House::new();
+    let path = house.path().join("notify");
+    let socket = UnixDatagram::bind(&path).expect("bound");
+    socket.set_read_timeout(Some(std::time::Duration::from_secs(60))).expect("set");
+    let mut child = Command::new(support::POSTHOUSE)
+        .args(["serve", "--config"])
+        .arg(house.config())
+        .env("NOTIFY_SOCKET", &path)
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .expect("started");
+    let hear = || {
+        let mut buffer = [0; 256];
+        let got = socket.recv(&mut buffer).expect("a datagram");
+        String::from_utf8_lossy(&buffer[..got]).into_owned()
+    };
+    assert!(hear().starts_with("READY=1"));
+    let kill = Command::new("kill").arg("-INT").arg(child.id().to_string()).status();
+    assert!(kill.expect("kill").success());
+    assert_eq!(hear(), "STOPPING=1");
+    assert_eq!(child.wait().expect("ended").code(), Some(0));
+}
+
+#[test]
+fn a_second_signal_ends_it_at_once() {
+    let house = House::new();
+    let mut config = std::fs::read_to_string(house.config()).expect("read");
+    config.push_str("[limits]\nstop_grace_seconds = 3600\n");
+    std::fs::write(house.config(), config).expect("written");
+    let serving = house.serve(&[]);
+    let status = house.json(&["status"]);
+    let listeners = status["server"]["listeners"].as_array().cloned().expect("listeners");
+    let imaps = listeners.iter().find(|listener| listener["name"] == "imaps").expect("imaps");
+    // In the middle of a TLS handshake nobody hears of a stop, so the grace would be waited for.
+    let held = TcpStream::connect(imaps["address"].as_str().expect("an address")).expect("connected");
+    serving.signal("TERM");
+    while !house.log().contains("a second signal stops at once") {
+        std::thread::yield_now();
+    }
+    let begun = std::time::Instant::now();
+    let code = serving.stop();
+    assert!(begun.elapsed() < std::time::Duration::from_secs(15) && code.is_some(), "{code:?}");
+    drop(held);
+}
+
+#[test]
+fn the_log_says_what_runs_as_text_or_json() {
+    let house = House::new();
+    let mut config = std::fs::read_to_string(house.config()).expect("read");
+    config = format!("runtime = \"tokio\"\n{config}[log]\nformat = \"json\"\n");
+    std::fs::write(house.config(), config).expect("written");
+    assert_eq!(house.serve(&[]).stop(), Some(0));
+    let log = house.log();
+    for line in log.lines() {
+        serde_json::from_str::<serde_json::Value>(line).unwrap_or_else(|error| panic!("{line}: {error}"));
+    }
+    assert!(log.contains("tokio") && log.contains("\"stopped\""), "{log}");
+}
