@@ -54,7 +54,9 @@ fn lists_of_people(house: &House) {
     assert_eq!(house.json(&["alias", "show", "sales@acme.test"])["account"], "carol@acme.test");
     house.run(&["alias", "show", "carol@acme.test"]).refused(3, "alias carol@acme.test");
     house.run(&["group", "add", "team@acme.test", "--member", "carol@acme.test", "--member", "x@else.test"]).ok();
-    house.run(&["group", "set", "team@acme.test", "--member-add", "dave@acme.test", "--member-remove", "x@else.test"]).ok();
+    house
+        .run(&["group", "set", "team@acme.test", "--member-add", "dave@acme.test", "--member-remove", "x@else.test"])
+        .ok();
     let group = house.json(&["group", "show", "team@acme.test"]);
     assert_eq!(group["members"], serde_json::json!(["carol@acme.test", "dave@acme.test"]));
     assert_eq!(house.json(&["group", "list"])[0]["member_count"], 2);

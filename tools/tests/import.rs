@@ -39,9 +39,15 @@ fn bad_rows_are_told_by_line_and_the_others_are_taken() {
     assert_eq!(said.out, "2 members imported, 7 rows refused\n", "{}", said.err);
     let lines: Vec<&str> = said.err.lines().collect();
     assert_eq!(lines.len(), 7, "{lines:?}");
-    for (line, words) in
-        [(3, "broken"), (5, "a@acme.test"), (6, "elsewhere.test"), (7, "both"), (8, "argon2"), (9, "huge"), (10, "not all aliases")]
-    {
+    for (line, words) in [
+        (3, "broken"),
+        (5, "a@acme.test"),
+        (6, "elsewhere.test"),
+        (7, "both"),
+        (8, "argon2"),
+        (9, "huge"),
+        (10, "not all aliases"),
+    ] {
         let found = lines.iter().find(|told| told.contains(&format!("members.csv:{line}: ")));
         assert!(found.is_some_and(|told| told.contains(words)), "line {line}: {lines:?}");
     }
@@ -73,7 +79,8 @@ fn thousands_at_once_into_a_running_server() {
 #[test]
 fn a_file_that_cannot_be_read_is_refused_whole() {
     let house = house();
-    import(&house, "name,mail\nA,a@acme.test\n", &[]).refused(5, "column \"mail\" is not allowed; allowed: address, name");
+    import(&house, "name,mail\nA,a@acme.test\n", &[])
+        .refused(5, "column \"mail\" is not allowed; allowed: address, name");
     house.run(&["member", "import", "/nonexistent.csv"]).refused(1, "/nonexistent.csv");
     assert_eq!(house.json(&["member", "list"]), serde_json::json!([]));
 }

@@ -21,7 +21,10 @@ fn the_first_steps_work_as_they_are_printed() {
     let house = House::new();
     let serving = house.serve(&["--first-members"]);
     let said = serving.said.clone();
-    assert!(said.contains("alice@example.test  password ") && said.contains("What runs where: http://127.0.0.1:"), "{said}");
+    assert!(
+        said.contains("alice@example.test  password ") && said.contains("What runs where: http://127.0.0.1:"),
+        "{said}"
+    );
     if !installed("curl") {
         eprintln!("skipped: curl is not installed");
         return;

@@ -1,7 +1,9 @@
 //! Which service speaks at which address, and where TLS begins at once. Opens nothing.
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::store::Opened;
-use posthouse_protocols::runtime::Listener;
+use posthouse_protocols::imap::ImapService;
+use posthouse_protocols::runtime::{Listener, Service};
+use posthouse_protocols::session::{PlaintextAuth, Shared};
 use std::sync::Arc;
 
 /// All listeners that the configuration names, the admin pages left out.
@@ -11,6 +13,27 @@ pub(super) fn all(
     hostname: &str,
     identity: &Arc<rustls::ServerConfig>,
 ) -> Vec<Listener> {
-    let _ = (config, opened, hostname, identity);
-    Vec::new()
+    let mut shared = Shared::new(opened.engine.clone(), opened.clock.clone(), hostname);
+    shared.tls = Some(identity.clone());
+    shared.plaintext_auth = match config.login.plaintext_auth {
+        config::PlaintextAuth::Never => PlaintextAuth::Never,
+        config::PlaintextAuth::Loopback => PlaintextAuth::Loopback,
+        config::PlaintextAuth::Always => PlaintextAuth::Always,
+    };
+    shared.message_size_bytes_max = config.limits.message_size_bytes_max;
+    let shared = Arc::new(shared);
+    let imap: Arc<dyn Service> = Arc::new(ImapService::new(shared.clone()));
+    let listen = &config.listen;
+    // Protocol, addresses, service, and whether TLS begins at once (RFC 8314).
+    let table = [("imap", &listen.imap, &imap, false), ("imaps", &listen.imaps, &imap, true)];
+    let mut listeners = Vec::new();
+    for (name, addresses, service, implicit) in table {
+        listeners.extend(addresses.iter().map(|address| Listener {
+            name: name.to_owned(),
+            addr: address.0,
+            service: service.clone(),
+            implicit_tls: implicit.then(|| identity.clone()),
+        }));
+    }
+    listeners
 }

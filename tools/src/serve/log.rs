@@ -1,5 +1,4 @@
 //! The log: tracing on standard error, as text or JSON. Standard output is for `ready` and the first steps.
-use super::is_json;
 use crate::config::LogFormat;
 use std::io::IsTerminal;
 use tracing_subscriber::EnvFilter;
@@ -9,7 +8,7 @@ pub(super) fn start(format: LogFormat, level: &str) {
     let filter = EnvFilter::try_new(level).unwrap_or_else(|_| EnvFilter::new("info"));
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     // An error means that somebody has set a log before; that one serves.
-    let _ = if is_json(format) {
+    let _ = if format == LogFormat::Json {
         builder.json().flatten_event(true).try_init()
     } else {
         builder.with_ansi(std::io::stderr().is_terminal()).try_init()

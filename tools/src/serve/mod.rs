@@ -8,7 +8,7 @@ mod log;
 mod notify;
 mod signals;
 
-use crate::config::{Config, LogFormat};
+use crate::config::{Config, RuntimeChoice};
 use crate::control::Control;
 use crate::ops::{Failure, Kind};
 use crate::store::{self, Opened};
@@ -70,9 +70,9 @@ impl Running {
         let hostname = house::hostname(&config.hostname);
         let identity = identity(data, config, &hostname)?;
         let choice = match config.runtime {
-            crate::config::RuntimeChoice::Auto => Choice::Auto,
-            crate::config::RuntimeChoice::Uring => Choice::Uring,
-            crate::config::RuntimeChoice::Tokio => Choice::Tokio,
+            RuntimeChoice::Auto => Choice::Auto,
+            RuntimeChoice::Uring => Choice::Uring,
+            RuntimeChoice::Tokio => Choice::Tokio,
         };
         let (kind, why) = runtime::choose(choice).map_err(|error| Failure::new(Kind::Failed, error.to_string()))?;
         tracing::info!("{why}");
@@ -122,9 +122,4 @@ fn identity(data: &Path, config: &Config, hostname: &str) -> Result<Arc<rustls::
         tls::from_pem_files(&config.tls.certificate, &config.tls.key)
     };
     made.map_err(|error| Failure::io("TLS", &error))
-}
-
-/// For `log`, so that it needs nothing else of the configuration.
-fn is_json(format: LogFormat) -> bool {
-    format == LogFormat::Json
 }

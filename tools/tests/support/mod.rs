@@ -101,15 +101,15 @@ impl House {
         let mut arguments = vec!["serve"];
         arguments.extend(more);
         let mut command = self.command(&arguments);
-        let mut child = command.stdout(Stdio::piped()).stderr(log).spawn().expect("started");
-        let mut said = String::new();
-        let mut lines = BufReader::new(child.stdout.take().expect("a pipe"));
+        let child = command.stdout(Stdio::piped()).stderr(log).spawn().expect("started");
+        let mut serving = Serving { child, said: String::new() };
+        let mut lines = BufReader::new(serving.child.stdout.take().expect("a pipe"));
         loop {
-            let before = said.len();
-            let got = lines.read_line(&mut said).expect("UTF-8");
-            assert_ne!(got, 0, "it ended before it was ready:\n{said}{}", self.log());
-            if &said[before..] == "ready\n" {
-                return Serving { child, said };
+            let before = serving.said.len();
+            let got = lines.read_line(&mut serving.said).expect("UTF-8");
+            assert_ne!(got, 0, "it ended before it was ready:\n{}{}", serving.said, self.log());
+            if &serving.said[before..] == "ready\n" {
+                return serving;
             }
         }
     }
