@@ -180,6 +180,28 @@ fn plain_text_behind_starttls_never_reaches_the_session() {
 }
 
 #[test]
+fn a_close_sends_what_is_left_and_then_says_goodbye() {
+    let scratch = Scratch::new("close");
+    let config = identity(&scratch.0);
+    on_both(|kind| {
+        let leaves = |mut stream: Stream| async move {
+            stream.output().extend_from_slice(&vec![b'x'; 300_000]);
+            stream.close().await;
+        };
+        let mut implicit = listener(By(leaves));
+        implicit.implicit_tls = Some(config.clone());
+        let server = Server::start(kind, 1, vec![implicit], MANY).expect("the server starts");
+        let mut client = tls_client(&scratch.0, connect(server.local_addrs()[0].1), ProtocolVersion::TLSv1_3);
+        let mut received = Vec::new();
+        client.read_to_end(&mut received).expect("close_notify comes before the end of the stream");
+        assert!(received == vec![b'x'; 300_000], "{} bytes", received.len());
+        drop(client);
+        assert!(eventually(|| server.connections() == 0));
+        server.stop(Duration::ZERO);
+    });
+}
+
+#[test]
 fn rude_tls_clients_end_cleanly() {
     let scratch = Scratch::new("rude");
     let config = identity(&scratch.0);

@@ -1,7 +1,9 @@
 //! Tests the bounded readers over simulated connections, cut at every place. It opens no socket.
 
 use posthouse_protocols::runtime::sim;
-use posthouse_protocols::wire::{DotEnd, DotReader, DotStatus, Line, read_exact_n, read_line, write_dot_stuffed};
+use posthouse_protocols::wire::{
+    DotEnd, DotReader, DotStatus, DotStep, DotWriter, Line, read_exact_n, read_line, write_dot_stuffed,
+};
 
 /// Feeds `input` in pieces of every size and gives what `max`-bounded lines came out.
 fn lines_of(input: &'static [u8], segment: usize, max: usize) -> Vec<Line> {
@@ -137,4 +139,88 @@ fn literals_come_whole_and_leave_the_rest() {
         let cut = read_exact_n(&mut stream, 3, &mut literal).await.expect_err("only two are there");
         assert_eq!(cut.kind(), std::io::ErrorKind::UnexpectedEof);
     });
+}
+
+/// A small generator, so that a failing run can be replayed from its printed seed.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, n: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % n
+    }
+
+    /// Bytes of those that matter to line and dot readers.
+    fn text(&mut self, len: u64) -> Vec<u8> {
+        (0..len).map(|_| b"..\r\r\n\n\n\0ab"[self.below(10) as usize]).collect()
+    }
+}
+
+/// RFC 5321 section 4.5.2 read word by word: data without its stuffing, whether a bare CR or LF is in it, and what follows the dot.
+fn by_the_book(input: &[u8]) -> Option<(Vec<u8>, bool, &[u8])> {
+    let mut data = Vec::new();
+    let mut rest = input;
+    loop {
+        let end = rest.windows(2).position(|at| at == b"\r\n")?;
+        let line = &rest[..end];
+        rest = &rest[end + 2..];
+        if line == b"." {
+            let bare = (0..data.len()).any(|at| match data[at] {
+                b'\r' => data.get(at + 1) != Some(&b'\n'),
+                b'\n' => at == 0 || data[at - 1] != b'\r',
+                _ => false,
+            });
+            return Some((data, bare, rest));
+        }
+        data.extend_from_slice(line.strip_prefix(b".").unwrap_or(line));
+        data.extend_from_slice(b"\r\n");
+    }
+}
+
+#[test]
+fn random_data_is_read_as_the_book_says_wherever_it_is_cut() {
+    for seed in 0..20_000 {
+        let mut random = Random(seed);
+        let len = random.below(40);
+        let mut input = random.text(len);
+        input.extend_from_slice(b"\r\n.\r\nrest");
+        let (data, bare, rest) = by_the_book(&input).expect("the data ends");
+        let cut = random.below(input.len() as u64) as usize;
+        let mut reader = DotReader::new(1000);
+        let mut out = Vec::new();
+        let mut step = reader.step(&input[..cut], &mut out);
+        if step.end.is_none() {
+            assert_eq!(step.consumed, cut, "seed {seed}");
+            let second = reader.step(&input[cut..], &mut out);
+            step = DotStep { consumed: cut + second.consumed, ..second };
+        }
+        let end = step.end.expect("the data ends");
+        assert_eq!((&out, end.bare_line_end), (&data, bare), "seed {seed}: {input:?} cut at {cut}");
+        assert_eq!(&input[step.consumed..], rest, "seed {seed}: {input:?}");
+        assert_eq!(end.size_bytes, data.len() as u64, "seed {seed}");
+    }
+}
+
+#[test]
+fn random_messages_written_in_two_pieces_come_back() {
+    for seed in 0..20_000 {
+        let mut random = Random(seed);
+        let len = random.below(30);
+        let message = random.text(len);
+        let cut = random.below(len + 1) as usize;
+        let mut stuffed = Vec::new();
+        let mut writer = DotWriter::default();
+        writer.write(&message[..cut], &mut stuffed);
+        writer.write(&message[cut..], &mut stuffed);
+        writer.finish(&mut stuffed);
+        let mut whole = Vec::new();
+        write_dot_stuffed(&message, &mut whole);
+        assert_eq!(stuffed, whole, "seed {seed}: {message:?} cut at {cut}");
+        let mut expected = message.clone();
+        if !message.is_empty() && !message.ends_with(b"\r\n") {
+            expected.extend_from_slice(b"\r\n");
+        }
+        let (data, _, rest) = by_the_book(&stuffed).expect("the data ends");
+        assert_eq!((data, rest.len()), (expected, 0), "seed {seed}: {message:?}");
+    }
 }

@@ -145,12 +145,15 @@ impl Stream {
     /// Ends the connection in good order: what is still to be sent, TLS close_notify, then a bounded wait for the peer's end,
     /// so that unread input does not turn our last reply into a reset. Never takes longer than a few seconds.
     pub async fn close(&mut self) {
-        if let Some(tls) = &mut self.tls {
-            tls.notify_close();
-        }
         self.stall = limits::CLOSE_LINGER_MAX;
         if self.flush().await.is_err() {
             return;
+        }
+        if let Some(tls) = &mut self.tls {
+            tls.notify_close();
+            if self.flush().await.is_err() {
+                return;
+            }
         }
         let down = poll_fn(|cx| self.transport.poll_shutdown(cx)).await;
         if down.is_ok() {
