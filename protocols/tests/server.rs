@@ -154,6 +154,37 @@ fn paused_receives_go_on_when_the_session_reads_again() {
 }
 
 #[test]
+fn more_arrives_at_once_than_a_ring_has_buffers_for() {
+    on_both(|kind| {
+        let busy = |mut stream: Stream| async move {
+            let _ = stream.fill().await;
+            if stream.buffered() == b"busy" {
+                // The whole reactor stands still meanwhile, and everyone's bytes pile up in the kernel.
+                std::thread::sleep(300 * MILLI);
+            }
+            let bytes = std::mem::take(stream.input());
+            stream.output().extend_from_slice(&bytes);
+            let _ = stream.flush().await;
+            echo(stream).await;
+        };
+        let (server, addr) = serve(kind, 1, By(busy));
+        let mut clients: Vec<TcpStream> = (0..400).map(|_| connect(addr)).collect();
+        clients.iter_mut().for_each(|client| assert_eq!(ask(client, b"hello"), b"hello"));
+        let mut blocker = connect(addr);
+        blocker.write_all(b"busy").expect("the server reads");
+        std::thread::sleep(50 * MILLI);
+        let bytes: Vec<u8> = (0..40_000_u32).map(|n| (n >> 3) as u8).collect();
+        clients.iter_mut().for_each(|client| client.write_all(&bytes).expect("the kernel takes it"));
+        for client in &mut clients {
+            let mut answer = vec![0; bytes.len()];
+            client.read_exact(&mut answer).expect("all comes back");
+            assert!(answer == bytes);
+        }
+        server.stop(Duration::ZERO);
+    });
+}
+
+#[test]
 fn sessions_dropped_in_the_middle_of_an_operation_leak_nothing() {
     on_both(|kind| {
         let before = descriptors();
@@ -163,8 +194,11 @@ fn sessions_dropped_in_the_middle_of_an_operation_leak_nothing() {
             assert!(timeout(5 * MILLI, stream.flush()).await.is_none());
         };
         let (server, addr) = serve(kind, 2, By(gives_up));
+        let served = descriptors();
         let clients: Vec<TcpStream> = (0..50).map(|_| connect(addr)).collect();
         assert!(eventually(|| server.connections() == 0));
+        // Also while a client does not read: the send is taken back from the kernel.
+        assert!(eventually(|| descriptors() == served + 50), "{kind:?}: {served} -> {}", descriptors());
         // The server's side is closed although the clients are still there: each sees the end.
         for mut client in clients {
             assert!(read_all(&mut client).0.len() < 20_000_000);
@@ -355,6 +389,13 @@ fn an_address_in_use_is_named_in_the_error() {
         second.addr = addr;
         let error = Server::start(kind, 1, vec![second], common::MANY).err().expect("the address is taken");
         assert!(error.to_string().contains("listener test on 127.0.0.1"), "{error}");
-        server.stop(Duration::ZERO);
+        // Dropped without a stop it ends at once, and the address is free again.
+        let (mut client, begin) = (connect(addr), Instant::now());
+        drop(server);
+        assert_eq!(read_all(&mut client).0, b"");
+        assert!(begin.elapsed() < 1000 * MILLI);
+        let mut again = listener(By(echo));
+        again.addr = addr;
+        drop(Server::start(kind, 1, vec![again], common::MANY).expect("the address is free"));
     });
 }

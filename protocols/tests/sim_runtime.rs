@@ -90,28 +90,45 @@ fn a_fill_that_is_given_up_loses_no_byte() {
     });
 }
 
+/// Ready when another thread says so, after `delay` of real time.
+async fn by_another_thread(delay: Duration) {
+    let shared: Arc<Mutex<(bool, Option<Waker>)>> = Arc::default();
+    let engine = shared.clone();
+    let thread = std::thread::spawn(move || {
+        std::thread::sleep(delay);
+        let mut state = engine.lock().expect("nobody panics holding it");
+        state.0 = true;
+        if let Some(waker) = state.1.take() {
+            waker.wake();
+        }
+    });
+    poll_fn(|cx| {
+        let mut state = shared.lock().expect("nobody panics holding it");
+        state.1 = Some(cx.waker().clone());
+        if state.0 { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+    thread.join().expect("the thread ends");
+}
+
 #[test]
 fn other_threads_wake_a_simulated_session() {
     sim::run(|_net| async {
-        let shared: Arc<Mutex<(bool, Option<Waker>)>> = Arc::default();
-        let engine = shared.clone();
-        let thread = std::thread::spawn(move || {
-            std::thread::sleep(Duration::from_millis(20));
-            let mut state = engine.lock().expect("nobody panics holding it");
-            state.0 = true;
-            if let Some(waker) = state.1.take() {
-                waker.wake();
-            }
-        });
         // An idle timer is set meanwhile and must not win against the real work.
-        let work = poll_fn(|cx| {
-            let mut state = shared.lock().expect("nobody panics holding it");
-            state.1 = Some(cx.waker().clone());
-            if state.0 { Poll::Ready(()) } else { Poll::Pending }
-        });
+        let work = by_another_thread(Duration::from_millis(20));
         assert!(timeout(60 * SECOND, work).await.is_some());
         yield_now().await;
-        thread.join().expect("the thread ends");
+    });
+}
+
+#[test]
+fn a_timer_that_is_given_up_is_gone() {
+    sim::run_alone(|net| async move {
+        let begin = net.now();
+        assert_eq!(timeout(SECOND, sleep(3600 * SECOND)).await, None);
+        // With no timer left nothing moves the simulated time while another thread works.
+        by_another_thread(Duration::from_millis(50)).await;
+        assert_eq!(net.now() - begin, SECOND);
     });
 }
 
