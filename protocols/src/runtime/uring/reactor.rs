@@ -47,6 +47,22 @@ struct Reactor {
     posts: Vec<Post>,
     local: Rc<Local>,
     ended: bool,
+    /// The last field, so that it is dropped when the sessions are gone.
+    _kept: Kept,
+}
+
+/// Keeps the driver's memory for ever when the kernel may still use it: after a drain that took too long, or when this thread
+/// panicked. Leaking it is sound, freeing it is not.
+struct Kept(Rc<RefCell<Driver>>);
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        let drained = self.0.try_borrow().is_ok_and(|driver| driver.is_drained());
+        if !drained {
+            tracing::error!("the kernel keeps operations of a ring; their memory is given up");
+            std::mem::forget(self.0.clone());
+        }
+    }
 }
 
 /// Runs reactor `index` until it is told to end; says on `ready` how to reach it, or why it cannot start.
@@ -69,8 +85,10 @@ pub(crate) fn run(index: usize, shared: Arc<Shared>, ready: &Sender<io::Result<P
     };
     let local = Local::real();
     let _entered = local::enter(local.clone());
+    let driver = Rc::new(RefCell::new(driver));
     let mut reactor = Reactor {
-        driver: Rc::new(RefCell::new(driver)),
+        _kept: Kept(driver.clone()),
+        driver,
         executor: Executor::new(parker.clone()),
         shared,
         parker,
@@ -155,9 +173,6 @@ impl Reactor {
         while !driver.is_drained() {
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() || driver.turn(Some(left)).is_err() {
-                tracing::error!("the kernel keeps operations of a ring; their memory is given up");
-                // The kernel may still use it, so it must never be anything else.
-                std::mem::forget(self.driver.clone());
                 return;
             }
         }

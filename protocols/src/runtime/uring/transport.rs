@@ -44,6 +44,8 @@ impl Transport for RingTransport {
                 })
             }
             None => {
+                // An idle connection holds no buffer.
+                conn.inbox = Vec::new();
                 remember(&mut conn.recv_waker, cx);
                 Poll::Pending
             }
@@ -86,14 +88,13 @@ impl Drop for RingTransport {
     }
 }
 
-/// Moves what was received; without a copy when the session's buffer is empty.
+/// Moves what was received; without a copy when the session's buffer is empty, whose room then takes what comes next.
 fn take_inbox(conn: &mut Conn, into: &mut Vec<u8>) -> usize {
     let taken = conn.inbox.len();
-    if into.is_empty() && taken > 0 {
-        *into = std::mem::take(&mut conn.inbox);
-    } else if taken > 0 {
+    if into.is_empty() {
+        std::mem::swap(into, &mut conn.inbox);
+    } else {
         into.append(&mut conn.inbox);
-        conn.inbox = Vec::new();
     }
     taken
 }
