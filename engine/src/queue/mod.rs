@@ -1,4 +1,9 @@
 //! Floor 4: messages that wait to go to other hosts, as a fold over events. Sends nothing.
+mod codec;
+mod state;
+
+pub use state::Queue;
+
 use crate::base::{AccountId, Guid, Locator, QueueId};
 
 /// Where an item stands (names as in Postfix).

@@ -1,0 +1,271 @@
+//! Index parts: the checkpointed state of a shard in immutable, mapped files; the newest record of an account counts. Docs: format.md, "Index part". Writes through a sink, opens no file.
+use super::account::Account;
+use super::record;
+use super::table::Source;
+use crate::base::bytes::{DecodeError, Put, Reader};
+use crate::base::{AccountId, Error, Lsn, Result};
+use crate::disk::Map;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// The first bytes of an index part.
+pub const PART_MAGIC: [u8; 8] = *b"PHIDX\0\0\x01";
+/// The last bytes of an index part that was written whole.
+pub const PART_END: [u8; 8] = *b"PHIDXEND";
+/// Bytes of the trailer: meta offset u64, meta length u32, meta crc u32, `PART_END`.
+pub const TRAILER_BYTES: usize = 24;
+/// Bytes of one row of the account table: id u64, record offset u64, record length u32, reserved u32.
+const ROW_BYTES: usize = 24;
+
+/// One index part, mapped.
+pub struct Part {
+    id: u32,
+    map: Arc<Map>,
+    meta: Meta,
+}
+
+/// What a part says of itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Meta {
+    id: u32,
+    lsn: Lsn,
+    table_offset: u64,
+    table_len: u64,
+    table_crc: u32,
+    queue_offset: u64,
+    queue_len: u64,
+    queue_crc: u32,
+    parts: Vec<u32>,
+}
+
+impl Meta {
+    fn encode(&self, out: &mut Vec<u8>) {
+        out.put_varint(u64::from(self.id));
+        out.put_varint(self.lsn.0);
+        for (offset, len, crc) in [
+            (self.table_offset, self.table_len, self.table_crc),
+            (self.queue_offset, self.queue_len, self.queue_crc),
+        ] {
+            out.put_varint(offset);
+            out.put_varint(len);
+            out.put_u32(crc);
+        }
+        out.put_varint(self.parts.len() as u64);
+        self.parts.iter().for_each(|part| out.put_varint(u64::from(*part)));
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Meta, DecodeError> {
+        let mut reader = Reader::new(bytes);
+        let (id, lsn) = (reader.varint_u32()?, Lsn(reader.varint()?));
+        let (table_offset, table_len, table_crc) = (reader.varint()?, reader.varint()?, reader.u32()?);
+        let (queue_offset, queue_len, queue_crc) = (reader.varint()?, reader.varint()?, reader.u32()?);
+        let parts = (0..reader.count()?).map(|_| reader.varint_u32()).collect::<Result<_, _>>()?;
+        Ok(Meta { id, lsn, table_offset, table_len, table_crc, queue_offset, queue_len, queue_crc, parts })
+    }
+}
+
+impl Part {
+    /// Opens a mapped part; its table and queue are proven by crc, records and chunks when they are first read.
+    pub fn open(file: &str, map: Map) -> Result<Part> {
+        let map = Arc::new(map);
+        let whole = |what: &str| Error::corrupt(file, map.len() as u64, what.to_owned());
+        let trailer = map.len().checked_sub(TRAILER_BYTES).filter(|_| map.starts_with(&PART_MAGIC));
+        let trailer = trailer.and_then(|at| map.get(at..)).filter(|bytes| bytes.ends_with(&PART_END));
+        let mut reader = Reader::new(trailer.ok_or_else(|| whole("a whole index part expected"))?);
+        let decode = |why: DecodeError| whole(&why.to_string());
+        let (offset, len) = (reader.u64().map_err(decode)?, reader.u32().map_err(decode)?);
+        let crc = reader.u32().map_err(decode)?;
+        let meta = section(file, &map, offset, u64::from(len), crc)?;
+        let meta = Meta::decode(meta).map_err(|why| Error::corrupt(file, offset, why.to_string()))?;
+        section(file, &map, meta.table_offset, meta.table_len, meta.table_crc)?;
+        section(file, &map, meta.queue_offset, meta.queue_len, meta.queue_crc)?;
+        Ok(Part { id: meta.id, meta, map })
+    }
+
+    /// The part's number; numbers only grow.
+    pub fn id(&self) -> u32 {
+        self.id
+    }
+
+    /// Everything before this position of the log is in the parts.
+    pub fn lsn(&self) -> Lsn {
+        self.meta.lsn
+    }
+
+    /// This part and the older ones that its records refer to, newest first.
+    pub fn needs(&self) -> &[u32] {
+        &self.meta.parts
+    }
+
+    /// The queue's snapshot.
+    pub fn queue(&self) -> &[u8] {
+        let start = self.meta.queue_offset as usize;
+        self.map.get(start..start + self.meta.queue_len as usize).unwrap_or_default()
+    }
+
+    /// Bytes of the file.
+    pub fn len_bytes(&self) -> u64 {
+        self.map.len() as u64
+    }
+
+    fn rows(&self) -> usize {
+        self.meta.table_len as usize / ROW_BYTES
+    }
+
+    fn row(&self, at: usize) -> Result<(AccountId, u64, u32), DecodeError> {
+        let start = self.meta.table_offset as usize + at * ROW_BYTES;
+        let mut reader = Reader::new(self.map.get(start..start + ROW_BYTES).unwrap_or_default());
+        Ok((AccountId(reader.u64()?), reader.u64()?, reader.u32()?))
+    }
+
+    /// The accounts with a record here, ascending.
+    pub fn accounts(&self) -> impl Iterator<Item = AccountId> + '_ {
+        (0..self.rows()).filter_map(|at| Some(self.row(at).ok()?.0))
+    }
+
+    fn find(&self, id: AccountId) -> Option<(u64, u32)> {
+        let (mut low, mut high) = (0, self.rows());
+        while low < high {
+            let middle = (low + high) / 2;
+            let (found, offset, len) = self.row(middle).ok()?;
+            match found.cmp(&id) {
+                std::cmp::Ordering::Less => low = middle + 1,
+                std::cmp::Ordering::Greater => high = middle,
+                std::cmp::Ordering::Equal => return Some((offset, len)),
+            }
+        }
+        None
+    }
+}
+
+fn section<'a>(file: &str, map: &'a Map, offset: u64, len: u64, crc: u32) -> Result<&'a [u8]> {
+    let range = usize::try_from(offset).ok().zip(offset.checked_add(len).and_then(|end| usize::try_from(end).ok()));
+    let bytes = range.and_then(|(start, end)| map.get(start..end));
+    let bytes = bytes.ok_or_else(|| Error::corrupt(file, offset, "a section beyond the file's end"))?;
+    let found = crc32fast::hash(bytes);
+    if found != crc {
+        return Err(Error::corrupt(file, offset, format!("section crc {crc:08x} expected, {found:08x} found")));
+    }
+    Ok(bytes)
+}
+
+/// The parts that make up a checkpoint, newest first.
+#[derive(Default)]
+pub struct Parts(Vec<Arc<Part>>);
+
+impl Parts {
+    /// The parts, newest first.
+    pub fn new(parts: Vec<Arc<Part>>) -> Parts {
+        Parts(parts)
+    }
+
+    /// Newest first.
+    pub fn list(&self) -> &[Arc<Part>] {
+        &self.0
+    }
+
+    /// Everything before this position of the log is in the parts.
+    pub fn lsn(&self) -> Lsn {
+        self.0.first().map_or(Lsn(0), |part| part.lsn())
+    }
+
+    /// The account's newest record.
+    pub fn load(&self, id: AccountId) -> Result<Option<Account>> {
+        let Some((part, (offset, len))) = self.0.iter().find_map(|part| Some((part, part.find(id)?))) else {
+            return Ok(None);
+        };
+        let name = format!("index part {}", part.id);
+        let start = offset as usize;
+        let bytes = start.checked_add(len as usize).and_then(|end| part.map.get(start..end));
+        let bytes = bytes.ok_or_else(|| Error::corrupt(&name, offset, "a record beyond the part's end"))?;
+        let map_of = |wanted: u32| self.0.iter().find(|part| part.id == wanted).map(|part| part.map.clone());
+        record::decode(bytes, &map_of).map(Some).map_err(|why| Error::corrupt(name, offset, why))
+    }
+
+    /// How many of the newest parts to fold into the next one, so that a checkpoint's cost stays in proportion to what changed.
+    pub fn mergeable(&self, new_bytes: u64) -> usize {
+        let mut gathered = new_bytes;
+        let small = self.0.iter().take_while(|part| {
+            let fold = part.len_bytes() <= gathered.saturating_mul(2);
+            gathered += part.len_bytes();
+            fold
+        });
+        small.count()
+    }
+}
+
+/// Writes one part through a sink.
+pub struct PartWriter<'a> {
+    sink: &'a mut dyn FnMut(&[u8]) -> Result<()>,
+    at: u64,
+    id: u32,
+    folded: BTreeSet<u32>,
+    rows: Vec<(AccountId, u64, u32)>,
+}
+
+impl<'a> PartWriter<'a> {
+    /// Begins part `id`; chunks that lie in a part of `folded` are copied, others are referred to.
+    pub fn new(id: u32, folded: BTreeSet<u32>, sink: &'a mut dyn FnMut(&[u8]) -> Result<()>) -> Result<PartWriter<'a>> {
+        let mut writer = PartWriter { sink, at: 0, id, folded, rows: Vec::new() };
+        writer.write(&PART_MAGIC)?;
+        Ok(writer)
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<u64> {
+        let at = self.at;
+        (self.sink)(bytes)?;
+        self.at += bytes.len() as u64;
+        Ok(at)
+    }
+
+    /// Adds an account's record with the chunks it needs.
+    pub fn account(&mut self, account: &Account) -> Result<()> {
+        let mut chunks = Vec::new();
+        let mut bytes = Vec::new();
+        for mailbox in &account.mailboxes {
+            for slot in mailbox.entries.slots() {
+                let place = match &slot.chunk.source {
+                    Source::Part { part, offset, crc, .. } if !self.folded.contains(part) => (*part, *offset, *crc),
+                    _ => {
+                        bytes.clear();
+                        slot.chunk.to_vec()?.iter().for_each(|entry| entry.encode(&mut bytes));
+                        (self.id, self.write(&bytes)?, crc32fast::hash(&bytes))
+                    }
+                };
+                chunks.push(place);
+            }
+        }
+        let mut out = Vec::new();
+        record::encode(account, &chunks, &mut out);
+        let at = self.write(&out)?;
+        self.rows.push((account.id, at, out.len() as u32));
+        Ok(())
+    }
+
+    /// Ends the part: `older` are the parts it still needs, newest first.
+    pub fn finish(mut self, lsn: Lsn, queue: &[u8], older: &[u32]) -> Result<()> {
+        self.rows.sort_unstable();
+        let mut table = Vec::with_capacity(self.rows.len() * ROW_BYTES);
+        for (id, offset, len) in &self.rows {
+            table.put_u64(id.0);
+            table.put_u64(*offset);
+            table.put_u32(*len);
+            table.put_u32(0);
+        }
+        let mut meta = Meta { id: self.id, lsn, parts: vec![self.id], ..Meta::default() };
+        meta.parts.extend_from_slice(older);
+        (meta.table_offset, meta.table_len, meta.table_crc) =
+            (self.write(&table)?, table.len() as u64, crc32fast::hash(&table));
+        (meta.queue_offset, meta.queue_len, meta.queue_crc) =
+            (self.write(queue)?, queue.len() as u64, crc32fast::hash(queue));
+        let mut bytes = Vec::new();
+        meta.encode(&mut bytes);
+        let mut trailer = Vec::with_capacity(TRAILER_BYTES);
+        trailer.put_u64(self.write(&bytes)?);
+        trailer.put_u32(bytes.len() as u32);
+        trailer.put_u32(crc32fast::hash(&bytes));
+        trailer.put(&PART_END);
+        self.write(&trailer)?;
+        Ok(())
+    }
+}

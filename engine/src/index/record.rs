@@ -1,0 +1,126 @@
+//! An account's record in an index part: everything but its entries, which are chunks it points to. Pure bytes.
+use super::account::Account;
+use super::mailbox::Mailbox;
+use super::table::{Chunk, EntryTable, Source};
+use crate::base::bytes::{DecodeError, Put, Reader};
+use crate::base::limits::CHUNK_ENTRIES_MAX;
+use crate::base::{AccountId, MailboxId, ModSeq, SpecialUse, Uid};
+use crate::disk::Map;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+/// Part, offset and crc of a chunk.
+pub(super) type Place = (u32, u64, u32);
+
+/// Appends the record and its crc32. `places` holds one place for each chunk, mailbox by mailbox.
+pub(super) fn encode(account: &Account, places: &[Place], out: &mut Vec<u8>) {
+    let start = out.len();
+    out.put_varint(account.id.0);
+    out.put_varint(account.used_bytes);
+    out.put_varint(account.messages);
+    out.put_varint(u64::from(account.mailbox_next.0));
+    out.put_varint(u64::from(account.uid_validity_next));
+    out.put_varint(account.subscriptions.len() as u64);
+    account.subscriptions.iter().for_each(|name| out.put_str(name));
+    out.put_varint(account.mailboxes.len() as u64);
+    let mut places = places.iter();
+    for mailbox in &account.mailboxes {
+        encode_mailbox(mailbox, out);
+        out.put_varint(mailbox.entries.slots().len() as u64);
+        for (slot, (part, offset, crc)) in mailbox.entries.slots().iter().zip(places.by_ref()) {
+            out.put_varint(u64::from(slot.chunk.base.0));
+            out.put_varint(u64::from(slot.chunk.last.0 - slot.chunk.base.0));
+            out.put_varint(u64::from(slot.chunk.len));
+            out.put_varint(slot.chunk.modseq_max.0);
+            out.put_varint(u64::from(*part));
+            out.put_varint(*offset);
+            out.put_u32(*crc);
+        }
+    }
+    let crc = crc32fast::hash(&out[start..]);
+    out.put_u32(crc);
+}
+
+fn encode_mailbox(mailbox: &Mailbox, out: &mut Vec<u8>) {
+    out.put_varint(u64::from(mailbox.id.0));
+    out.put_str(&mailbox.name);
+    out.put_varint(u64::from(mailbox.uid_validity));
+    out.put_varint(u64::from(mailbox.uid_next.0));
+    out.put_varint(mailbox.highest_modseq.0);
+    out.put_u8(SpecialUse::code(mailbox.special_use));
+    out.put_varint(mailbox.keywords.len() as u64);
+    mailbox.keywords.iter().for_each(|keyword| out.put_str(keyword));
+    out.put_varint(u64::from(mailbox.unseen));
+    out.put_varint(u64::from(mailbox.deleted));
+    out.put_varint(mailbox.size_bytes);
+    out.put_varint(u64::from(mailbox.recent_from.0));
+}
+
+/// Reads a record; `map_of` gives the map of a part.
+pub(super) fn decode(bytes: &[u8], map_of: &dyn Fn(u32) -> Option<Arc<Map>>) -> Result<Account, String> {
+    let Some((body, crc)) = bytes.split_last_chunk::<4>() else {
+        return Err("a record with a crc expected".into());
+    };
+    let (crc, found) = (u32::from_le_bytes(*crc), crc32fast::hash(body));
+    if crc != found {
+        return Err(format!("record crc {crc:08x} expected, {found:08x} found"));
+    }
+    let mut reader = Reader::new(body);
+    account(&mut reader, map_of).map_err(|why| why.to_string())
+}
+
+fn account(reader: &mut Reader<'_>, map_of: &dyn Fn(u32) -> Option<Arc<Map>>) -> Result<Account, DecodeError> {
+    let (id, used_bytes, messages) = (AccountId(reader.varint()?), reader.varint()?, reader.varint()?);
+    let (mailbox_next, uid_validity_next) = (MailboxId(reader.varint_u32()?), reader.varint_u32()?);
+    let subscriptions = (0..reader.count()?).map(|_| Ok(reader.str()?.to_owned())).collect::<Result<_, _>>()?;
+    let mailboxes = (0..reader.count()?)
+        .map(|_| {
+            let mut mailbox = mailbox(reader)?;
+            let chunks = (0..reader.count()?).map(|_| chunk(reader, map_of)).collect::<Result<_, _>>()?;
+            mailbox.entries = EntryTable::from_chunks(chunks);
+            Ok(Arc::new(mailbox))
+        })
+        .collect::<Result<_, _>>()?;
+    Ok(Account {
+        id,
+        used_bytes,
+        messages,
+        mailbox_next,
+        uid_validity_next,
+        mailboxes,
+        subscriptions: Arc::new(subscriptions),
+    })
+}
+
+fn mailbox(reader: &mut Reader<'_>) -> Result<Mailbox, DecodeError> {
+    Ok(Mailbox {
+        id: MailboxId(reader.varint_u32()?),
+        name: reader.str()?.into(),
+        uid_validity: reader.varint_u32()?,
+        uid_next: Uid(reader.varint_u32()?),
+        highest_modseq: ModSeq(reader.varint()?),
+        special_use: SpecialUse::decode(reader)?,
+        keywords: Arc::new(
+            (0..reader.count()?).map(|_| Ok(reader.str()?.to_owned())).collect::<Result<_, DecodeError>>()?,
+        ),
+        entries: EntryTable::default(),
+        unseen: reader.varint_u32()?,
+        deleted: reader.varint_u32()?,
+        size_bytes: reader.varint()?,
+        recent_from: Uid(reader.varint_u32()?),
+    })
+}
+
+fn chunk(reader: &mut Reader<'_>, map_of: &dyn Fn(u32) -> Option<Arc<Map>>) -> Result<Chunk, DecodeError> {
+    let (base, span, len) = (reader.varint_u32()?, reader.varint_u32()?, reader.varint_u32()?);
+    let (modseq_max, part) = (ModSeq(reader.varint()?), reader.varint_u32()?);
+    let (offset, crc) = (reader.varint()?, reader.u32()?);
+    let Some(last) = base.checked_add(span).filter(|_| len > 0 && len as usize <= CHUNK_ENTRIES_MAX) else {
+        return reader.error("a chunk of 1 to CHUNK_ENTRIES_MAX entries expected");
+    };
+    let Some(map) = map_of(part) else {
+        return reader.error("a chunk in a part of this checkpoint expected");
+    };
+    let source = Source::Part { map, part, offset, crc, checked: AtomicBool::new(false) };
+    Ok(Chunk { base: Uid(base), last: Uid(last), len, modseq_max, source })
+}
