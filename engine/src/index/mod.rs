@@ -4,6 +4,9 @@ mod diff;
 mod entry;
 mod mailbox;
 pub mod mime;
+mod part;
+mod record;
+mod shard;
 mod table;
 
 pub use crate::base::{FlagMode, Flags, Keywords, SpecialUse, UidSet};
@@ -11,4 +14,6 @@ pub use account::Account;
 pub use diff::{Diff, diff};
 pub use entry::Entry;
 pub use mailbox::{Mailbox, check_mailbox_name};
+pub use part::{Part, PartWriter, Parts};
+pub use shard::{Accounts, DEFAULT_MAILBOXES};
 pub use table::EntryTable;

@@ -32,9 +32,9 @@ struct Meta {
     table_offset: u64,
     table_len: u64,
     table_crc: u32,
-    queue_offset: u64,
-    queue_len: u64,
-    queue_crc: u32,
+    state_offset: u64,
+    state_len: u64,
+    state_crc: u32,
     parts: Vec<u32>,
 }
 
@@ -44,7 +44,7 @@ impl Meta {
         out.put_varint(self.lsn.0);
         for (offset, len, crc) in [
             (self.table_offset, self.table_len, self.table_crc),
-            (self.queue_offset, self.queue_len, self.queue_crc),
+            (self.state_offset, self.state_len, self.state_crc),
         ] {
             out.put_varint(offset);
             out.put_varint(len);
@@ -58,14 +58,14 @@ impl Meta {
         let mut reader = Reader::new(bytes);
         let (id, lsn) = (reader.varint_u32()?, Lsn(reader.varint()?));
         let (table_offset, table_len, table_crc) = (reader.varint()?, reader.varint()?, reader.u32()?);
-        let (queue_offset, queue_len, queue_crc) = (reader.varint()?, reader.varint()?, reader.u32()?);
+        let (state_offset, state_len, state_crc) = (reader.varint()?, reader.varint()?, reader.u32()?);
         let parts = (0..reader.count()?).map(|_| reader.varint_u32()).collect::<Result<_, _>>()?;
-        Ok(Meta { id, lsn, table_offset, table_len, table_crc, queue_offset, queue_len, queue_crc, parts })
+        Ok(Meta { id, lsn, table_offset, table_len, table_crc, state_offset, state_len, state_crc, parts })
     }
 }
 
 impl Part {
-    /// Opens a mapped part; its table and queue are proven by crc, records and chunks when they are first read.
+    /// Opens a mapped part; its table and state are proven by crc, records and chunks when they are first read.
     pub fn open(file: &str, map: Map) -> Result<Part> {
         let map = Arc::new(map);
         let whole = |what: &str| Error::corrupt(file, map.len() as u64, what.to_owned());
@@ -78,7 +78,7 @@ impl Part {
         let meta = section(file, &map, offset, u64::from(len), crc)?;
         let meta = Meta::decode(meta).map_err(|why| Error::corrupt(file, offset, why.to_string()))?;
         section(file, &map, meta.table_offset, meta.table_len, meta.table_crc)?;
-        section(file, &map, meta.queue_offset, meta.queue_len, meta.queue_crc)?;
+        section(file, &map, meta.state_offset, meta.state_len, meta.state_crc)?;
         Ok(Part { id: meta.id, meta, map })
     }
 
@@ -97,10 +97,10 @@ impl Part {
         &self.meta.parts
     }
 
-    /// The queue's snapshot.
-    pub fn queue(&self) -> &[u8] {
-        let start = self.meta.queue_offset as usize;
-        self.map.get(start..start + self.meta.queue_len as usize).unwrap_or_default()
+    /// The state that is no account: the queue, or in the control shard the directory.
+    pub fn state(&self) -> &[u8] {
+        let start = self.meta.state_offset as usize;
+        self.map.get(start..start + self.meta.state_len as usize).unwrap_or_default()
     }
 
     /// Bytes of the file.
@@ -243,7 +243,7 @@ impl<'a> PartWriter<'a> {
     }
 
     /// Ends the part: `older` are the parts it still needs, newest first.
-    pub fn finish(mut self, lsn: Lsn, queue: &[u8], older: &[u32]) -> Result<()> {
+    pub fn finish(mut self, lsn: Lsn, state: &[u8], older: &[u32]) -> Result<()> {
         self.rows.sort_unstable();
         let mut table = Vec::with_capacity(self.rows.len() * ROW_BYTES);
         for (id, offset, len) in &self.rows {
@@ -256,8 +256,8 @@ impl<'a> PartWriter<'a> {
         meta.parts.extend_from_slice(older);
         (meta.table_offset, meta.table_len, meta.table_crc) =
             (self.write(&table)?, table.len() as u64, crc32fast::hash(&table));
-        (meta.queue_offset, meta.queue_len, meta.queue_crc) =
-            (self.write(queue)?, queue.len() as u64, crc32fast::hash(queue));
+        (meta.state_offset, meta.state_len, meta.state_crc) =
+            (self.write(state)?, state.len() as u64, crc32fast::hash(state));
         let mut bytes = Vec::new();
         meta.encode(&mut bytes);
         let mut trailer = Vec::with_capacity(TRAILER_BYTES);
