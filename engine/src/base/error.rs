@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 /// The engine's result.
-pub type Result<T> = std::result::Result<T, Error>;
+pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Cheap to clone: one failed group commit answers many callers.
 #[derive(Clone, Debug)]

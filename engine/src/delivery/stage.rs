@@ -83,7 +83,7 @@ fn compress(bytes: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// The message in a frame's payload. `Err` says what does not fit.
-pub fn unstage(payload: &[u8], zstd: bool) -> std::result::Result<Vec<u8>, String> {
+pub fn unstage(payload: &[u8], zstd: bool) -> Result<Vec<u8>, String> {
     let head = MessageHead::decode(payload).map_err(|why| why.to_string())?;
     let body = payload.get(head.body_start()..).ok_or("a body after the summary expected")?;
     let size = head.size_bytes as usize;
@@ -97,7 +97,7 @@ pub fn unstage(payload: &[u8], zstd: bool) -> std::result::Result<Vec<u8>, Strin
     Ok(whole)
 }
 
-fn decompress(body: &[u8], size: usize) -> std::result::Result<Vec<u8>, String> {
+fn decompress(body: &[u8], size: usize) -> Result<Vec<u8>, String> {
     DECOMPRESSOR.with_borrow_mut(|slot| {
         if slot.is_none() {
             *slot = Some(Decompressor::new().map_err(|why| why.to_string())?);

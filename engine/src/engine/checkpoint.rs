@@ -1,0 +1,142 @@
+//! Writes and finds checkpoints: index parts in a shard's directory. A checkpoint saves replay; without any, the log alone rebuilds all.
+use crate::base::{Error, Lsn, Result};
+use crate::disk::Disk;
+use crate::index::{Account, Part, PartWriter, Parts};
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Bytes gathered before a write.
+const BUFFER_BYTES: usize = 1 << 20;
+
+fn path(dir: &Path, id: u32) -> PathBuf {
+    dir.join(format!("idx-{id:010}.phi"))
+}
+
+fn part_number(name: &str) -> Option<u32> {
+    name.strip_prefix("idx-")?.strip_suffix(".phi")?.parse().ok()
+}
+
+/// The newest checkpoint whose parts are all whole, and a line for each that is not.
+pub(crate) fn load(disk: &dyn Disk, dir: &Path) -> Result<(Parts, Vec<String>)> {
+    let names = disk.list(dir).map_err(|why| Error::io(format!("list {}", disk.full_path(dir).display()), why))?;
+    for name in names.iter().filter(|name| name.starts_with("idx-") && name.ends_with(".tmp")) {
+        let stray = dir.join(name);
+        disk.remove(&stray).map_err(|why| Error::io(format!("remove {}", disk.full_path(&stray).display()), why))?;
+    }
+    let mut numbers: Vec<u32> = names.iter().filter_map(|name| part_number(name)).collect();
+    numbers.sort_unstable_by(|a, b| b.cmp(a));
+    let mut notices = Vec::new();
+    for number in numbers {
+        match open(disk, dir, number) {
+            Ok(parts) => return Ok((parts, notices)),
+            Err(why) => notices.push(format!("a checkpoint is passed over: {why}")),
+        }
+    }
+    Ok((Parts::default(), notices))
+}
+
+fn open(disk: &dyn Disk, dir: &Path, number: u32) -> Result<Parts> {
+    let newest = open_part(disk, dir, number)?;
+    let older: Vec<u32> = newest.needs().iter().copied().filter(|part| *part != number).collect();
+    let mut parts = vec![Arc::new(newest)];
+    for part in older {
+        parts.push(Arc::new(open_part(disk, dir, part)?));
+    }
+    Ok(Parts::new(parts))
+}
+
+fn open_part(disk: &dyn Disk, dir: &Path, number: u32) -> Result<Part> {
+    let path = path(dir, number);
+    let name = disk.full_path(&path).display().to_string();
+    let map = disk.map(&path).map_err(|why| Error::io(format!("map {name}"), why))?;
+    let part = Part::open(&name, map)?;
+    if part.id() != number {
+        return Err(Error::corrupt(name, 0, format!("part {number} expected, part {} found", part.id())));
+    }
+    Ok(part)
+}
+
+/// What a checkpoint is made of, as of one position of the log.
+pub(crate) struct Snapshot {
+    /// Replay begins here.
+    pub(crate) lsn: Lsn,
+    /// The accounts that differ from `parts`.
+    pub(crate) accounts: Vec<Arc<Account>>,
+    /// The queue or the directory, encoded.
+    pub(crate) state: Vec<u8>,
+    /// The parts so far.
+    pub(crate) parts: Arc<Parts>,
+}
+
+impl Snapshot {
+    /// Writes and syncs the next part, then removes the files that no part of the new checkpoint needs.
+    pub(crate) fn write(&self, disk: &dyn Disk, dir: &Path) -> Result<Parts> {
+        let old = self.parts.list();
+        let number = old.first().map_or(1, |part| part.id() + 1);
+        let fresh_bytes: usize = self.accounts.iter().map(|account| account.messages as usize * 64 + 256).sum();
+        let folded = self.parts.mergeable(fresh_bytes as u64);
+        let (fold, keep) = old.split_at(folded);
+        let temporary = dir.join(format!("idx-{number:010}.tmp"));
+        self.write_part(disk, &temporary, number, fold, keep)?;
+        let done = path(dir, number);
+        let io = |why| Error::io(format!("rename {}", disk.full_path(&temporary).display()), why);
+        disk.rename(&temporary, &done).map_err(io)?;
+        let sync = |why| Error::io(format!("sync {}", disk.full_path(dir).display()), why);
+        disk.sync_dir(dir).map_err(sync)?;
+        let mut parts = vec![Arc::new(open_part(disk, dir, number)?)];
+        parts.extend(keep.iter().cloned());
+        for part in fold {
+            // A file that stays behind is only room; the next checkpoint does not need it.
+            let _ = disk.remove(&path(dir, part.id()));
+        }
+        Ok(Parts::new(parts))
+    }
+
+    fn write_part(
+        &self,
+        disk: &dyn Disk,
+        at: &Path,
+        number: u32,
+        fold: &[Arc<Part>],
+        keep: &[Arc<Part>],
+    ) -> Result<()> {
+        let name = disk.full_path(at).display().to_string();
+        let io = |why| Error::io(format!("write {name}"), why);
+        match disk.remove(at) {
+            Err(why) if why.kind() != std::io::ErrorKind::NotFound => return Err(io(why)),
+            _ => {}
+        }
+        let file = disk.create(at).map_err(io)?;
+        let (mut buffer, mut offset) = (Vec::with_capacity(BUFFER_BYTES), 0u64);
+        let mut sink = |bytes: &[u8]| {
+            buffer.extend_from_slice(bytes);
+            if buffer.len() >= BUFFER_BYTES {
+                file.write_at(&buffer, offset).map_err(io)?;
+                offset += buffer.len() as u64;
+                buffer.clear();
+            }
+            Ok(())
+        };
+        let numbers: BTreeSet<u32> = fold.iter().map(|part| part.id()).collect();
+        let mut writer = PartWriter::new(number, numbers, &mut sink)?;
+        let mut written = BTreeSet::new();
+        for account in &self.accounts {
+            writer.account(account)?;
+            written.insert(account.id);
+        }
+        for part in fold {
+            for id in part.accounts() {
+                if written.insert(id)
+                    && let Some(account) = self.parts.load(id)?
+                {
+                    writer.account(&account)?;
+                }
+            }
+        }
+        let older: Vec<u32> = keep.iter().map(|part| part.id()).collect();
+        writer.finish(self.lsn, &self.state, &older)?;
+        file.write_at(&buffer, offset).map_err(io)?;
+        file.sync_data().map_err(io)
+    }
+}

@@ -1,0 +1,288 @@
+//! One thread per shard: gathers requests, plans them against the newest state, writes them as one group with one sync, shows the result, answers.
+//! No answer leaves before the sync that covers it.
+use super::checkpoint::Snapshot;
+use super::published::Published;
+use super::ticket::Ticket;
+use super::txn::{Touched, Txn};
+use super::watch::Watchers;
+use crate::base::limits::{COMMIT_QUEUE_LEN, GROUP_BYTES_MAX, GROUP_REQUESTS_MAX};
+use crate::base::{Clock, Error, Lsn, Result, ShardId};
+use crate::disk::Disk;
+use crate::index::{Accounts, Parts};
+use crate::log::Writer;
+use crate::queue::Queue;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::JoinHandle;
+
+type Reply = Box<dyn FnOnce(Result<()>) + Send>;
+type Request = Box<dyn FnOnce(&mut Txn<'_>) -> Reply + Send>;
+
+enum Message {
+    Request(Request),
+    CheckpointDone(Snapshot, Result<Parts>),
+    Close,
+}
+
+/// Counters that `status` shows.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    pub(crate) groups: AtomicU64,
+    pub(crate) requests: AtomicU64,
+    pub(crate) syncs: AtomicU64,
+    pub(crate) checkpoint_lsn: AtomicU64,
+}
+
+/// What the committer shares with the rest of the engine.
+pub(crate) struct Shared {
+    pub(crate) disk: Arc<dyn Disk>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) shard: ShardId,
+    pub(crate) dir: PathBuf,
+    pub(crate) published: Published,
+    pub(crate) watchers: Watchers,
+    pub(crate) counters: Counters,
+}
+
+/// The sending end: any thread may ask.
+pub(crate) struct Committer {
+    inbox: SyncSender<Message>,
+    thread: std::sync::Mutex<Option<JoinHandle<Result<()>>>>,
+}
+
+impl Committer {
+    pub(crate) fn start(name: &str, core: Core) -> std::io::Result<Committer> {
+        let (inbox, requests) = sync_channel(COMMIT_QUEUE_LEN);
+        let own = inbox.clone();
+        let thread = std::thread::Builder::new().name(name.to_owned()).spawn(move || core.run(&requests, &own))?;
+        Ok(Committer { inbox, thread: std::sync::Mutex::new(Some(thread)) })
+    }
+
+    /// Asks for a change. `plan` runs on the committer's thread; its answer comes after the sync. `Busy` when too many wait.
+    pub(crate) fn submit<T: Send + 'static>(
+        &self,
+        plan: impl FnOnce(&mut Txn<'_>) -> Result<T> + Send + 'static,
+    ) -> Ticket<Result<T>> {
+        let (ticket, filler) = Ticket::pending();
+        self.submit_then(plan, move |answer| filler.fill(answer));
+        ticket
+    }
+
+    /// The same with a function instead of a ticket; it runs on the committer's thread and must be short.
+    pub(crate) fn submit_then<T: Send + 'static>(
+        &self,
+        plan: impl FnOnce(&mut Txn<'_>) -> Result<T> + Send + 'static,
+        then: impl FnOnce(Result<T>) + Send + 'static,
+    ) {
+        let mut then = Answer { then: Some(then), value: std::marker::PhantomData };
+        let request: Request = Box::new(move |txn| {
+            let planned = plan(txn);
+            // What failed halfway for want of the disk takes its group with it; a refusal leaves whole facts behind.
+            if let Err(why) = &planned
+                && why.is_transient()
+                && !txn.events.is_empty()
+            {
+                txn.failed = Some(why.clone());
+            }
+            Box::new(move |committed| then.give(committed.and(planned)))
+        });
+        // A request that is not taken is dropped, which answers it.
+        let _ = self.inbox.try_send(Message::Request(request));
+    }
+
+    /// Commits what was asked before, writes a last checkpoint, ends the thread.
+    pub(crate) fn close(&self) -> Result<()> {
+        let thread = self.thread.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
+        let Some(thread) = thread else { return Ok(()) };
+        // A committer that has ended already has said why to those who asked.
+        let _ = self.inbox.send(Message::Close);
+        thread.join().unwrap_or_else(|_| Err(Error::Latched { reason: "the committer panicked".into() }))
+    }
+}
+
+/// Makes sure that every request is answered, also one that the full queue or the ended thread drops: with `Busy`.
+struct Answer<T, F: FnOnce(Result<T>)> {
+    then: Option<F>,
+    value: std::marker::PhantomData<fn(T)>,
+}
+
+impl<T, F: FnOnce(Result<T>)> Answer<T, F> {
+    fn give(&mut self, answer: Result<T>) {
+        if let Some(then) = self.then.take() {
+            then(answer);
+        }
+    }
+}
+
+impl<T, F: FnOnce(Result<T>)> Drop for Answer<T, F> {
+    fn drop(&mut self) {
+        self.give(Err(Error::Busy));
+    }
+}
+
+/// The state behind the thread.
+pub(crate) struct Core {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) writer: Writer,
+    pub(crate) accounts: Accounts,
+    pub(crate) queue: Queue,
+    pub(crate) checkpoint_log_bytes: u64,
+    pub(crate) checkpoint_running: bool,
+    /// No new checkpoint before the log's end has come here: a failed one is not tried again at once.
+    pub(crate) checkpoint_not_before: Lsn,
+}
+
+impl Core {
+    fn run(mut self, requests: &Receiver<Message>, own: &SyncSender<Message>) -> Result<()> {
+        let mut closing = false;
+        while !closing {
+            let Ok(first) = requests.recv() else { break };
+            closing = self.group(first, requests);
+            self.start_checkpoint_if_due(own);
+        }
+        self.finish(requests)
+    }
+
+    /// Commits one group; says whether it was asked to close.
+    fn group(&mut self, first: Message, requests: &Receiver<Message>) -> bool {
+        let mut replies: Vec<Reply> = Vec::new();
+        let mut touched = Touched::default();
+        let mut closing = false;
+        let mut failed = Ok(());
+        let mut next = Some(first);
+        while let Some(message) = next {
+            match message {
+                Message::Request(request) => replies.push(self.plan(request, &mut touched, &mut failed)),
+                Message::CheckpointDone(snapshot, parts) => self.checkpoint_done(&snapshot, parts),
+                Message::Close => closing = true,
+            }
+            let full = replies.len() >= GROUP_REQUESTS_MAX || self.writer.group_bytes() >= GROUP_BYTES_MAX;
+            next = if full || closing { None } else { requests.try_recv().ok() };
+        }
+        let committed = failed.and_then(|()| self.commit());
+        match &committed {
+            Ok(()) => self.publish(touched),
+            Err(_) => self.roll_back(&touched),
+        }
+        let counters = &self.shared.counters;
+        counters.requests.fetch_add(replies.len() as u64, Ordering::Relaxed);
+        counters.syncs.store(self.writer.syncs(), Ordering::Relaxed);
+        replies.into_iter().for_each(|reply| reply(committed.clone()));
+        closing
+    }
+
+    fn plan(&mut self, request: Request, touched: &mut Touched, failed: &mut Result<()>) -> Reply {
+        let mut txn = Txn {
+            accounts: &mut self.accounts,
+            queue: &mut self.queue,
+            writer: &mut self.writer,
+            touched,
+            now: self.shared.clock.now(),
+            shard: self.shared.shard,
+            queued: 0,
+            failed: None,
+            events: Vec::new(),
+        };
+        let reply = request(&mut txn);
+        if let Err(why) = txn.finish()
+            && failed.is_ok()
+        {
+            *failed = Err(why);
+        }
+        reply
+    }
+
+    fn commit(&mut self) -> Result<()> {
+        if self.writer.group_bytes() == 0 {
+            return Ok(());
+        }
+        self.writer.commit()?;
+        self.shared.counters.groups.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn publish(&mut self, touched: Touched) {
+        let mut accounts = Vec::with_capacity(touched.accounts.len());
+        for id in touched.accounts.keys() {
+            // An account that was just changed is in memory.
+            if let Ok(Some(account)) = self.accounts.get(*id) {
+                accounts.push(account.clone());
+            }
+        }
+        let queue = touched.queue.then(|| self.queue.clone());
+        self.shared.published.publish(accounts.into_iter(), queue);
+        for (account, mailboxes) in &touched.accounts {
+            mailboxes.iter().for_each(|mailbox| self.shared.watchers.wake(*account, *mailbox));
+        }
+    }
+
+    /// Forgets a group that was not committed: the published state is the truth.
+    fn roll_back(&mut self, touched: &Touched) {
+        self.writer.abort();
+        for id in touched.accounts.keys() {
+            self.accounts.restore(*id, self.shared.published.in_memory(*id));
+        }
+        if touched.queue {
+            self.queue = self.shared.published.queue();
+        }
+    }
+
+    fn snapshot(&mut self) -> Snapshot {
+        let accounts = self.accounts.take_dirty();
+        let parts = self.accounts.parts().clone();
+        Snapshot { lsn: self.writer.end(), accounts, state: self.queue.encode(), parts }
+    }
+
+    fn start_checkpoint_if_due(&mut self, own: &SyncSender<Message>) {
+        let end = self.writer.end();
+        let due = end.0 - self.accounts.parts().lsn().0.min(end.0) >= self.checkpoint_log_bytes;
+        if !due || self.checkpoint_running || end < self.checkpoint_not_before || self.writer.latch().check().is_err() {
+            return;
+        }
+        let snapshot = self.snapshot();
+        let (shared, own) = (self.shared.clone(), own.clone());
+        let job = move || {
+            let parts = snapshot.write(&*shared.disk, &shared.dir);
+            // The committer may have ended meanwhile; the part is found at the next start.
+            let _ = own.send(Message::CheckpointDone(snapshot, parts));
+        };
+        self.checkpoint_running = std::thread::Builder::new().name("checkpoint".into()).spawn(job).is_ok();
+    }
+
+    fn checkpoint_done(&mut self, snapshot: &Snapshot, parts: Result<Parts>) {
+        self.checkpoint_running = false;
+        match parts {
+            Ok(parts) => {
+                let parts = Arc::new(parts);
+                self.shared.counters.checkpoint_lsn.store(parts.lsn().0, Ordering::Relaxed);
+                self.accounts.rebase(parts.clone());
+                let accounts = &self.accounts;
+                self.shared.published.rebase(parts, |id| accounts.is_dirty(id));
+            }
+            Err(why) => {
+                tracing::error!(shard = %self.shared.dir.display(), %why, "checkpoint failed; the log is whole, the next start takes longer");
+                self.accounts.keep_dirty(&snapshot.accounts);
+                self.checkpoint_not_before = Lsn(self.writer.end().0 + self.checkpoint_log_bytes);
+            }
+        }
+    }
+
+    /// Answers what still waits, waits for a running checkpoint, writes the last one.
+    fn finish(mut self, requests: &Receiver<Message>) -> Result<()> {
+        while let Ok(message) = requests.try_recv() {
+            self.group(message, requests);
+        }
+        while self.checkpoint_running {
+            let Ok(message) = requests.recv() else { break };
+            self.group(message, requests);
+        }
+        self.writer.latch().check()?;
+        if self.writer.end() == self.accounts.parts().lsn() {
+            return Ok(());
+        }
+        let snapshot = self.snapshot();
+        snapshot.write(&*self.shared.disk, &self.shared.dir).map(drop)
+    }
+}

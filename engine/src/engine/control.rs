@@ -1,0 +1,204 @@
+//! The control shard: the directory's log. One thread plans, writes, syncs, folds; lookups read the directory under a lock held for no I/O.
+use super::checkpoint::{self, Snapshot};
+use super::shard::{self, DecodeOrState, dir};
+use super::ticket::{Filler, Ticket};
+use super::types::{Options, ShardStatus};
+use crate::base::bytes::Reader;
+use crate::base::limits::COMMIT_QUEUE_LEN;
+use crate::base::{Clock, Error, Lsn, Result, ShardId};
+use crate::directory::{Change, Directory, Event};
+use crate::disk::{Disk, Latch};
+use crate::index::Parts;
+use crate::log::{FrameKind, Segments, Writer};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::thread::JoinHandle;
+
+type Answers = Vec<Result<()>>;
+
+enum Message {
+    Change(Vec<Change>, Filler<Answers>),
+    Close,
+}
+
+#[derive(Default)]
+struct Counters {
+    groups: AtomicU64,
+    requests: AtomicU64,
+    syncs: AtomicU64,
+    checkpoint_lsn: AtomicU64,
+}
+
+pub(super) struct Control {
+    directory: Arc<RwLock<Directory>>,
+    inbox: SyncSender<Message>,
+    thread: Mutex<Option<JoinHandle<Result<()>>>>,
+    segments: Arc<Segments>,
+    latch: Arc<Latch>,
+    counters: Arc<Counters>,
+}
+
+struct Core {
+    directory: Arc<RwLock<Directory>>,
+    writer: Writer,
+    disk: Arc<dyn Disk>,
+    clock: Arc<dyn Clock>,
+    parts: Arc<Parts>,
+    checkpoint_log_bytes: u64,
+    checkpoint_not_before: Lsn,
+    counters: Arc<Counters>,
+}
+
+fn replay(directory: &mut Directory, payload: &[u8]) -> Result<(), DecodeOrState> {
+    let mut reader = Reader::new(payload);
+    while !reader.is_empty() {
+        let event = Event::decode(&mut reader).map_err(DecodeOrState::Decode)?;
+        directory.apply(&event).map_err(DecodeOrState::State)?;
+    }
+    Ok(())
+}
+
+impl Control {
+    pub(super) fn open(options: &Options) -> Result<(Control, Vec<String>)> {
+        let (parts, mut notices) = checkpoint::load(&*options.disk, &dir(ShardId::CONTROL))?;
+        let mut directory = match shard::newest(&parts) {
+            Some(part) => Directory::decode_snapshot(part.state())?,
+            None => Directory::default(),
+        };
+        let opened = shard::open_log(options, ShardId::CONTROL, parts.lsn(), &mut |frame| {
+            replay(&mut directory, frame.payload)
+        })?;
+        notices.extend(opened.notices);
+        let (directory, counters) = (Arc::new(RwLock::new(directory)), Arc::new(Counters::default()));
+        counters.checkpoint_lsn.store(parts.lsn().0, Ordering::Relaxed);
+        let latch = opened.writer.latch().clone();
+        let core = Core {
+            directory: directory.clone(),
+            writer: opened.writer,
+            disk: options.disk.clone(),
+            clock: options.clock.clone(),
+            parts: Arc::new(parts),
+            checkpoint_log_bytes: options.checkpoint_log_bytes,
+            checkpoint_not_before: Lsn(0),
+            counters: counters.clone(),
+        };
+        let (inbox, changes) = sync_channel(COMMIT_QUEUE_LEN);
+        let thread = std::thread::Builder::new()
+            .name("control".into())
+            .spawn(move || core.run(&changes))
+            .map_err(|why| Error::io("start the control shard's thread", why))?;
+        let thread = Mutex::new(Some(thread));
+        Ok((Control { directory, inbox, thread, segments: opened.segments, latch, counters }, notices))
+    }
+
+    pub(super) fn read<R>(&self, read: impl FnOnce(&Directory) -> R) -> R {
+        read(&self.directory.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(super) fn change(&self, changes: Vec<Change>) -> Ticket<Answers> {
+        let count = changes.len();
+        let (ticket, filler) = Ticket::pending();
+        match self.inbox.try_send(Message::Change(changes, filler)) {
+            Ok(()) => ticket,
+            Err(TrySendError::Full(_)) => Ticket::ready(vec![Err(Error::Busy); count]),
+            Err(TrySendError::Disconnected(_)) => Ticket::ready(vec![Err(Error::Closed); count]),
+        }
+    }
+
+    pub(super) fn close(&self) -> Result<()> {
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(thread) = thread else { return Ok(()) };
+        let _ = self.inbox.send(Message::Close);
+        thread.join().unwrap_or_else(|_| Err(Error::Latched { reason: "the control shard's thread panicked".into() }))
+    }
+
+    pub(super) fn status(&self) -> ShardStatus {
+        let files = self.segments.files();
+        ShardStatus {
+            name: "control".into(),
+            latched: self.latch.reason().map(str::to_owned),
+            log_bytes: files.iter().map(|file| file.len_bytes).sum(),
+            segments: files.len() as u64,
+            groups: self.counters.groups.load(Ordering::Relaxed),
+            requests: self.counters.requests.load(Ordering::Relaxed),
+            syncs: self.counters.syncs.load(Ordering::Relaxed),
+            checkpoint_lsn: self.counters.checkpoint_lsn.load(Ordering::Relaxed),
+            queued: 0,
+        }
+    }
+}
+
+impl Core {
+    fn run(mut self, inbox: &Receiver<Message>) -> Result<()> {
+        while let Ok(Message::Change(changes, filler)) = inbox.recv() {
+            let count = changes.len() as u64;
+            let answers = self.commit(&changes);
+            self.counters.requests.fetch_add(count, Ordering::Relaxed);
+            self.counters.syncs.store(self.writer.syncs(), Ordering::Relaxed);
+            filler.fill(answers);
+            self.checkpoint_if_due(self.checkpoint_log_bytes);
+        }
+        self.writer.latch().check()?;
+        self.checkpoint_if_due(1);
+        Ok(())
+    }
+
+    /// All changes that can be made, in one group; the directory shows them only after the sync.
+    fn commit(&mut self, changes: &[Change]) -> Answers {
+        let planned = {
+            let directory = self.directory.read().unwrap_or_else(PoisonError::into_inner);
+            directory.plan_all(changes, self.clock.now())
+        };
+        let mut bytes = Vec::new();
+        for events in planned.iter().flatten() {
+            events.iter().for_each(|event| event.encode(&mut bytes));
+        }
+        let committed = if bytes.is_empty() { Ok(()) } else { self.write(&bytes) };
+        if committed.is_ok() {
+            let mut directory = self.directory.write().unwrap_or_else(PoisonError::into_inner);
+            for event in planned.iter().flatten().flatten() {
+                if let Err(why) = directory.apply(event) {
+                    tracing::error!(%why, "a directory change was planned that cannot be made");
+                    let _ = self.writer.latch().close(why.to_string());
+                }
+            }
+        }
+        planned.into_iter().map(|events| events.and_then(|_| committed.clone())).collect()
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        let pushed = self.writer.push(FrameKind::Events, 0, 0, &[bytes]);
+        let written = pushed.and_then(|_| self.writer.commit());
+        match written {
+            Ok(_) => {
+                self.counters.groups.fetch_add(1, Ordering::Relaxed);
+                Ok(())
+            }
+            Err(why) => {
+                self.writer.abort();
+                Err(why)
+            }
+        }
+    }
+
+    fn checkpoint_if_due(&mut self, log_bytes: u64) {
+        let end = self.writer.end();
+        if end.0.saturating_sub(self.parts.lsn().0) < log_bytes || end < self.checkpoint_not_before {
+            return;
+        }
+        let mut state = Vec::new();
+        self.directory.read().unwrap_or_else(PoisonError::into_inner).encode_snapshot(&mut state);
+        let snapshot = Snapshot { lsn: end, accounts: Vec::new(), state, parts: self.parts.clone() };
+        match snapshot.write(&*self.disk, &dir(ShardId::CONTROL)) {
+            Ok(parts) => {
+                self.counters.checkpoint_lsn.store(parts.lsn().0, Ordering::Relaxed);
+                self.parts = Arc::new(parts);
+            }
+            Err(why) => {
+                tracing::error!(%why, "checkpoint of the directory failed; the log is whole, the next start takes longer");
+                self.checkpoint_not_before = Lsn(end.0 + self.checkpoint_log_bytes);
+            }
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! APPEND: all messages or none (RFC 3501 section 6.3.11, RFC 3502).
+use super::{check_keywords, keyword_bits, next_modseq, save_date};
+use crate::base::{AccountId, MailboxId, Result, UidSet};
+use crate::engine::txn::Txn;
+use crate::engine::{Append, Appended};
+use crate::format::{DeliveredTo, Event};
+use crate::quota;
+
+pub(in crate::engine) fn plan(
+    txn: &mut Txn<'_>,
+    account: AccountId,
+    mailbox: MailboxId,
+    messages: &[Append],
+    quota_bytes_max: Option<u64>,
+) -> Result<Appended> {
+    let used_bytes = txn.opened(account)?.used_bytes;
+    let size_bytes = messages.iter().map(|message| u64::from(message.staged.size_bytes)).sum();
+    quota::charge(used_bytes, size_bytes, quota_bytes_max)?;
+    let view = txn.mailbox(account, mailbox)?;
+    let uid_validity = view.uid_validity;
+    let mut names: Vec<String> = messages.iter().flat_map(|message| message.keywords.iter().cloned()).collect();
+    names.sort_unstable_by_key(|name| name.to_ascii_lowercase());
+    names.dedup_by(|a, b| a.eq_ignore_ascii_case(b));
+    check_keywords(view, &names)?;
+    let mut uids = UidSet::new();
+    for message in messages {
+        let staged = &message.staged;
+        let locator = txn.put_message(staged)?;
+        let keywords = keyword_bits(txn, account, mailbox, &message.keywords)?;
+        let view = txn.mailbox(account, mailbox)?;
+        let (uid, modseq) = (view.uid_next, next_modseq(view));
+        let copy = DeliveredTo { account, mailbox, uid, modseq, flags: message.flags, keywords };
+        let event = Event::Delivered {
+            guid: staged.guid,
+            locator,
+            size_bytes: staged.size_bytes,
+            internal_date: message.internal_date.unwrap_or(staged.received),
+            save_date: save_date(txn.now),
+            to: vec![copy],
+        };
+        txn.emit(&event)?;
+        uids.push(uid);
+    }
+    Ok(Appended { uid_validity, uids })
+}

@@ -1,0 +1,90 @@
+//! Delivery: one frame for all targets that take the message, entries with it, queue items with it. Quota is judged here, where nothing can come between.
+use super::{next_modseq, save_date};
+use crate::base::{AccountId, Error, Keywords, MailboxId, ModSeq, Result, Uid};
+use crate::delivery::{Delivered, Place, Staged, Target};
+use crate::engine::txn::Txn;
+use crate::format::{DeliveredTo, Event};
+use crate::index::check_mailbox_name;
+use crate::queue::NewQueueItem;
+use crate::quota;
+use std::collections::HashMap;
+
+/// What is promised to the targets judged before, while no event is out yet.
+#[derive(Default)]
+struct Promised {
+    used_bytes: HashMap<AccountId, u64>,
+    counters: HashMap<(AccountId, MailboxId), (Uid, ModSeq)>,
+}
+
+/// One answer for each target, in their order.
+pub(in crate::engine) fn plan(
+    txn: &mut Txn<'_>,
+    staged: &Staged,
+    targets: &[Target],
+    queue: &[NewQueueItem],
+) -> Result<Vec<Result<Delivered>>> {
+    let mut promised = Promised::default();
+    let mut to = Vec::with_capacity(targets.len());
+    let mut answers = Vec::with_capacity(targets.len());
+    for target in targets {
+        answers.push(judge(txn, staged, target, &mut promised).map(|copy| {
+            let delivered = Delivered { mailbox: copy.mailbox, uid: copy.uid };
+            to.push(copy);
+            delivered
+        }));
+    }
+    if to.is_empty() && queue.is_empty() {
+        return Ok(answers);
+    }
+    let locator = txn.put_message(staged)?;
+    let (guid, size_bytes) = (staged.guid, staged.size_bytes);
+    if !to.is_empty() {
+        let (internal_date, save_date) = (staged.received, save_date(txn.now));
+        txn.emit(&Event::Delivered { guid, locator, size_bytes, internal_date, save_date, to })?;
+    }
+    for item in queue {
+        let mut bytes = Vec::new();
+        item.encode(&mut bytes);
+        let (id, created) = (txn.next_queue_id(), txn.now);
+        txn.emit(&Event::Queued { id, guid, locator, size_bytes, created, item: bytes })?;
+    }
+    Ok(answers)
+}
+
+fn judge(txn: &mut Txn<'_>, staged: &Staged, target: &Target, promised: &mut Promised) -> Result<DeliveredTo> {
+    let account = txn.opened(target.account)?;
+    let before = *promised.used_bytes.get(&account.id).unwrap_or(&account.used_bytes);
+    let used = quota::charge(before, u64::from(staged.size_bytes), target.quota_bytes_max)?;
+    let mailbox = place(txn, target)?;
+    let view = txn.mailbox(target.account, mailbox)?;
+    let (uid, modseq) = match promised.counters.get(&(target.account, mailbox)) {
+        Some((uid, modseq)) => (Uid(uid.0 + 1), ModSeq(modseq.0 + 1)),
+        None => (view.uid_next, next_modseq(view)),
+    };
+    if uid.0 == u32::MAX {
+        return Err(Error::Limit(format!("the uids of mailbox {} are used up; rename it and make a new one", view.name)));
+    }
+    promised.used_bytes.insert(target.account, used);
+    promised.counters.insert((target.account, mailbox), (uid, modseq));
+    let keywords = Keywords::default();
+    Ok(DeliveredTo { account: target.account, mailbox, uid, modseq, flags: target.flags, keywords })
+}
+
+fn place(txn: &mut Txn<'_>, target: &Target) -> Result<MailboxId> {
+    let account = txn.account(target.account)?;
+    match &target.place {
+        Place::Inbox => Ok(MailboxId::INBOX),
+        Place::For(special_use) => Ok(account.mailbox_for(*special_use).map_or(MailboxId::INBOX, |found| found.id)),
+        Place::Id(id) => match account.mailbox(*id) {
+            Some(found) => Ok(found.id),
+            None => Err(Error::NotFound("the mailbox".into())),
+        },
+        Place::Named(name) => {
+            let name = check_mailbox_name(name)?;
+            match account.mailbox_named(&name) {
+                Some(found) => Ok(found.id),
+                None => super::mailboxes::create(txn, target.account, &name, None),
+            }
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! What callers ask an open store to change. Each is one transaction; the answer comes after the sync that covers it.
+use super::ops::{append, copy, deliver, expunge, mailboxes, store};
+use super::{Append, Appended, Copied, Engine, Permit, Store, Stored, Ticket};
+use crate::base::{AccountId, Error, Flags, MailboxId, QueueId, Result, Uid};
+use crate::delivery::{self, Delivered, Delivery, Outcome, Staged, Target};
+use crate::directory;
+use crate::format::Event;
+use crate::index::{Account, SpecialUse, UidSet};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Messages of more bytes are staged by a worker (docs/decisions/0001).
+const INLINE_BYTES_MAX: usize = 256 << 10;
+
+impl Engine {
+    /// Plans and commits directory changes in one transaction; an answer for each.
+    pub fn change_directory(&self, changes: Vec<directory::Change>) -> Ticket<Vec<Result<()>>> {
+        self.control.change(changes)
+    }
+
+    /// The account's view, made with its default mailboxes (INBOX, Drafts, Sent, Junk, Trash) at its first use.
+    pub fn open_account(&self, account: AccountId) -> Ticket<Result<Arc<Account>>> {
+        match self.account(account) {
+            Err(Error::NotFound(_)) => self.shard(account).committer.submit(move |txn| txn.opened(account).cloned()),
+            found => Ticket::ready(found),
+        }
+    }
+
+    /// Takes the \Recent entries for the first session that sees them: those from the uid returned on (RFC 3501 section 2.3.2).
+    pub fn claim_recent(&self, account: AccountId, mailbox: MailboxId) -> Ticket<Result<Uid>> {
+        match self.mailbox(account, mailbox) {
+            Ok(view) if view.recent_from == view.uid_next => Ticket::ready(Ok(view.uid_next)),
+            _ => self.shard(account).committer.submit(move |txn| expunge::claim_recent(txn, account, mailbox)),
+        }
+    }
+
+    /// Room in memory for a message while it is received: sessions take it in steps of about 1 MiB before they read on, so that
+    /// the memory of all sessions together stays below `stage_bytes_max`. Dropping the permit gives the room back.
+    pub fn reserve(&self, bytes: u64) -> Ticket<Permit> {
+        self.budget.reserve(bytes)
+    }
+
+    /// Parses and compresses `trace` + `message` (CRLF line ends): inline when small, on a worker when large.
+    pub fn stage(&self, trace: Vec<u8>, message: Vec<u8>) -> Ticket<Result<Staged>> {
+        let (guid, now) = (self.next_guid(), self.clock.now());
+        if message.len() <= INLINE_BYTES_MAX {
+            return Ticket::ready(delivery::stage(guid, now, trace, &message));
+        }
+        let (ticket, filler) = Ticket::pending();
+        self.workers.run(move || filler.fill(delivery::stage(guid, now, trace, &message)));
+        ticket
+    }
+
+    /// Commits a message to its targets: one stored copy per shard.
+    pub fn deliver(&self, delivery: Delivery) -> Ticket<Outcome> {
+        let (ticket, filler) = Ticket::pending();
+        let mut by_shard: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+        for (at, target) in delivery.targets.iter().enumerate() {
+            by_shard.entry((target.account.0 % self.shards.len() as u64) as usize).or_default().push(at);
+        }
+        let home = by_shard.keys().next().copied().unwrap_or(self.home_of(&delivery));
+        if !delivery.queue.is_empty() {
+            by_shard.entry(home).or_default();
+        }
+        let pending = vec![Err(Error::Closed); delivery.targets.len()];
+        let outcome = Outcome { targets: pending, queued: Ok(()) };
+        let gather = Arc::new(Mutex::new((by_shard.len(), Some((outcome, filler)))));
+        let delivery = Arc::new(delivery);
+        if by_shard.is_empty() {
+            finish(&gather, |_| {});
+        }
+        for (shard, places) in by_shard {
+            self.deliver_to(shard, places, shard == home, &delivery, &gather);
+        }
+        ticket
+    }
+
+    /// Where a message for other hosts only is kept: with its sender.
+    fn home_of(&self, delivery: &Delivery) -> usize {
+        let account = delivery.queue.first().and_then(|item| item.account).unwrap_or_default();
+        (account.0 % self.shards.len() as u64) as usize
+    }
+
+    fn deliver_to(&self, shard: usize, places: Vec<usize>, home: bool, delivery: &Arc<Delivery>, gather: &Arc<Gather>) {
+        let plan = delivery.clone();
+        let chosen: Vec<Target> = places.iter().map(|at| delivery.targets[*at].clone()).collect();
+        let gather = gather.clone();
+        let then = move |answer: Result<Vec<Result<Delivered>>>| {
+            finish(&gather, |outcome| match answer {
+                Ok(answers) => places.iter().zip(answers).for_each(|(at, answer)| outcome.targets[*at] = answer),
+                Err(why) => {
+                    places.iter().for_each(|at| outcome.targets[*at] = Err(why.clone()));
+                    if home {
+                        outcome.queued = Err(why);
+                    }
+                }
+            });
+        };
+        self.shards[shard].committer.submit_then(
+            move |txn| deliver::plan(txn, &plan.staged, &chosen, if home { &plan.queue } else { &[] }),
+            then,
+        );
+    }
+
+    /// APPEND: all messages or none. `OverQuota` by the account's own quota.
+    pub fn append(&self, account: AccountId, mailbox: MailboxId, messages: Vec<Append>) -> Ticket<Result<Appended>> {
+        let quota = self.quota_bytes_max(account);
+        self.shard(account).committer.submit(move |txn| append::plan(txn, account, mailbox, &messages, quota))
+    }
+
+    /// STORE.
+    pub fn store(&self, account: AccountId, mailbox: MailboxId, store: Store) -> Ticket<Result<Stored>> {
+        self.shard(account).committer.submit(move |txn| store::plan(txn, account, mailbox, &store))
+    }
+
+    /// COPY within an account: moves no message bytes; all or none (`OverQuota`).
+    pub fn copy(&self, account: AccountId, from: MailboxId, uids: UidSet, to: MailboxId) -> Ticket<Result<Copied>> {
+        let quota_bytes_max = self.quota_bytes_max(account);
+        let request = copy::Request { account, from, uids, to, quota_bytes_max, moves: false };
+        self.shard(account).committer.submit(move |txn| copy::plan(txn, &request))
+    }
+
+    /// MOVE within an account (RFC 6851): atomic, and no question of quota.
+    pub fn move_entries(
+        &self,
+        account: AccountId,
+        from: MailboxId,
+        uids: UidSet,
+        to: MailboxId,
+    ) -> Ticket<Result<Copied>> {
+        let request = copy::Request { account, from, uids, to, quota_bytes_max: None, moves: true };
+        self.shard(account).committer.submit(move |txn| copy::plan(txn, &request))
+    }
+
+    /// Removes entries: those of `uids` with \Deleted, or all with \Deleted. Answers which.
+    pub fn expunge(&self, account: AccountId, mailbox: MailboxId, uids: Option<UidSet>) -> Ticket<Result<UidSet>> {
+        let plan = move |txn: &mut _| expunge::plan(txn, account, mailbox, uids.as_ref(), Flags::DELETED);
+        self.shard(account).committer.submit(plan)
+    }
+
+    /// POP3's QUIT: removes entries whatever their flags.
+    pub fn remove(&self, account: AccountId, mailbox: MailboxId, uids: UidSet) -> Ticket<Result<UidSet>> {
+        let plan = move |txn: &mut _| expunge::plan(txn, account, mailbox, Some(&uids), Flags::NONE);
+        self.shard(account).committer.submit(plan)
+    }
+
+    /// CREATE; parents that do not exist are made too (RFC 3501 section 6.3.3).
+    pub fn create_mailbox(
+        &self,
+        account: AccountId,
+        name: &str,
+        special_use: Option<SpecialUse>,
+    ) -> Ticket<Result<MailboxId>> {
+        let name = name.to_owned();
+        self.shard(account).committer.submit(move |txn| mailboxes::create(txn, account, &name, special_use))
+    }
+
+    /// DELETE with all its entries; children stay. INBOX cannot be deleted.
+    pub fn delete_mailbox(&self, account: AccountId, name: &str) -> Ticket<Result<()>> {
+        let name = name.to_owned();
+        self.shard(account).committer.submit(move |txn| mailboxes::delete(txn, account, &name))
+    }
+
+    /// RENAME with all children; INBOX's entries move to the new mailbox and INBOX stays (RFC 3501 section 6.3.5).
+    pub fn rename_mailbox(&self, account: AccountId, from: &str, to: &str) -> Ticket<Result<()>> {
+        let (from, to) = (from.to_owned(), to.to_owned());
+        self.shard(account).committer.submit(move |txn| mailboxes::rename(txn, account, &from, &to))
+    }
+
+    /// SUBSCRIBE and UNSUBSCRIBE.
+    pub fn subscribe(&self, account: AccountId, name: &str, on: bool) -> Ticket<Result<()>> {
+        let name = name.to_owned();
+        self.shard(account).committer.submit(move |txn| mailboxes::subscribe(txn, account, &name, on))
+    }
+
+    /// Takes an item off the queue.
+    pub fn queue_remove(&self, id: QueueId) -> Ticket<Result<()>> {
+        let holder = self.shards.iter().find(|shard| shard.shared.published.queue().get(id).is_some());
+        let missing = move || Error::NotFound(format!("queue item {id}"));
+        match holder {
+            None => Ticket::ready(Err(missing())),
+            Some(shard) => shard.committer.submit(move |txn| match txn.queue().get(id) {
+                Some(_) => txn.emit(&Event::QueueRemoved { id }),
+                None => Err(missing()),
+            }),
+        }
+    }
+}
+
+/// The shards that have not answered yet, and what is answered so far.
+type Gather = Mutex<(usize, Option<(Outcome, super::ticket::Filler<Outcome>)>)>;
+
+/// Puts one shard's answer in; the last one fills the ticket.
+fn finish(gather: &Gather, put: impl FnOnce(&mut Outcome)) {
+    let mut state = gather.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((outcome, _)) = &mut state.1 {
+        put(outcome);
+    }
+    state.0 = state.0.saturating_sub(1);
+    let done = if state.0 == 0 { state.1.take() } else { None };
+    drop(state);
+    if let Some((outcome, filler)) = done {
+        filler.fill(outcome);
+    }
+}

@@ -1,0 +1,117 @@
+//! One request's changes on the committer's thread: each event is folded into the newest state at once and written with the group.
+//! A request checks everything before its first event: after that it can only succeed.
+use crate::base::{AccountId, Error, Locator, MailboxId, QueueId, Result, ShardId};
+use crate::delivery::Staged;
+use crate::format::{Event, FrameKind};
+use crate::index::{Account, Accounts, Mailbox};
+use crate::log::Writer;
+use crate::queue::Queue;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// What a group has changed so far.
+#[derive(Default)]
+pub(crate) struct Touched {
+    pub(crate) accounts: HashMap<AccountId, Vec<MailboxId>>,
+    pub(crate) queue: bool,
+}
+
+/// The state as one request sees it: committed groups and the requests before it in its own group.
+pub(crate) struct Txn<'a> {
+    pub(super) accounts: &'a mut Accounts,
+    pub(super) queue: &'a mut Queue,
+    pub(super) writer: &'a mut Writer,
+    pub(super) touched: &'a mut Touched,
+    /// Seconds since 1970 UTC.
+    pub(crate) now: i64,
+    pub(super) shard: ShardId,
+    pub(super) queued: u64,
+    pub(super) events: Vec<u8>,
+    /// Why the group cannot be committed.
+    pub(super) failed: Option<Error>,
+}
+
+impl Txn<'_> {
+    /// The account, if it was ever used.
+    pub(crate) fn find(&mut self, id: AccountId) -> Result<Option<&Arc<Account>>> {
+        self.accounts.get(id)
+    }
+
+    /// The account; it must have been used.
+    pub(crate) fn account(&mut self, id: AccountId) -> Result<&Arc<Account>> {
+        self.accounts.get(id)?.ok_or_else(|| Error::NotFound(format!("account {id}")))
+    }
+
+    /// The account, opened with its default mailboxes if this is its first use.
+    pub(crate) fn opened(&mut self, id: AccountId) -> Result<&Arc<Account>> {
+        if self.accounts.get(id)?.is_none() {
+            let uid_validity = u32::try_from(self.now).unwrap_or(u32::MAX / 2).max(1);
+            self.emit(&Event::AccountOpened { account: id, uid_validity })?;
+        }
+        self.account(id)
+    }
+
+    /// The mailbox of an account that was used.
+    pub(crate) fn mailbox(&mut self, id: AccountId, mailbox: MailboxId) -> Result<&Arc<Mailbox>> {
+        self.account(id)?.mailbox(mailbox).ok_or_else(|| Error::NotFound("the mailbox".into()))
+    }
+
+    /// The queue with the changes so far.
+    pub(crate) fn queue(&self) -> &Queue {
+        self.queue
+    }
+
+    /// A queue id that was never used: where in the log this request's events will stand, and the shard. Each `Queued` event takes
+    /// more than one byte of log, so counting bytes on keeps the ids of one request apart from those of the next.
+    pub(crate) fn next_queue_id(&mut self) -> QueueId {
+        let lsn = self.writer.end().0 + self.writer.group_bytes() as u64 + self.queued;
+        self.queued += 1;
+        QueueId(lsn << 16 | u64::from(self.shard.0))
+    }
+
+    /// Writes the message's frame with the group.
+    pub(crate) fn put_message(&mut self, staged: &Staged) -> Result<Locator> {
+        self.writer.push(FrameKind::Message, staged.flags, 0, &[&staged.front, &staged.body])
+    }
+
+    /// Folds an event in and writes it with the group.
+    pub(crate) fn emit(&mut self, event: &Event) -> Result<()> {
+        self.touch(event);
+        self.accounts.apply(event)?;
+        self.queue.apply(event)?;
+        event.encode(&mut self.events);
+        Ok(())
+    }
+
+    fn touch(&mut self, event: &Event) {
+        let mut place = |account: AccountId, mailbox: Option<MailboxId>| {
+            let mailboxes = self.touched.accounts.entry(account).or_default();
+            if let Some(mailbox) = mailbox.filter(|mailbox| !mailboxes.contains(mailbox)) {
+                mailboxes.push(mailbox);
+            }
+        };
+        match event {
+            Event::AccountOpened { account, .. } | Event::Subscribed { account, .. } => place(*account, None),
+            Event::MailboxMade { account, mailbox, .. }
+            | Event::MailboxRenamed { account, mailbox, .. }
+            | Event::MailboxRemoved { account, mailbox }
+            | Event::KeywordMade { account, mailbox, .. }
+            | Event::FlagsChanged { account, mailbox, .. }
+            | Event::Expunged { account, mailbox, .. }
+            | Event::RecentClaimed { account, mailbox, .. } => place(*account, Some(*mailbox)),
+            Event::Delivered { to, .. } => to.iter().for_each(|copy| place(copy.account, Some(copy.mailbox))),
+            Event::Queued { .. } | Event::QueueChanged { .. } | Event::QueueRemoved { .. } => self.touched.queue = true,
+        }
+    }
+
+    /// Adds the request's events to the group as one frame: all of them or none survive a crash.
+    pub(super) fn finish(self) -> Result<()> {
+        if let Some(why) = self.failed {
+            return Err(why);
+        }
+        if self.events.is_empty() {
+            return Ok(());
+        }
+        self.writer.push(FrameKind::Events, 0, 0, &[&self.events]).map(drop)
+    }
+}

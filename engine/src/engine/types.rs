@@ -1,0 +1,121 @@
+//! The words of the facade: options, requests and answers. No behaviour.
+use crate::base::{AccountId, Clock, ModSeq};
+use crate::delivery::Staged;
+use crate::directory::Address;
+use crate::disk::Disk;
+use crate::index::{FlagMode, Flags, UidSet};
+use std::sync::Arc;
+
+/// How to open a store.
+pub struct Options {
+    /// The data directory.
+    pub disk: Arc<dyn Disk>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Number of account shards when the store is made; later the number it was made with holds.
+    pub shards: u16,
+    /// Bytes after which a segment is sealed.
+    pub segment_bytes_max: u32,
+    /// Bytes of log after which a checkpoint is written.
+    pub checkpoint_log_bytes: u64,
+    /// Bytes of messages that may be staged at once over all sessions; more wait.
+    pub stage_bytes_max: u64,
+    /// Threads for password hashing, large messages and cold reads.
+    pub workers: usize,
+}
+
+/// Who has logged in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Login {
+    /// The account.
+    pub account: AccountId,
+    /// Its primary address.
+    pub address: Address,
+}
+
+/// A message to APPEND.
+#[derive(Debug)]
+pub struct Append {
+    /// The message.
+    pub staged: Staged,
+    /// System flags.
+    pub flags: Flags,
+    /// Keywords by name.
+    pub keywords: Vec<String>,
+    /// INTERNALDATE, seconds since 1970 UTC; now if `None`.
+    pub internal_date: Option<i64>,
+}
+
+/// What STORE asks (RFC 3501 section 6.4.6, RFC 7162 section 3.1.3).
+#[derive(Clone, Debug)]
+pub struct Store {
+    /// Which entries.
+    pub uids: UidSet,
+    /// What to do with the named flags.
+    pub mode: FlagMode,
+    /// The system flags named.
+    pub flags: Flags,
+    /// The keywords named; new ones are added to the mailbox's table.
+    pub keywords: Vec<String>,
+    /// UNCHANGEDSINCE: entries with a greater modseq are left alone.
+    pub unchanged_since: Option<ModSeq>,
+}
+
+/// What STORE did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stored {
+    /// Entries left alone for UNCHANGEDSINCE (the MODIFIED response code).
+    pub modified: UidSet,
+    /// The mailbox's counter afterwards.
+    pub modseq: ModSeq,
+}
+
+/// What COPY or MOVE did; the response code COPYUID of RFC 4315.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Copied {
+    /// UIDVALIDITY of the target mailbox.
+    pub uid_validity: u32,
+    /// The source uids that were there, ascending.
+    pub from: UidSet,
+    /// The new uids, in the same order.
+    pub to: UidSet,
+}
+
+/// What APPEND did; the response code APPENDUID of RFC 4315.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Appended {
+    /// UIDVALIDITY of the mailbox.
+    pub uid_validity: u32,
+    /// The new uids, in order.
+    pub uids: UidSet,
+}
+
+/// The store at a glance.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Status {
+    /// One for each shard, the control shard last.
+    pub shards: Vec<ShardStatus>,
+}
+
+/// One shard at a glance.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ShardStatus {
+    /// `0`, `1`, ... or `control`.
+    pub name: String,
+    /// Why it has closed itself, if it has.
+    pub latched: Option<String>,
+    /// Bytes of log.
+    pub log_bytes: u64,
+    /// Segment files.
+    pub segments: u64,
+    /// Group commits since the start.
+    pub groups: u64,
+    /// Requests committed since the start.
+    pub requests: u64,
+    /// Syncs since the start.
+    pub syncs: u64,
+    /// The last checkpoint's Lsn.
+    pub checkpoint_lsn: u64,
+    /// Messages in the queue.
+    pub queued: u64,
+}

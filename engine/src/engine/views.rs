@@ -1,0 +1,108 @@
+//! What readers ask of an open store: the directory, accounts, mailboxes, messages, the queue. All as of the last commit; nothing waits for a committer.
+use super::shard;
+use super::{Bytes, Engine, Login, Ticket, Watch};
+use crate::base::{AccountId, Error, MailboxId, QueueId, Result};
+use crate::directory::{Address, Directory, Resolution, password};
+use crate::index::{Account, Entry, Mailbox};
+use crate::queue::QueueItem;
+use std::sync::Arc;
+
+/// Messages whose frame is larger are always read by a worker.
+const INLINE_BYTES_MAX: u32 = 256 << 10;
+
+impl Engine {
+    /// Looks something up; the directory does not change meanwhile. Keep it short.
+    pub fn directory<R>(&self, read: impl FnOnce(&Directory) -> R) -> R {
+        self.control.read(read)
+    }
+
+    /// Who gets mail for an address.
+    pub fn resolve(&self, address: &Address) -> Resolution {
+        self.directory(|directory| directory.resolve(address))
+    }
+
+    /// Proves a password on a worker thread; takes as long for an unknown name. `None`: wrong name, wrong password or disabled.
+    pub fn authenticate(&self, name: &str, password: &str) -> Ticket<Option<Login>> {
+        let found = self.directory(|directory| {
+            let account = directory.login(name)?;
+            let login = Login { account: account.id, address: account.address.clone() };
+            Some((login, account.password_hash.clone()?.to_string()))
+        });
+        let password = password.to_owned();
+        let (ticket, filler) = Ticket::pending();
+        self.workers.run(move || {
+            filler.fill(match found {
+                Some((login, hash)) => password::verify(&hash, &password).then_some(login),
+                None => {
+                    password::verify_dummy(&password);
+                    None
+                }
+            });
+        });
+        ticket
+    }
+
+    /// The account's view now; `NotFound` before its first use.
+    pub fn account(&self, account: AccountId) -> Result<Arc<Account>> {
+        let found = self.shard(account).shared.published.account(account)?;
+        found.ok_or_else(|| Error::NotFound(format!("account {account}")))
+    }
+
+    /// The mailbox's view now.
+    pub fn mailbox(&self, account: AccountId, mailbox: MailboxId) -> Result<Arc<Mailbox>> {
+        self.shard(account).shared.published.mailbox(account, mailbox)
+    }
+
+    /// What the account may hold in bytes, from the directory; `None` is unlimited.
+    pub fn quota_bytes_max(&self, account: AccountId) -> Option<u64> {
+        self.directory(|directory| directory.account(account)?.quota_bytes_max())
+    }
+
+    /// The encoded summary (`index::mime::SummaryRef::decode`) of an entry's message. Does not touch the body.
+    pub fn summary(&self, account: AccountId, entry: &Entry) -> Result<Bytes> {
+        self.shard(account).summary(entry.locator)
+    }
+
+    /// The message's bytes, proven by crc. Ready at once when the frame is in memory, else read by a worker.
+    pub fn message(&self, account: AccountId, entry: &Entry) -> Ticket<Result<Bytes>> {
+        let segments = &self.shard(account).segments;
+        let at = entry.locator;
+        // What the frame takes is not known yet; what the message takes bounds it but for a few bytes.
+        if entry.size_bytes <= INLINE_BYTES_MAX && segments.is_resident(at, entry.size_bytes as usize / 4) {
+            return Ticket::ready(shard::message(segments, at));
+        }
+        let segments = segments.clone();
+        let (ticket, filler) = Ticket::pending();
+        self.workers.run(move || filler.fill(shard::message(&segments, at)));
+        ticket
+    }
+
+    /// Wakes when the mailbox changes.
+    pub fn watch(&self, account: AccountId, mailbox: MailboxId) -> Watch {
+        self.shard(account).shared.watchers.add(account, mailbox)
+    }
+
+    /// All queue items by id.
+    pub fn queue(&self) -> Vec<Arc<QueueItem>> {
+        let mut items: Vec<_> = Vec::new();
+        for shard in &self.shards {
+            items.extend(shard.shared.published.queue().iter().cloned());
+        }
+        items.sort_unstable_by_key(|item| item.id);
+        items
+    }
+
+    /// The message of a queue item.
+    pub fn queue_message(&self, id: QueueId) -> Ticket<Result<Bytes>> {
+        let found = self.shards.iter().find_map(|shard| {
+            let item = shard.shared.published.queue().get(id).cloned()?;
+            Some((shard.segments.clone(), item.locator))
+        });
+        let Some((segments, at)) = found else {
+            return Ticket::ready(Err(Error::NotFound(format!("queue item {id}"))));
+        };
+        let (ticket, filler) = Ticket::pending();
+        self.workers.run(move || filler.fill(shard::message(&segments, at)));
+        ticket
+    }
+}
