@@ -9,6 +9,6 @@ pub mod index;
 pub mod log;
 pub mod queue;
 pub mod quota;
+pub mod search;
 
 pub use engine::*;
-pub mod search;

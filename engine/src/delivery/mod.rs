@@ -1,7 +1,7 @@
 //! Floor 6: from a message's bytes to a committed delivery. Decides nothing about policy and speaks no protocol.
 mod stage;
 
-pub use stage::{Staged, stage};
+pub use stage::{Staged, stage, unstage};
 
 use crate::base::{AccountId, Error, MailboxId, Uid};
 use crate::index::{Flags, SpecialUse};

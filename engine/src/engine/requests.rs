@@ -134,14 +134,14 @@ impl Engine {
 
     /// Removes entries: those of `uids` with \Deleted, or all with \Deleted. Answers which.
     pub fn expunge(&self, account: AccountId, mailbox: MailboxId, uids: Option<UidSet>) -> Ticket<Result<UidSet>> {
-        let plan = move |txn: &mut _| expunge::plan(txn, account, mailbox, uids.as_ref(), Flags::DELETED);
-        self.shard(account).committer.submit(plan)
+        self.shard(account)
+            .committer
+            .submit(move |txn| expunge::plan(txn, account, mailbox, uids.as_ref(), Flags::DELETED))
     }
 
     /// POP3's QUIT: removes entries whatever their flags.
     pub fn remove(&self, account: AccountId, mailbox: MailboxId, uids: UidSet) -> Ticket<Result<UidSet>> {
-        let plan = move |txn: &mut _| expunge::plan(txn, account, mailbox, Some(&uids), Flags::NONE);
-        self.shard(account).committer.submit(plan)
+        self.shard(account).committer.submit(move |txn| expunge::plan(txn, account, mailbox, Some(&uids), Flags::NONE))
     }
 
     /// CREATE; parents that do not exist are made too (RFC 3501 section 6.3.3).

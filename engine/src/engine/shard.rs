@@ -52,8 +52,7 @@ pub(super) fn open_log(
     let mut fold = |lsn: Lsn, frame: FrameRef<'_>| {
         apply(frame).map_err(|why| Error::corrupt(&name, lsn.0, format!("the events at this Lsn: {why}")))
     };
-    let (writer, segments, recovered) =
-        log::open(options.disk.clone(), options.clock.clone(), log, from, &mut fold)?;
+    let (writer, segments, recovered) = log::open(options.disk.clone(), options.clock.clone(), log, from, &mut fold)?;
     let mut notices = Vec::new();
     if let Some(cut) = &recovered.cut {
         let copy = cut.copy.as_ref().map_or(String::new(), |path| format!("; a copy is in {}", path.display()));
@@ -94,7 +93,8 @@ impl Shard {
         let state = parts.list().first().map(|part| part.state()).unwrap_or_default();
         let mut queue = Queue::decode(state).map_err(|why| Error::corrupt("checkpoint", 0, why.to_string()))?;
         let mut accounts = Accounts::new(parts.clone());
-        let opened = open_log(options, shard, parts.lsn(), &mut |frame| replay(&mut accounts, &mut queue, frame.payload))?;
+        let opened =
+            open_log(options, shard, parts.lsn(), &mut |frame| replay(&mut accounts, &mut queue, frame.payload))?;
         notices.extend(opened.notices);
         let dirty = accounts.take_dirty();
         accounts.keep_dirty(&dirty);
@@ -160,7 +160,7 @@ pub(super) fn message(segments: &Segments, at: Locator) -> Result<Bytes> {
     if frame.kind != FrameKind::Message {
         return Err(frame.corrupt("a message frame expected"));
     }
-    unstage(frame.payload(), frame.is_zstd()).map(Bytes::owned).map_err(|why| frame.corrupt(&why))
+    unstage(frame.payload(), frame.is_zstd()).map(Bytes::owned).map_err(|why: String| frame.corrupt(&why))
 }
 
 /// The newest checkpoint of the control shard.

@@ -32,11 +32,6 @@ pub(crate) struct Txn<'a> {
 }
 
 impl Txn<'_> {
-    /// The account, if it was ever used.
-    pub(crate) fn find(&mut self, id: AccountId) -> Result<Option<&Arc<Account>>> {
-        self.accounts.get(id)
-    }
-
     /// The account; it must have been used.
     pub(crate) fn account(&mut self, id: AccountId) -> Result<&Arc<Account>> {
         self.accounts.get(id)?.ok_or_else(|| Error::NotFound(format!("account {id}")))

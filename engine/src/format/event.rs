@@ -22,6 +22,7 @@ pub struct DeliveredTo {
 }
 
 /// One fact about a shard.
+#[expect(missing_docs, reason = "fields are named after their types, which say what they are")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     /// An account is used for the first time: it gets INBOX, Drafts, Sent, Junk and Trash with ids 1 to 5 and UIDVALIDITYs from `uid_validity` on.

@@ -42,10 +42,9 @@ impl Meta {
     fn encode(&self, out: &mut Vec<u8>) {
         out.put_varint(u64::from(self.id));
         out.put_varint(self.lsn.0);
-        for (offset, len, crc) in [
-            (self.table_offset, self.table_len, self.table_crc),
-            (self.state_offset, self.state_len, self.state_crc),
-        ] {
+        for (offset, len, crc) in
+            [(self.table_offset, self.table_len, self.table_crc), (self.state_offset, self.state_len, self.state_crc)]
+        {
             out.put_varint(offset);
             out.put_varint(len);
             out.put_u32(crc);

@@ -117,7 +117,11 @@ impl Accounts {
             Event::MailboxRemoved { account, mailbox } => self.remove_mailbox(*account, *mailbox),
             Event::Subscribed { account, on, name } => {
                 let names = Arc::make_mut(&mut self.account(*account)?.subscriptions);
-                if *on { names.insert(name.clone()) } else { names.remove(name) };
+                if *on {
+                    names.insert(name.clone())
+                } else {
+                    names.remove(name)
+                };
                 Ok(())
             }
             Event::KeywordMade { account, mailbox, name } => {

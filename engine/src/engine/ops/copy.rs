@@ -59,11 +59,7 @@ pub(in crate::engine) fn plan(txn: &mut Txn<'_>, request: &Request) -> Result<Co
 }
 
 /// From the source's keyword bits to the target's.
-fn translation(
-    txn: &mut Txn<'_>,
-    request: &Request,
-    from: &[String],
-) -> Result<impl Fn(Keywords) -> Keywords + use<>> {
+fn translation(txn: &mut Txn<'_>, request: &Request, from: &[String]) -> Result<impl Fn(Keywords) -> Keywords + use<>> {
     let target = txn.mailbox(request.account, request.to)?;
     let bits: Vec<u64> = from.iter().map(|name| target.keyword_bit(name).unwrap_or(0)).collect();
     Ok(move |old: Keywords| {

@@ -62,7 +62,10 @@ fn judge(txn: &mut Txn<'_>, staged: &Staged, target: &Target, promised: &mut Pro
         None => (view.uid_next, next_modseq(view)),
     };
     if uid.0 == u32::MAX {
-        return Err(Error::Limit(format!("the uids of mailbox {} are used up; rename it and make a new one", view.name)));
+        return Err(Error::Limit(format!(
+            "the uids of mailbox {} are used up; rename it and make a new one",
+            view.name
+        )));
     }
     promised.used_bytes.insert(target.account, used);
     promised.counters.insert((target.account, mailbox), (uid, modseq));
