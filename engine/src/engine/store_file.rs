@@ -46,6 +46,7 @@ fn make(disk: &dyn Disk, shards: u16, shown: &str) -> Result<()> {
     }
     let shards_dir = Path::new("shards");
     disk.sync_dir(shards_dir).map_err(io)?;
+    disk.sync_dir(Path::new("")).map_err(io)?;
     let temporary = Path::new("STORE.tmp");
     match disk.remove(temporary) {
         Err(why) if why.kind() != std::io::ErrorKind::NotFound => return Err(io(why)),
