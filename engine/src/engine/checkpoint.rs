@@ -118,8 +118,8 @@ impl Snapshot {
             }
             Ok(())
         };
-        let numbers: BTreeSet<u32> = fold.iter().map(|part| part.id()).collect();
-        let mut writer = PartWriter::new(number, numbers, &mut sink)?;
+        let kept: BTreeSet<u32> = keep.iter().map(|part| part.id()).collect();
+        let mut writer = PartWriter::new(number, kept, &mut sink)?;
         let mut written = BTreeSet::new();
         for account in &self.accounts {
             writer.account(account)?;

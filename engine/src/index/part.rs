@@ -198,14 +198,15 @@ pub struct PartWriter<'a> {
     sink: &'a mut dyn FnMut(&[u8]) -> Result<()>,
     at: u64,
     id: u32,
-    folded: BTreeSet<u32>,
+    kept: BTreeSet<u32>,
     rows: Vec<(AccountId, u64, u32)>,
 }
 
 impl<'a> PartWriter<'a> {
-    /// Begins part `id`; chunks that lie in a part of `folded` are copied, others are referred to.
-    pub fn new(id: u32, folded: BTreeSet<u32>, sink: &'a mut dyn FnMut(&[u8]) -> Result<()>) -> Result<PartWriter<'a>> {
-        let mut writer = PartWriter { sink, at: 0, id, folded, rows: Vec::new() };
+    /// Begins part `id`; chunks that lie in a part of `kept` are referred to, all others copied: an account in memory may still hold
+    /// chunks of parts that an earlier checkpoint has folded.
+    pub fn new(id: u32, kept: BTreeSet<u32>, sink: &'a mut dyn FnMut(&[u8]) -> Result<()>) -> Result<PartWriter<'a>> {
+        let mut writer = PartWriter { sink, at: 0, id, kept, rows: Vec::new() };
         writer.write(&PART_MAGIC)?;
         Ok(writer)
     }
@@ -224,7 +225,7 @@ impl<'a> PartWriter<'a> {
         for mailbox in &account.mailboxes {
             for slot in mailbox.entries.slots() {
                 let place = match &slot.chunk.source {
-                    Source::Part { part, offset, crc, .. } if !self.folded.contains(part) => (*part, *offset, *crc),
+                    Source::Part { part, offset, crc, .. } if self.kept.contains(part) => (*part, *offset, *crc),
                     _ => {
                         bytes.clear();
                         slot.chunk.to_vec()?.iter().for_each(|entry| entry.encode(&mut bytes));
