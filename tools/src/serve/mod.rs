@@ -28,14 +28,18 @@ pub fn run(data: &Path, config: &Config, may_begin: bool) -> Result<(), Failure>
     for line in &opened.report {
         tracing::info!("recovery: {line}");
     }
+    let served = serve(data, config, may_begin, &opened);
+    // Also after a failure: what was taken is committed, and the lock is free for the next try.
+    let closed = opened.engine.close();
+    served?;
+    closed?;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+fn serve(data: &Path, config: &Config, may_begin: bool, opened: &Opened) -> Result<(), Failure> {
     let signals = Signals::listen().map_err(|error| Failure::io("signals", &error))?;
-    let running = match Running::start(data, config, &opened) {
-        Ok(running) => running,
-        Err(failure) => {
-            opened.engine.close()?;
-            return Err(failure);
-        }
-    };
+    let running = Running::start(data, config, opened)?;
     if may_begin && let Some(words) = first::begin(&opened.engine, data, &running.house)? {
         say(&words);
     }
@@ -46,8 +50,6 @@ pub fn run(data: &Path, config: &Config, may_begin: bool) -> Result<(), Failure>
     tracing::info!(signal, "stopping; a second signal stops at once");
     notify::tell("STOPPING=1");
     running.stop(Duration::from_secs(config.limits.stop_grace_seconds.into()));
-    opened.engine.close()?;
-    tracing::info!("stopped");
     Ok(())
 }
 
