@@ -67,3 +67,15 @@ fn settings_are_allowed_before_and_behind_the_command() {
         assert_eq!(cli.global.data.as_deref(), Some(std::path::Path::new("d")));
     }
 }
+
+#[test]
+fn the_commands_in_the_readme_parse() {
+    let readme = include_str!("../../../README.md");
+    let lines: Vec<&str> = readme.lines().filter(|line| line.starts_with("    posthouse ")).collect();
+    assert!(lines.len() >= 10, "{lines:?}");
+    for line in lines {
+        let command = line.split('#').next().unwrap_or(line);
+        let parsed = Cli::try_parse_from(words(command));
+        assert!(parsed.is_ok(), "{line}: {}", parsed.err().map(|e| e.to_string()).unwrap_or_default());
+    }
+}
