@@ -23,6 +23,9 @@ mod sync;
 mod table;
 mod utf7;
 
+#[cfg(test)]
+mod tests;
+
 use crate::runtime::{Service, SessionFuture, Stream};
 use crate::session::Shared;
 use std::sync::Arc;

@@ -1,0 +1,91 @@
+//! What a server must survive: nonsense, too much, half of something. And pipelining, which is not nonsense.
+use super::{logged_in, play, play_before_login, shared};
+use crate::imap::ImapService;
+use crate::limits;
+use crate::runtime::sim;
+use std::sync::Arc;
+
+#[test]
+fn nonsense_is_bad() {
+    play(
+        "C: a FROBNICATE
+         S: a BAD Unknown command
+         C: a
+         S: a BAD ...
+         C: 
+         S: * BAD ...
+         C: + NOOP
+         S: * BAD ...
+         C: a UID NOOP
+         S: a BAD Unknown command
+         C: a SELECT
+         S: a BAD ...
+         C: a LIST \"\" \"
+         S: a BAD ...
+         C: a FETCH 0 FLAGS
+         S: a BAD ...
+         C: a FETCH 1:99999999999 FLAGS
+         S: a BAD ...
+         C: a SEARCH ON 99-Foo-2020
+         S: a BAD ...
+         C: a NOOP {1000000}
+         S: a BAD [TOOBIG] ...
+         C: a CREATE a\u{0}b
+         S: a BAD ...
+         C: a NOOP
+         S: a OK ...",
+    );
+}
+
+#[test]
+fn too_much_nonsense_ends_the_session() {
+    let mut script = String::from("S: * OK ...\n");
+    for _ in 0..limits::IMAP_BAD_MAX {
+        script += "C: a X\nS: a BAD Unknown command\n";
+    }
+    script += "S: * BYE [CLIENTBUG] ...\nS: ";
+    play_before_login(shared(), Box::leak(script.into_boxed_str()));
+}
+
+#[test]
+fn a_line_without_end_is_passed_over() {
+    let service = ImapService::new(Arc::new(shared()));
+    sim::run(move |net| async move {
+        let mut client = logged_in(&net, &service, "ann@example.org").await;
+        let mut line = b"t NOOP ".to_vec();
+        line.resize(limits::IMAP_LINE_BYTES_MAX * 2, b'x');
+        line.extend_from_slice(b"\r\nu NOOP\r\n");
+        assert!(client.write(&line).await);
+        assert!(client.read_line().await.starts_with(b"t BAD [TOOBIG]"));
+        assert_eq!(client.read_line().await, b"u OK NOOP completed\r\n");
+        let endless = vec![b'x'; limits::IMAP_SKIP_BYTES_MAX * 2];
+        client.write(&endless).await;
+        assert!(client.read_line().await.starts_with(b"* BYE [TOOBIG]"));
+    });
+}
+
+#[test]
+fn pipelined_commands_are_answered_in_order() {
+    let service = ImapService::new(Arc::new(shared()));
+    sim::run(move |net| async move {
+        net.segment(1);
+        let mut client = logged_in(&net, &service, "ann@example.org").await;
+        client
+            .write(b"a NOOP\r\nb APPEND INBOX {12+}\r\nSubject: x\r\n\r\nc STATUS INBOX (MESSAGES)\r\nd LOGOUT\r\n")
+            .await;
+        let heard = client.read_to_end().await;
+        let heard = String::from_utf8_lossy(&heard);
+        let tags: Vec<&str> = heard.lines().filter_map(|line| line.split(' ').next()).collect();
+        assert_eq!(tags, ["a", "b", "*", "c", "*", "d"], "{heard}");
+    });
+}
+
+#[test]
+fn lines_may_end_with_lf_alone() {
+    let service = ImapService::new(Arc::new(shared()));
+    sim::run(move |net| async move {
+        let mut client = logged_in(&net, &service, "ann@example.org").await;
+        client.write(b"a NOOP\n").await;
+        assert_eq!(client.read_line().await, b"a OK NOOP completed\r\n");
+    });
+}

@@ -1,0 +1,126 @@
+//! Before login: CAPABILITY, LOGIN, AUTHENTICATE, STARTTLS, ID, NOOP, LOGOUT, and what must not be possible yet.
+use super::{play, play_before_login, shared};
+use crate::session::PlaintextAuth;
+
+#[test]
+fn greeting_login_logout() {
+    play_before_login(
+        shared(),
+        "S: * OK [CAPABILITY IMAP4rev1 ... AUTH=PLAIN AUTH=LOGIN] mail.example.org ready
+         C: a1 capability
+         S: * CAPABILITY IMAP4rev1 ... AUTH=PLAIN AUTH=LOGIN
+         S: a1 OK CAPABILITY completed
+         C: a2 SELECT INBOX
+         S: a2 BAD Log in first
+         C: a3 LOGIN ann@example.org wrong
+         S: a3 NO [AUTHENTICATIONFAILED] ...
+         C: a4 LOGIN nobody@example.org secret
+         S: a4 NO [AUTHENTICATIONFAILED] ...
+         C: a5 LOGIN {15}
+         S: + OK
+         C: ann@example.org {6+}
+         C: secret
+         S: a5 OK [CAPABILITY ... IDLE ... APPENDLIMIT=...] Logged in
+         C: a6 LOGIN ann@example.org secret
+         S: a6 BAD You are logged in already
+         C: a7 ID (\"name\" \"test\" \"version\" NIL)
+         S: * ID (\"name\" \"Posthouse\")
+         S: a7 OK ID completed
+         C: a8 NAMESPACE
+         S: * NAMESPACE ((\"\" \"/\")) NIL NIL
+         S: a8 OK NAMESPACE completed
+         C: a9 LOGOUT
+         S: * BYE ...
+         S: a9 OK LOGOUT completed",
+    );
+}
+
+#[test]
+fn sasl_plain_and_login() {
+    play_before_login(
+        shared(),
+        "S: * OK ...
+         C: a AUTHENTICATE PLAIN
+         S: + 
+         C: *
+         S: a BAD AUTHENTICATE cancelled
+         C: b AUTHENTICATE PLAIN
+         S: + 
+         C: !!!
+         S: b BAD ...
+         C: c AUTHENTICATE CRAM-MD5
+         S: c NO [CANNOT] ...
+         C: d AUTHENTICATE LOGIN
+         S: + VXNlcm5hbWU6
+         C: YW5uQGV4YW1wbGUub3Jn
+         S: + UGFzc3dvcmQ6
+         C: c2VjcmV0
+         S: d OK [CAPABILITY ...] Logged in",
+    );
+    play_before_login(
+        shared(),
+        "S: * OK ...
+         C: a AUTHENTICATE PLAIN AGFubkBleGFtcGxlLm9yZwBzZWNyZXQ=
+         S: a OK [CAPABILITY ...] Logged in",
+    );
+}
+
+#[test]
+fn no_password_in_the_clear_where_that_is_not_allowed() {
+    let mut shared = shared();
+    shared.plaintext_auth = PlaintextAuth::Never;
+    play_before_login(
+        shared,
+        "S: * OK [CAPABILITY ... LOGINDISABLED] ...
+         C: a LOGIN ann@example.org secret
+         S: a NO [PRIVACYREQUIRED] ...
+         C: b AUTHENTICATE PLAIN AGFubkBleGFtcGxlLm9yZwBzZWNyZXQ=
+         S: b NO [PRIVACYREQUIRED] ...
+         C: c STARTTLS
+         S: c NO [CANNOT] ...",
+    );
+}
+
+#[test]
+fn guessing_ends_the_session() {
+    play_before_login(
+        shared(),
+        "S: * OK ...
+         C: a LOGIN ann@example.org 1
+         S: a NO ...
+         C: a LOGIN ann@example.org 2
+         S: a NO ...
+         C: a LOGIN ann@example.org 3
+         S: a NO ...
+         C: a LOGIN ann@example.org 4
+         S: a NO ...
+         C: a LOGIN ann@example.org 5
+         S: * BYE Too many failed logins
+         S: a NO ...
+         S: ",
+    );
+}
+
+#[test]
+fn a_silent_client_is_sent_away() {
+    play_before_login(shared(), "S: * OK ...\nS: * BYE No login in time\nS: ");
+    play("S: * BYE Autologout; idle for too long\nS: ");
+}
+
+#[test]
+fn commands_need_their_state() {
+    play(
+        "C: a FETCH 1 FLAGS
+         S: a BAD No mailbox is selected
+         C: b STARTTLS
+         S: b BAD You are logged in already
+         C: c ENABLE CONDSTORE X-NONE
+         S: * ENABLED CONDSTORE
+         S: c OK ...
+         C: d ENABLE X-NONE
+         S: * ENABLED
+         S: d OK ...
+         C: e NOOP
+         S: e OK NOOP completed",
+    );
+}
