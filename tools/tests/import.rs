@@ -24,12 +24,12 @@ fn bad_rows_are_told_by_line_and_the_others_are_taken() {
     let house = house();
     let csv = format!(
         "\u{feff}address,name,password_hash,password,vip,quota,aliases\r\n\
-         a@acme.test,\"A, the first\",{HASH},,yes,,a1@acme.test a2@acme.test\r\n\
+         a@acme.test,\"A, the first\",\"{HASH}\",,yes,,a1@acme.test a2@acme.test\r\n\
          broken,,,,,,\r\n\
          b@acme.test,,,pass word,no,2GiB,\r\n\
          a@acme.test,again,,,,,stolen@acme.test\r\n\
          c@elsewhere.test,,,,,,\r\n\
-         d@acme.test,,{HASH},both,,,\r\n\
+         d@acme.test,,\"{HASH}\",both,,,\r\n\
          e@acme.test,,$md5$,,,,\r\n\
          f@acme.test,,,,,huge,\r\n\
          g@acme.test,,,,,,a1@acme.test\r\n"
@@ -65,7 +65,7 @@ fn thousands_at_once_into_a_running_server() {
     let house = house();
     let serving = house.serve(&[]);
     let mut csv = String::from("address,password_hash\n");
-    (0..3000).for_each(|n| csv.push_str(&format!("u{n}@acme.test,{HASH}\n")));
+    (0..3000).for_each(|n| csv.push_str(&format!("u{n}@acme.test,\"{HASH}\"\n")));
     csv.push_str("u7@acme.test,\n");
     let said = import(&house, &csv, &["--json"]);
     let report: serde_json::Value = serde_json::from_str(&said.out).expect("JSON");

@@ -59,7 +59,7 @@ pub enum MemberCommand {
     /// Thousands of new ones from a CSV file, `-` is standard input
     #[command(
         after_help = "The first row names the columns: address, name, password or password_hash, vip (yes or no), quota, aliases \
-        (separated by spaces). Only address must be there. Refused rows are told with their line, the others are taken.\n\n\
+        (separated by spaces). Only address must be there. A field with a comma, such as a hash, stands in quotes. Refused rows are told with their line, the others are taken.\n\n\
         Example: posthouse member import members.csv"
     )]
     Import {

@@ -92,7 +92,10 @@ impl Rows {
         let get = |column: usize| raw(column).trim();
         let columns = self.places.iter().flatten().count();
         if record.len() > columns {
-            return Err(format!("{} fields, but the first row names {columns} columns", record.len()));
+            return Err(format!(
+                "{} fields, but the first row names {columns} columns; a field with a comma stands in quotes",
+                record.len()
+            ));
         }
         let address = get(0);
         if address.is_empty() {
