@@ -18,16 +18,20 @@ use posthouse_protocols::runtime::{self, Choice, ConnectionLimits, Server, tls};
 use signals::Signals;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Serves until a signal. With `may_begin`, an empty store gets its first members.
 pub fn run(data: &Path, config: &Config, may_begin: bool) -> Result<(), Failure> {
     log::start(config.log.format, &config.log.level);
     files::raise_limit(config.limits.connections_max);
+    let begun = Instant::now();
     let opened = store::open(data, config)?;
     for line in &opened.report {
-        tracing::info!("recovery: {line}");
+        tracing::warn!("recovery: {line}");
     }
+    let accounts = opened.engine.directory(|directory| directory.account_count());
+    let (version, elapsed_ms) = (env!("CARGO_PKG_VERSION"), begun.elapsed().as_millis() as u64);
+    tracing::info!(version, data = %data.display(), accounts, elapsed_ms, "store open");
     let served = serve(data, config, may_begin, &opened);
     // Also after a failure: what was taken is committed, and the lock is free for the next try.
     let closed = opened.engine.close();
@@ -45,7 +49,7 @@ fn serve(data: &Path, config: &Config, may_begin: bool, opened: &Opened) -> Resu
     }
     say("ready");
     notify::tell("READY=1\nSTATUS=serving");
-    tracing::info!(data = %data.display(), "ready");
+    tracing::info!("ready");
     let signal = signals.wait();
     tracing::info!(signal, "stopping; a second signal stops at once");
     notify::tell("STOPPING=1");
