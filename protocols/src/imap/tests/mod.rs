@@ -9,6 +9,7 @@ mod mailboxes;
 mod model;
 mod search;
 mod sizes;
+mod soup;
 mod store;
 mod sync;
 
