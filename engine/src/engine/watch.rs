@@ -7,7 +7,16 @@ use std::task::{Context, Poll, Waker};
 
 /// Whom to wake for a change of one mailbox. Dropping it ends the watch.
 #[derive(Debug)]
-pub struct Watch(Arc<Watcher>);
+pub struct Watch {
+    watcher: Arc<Watcher>,
+    place: Place,
+    all: Arc<All>,
+}
+
+type Place = (AccountId, MailboxId);
+
+/// The watches of each mailbox that has any.
+type All = Mutex<HashMap<Place, Vec<Weak<Watcher>>>>;
 
 #[derive(Debug)]
 struct Watcher {
@@ -18,7 +27,7 @@ struct Watcher {
 impl Watch {
     /// Whether the mailbox has changed since the last call that said so.
     pub fn take(&self) -> bool {
-        self.0.changed.swap(false, Ordering::AcqRel)
+        self.watcher.changed.swap(false, Ordering::AcqRel)
     }
 
     /// Ready when the mailbox has changed since the last `take` or `poll_changed` that said so.
@@ -26,7 +35,7 @@ impl Watch {
         if self.take() {
             return Poll::Ready(());
         }
-        *self.0.waker.lock().unwrap_or_else(PoisonError::into_inner) = Some(cx.waker().clone());
+        *self.watcher.waker.lock().unwrap_or_else(PoisonError::into_inner) = Some(cx.waker().clone());
         if self.take() { Poll::Ready(()) } else { Poll::Pending }
     }
 
@@ -36,30 +45,36 @@ impl Watch {
     }
 }
 
-/// All watches of a shard.
+impl Drop for Watch {
+    fn drop(&mut self) {
+        let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(list) = all.get_mut(&self.place) else { return };
+        list.retain(|watcher| !std::ptr::eq(watcher.as_ptr(), Arc::as_ptr(&self.watcher)));
+        if list.is_empty() {
+            all.remove(&self.place);
+        }
+    }
+}
+
+/// All watches of a shard. Holds only mailboxes that somebody watches now.
 #[derive(Debug, Default)]
-pub(crate) struct Watchers(Mutex<HashMap<(AccountId, MailboxId), Vec<Weak<Watcher>>>>);
+pub(crate) struct Watchers(Arc<All>);
 
 impl Watchers {
     pub(crate) fn add(&self, account: AccountId, mailbox: MailboxId) -> Watch {
         let watcher = Arc::new(Watcher { changed: AtomicBool::new(false), waker: Mutex::new(None) });
+        let place = (account, mailbox);
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let list = all.entry((account, mailbox)).or_default();
-        list.retain(|watcher| watcher.strong_count() > 0);
-        list.push(Arc::downgrade(&watcher));
-        Watch(watcher)
+        all.entry(place).or_default().push(Arc::downgrade(&watcher));
+        Watch { watcher, place, all: self.0.clone() }
     }
 
     pub(crate) fn wake(&self, account: AccountId, mailbox: MailboxId) {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(list) = all.get_mut(&(account, mailbox)) else {
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(list) = all.get(&(account, mailbox)) else {
             return;
         };
-        list.retain(|watcher| watcher.strong_count() > 0);
         let awake: Vec<_> = list.iter().filter_map(Weak::upgrade).collect();
-        if awake.is_empty() {
-            all.remove(&(account, mailbox));
-        }
         drop(all);
         for watcher in awake {
             watcher.changed.store(true, Ordering::Release);
@@ -68,5 +83,22 @@ impl Watchers {
                 waker.wake();
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dropped_watch_leaves_nothing_behind() {
+        let watchers = Watchers::default();
+        let inbox = |account| watchers.add(AccountId(account), MailboxId::INBOX);
+        let (first, second, other) = (inbox(1), inbox(1), inbox(2));
+        drop(first);
+        watchers.wake(AccountId(1), MailboxId::INBOX);
+        assert!(second.take() && !other.take());
+        drop((second, other));
+        assert!(watchers.0.lock().expect("no panic").is_empty());
     }
 }
