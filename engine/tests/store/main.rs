@@ -1,5 +1,9 @@
 //! The engine as its callers see it, on the simulated disk: what was answered is there, also after a crash.
+mod actions;
 mod crash;
 mod format;
 mod help;
+mod histories;
+mod history;
 mod mailboxes;
+mod oracle;
