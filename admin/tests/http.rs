@@ -17,7 +17,7 @@ impl Host for Fake {
     }
     fn status(&self) -> Status {
         let latched = self.latched.load(Ordering::SeqCst).then(|| "disk gone".to_owned());
-        Status { shards: vec![ShardStatus { name: "0".into(), latched, ..Default::default() }], ..Default::default() }
+        Status { shards: vec![ShardStatus { name: "0".into(), latched, ..Default::default() }] }
     }
     fn accounts(&self) -> u64 {
         2
