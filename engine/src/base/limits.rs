@@ -18,6 +18,14 @@ pub const MIME_ADDRESSES_MAX: usize = 4096;
 pub const MIME_FIELD_BYTES_MAX: usize = 128 << 10;
 /// Bytes of text in one summary beyond the message's own envelope; fields that do not fit are left out.
 pub const SUMMARY_TEXT_BYTES_MAX: usize = 4 << 20;
+/// Bytes of one summary.
+pub const SUMMARY_BYTES_MAX: usize = 8 << 20;
+/// Bytes of a zstd dictionary that is trained; smaller when there is little to learn from.
+pub const DICTIONARY_BYTES: usize = 112 << 10;
+/// Bytes of a zstd dictionary that is read.
+pub const DICTIONARY_BYTES_MAX: usize = 1 << 20;
+/// Bytes of one mail that are kept as a sample to train a dictionary from.
+pub const SAMPLE_BYTES_MAX: usize = 4 << 10;
 /// Bytes of one segment file before it is sealed, unless configured. Offsets are 32 bits wide.
 pub const SEGMENT_BYTES_DEFAULT: u32 = 64 << 20;
 /// Largest `segment_bytes_max` that can be configured.

@@ -1,7 +1,14 @@
 //! Floor 6: from a message's bytes to a committed delivery. Decides nothing about policy and speaks no protocol.
+mod dictionaries;
+mod dictionary;
 mod stage;
+mod unstage;
+mod zstd;
 
-pub use stage::{Staged, stage, unstage};
+pub use dictionaries::Dictionaries;
+pub use dictionary::{Dictionary, Samples};
+pub use stage::{Origin, Staged, stage};
+pub use unstage::{summary, unstage};
 
 use crate::base::{AccountId, Error, MailboxId, Uid};
 use crate::index::{Flags, SpecialUse};

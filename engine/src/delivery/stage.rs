@@ -1,18 +1,11 @@
-//! From bytes to a message frame's payload and back: parsed once, compressed once, proven by crc. Does no I/O.
+//! From bytes to a message frame's payload: parsed once, compressed once. Does no I/O.
+use super::Dictionary;
+use super::zstd::shrink;
 use crate::base::limits::MESSAGE_BYTES_MAX;
 use crate::base::{Error, Guid, Result};
-use crate::format::{FRAME_FLAG_ZSTD, MessageHead};
+use crate::format::{FRAME_FLAG_SUMMARY_ZSTD, FRAME_FLAG_ZSTD, MessageHead};
 use crate::index::mime;
-use std::cell::RefCell;
-use zstd::bulk::{Compressor, Decompressor};
-
-/// zstd's level for fresh mail: compaction may spend more later.
-const LEVEL: i32 = 1;
-
-thread_local! {
-    static COMPRESSOR: RefCell<Option<Compressor<'static>>> = const { RefCell::new(None) };
-    static DECOMPRESSOR: RefCell<Option<Decompressor<'static>>> = const { RefCell::new(None) };
-}
+use std::sync::Arc;
 
 /// A message ready to be committed.
 #[derive(Debug)]
@@ -25,6 +18,8 @@ pub struct Staged {
     pub(crate) front: Vec<u8>,
     pub(crate) body: Vec<u8>,
     pub(crate) flags: u8,
+    /// What summary and body are compressed with; each shard that takes the message keeps it too.
+    pub(crate) dictionary: Option<Arc<Dictionary>>,
 }
 
 impl Staged {
@@ -44,11 +39,22 @@ impl Staged {
     }
 }
 
-/// Parses and compresses `trace` followed by `message` (CRLF line ends, as received at `received`, seconds since 1970 UTC).
+/// Where a message comes from when it is staged.
+#[derive(Clone, Debug)]
+pub struct Origin {
+    /// The name that its content gets.
+    pub guid: Guid,
+    /// When it was received, seconds since 1970 UTC.
+    pub received: i64,
+    /// What to compress it with.
+    pub dictionary: Option<Arc<Dictionary>>,
+}
+
+/// Parses and compresses `trace` followed by `message` (CRLF line ends); `sample` sees the summary and the message.
 ///
 /// # Errors
 /// `Limit` beyond `MESSAGE_BYTES_MAX`.
-pub fn stage(guid: Guid, received: i64, mut trace: Vec<u8>, message: &[u8]) -> Result<Staged> {
+pub fn stage(origin: Origin, mut trace: Vec<u8>, message: &[u8], sample: impl FnOnce(&[u8], &[u8])) -> Result<Staged> {
     if trace.len() + message.len() > MESSAGE_BYTES_MAX {
         return Err(Error::Limit(format!("a message of at most {MESSAGE_BYTES_MAX} bytes is allowed")));
     }
@@ -56,6 +62,13 @@ pub fn stage(guid: Guid, received: i64, mut trace: Vec<u8>, message: &[u8]) -> R
     let whole = trace;
     let mut summary = Vec::with_capacity(512);
     mime::summarize(&whole).encode(&mut summary);
+    sample(&summary, &whole);
+    let Origin { guid, received, dictionary } = origin;
+    let mut flags = 0;
+    // Without a dictionary a summary is too short to gain anything.
+    if let Some(small) = dictionary.as_ref().and_then(|dictionary| shrink(&summary, Some(dictionary))) {
+        (summary, flags) = (small, FRAME_FLAG_SUMMARY_ZSTD);
+    }
     let head = MessageHead {
         size_bytes: whole.len() as u32,
         crc: crc32fast::hash(&whole),
@@ -66,71 +79,13 @@ pub fn stage(guid: Guid, received: i64, mut trace: Vec<u8>, message: &[u8]) -> R
     let mut front = Vec::with_capacity(head.body_start());
     head.encode(&mut front);
     front.extend_from_slice(&summary);
-    let (body, flags) = match compress(&whole) {
-        Some(body) if body.len() < whole.len() => (body, FRAME_FLAG_ZSTD),
-        _ => (whole, 0),
+    let body = match shrink(&whole, dictionary.as_deref()) {
+        Some(body) => {
+            flags |= FRAME_FLAG_ZSTD;
+            body
+        }
+        None => whole,
     };
-    Ok(Staged { guid, size_bytes: head.size_bytes, received, front, body, flags })
-}
-
-fn compress(bytes: &[u8]) -> Option<Vec<u8>> {
-    COMPRESSOR.with_borrow_mut(|slot| {
-        if slot.is_none() {
-            *slot = Compressor::new(LEVEL).ok();
-        }
-        slot.as_mut()?.compress(bytes).ok()
-    })
-}
-
-/// The message in a frame's payload. `Err` says what does not fit.
-pub fn unstage(payload: &[u8], zstd: bool) -> Result<Vec<u8>, String> {
-    let head = MessageHead::decode(payload).map_err(|why| why.to_string())?;
-    let body = payload.get(head.body_start()..).ok_or("a body after the summary expected")?;
-    let size = head.size_bytes as usize;
-    if size > MESSAGE_BYTES_MAX {
-        return Err(format!("a message of at most {MESSAGE_BYTES_MAX} bytes expected, {size} found"));
-    }
-    let whole = if zstd { decompress(body, size)? } else { body.to_vec() };
-    if whole.len() != size || crc32fast::hash(&whole) != head.crc {
-        return Err("the message differs from its size or crc".into());
-    }
-    Ok(whole)
-}
-
-fn decompress(body: &[u8], size: usize) -> Result<Vec<u8>, String> {
-    DECOMPRESSOR.with_borrow_mut(|slot| {
-        if slot.is_none() {
-            *slot = Some(Decompressor::new().map_err(|why| why.to_string())?);
-        }
-        match slot {
-            Some(decompressor) => decompressor.decompress(body, size).map_err(|why| why.to_string()),
-            None => Err("no decompressor".into()),
-        }
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    proptest! {
-        #[test]
-        fn messages_come_back_byte_for_byte(message: Vec<u8>, trace: Vec<u8>) {
-            let staged = stage(Guid([7; 16]), 0, trace.clone(), &message).expect("within the limit");
-            let payload = [staged.front.as_slice(), &staged.body].concat();
-            let whole = unstage(&payload, staged.flags & FRAME_FLAG_ZSTD != 0);
-            prop_assert_eq!(whole, Ok([trace, message].concat()));
-        }
-
-        #[test]
-        fn damaged_payloads_are_refused(at in 0usize..4000, bit in 0u8..8) {
-            let message: Vec<u8> = (0..4000u32).flat_map(|i| (i * 7919).to_le_bytes()).collect();
-            let staged = stage(Guid([7; 16]), 0, Vec::new(), &message).expect("within the limit");
-            let mut payload = [staged.front.as_slice(), &staged.body].concat();
-            let body = MessageHead::decode(&payload).expect("whole").body_start();
-            payload[body + at] ^= 1 << bit;
-            prop_assert!(unstage(&payload, staged.flags & FRAME_FLAG_ZSTD != 0).is_err());
-        }
-    }
+    let dictionary = dictionary.filter(|_| flags != 0);
+    Ok(Staged { guid, size_bytes: head.size_bytes, received, front, body, flags, dictionary })
 }

@@ -7,6 +7,7 @@ use super::txn::{Touched, Txn};
 use super::watch::Watchers;
 use crate::base::limits::{COMMIT_QUEUE_LEN, GROUP_BYTES_MAX, GROUP_REQUESTS_MAX};
 use crate::base::{Clock, Error, Lsn, Result, ShardId};
+use crate::delivery::Dictionaries;
 use crate::disk::Disk;
 use crate::index::{Accounts, Parts};
 use crate::log::Writer;
@@ -44,6 +45,7 @@ pub(crate) struct Shared {
     pub(crate) published: Published,
     pub(crate) watchers: Watchers,
     pub(crate) counters: Counters,
+    pub(crate) dictionaries: Dictionaries,
 }
 
 /// The sending end: any thread may ask.
@@ -178,6 +180,7 @@ impl Core {
             accounts: &mut self.accounts,
             queue: &mut self.queue,
             writer: &mut self.writer,
+            dictionaries: &self.shared.dictionaries,
             touched,
             now: self.shared.clock.now(),
             shard: self.shared.shard,
@@ -221,6 +224,7 @@ impl Core {
     /// Forgets a group that was not committed: the published state is the truth.
     fn roll_back(&mut self, touched: &Touched) {
         self.writer.abort();
+        touched.dictionaries.iter().for_each(|id| self.shared.dictionaries.forget(*id));
         for id in touched.accounts.keys() {
             self.accounts.restore(*id, self.shared.published.in_memory(*id));
         }
@@ -232,7 +236,9 @@ impl Core {
     fn snapshot(&mut self) -> Snapshot {
         let accounts = self.accounts.take_dirty();
         let parts = self.accounts.parts().clone();
-        Snapshot { lsn: self.writer.end(), accounts, state: self.queue.encode(), parts }
+        let mut state = self.queue.encode();
+        self.shared.dictionaries.encode(&mut state);
+        Snapshot { lsn: self.writer.end(), accounts, state, parts }
     }
 
     fn start_checkpoint_if_due(&mut self, own: &SyncSender<Message>) {

@@ -66,9 +66,11 @@ impl Control {
             Some(part) => Directory::decode_snapshot(part.state())?,
             None => Directory::default(),
         };
-        let opened = shard::open_log(options, ShardId::CONTROL, parts.lsn(), &mut |frame| {
-            replay(&mut directory, frame.payload)
-        })?;
+        let opened =
+            shard::open_log(options, ShardId::CONTROL, parts.lsn(), &mut |_, frame| match frame.header.kind {
+                FrameKind::Events => replay(&mut directory, frame.payload),
+                _ => Ok(()),
+            })?;
         notices.extend(opened.notices);
         let (directory, counters) = (Arc::new(RwLock::new(directory)), Arc::new(Counters::default()));
         counters.checkpoint_lsn.store(parts.lsn().0, Ordering::Relaxed);

@@ -4,6 +4,7 @@ mod bytes;
 mod checkpoint;
 mod committer;
 mod control;
+mod learning;
 mod ops;
 mod published;
 mod requests;
@@ -27,6 +28,7 @@ use crate::base::{AccountId, Error, Guid, Result, ShardId};
 use crate::disk::Lock;
 use budget::Budget;
 use control::Control;
+use learning::Learning;
 use shard::Shard;
 use std::hash::{BuildHasher, RandomState};
 use std::path::Path;
@@ -40,6 +42,7 @@ pub struct Engine {
     control: Control,
     workers: Workers,
     budget: Arc<Budget>,
+    learning: Arc<Learning>,
     clock: Arc<dyn crate::base::Clock>,
     /// Random for each start, so that guids of two starts never meet.
     guid_prefix: u64,
@@ -70,8 +73,12 @@ impl Engine {
             shards.push(shard);
             notices.extend(lines);
         }
+        let newest = shards.iter().filter_map(|shard| shard.newest_dictionary(&mut notices)).collect();
+        let numbers = shards.iter().map(|shard| shard.shared.dictionaries.next_id().unwrap_or(u16::MAX)).max();
+        let learning = Learning::new(options.clock.clone(), newest, numbers.unwrap_or(0));
         let engine = Engine {
             shards,
+            learning,
             control,
             workers,
             budget: Budget::new(options.stage_bytes_max),
@@ -88,6 +95,7 @@ impl Engine {
     /// # Errors
     /// The first shard's that could not write its checkpoint; nothing that was answered is lost by it.
     pub fn close(&self) -> Result<()> {
+        self.learning.close();
         let mut closed = Ok(());
         for shard in &self.shards {
             closed = closed.and(shard.committer.close());

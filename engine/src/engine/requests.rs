@@ -2,7 +2,7 @@
 use super::ops::{append, copy, deliver, expunge, mailboxes, store};
 use super::{Append, Appended, Copied, Engine, Permit, Store, Stored, Ticket};
 use crate::base::{AccountId, Error, Flags, MailboxId, QueueId, Result, Uid};
-use crate::delivery::{self, Delivered, Delivery, Outcome, Staged, Target};
+use crate::delivery::{self, Delivered, Delivery, Origin, Outcome, Staged, Target};
 use crate::directory;
 use crate::format::Event;
 use crate::index::{Account, SpecialUse, UidSet};
@@ -42,13 +42,22 @@ impl Engine {
 
     /// Parses and compresses `trace` + `message` (CRLF line ends): inline when small, on a worker when large.
     pub fn stage(&self, trace: Vec<u8>, message: Vec<u8>) -> Ticket<Result<Staged>> {
-        let (guid, now) = (self.next_guid(), self.clock.now());
+        let dictionary = self.learning.current();
+        let origin = Origin { guid: self.next_guid(), received: self.clock.now(), dictionary };
+        let learning = self.learning.clone();
+        let see = move |summary: &[u8], message: &[u8]| learning.see(summary, message);
         if message.len() <= INLINE_BYTES_MAX {
-            return Ticket::ready(delivery::stage(guid, now, trace, &message));
+            return Ticket::ready(delivery::stage(origin, trace, &message, see));
         }
         let (ticket, filler) = Ticket::pending();
-        self.workers.run(move || filler.fill(delivery::stage(guid, now, trace, &message)));
+        self.workers.run(move || filler.fill(delivery::stage(origin, trace, &message, see)));
         ticket
+    }
+
+    /// Trains a dictionary from the samples gathered so far, few or many; by itself it happens now and then. Waits; says whether fresh
+    /// mail is compressed with a new one from now on.
+    pub fn train_dictionary(&self) -> bool {
+        self.learning.train_now()
     }
 
     /// Commits a message to its targets: one stored copy per shard.

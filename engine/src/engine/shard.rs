@@ -5,12 +5,12 @@ use super::committer::{Committer, Core, Counters, Shared};
 use super::published::Published;
 use super::types::{Options, ShardStatus};
 use super::watch::Watchers;
-use crate::base::bytes::DecodeError;
+use crate::base::bytes::{DecodeError, Reader};
 use crate::base::{Error, Locator, Lsn, Result, ShardId};
-use crate::delivery::unstage;
+use crate::delivery::{self, Dictionaries, Dictionary};
 use crate::format::{Event, MESSAGE_HEAD_BYTES, MessageHead};
 use crate::index::{Accounts, Part, Parts};
-use crate::log::{self, FrameKind, FrameRef, LogOptions, Segments, Writer};
+use crate::log::{self, FrameHeader, FrameKind, FrameRef, LogOptions, Segments, Writer};
 use crate::queue::Queue;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -45,12 +45,12 @@ pub(super) fn open_log(
     options: &Options,
     shard: ShardId,
     from: Lsn,
-    apply: &mut dyn FnMut(FrameRef<'_>) -> Result<(), DecodeOrState>,
+    apply: &mut dyn FnMut(Lsn, FrameRef<'_>) -> Result<(), DecodeOrState>,
 ) -> Result<Opened> {
     let log = LogOptions { shard, dir: dir(shard), segment_bytes_max: options.segment_bytes_max, epoch: 1 };
     let name = options.disk.full_path(&dir(shard)).display().to_string();
     let mut fold = |lsn: Lsn, frame: FrameRef<'_>| {
-        apply(frame).map_err(|why| Error::corrupt(&name, lsn.0, format!("the events at this Lsn: {why}")))
+        apply(lsn, frame).map_err(|why| Error::corrupt(&name, lsn.0, format!("the events at this Lsn: {why}")))
     };
     let (writer, segments, recovered) = log::open(options.disk.clone(), options.clock.clone(), log, from, &mut fold)?;
     let mut notices = Vec::new();
@@ -91,10 +91,24 @@ impl Shard {
         let (parts, mut notices) = checkpoint::load(&**disk, &dir(shard))?;
         let parts = Arc::new(parts);
         let state = parts.list().first().map(|part| part.state()).unwrap_or_default();
-        let mut queue = Queue::decode(state).map_err(|why| Error::corrupt("checkpoint", 0, why.to_string()))?;
+        let mut state = Reader::new(state);
+        let corrupt = |why: DecodeError| Error::corrupt("checkpoint", 0, why.to_string());
+        let mut queue = Queue::decode(&mut state).map_err(corrupt)?;
+        let dictionaries = Dictionaries::decode(&mut state).map_err(corrupt)?;
         let mut accounts = Accounts::new(parts.clone());
-        let opened =
-            open_log(options, shard, parts.lsn(), &mut |frame| replay(&mut accounts, &mut queue, frame.payload))?;
+        let mut newer = Vec::new();
+        let opened = open_log(options, shard, parts.lsn(), &mut |lsn, frame| match frame.header.kind {
+            FrameKind::Dictionary => {
+                newer.push((frame.header.dictionary, lsn));
+                Ok(())
+            }
+            _ => replay(&mut accounts, &mut queue, frame.payload),
+        })?;
+        for (id, lsn) in newer {
+            let at = opened.segments.locate(lsn);
+            dictionaries
+                .found(id, at.ok_or_else(|| Error::corrupt("log", lsn.0, "a dictionary within the log expected"))?);
+        }
         notices.extend(opened.notices);
         let dirty = accounts.take_dirty();
         accounts.keep_dirty(&dirty);
@@ -106,6 +120,7 @@ impl Shard {
             published: Published::new(dirty, parts.clone(), queue.clone()),
             watchers: Watchers::default(),
             counters: Counters::default(),
+            dictionaries,
         });
         shared.counters.checkpoint_lsn.store(parts.lsn().0, Ordering::Relaxed);
         let latch = opened.writer.latch().clone();
@@ -131,10 +146,31 @@ impl Shard {
         if head.body_start() > bytes.len() {
             bytes = self.segments.read_part(at, 0..head.body_start())?;
         }
-        let range = MESSAGE_HEAD_BYTES..head.body_start();
-        let proven = bytes.get(range.clone()).is_some_and(|summary| crc32fast::hash(summary) == head.summary_crc);
-        let summary = Bytes::of_frame(bytes, range).filter(|_| proven);
-        summary.ok_or_else(|| corrupt("a summary that fits its crc expected"))
+        let header = *bytes.header();
+        let dictionary = self.dictionary(&header)?;
+        match delivery::summary(&bytes, header.flags, dictionary.as_deref()).map_err(|why| corrupt(&why))? {
+            Some(summary) => Ok(Bytes::owned(summary)),
+            None => Bytes::of_frame(bytes, MESSAGE_HEAD_BYTES..head.body_start())
+                .ok_or_else(|| corrupt("a summary within the frame expected")),
+        }
+    }
+
+    fn dictionary(&self, header: &FrameHeader) -> Result<Option<Arc<Dictionary>>> {
+        self.shared.dictionaries.get(&self.segments, header.dictionary)
+    }
+
+    /// What the shard's mail was compressed with last; what cannot be read is said, and hinders only those who read that mail.
+    pub(super) fn newest_dictionary(&self, notices: &mut Vec<String>) -> Option<Arc<Dictionary>> {
+        let newest = self.shared.dictionaries.newest(&self.segments);
+        newest.unwrap_or_else(|why| {
+            notices.push(format!("a dictionary cannot be read, nor the mail that was compressed with it: {why}"));
+            None
+        })
+    }
+
+    /// What reads messages of this shard, on any thread.
+    pub(super) fn reader(&self) -> MessageReader {
+        MessageReader { segments: self.segments.clone(), shared: self.shared.clone() }
     }
 
     pub(super) fn status(&self) -> ShardStatus {
@@ -154,13 +190,29 @@ impl Shard {
     }
 }
 
-/// The message at `at`: read, proven, decompressed. May wait for the disk.
-pub(super) fn message(segments: &Segments, at: Locator) -> Result<Bytes> {
-    let frame = segments.read(at)?;
-    if frame.kind != FrameKind::Message {
-        return Err(frame.corrupt("a message frame expected"));
+/// What is needed to read the messages of a shard.
+#[derive(Clone)]
+pub(super) struct MessageReader {
+    segments: Arc<Segments>,
+    shared: Arc<Shared>,
+}
+
+impl MessageReader {
+    /// The message at `at`: read, proven, decompressed. May wait for the disk.
+    pub(super) fn message(&self, at: Locator) -> Result<Bytes> {
+        let frame = self.segments.read(at)?;
+        if frame.kind != FrameKind::Message {
+            return Err(frame.corrupt("a message frame expected"));
+        }
+        let dictionary = self.shared.dictionaries.get(&self.segments, frame.dictionary)?;
+        let whole = delivery::unstage(frame.payload(), frame.flags, dictionary.as_deref());
+        whole.map(Bytes::owned).map_err(|why: String| frame.corrupt(&why))
     }
-    unstage(frame.payload(), frame.is_zstd()).map(Bytes::owned).map_err(|why: String| frame.corrupt(&why))
+
+    /// Whether that would not wait for the disk; a hint.
+    pub(super) fn is_resident(&self, at: Locator, bytes: usize) -> bool {
+        self.segments.is_resident(at, bytes)
+    }
 }
 
 /// The newest checkpoint of the control shard.

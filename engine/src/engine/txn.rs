@@ -1,7 +1,7 @@
 //! One request's changes on the committer's thread: each event is folded into the newest state at once and written with the group.
 //! A request checks everything before its first event: after that it can only succeed.
 use crate::base::{AccountId, Error, Locator, MailboxId, QueueId, Result, ShardId};
-use crate::delivery::Staged;
+use crate::delivery::{Dictionaries, Dictionary, Staged};
 use crate::format::{Event, FrameKind};
 use crate::index::{Account, Accounts, Mailbox};
 use crate::log::Writer;
@@ -14,6 +14,8 @@ use std::sync::Arc;
 pub(crate) struct Touched {
     pub(crate) accounts: HashMap<AccountId, Vec<MailboxId>>,
     pub(crate) queue: bool,
+    /// Dictionaries that were written with the group.
+    pub(crate) dictionaries: Vec<u16>,
 }
 
 /// The state as one request sees it: committed groups and the requests before it in its own group.
@@ -21,6 +23,7 @@ pub(crate) struct Txn<'a> {
     pub(super) accounts: &'a mut Accounts,
     pub(super) queue: &'a mut Queue,
     pub(super) writer: &'a mut Writer,
+    pub(super) dictionaries: &'a Dictionaries,
     pub(super) touched: &'a mut Touched,
     /// Seconds since 1970 UTC.
     pub(crate) now: i64,
@@ -64,9 +67,27 @@ impl Txn<'_> {
         QueueId(lsn << 16 | u64::from(self.shard.0))
     }
 
-    /// Writes the message's frame with the group.
+    /// Writes the message's frame with the group, and before it its dictionary if the shard's log does not have that yet.
     pub(crate) fn put_message(&mut self, staged: &Staged) -> Result<Locator> {
-        self.writer.push(FrameKind::Message, staged.flags, 0, &[&staged.front, &staged.body])
+        let dictionary = match &staged.dictionary {
+            None => 0,
+            Some(dictionary) => self.dictionary_id(dictionary)?,
+        };
+        self.writer.push(FrameKind::Message, staged.flags, dictionary, &[&staged.front, &staged.body])
+    }
+
+    /// A group is durable as a whole, so a dictionary in front of a message is durable before anybody can be told of the message.
+    fn dictionary_id(&mut self, dictionary: &Arc<Dictionary>) -> Result<u16> {
+        if let Some(id) = self.dictionaries.id_of(dictionary.name()) {
+            return Ok(id);
+        }
+        let next = self.dictionaries.next_id();
+        let id = next.ok_or_else(|| Error::Limit("a shard has at most 65535 dictionaries".into()))?;
+        let (payload, flags) = dictionary.encode();
+        let at = self.writer.push(FrameKind::Dictionary, flags, id, &[&payload])?;
+        self.dictionaries.add(id, at, dictionary.clone());
+        self.touched.dictionaries.push(id);
+        Ok(id)
     }
 
     /// Folds an event in and writes it with the group.

@@ -1,5 +1,4 @@
 //! What readers ask of an open store: the directory, accounts, mailboxes, messages, the queue. All as of the last commit; nothing waits for a committer.
-use super::shard;
 use super::{Bytes, Engine, Login, Ticket, Watch};
 use crate::base::{AccountId, Error, MailboxId, QueueId, Result};
 use crate::directory::{Address, Directory, Resolution, password};
@@ -65,15 +64,14 @@ impl Engine {
 
     /// The message's bytes, proven by crc. Ready at once when the frame is in memory, else read by a worker.
     pub fn message(&self, account: AccountId, entry: &Entry) -> Ticket<Result<Bytes>> {
-        let segments = &self.shard(account).segments;
+        let reader = self.shard(account).reader();
         let at = entry.locator;
         // What the frame takes is not known yet; what the message takes bounds it but for a few bytes.
-        if entry.size_bytes <= INLINE_BYTES_MAX && segments.is_resident(at, entry.size_bytes as usize / 4) {
-            return Ticket::ready(shard::message(segments, at));
+        if entry.size_bytes <= INLINE_BYTES_MAX && reader.is_resident(at, entry.size_bytes as usize / 4) {
+            return Ticket::ready(reader.message(at));
         }
-        let segments = segments.clone();
         let (ticket, filler) = Ticket::pending();
-        self.workers.run(move || filler.fill(shard::message(&segments, at)));
+        self.workers.run(move || filler.fill(reader.message(at)));
         ticket
     }
 
@@ -96,13 +94,13 @@ impl Engine {
     pub fn queue_message(&self, id: QueueId) -> Ticket<Result<Bytes>> {
         let found = self.shards.iter().find_map(|shard| {
             let item = shard.shared.published.queue().get(id).cloned()?;
-            Some((shard.segments.clone(), item.locator))
+            Some((shard.reader(), item.locator))
         });
-        let Some((segments, at)) = found else {
+        let Some((reader, at)) = found else {
             return Ticket::ready(Err(Error::NotFound(format!("queue item {id}"))));
         };
         let (ticket, filler) = Ticket::pending();
-        self.workers.run(move || filler.fill(shard::message(&segments, at)));
+        self.workers.run(move || filler.fill(reader.message(at)));
         ticket
     }
 }

@@ -10,6 +10,8 @@ pub const FRAME_HEADER_BYTES: usize = 32;
 pub const FRAME_ALIGN: usize = 8;
 /// Flag: the payload's body is a zstd frame.
 pub const FRAME_FLAG_ZSTD: u8 = 1;
+/// Flag: the summary of a message's payload is a zstd frame.
+pub const FRAME_FLAG_SUMMARY_ZSTD: u8 = 4;
 /// Flag: the frame ends its group. The writer sets it at the commit; a group without it was never committed.
 pub const FRAME_FLAG_GROUP_END: u8 = 2;
 
@@ -45,7 +47,7 @@ pub enum FrameKind {
     Events = 2,
     /// The segment's footer.
     Footer = 3,
-    /// A zstd dictionary (reserved).
+    /// A zstd dictionary that later frames of the shard refer to.
     Dictionary = 4,
 }
 
@@ -69,7 +71,7 @@ pub struct FrameHeader {
     pub kind: FrameKind,
     /// `FRAME_FLAG_*`.
     pub flags: u8,
-    /// The zstd dictionary of the body, 0 for none.
+    /// The zstd dictionary of summary and body, 0 for none; of a dictionary frame its own number.
     pub dictionary: u16,
     /// Bytes of the payload, padding not counted.
     pub payload_len: u32,
@@ -113,7 +115,7 @@ impl FrameHeader {
         let Some(kind) = FrameKind::from_u8(kind) else {
             return Err(DecodeError { at: at::KIND, what: "a frame kind of 1 to 4 expected" });
         };
-        if flags & !(FRAME_FLAG_ZSTD | FRAME_FLAG_GROUP_END) != 0 {
+        if flags & !(FRAME_FLAG_ZSTD | FRAME_FLAG_SUMMARY_ZSTD | FRAME_FLAG_GROUP_END) != 0 {
             return Err(DecodeError { at: at::FLAGS, what: "frame flags of this format version expected" });
         }
         if payload_len as usize > limits::FRAME_PAYLOAD_BYTES_MAX {

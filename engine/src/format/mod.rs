@@ -1,12 +1,14 @@
 //! Floor 2: how structures lie in bytes (docs/format.md is the text to it). Pure: no I/O, no clock; nothing panics on any input.
+pub mod dictionary;
 pub mod event;
 pub mod footer;
 pub mod frame;
 pub mod message;
 pub mod segment;
 
+pub use dictionary::DictionaryHead;
 pub use event::{DeliveredTo, Event};
 pub use footer::{Footer, FrameTable, TableBuilder};
-pub use frame::{FRAME_FLAG_ZSTD, FrameHeader, FrameKind, FrameRef};
+pub use frame::{FRAME_FLAG_SUMMARY_ZSTD, FRAME_FLAG_ZSTD, FrameHeader, FrameKind, FrameRef};
 pub use message::{MESSAGE_HEAD_BYTES, MessageHead};
 pub use segment::{SegmentHeader, Trailer};

@@ -7,8 +7,8 @@ use crate::base::{Lsn, SegmentId, ShardId};
 pub const SEGMENT_MAGIC: [u8; 8] = *b"PHSEG\0\0\x01";
 /// Bytes of the segment header; the first frame begins here.
 pub const SEGMENT_HEADER_BYTES: usize = 64;
-/// The format version that this code writes.
-pub const SEGMENT_VERSION: u16 = 1;
+/// The format version that this code writes; it reads all before.
+pub const SEGMENT_VERSION: u16 = 2;
 /// The last-but-crc bytes of every sealed segment.
 pub const TRAILER_MAGIC: [u8; 8] = *b"PHSEALED";
 /// Bytes of the trailer.
@@ -55,6 +55,8 @@ pub mod trailer_at {
 /// A segment header's fields.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SegmentHeader {
+    /// The format version of what stands in the file: a writer does not append to a file of an older one.
+    pub version: u16,
     /// The shard whose log this is a part of.
     pub shard: ShardId,
     /// Grows with every change of the shard's owner.
@@ -74,8 +76,9 @@ impl SegmentHeader {
     pub fn encode(&self) -> [u8; SEGMENT_HEADER_BYTES] {
         let mut out = Vec::with_capacity(SEGMENT_HEADER_BYTES);
         out.put(&SEGMENT_MAGIC);
-        out.put_u16(SEGMENT_VERSION);
-        out.put_u16(SEGMENT_VERSION);
+        // So far each version holds what the reader before would misunderstand, so both fields are the same.
+        out.put_u16(self.version);
+        out.put_u16(self.version);
         out.put_u16(self.shard.0);
         out.put_u16(0);
         out.put_u64(self.epoch);
@@ -98,7 +101,7 @@ impl SegmentHeader {
         if reader.array()? != SEGMENT_MAGIC {
             return Err(DecodeError { at: at::MAGIC, what: "a segment header's magic expected" });
         }
-        let (_version, reader_version, shard, _reserved) = (reader.u16()?, reader.u16()?, reader.u16()?, reader.u16()?);
+        let (version, reader_version, shard, _reserved) = (reader.u16()?, reader.u16()?, reader.u16()?, reader.u16()?);
         let (epoch, first_lsn, created_ms) = (reader.u64()?, reader.u64()?, reader.i64()?);
         let (segment, salt) = (reader.u32()?, reader.u32()?);
         let _reserved: [u8; 12] = reader.array()?;
@@ -108,10 +111,11 @@ impl SegmentHeader {
         if reader_version > SEGMENT_VERSION {
             return Err(DecodeError {
                 at: at::READER_VERSION,
-                what: "a segment of format version 1 expected; this one needs a newer program",
+                what: "a segment of format version 1 or 2 expected; this one needs a newer program",
             });
         }
         Ok(SegmentHeader {
+            version,
             shard: ShardId(shard),
             epoch,
             segment: SegmentId(segment),

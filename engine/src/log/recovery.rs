@@ -52,7 +52,7 @@ pub struct Cut {
     pub copy: Option<PathBuf>,
 }
 
-/// Opens or creates the log in `options.dir` and gives every event frame with `lsn >= replay_from` to `apply`, in order.
+/// Opens or creates the log in `options.dir` and gives every event and dictionary frame with `lsn >= replay_from` to `apply`, in order.
 ///
 /// # Errors
 /// `Corrupt`: a sealed segment, or something before the last group, is not what was written; or `replay_from` lies beyond the log's end

@@ -1,4 +1,4 @@
-//! Gives the events of the log from a position on to whoever folds them. Reads only event frames and footers, never messages.
+//! Gives the events and dictionaries of the log from a position on to whoever folds them. Reads only those and footers, never messages.
 use super::segments::{Segment, Segments};
 use super::tail::Tail;
 use crate::base::{Locator, Lsn, Result};
@@ -8,7 +8,7 @@ use crate::format::segment::{SEGMENT_HEADER_BYTES, TRAILER_BYTES};
 use crate::format::{Footer, FrameTable, SegmentHeader, Trailer};
 use std::io;
 
-/// Calls `apply` for every event frame from `from` on, in order, and counts them.
+/// Calls `apply` for every event and dictionary frame from `from` on, in order, and counts the event frames.
 pub(super) fn replay(
     segments: &Segments,
     tail: &Tail,
@@ -23,16 +23,18 @@ pub(super) fn replay(
         let footer = if file.sealed { segments.footer(file.id)? } else { None };
         let table: &FrameTable = footer.as_ref().map_or(tail.table.table(), |footer| &footer.table);
         for (offset, kind) in table.iter() {
-            if kind != FrameKind::Events || file.first_lsn.0 + u64::from(offset) < from.0 {
+            if !matches!(kind, FrameKind::Events | FrameKind::Dictionary)
+                || file.first_lsn.0 + u64::from(offset) < from.0
+            {
                 continue;
             }
             let frame = segments.read(Locator { segment: file.id, offset })?;
             frame.check()?;
-            if frame.kind != FrameKind::Events {
-                return Err(frame.corrupt("an event frame expected, as the segment's footer says"));
+            if frame.kind != kind {
+                return Err(frame.corrupt("a frame of the kind that the segment's footer says expected"));
             }
             apply(frame.lsn, frame.as_ref())?;
-            replayed += 1;
+            replayed += u64::from(kind == FrameKind::Events);
         }
     }
     Ok(replayed)

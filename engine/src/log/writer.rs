@@ -7,6 +7,7 @@ use crate::disk::{Disk, Latch};
 use crate::format::SegmentHeader;
 use crate::format::frame::{FRAME_FLAG_GROUP_END, FRAME_HEADER_BYTES, FrameHeader, FrameKind, at, frame_bytes};
 use crate::format::segment::SEGMENT_HEADER_BYTES;
+use crate::format::segment::SEGMENT_VERSION;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
@@ -133,6 +134,10 @@ impl Writer {
         if self.tail.sealed || self.tail.len as usize <= SEGMENT_HEADER_BYTES {
             return Ok(());
         }
+        self.seal_tail()
+    }
+
+    fn seal_tail(&mut self) -> Result<()> {
         self.syncs += 1;
         self.tail.seal(&self.latch)?;
         self.segments.put(Segment::sealed(&*self.disk, &self.options.dir, self.tail.header, self.tail.len));
@@ -157,8 +162,10 @@ impl Writer {
     }
 
     fn roll_if_full(&mut self) -> Result<()> {
-        if self.tail.len >= self.options.segment_bytes_max {
-            self.seal()?;
+        // An older program must be able to trust the version that a file says.
+        let old = self.tail.header.version < SEGMENT_VERSION;
+        if !self.tail.sealed && (old || self.tail.len >= self.options.segment_bytes_max) {
+            self.seal_tail()?;
         }
         if !self.tail.sealed {
             return Ok(());
@@ -199,5 +206,13 @@ pub(super) fn segment_header(
 ) -> SegmentHeader {
     // The hasher's keys are the standard library's source of bits that nobody outside can guess.
     let salt = RandomState::new().hash_one(segment.0) as u32;
-    SegmentHeader { shard: options.shard, epoch: options.epoch, segment, first_lsn, created_ms: clock.now_ms(), salt }
+    SegmentHeader {
+        version: SEGMENT_VERSION,
+        shard: options.shard,
+        epoch: options.epoch,
+        segment,
+        first_lsn,
+        created_ms: clock.now_ms(),
+        salt,
+    }
 }

@@ -75,11 +75,10 @@ impl Queue {
         out
     }
 
-    /// Reads a checkpoint's queue; no bytes are an empty queue.
-    pub fn decode(bytes: &[u8]) -> Result<Queue, DecodeError> {
-        let mut reader = Reader::new(bytes);
-        let count = if bytes.is_empty() { 0 } else { reader.count()? };
-        let items = (0..count).map(|_| QueueItem::decode(&mut reader).map(|item| (item.id, Arc::new(item))));
+    /// Reads a checkpoint's queue; no bytes are an empty queue. Other state may follow.
+    pub fn decode(reader: &mut Reader<'_>) -> Result<Queue, DecodeError> {
+        let count = if reader.is_empty() { 0 } else { reader.count()? };
+        let items = (0..count).map(|_| QueueItem::decode(reader).map(|item| (item.id, Arc::new(item))));
         Ok(Queue(items.collect::<Result<_, _>>()?))
     }
 }

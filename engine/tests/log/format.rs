@@ -1,5 +1,6 @@
 //! docs/format.md says what the code does: offsets, lengths and an example to the byte; and no bytes make a decoder panic.
-use posthouse_engine::base::{Lsn, SegmentId, ShardId};
+use posthouse_engine::base::{Guid, Lsn, SegmentId, ShardId};
+use posthouse_engine::format::dictionary::{DICTIONARY_HEAD_BYTES, DictionaryHead};
 use posthouse_engine::format::frame::{self, FRAME_FLAG_GROUP_END, FRAME_HEADER_BYTES};
 use posthouse_engine::format::segment::{self, SEGMENT_HEADER_BYTES, TRAILER_BYTES, trailer_at};
 use posthouse_engine::format::{
@@ -59,9 +60,27 @@ fn the_tables_are_those_of_the_code() {
     check("Trailer", &trailer, TRAILER_BYTES);
 }
 
+#[test]
+fn a_dictionary_head_lies_as_the_table_says() {
+    let name = Guid([4; 16]);
+    let head = DictionaryHead { size_bytes: 0x0101_0101, crc: 0x0202_0202, created_ms: 0x0303_0303_0303_0303, name };
+    let mut bytes = Vec::new();
+    head.encode(&mut bytes);
+    assert_eq!(bytes.len(), DICTIONARY_HEAD_BYTES);
+    assert_eq!(DictionaryHead::decode(&bytes), Ok(head));
+    let rows = rows("Dictionary payload");
+    let fields: Vec<&str> = rows.iter().map(|(_, _, field)| field.as_str()).collect();
+    assert_eq!(fields, ["size", "crc", "created", "name", "body"]);
+    for (number, (at, len, field)) in rows.iter().enumerate() {
+        assert!(bytes[*at..at + len].iter().all(|byte| usize::from(*byte) == number + 1), "{field}");
+    }
+    assert_eq!(rows[4].0, DICTIONARY_HEAD_BYTES);
+}
+
 /// The segment that the page describes.
 fn example() -> Vec<u8> {
     let segment = SegmentHeader {
+        version: segment::SEGMENT_VERSION,
         shard: ShardId(7),
         epoch: 3,
         segment: SegmentId(1),
@@ -126,6 +145,7 @@ proptest! {
         let _ = SegmentHeader::decode(&bytes);
         let _ = Trailer::decode(&bytes, salt);
         let _ = Footer::decode(&bytes);
+        let _ = DictionaryHead::decode(&bytes);
     }
 
     #[test]

@@ -78,6 +78,8 @@ pub enum Action {
     QueueRemove {
         at: usize,
     },
+    /// Fresh mail is compressed with a new dictionary from here on, if that pays.
+    Train,
 }
 
 /// One answer: in words when it was granted.
@@ -130,7 +132,7 @@ impl Action {
             | Action::Rename { to, .. }
             | Action::Subscribe { to, .. }
             | Action::Claim { to, .. } => vec![*to],
-            Action::QueueRemove { .. } => Vec::new(),
+            Action::QueueRemove { .. } | Action::Train => Vec::new(),
         }
     }
 }
@@ -154,6 +156,7 @@ impl World {
                 self.queue.retain(|item| Some(*item) != guid);
                 Vec::new()
             }
+            Action::Train => Vec::new(),
             _ => vec![self.single(action, ready)],
         }
     }
@@ -208,7 +211,7 @@ impl World {
                 let mailbox = self.opened(*to).mailboxes.get_mut(mailbox).ok_or("NotFound")?;
                 Ok(in_mailbox(mailbox, action))
             }
-            Action::Deliver { .. } | Action::QueueRemove { .. } => unreachable!("answered elsewhere"),
+            Action::Deliver { .. } | Action::QueueRemove { .. } | Action::Train => unreachable!("answered elsewhere"),
         }
     }
 }
@@ -264,6 +267,10 @@ pub fn ask(engine: &Engine, ids: &[AccountId], action: &Action, ready: Ready) ->
             items.sort_by_key(|item| item.guid);
             let queued = items.get(*at).map_or(Ok(()), |item| engine.queue_remove(item.id).wait());
             Asked { answers: Vec::new(), queued }
+        }
+        Action::Train => {
+            engine.train_dictionary();
+            Asked { answers: Vec::new(), queued: Ok(()) }
         }
         _ => Asked { answers: vec![ask_single(engine, ids[action.places()[0]], action, ready)], queued: Ok(()) },
     }
@@ -336,6 +343,6 @@ fn ask_single(engine: &Engine, id: AccountId, action: &Action, ready: Ready) -> 
         Action::Rename { from, name, .. } => engine.rename_mailbox(id, from, name).wait().map(|()| String::new()),
         Action::Subscribe { name, on, .. } => engine.subscribe(id, name, *on).wait().map(|()| String::new()),
         Action::Claim { mailbox, .. } => Ok(engine.claim_recent(id, MailboxId(*mailbox)).wait()?.to_string()),
-        Action::Deliver { .. } | Action::QueueRemove { .. } => unreachable!("asked elsewhere"),
+        Action::Deliver { .. } | Action::QueueRemove { .. } | Action::Train => unreachable!("asked elsewhere"),
     }
 }

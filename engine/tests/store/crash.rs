@@ -25,6 +25,10 @@ fn run(engine: &Engine, promise: &mut Promise) -> Option<()> {
     let all = people_or_none(engine)?;
     promise.people = true;
     for number in 0..30u32 {
+        if number == 12 {
+            // From here on messages need a dictionary, which the next group brings.
+            engine.train_dictionary();
+        }
         promise.unsure = Some(number);
         let to = if number % 4 == 0 { &all[..] } else { &all[..1] };
         let outcome = deliver(engine, to, number, 700);

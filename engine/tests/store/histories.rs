@@ -57,6 +57,7 @@ fn action(random: &mut Random, number: u32) -> Action {
         17 => Action::Subscribe { to, name: name(random), on: random.chance(60) },
         18 => Action::Rename { to, from: name(random), name: name(random) },
         _ if random.chance(50) => Action::Claim { to, mailbox },
+        _ if random.chance(50) => Action::Train,
         _ => Action::QueueRemove { at: random.below(3) as usize },
     }
 }

@@ -1,11 +1,12 @@
 //! A random history: actions, restarts, failing calls and power losses as a seed says, each step held against the plain truth.
-use crate::actions::{Action, Answer, Asked, World, ask};
-use crate::help::{ids, people};
+use crate::actions::{Action, Answer, Asked, Mail, TRACE, World, ask};
+use crate::help::{ids, message, people};
 use crate::oracle::{Account, Entry, Mailbox};
-use posthouse_engine::base::{AccountId, Error, MailboxId, SimClock, Uid};
+use posthouse_engine::base::{AccountId, Error, Guid, MailboxId, SimClock, Uid};
 use posthouse_engine::directory::{AccountPatch, Change, Quota};
 use posthouse_engine::disk::Disk;
 use posthouse_engine::disk::sim::{Fault, Random, SimDisk};
+use posthouse_engine::index::mime::SummaryRef;
 use posthouse_engine::index::{self, diff};
 use posthouse_engine::quota::model::Model;
 use posthouse_engine::{Engine, Options};
@@ -37,6 +38,8 @@ pub struct History {
     kept: Vec<Kept>,
     /// UIDVALIDITY of each mailbox that ever was; none may be used twice in an account.
     validities: BTreeMap<(usize, u32), u32>,
+    /// What each content was made from.
+    contents: BTreeMap<Guid, Mail>,
 }
 
 impl History {
@@ -44,9 +47,9 @@ impl History {
         let mut random = Random::new(seed ^ 0x5eed);
         let bytes = (4_000 << random.below(5), 2_000 << random.below(7));
         let (disk, name) = (SimDisk::new(seed), format!("seed {seed} with {shards} shards"));
-        let (kept, validities) = (Vec::new(), BTreeMap::new());
+        let (kept, validities, contents) = (Vec::new(), BTreeMap::new(), BTreeMap::new());
         let (world, ids, engine) = (World::default(), Vec::new(), None);
-        let mut history = History { name, random, disk, shards, engine, ids, world, bytes, kept, validities };
+        let mut history = History { name, random, disk, shards, engine, ids, world, bytes, kept, validities, contents };
         history.engine = Some(history.open().expect("opens"));
         people(history.engine(), PEOPLE, Quota::Default);
         history.ids = ids_of(history.engine());
@@ -136,6 +139,7 @@ impl History {
     /// One action, asked and held against what the rules say; whether the engine is still fit for work.
     pub fn act(&mut self, action: &Action) -> bool {
         let ready = action.prepare(self.engine(), &self.ids);
+        self.contents.extend(ready.guids.iter().copied().zip(action.mails()));
         let mut after = self.world.clone();
         let expected = after.expect(action, &ready);
         let places = action.places();
@@ -205,6 +209,7 @@ impl History {
     pub fn check(&mut self) {
         self.check_against(&self.world);
         self.check_validities();
+        self.check_contents();
         self.check_kept();
         self.keep_one();
     }
@@ -234,6 +239,30 @@ impl History {
                 let holder = *self.validities.entry((who, mailbox.uid_validity)).or_insert(mailbox.id.0);
                 assert_eq!(holder, mailbox.id.0, "{}: UIDVALIDITY {} twice", self.name, mailbox.uid_validity);
             }
+        }
+    }
+
+    /// A few messages, some of them picked from any mailbox, are byte for byte what was handed in.
+    fn check_contents(&mut self) {
+        if self.disk.list(Path::new("")).is_err() {
+            return;
+        }
+        for _ in 0..3 {
+            let (who, from) = (self.random.below(PEOPLE as u64) as usize, self.random.bits());
+            let Some(account) = self.world.accounts.get(&who) else { continue };
+            let all: Vec<(u32, u32)> =
+                account.mailboxes.iter().flat_map(|(id, shown)| shown.entries.keys().map(|uid| (*id, *uid))).collect();
+            let Some((mailbox, uid)) = all.get(from as usize % all.len().max(1)) else { continue };
+            let view = self.engine().mailbox(self.ids[who], MailboxId(*mailbox)).expect("the mailbox is there");
+            let at = view.entries.position(Uid(*uid)).expect("readable").expect("the entry is there");
+            let entry = view.entries.get(at).expect("readable");
+            let found = self.engine().message(self.ids[who], &entry).wait();
+            let found = found.unwrap_or_else(|why| panic!("{}: message {uid} of {mailbox}: {why}", self.name));
+            let (number, bytes) = self.contents[&entry.guid];
+            assert_eq!(&found[..], [TRACE, &message(number, bytes)].concat(), "{}: uid {uid} of {mailbox}", self.name);
+            let summary = self.engine().summary(self.ids[who], &entry);
+            let summary = summary.unwrap_or_else(|why| panic!("{}: summary {uid} of {mailbox}: {why}", self.name));
+            assert!(SummaryRef::decode(&summary).is_ok(), "{}: a summary", self.name);
         }
     }
 

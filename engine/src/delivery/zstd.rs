@@ -1,0 +1,65 @@
+//! The one place that calls zstd: one context for each thread, with a digested dictionary or without. Bounds what comes out; proves nothing.
+use super::Dictionary;
+use crate::base::{Error, Result};
+use std::cell::RefCell;
+use zstd::zstd_safe::{self, CCtx, DCtx};
+
+/// zstd's level for fresh mail without a dictionary.
+const LEVEL: i32 = 1;
+
+thread_local! {
+    static ENCODER: RefCell<Option<CCtx<'static>>> = const { RefCell::new(None) };
+    static DECODER: RefCell<Option<DCtx<'static>>> = const { RefCell::new(None) };
+}
+
+fn failed(code: usize) -> String {
+    format!("zstd: {}", zstd_safe::get_error_name(code))
+}
+
+/// `bytes` as a zstd frame of fewer bytes; `None` when it would not be smaller (or zstd has no memory: the message is stored as it is).
+pub(crate) fn shrink(bytes: &[u8], dictionary: Option<&Dictionary>) -> Option<Vec<u8>> {
+    shrink_at(bytes, dictionary, LEVEL)
+}
+
+/// The same; without a dictionary at `level`, with one at the level it was digested for.
+pub(crate) fn shrink_at(bytes: &[u8], dictionary: Option<&Dictionary>, level: i32) -> Option<Vec<u8>> {
+    ENCODER.with_borrow_mut(|slot| {
+        if slot.is_none() {
+            *slot = CCtx::try_create();
+        }
+        let encoder = slot.as_mut()?;
+        let mut out = Vec::with_capacity(zstd_safe::compress_bound(bytes.len()));
+        let done = match dictionary {
+            Some(dictionary) => encoder.compress_using_cdict(&mut out, bytes, dictionary.encoder()),
+            None => encoder.compress(&mut out, bytes, level),
+        };
+        done.ok().filter(|len| *len < bytes.len())?;
+        // The bound is for the worst case; what waits for its commit should not hold it.
+        out.shrink_to_fit();
+        Some(out)
+    })
+}
+
+/// The bytes of a zstd frame; more than `size_max` are an error.
+pub(crate) fn grow(bytes: &[u8], size_max: usize, dictionary: Option<&Dictionary>) -> Result<Vec<u8>, String> {
+    DECODER.with_borrow_mut(|slot| {
+        if slot.is_none() {
+            *slot = DCtx::try_create();
+        }
+        let decoder = slot.as_mut().ok_or("no memory for a zstd context")?;
+        let mut out = Vec::with_capacity(size_max);
+        match dictionary {
+            Some(dictionary) => decoder.decompress_using_ddict(&mut out, bytes, dictionary.decoder()),
+            None => decoder.decompress(&mut out, bytes),
+        }
+        .map_err(failed)?;
+        Ok(out)
+    })
+}
+
+/// The bytes that a zstd frame says it holds, if it says so and they are at most `size_max`.
+pub(crate) fn content_bytes(bytes: &[u8], size_max: usize) -> Result<usize> {
+    let said = zstd_safe::get_frame_content_size(bytes).ok().flatten();
+    let said = said.and_then(|size| usize::try_from(size).ok()).filter(|size| *size <= size_max);
+    said.ok_or_else(|| Error::Invalid(format!("a zstd frame that says its size, at most {size_max} bytes, expected")))
+}
