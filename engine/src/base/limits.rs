@@ -24,6 +24,12 @@ pub const SUMMARY_BYTES_MAX: usize = 8 << 20;
 pub const DICTIONARY_BYTES: usize = 112 << 10;
 /// Bytes of a zstd dictionary that is read.
 pub const DICTIONARY_BYTES_MAX: usize = 1 << 20;
+/// Bytes of a base64 part, as it stands in a message, from which on it is stored decoded.
+pub const BASE64_BYTES_MIN: usize = 512;
+/// Bytes of a decoded part from which on it is stored by itself, once in a segment.
+pub const PART_APART_BYTES_MIN: usize = 16 << 10;
+/// Parts of the growing segment that its committer remembers.
+pub const PARTS_KNOWN_MAX: usize = 1 << 16;
 /// Bytes of one mail that are kept as a sample to train a dictionary from.
 pub const SAMPLE_BYTES_MAX: usize = 4 << 10;
 /// Bytes of one segment file before it is sealed, unless configured. Offsets are 32 bits wide.

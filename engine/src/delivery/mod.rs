@@ -1,14 +1,18 @@
 //! Floor 6: from a message's bytes to a committed delivery. Decides nothing about policy and speaks no protocol.
+mod base64;
 mod dictionaries;
 mod dictionary;
+mod read;
 mod stage;
 mod unstage;
 mod zstd;
 
 pub use dictionaries::Dictionaries;
 pub use dictionary::{Dictionary, Samples};
+pub(crate) use read::Found;
+pub use read::MessageReader;
 pub use stage::{Origin, Staged, stage};
-pub use unstage::{summary, unstage};
+pub use unstage::{PartAt, summary, unstage};
 
 use crate::base::{AccountId, Error, MailboxId, Uid};
 use crate::index::{Flags, SpecialUse};

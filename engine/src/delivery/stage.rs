@@ -1,10 +1,15 @@
-//! From bytes to a message frame's payload: parsed once, compressed once. Does no I/O.
-use super::Dictionary;
+//! From bytes to a message frame's payload: parsed once, base64 parts decoded, compressed once. Does no I/O.
 use super::zstd::shrink;
-use crate::base::limits::MESSAGE_BYTES_MAX;
+use super::{Dictionary, base64};
+use crate::base::limits::{MESSAGE_BYTES_MAX, PART_APART_BYTES_MIN};
 use crate::base::{Error, Guid, Result};
-use crate::format::{FRAME_FLAG_SUMMARY_ZSTD, FRAME_FLAG_ZSTD, MessageHead};
+use crate::format::recipe::{self, Kept, Piece};
+use crate::format::{
+    FRAME_FLAG_RECIPE, FRAME_FLAG_SUMMARY_ZSTD, FRAME_FLAG_ZSTD, MessageHead, PART_HEAD_BYTES, PartHash, PartHead,
+};
 use crate::index::mime;
+use blake2::digest::consts::U32;
+use blake2::{Blake2b, Digest};
 use std::sync::Arc;
 
 /// A message ready to be committed.
@@ -20,6 +25,17 @@ pub struct Staged {
     pub(crate) flags: u8,
     /// What summary and body are compressed with; each shard that takes the message keeps it too.
     pub(crate) dictionary: Option<Arc<Dictionary>>,
+    pieces: Vec<Piece>,
+    /// The parts that are stored by themselves, in the order of the pieces that are `Apart`.
+    pub(crate) parts: Vec<StagedPart>,
+}
+
+/// A part frame to be.
+#[derive(Debug)]
+pub(crate) struct StagedPart {
+    pub(crate) hash: PartHash,
+    pub(crate) payload: Vec<u8>,
+    pub(crate) flags: u8,
 }
 
 impl Staged {
@@ -33,9 +49,24 @@ impl Staged {
         self.guid
     }
 
-    /// Bytes that the message takes in the log.
+    /// Bytes that the message takes in the log, if none of its parts is there yet.
     pub fn stored_bytes(&self) -> usize {
-        self.front.len() + self.body.len()
+        let parts: usize = self.parts.iter().map(|part| part.payload.len()).sum();
+        self.front.len() + self.body.len() + parts
+    }
+
+    /// The recipe when the parts stand at `offsets` of the segment; empty when the message has none.
+    pub(crate) fn recipe(&self, offsets: &[u32]) -> Vec<u8> {
+        let mut out = Vec::new();
+        if self.pieces.is_empty() {
+            return out;
+        }
+        let (mut pieces, mut offsets) = (self.pieces.clone(), offsets.iter());
+        for piece in pieces.iter_mut().filter(|piece| piece.kept != Kept::Inline) {
+            piece.kept = Kept::Apart(offsets.next().copied().unwrap_or_default());
+        }
+        recipe::encode(&pieces, &mut out);
+        out
     }
 }
 
@@ -60,10 +91,11 @@ pub fn stage(origin: Origin, mut trace: Vec<u8>, message: &[u8], sample: impl Fn
     }
     trace.extend_from_slice(message);
     let whole = trace;
-    let mut summary = Vec::with_capacity(512);
-    mime::summarize(&whole).encode(&mut summary);
-    sample(&summary, &whole);
     let Origin { guid, received, dictionary } = origin;
+    let parsed = mime::summarize(&whole);
+    let mut summary = Vec::with_capacity(512);
+    parsed.encode(&mut summary);
+    sample(&summary, &whole);
     let mut flags = 0;
     // Without a dictionary a summary is too short to gain anything.
     if let Some(small) = dictionary.as_ref().and_then(|dictionary| shrink(&summary, Some(dictionary))) {
@@ -79,13 +111,47 @@ pub fn stage(origin: Origin, mut trace: Vec<u8>, message: &[u8], sample: impl Fn
     let mut front = Vec::with_capacity(head.body_start());
     head.encode(&mut front);
     front.extend_from_slice(&summary);
-    let body = match shrink(&whole, dictionary.as_deref()) {
+    let (text, pieces, parts) = take_out(whole, &parsed);
+    if !pieces.is_empty() {
+        flags |= FRAME_FLAG_RECIPE;
+    }
+    let body = match shrink(&text, dictionary.as_deref()) {
         Some(body) => {
             flags |= FRAME_FLAG_ZSTD;
             body
         }
-        None => whole,
+        None => text,
     };
-    let dictionary = dictionary.filter(|_| flags != 0);
-    Ok(Staged { guid, size_bytes: head.size_bytes, received, front, body, flags, dictionary })
+    let dictionary = dictionary.filter(|_| flags & (FRAME_FLAG_ZSTD | FRAME_FLAG_SUMMARY_ZSTD) != 0);
+    Ok(Staged { guid, size_bytes: head.size_bytes, received, front, body, flags, dictionary, pieces, parts })
+}
+
+/// The message without its base64 parts, followed by the small ones decoded; and the large ones.
+fn take_out(whole: Vec<u8>, parsed: &mime::Summary) -> (Vec<u8>, Vec<Piece>, Vec<StagedPart>) {
+    let Some(split) = base64::split(&whole, parsed.base64_bodies()) else { return (whole, Vec::new(), Vec::new()) };
+    drop(whole);
+    let base64::Split { mut pieces, mut text, decoded } = split;
+    let mut parts = Vec::new();
+    for (piece, decoded) in pieces.iter_mut().zip(decoded) {
+        if decoded.len() < PART_APART_BYTES_MIN {
+            text.extend_from_slice(&decoded);
+        } else {
+            piece.kept = Kept::Apart(0);
+            parts.push(part(&decoded));
+        }
+    }
+    (text, pieces, parts)
+}
+
+fn part(decoded: &[u8]) -> StagedPart {
+    let hash: PartHash = Blake2b::<U32>::digest(decoded).into();
+    let head = PartHead { size_bytes: decoded.len() as u32, crc: crc32fast::hash(decoded), hash };
+    // Files of other kinds have nothing in common with mail: a dictionary would not help.
+    let small = shrink(decoded, None);
+    let flags = if small.is_some() { FRAME_FLAG_ZSTD } else { 0 };
+    let body = small.as_deref().unwrap_or(decoded);
+    let mut payload = Vec::with_capacity(PART_HEAD_BYTES + body.len());
+    head.encode(&mut payload);
+    payload.extend_from_slice(body);
+    StagedPart { hash, payload, flags }
 }

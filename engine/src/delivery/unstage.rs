@@ -1,23 +1,92 @@
 //! From a message frame's payload back to bytes, proven by crc. Does no I/O.
-use super::Dictionary;
 use super::zstd::{content_bytes, grow};
+use super::{Dictionary, base64};
 use crate::base::Result;
 use crate::base::limits::{MESSAGE_BYTES_MAX, SUMMARY_BYTES_MAX};
-use crate::format::{FRAME_FLAG_SUMMARY_ZSTD, FRAME_FLAG_ZSTD, MESSAGE_HEAD_BYTES, MessageHead};
+use crate::format::recipe::{self, Kept, Piece};
+use crate::format::{
+    FRAME_FLAG_RECIPE, FRAME_FLAG_SUMMARY_ZSTD, FRAME_FLAG_ZSTD, MESSAGE_HEAD_BYTES, MessageHead, PART_HEAD_BYTES,
+    PartHead,
+};
+use crate::log::FrameBytes;
 
-/// The message in the payload of a frame with `flags`, written with `dictionary`. `Err` says what does not fit.
-pub fn unstage(payload: &[u8], flags: u8, dictionary: Option<&Dictionary>) -> Result<Vec<u8>, String> {
+/// Gives the payload and flags of the part frame at an offset of the message's segment, its crc proven.
+pub type PartAt<'a> = &'a dyn Fn(u32) -> Result<(FrameBytes, u8), String>;
+
+/// The message in the payload of a frame with `flags`, written with `dictionary`; `part_at` is asked for parts that are stored by
+/// themselves. `Err` says what does not fit.
+pub fn unstage(
+    payload: &[u8],
+    flags: u8,
+    dictionary: Option<&Dictionary>,
+    part_at: PartAt<'_>,
+) -> Result<Vec<u8>, String> {
     let head = MessageHead::decode(payload).map_err(|why| why.to_string())?;
-    let body = payload.get(head.body_start()..).ok_or("a body after the summary expected")?;
+    let mut body = payload.get(head.body_start()..).ok_or("a body after the summary expected")?;
     let size = head.size_bytes as usize;
     if size > MESSAGE_BYTES_MAX {
         return Err(format!("a message of at most {MESSAGE_BYTES_MAX} bytes expected, {size} found"));
     }
-    let whole = if flags & FRAME_FLAG_ZSTD != 0 { grow(body, size, dictionary)? } else { body.to_vec() };
+    let mut pieces = Vec::new();
+    if flags & FRAME_FLAG_RECIPE != 0 {
+        (pieces, body) = recipe::decode(body).map_err(|why| format!("recipe {why}"))?;
+    }
+    let whole = match (flags & FRAME_FLAG_ZSTD != 0, pieces.is_empty()) {
+        (true, true) => grow(body, size, dictionary)?,
+        (false, true) => body.to_vec(),
+        // Decoded parts are shorter than encoded ones, so the text is no longer than the message.
+        (true, false) => join(&pieces, &grow(body, size, dictionary)?, size, part_at)?,
+        (false, false) => join(&pieces, body, size, part_at)?,
+    };
     if whole.len() != size || crc32fast::hash(&whole) != head.crc {
         return Err("the message differs from its size or crc".into());
     }
     Ok(whole)
+}
+
+/// `stored` is the text, then the decoded pieces that are kept inline.
+fn join(pieces: &[Piece], stored: &[u8], size: usize, part_at: PartAt<'_>) -> Result<Vec<u8>, String> {
+    let short = || "text and parts of the length that the recipe says expected".to_owned();
+    let inline = pieces.iter().filter(|piece| piece.kept == Kept::Inline).map(|piece| piece.size_bytes as usize);
+    let text_len = stored.len().checked_sub(inline.fold(0, usize::saturating_add)).ok_or_else(short)?;
+    let (mut text, mut decoded) = stored.split_at(text_len);
+    let encoded: u64 = pieces.iter().map(Piece::encoded_bytes).sum();
+    if text_len as u64 + encoded != size as u64 {
+        return Err(short());
+    }
+    let mut whole = Vec::with_capacity(size);
+    for piece in pieces {
+        let (gap, rest) = text.split_at_checked(piece.gap_bytes as usize).ok_or_else(short)?;
+        whole.extend_from_slice(gap);
+        text = rest;
+        match piece.kept {
+            Kept::Inline => {
+                let (part, rest) = decoded.split_at_checked(piece.size_bytes as usize).ok_or_else(short)?;
+                base64::encode(piece, part, &mut whole);
+                decoded = rest;
+            }
+            Kept::Apart(offset) => {
+                let (payload, flags) = part_at(offset)?;
+                base64::encode(piece, &part(&payload, flags, piece.size_bytes)?, &mut whole);
+            }
+        }
+    }
+    whole.extend_from_slice(text);
+    Ok(whole)
+}
+
+/// The decoded bytes in a part frame's payload.
+fn part(payload: &[u8], flags: u8, size_bytes: u32) -> Result<Vec<u8>, String> {
+    let head = PartHead::decode(payload).map_err(|why| why.to_string())?;
+    if head.size_bytes != size_bytes {
+        return Err(format!("a part of {size_bytes} bytes expected, {} found", head.size_bytes));
+    }
+    let (body, size) = (&payload[PART_HEAD_BYTES..], size_bytes as usize);
+    let part = if flags & FRAME_FLAG_ZSTD != 0 { grow(body, size, None)? } else { body.to_vec() };
+    if part.len() != size || crc32fast::hash(&part) != head.crc {
+        return Err("the part differs from its size or crc".into());
+    }
+    Ok(part)
 }
 
 /// The encoded summary in the payload of a frame with `flags`; the payload may end after it. `None`: it stands there as it is, at
@@ -68,14 +137,16 @@ mod tests {
     }
 
     fn payload(staged: &Staged) -> Vec<u8> {
-        [staged.front.as_slice(), &staged.body].concat()
+        [staged.front.as_slice(), &staged.recipe(&[]), &staged.body].concat()
     }
+
+    const NO_PARTS: PartAt<'_> = &|_| Err("no part frames here".into());
 
     proptest! {
         #[test]
         fn messages_come_back_byte_for_byte(message: Vec<u8>, trace: Vec<u8>, learn: bool) {
             let staged = staged(learn.then(learned), &trace, &message);
-            let whole = unstage(&payload(&staged), staged.flags, staged.dictionary.as_deref());
+            let whole = unstage(&payload(&staged), staged.flags, staged.dictionary.as_deref(), NO_PARTS);
             prop_assert_eq!(whole, Ok([trace, message].concat()));
         }
 
@@ -86,13 +157,13 @@ mod tests {
             let mut payload = payload(&staged);
             let body = MessageHead::decode(&payload).expect("whole").body_start();
             payload[body + at] ^= 1 << bit;
-            prop_assert!(unstage(&payload, staged.flags, staged.dictionary.as_deref()).is_err());
+            prop_assert!(unstage(&payload, staged.flags, staged.dictionary.as_deref(), NO_PARTS).is_err());
         }
 
         #[test]
-        fn no_bytes_make_a_reader_panic(bytes: Vec<u8>, flags in 0u8..8, learn: bool) {
+        fn no_bytes_make_a_reader_panic(bytes: Vec<u8>, flags in 0u8..16, learn: bool) {
             let dictionary = learn.then(learned);
-            let _ = unstage(&bytes, flags, dictionary.as_deref());
+            let _ = unstage(&bytes, flags, dictionary.as_deref(), NO_PARTS);
             let _ = summary(&bytes, flags, dictionary.as_deref());
             let _ = Dictionary::decode(&bytes, flags);
         }
@@ -107,11 +178,11 @@ mod tests {
         let (bytes, flags) = learned().encode();
         let again = Dictionary::decode(&bytes, flags).expect("it was just written");
         assert_eq!((again.name(), again.created_ms()), (Guid([3; 16]), 5));
-        assert_eq!(unstage(&payload(&small), small.flags, Some(&again)), Ok(message.to_vec()));
+        assert_eq!(unstage(&payload(&small), small.flags, Some(&again), NO_PARTS), Ok(message.to_vec()));
         let mut wanted = Vec::new();
         summarize(message).encode(&mut wanted);
         assert_eq!(summary(&payload(&small), small.flags, Some(&again)), Ok(Some(wanted)));
         assert_eq!(summary(&payload(&plain), plain.flags, None), Ok(None));
-        assert!(unstage(&payload(&small), small.flags, None).is_err(), "not without the dictionary");
+        assert!(unstage(&payload(&small), small.flags, None, NO_PARTS).is_err(), "not without the dictionary");
     }
 }

@@ -1,6 +1,7 @@
 //! One thread per shard: gathers requests, plans them against the newest state, writes them as one group with one sync, shows the result, answers.
 //! No answer leaves before the sync that covers it.
 use super::checkpoint::Snapshot;
+use super::parts::TailParts;
 use super::published::Published;
 use super::ticket::Ticket;
 use super::txn::{Touched, Txn};
@@ -45,7 +46,7 @@ pub(crate) struct Shared {
     pub(crate) published: Published,
     pub(crate) watchers: Watchers,
     pub(crate) counters: Counters,
-    pub(crate) dictionaries: Dictionaries,
+    pub(crate) dictionaries: Arc<Dictionaries>,
 }
 
 /// The sending end: any thread may ask.
@@ -130,6 +131,7 @@ pub(crate) struct Core {
     pub(crate) writer: Writer,
     pub(crate) accounts: Accounts,
     pub(crate) queue: Queue,
+    pub(crate) parts: TailParts,
     pub(crate) checkpoint_log_bytes: u64,
     pub(crate) checkpoint_running: bool,
     /// No new checkpoint before the log's end has come here: a failed one is not tried again at once.
@@ -181,6 +183,7 @@ impl Core {
             queue: &mut self.queue,
             writer: &mut self.writer,
             dictionaries: &self.shared.dictionaries,
+            parts: &mut self.parts,
             touched,
             now: self.shared.clock.now(),
             shard: self.shared.shard,
@@ -202,6 +205,7 @@ impl Core {
             return Ok(());
         }
         self.writer.commit()?;
+        self.parts.keep_group();
         self.shared.counters.groups.fetch_add(1, Ordering::Relaxed);
         Ok(())
     }
@@ -224,6 +228,7 @@ impl Core {
     /// Forgets a group that was not committed: the published state is the truth.
     fn roll_back(&mut self, touched: &Touched) {
         self.writer.abort();
+        self.parts.forget_group();
         touched.dictionaries.iter().for_each(|id| self.shared.dictionaries.forget(*id));
         for id in touched.accounts.keys() {
             self.accounts.restore(*id, self.shared.published.in_memory(*id));

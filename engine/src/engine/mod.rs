@@ -6,6 +6,7 @@ mod committer;
 mod control;
 mod learning;
 mod ops;
+mod parts;
 mod published;
 mod requests;
 mod shard;

@@ -2,26 +2,25 @@
 use super::bytes::Bytes;
 use super::checkpoint;
 use super::committer::{Committer, Core, Counters, Shared};
+use super::parts::TailParts;
 use super::published::Published;
 use super::types::{Options, ShardStatus};
 use super::watch::Watchers;
 use crate::base::bytes::{DecodeError, Reader};
 use crate::base::{Error, Locator, Lsn, Result, ShardId};
-use crate::delivery::{self, Dictionaries, Dictionary};
-use crate::format::{Event, MESSAGE_HEAD_BYTES, MessageHead};
+use crate::delivery::{Dictionaries, Dictionary, Found, MessageReader};
+use crate::format::Event;
 use crate::index::{Accounts, Part, Parts};
-use crate::log::{self, FrameHeader, FrameKind, FrameRef, LogOptions, Segments, Writer};
+use crate::log::{self, FrameKind, FrameRef, LogOptions, Segments, Writer};
 use crate::queue::Queue;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-/// Bytes read at once for a summary: holds nearly every one, so the tail needs one positioned read.
-const SUMMARY_READ_BYTES: usize = 2048;
-
 pub(crate) struct Shard {
     pub(super) shared: Arc<Shared>,
     pub(super) segments: Arc<Segments>,
+    pub(super) reader: MessageReader,
     pub(super) committer: Committer,
     latch: Arc<crate::disk::Latch>,
 }
@@ -94,7 +93,7 @@ impl Shard {
         let mut state = Reader::new(state);
         let corrupt = |why: DecodeError| Error::corrupt("checkpoint", 0, why.to_string());
         let mut queue = Queue::decode(&mut state).map_err(corrupt)?;
-        let dictionaries = Dictionaries::decode(&mut state).map_err(corrupt)?;
+        let dictionaries = Arc::new(Dictionaries::decode(&mut state).map_err(corrupt)?);
         let mut accounts = Accounts::new(parts.clone());
         let mut newer = Vec::new();
         let opened = open_log(options, shard, parts.lsn(), &mut |lsn, frame| match frame.header.kind {
@@ -120,7 +119,7 @@ impl Shard {
             published: Published::new(dirty, parts.clone(), queue.clone()),
             watchers: Watchers::default(),
             counters: Counters::default(),
-            dictionaries,
+            dictionaries: dictionaries.clone(),
         });
         shared.counters.checkpoint_lsn.store(parts.lsn().0, Ordering::Relaxed);
         let latch = opened.writer.latch().clone();
@@ -129,34 +128,24 @@ impl Shard {
             writer: opened.writer,
             accounts,
             queue,
+            parts: TailParts::default(),
             checkpoint_log_bytes: options.checkpoint_log_bytes,
             checkpoint_running: false,
             checkpoint_not_before: Lsn(0),
         };
         let committer = Committer::start(&format!("commit-{shard}"), core)
             .map_err(|why| Error::io(format!("start the committer of shard {shard}"), why))?;
-        Ok((Shard { shared, segments: opened.segments, committer, latch }, notices))
+        let reader = MessageReader::new(opened.segments.clone(), dictionaries);
+        Ok((Shard { shared, segments: opened.segments, reader, committer, latch }, notices))
     }
 
     /// The summary of the message at `at`.
     pub(super) fn summary(&self, at: Locator) -> Result<Bytes> {
-        let corrupt = |what: &str| Error::corrupt(format!("shard {} message {at}", self.shared.shard), 0, what);
-        let mut bytes = self.segments.read_part(at, 0..SUMMARY_READ_BYTES)?;
-        let head = MessageHead::decode(&bytes).map_err(|why| corrupt(&why.to_string()))?;
-        if head.body_start() > bytes.len() {
-            bytes = self.segments.read_part(at, 0..head.body_start())?;
+        match self.reader.summary(at)? {
+            Found::Owned(summary) => Ok(Bytes::owned(summary)),
+            Found::InFrame(bytes, range) => Bytes::of_frame(bytes, range)
+                .ok_or_else(|| Error::corrupt(format!("message {at}"), 0, "a summary within the frame expected")),
         }
-        let header = *bytes.header();
-        let dictionary = self.dictionary(&header)?;
-        match delivery::summary(&bytes, header.flags, dictionary.as_deref()).map_err(|why| corrupt(&why))? {
-            Some(summary) => Ok(Bytes::owned(summary)),
-            None => Bytes::of_frame(bytes, MESSAGE_HEAD_BYTES..head.body_start())
-                .ok_or_else(|| corrupt("a summary within the frame expected")),
-        }
-    }
-
-    fn dictionary(&self, header: &FrameHeader) -> Result<Option<Arc<Dictionary>>> {
-        self.shared.dictionaries.get(&self.segments, header.dictionary)
     }
 
     /// What the shard's mail was compressed with last; what cannot be read is said, and hinders only those who read that mail.
@@ -166,11 +155,6 @@ impl Shard {
             notices.push(format!("a dictionary cannot be read, nor the mail that was compressed with it: {why}"));
             None
         })
-    }
-
-    /// What reads messages of this shard, on any thread.
-    pub(super) fn reader(&self) -> MessageReader {
-        MessageReader { segments: self.segments.clone(), shared: self.shared.clone() }
     }
 
     pub(super) fn status(&self) -> ShardStatus {
@@ -187,31 +171,6 @@ impl Shard {
             checkpoint_lsn: counters.checkpoint_lsn.load(Ordering::Relaxed),
             queued: self.shared.published.queue().len() as u64,
         }
-    }
-}
-
-/// What is needed to read the messages of a shard.
-#[derive(Clone)]
-pub(super) struct MessageReader {
-    segments: Arc<Segments>,
-    shared: Arc<Shared>,
-}
-
-impl MessageReader {
-    /// The message at `at`: read, proven, decompressed. May wait for the disk.
-    pub(super) fn message(&self, at: Locator) -> Result<Bytes> {
-        let frame = self.segments.read(at)?;
-        if frame.kind != FrameKind::Message {
-            return Err(frame.corrupt("a message frame expected"));
-        }
-        let dictionary = self.shared.dictionaries.get(&self.segments, frame.dictionary)?;
-        let whole = delivery::unstage(frame.payload(), frame.flags, dictionary.as_deref());
-        whole.map(Bytes::owned).map_err(|why: String| frame.corrupt(&why))
-    }
-
-    /// Whether that would not wait for the disk; a hint.
-    pub(super) fn is_resident(&self, at: Locator, bytes: usize) -> bool {
-        self.segments.is_resident(at, bytes)
     }
 }
 

@@ -1,5 +1,6 @@
 //! One request's changes on the committer's thread: each event is folded into the newest state at once and written with the group.
 //! A request checks everything before its first event: after that it can only succeed.
+use super::parts::TailParts;
 use crate::base::{AccountId, Error, Locator, MailboxId, QueueId, Result, ShardId};
 use crate::delivery::{Dictionaries, Dictionary, Staged};
 use crate::format::{Event, FrameKind};
@@ -24,6 +25,7 @@ pub(crate) struct Txn<'a> {
     pub(super) queue: &'a mut Queue,
     pub(super) writer: &'a mut Writer,
     pub(super) dictionaries: &'a Dictionaries,
+    pub(super) parts: &'a mut TailParts,
     pub(super) touched: &'a mut Touched,
     /// Seconds since 1970 UTC.
     pub(crate) now: i64,
@@ -73,7 +75,20 @@ impl Txn<'_> {
             None => 0,
             Some(dictionary) => self.dictionary_id(dictionary)?,
         };
-        self.writer.push(FrameKind::Message, staged.flags, dictionary, &[&staged.front, &staged.body])
+        let segment = self.writer.segment()?;
+        let mut offsets = Vec::with_capacity(staged.parts.len());
+        for part in &staged.parts {
+            offsets.push(match self.parts.find(segment, &part.hash) {
+                Some(offset) => offset,
+                None => {
+                    let at = self.writer.push(FrameKind::Part, part.flags, 0, &[&part.payload])?;
+                    self.parts.add(at, part.hash);
+                    at.offset
+                }
+            });
+        }
+        let recipe = staged.recipe(&offsets);
+        self.writer.push(FrameKind::Message, staged.flags, dictionary, &[&staged.front, &recipe, &staged.body])
     }
 
     /// A group is durable as a whole, so a dictionary in front of a message is durable before anybody can be told of the message.

@@ -64,14 +64,15 @@ impl Engine {
 
     /// The message's bytes, proven by crc. Ready at once when the frame is in memory, else read by a worker.
     pub fn message(&self, account: AccountId, entry: &Entry) -> Ticket<Result<Bytes>> {
-        let reader = self.shard(account).reader();
+        let reader = &self.shard(account).reader;
         let at = entry.locator;
         // What the frame takes is not known yet; what the message takes bounds it but for a few bytes.
         if entry.size_bytes <= INLINE_BYTES_MAX && reader.is_resident(at, entry.size_bytes as usize / 4) {
-            return Ticket::ready(reader.message(at));
+            return Ticket::ready(reader.message(at).map(Bytes::owned));
         }
+        let reader = reader.clone();
         let (ticket, filler) = Ticket::pending();
-        self.workers.run(move || filler.fill(reader.message(at)));
+        self.workers.run(move || filler.fill(reader.message(at).map(Bytes::owned)));
         ticket
     }
 
@@ -94,13 +95,13 @@ impl Engine {
     pub fn queue_message(&self, id: QueueId) -> Ticket<Result<Bytes>> {
         let found = self.shards.iter().find_map(|shard| {
             let item = shard.shared.published.queue().get(id).cloned()?;
-            Some((shard.reader(), item.locator))
+            Some((shard.reader.clone(), item.locator))
         });
         let Some((reader, at)) = found else {
             return Ticket::ready(Err(Error::NotFound(format!("queue item {id}"))));
         };
         let (ticket, filler) = Ticket::pending();
-        self.workers.run(move || filler.fill(reader.message(at)));
+        self.workers.run(move || filler.fill(reader.message(at).map(Bytes::owned)));
         ticket
     }
 }

@@ -96,12 +96,12 @@ impl Footer {
         }
         let table = reader.take(reader.remaining())?;
         let mut entries = Reader::new(table);
-        let (mut offset, mut counts) = (SEGMENT_HEADER_BYTES as u64, [0u32; 5]);
+        let (mut offset, mut counts) = (SEGMENT_HEADER_BYTES as u64, [0u32; FrameKind::Part as usize + 1]);
         while !entries.is_empty() {
             let (_, kind) = next_entry(&mut entries, &mut offset)?;
             counts[kind as usize] += 1;
         }
-        if counts[1..] != [messages, events, 0, dictionaries] {
+        if counts[1..FrameKind::Part as usize] != [messages, events, 0, dictionaries] {
             return Err(DecodeError { at: at::TABLE, what: "as many frames in the table as counted expected" });
         }
         let table = FrameTable(table.to_vec());
@@ -167,6 +167,7 @@ impl TableBuilder {
                     (self.footer.events + 1, self.footer.event_bytes + bytes)
             }
             FrameKind::Dictionary => self.footer.dictionaries += 1,
+            FrameKind::Part => {}
             FrameKind::Footer => return,
         }
         let delta = u64::from(offset - self.last_offset) / FRAME_ALIGN as u64;

@@ -12,6 +12,8 @@ pub const FRAME_ALIGN: usize = 8;
 pub const FRAME_FLAG_ZSTD: u8 = 1;
 /// Flag: the summary of a message's payload is a zstd frame.
 pub const FRAME_FLAG_SUMMARY_ZSTD: u8 = 4;
+/// Flag: a recipe stands before the body of a message's payload: its base64 parts are stored decoded.
+pub const FRAME_FLAG_RECIPE: u8 = 8;
 /// Flag: the frame ends its group. The writer sets it at the commit; a group without it was never committed.
 pub const FRAME_FLAG_GROUP_END: u8 = 2;
 
@@ -49,6 +51,8 @@ pub enum FrameKind {
     Footer = 3,
     /// A zstd dictionary that later frames of the shard refer to.
     Dictionary = 4,
+    /// A decoded part that message frames of the same segment refer to.
+    Part = 5,
 }
 
 impl FrameKind {
@@ -59,6 +63,7 @@ impl FrameKind {
             2 => Some(FrameKind::Events),
             3 => Some(FrameKind::Footer),
             4 => Some(FrameKind::Dictionary),
+            5 => Some(FrameKind::Part),
             _ => None,
         }
     }
@@ -113,9 +118,10 @@ impl FrameHeader {
             return Err(DecodeError { at: at::CRC, what: "the frame header's crc expected" });
         }
         let Some(kind) = FrameKind::from_u8(kind) else {
-            return Err(DecodeError { at: at::KIND, what: "a frame kind of 1 to 4 expected" });
+            return Err(DecodeError { at: at::KIND, what: "a frame kind of 1 to 5 expected" });
         };
-        if flags & !(FRAME_FLAG_ZSTD | FRAME_FLAG_SUMMARY_ZSTD | FRAME_FLAG_GROUP_END) != 0 {
+        const KNOWN: u8 = FRAME_FLAG_ZSTD | FRAME_FLAG_SUMMARY_ZSTD | FRAME_FLAG_RECIPE | FRAME_FLAG_GROUP_END;
+        if flags & !KNOWN != 0 {
             return Err(DecodeError { at: at::FLAGS, what: "frame flags of this format version expected" });
         }
         if payload_len as usize > limits::FRAME_PAYLOAD_BYTES_MAX {

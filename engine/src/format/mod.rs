@@ -4,11 +4,14 @@ pub mod event;
 pub mod footer;
 pub mod frame;
 pub mod message;
+pub mod part;
+pub mod recipe;
 pub mod segment;
 
 pub use dictionary::DictionaryHead;
 pub use event::{DeliveredTo, Event};
 pub use footer::{Footer, FrameTable, TableBuilder};
-pub use frame::{FRAME_FLAG_SUMMARY_ZSTD, FRAME_FLAG_ZSTD, FrameHeader, FrameKind, FrameRef};
+pub use frame::{FRAME_FLAG_RECIPE, FRAME_FLAG_SUMMARY_ZSTD, FRAME_FLAG_ZSTD, FrameHeader, FrameKind, FrameRef};
 pub use message::{MESSAGE_HEAD_BYTES, MessageHead};
+pub use part::{PART_HEAD_BYTES, PartHash, PartHead};
 pub use segment::{SegmentHeader, Trailer};

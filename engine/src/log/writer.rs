@@ -79,6 +79,15 @@ impl Writer {
         Ok(Locator { segment: self.tail.header.segment, offset: offset as u32 })
     }
 
+    /// The segment that the open group, or the next one, goes to. Errors as `push`.
+    pub fn segment(&mut self) -> Result<SegmentId> {
+        self.latch.check()?;
+        if self.group.is_empty() {
+            self.roll_if_full()?;
+        }
+        Ok(self.tail.header.segment)
+    }
+
     /// Bytes in the open group.
     pub fn group_bytes(&self) -> usize {
         self.group.len()
@@ -187,7 +196,9 @@ impl Writer {
 fn payload_len(kind: FrameKind, parts: &[&[u8]]) -> Result<u32> {
     let len = parts.iter().map(|part| part.len()).fold(0, usize::saturating_add);
     let (max, name) = match kind {
-        FrameKind::Message | FrameKind::Dictionary => (limits::FRAME_PAYLOAD_BYTES_MAX, "FRAME_PAYLOAD_BYTES_MAX"),
+        FrameKind::Message | FrameKind::Dictionary | FrameKind::Part => {
+            (limits::FRAME_PAYLOAD_BYTES_MAX, "FRAME_PAYLOAD_BYTES_MAX")
+        }
         FrameKind::Events => (limits::EVENT_PAYLOAD_BYTES_MAX, "EVENT_PAYLOAD_BYTES_MAX"),
         FrameKind::Footer => return Err(Error::Invalid("footers are written by sealing a segment".into())),
     };

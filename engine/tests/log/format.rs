@@ -2,10 +2,12 @@
 use posthouse_engine::base::{Guid, Lsn, SegmentId, ShardId};
 use posthouse_engine::format::dictionary::{DICTIONARY_HEAD_BYTES, DictionaryHead};
 use posthouse_engine::format::frame::{self, FRAME_FLAG_GROUP_END, FRAME_HEADER_BYTES};
+use posthouse_engine::format::recipe::{self, Kept, Piece};
 use posthouse_engine::format::segment::{self, SEGMENT_HEADER_BYTES, TRAILER_BYTES, trailer_at};
 use posthouse_engine::format::{
     Footer, FrameHeader, FrameKind, FrameRef, SegmentHeader, TableBuilder, Trailer, footer,
 };
+use posthouse_engine::format::{PART_HEAD_BYTES, PartHead};
 use proptest::prelude::*;
 
 const PAGE: &str = include_str!("../../../docs/format.md");
@@ -77,6 +79,26 @@ fn a_dictionary_head_lies_as_the_table_says() {
     assert_eq!(rows[4].0, DICTIONARY_HEAD_BYTES);
 }
 
+#[test]
+fn a_part_head_and_a_recipe_lie_as_the_page_says() {
+    let mut bytes = Vec::new();
+    PartHead { size_bytes: 0x0101_0101, crc: 0x0202_0202, hash: [3; 32] }.encode(&mut bytes);
+    assert_eq!(bytes.len(), PART_HEAD_BYTES);
+    let rows = rows("Part payload");
+    assert_eq!(rows.iter().map(|(_, _, field)| field.as_str()).collect::<Vec<_>>(), ["size", "crc", "hash", "body"]);
+    for (number, (at, len, field)) in rows.iter().enumerate() {
+        assert!(bytes[*at..at + len].iter().all(|byte| usize::from(*byte) == number + 1), "{field}");
+    }
+    let inline = Piece { gap_bytes: 200, line_chars: 76, size_bytes: 600, kept: Kept::Inline };
+    let apart = Piece { gap_bytes: 1, line_chars: 0, size_bytes: 5, kept: Kept::Apart(0x0102_0304) };
+    let mut bytes = Vec::new();
+    recipe::encode(&[inline, apart], &mut bytes);
+    assert_eq!(bytes, [15, 0, 0, 0, 2, 200, 1, 76, 216, 4, 0, 1, 0, 5, 1, 4, 3, 2, 1]);
+    assert_eq!(recipe::decode(&[&bytes[..], b"body"].concat()), Ok((vec![inline, apart], &b"body"[..])));
+    assert_eq!((inline.encoded_bytes(), apart.encoded_bytes()), (800 + 2 * 10, 8));
+    assert!(recipe::decode(&bytes[..18]).is_err() && recipe::decode(&[1, 0, 0, 0, 0]).is_err());
+}
+
 /// The segment that the page describes.
 fn example() -> Vec<u8> {
     let segment = SegmentHeader {
@@ -146,6 +168,8 @@ proptest! {
         let _ = Trailer::decode(&bytes, salt);
         let _ = Footer::decode(&bytes);
         let _ = DictionaryHead::decode(&bytes);
+        let _ = PartHead::decode(&bytes);
+        let _ = recipe::decode(&bytes);
     }
 
     #[test]

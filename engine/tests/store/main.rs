@@ -8,3 +8,4 @@ mod histories;
 mod history;
 mod mailboxes;
 mod oracle;
+mod parts;

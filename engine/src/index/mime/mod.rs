@@ -47,6 +47,14 @@ impl Summary {
         encode::encode(self.message_len, &self.parsed.envelope, &self.parsed.nodes, out);
     }
 
+    /// Where the bodies of base64 parts stand in the message, ascending.
+    pub fn base64_bodies(&self) -> impl Iterator<Item = Range<usize>> + '_ {
+        let base64 = |encoding: &Vec<u8>| encoding.eq_ignore_ascii_case(b"base64");
+        let leaf =
+            move |node: &&node::Node| node.kind == PartKind::Leaf && node.content.encoding.as_ref().is_some_and(base64);
+        self.parsed.nodes.iter().filter(leaf).map(|node| node.body.clone())
+    }
+
     /// The message's Message-ID, Date and so on are read with `header_fields`; this is where that header ends.
     pub fn header_len(&self) -> u32 {
         self.parsed.nodes.first().map_or(0, |root| root.header.end as u32)
