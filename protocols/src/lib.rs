@@ -3,6 +3,8 @@
 
 pub mod imap;
 pub mod limits;
+pub mod lmtp;
 pub mod runtime;
 pub mod session;
+pub mod smtp;
 pub mod wire;

@@ -98,3 +98,20 @@ pub const BUDGET_BYTES_DEFAULT: u64 = 1 << 30;
 pub const MESSAGE_SIZE_BYTES_MAX_DEFAULT: u64 = 50 << 20;
 /// Bytes of a line in a SASL exchange (RFC 4954 section 4).
 pub const SASL_LINE_BYTES_MAX: usize = 12_288;
+
+// ---- smtp, lmtp ----
+
+/// Bytes of one command line: AUTH with its initial response is the longest (RFC 4954 section 4).
+pub const SMTP_LINE_BYTES_MAX: usize = SASL_LINE_BYTES_MAX;
+/// Characters of a client's HELO name that are kept.
+pub const SMTP_HELLO_CHARS_MAX: usize = 255;
+/// Recipients of one message (RFC 5321 section 4.5.3.1.8 asks for 100 at least).
+pub const SMTP_RECIPIENTS_MAX: usize = 1000;
+/// Error replies since the last message that was taken, after which the connection is closed.
+pub const SMTP_ERRORS_MAX: u32 = 20;
+/// How long a client may send nothing (RFC 5321 section 4.5.3.2.7).
+pub const SMTP_IDLE_MAX: Duration = Duration::from_secs(5 * 60);
+/// Received fields of a message that goes in circles (RFC 5321 section 6.3).
+pub const SMTP_HOPS_MAX: usize = 100;
+/// Bytes of a message's header that are sent back with a bounce.
+pub const SMTP_BOUNCE_HEADER_BYTES_MAX: usize = 64 * 1024;

@@ -1,5 +1,4 @@
 //! Floor 7: the one way in. Opens and closes the store, takes requests, gives views and the change feed. Holds no rule of its own.
-mod budget;
 mod bytes;
 mod checkpoint;
 mod committer;
@@ -16,7 +15,6 @@ mod views;
 mod watch;
 mod workers;
 
-pub use budget::Permit;
 pub use bytes::Bytes;
 pub use ticket::Ticket;
 pub use types::*;
@@ -25,7 +23,6 @@ pub use watch::Watch;
 use crate::base::limits::SEGMENT_BYTES_MAX;
 use crate::base::{AccountId, Error, Guid, Result, ShardId};
 use crate::disk::Lock;
-use budget::Budget;
 use control::Control;
 use shard::Shard;
 use std::hash::{BuildHasher, RandomState};
@@ -39,7 +36,6 @@ pub struct Engine {
     shards: Vec<Shard>,
     control: Control,
     workers: Workers,
-    budget: Arc<Budget>,
     clock: Arc<dyn crate::base::Clock>,
     /// Random for each start, so that guids of two starts never meet.
     guid_prefix: u64,
@@ -74,7 +70,6 @@ impl Engine {
             shards,
             control,
             workers,
-            budget: Budget::new(options.stage_bytes_max),
             clock: options.clock,
             guid_prefix: RandomState::new().hash_one(std::process::id()),
             guid_next: AtomicU64::new(1),

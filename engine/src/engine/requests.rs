@@ -1,6 +1,6 @@
 //! What callers ask an open store to change. Each is one transaction; the answer comes after the sync that covers it.
 use super::ops::{append, copy, deliver, expunge, mailboxes, store};
-use super::{Append, Appended, Copied, Engine, Permit, Store, Stored, Ticket};
+use super::{Append, Appended, Copied, Engine, Store, Stored, Ticket};
 use crate::base::{AccountId, Error, Flags, MailboxId, QueueId, Result, Uid};
 use crate::delivery::{self, Delivered, Delivery, Outcome, Staged, Target};
 use crate::directory;
@@ -32,12 +32,6 @@ impl Engine {
             Ok(view) if view.recent_from == view.uid_next => Ticket::ready(Ok(view.uid_next)),
             _ => self.shard(account).committer.submit(move |txn| expunge::claim_recent(txn, account, mailbox)),
         }
-    }
-
-    /// Room in memory for a message while it is received: sessions take it in steps of about 1 MiB before they read on, so that
-    /// the memory of all sessions together stays below `stage_bytes_max`. Dropping the permit gives the room back.
-    pub fn reserve(&self, bytes: u64) -> Ticket<Permit> {
-        self.budget.reserve(bytes)
     }
 
     /// Parses and compresses `trace` + `message` (CRLF line ends): inline when small, on a worker when large.

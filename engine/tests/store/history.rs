@@ -64,7 +64,6 @@ impl History {
             shards: self.shards,
             segment_bytes_max: self.bytes.0,
             checkpoint_log_bytes: self.bytes.1,
-            stage_bytes_max: 64 << 20,
             workers: 1,
         };
         Engine::open(options).map(|(engine, _)| engine)

@@ -1,26 +1,8 @@
 //! INTERNALDATE and days (RFC 3501 section 2.3.3): seconds since 1970 UTC to text and back to days. Keeps no time zone: what we
 //! write is always `+0000`.
 
-const MONTHS: [&[u8; 3]; 12] =
-    [b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec"];
-
-/// Seconds of a day.
-pub(super) const DAY: i64 = 86_400;
-
-/// Year, month (1 to 12) and day of a day counted from 1970-01-01 in the proleptic Gregorian calendar.
-pub(super) fn civil(days: i64) -> (i64, u8, u8) {
-    // Counted from 0000-03-01, so that the leap day is the last of its year.
-    let days = days + 719_468;
-    let era = days.div_euclid(146_097);
-    let day_of_era = days.rem_euclid(146_097);
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * shifted + 2) / 5 + 1;
-    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
-    (year, month as u8, day as u8)
-}
+use crate::wire::MONTHS;
+pub(super) use crate::wire::{DAY, civil};
 
 /// `"dd-Mon-yyyy hh:mm:ss +0000"` with its quotes. Times that no four-digit year can hold are shown as the nearest that one can.
 pub(super) fn internal_date(out: &mut Vec<u8>, seconds: i64) {

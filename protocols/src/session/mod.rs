@@ -5,11 +5,13 @@ mod login;
 mod maildrop;
 pub mod sasl;
 mod throttle;
+mod wait;
 
 pub use budget::{Budget, Share};
 pub use login::Proof;
 pub use maildrop::{MaildropLock, Maildrops};
 pub use throttle::{Throttle, Verdict};
+pub use wait::{Over, wait_for_bytes};
 
 use crate::limits;
 use posthouse_engine::Engine;

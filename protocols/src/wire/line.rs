@@ -18,42 +18,55 @@ pub enum Line {
     Closed,
 }
 
+/// Takes lines out of what a stream has received; for a session that waits for more in its own way.
+#[derive(Debug)]
+pub struct LineReader {
+    size_bytes_max: usize,
+    /// Bytes in which there is no CRLF.
+    searched: usize,
+    skipping: bool,
+}
+
+impl LineReader {
+    /// A reader of lines of at most `size_bytes_max` bytes without their CRLF.
+    pub fn new(size_bytes_max: usize) -> LineReader {
+        LineReader { size_bytes_max, searched: 0, skipping: false }
+    }
+
+    /// The next line if it is there; else wait for bytes and ask again. What it has passed over of a line that is too long is gone, and nothing
+    /// else is.
+    pub fn take(&mut self, stream: &mut Stream) -> Option<Line> {
+        let buffered = stream.buffered();
+        if let Some(end) = find_crlf(buffered, self.searched) {
+            let too_long = self.skipping || end > self.size_bytes_max;
+            let line = if too_long { Line::TooLong } else { Line::Text(buffered[..end].to_vec()) };
+            stream.consume(end + 2);
+            *self = LineReader::new(self.size_bytes_max);
+            return Some(line);
+        }
+        // A CR at the very end may be the first half of a CRLF, and does not count as text yet.
+        let text = buffered.len() - usize::from(buffered.ends_with(b"\r"));
+        self.searched = text;
+        if self.skipping || text > self.size_bytes_max {
+            self.skipping = true;
+            self.searched = 0;
+            stream.consume(text);
+        }
+        None
+    }
+}
+
 /// Reads the next line, of at most `max` bytes without its CRLF. May be dropped while it waits: nothing of a line within the
 /// limit is lost.
 ///
 /// # Errors
 /// Any error of the connection.
 pub async fn read_line(stream: &mut Stream, max: usize) -> io::Result<Line> {
-    let mut searched = 0;
+    let mut reader = LineReader::new(max);
     loop {
-        let buffered = stream.buffered();
-        if let Some(end) = find_crlf(buffered, searched) {
-            let line = if end > max { Line::TooLong } else { Line::Text(buffered[..end].to_vec()) };
-            stream.consume(end + 2);
+        if let Some(line) = reader.take(stream) {
             return Ok(line);
         }
-        // A CR at the very end may be the first half of a CRLF, and does not count as text yet.
-        let text = buffered.len() - usize::from(buffered.ends_with(b"\r"));
-        if text > max {
-            return skip_line(stream).await;
-        }
-        searched = text;
-        if stream.fill().await? == 0 {
-            stream.consume(usize::MAX);
-            return Ok(Line::Closed);
-        }
-    }
-}
-
-async fn skip_line(stream: &mut Stream) -> io::Result<Line> {
-    loop {
-        let buffered = stream.buffered();
-        if let Some(end) = find_crlf(buffered, 0) {
-            stream.consume(end + 2);
-            return Ok(Line::TooLong);
-        }
-        let keep = usize::from(buffered.ends_with(b"\r"));
-        stream.consume(buffered.len() - keep);
         if stream.fill().await? == 0 {
             stream.consume(usize::MAX);
             return Ok(Line::Closed);

@@ -36,7 +36,6 @@ fn shared() -> Shared {
         shards: 1,
         segment_bytes_max: 8 << 20,
         checkpoint_log_bytes: 64 << 20,
-        stage_bytes_max: 64 << 20,
         workers: 1,
     };
     let (engine, _) = Engine::open(options).expect("an empty store opens");
