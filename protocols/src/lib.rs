@@ -7,4 +7,6 @@ pub mod lmtp;
 pub mod runtime;
 pub mod session;
 pub mod smtp;
+#[cfg(test)]
+mod testing;
 pub mod wire;
