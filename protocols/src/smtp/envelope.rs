@@ -25,10 +25,15 @@ pub(super) fn check_mail(from: &MailFrom<String>) -> Result<(), Reply> {
     refuse_first(&not_offered)
 }
 
-/// The same for RCPT.
+/// The same for RCPT, and NEVER stands alone (RFC 3461 section 4.1).
 pub(super) fn check_rcpt(to: &RcptTo<String>) -> Result<(), Reply> {
     let rrvs = RCPT_RRVS_REJECT | RCPT_RRVS_CONTINUE;
-    refuse_first(&[(to.flags & RCPT_CONNEG != 0, "CONNEG"), (to.flags & rrvs != 0, "RRVS")])
+    refuse_first(&[(to.flags & RCPT_CONNEG != 0, "CONNEG"), (to.flags & rrvs != 0, "RRVS")])?;
+    let others = RCPT_NOTIFY_SUCCESS | RCPT_NOTIFY_FAILURE | RCPT_NOTIFY_DELAY;
+    if to.flags & RCPT_NOTIFY_NEVER != 0 && to.flags & others != 0 {
+        return Err(Reply::new(501, "5.5.4 NEVER stands alone in NOTIFY"));
+    }
+    Ok(())
 }
 
 fn refuse_first(not_offered: &[(bool, &str)]) -> Result<(), Reply> {

@@ -17,6 +17,9 @@ mod state;
 mod table;
 mod trace;
 
+#[cfg(test)]
+mod tests;
+
 pub(crate) use role::Role;
 
 use crate::runtime::{Service, SessionFuture, Stream};
