@@ -4,6 +4,7 @@
 pub mod imap;
 pub mod limits;
 pub mod lmtp;
+pub mod pop3;
 pub mod runtime;
 pub mod session;
 pub mod smtp;

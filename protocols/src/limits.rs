@@ -115,3 +115,22 @@ pub const SMTP_IDLE_MAX: Duration = Duration::from_secs(5 * 60);
 pub const SMTP_HOPS_MAX: usize = 100;
 /// Bytes of a message's header that are sent back with a bounce.
 pub const SMTP_BOUNCE_HEADER_BYTES_MAX: usize = 64 * 1024;
+
+// ---- pop3 ----
+
+/// Bytes of one command line. RFC 2449 section 4 asks for 255 at least; AUTH with its initial response is the longest.
+pub const POP3_LINE_BYTES_MAX: usize = SASL_LINE_BYTES_MAX;
+/// Bytes of a line that is too long which are read and thrown away before the connection is closed instead.
+pub const POP3_SKIP_BYTES_MAX: usize = 1 << 20;
+/// Commands in a row that were not understood or not allowed, after which the connection is closed.
+pub const POP3_BAD_MAX: u32 = 20;
+/// Output that is gathered before it is sent.
+pub const POP3_OUTPUT_BYTES: usize = 64 * 1024;
+/// Bytes of a message that are dot-stuffed at a time.
+pub const POP3_PIECE_BYTES: usize = 16 * 1024;
+/// Messages that LIST and UIDL go through before other sessions of the reactor are served.
+pub const POP3_BATCH_MESSAGES: usize = 1024;
+/// Autologout (RFC 1939 section 3: ten minutes at least): how long a session may be silent after login.
+pub const POP3_IDLE_MAX: Duration = Duration::from_secs(10 * 60);
+/// How long a session may take to log in.
+pub const POP3_LOGIN_MAX: Duration = Duration::from_secs(60);

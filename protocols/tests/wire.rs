@@ -2,7 +2,7 @@
 
 use posthouse_protocols::runtime::sim;
 use posthouse_protocols::wire::{
-    DotEnd, DotReader, DotStatus, DotStep, DotWriter, Line, read_exact_n, read_line, write_dot_stuffed,
+    DotEnd, DotReader, DotStatus, DotStep, DotWriter, Line, LineReader, read_exact_n, read_line, write_dot_stuffed,
 };
 
 /// Feeds `input` in pieces of every size and gives what `max`-bounded lines came out.
@@ -41,6 +41,35 @@ fn lines_end_with_crlf_only_and_long_ones_are_skipped_once() {
     ];
     for segment in 1..=input.len() {
         assert_eq!(lines_of(input, segment, 10), expected, "in pieces of {segment}");
+    }
+}
+
+#[test]
+fn a_lenient_reader_takes_lf_alone_and_counts_what_it_throws_away() {
+    let input = b"USER a\nPASS b\r\n\n0123456789\n01234567890\nbare\rcr\n";
+    for segment in 1..=input.len() {
+        let (lines, passed_over) = sim::run_alone(move |net| async move {
+            net.segment(segment);
+            let (mut stream, mut client) = net.pair();
+            client.write(input).await;
+            client.close();
+            let mut reader = LineReader::lenient(10);
+            let (mut lines, mut passed_over) = (Vec::new(), 0);
+            loop {
+                match reader.take(&mut stream) {
+                    Some(line) => lines.push(line),
+                    None if stream.fill().await.expect("a simulated read") == 0 => return (lines, passed_over),
+                    None => {}
+                }
+                passed_over = passed_over.max(reader.passed_over());
+            }
+        });
+        let text = |text: &[u8]| Line::Text(text.to_vec());
+        let expected =
+            [text(b"USER a"), text(b"PASS b"), text(b""), text(b"0123456789"), Line::TooLong, text(b"bare\rcr")];
+        assert_eq!(lines, expected, "in pieces of {segment}");
+        // In single bytes, the line is known to be too long before its end is there.
+        assert!(segment > 1 || passed_over == 11, "{passed_over}");
     }
 }
 

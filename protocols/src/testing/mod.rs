@@ -5,10 +5,10 @@ pub(crate) mod tls;
 use crate::runtime::Service;
 use crate::runtime::sim::{self, Client, Net};
 use crate::session::{PlaintextAuth, Shared};
-use posthouse_engine::base::SimClock;
+use posthouse_engine::base::{Flags, MailboxId, SimClock};
 use posthouse_engine::directory::{Address, Change, Quota};
 use posthouse_engine::disk::sim::SimDisk;
-use posthouse_engine::{Engine, Options};
+use posthouse_engine::{Append, Engine, Options};
 use std::sync::Arc;
 
 /// argon2id of `secret`, as cheap as it gets.
@@ -53,6 +53,20 @@ pub(crate) fn shared_on(disk: SimDisk) -> Shared {
     // The simulated clients are on no loopback address.
     shared.plaintext_auth = PlaintextAuth::Always;
     shared
+}
+
+/// Puts messages into somebody's INBOX.
+pub(crate) fn append(shared: &Shared, address: &str, messages: &[&[u8]]) {
+    let engine = &shared.engine;
+    let account = engine.directory(|directory| directory.login(address).map(|account| account.id)).expect("a member");
+    engine.open_account(account).wait().expect("the account opens");
+    let staged = messages.iter().map(|message| Append {
+        staged: engine.stage(Vec::new(), message.to_vec()).wait().expect("it can be staged"),
+        flags: Flags::NONE,
+        keywords: Vec::new(),
+        internal_date: None,
+    });
+    engine.append(account, MailboxId::INBOX, staged.collect()).wait().expect("there is room");
 }
 
 /// Plays a transcript with clients that have only connected, one for each session that it names. `C: ` lines are sent, `S: ` lines must

@@ -1,5 +1,5 @@
-//! Reads command lines. A line ends with CRLF and with nothing else; a line over its limit is skipped in bounded memory and reported
-//! once. It never interprets a line.
+//! Reads command lines. A line ends with CRLF, and with nothing else unless the protocol asks for leniency; a line over its limit is
+//! skipped in bounded memory and reported once. It never interprets a line.
 
 use std::io;
 
@@ -22,26 +22,39 @@ pub enum Line {
 #[derive(Debug)]
 pub struct LineReader {
     size_bytes_max: usize,
-    /// Bytes in which there is no CRLF.
+    /// An LF without CR ends a line too.
+    lf_alone: bool,
+    /// Bytes in which no line ends.
     searched: usize,
     skipping: bool,
+    passed_over: usize,
 }
 
 impl LineReader {
     /// A reader of lines of at most `size_bytes_max` bytes without their CRLF.
     pub fn new(size_bytes_max: usize) -> LineReader {
-        LineReader { size_bytes_max, searched: 0, skipping: false }
+        LineReader { size_bytes_max, lf_alone: false, searched: 0, skipping: false, passed_over: 0 }
+    }
+
+    /// The same for a protocol in which nothing can be smuggled by it: an LF without CR ends a line too, as people at a terminal send it.
+    pub fn lenient(size_bytes_max: usize) -> LineReader {
+        LineReader { lf_alone: true, ..LineReader::new(size_bytes_max) }
+    }
+
+    /// Bytes of the present line that were too many and have been thrown away: what a session bounds.
+    pub fn passed_over(&self) -> usize {
+        self.passed_over
     }
 
     /// The next line if it is there; else wait for bytes and ask again. What it has passed over of a line that is too long is gone, and nothing
     /// else is.
     pub fn take(&mut self, stream: &mut Stream) -> Option<Line> {
         let buffered = stream.buffered();
-        if let Some(end) = find_crlf(buffered, self.searched) {
+        if let Some((end, next)) = find_end(buffered, self.searched, self.lf_alone) {
             let too_long = self.skipping || end > self.size_bytes_max;
             let line = if too_long { Line::TooLong } else { Line::Text(buffered[..end].to_vec()) };
-            stream.consume(end + 2);
-            *self = LineReader::new(self.size_bytes_max);
+            stream.consume(next);
+            *self = LineReader { lf_alone: self.lf_alone, ..LineReader::new(self.size_bytes_max) };
             return Some(line);
         }
         // A CR at the very end may be the first half of a CRLF, and does not count as text yet.
@@ -50,6 +63,7 @@ impl LineReader {
         if self.skipping || text > self.size_bytes_max {
             self.skipping = true;
             self.searched = 0;
+            self.passed_over += text;
             stream.consume(text);
         }
         None
@@ -74,8 +88,12 @@ pub async fn read_line(stream: &mut Stream, max: usize) -> io::Result<Line> {
     }
 }
 
-/// Where the first CRLF begins, looking from `from` on.
-fn find_crlf(bytes: &[u8], from: usize) -> Option<usize> {
-    let lfs = memchr_iter(b'\n', &bytes[from..]);
-    lfs.map(|at| from + at).find(|lf| *lf > 0 && bytes[lf - 1] == b'\r').map(|lf| lf - 1)
+/// Where the first line ends and where the next one begins, looking from `from` on.
+fn find_end(bytes: &[u8], from: usize, lf_alone: bool) -> Option<(usize, usize)> {
+    let mut ends = memchr_iter(b'\n', &bytes[from..]).map(|at| {
+        let lf = from + at;
+        let has_cr = lf > 0 && bytes[lf - 1] == b'\r';
+        (has_cr, lf - usize::from(has_cr), lf + 1)
+    });
+    ends.find(|(has_cr, ..)| *has_cr || lf_alone).map(|(_, end, next)| (end, next))
 }

@@ -3,6 +3,7 @@ use crate::config::{self, Config};
 use crate::store::Opened;
 use posthouse_protocols::imap::ImapService;
 use posthouse_protocols::lmtp::LmtpService;
+use posthouse_protocols::pop3::Pop3Service;
 use posthouse_protocols::runtime::{Listener, Service};
 use posthouse_protocols::session::{Budget, PlaintextAuth, Shared};
 use posthouse_protocols::smtp::SmtpService;
@@ -29,6 +30,7 @@ pub(super) fn all(
     let submission: Arc<dyn Service> = Arc::new(SmtpService::submission(shared.clone()));
     let lmtp: Arc<dyn Service> = Arc::new(LmtpService::new(shared.clone()));
     let imap: Arc<dyn Service> = Arc::new(ImapService::new(shared.clone()));
+    let pop3: Arc<dyn Service> = Arc::new(Pop3Service::new(shared.clone()));
     let listen = &config.listen;
     // Protocol, addresses, service, and whether TLS begins at once (RFC 8314).
     let table = [
@@ -38,6 +40,8 @@ pub(super) fn all(
         ("lmtp", &listen.lmtp, &lmtp, false),
         ("imap", &listen.imap, &imap, false),
         ("imaps", &listen.imaps, &imap, true),
+        ("pop3", &listen.pop3, &pop3, false),
+        ("pop3s", &listen.pop3s, &pop3, true),
     ];
     let mut listeners = Vec::new();
     for (name, addresses, service, implicit) in table {
