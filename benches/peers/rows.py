@@ -11,6 +11,8 @@ import time
 from lib import paths, procs
 
 SPAM = os.path.join(paths.CORPUS, "spamassassin")
+# The load comes from one address.
+MANY_FROM_ONE = "[limits]\nconnections_per_ip_max = 100000\nconnections_max = 100000\n"
 # Work that a server does just after its last reply belongs to the operation.
 SETTLE_SECONDS = 0.5
 
@@ -74,7 +76,7 @@ def syncs(make, conns, count):
 
 def idle(make, protocol, conns):
     """P7: memory per connection that is logged in, has SELECTed and IDLEs."""
-    with make("idle") as server:
+    with make("idle", toml=MANY_FROM_ONE) as server:
         load(*deliver(server, server.accounts, 4))
         counted(server)
         time.sleep(1)
