@@ -124,13 +124,15 @@ mod tests {
         }
 
         #[test]
-        fn damaged_payloads_are_refused(at in 0usize..4000, bit in 0u8..8) {
+        fn damage_never_gives_another_message(at in 0usize..4000, bit in 0u8..8) {
             let message: Vec<u8> = (0..4000u32).flat_map(|i| (i * 7919).to_le_bytes()).collect();
             let staged = stage(Guid([7; 16]), 0, Vec::new(), &message).expect("within the limit");
             let mut payload = [staged.front.as_slice(), &staged.body].concat();
             let body = MessageHead::decode(&payload).expect("whole").body_start();
             payload[body + at] ^= 1 << bit;
-            prop_assert!(unstage(&payload, staged.flags & FRAME_FLAG_ZSTD != 0).is_err());
+            // A bit that zstd does not look at may change; the frame's own crc covers it.
+            let whole = unstage(&payload, staged.flags & FRAME_FLAG_ZSTD != 0);
+            prop_assert!(whole.as_ref().map_or(true, |whole| *whole == message), "{:?}", whole.map(|whole| whole.len()));
         }
     }
 }
