@@ -113,6 +113,8 @@ pub const SMTP_ERRORS_MAX: u32 = 20;
 pub const SMTP_IDLE_MAX: Duration = Duration::from_secs(5 * 60);
 /// Received fields of a message that goes in circles (RFC 5321 section 6.3).
 pub const SMTP_HOPS_MAX: usize = 100;
+/// Recipients of a message that its log line names.
+pub const SMTP_LOGGED_RECIPIENTS_MAX: usize = 10;
 /// Bytes of a message's header that are sent back with a bounce.
 pub const SMTP_BOUNCE_HEADER_BYTES_MAX: usize = 64 * 1024;
 

@@ -96,12 +96,17 @@ impl Session {
         })
     }
 
+    /// One line a message: who, to whom, how large, what became of it. The id is the one in Received.
     fn log(&self, transaction: &Transaction, id: &str, size_bytes: usize, fates: &[Fate], queued: bool) {
         let delivered = fates.iter().filter(|fate| fate.is_taken()).count();
         let refused = fates.len() - delivered;
         let peer = self.stream.peer();
-        let (sender, protocol) = (transaction.sender.escape_debug(), self.role.name());
-        tracing::info!(id, %peer, protocol, sender = %sender, size_bytes, delivered, refused, queued, "message taken");
+        let (from, protocol) = (transaction.sender.escape_debug(), self.role.name());
+        let all = transaction.recipients.iter();
+        let shown: Vec<&str> = all.take(limits::SMTP_LOGGED_RECIPIENTS_MAX).map(|rcpt| rcpt.given.as_str()).collect();
+        let to = shown.join(",");
+        let to = to.escape_debug();
+        tracing::info!(id, %peer, protocol, %from, %to, size_bytes, delivered, refused, queued, "message taken");
     }
 
     /// Tells the sender by mail of copies that failed though the client hears a 250 (RFC 5321 section 6.1).
