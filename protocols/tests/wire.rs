@@ -253,3 +253,28 @@ fn random_messages_written_in_two_pieces_come_back() {
         assert_eq!((data, rest.len()), (expected, 0), "seed {seed}: {message:?}");
     }
 }
+
+#[test]
+fn a_lenient_writer_deceives_no_reader_that_takes_lf_for_a_line_end() {
+    for seed in 0..20_000 {
+        let mut random = Random(seed);
+        let len = random.below(30);
+        let message = random.text(len);
+        let cut = random.below(len + 1) as usize;
+        let mut stuffed = Vec::new();
+        let mut writer = DotWriter::lenient();
+        writer.write(&message[..cut], &mut stuffed);
+        writer.write(&message[cut..], &mut stuffed);
+        writer.finish(&mut stuffed);
+        // To both kinds of readers the only line that is a dot is the last one.
+        let lines: Vec<&[u8]> = stuffed.split_inclusive(|byte| *byte == b'\n').collect();
+        let dots = lines.iter().filter(|line| matches!(line, [b'.', b'\n'] | [b'.', b'\r', b'\n'])).count();
+        assert!(dots == 1 && (stuffed == b".\r\n" || stuffed.ends_with(b"\r\n.\r\n")), "seed {seed}: {message:?}");
+        let unstuffed: Vec<u8> = lines[..lines.len() - 1]
+            .iter()
+            .flat_map(|line| line.strip_prefix(b".").unwrap_or(line).iter().copied())
+            .collect();
+        let added = if message.is_empty() || message.ends_with(b"\r\n") { &b""[..] } else { b"\r\n" };
+        assert_eq!(unstuffed, [&message, added].concat(), "seed {seed}: {message:?} cut at {cut}");
+    }
+}

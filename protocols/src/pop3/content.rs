@@ -38,7 +38,7 @@ impl Session {
     /// end gets one: POP3 cannot say it otherwise.
     pub(super) async fn send(&mut self, first: &str, bytes: &[u8]) -> io::Result<Answer> {
         self.say(first);
-        let mut writer = DotWriter::default();
+        let mut writer = DotWriter::lenient();
         for piece in bytes.chunks(limits::POP3_PIECE_BYTES) {
             writer.write(piece, self.stream.output());
             self.flush_if_large().await?;

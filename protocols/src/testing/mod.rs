@@ -21,7 +21,7 @@ pub(crate) fn shared() -> Shared {
     shared_on(SimDisk::new(1))
 }
 
-/// The same on a disk that the test can let fail.
+/// The same on a disk that the test can let fail, or that has such a store already.
 pub(crate) fn shared_on(disk: SimDisk) -> Shared {
     let clock = Arc::new(SimClock::at_ms(NOW_MS));
     let options = Options {
@@ -40,14 +40,16 @@ pub(crate) fn shared_on(disk: SimDisk) -> Shared {
         vip: false,
         quota,
     };
-    let changes = vec![
-        Change::TenantAdd { name: "example".into(), title: "Example".into(), accounts_max: None },
-        Change::DomainAdd { tenant: "example".into(), domain: "example.org".into() },
-        member("ann@example.org", Quota::Default),
-        member("bob@example.org", Quota::Bytes(10_000)),
-    ];
-    for done in engine.change_directory(changes).wait() {
-        done.expect("the directory takes it");
+    if engine.directory(|directory| directory.account_count()) == 0 {
+        let changes = vec![
+            Change::TenantAdd { name: "example".into(), title: "Example".into(), accounts_max: None },
+            Change::DomainAdd { tenant: "example".into(), domain: "example.org".into() },
+            member("ann@example.org", Quota::Default),
+            member("bob@example.org", Quota::Bytes(10_000)),
+        ];
+        for done in engine.change_directory(changes).wait() {
+            done.expect("the directory takes it");
+        }
     }
     let mut shared = Shared::new(engine, clock, "mail.example.org");
     // The simulated clients are on no loopback address.

@@ -2,8 +2,9 @@
 use super::{MAILS, append, ask, filled, logged_in, play_logged_in, service};
 use crate::runtime::sim;
 use crate::session::Shared;
-use crate::testing::shared;
+use crate::testing::{shared, shared_on};
 use posthouse_engine::base::{AccountId, MailboxId};
+use posthouse_engine::disk::sim::SimDisk;
 use posthouse_engine::index::UidSet;
 use std::sync::Arc;
 
@@ -191,6 +192,23 @@ fn unique_ids_stay_and_are_never_given_twice() {
 }
 
 #[test]
+fn unique_ids_outlive_a_restart() {
+    let disk = SimDisk::new(1);
+    let ids = |shared: Shared| {
+        let service = service(shared);
+        sim::run(move |net| async move {
+            let mut client = logged_in(&net, &service, "ann@example.org").await;
+            unique_ids(&mut client).await
+        })
+    };
+    let shared = shared_on(disk.clone());
+    append(&shared, "ann@example.org", &MAILS);
+    let before = ids(shared);
+    let after = ids(shared_on(disk.crash()));
+    assert_eq!((before.len(), &before), (3, &after));
+}
+
+#[test]
 fn the_maildrop_stays_as_it_was_at_login() {
     let shared = Arc::new(filled());
     let service = super::Pop3Service::new(shared.clone());
@@ -237,5 +255,27 @@ fn mail_in_utf8_goes_out_as_it_is() {
         ask(&mut client, "RETR 1").await;
         let heard = client.read_until(b"\r\n.\r\n").await;
         assert_eq!(heard, "Subject: Gr\u{fc}\u{df}e \u{9a7f}\u{7ad9}\r\n\r\n..\u{e4}\r\n.\r\n".as_bytes());
+    });
+}
+
+#[test]
+fn a_message_cannot_speak_for_the_server() {
+    // LMTP and APPEND let an LF alone in; clients that take it for a line end must not see the message end there.
+    let shared = shared();
+    append(&shared, "ann@example.org", &[b"Subject: x\r\n\r\n\n.\n+OK 0 octets\r\n.\r\n\n.\r\n"]);
+    let service = service(shared);
+    sim::run(move |net| async move {
+        let mut client = logged_in(&net, &service, "ann@example.org").await;
+        ask(&mut client, "RETR 1").await;
+        let mut lines = Vec::new();
+        loop {
+            let line = String::from_utf8(client.read_line().await).expect("ASCII");
+            if line.trim_end() == "." {
+                break;
+            }
+            lines.push(line.strip_prefix('.').unwrap_or(&line).trim_end().to_owned());
+        }
+        assert_eq!(lines, ["Subject: x", "", "", ".", "+OK 0 octets", ".", "", "."]);
+        assert_eq!(ask(&mut client, "NOOP").await, "+OK");
     });
 }
