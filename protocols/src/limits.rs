@@ -111,6 +111,8 @@ pub const SMTP_RECIPIENTS_MAX: usize = 1000;
 pub const SMTP_ERRORS_MAX: u32 = 20;
 /// How long a client may send nothing (RFC 5321 section 4.5.3.2.7).
 pub const SMTP_IDLE_MAX: Duration = Duration::from_secs(5 * 60);
+/// How long one message, or one chunk of it, may take.
+pub const SMTP_MESSAGE_MAX: Duration = Duration::from_secs(60 * 60);
 /// Received fields of a message that goes in circles (RFC 5321 section 6.3).
 pub const SMTP_HOPS_MAX: usize = 100;
 /// Recipients of a message that its log line names.

@@ -34,9 +34,19 @@ pub(super) async fn run(shared: Arc<Shared>, role: Role, stream: Stream) {
     }
 }
 
-/// When a client that sends nothing from now on is given up.
-pub(super) fn input_deadline() -> Instant {
+/// When a client is given up that has not ended its line by then.
+fn line_deadline() -> Instant {
     now() + limits::SMTP_IDLE_MAX
+}
+
+/// When a client is given up that is sending a message: it may not be silent for long, and never go on beyond `end`.
+pub(super) fn data_deadline(end: Instant) -> Instant {
+    (now() + limits::SMTP_IDLE_MAX).min(end)
+}
+
+/// The time by which a message, or a chunk of it, that begins now must have come whole.
+pub(super) fn message_end() -> Instant {
+    now() + limits::SMTP_MESSAGE_MAX
 }
 
 /// What a client has sent.
@@ -86,13 +96,14 @@ impl Session {
     /// Waits for the next line; replies gather while a client's pipelined commands are there (RFC 2920).
     pub(super) async fn next_line(&mut self) -> io::Result<Input> {
         let mut reader = LineReader::new(limits::SMTP_LINE_BYTES_MAX);
+        let deadline = line_deadline();
         loop {
             match reader.take(&mut self.stream) {
                 Some(Line::Text(line)) => return Ok(Input::Line(line)),
                 Some(_) => return Ok(Input::TooLong),
                 None => {}
             }
-            if let Some(over) = wait_for_bytes(&mut self.stream, input_deadline()).await? {
+            if let Some(over) = wait_for_bytes(&mut self.stream, deadline).await? {
                 return Ok(Input::Over(over));
             }
         }

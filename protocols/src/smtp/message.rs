@@ -1,5 +1,5 @@
 //! Takes a message in, by DATA or by chunks, within the limits of one message and of all. Delivers nothing.
-use super::driver::input_deadline;
+use super::driver::{data_deadline, message_end};
 use super::reply::Reply;
 use super::state::Session;
 use crate::session::{Over, Share, wait_for_bytes};
@@ -27,6 +27,7 @@ impl Session {
     pub(super) async fn take_data(&mut self) -> io::Result<Intake> {
         let mut reader = DotReader::new(self.shared.message_size_bytes_max);
         let mut share = self.shared.budget.share();
+        let end = message_end();
         let (mut message, mut refusal) = (Vec::new(), None);
         loop {
             let step = reader.step(self.stream.buffered(), &mut message);
@@ -38,13 +39,13 @@ impl Session {
                 // Nothing of it is needed any more: memory stays bounded while the rest is read.
                 message = Vec::new();
             }
-            if let Some(end) = step.end {
-                return Ok(match refusal.or_else(|| self.judge(&end)) {
+            if let Some(ended) = step.end {
+                return Ok(match refusal.or_else(|| self.judge(&ended)) {
                     Some(reply) => Intake::Refused(reply),
                     None => Intake::Whole(Taken { message, share }),
                 });
             }
-            if let Some(over) = wait_for_bytes(&mut self.stream, input_deadline()).await? {
+            if let Some(over) = wait_for_bytes(&mut self.stream, data_deadline(end)).await? {
                 return Ok(Intake::Over(over));
             }
         }

@@ -1,7 +1,7 @@
 //! BDAT (RFC 3030): the message in chunks of announced sizes. A chunk that is refused is read and thrown away, so that its bytes are never
 //! taken for commands.
 use crate::session::{Over, wait_for_bytes};
-use crate::smtp::driver::input_deadline;
+use crate::smtp::driver::{data_deadline, message_end};
 use crate::smtp::message::{self, Taken};
 use crate::smtp::reply::Reply;
 use crate::smtp::state::{Answer, Chunks, Running, Session};
@@ -54,7 +54,7 @@ impl Session {
         if (chunks.message.len() as u64).saturating_add(size as u64) > max {
             chunks.refusal.get_or_insert_with(|| message::too_big(max));
         }
-        let mut left = size;
+        let (mut left, end) = (size, message_end());
         loop {
             let buffered = self.stream.buffered();
             let used = buffered.len().min(left);
@@ -71,7 +71,7 @@ impl Session {
             if left == 0 {
                 return Ok(None);
             }
-            if let Some(over) = wait_for_bytes(&mut self.stream, input_deadline()).await? {
+            if let Some(over) = wait_for_bytes(&mut self.stream, data_deadline(end)).await? {
                 return Ok(Some(over));
             }
         }

@@ -138,3 +138,17 @@ fn silence_and_a_stop_are_answered() {
         }
     });
 }
+
+#[test]
+fn a_trickle_is_not_forever() {
+    let heard = sim::run(|net| async move {
+        let mut client = net.connect(&SmtpService::mx(shared()));
+        client.read_line().await;
+        // A byte a minute never ends a line within its time.
+        while client.write(b"x").await {
+            crate::runtime::sleep(std::time::Duration::from_secs(60)).await;
+        }
+        client.read_to_end().await
+    });
+    assert!(heard.starts_with(b"421 4.4.2 "), "{}", String::from_utf8_lossy(&heard));
+}
