@@ -3,11 +3,11 @@
 #![no_main]
 use posthouse_fuzz::store::House;
 use posthouse_protocols::imap::{ImapService, fuzz_session};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 posthouse_fuzz::target!(run);
 
-static HOUSE: Mutex<House<ImapService>> = Mutex::new(House::new(ImapService::new));
+static HOUSE: Mutex<House<ImapService>> = Mutex::new(House::new(|shared| Arc::new(ImapService::new(shared))));
 
 fn run(data: &[u8]) {
     let guest = HOUSE.lock().expect("no input panicked").guest();
@@ -15,7 +15,7 @@ fn run(data: &[u8]) {
     if data.first() != Some(&b'!') {
         bytes = format!("l LOGIN {} secret\r\ns SELECT INBOX\r\n", guest.name).into_bytes();
     }
-    bytes.extend_from_slice(data);
+    bytes.extend(guest.named(data));
     let heard = fuzz_session(guest.service.clone(), bytes);
     assert!(heard.starts_with(b"* OK "));
     assert!(heard.ends_with(b"\r\n"));

@@ -23,6 +23,7 @@ struct Making {
     bytes: Vec<u8>,
     group_at: usize,
     table: TableBuilder,
+    table_end: usize,
 }
 
 impl Making {
@@ -34,6 +35,7 @@ impl Making {
             bytes: header.encode().to_vec(),
             group_at: SEGMENT_HEADER_BYTES,
             table: TableBuilder::default(),
+            table_end: 0,
         }
     }
 
@@ -50,7 +52,7 @@ impl Making {
             payload_len: payload.len() as u32,
             payload_crc: salted_crc(0, payload),
             lsn: Lsn(self.end()),
-            group_back: (at - self.group_at) as u32,
+            group_back: at.saturating_sub(self.group_at) as u32,
         };
         self.put(&header, payload);
         if ends {
@@ -62,7 +64,11 @@ impl Making {
         let at = self.bytes.len();
         let encoded = header.encode(SALT);
         let crc = u32::from_le_bytes([encoded[28], encoded[29], encoded[30], encoded[31]]);
-        self.table.add(at as u32, header, crc);
+        // After a cut the table says what once was there.
+        if at >= self.table_end {
+            self.table.add(at as u32, header, crc);
+            self.table_end = at;
+        }
         self.bytes.extend_from_slice(&encoded);
         self.bytes.extend_from_slice(payload);
         self.bytes.resize(at + frame_bytes(payload.len()), 0);
@@ -86,7 +92,11 @@ impl Making {
             payload_len: u32::from(take.u16()),
             payload_crc: take.u32(),
             lsn: Lsn(self.end().wrapping_add(u64::from(take.u8() % 4) * 8)),
-            group_back: if take.u8() % 2 == 0 { (self.bytes.len() - self.group_at) as u32 } else { take.u32() },
+            group_back: if take.u8() % 2 == 0 {
+                self.bytes.len().saturating_sub(self.group_at) as u32
+            } else {
+                take.u32()
+            },
         };
         let len = usize::from(take.u8() % 32);
         let payload = take.bytes(len);

@@ -2,6 +2,7 @@
 //! Decides nothing about the code under test.
 pub mod imap_list;
 pub mod mail;
+pub mod smtp;
 pub mod state;
 pub mod store;
 pub mod take;

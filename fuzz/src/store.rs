@@ -25,7 +25,6 @@ pub fn engine() -> (Arc<Engine>, Arc<SimClock>) {
         shards: 1,
         segment_bytes_max: 1 << 20,
         checkpoint_log_bytes: 256 << 10,
-        stage_bytes_max: 64 << 20,
         workers: 1,
     };
     let (engine, _) = Engine::open(options).expect("an empty store opens");
@@ -37,14 +36,14 @@ fn change(engine: &Engine, changes: Vec<Change>) {
 }
 
 /// A protocol's service over a store, and who is to log in next.
-pub struct House<S> {
-    make: fn(Arc<Shared>) -> S,
+pub struct House<S: ?Sized> {
+    make: fn(Arc<Shared>) -> Arc<S>,
     open: Option<(Arc<Shared>, Arc<S>)>,
     members: u32,
 }
 
 /// A member that nobody has used, with the service to log in to.
-pub struct Guest<S> {
+pub struct Guest<S: ?Sized> {
     /// The service.
     pub service: Arc<S>,
     /// The login name and address; the password is `secret`.
@@ -52,9 +51,9 @@ pub struct Guest<S> {
     shared: Arc<Shared>,
 }
 
-impl<S> House<S> {
+impl<S: ?Sized> House<S> {
     /// A house without a store; `make` makes its service.
-    pub const fn new(make: fn(Arc<Shared>) -> S) -> House<S> {
+    pub const fn new(make: fn(Arc<Shared>) -> Arc<S>) -> House<S> {
         House { make, open: None, members: 0 }
     }
 
@@ -89,12 +88,26 @@ impl<S> House<S> {
         shared.plaintext_auth = PlaintextAuth::Always;
         shared.message_size_bytes_max = 16 << 10;
         let shared = Arc::new(shared);
-        let service = Arc::new((self.make)(shared.clone()));
+        let service = (self.make)(shared.clone());
         (shared, service)
     }
 }
 
-impl<S> Guest<S> {
+impl<S: ?Sized> Guest<S> {
+    /// The input with the member's name for each byte 1, and its answer to AUTH PLAIN (RFC 4616) for each byte 2.
+    pub fn named(&self, input: &[u8]) -> Vec<u8> {
+        let plain = base64(format!("\0{}\0secret", self.name).as_bytes());
+        let mut out = Vec::with_capacity(input.len() + 64);
+        for byte in input {
+            match byte {
+                1 => out.extend_from_slice(self.name.as_bytes()),
+                2 => out.extend_from_slice(plain.as_bytes()),
+                byte => out.push(*byte),
+            }
+        }
+        out
+    }
+
     /// Proves what must hold in the member's account whatever the session did.
     pub fn check(&self) {
         let engine = &self.shared.engine;
@@ -117,4 +130,17 @@ impl<S> Guest<S> {
             }
         }
     }
+}
+
+fn base64(bytes: &[u8]) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut out = String::new();
+    for piece in bytes.chunks(3) {
+        let bits = piece.iter().fold(0u32, |bits, byte| bits << 8 | u32::from(*byte)) << (8 * (3 - piece.len()));
+        for place in 0..4 {
+            let letter = ALPHABET[(bits >> (18 - 6 * place) & 63) as usize];
+            out.push(if place <= piece.len() { letter.into() } else { '=' });
+        }
+    }
+    out
 }
