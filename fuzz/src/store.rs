@@ -1,9 +1,9 @@
 //! A store on a simulated disk with one new member for each input, so that an input does the same however many ran before it.
 use crate::state::check_sums;
-use posthouse_engine::base::SimClock;
+use posthouse_engine::base::{AccountId, Flags, MailboxId, SimClock};
 use posthouse_engine::directory::{Address, Change, Quota};
 use posthouse_engine::disk::sim::SimDisk;
-use posthouse_engine::{Engine, Options};
+use posthouse_engine::{Append, Engine, Options};
 use posthouse_protocols::session::{PlaintextAuth, Shared};
 use std::sync::Arc;
 
@@ -94,6 +94,22 @@ impl<S: ?Sized> House<S> {
 }
 
 impl<S: ?Sized> Guest<S> {
+    /// Puts a message into the member's INBOX.
+    pub fn receives(&self, message: &[u8]) {
+        let engine = &self.shared.engine;
+        let account = self.account();
+        engine.open_account(account).wait().expect("the account opens");
+        let staged = engine.stage(Vec::new(), message.to_vec()).wait().expect("staged");
+        let append = Append { staged, flags: Flags::NONE, keywords: Vec::new(), internal_date: None };
+        engine.append(account, MailboxId::INBOX, vec![append]).wait().expect("appended");
+    }
+
+    fn account(&self) -> AccountId {
+        let address = Address::parse(&self.name).expect("an address");
+        let found = self.shared.engine.directory(|all| all.account_at(&address).map(|found| found.id));
+        found.expect("the member is there")
+    }
+
     /// The input with the member's name for each byte 1, and its answer to AUTH PLAIN (RFC 4616) for each byte 2.
     pub fn named(&self, input: &[u8]) -> Vec<u8> {
         let plain = base64(format!("\0{}\0secret", self.name).as_bytes());
@@ -111,8 +127,7 @@ impl<S: ?Sized> Guest<S> {
     /// Proves what must hold in the member's account whatever the session did.
     pub fn check(&self) {
         let engine = &self.shared.engine;
-        let address = Address::parse(&self.name).expect("an address");
-        let id = engine.directory(|all| all.account_at(&address).map(|found| found.id)).expect("the member is there");
+        let id = self.account();
         // An account that was never used has no view.
         let Ok(account) = engine.account(id) else { return };
         assert!(
