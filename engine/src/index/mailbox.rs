@@ -1,6 +1,6 @@
 //! One IMAP folder: its name, counters, keyword table and entries. A value: readers hold old ones while the committer makes new ones.
 use super::table::EntryTable;
-use crate::base::limits::{MAILBOX_DEPTH_MAX, MAILBOX_NAME_BYTES_MAX};
+use crate::base::limits::{KEYWORDS_MAX, MAILBOX_DEPTH_MAX, MAILBOX_NAME_BYTES_MAX};
 use crate::base::{Error, MailboxId, ModSeq, Result, SpecialUse, Uid};
 use std::sync::Arc;
 
@@ -34,6 +34,18 @@ pub struct Mailbox {
 }
 
 impl Mailbox {
+    /// What in a mailbox that was read contradicts itself; looks at no entry.
+    pub(super) fn contradiction(&self) -> Option<&'static str> {
+        if !self.entries.is_whole(self.uid_next, self.highest_modseq) {
+            return Some("chunks in order, below UIDNEXT and not newer than the mailbox expected");
+        }
+        let len = self.entries.len();
+        if self.unseen as usize > len || self.deleted as usize > len || self.recent_from > self.uid_next {
+            return Some("counters within what the mailbox holds expected");
+        }
+        (self.keywords.len() > KEYWORDS_MAX).then_some("at most KEYWORDS_MAX keywords expected")
+    }
+
     /// The bit of a keyword, compared without case.
     pub fn keyword_bit(&self, keyword: &str) -> Option<u64> {
         self.keywords.iter().position(|known| known.eq_ignore_ascii_case(keyword)).map(|bit| 1 << bit)

@@ -66,7 +66,11 @@ pub(super) fn decode(bytes: &[u8], map_of: &dyn Fn(u32) -> Option<Arc<Map>>) -> 
         return Err(format!("record crc {crc:08x} expected, {found:08x} found"));
     }
     let mut reader = Reader::new(body);
-    account(&mut reader, map_of).map_err(|why| why.to_string())
+    let account = account(&mut reader, map_of).map_err(|why| why.to_string())?;
+    match account.contradiction() {
+        None => Ok(account),
+        Some(what) => Err(format!("account {}: {what}", account.id)),
+    }
 }
 
 fn account(reader: &mut Reader<'_>, map_of: &dyn Fn(u32) -> Option<Arc<Map>>) -> Result<Account, DecodeError> {
@@ -77,7 +81,10 @@ fn account(reader: &mut Reader<'_>, map_of: &dyn Fn(u32) -> Option<Arc<Map>>) ->
         .map(|_| {
             let mut mailbox = mailbox(reader)?;
             let chunks = (0..reader.count()?).map(|_| chunk(reader, map_of)).collect::<Result<_, _>>()?;
-            mailbox.entries = EntryTable::from_chunks(chunks);
+            match EntryTable::from_chunks(chunks) {
+                Some(entries) => mailbox.entries = entries,
+                None => return reader.error("fewer entries expected"),
+            }
             Ok(Arc::new(mailbox))
         })
         .collect::<Result<_, _>>()?;

@@ -32,6 +32,11 @@ fn corrupt<T>(what: String) -> Result<T> {
     Err(Error::corrupt("shard event", 0, what))
 }
 
+/// A sum without what is gone; never wraps, since a wrapped sum would be believed by everything that follows.
+fn less(sum: u64, gone: u64) -> Result<u64> {
+    sum.checked_sub(gone).map_or_else(|| corrupt(format!("{gone} of {sum} are gone: the sums are wrong")), Ok)
+}
+
 impl Accounts {
     /// The accounts as of a checkpoint.
     pub fn new(parts: Arc<Parts>) -> Accounts {
@@ -136,7 +141,11 @@ impl Accounts {
             Event::FlagsChanged { .. } => self.change_flags(event),
             Event::Expunged { account, mailbox, modseq, uids } => self.expunge(*account, *mailbox, *modseq, uids),
             Event::RecentClaimed { account, mailbox, uid } => {
-                self.place(*account, *mailbox)?.2.recent_from = *uid;
+                let mailbox = self.place(*account, *mailbox)?.2;
+                if *uid > mailbox.uid_next {
+                    return corrupt(format!("uid {uid} of {} is not given yet", mailbox.name));
+                }
+                mailbox.recent_from = *uid;
                 Ok(())
             }
             Event::Queued { .. } | Event::QueueChanged { .. } | Event::QueueRemoved { .. } => Ok(()),
@@ -170,8 +179,8 @@ impl Accounts {
             return corrupt(format!("account {id} has no mailbox {mailbox}"));
         };
         let gone = account.mailboxes.remove(at);
-        account.used_bytes -= gone.size_bytes;
-        account.messages -= gone.entries.len() as u64;
+        account.used_bytes = less(account.used_bytes, gone.size_bytes)?;
+        account.messages = less(account.messages, gone.entries.len() as u64)?;
         Ok(())
     }
 
@@ -245,9 +254,9 @@ impl Accounts {
             flags.push(entry.flags);
         })?;
         mailbox.highest_modseq = modseq;
-        mailbox.size_bytes -= bytes;
-        *used_bytes -= bytes;
-        *messages -= flags.len() as u64;
+        mailbox.size_bytes = less(mailbox.size_bytes, bytes)?;
+        *used_bytes = less(*used_bytes, bytes)?;
+        *messages = less(*messages, flags.len() as u64)?;
         for flags in flags {
             mailbox.count(flags, -1);
         }

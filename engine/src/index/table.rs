@@ -113,16 +113,27 @@ pub struct EntryTable {
 }
 
 impl EntryTable {
-    pub(crate) fn from_chunks(chunks: Vec<Chunk>) -> EntryTable {
+    /// A table of chunks that were read; `None` when they hold more than 32 bits can count.
+    pub(crate) fn from_chunks(chunks: Vec<Chunk>) -> Option<EntryTable> {
         let mut table = EntryTable::default();
         let mut slots = Vec::with_capacity(chunks.len());
         for chunk in chunks {
             let len = chunk.len;
             slots.push(Slot { start: table.len, chunk: Arc::new(chunk) });
-            table.len += len;
+            table.len = table.len.checked_add(len)?;
         }
         table.slots = Arc::new(slots);
-        table
+        Some(table)
+    }
+
+    /// Whether the chunks follow each other and stay below what the mailbox says of itself. Reads no entry.
+    pub(crate) fn is_whole(&self, uid_next: Uid, highest_modseq: ModSeq) -> bool {
+        let in_order = self.slots.is_sorted_by(|a, b| a.chunk.last < b.chunk.base);
+        let fits = |chunk: &Chunk| {
+            let uids = u64::from(chunk.last.0) + 1 - u64::from(chunk.base.0);
+            chunk.last < uid_next && u64::from(chunk.len) <= uids && chunk.modseq_max <= highest_modseq
+        };
+        in_order && self.slots.iter().all(|slot| slot.chunk.base <= slot.chunk.last && fits(&slot.chunk))
     }
 
     pub(crate) fn slots(&self) -> &[Slot] {

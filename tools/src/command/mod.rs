@@ -5,6 +5,8 @@ mod import;
 mod queue;
 mod show;
 
+pub use import::read_members;
+
 use crate::cli::{Cli, Command, Global};
 use crate::config::{self, Config, ConfigError};
 use crate::ops::{Change, Failure, Request, Response};

@@ -7,7 +7,7 @@ use std::io::{self, BufRead, Read, Write};
 ///
 /// # Errors
 /// `InvalidData` when the line is longer than `bytes_max`, has no end, or is not such a value.
-pub(super) fn read<T: DeserializeOwned>(from: &mut impl BufRead, bytes_max: usize) -> io::Result<Option<T>> {
+pub fn read<T: DeserializeOwned>(from: &mut impl BufRead, bytes_max: usize) -> io::Result<Option<T>> {
     let mut line = Vec::new();
     let got = from.by_ref().take(bytes_max as u64).read_until(b'\n', &mut line)?;
     if got == 0 {
@@ -28,7 +28,7 @@ pub(super) fn read<T: DeserializeOwned>(from: &mut impl BufRead, bytes_max: usiz
 ///
 /// # Errors
 /// `InvalidData` when it is longer than `bytes_max`; nothing is sent then.
-pub(super) fn write(to: &mut impl Write, value: &impl Serialize, bytes_max: usize) -> io::Result<()> {
+pub fn write(to: &mut impl Write, value: &impl Serialize, bytes_max: usize) -> io::Result<()> {
     let mut line = serde_json::to_vec(value).map_err(|error| invalid(error.to_string()))?;
     line.push(b'\n');
     if line.len() > bytes_max {

@@ -67,6 +67,12 @@ pub(super) fn run(context: &mut Context<'_>, file: &Path) -> Result<End, Failure
     Ok(if refused == 0 { End::Done } else { End::Partly })
 }
 
+/// Reads a whole member file; answers how many of its rows can be used.
+pub fn read_members(csv: Vec<u8>) -> usize {
+    let Ok(mut rows) = Rows::new(Box::new(io::Cursor::new(csv))) else { return 0 };
+    std::iter::from_fn(|| rows.next()).filter(Result::is_ok).count()
+}
+
 struct Import {
     shown: String,
     report: Report,
