@@ -1,5 +1,5 @@
 //! Writes and finds checkpoints: index parts in a shard's directory. A checkpoint saves replay; without any, the log alone rebuilds all.
-use crate::base::{Error, Lsn, Result};
+use crate::base::{Error, Lsn, Result, ShardId};
 use crate::disk::Disk;
 use crate::index::{Account, Part, PartWriter, Parts};
 use std::collections::BTreeSet;
@@ -18,8 +18,12 @@ fn part_number(name: &str) -> Option<u32> {
 }
 
 /// The newest checkpoint whose parts are all whole, and a line for each that is not.
-pub(crate) fn load(disk: &dyn Disk, dir: &Path) -> Result<(Parts, Vec<String>)> {
-    let names = disk.list(dir).map_err(|why| Error::io(format!("list {}", disk.full_path(dir).display()), why))?;
+pub(crate) fn load(disk: &dyn Disk, shard: ShardId, dir: &Path) -> Result<(Parts, Vec<String>)> {
+    let names = match disk.list(dir) {
+        // A shard that is just being made.
+        Err(why) if why.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+        listed => listed.map_err(|why| Error::io(format!("list {}", disk.full_path(dir).display()), why))?,
+    };
     for name in names.iter().filter(|name| name.starts_with("idx-") && name.ends_with(".tmp")) {
         let stray = dir.join(name);
         disk.remove(&stray).map_err(|why| Error::io(format!("remove {}", disk.full_path(&stray).display()), why))?;
@@ -28,7 +32,7 @@ pub(crate) fn load(disk: &dyn Disk, dir: &Path) -> Result<(Parts, Vec<String>)> 
     numbers.sort_unstable_by(|a, b| b.cmp(a));
     let mut notices = Vec::new();
     for number in numbers {
-        match open(disk, dir, number) {
+        match open(disk, shard, dir, number) {
             Ok(parts) => return Ok((parts, notices)),
             Err(why) => notices.push(format!("a checkpoint is passed over: {why}")),
         }
@@ -36,29 +40,32 @@ pub(crate) fn load(disk: &dyn Disk, dir: &Path) -> Result<(Parts, Vec<String>)> 
     Ok((Parts::default(), notices))
 }
 
-fn open(disk: &dyn Disk, dir: &Path, number: u32) -> Result<Parts> {
-    let newest = open_part(disk, dir, number)?;
+fn open(disk: &dyn Disk, shard: ShardId, dir: &Path, number: u32) -> Result<Parts> {
+    let newest = open_part(disk, shard, dir, number)?;
     let older: Vec<u32> = newest.needs().iter().copied().filter(|part| *part != number).collect();
     let mut parts = vec![Arc::new(newest)];
     for part in older {
-        parts.push(Arc::new(open_part(disk, dir, part)?));
+        parts.push(Arc::new(open_part(disk, shard, dir, part)?));
     }
     Ok(Parts::new(parts))
 }
 
-fn open_part(disk: &dyn Disk, dir: &Path, number: u32) -> Result<Part> {
+fn open_part(disk: &dyn Disk, shard: ShardId, dir: &Path, number: u32) -> Result<Part> {
     let path = path(dir, number);
     let name = disk.full_path(&path).display().to_string();
     let map = disk.map(&path).map_err(|why| Error::io(format!("map {name}"), why))?;
     let part = Part::open(&name, map)?;
-    if part.id() != number {
-        return Err(Error::corrupt(name, 0, format!("part {number} expected, part {} found", part.id())));
+    if part.id() != number || part.shard() != shard {
+        let what = format!("part {number} of shard {shard} expected, {} of {} found", part.id(), part.shard());
+        return Err(Error::corrupt(name, 0, what));
     }
     Ok(part)
 }
 
 /// What a checkpoint is made of, as of one position of the log.
 pub(crate) struct Snapshot {
+    /// Whose state it is.
+    pub(crate) shard: ShardId,
     /// Replay begins here.
     pub(crate) lsn: Lsn,
     /// The accounts that differ from `parts`.
@@ -84,7 +91,7 @@ impl Snapshot {
         disk.rename(&temporary, &done).map_err(io)?;
         let sync = |why| Error::io(format!("sync {}", disk.full_path(dir).display()), why);
         disk.sync_dir(dir).map_err(sync)?;
-        let mut parts = vec![Arc::new(open_part(disk, dir, number)?)];
+        let mut parts = vec![Arc::new(open_part(disk, self.shard, dir, number)?)];
         parts.extend(keep.iter().cloned());
         for part in fold {
             // A file that stays behind is only room; the next checkpoint does not need it.
@@ -119,7 +126,7 @@ impl Snapshot {
             Ok(())
         };
         let kept: BTreeSet<u32> = keep.iter().map(|part| part.id()).collect();
-        let mut writer = PartWriter::new(number, kept, &mut sink)?;
+        let mut writer = PartWriter::new(self.shard, number, kept, &mut sink)?;
         let mut written = BTreeSet::new();
         for account in &self.accounts {
             writer.account(account)?;

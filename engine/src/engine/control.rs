@@ -61,7 +61,7 @@ fn replay(directory: &mut Directory, payload: &[u8]) -> Result<(), DecodeOrState
 
 impl Control {
     pub(super) fn open(options: &Options) -> Result<(Control, Vec<String>)> {
-        let (parts, mut notices) = checkpoint::load(&*options.disk, &dir(ShardId::CONTROL))?;
+        let (parts, mut notices) = checkpoint::load(&*options.disk, ShardId::CONTROL, &dir(ShardId::CONTROL))?;
         let mut directory = match shard::newest(&parts) {
             Some(part) => Directory::decode_snapshot(part.state())?,
             None => Directory::default(),
@@ -189,7 +189,8 @@ impl Core {
         }
         let mut state = Vec::new();
         self.directory.read().unwrap_or_else(PoisonError::into_inner).encode_snapshot(&mut state);
-        let snapshot = Snapshot { lsn: end, accounts: Vec::new(), state, parts: self.parts.clone() };
+        let shard = ShardId::CONTROL;
+        let snapshot = Snapshot { shard, lsn: end, accounts: Vec::new(), state, parts: self.parts.clone() };
         match snapshot.write(&*self.disk, &dir(ShardId::CONTROL)) {
             Ok(parts) => {
                 self.counters.checkpoint_lsn.store(parts.lsn().0, Ordering::Relaxed);

@@ -57,7 +57,9 @@ impl Engine {
             std::io::ErrorKind::WouldBlock => Error::Busy,
             _ => Error::io(format!("lock {}", options.disk.full_path(Path::new("LOCK")).display()), why),
         })?;
-        let count = store_file::open_or_make(&*options.disk, options.shards)?;
+        let found = store_file::read(&*options.disk)?;
+        let count = found.unwrap_or(options.shards);
+        store_file::check_count(count)?;
         let workers = Workers::start(options.workers).map_err(|why| Error::io("start the workers", why))?;
         let (control, mut notices) = Control::open(&options)?;
         let mut shards = Vec::with_capacity(usize::from(count));
@@ -65,6 +67,9 @@ impl Engine {
             let (shard, lines) = Shard::open(&options, ShardId(number))?;
             shards.push(shard);
             notices.extend(lines);
+        }
+        if found.is_none() {
+            store_file::write(&*options.disk, count)?;
         }
         let engine = Engine {
             shards,

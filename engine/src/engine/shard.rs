@@ -88,7 +88,7 @@ fn replay(accounts: &mut Accounts, queue: &mut Queue, payload: &[u8]) -> Result<
 impl Shard {
     pub(super) fn open(options: &Options, shard: ShardId) -> Result<(Shard, Vec<String>)> {
         let disk = &options.disk;
-        let (parts, mut notices) = checkpoint::load(&**disk, &dir(shard))?;
+        let (parts, mut notices) = checkpoint::load(&**disk, shard, &dir(shard))?;
         let parts = Arc::new(parts);
         let state = parts.list().first().map(|part| part.state()).unwrap_or_default();
         let mut queue = Queue::decode(state).map_err(|why| Error::corrupt("checkpoint", 0, why.to_string()))?;
@@ -125,8 +125,9 @@ impl Shard {
 
     /// The summary of the message at `at`.
     pub(super) fn summary(&self, at: Locator) -> Result<Bytes> {
-        let corrupt = |what: &str| Error::corrupt(format!("shard {} message {at}", self.shared.shard), 0, what);
-        let mut bytes = self.segments.read_part(at, 0..SUMMARY_READ_BYTES)?;
+        let corrupt = |what: &str| Error::corrupt(self.segments.file_name(at.segment), at.offset.into(), what);
+        let missing = |why| missing(&self.segments, at, why);
+        let mut bytes = self.segments.read_part(at, 0..SUMMARY_READ_BYTES).map_err(missing)?;
         let head = MessageHead::decode(&bytes).map_err(|why| corrupt(&why.to_string()))?;
         if head.body_start() > bytes.len() {
             bytes = self.segments.read_part(at, 0..head.body_start())?;
@@ -154,9 +155,19 @@ impl Shard {
     }
 }
 
+/// An entry's segment that is not there is damage, and not a wrong question.
+fn missing(segments: &Segments, at: Locator, why: Error) -> Error {
+    match why {
+        Error::NotFound(_) => {
+            Error::corrupt(segments.file_name(at.segment), at.offset.into(), "a message expected; the file is missing")
+        }
+        why => why,
+    }
+}
+
 /// The message at `at`: read, proven, decompressed. May wait for the disk.
 pub(super) fn message(segments: &Segments, at: Locator) -> Result<Bytes> {
-    let frame = segments.read(at)?;
+    let frame = segments.read(at).map_err(|why| missing(segments, at, why))?;
     if frame.kind != FrameKind::Message {
         return Err(frame.corrupt("a message frame expected"));
     }
