@@ -13,31 +13,41 @@ fn path(dir: &Path, id: u32) -> PathBuf {
     dir.join(format!("idx-{id:010}.phi"))
 }
 
-fn part_number(name: &str) -> Option<u32> {
+pub(crate) fn part_number(name: &str) -> Option<u32> {
     name.strip_prefix("idx-")?.strip_suffix(".phi")?.parse().ok()
 }
 
 /// The newest checkpoint whose parts are all whole, and a line for each that is not.
 pub(crate) fn load(disk: &dyn Disk, shard: ShardId, dir: &Path) -> Result<(Parts, Vec<String>)> {
-    let names = match disk.list(dir) {
-        // A shard that is just being made.
-        Err(why) if why.kind() == std::io::ErrorKind::NotFound => Vec::new(),
-        listed => listed.map_err(|why| Error::io(format!("list {}", disk.full_path(dir).display()), why))?,
-    };
+    let names = names(disk, dir)?;
     for name in names.iter().filter(|name| name.starts_with("idx-") && name.ends_with(".tmp")) {
         let stray = dir.join(name);
         disk.remove(&stray).map_err(|why| Error::io(format!("remove {}", disk.full_path(&stray).display()), why))?;
     }
-    let mut numbers: Vec<u32> = names.iter().filter_map(|name| part_number(name)).collect();
+    let (parts, bad) = find(disk, shard, dir)?;
+    Ok((parts, bad.into_iter().map(|why| format!("a checkpoint is passed over: {why}")).collect()))
+}
+
+fn names(disk: &dyn Disk, dir: &Path) -> Result<Vec<String>> {
+    match disk.list(dir) {
+        // A shard that is just being made.
+        Err(why) if why.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+        listed => listed.map_err(|why| Error::io(format!("list {}", disk.full_path(dir).display()), why)),
+    }
+}
+
+/// The same without changing anything; with an error for each newer checkpoint that is not whole.
+pub(crate) fn find(disk: &dyn Disk, shard: ShardId, dir: &Path) -> Result<(Parts, Vec<Error>)> {
+    let mut numbers: Vec<u32> = names(disk, dir)?.iter().filter_map(|name| part_number(name)).collect();
     numbers.sort_unstable_by(|a, b| b.cmp(a));
-    let mut notices = Vec::new();
+    let mut bad = Vec::new();
     for number in numbers {
         match open(disk, shard, dir, number) {
-            Ok(parts) => return Ok((parts, notices)),
-            Err(why) => notices.push(format!("a checkpoint is passed over: {why}")),
+            Ok(parts) => return Ok((parts, bad)),
+            Err(why) => bad.push(why),
         }
     }
-    Ok((Parts::default(), notices))
+    Ok((Parts::default(), bad))
 }
 
 fn open(disk: &dyn Disk, shard: ShardId, dir: &Path, number: u32) -> Result<Parts> {

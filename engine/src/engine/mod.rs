@@ -1,13 +1,14 @@
 //! Floor 7: the one way in. Opens and closes the store, takes requests, gives views and the change feed. Holds no rule of its own.
 mod bytes;
-mod checkpoint;
+pub(crate) mod checkpoint;
 mod committer;
 mod control;
 mod ops;
 mod published;
+pub(crate) mod replay;
 mod requests;
 mod shard;
-mod store_file;
+pub(crate) mod store_file;
 mod ticket;
 mod txn;
 mod types;
@@ -17,6 +18,7 @@ mod workers;
 
 pub use bytes::Bytes;
 pub use ticket::Ticket;
+pub(crate) use shard::dir as shard_dir;
 pub use types::*;
 pub use watch::Watch;
 

@@ -3,12 +3,12 @@ use super::bytes::Bytes;
 use super::checkpoint;
 use super::committer::{Committer, Core, Counters, Shared};
 use super::published::Published;
+use super::replay::{DecodeOrState, Replay};
 use super::types::{Options, ShardStatus};
 use super::watch::Watchers;
-use crate::base::bytes::DecodeError;
 use crate::base::{Error, Locator, Lsn, Result, ShardId};
 use crate::delivery::unstage;
-use crate::format::{Event, MESSAGE_HEAD_BYTES, MessageHead};
+use crate::format::{MESSAGE_HEAD_BYTES, MessageHead};
 use crate::index::{Accounts, Part, Parts};
 use crate::log::{self, FrameKind, FrameRef, LogOptions, Segments, Writer};
 use crate::queue::Queue;
@@ -26,7 +26,7 @@ pub(crate) struct Shard {
     latch: Arc<crate::disk::Latch>,
 }
 
-pub(super) fn dir(shard: ShardId) -> PathBuf {
+pub(crate) fn dir(shard: ShardId) -> PathBuf {
     match shard {
         ShardId::CONTROL => PathBuf::from("shards/control"),
         ShardId(number) => PathBuf::from(format!("shards/{number:05}")),
@@ -62,29 +62,6 @@ pub(super) fn open_log(
     Ok(Opened { writer, segments, notices })
 }
 
-/// Why an event frame cannot be folded in.
-#[derive(Debug)]
-pub(super) enum DecodeOrState {
-    Decode(DecodeError),
-    State(Error),
-}
-
-impl std::fmt::Display for DecodeOrState {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            DecodeOrState::Decode(why) => why.fmt(f),
-            DecodeOrState::State(why) => why.fmt(f),
-        }
-    }
-}
-
-fn replay(accounts: &mut Accounts, queue: &mut Queue, payload: &[u8]) -> Result<(), DecodeOrState> {
-    for event in Event::decode_all(payload).map_err(DecodeOrState::Decode)? {
-        accounts.apply(&event).and_then(|()| queue.apply(&event)).map_err(DecodeOrState::State)?;
-    }
-    Ok(())
-}
-
 impl Shard {
     pub(super) fn open(options: &Options, shard: ShardId) -> Result<(Shard, Vec<String>)> {
         let disk = &options.disk;
@@ -93,8 +70,9 @@ impl Shard {
         let state = parts.list().first().map(|part| part.state()).unwrap_or_default();
         let mut queue = Queue::decode(state).map_err(|why| Error::corrupt("checkpoint", 0, why.to_string()))?;
         let mut accounts = Accounts::new(parts.clone());
+        let mut replay = Replay::default();
         let opened =
-            open_log(options, shard, parts.lsn(), &mut |frame| replay(&mut accounts, &mut queue, frame.payload))?;
+            open_log(options, shard, parts.lsn(), &mut |frame| replay.shard(&mut accounts, &mut queue, frame.payload))?;
         notices.extend(opened.notices);
         let dirty = accounts.take_dirty();
         accounts.keep_dirty(&dirty);

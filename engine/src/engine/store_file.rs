@@ -11,7 +11,7 @@ use std::path::Path;
 pub(crate) const NAME: &str = "STORE";
 const FORMAT: u32 = 1;
 /// Bytes that are looked at; the file has about fifty.
-const BYTES_MAX: u64 = 4096;
+pub(crate) const BYTES_MAX: u64 = 4096;
 
 /// The number of account shards; `None` in a directory that holds no store.
 ///

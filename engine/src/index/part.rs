@@ -94,6 +94,11 @@ impl Part {
         self.file.id
     }
 
+    /// Its path, as shown to a person.
+    pub fn file_name(&self) -> &str {
+        &self.file.name
+    }
+
     /// The shard whose state it holds.
     pub fn shard(&self) -> ShardId {
         ShardId(self.meta.shard)
