@@ -1,7 +1,7 @@
 //! Writes and finds checkpoints: index parts in a shard's directory. A checkpoint saves replay; without any, the log alone rebuilds all.
 use crate::base::{Error, Lsn, Result, ShardId};
 use crate::disk::Disk;
-use crate::index::{Account, Part, PartWriter, Parts};
+use crate::index::{Account, Accounts, Part, PartWriter, Parts};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -118,42 +118,76 @@ impl Snapshot {
         fold: &[Arc<Part>],
         keep: &[Arc<Part>],
     ) -> Result<()> {
-        let name = disk.full_path(at).display().to_string();
-        let io = |why| Error::io(format!("write {name}"), why);
-        match disk.remove(at) {
-            Err(why) if why.kind() != std::io::ErrorKind::NotFound => return Err(io(why)),
-            _ => {}
-        }
-        let file = disk.create(at).map_err(io)?;
-        let (mut buffer, mut offset) = (Vec::with_capacity(BUFFER_BYTES), 0u64);
-        let mut sink = |bytes: &[u8]| {
-            buffer.extend_from_slice(bytes);
-            if buffer.len() >= BUFFER_BYTES {
-                file.write_at(&buffer, offset).map_err(io)?;
-                offset += buffer.len() as u64;
-                buffer.clear();
-            }
-            Ok(())
-        };
         let kept: BTreeSet<u32> = keep.iter().map(|part| part.id()).collect();
-        let mut writer = PartWriter::new(self.shard, number, kept, &mut sink)?;
-        let mut written = BTreeSet::new();
-        for account in &self.accounts {
-            writer.account(account)?;
-            written.insert(account.id);
-        }
-        for part in fold {
-            for id in part.accounts() {
-                if written.insert(id)
-                    && let Some(account) = self.parts.load(id)?
-                {
-                    writer.account(&account)?;
+        let older: Vec<u32> = keep.iter().map(|part| part.id()).collect();
+        write_file(disk, at, &mut |sink| {
+            let mut writer = PartWriter::new(self.shard, number, kept.clone(), sink)?;
+            let mut written = BTreeSet::new();
+            for account in &self.accounts {
+                writer.account(account)?;
+                written.insert(account.id);
+            }
+            for part in fold {
+                for id in part.accounts() {
+                    if written.insert(id)
+                        && let Some(account) = self.parts.load(id)?
+                    {
+                        writer.account(&account)?;
+                    }
                 }
             }
-        }
-        let older: Vec<u32> = keep.iter().map(|part| part.id()).collect();
-        writer.finish(self.lsn, &self.state, &older)?;
-        file.write_at(&buffer, offset).map_err(io)?;
-        file.sync_data().map_err(io)
+            writer.finish(self.lsn, &self.state, &older)
+        })
     }
+}
+
+/// A checkpoint of one part that needs no other, behind those that are there; its number. The others stay.
+pub(crate) fn write_whole(
+    disk: &dyn Disk,
+    shard: ShardId,
+    lsn: Lsn,
+    accounts: &Accounts,
+    state: &[u8],
+) -> Result<u32> {
+    let dir = super::shard::dir(shard);
+    let number = names(disk, &dir)?.iter().filter_map(|name| part_number(name)).max().unwrap_or(0) + 1;
+    let temporary = dir.join(format!("idx-{number:010}.tmp"));
+    write_file(disk, &temporary, &mut |sink| {
+        let mut writer = PartWriter::new(shard, number, BTreeSet::new(), sink)?;
+        for id in accounts.ids() {
+            if let Some(account) = accounts.load(id)? {
+                writer.account(&account)?;
+            }
+        }
+        writer.finish(lsn, state, &[])
+    })?;
+    let done = disk.rename(&temporary, &path(&dir, number)).and_then(|()| disk.sync_dir(&dir));
+    done.map_err(|why| Error::io(format!("rename {}", disk.full_path(&temporary).display()), why))?;
+    open_part(disk, shard, &dir, number).map(|part| part.id())
+}
+
+/// What a part is written through.
+type Sink<'a> = &'a mut dyn FnMut(&[u8]) -> Result<()>;
+
+/// Writes a new file through a buffer and syncs it.
+fn write_file(disk: &dyn Disk, at: &Path, fill: &mut dyn FnMut(Sink<'_>) -> Result<()>) -> Result<()> {
+    let name = disk.full_path(at).display().to_string();
+    let io = |why| Error::io(format!("write {name}"), why);
+    match disk.remove(at) {
+        Err(why) if why.kind() != std::io::ErrorKind::NotFound => return Err(io(why)),
+        _ => {}
+    }
+    let file = disk.create(at).map_err(io)?;
+    let (mut buffer, mut offset) = (Vec::with_capacity(BUFFER_BYTES), 0u64);
+    fill(&mut |bytes: &[u8]| {
+        buffer.extend_from_slice(bytes);
+        if buffer.len() >= BUFFER_BYTES {
+            file.write_at(&buffer, offset).map_err(io)?;
+            offset += buffer.len() as u64;
+            buffer.clear();
+        }
+        Ok(())
+    })?;
+    file.write_at(&buffer, offset).map_err(io)?;
+    file.sync_data().map_err(io)
 }

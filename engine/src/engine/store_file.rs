@@ -17,7 +17,7 @@ pub(crate) const BYTES_MAX: u64 = 4096;
 ///
 /// # Errors
 /// `Corrupt`: STORE is not what was written or is missing, or a shard is.
-pub(super) fn read(disk: &dyn Disk) -> Result<Option<u16>> {
+pub(crate) fn read(disk: &dyn Disk) -> Result<Option<u16>> {
     let path = Path::new(NAME);
     let shown = disk.full_path(path).display().to_string();
     match disk.open(path) {

@@ -60,8 +60,16 @@ pub fn disk(files: &Files) -> SimDisk {
         disk.create_dir(path.parent().expect("below the root")).expect("made");
         let file = disk.create(path).expect("made");
         file.write_at(bytes, 0).and_then(|()| file.sync_data()).expect("written");
+        path.ancestors().skip(1).for_each(|dir| disk.sync_dir(dir).expect("synced"));
     }
     disk
+}
+
+/// Both answers are the same; else says the first line that is not.
+#[track_caller]
+pub fn same(found: &[String], good: &[String], case: &str) {
+    let differs = found.iter().zip(good).find(|(found, good)| found != good);
+    assert!(found.len() == good.len() && differs.is_none(), "{case}: {} lines, not {}: {differs:?}", found.len(), good.len());
 }
 
 pub fn message(number: u32, bytes: usize) -> Vec<u8> {
