@@ -16,6 +16,6 @@ pub use diff::{Diff, diff};
 pub use entry::Entry;
 pub use mailbox::{Mailbox, check_mailbox_name};
 pub use mending::put_account;
-pub use part::{Part, PartWriter, Parts};
+pub use part::{PART_MAGIC, Part, PartWriter, Parts};
 pub use shard::{Accounts, DEFAULT_MAILBOXES};
 pub use table::EntryTable;

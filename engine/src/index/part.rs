@@ -125,6 +125,17 @@ impl Part {
         self.file.map.len() as u64
     }
 
+    /// An account's record here in words: its place, and a line for each mailbox. Looks at no other part.
+    pub fn describe(&self, id: AccountId) -> (u64, Result<Vec<String>, String>) {
+        let Some((offset, len)) = self.find(id) else { return (0, Err("no record".into())) };
+        let start = offset as usize;
+        let bytes = start.checked_add(len as usize).and_then(|end| self.file.map.get(start..end));
+        let Some(bytes) = bytes else { return (offset, Err("a record beyond the part's end".into())) };
+        // Chunks of other parts are not looked at, so any part will do.
+        let decoded = record::decode(bytes, &|_| Some(self.file.clone()));
+        (offset, decoded.map(|account| account_words(&account)))
+    }
+
     fn rows(&self) -> usize {
         self.meta.table_len as usize / ROW_BYTES
     }
@@ -153,6 +164,26 @@ impl Part {
         }
         None
     }
+}
+
+fn account_words(account: &Account) -> Vec<String> {
+    let total = format!("{} bytes, {} messages", account.used_bytes, account.messages);
+    let mailboxes = account.mailboxes.iter().map(|mailbox| {
+        format!(
+            "mailbox {} {:?}: {} entries in {} chunks, {} bytes, unseen {}, deleted {}, UIDVALIDITY {}, UIDNEXT {}, highest modseq {}",
+            mailbox.id,
+            mailbox.name,
+            mailbox.entries.len(),
+            mailbox.entries.slots().len(),
+            mailbox.size_bytes,
+            mailbox.unseen,
+            mailbox.deleted,
+            mailbox.uid_validity,
+            mailbox.uid_next,
+            mailbox.highest_modseq
+        )
+    });
+    std::iter::once(total).chain(mailboxes).collect()
 }
 
 fn section<'a>(file: &str, map: &'a Map, offset: u64, len: u64, crc: u32) -> Result<&'a [u8]> {
