@@ -232,7 +232,8 @@ impl Core {
     fn snapshot(&mut self) -> Snapshot {
         let accounts = self.accounts.take_dirty();
         let parts = self.accounts.parts().clone();
-        Snapshot { lsn: self.writer.end(), accounts, state: self.queue.encode(), parts }
+        let shard = self.shared.shard;
+        Snapshot { shard, lsn: self.writer.end(), accounts, state: self.queue.encode(), parts }
     }
 
     fn start_checkpoint_if_due(&mut self, own: &SyncSender<Message>) {

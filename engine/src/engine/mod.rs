@@ -1,13 +1,14 @@
 //! Floor 7: the one way in. Opens and closes the store, takes requests, gives views and the change feed. Holds no rule of its own.
 mod bytes;
-mod checkpoint;
+pub(crate) mod checkpoint;
 mod committer;
 mod control;
 mod ops;
 mod published;
+pub(crate) mod replay;
 mod requests;
 mod shard;
-mod store_file;
+pub(crate) mod store_file;
 mod ticket;
 mod txn;
 mod types;
@@ -17,6 +18,7 @@ mod workers;
 
 pub use bytes::Bytes;
 pub use ticket::Ticket;
+pub(crate) use shard::dir as shard_dir;
 pub use types::*;
 pub use watch::Watch;
 
@@ -57,7 +59,9 @@ impl Engine {
             std::io::ErrorKind::WouldBlock => Error::Busy,
             _ => Error::io(format!("lock {}", options.disk.full_path(Path::new("LOCK")).display()), why),
         })?;
-        let count = store_file::open_or_make(&*options.disk, options.shards)?;
+        let found = store_file::read(&*options.disk)?;
+        let count = found.unwrap_or(options.shards);
+        store_file::check_count(count)?;
         let workers = Workers::start(options.workers).map_err(|why| Error::io("start the workers", why))?;
         let (control, mut notices) = Control::open(&options)?;
         let mut shards = Vec::with_capacity(usize::from(count));
@@ -65,6 +69,9 @@ impl Engine {
             let (shard, lines) = Shard::open(&options, ShardId(number))?;
             shards.push(shard);
             notices.extend(lines);
+        }
+        if found.is_none() {
+            store_file::write(&*options.disk, count)?;
         }
         let engine = Engine {
             shards,

@@ -3,12 +3,12 @@ use super::bytes::Bytes;
 use super::checkpoint;
 use super::committer::{Committer, Core, Counters, Shared};
 use super::published::Published;
+use super::replay::{DecodeOrState, Replay};
 use super::types::{Options, ShardStatus};
 use super::watch::Watchers;
-use crate::base::bytes::DecodeError;
 use crate::base::{Error, Locator, Lsn, Result, ShardId};
 use crate::delivery::unstage;
-use crate::format::{Event, MESSAGE_HEAD_BYTES, MessageHead};
+use crate::format::{MESSAGE_HEAD_BYTES, MessageHead};
 use crate::index::{Accounts, Part, Parts};
 use crate::log::{self, FrameKind, FrameRef, LogOptions, Segments, Writer};
 use crate::queue::Queue;
@@ -26,7 +26,7 @@ pub(crate) struct Shard {
     latch: Arc<crate::disk::Latch>,
 }
 
-pub(super) fn dir(shard: ShardId) -> PathBuf {
+pub(crate) fn dir(shard: ShardId) -> PathBuf {
     match shard {
         ShardId::CONTROL => PathBuf::from("shards/control"),
         ShardId(number) => PathBuf::from(format!("shards/{number:05}")),
@@ -62,39 +62,17 @@ pub(super) fn open_log(
     Ok(Opened { writer, segments, notices })
 }
 
-/// Why an event frame cannot be folded in.
-#[derive(Debug)]
-pub(super) enum DecodeOrState {
-    Decode(DecodeError),
-    State(Error),
-}
-
-impl std::fmt::Display for DecodeOrState {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            DecodeOrState::Decode(why) => why.fmt(f),
-            DecodeOrState::State(why) => why.fmt(f),
-        }
-    }
-}
-
-fn replay(accounts: &mut Accounts, queue: &mut Queue, payload: &[u8]) -> Result<(), DecodeOrState> {
-    for event in Event::decode_all(payload).map_err(DecodeOrState::Decode)? {
-        accounts.apply(&event).and_then(|()| queue.apply(&event)).map_err(DecodeOrState::State)?;
-    }
-    Ok(())
-}
-
 impl Shard {
     pub(super) fn open(options: &Options, shard: ShardId) -> Result<(Shard, Vec<String>)> {
         let disk = &options.disk;
-        let (parts, mut notices) = checkpoint::load(&**disk, &dir(shard))?;
+        let (parts, mut notices) = checkpoint::load(&**disk, shard, &dir(shard))?;
         let parts = Arc::new(parts);
         let state = parts.list().first().map(|part| part.state()).unwrap_or_default();
         let mut queue = Queue::decode(state).map_err(|why| Error::corrupt("checkpoint", 0, why.to_string()))?;
         let mut accounts = Accounts::new(parts.clone());
+        let mut replay = Replay::default();
         let opened =
-            open_log(options, shard, parts.lsn(), &mut |frame| replay(&mut accounts, &mut queue, frame.payload))?;
+            open_log(options, shard, parts.lsn(), &mut |frame| replay.shard(&mut accounts, &mut queue, frame.payload))?;
         notices.extend(opened.notices);
         let dirty = accounts.take_dirty();
         accounts.keep_dirty(&dirty);
@@ -125,8 +103,9 @@ impl Shard {
 
     /// The summary of the message at `at`.
     pub(super) fn summary(&self, at: Locator) -> Result<Bytes> {
-        let corrupt = |what: &str| Error::corrupt(format!("shard {} message {at}", self.shared.shard), 0, what);
-        let mut bytes = self.segments.read_part(at, 0..SUMMARY_READ_BYTES)?;
+        let corrupt = |what: &str| Error::corrupt(self.segments.file_name(at.segment), at.offset.into(), what);
+        let missing = |why| missing(&self.segments, at, why);
+        let mut bytes = self.segments.read_part(at, 0..SUMMARY_READ_BYTES).map_err(missing)?;
         let head = MessageHead::decode(&bytes).map_err(|why| corrupt(&why.to_string()))?;
         if head.body_start() > bytes.len() {
             bytes = self.segments.read_part(at, 0..head.body_start())?;
@@ -154,9 +133,19 @@ impl Shard {
     }
 }
 
+/// An entry's segment that is not there is damage, and not a wrong question.
+fn missing(segments: &Segments, at: Locator, why: Error) -> Error {
+    match why {
+        Error::NotFound(_) => {
+            Error::corrupt(segments.file_name(at.segment), at.offset.into(), "a message expected; the file is missing")
+        }
+        why => why,
+    }
+}
+
 /// The message at `at`: read, proven, decompressed. May wait for the disk.
 pub(super) fn message(segments: &Segments, at: Locator) -> Result<Bytes> {
-    let frame = segments.read(at)?;
+    let frame = segments.read(at).map_err(|why| missing(segments, at, why))?;
     if frame.kind != FrameKind::Message {
         return Err(frame.corrupt("a message frame expected"));
     }

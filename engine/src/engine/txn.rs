@@ -100,6 +100,8 @@ impl Txn<'_> {
             | Event::RecentClaimed { account, mailbox, .. } => place(*account, Some(*mailbox)),
             Event::Delivered { to, .. } => to.iter().for_each(|copy| place(copy.account, Some(copy.mailbox))),
             Event::Queued { .. } | Event::QueueChanged { .. } | Event::QueueRemoved { .. } => self.touched.queue = true,
+            // Written by repair, which has the store for itself.
+            Event::Mending(_) => {}
         }
     }
 

@@ -2,11 +2,13 @@
 pub mod event;
 pub mod footer;
 pub mod frame;
+pub mod mending;
 pub mod message;
 pub mod segment;
 
 pub use event::{DeliveredTo, Event};
 pub use footer::{Footer, FrameTable, TableBuilder};
 pub use frame::{FRAME_FLAG_ZSTD, FrameHeader, FrameKind, FrameRef};
+pub use mending::Mending;
 pub use message::{MESSAGE_HEAD_BYTES, MessageHead};
 pub use segment::{SegmentHeader, Trailer};

@@ -7,7 +7,7 @@ use super::table::EntryTable;
 use crate::base::limits::KEYWORDS_MAX;
 use crate::base::{AccountId, Error, Flags, MailboxId, ModSeq, Result, SpecialUse, Uid, UidSet};
 use crate::format::{DeliveredTo, Event};
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 /// The mailboxes every account begins with, by id from 1.
@@ -22,13 +22,13 @@ pub const DEFAULT_MAILBOXES: [(&str, Option<SpecialUse>); 5] = [
 /// The accounts of one shard.
 #[derive(Default)]
 pub struct Accounts {
-    hot: HashMap<AccountId, Arc<Account>>,
+    pub(super) hot: HashMap<AccountId, Arc<Account>>,
     /// Accounts that differ from the index parts.
-    dirty: HashSet<AccountId>,
+    pub(super) dirty: HashSet<AccountId>,
     parts: Arc<Parts>,
 }
 
-fn corrupt<T>(what: String) -> Result<T> {
+pub(super) fn corrupt<T>(what: String) -> Result<T> {
     Err(Error::corrupt("shard event", 0, what))
 }
 
@@ -56,6 +56,20 @@ impl Accounts {
             self.hot.insert(id, Arc::new(account));
         }
         Ok(self.hot.get(&id))
+    }
+
+    /// The account's state now, without keeping it in memory when it lies in the parts.
+    pub fn load(&self, id: AccountId) -> Result<Option<Arc<Account>>> {
+        match self.hot.get(&id) {
+            Some(account) => Ok(Some(account.clone())),
+            None => Ok(self.parts.load(id)?.map(Arc::new)),
+        }
+    }
+
+    /// Every account, ascending.
+    pub fn ids(&self) -> BTreeSet<AccountId> {
+        let parts = self.parts.list().iter().flat_map(|part| part.accounts());
+        self.hot.keys().copied().chain(parts).collect()
     }
 
     /// Puts an account back as it was: a group of events was not committed.
@@ -88,7 +102,7 @@ impl Accounts {
         self.dirty.contains(&id)
     }
 
-    fn account(&mut self, id: AccountId) -> Result<&mut Account> {
+    pub(super) fn account(&mut self, id: AccountId) -> Result<&mut Account> {
         if self.get(id)?.is_none() {
             return corrupt(format!("account {id} is not open"));
         }
@@ -100,7 +114,7 @@ impl Accounts {
     }
 
     /// The account with its mailbox, to change both.
-    fn place(&mut self, id: AccountId, mailbox: MailboxId) -> Result<(&mut u64, &mut u64, &mut Mailbox)> {
+    pub(super) fn place(&mut self, id: AccountId, mailbox: MailboxId) -> Result<(&mut u64, &mut u64, &mut Mailbox)> {
         let Account { used_bytes, messages, mailboxes, .. } = self.account(id)?;
         match mailboxes.binary_search_by_key(&mailbox, |mailbox| mailbox.id) {
             Ok(at) => Ok((used_bytes, messages, Arc::make_mut(&mut mailboxes[at]))),
@@ -149,6 +163,7 @@ impl Accounts {
                 Ok(())
             }
             Event::Queued { .. } | Event::QueueChanged { .. } | Event::QueueRemoved { .. } => Ok(()),
+            Event::Mending(mending) => self.mend(mending),
         }
     }
 
@@ -265,7 +280,7 @@ impl Accounts {
 }
 
 impl Mailbox {
-    fn count(&mut self, flags: Flags, by: i32) {
+    pub(super) fn count(&mut self, flags: Flags, by: i32) {
         if !flags.contains(Flags::SEEN) {
             self.unseen = self.unseen.wrapping_add_signed(by);
         }
