@@ -1,4 +1,5 @@
 //! The one binary `posthouse`: wiring and nothing else.
+mod carry;
 mod cli;
 mod command;
 mod config;
@@ -6,6 +7,8 @@ mod control;
 mod limits;
 mod ops;
 mod password;
+mod progress;
+mod room;
 mod serve;
 mod session;
 mod store;
