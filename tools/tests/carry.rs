@@ -168,3 +168,126 @@ fn the_spamassassin_corpus_comes_back() {
     there_and_back(&house, "a@acme.test");
     assert_eq!(serving.stop(), Some(0));
 }
+
+/// Where each message frame's payload begins in the first segment (docs/format.md, "Frame header").
+fn message_payloads(segment: &[u8]) -> Vec<(usize, usize)> {
+    let number = |at: usize| u32::from_le_bytes(segment[at..at + 4].try_into().expect("four bytes")) as usize;
+    let frames = (64..segment.len() - 32).step_by(8).filter(|at| segment[*at..].starts_with(b"PHF1\x01"));
+    frames.map(|at| (at + 32, number(at + 8))).collect()
+}
+
+#[test]
+fn an_export_goes_on_past_what_cannot_be_read() {
+    let house = house();
+    let source = house.path().join("mails");
+    std::fs::create_dir(&source).expect("made");
+    (0..5).for_each(|n| std::fs::write(source.join(format!("{n}.eml")), corpus::mail(n)).expect("written"));
+    import(&house, "a@acme.test", &source, &[]).ok();
+    let segment = house.data().join("shards/00000/seg-0000000001.phl");
+    let mut bytes = std::fs::read(&segment).expect("a segment");
+    let (at, len) = message_payloads(&bytes)[2];
+    bytes[at + len - 9] ^= 0x55;
+    std::fs::write(&segment, bytes).expect("written");
+    for serving in [false, true] {
+        let server = serving.then(|| house.serve(&[]));
+        let to = house.path().join(format!("out-{serving}"));
+        let said = house.run(&["export", "--account", "a@acme.test", "--format", "maildir", "--to", &text(&to)]);
+        assert_eq!(said.code, 8, "{}{}", said.out, said.err);
+        assert!(
+            said.out.starts_with("4 messages (") && said.out.ends_with(" exported, 1 unreadable\n"),
+            "{}",
+            said.out
+        );
+        assert!(said.err.contains("a@acme.test, mailbox INBOX, uid 3: "), "{}", said.err);
+        let all = lines(&to);
+        let bad: Vec<_> = all.iter().filter(|line| line["is"] == "unreadable").collect();
+        assert_eq!((bad.len(), &bad[0]["uid"]), (1, &3.into()));
+        assert_eq!(all.last().expect("a line")["unreadable"], 1);
+        let uids: Vec<u64> = messages(&to).iter().filter_map(|line| line["uid"].as_u64()).collect();
+        assert_eq!(uids, [1, 2, 4, 5]);
+        import(&house, "b@acme.test", &to, &["--mailbox", &format!("{serving}")]).ok();
+        drop(server);
+    }
+}
+
+#[test]
+fn a_mailbox_a_tenant_and_everything() {
+    let house = house();
+    house.run(&["tenant", "add", "other"]).ok();
+    house.run(&["domain", "add", "other.test", "--tenant", "other"]).ok();
+    house.run(&["member", "add", "x/y@other.test", "--no-password"]).ok();
+    house.run(&["business", "add", "info@acme.test", "--no-password"]).ok();
+    let source = house.path().join("mails");
+    std::fs::create_dir(&source).expect("made");
+    (0..3).for_each(|n| std::fs::write(source.join(format!("{n}.eml")), corpus::mail(n)).expect("written"));
+    for account in ["a@acme.test", "info@acme.test", "x/y@other.test"] {
+        import(&house, account, &source, &["--mailbox", "归档/2024"]).ok();
+    }
+    let run = |more: &[&str], to: &str| {
+        let to = text(&house.path().join(to));
+        let mut arguments = vec!["export", "--format", "mbox", "--to", &to];
+        arguments.extend(more);
+        house.run(&arguments)
+    };
+    let accounts = |to: &str| {
+        let mut found: Vec<String> = messages(&house.path().join(to))
+            .iter()
+            .map(|line| line["account"].as_str().expect("text").into())
+            .collect();
+        found.dedup();
+        found
+    };
+    run(&["--tenant", "acme"], "tenant").ok();
+    assert_eq!(accounts("tenant"), ["a@acme.test", "info@acme.test"]);
+    run(&["--all"], "all").ok();
+    assert_eq!(accounts("all"), ["a@acme.test", "info@acme.test", "x/y@other.test"]);
+    run(&["--mailbox", "x/y@other.test/归档/2024"], "one").ok();
+    assert_eq!(accounts("one"), ["x/y@other.test"]);
+    assert_eq!(lines(&house.path().join("one")).iter().filter(|line| line["is"] == "mailbox").count(), 1);
+    run(&["--mailbox", "a@acme.test/nothing"], "nothing").refused(3, "mailbox nothing does not exist");
+    run(&["--account", "nobody@acme.test"], "nobody").refused(3, "nobody@acme.test");
+    assert!(!house.path().join("nobody").exists(), "a name that nobody has made a directory");
+    run(&["--account", "a@acme.test", "--all"], "both").refused(2, "");
+    // Of several accounts one is named, or all go home.
+    let all = house.path().join("all");
+    import(&house, "b@acme.test", &all, &[]).refused(5, "--from says whose mail is meant (a@acme.test, ");
+    import(&house, "b@acme.test", &all, &["--from", "x/y@other.test"]).ok();
+    import(&house, "b@acme.test", &all, &["--from", "nobody@other.test"]).refused(3, "nobody@other.test");
+    let said = house.run(&["import", "--each", &text(&all)]).ok();
+    assert_eq!(said, "0 messages imported, 9 were there already, 0 were not taken\n");
+}
+
+#[test]
+fn bulk_requests_that_lie_are_refused() {
+    use std::io::{BufRead, BufReader, Write};
+    let house = house();
+    let serving = house.serve(&[]);
+    let ask = |line: &str, payload: &[u8]| {
+        let mut stream = std::os::unix::net::UnixStream::connect(house.data().join("control.sock")).expect("connected");
+        stream.set_read_timeout(Some(std::time::Duration::from_secs(20))).expect("set");
+        stream.write_all(line.as_bytes()).and_then(|()| stream.write_all(payload)).expect("sent");
+        let mut answer = String::new();
+        BufReader::new(&stream).read_line(&mut answer).expect("an answer");
+        answer
+    };
+    let ingest = |account: u64, sizes: &[u64]| {
+        let messages: Vec<String> = sizes.iter().map(|size| format!("{{\"size\":{size}}}")).collect();
+        let messages = messages.join(",");
+        format!(
+            "{{\"op\":\"bulk\",\"ask\":\"ingest\",\"account\":{account},\"mailbox\":\"INBOX\",\"messages\":[{messages}]}}\n"
+        )
+    };
+    for sizes in [&[u64::MAX][..], &[u64::MAX, u64::MAX], &[1 << 40]] {
+        assert!(ask(&ingest(1, sizes), b"").contains("allowed are 268435456"), "{sizes:?}");
+    }
+    assert!(ask(&ingest(99, &[3]), b"abc").contains("account 99 does not exist"));
+    assert!(
+        ask("{\"op\":\"bulk\",\"ask\":\"fetch\",\"account\":99,\"mailbox\":1,\"after\":0}\n", b"")
+            .contains("does not exist")
+    );
+    assert!(ask("{\"op\":\"bulk\",\"ask\":\"nonsense\"}\n", b"").contains("cannot be read"));
+    assert!(ask(&ingest(1, &[0, 5, 0]), b"hello").contains("\"said\":\"ingested\""));
+    assert_eq!(serving.stop(), Some(0));
+    // Bytes that were promised and never came changed nothing; what came whole is there.
+    assert_eq!(house.json(&["member", "show", "a@acme.test"])["messages"], 3);
+}
