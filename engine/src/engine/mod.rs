@@ -1,5 +1,6 @@
 //! Floor 7: the one way in. Opens and closes the store, takes requests, gives views and the change feed. Holds no rule of its own.
 mod bytes;
+mod carry;
 pub(crate) mod checkpoint;
 mod committer;
 mod control;
@@ -17,6 +18,7 @@ mod watch;
 mod workers;
 
 pub use bytes::Bytes;
+pub use carry::{Checksum, Ingested};
 pub use ticket::Ticket;
 pub(crate) use shard::dir as shard_dir;
 pub use types::*;

@@ -21,7 +21,7 @@ mod set;
 mod state;
 mod sync;
 mod table;
-mod utf7;
+pub mod utf7;
 
 #[cfg(test)]
 mod tests;

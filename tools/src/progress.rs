@@ -1,4 +1,4 @@
-//! How far an import is: a bar at a terminal, a plain line now and then elsewhere. Always on standard error.
+//! How far long work is: a bar at a terminal, a plain line now and then elsewhere. Always on standard error.
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 const EVERY: Duration = Duration::from_secs(5);
 
 /// Shows progress until `end`.
-pub(super) struct Progress {
+pub struct Progress {
     /// At a terminal.
     bar: Option<ProgressBar>,
     told: Instant,
@@ -15,7 +15,7 @@ pub(super) struct Progress {
 
 impl Progress {
     /// `size_bytes` is 0 when nobody knows.
-    pub(super) fn new(size_bytes: u64) -> Progress {
+    pub fn new(size_bytes: u64) -> Progress {
         let bar = std::io::stderr().is_terminal().then(|| {
             let bar = if size_bytes == 0 { ProgressBar::new_spinner() } else { ProgressBar::new(size_bytes) };
             let style = ProgressStyle::with_template("{bar:40} {percent:>3} %  {msg}  {elapsed}");
@@ -24,26 +24,34 @@ impl Progress {
         Progress { bar, told: Instant::now() }
     }
 
-    pub(super) fn at(&mut self, position_bytes: u64, imported: u64, refused: u64) {
-        let text = format!("{imported} imported, {refused} refused");
+    /// There are this many bytes more than was known.
+    pub fn grow(&self, bytes: u64) {
+        if let Some(bar) = &self.bar {
+            bar.inc_length(bytes);
+        }
+    }
+
+    /// So far; `text` is asked for when it is shown.
+    pub fn at(&mut self, position_bytes: u64, text: impl FnOnce() -> String) {
         if let Some(bar) = &self.bar {
             bar.set_position(position_bytes);
-            bar.set_message(text);
+            bar.set_message(text());
         } else if self.told.elapsed() >= EVERY {
             self.told = Instant::now();
-            eprintln!("{text}");
+            eprintln!("{}", text());
         }
     }
 
     /// A line that stays.
-    pub(super) fn tell(&self, line: &str) {
+    pub fn tell(&self, line: &str) {
         match &self.bar {
             Some(bar) => bar.suspend(|| eprintln!("{line}")),
             None => eprintln!("{line}"),
         }
     }
 
-    pub(super) fn end(&self) {
+    /// The bar is gone.
+    pub fn end(&self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
