@@ -2,6 +2,7 @@
 mod account;
 mod diff;
 mod entry;
+mod expunged;
 mod mailbox;
 pub mod mime;
 mod part;
@@ -13,6 +14,7 @@ pub use crate::base::{FlagMode, Flags, Keywords, SpecialUse, UidSet};
 pub use account::Account;
 pub use diff::{Diff, diff};
 pub use entry::Entry;
+pub use expunged::Expunged;
 pub use mailbox::{Mailbox, check_mailbox_name};
 pub use part::{Part, PartWriter, Parts};
 pub use shard::{Accounts, DEFAULT_MAILBOXES};

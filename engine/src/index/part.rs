@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// The first bytes of an index part.
-pub const PART_MAGIC: [u8; 8] = *b"PHIDX\0\0\x01";
+pub const PART_MAGIC: [u8; 8] = *b"PHIDX\0\0\x02";
 /// The last bytes of an index part that was written whole.
 pub const PART_END: [u8; 8] = *b"PHIDXEND";
 /// Bytes of the trailer: meta offset u64, meta length u32, meta crc u32, `PART_END`.
