@@ -98,6 +98,10 @@ impl Session {
 
     /// Whether a command may run in the session's state (RFC 3501 section 3).
     fn allow(&self, command: &Command) -> Result<(), Answer> {
+        if self.enabled.uid_only && command.takes_numbers() {
+            // RFC 9586 section 3.
+            return Err(Answer::bad("[UIDREQUIRED] Message numbers cannot be used after ENABLE UIDONLY"));
+        }
         match command.state {
             State::Any => Ok(()),
             State::NotAuthenticated if self.login.is_some() => Err(Answer::bad("You are logged in already")),

@@ -15,6 +15,8 @@ pub(super) struct Known {
     uid_validity: u32,
     modseq: ModSeq,
     uids: Option<UidSet>,
+    /// It says what the numbers of some uids were.
+    pub(super) has_numbers: bool,
 }
 
 impl Known {
@@ -27,7 +29,7 @@ impl Known {
         if modseq.0 == 0 {
             start.wrong("a modseq above 0")?;
         }
-        let mut known = Known { uid_validity, modseq, uids: None };
+        let mut known = Known { uid_validity, modseq, uids: None, has_numbers: false };
         if args.peek() == Some(b' ') {
             args.space()?;
             if args.peek() != Some(b'(') {
@@ -36,6 +38,7 @@ impl Known {
         }
         // Message numbers with their uids help a server that has forgotten what was expunged; this one has not.
         if args.eat(" (") || args.eat("(") {
+            known.has_numbers = true;
             uids(args)?;
             args.space()?;
             uids(args)?;
@@ -79,9 +82,9 @@ impl Session {
         let positions = set::uid_positions(uids, &view.entries)?;
         for piece in set::pieces(&positions, limits::IMAP_BATCH_MESSAGES) {
             for (at, entry) in piece.clone().zip(view.entries.range(piece)) {
-                let (entry, selected) = (entry?, self.selected()?);
+                let entry = entry?;
                 if entry.modseq > known.modseq {
-                    let recent = selected.recent.contains(entry.uid);
+                    let recent = self.is_recent(entry.uid);
                     render::flags_line(self.stream.output(), at, &entry, &view, recent, parts);
                 }
             }
@@ -115,11 +118,11 @@ mod tests {
     #[test]
     fn what_a_client_may_know() {
         let known = |text: &str| Known::parse(&mut Args::new(text.as_bytes(), 0));
-        let expected = |uids| Ok(Known { uid_validity: 67, modseq: ModSeq(900), uids });
-        assert_eq!(known("(67 900)"), expected(None));
-        assert_eq!(known("(67 900 1:9,20)"), expected(Some(UidSet::from_ranges([(1, 9), (20, 20)]))));
-        assert_eq!(known("(67 900 1:9 (1,3 4:6))"), expected(Some(UidSet::range(Uid(1), Uid(9)))));
-        assert_eq!(known("(67 900 (1,3 4:6))"), expected(None));
+        let expected = |uids, has_numbers| Ok(Known { uid_validity: 67, modseq: ModSeq(900), uids, has_numbers });
+        assert_eq!(known("(67 900)"), expected(None, false));
+        assert_eq!(known("(67 900 1:9,20)"), expected(Some(UidSet::from_ranges([(1, 9), (20, 20)])), false));
+        assert_eq!(known("(67 900 1:9 (1,3 4:6))"), expected(Some(UidSet::range(Uid(1), Uid(9))), true));
+        assert_eq!(known("(67 900 (1,3 4:6))"), expected(None, true));
         for bad in
             ["(67)", "(0 900)", "(67 0)", "(67 900 1:*)", "(67 900 $)", "(67 900 1 2)", "67 900", "(67 900 1 (2)", ""]
         {

@@ -7,7 +7,7 @@ use super::set::Numbers;
 use crate::runtime::Stream;
 use crate::session::Shared;
 use posthouse_engine::Login;
-use posthouse_engine::base::{AccountId, MailboxId};
+use posthouse_engine::base::{AccountId, MailboxId, Uid};
 use posthouse_engine::index::{Entry, Mailbox, UidSet};
 use std::future::Future;
 use std::io;
@@ -77,6 +77,11 @@ impl Session {
     /// The selected mailbox, for commands that the table lets through only with one.
     pub(super) fn selected(&self) -> Result<&Selected, Answer> {
         self.selected.as_deref().ok_or_else(|| Answer::bad("No mailbox is selected"))
+    }
+
+    /// Whether a message is to be shown as \Recent: IMAP4rev2 knows no such flag (RFC 9051 appendix E).
+    pub(super) fn is_recent(&self, uid: Uid) -> bool {
+        !self.enabled.rev2 && self.selected.as_ref().is_some_and(|selected| selected.recent.contains(uid))
     }
 
     /// Sends what has gathered if it is much; waits for a slow client.

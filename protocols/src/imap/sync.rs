@@ -197,7 +197,7 @@ impl Session {
             };
             let Enabled { condstore, uid_only, .. } = self.enabled;
             let parts = render::FlagParts { uid: telling.uid || condstore, flags: true, modseq: condstore, uid_only };
-            let recent = selected.recent.contains(entry.uid);
+            let recent = self.is_recent(entry.uid);
             render::flags_line(self.stream.output(), at, &entry, new, recent, parts);
             self.flush_if_large().await?;
         }

@@ -3,7 +3,8 @@ use super::answer::Answer;
 use super::args::Args;
 use super::cmd::{
     append, authenticate, capability, close, copy, create, delete, enable, expunge, fetch, id, idle, list, login,
-    logout, lsub, namespace, noop, quota, rename, search, select, sort, starttls, status, store, subscribe, thread,
+    logout, lsub, namespace, noop, quota, rename, replace, search, select, sort, starttls, status, store, subscribe,
+    thread, unauthenticate,
 };
 use super::parse::{self, Head};
 use super::scan::Literal;
@@ -42,6 +43,13 @@ pub(super) struct Command {
     pub(super) state: State,
     pub(super) after: After,
     pub(super) run: Run,
+}
+
+impl Command {
+    /// Whether its arguments or its answer have message numbers, and a UID command beside it has uids.
+    pub(super) fn takes_numbers(&self) -> bool {
+        matches!(self.name, "FETCH" | "STORE" | "SEARCH" | "COPY" | "MOVE" | "SORT" | "THREAD" | "REPLACE")
+    }
 }
 
 /// What runs a command.
@@ -102,7 +110,7 @@ const fn row(name: &'static str, state: State, after: After, run: Run) -> Comman
     Command { name, state, after, run }
 }
 
-static COMMANDS: [Command; 43] = {
+static COMMANDS: [Command; 46] = {
     use After::{Everything, NoExpunge, Nothing};
     use State::{Any, Authenticated, NotAuthenticated, Selected};
     [
@@ -152,6 +160,10 @@ static COMMANDS: [Command; 43] = {
         row("UID SORT", Selected, Everything, sort::run),
         row("THREAD", Selected, NoExpunge, thread::run),
         row("UID THREAD", Selected, Everything, thread::run),
+        // RFC 8508, 8437
+        row("REPLACE", Selected, Everything, replace::run),
+        row("UID REPLACE", Selected, Everything, replace::run),
+        row("UNAUTHENTICATE", Authenticated, Nothing, unauthenticate::run),
         row("GETQUOTA", Authenticated, Everything, quota::get_quota),
         row("GETQUOTAROOT", Authenticated, Everything, quota::get_quota_root),
         row("SETQUOTA", Authenticated, Everything, quota::set_quota),

@@ -1,4 +1,5 @@
-//! ENABLE (RFC 5161): CONDSTORE and QRESYNC (RFC 7162); what is not known is left out of the answer.
+//! ENABLE (RFC 5161): CONDSTORE and QRESYNC (RFC 7162), UTF8=ACCEPT (RFC 6855), IMAP4rev2 (RFC 9051), UIDONLY (RFC 9586); what is not known
+//! is left out of the answer.
 use crate::imap::answer::Answer;
 use crate::imap::state::{Running, Session};
 use crate::imap::table::Request;
@@ -34,6 +35,9 @@ impl Session {
                 self.enable_condstore();
                 self.enabled.qresync = true;
             }
+            "UTF8=ACCEPT" => self.enabled.utf8 = true,
+            "IMAP4REV2" => self.enabled.rev2 = true,
+            "UIDONLY" => self.enabled.uid_only = true,
             _ => return false,
         }
         self.enabled != before

@@ -200,7 +200,7 @@ impl Session {
             at,
             entry,
             keywords: &selected.data().keywords,
-            recent: selected.recent.contains(entry.uid),
+            recent: self.is_recent(entry.uid),
             summary,
             message: message.as_deref().unwrap_or_default(),
             flags_changed,

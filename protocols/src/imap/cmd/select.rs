@@ -3,9 +3,9 @@
 use crate::imap::answer::Answer;
 use crate::imap::args::Args;
 use crate::imap::qresync::Known;
-use crate::imap::state::{Running, Selected, Session};
+use crate::imap::state::{Enabled, Running, Selected, Session};
 use crate::imap::table::Request;
-use crate::imap::{objects, out};
+use crate::imap::{name, objects, out};
 use crate::limits;
 use posthouse_engine::base::MailboxId;
 use posthouse_engine::index::{Flags, Mailbox, UidSet};
@@ -16,8 +16,13 @@ pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'
         let asked = Asked::parse(&request);
         // A failed SELECT leaves no mailbox selected (RFC 3501 section 6.3.1), one that is not understood changes nothing.
         let asked = asked?;
-        if asked.known.is_some() && !session.enabled.qresync {
-            return Ok(Answer::bad("QRESYNC has not been enabled"));
+        if let Some(known) = &asked.known {
+            if !session.enabled.qresync {
+                return Ok(Answer::bad("QRESYNC has not been enabled"));
+            }
+            if known.has_numbers && session.enabled.uid_only {
+                return Ok(Answer::bad("[UIDREQUIRED] Message numbers cannot be used after ENABLE UIDONLY"));
+            }
         }
         if session.selected.take().is_some() {
             session.untagged("OK [CLOSED] Previous mailbox closed");
@@ -90,9 +95,15 @@ impl Session {
         let (recent, saved) = (UidSet::new(), UidSet::new());
         let mut selected = Selected { mailbox: id, read_only, view, newer: None, recent, claim_due: false, saved };
         selected.add_recent(recent_from.0, selected.view.uid_next.0.saturating_sub(1));
-        let rev2 = self.enabled.rev2;
+        let (rev2, utf8) = (self.enabled.rev2, self.names_utf8());
         let out = self.stream.output();
-        write(out, &selected, rev2);
+        write(out, &selected, self.enabled);
+        if rev2 {
+            // RFC 9051 section 6.3.2.
+            out.extend_from_slice(b"* LIST () \"/\" ");
+            name::write(out, &selected.view.name, utf8);
+            out.extend_from_slice(b"\r\n");
+        }
         // RFC 8474 section 4.2.
         out.extend_from_slice(b"* OK [MAILBOXID (");
         objects::mailbox_id(out, account, &selected.view);
@@ -102,11 +113,11 @@ impl Session {
     }
 }
 
-fn write(out: &mut Vec<u8>, selected: &Selected, rev2: bool) {
+fn write(out: &mut Vec<u8>, selected: &Selected, enabled: Enabled) {
     selected.write_flag_lists(out);
-    selected.write_counts(out, rev2);
+    selected.write_counts(out, enabled.rev2);
     let view = &selected.view;
-    if let Some(first) = first_unseen(view).filter(|_| !rev2) {
+    if let Some(first) = first_unseen(view).filter(|_| !enabled.rev2 && !enabled.uid_only) {
         code(out, "UNSEEN", first as u64 + 1, "First unseen message");
     }
     code(out, "UIDVALIDITY", view.uid_validity.into(), "UIDs valid");

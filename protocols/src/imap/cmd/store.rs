@@ -116,7 +116,7 @@ impl Session {
                 if stored.modified.contains(entry.uid) {
                     continue;
                 }
-                let (entry, recent) = (selected.newest(entry), selected.recent.contains(entry.uid));
+                let (entry, recent) = (selected.newest(entry), self.is_recent(entry.uid));
                 let mailbox = selected.data().clone();
                 render::flags_line(self.stream.output(), at, &entry, &mailbox, recent, parts);
             }

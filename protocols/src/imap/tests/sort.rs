@@ -68,7 +68,7 @@ fn every_criterion() {
         ("SUBJECT DATE", "4 2 3 1"),
         ("SUBJECT REVERSE DATE", "2 4 1 3"),
         ("FROM", "4 1 2 3"),
-        ("DISPLAYFROM", "4 2 1 3"),
+        ("DISPLAYFROM", "4 3 2 1"),
         ("TO", "1 3 4 2"),
         ("DISPLAYTO", "1 3 4 2"),
         ("CC", "1 2 4 3"),
