@@ -29,6 +29,22 @@ pub const IMAP_PATTERN_BYTES_MAX: usize = 1024;
 pub const IMAP_UNSEEN_SCAN_MAX: usize = 8192;
 /// Ranges of \Recent uids that a session tells apart; with more, messages between them count as recent.
 pub const IMAP_RECENT_RANGES_MAX: usize = 64;
+/// Messages of one APPEND (RFC 3502).
+pub const IMAP_APPEND_MESSAGES_MAX: usize = 1000;
+/// Criteria of one SORT.
+pub const IMAP_SORT_CRITERIA_MAX: usize = 32;
+/// Bytes of a text that SORT compares.
+pub const IMAP_SORT_TEXT_BYTES_MAX: usize = 512;
+/// Bytes of memory that one SORT or THREAD may take.
+pub const IMAP_SORT_BYTES_MAX: usize = 64 << 20;
+/// References of one message that THREAD follows: the last ones.
+pub const IMAP_THREAD_REFERENCES_MAX: usize = 200;
+/// Levels of a thread that are looked through for a circle; what would stand deeper begins a thread of its own.
+pub const IMAP_THREAD_DEPTH_MAX: usize = 1000;
+/// Ranges of one VANISHED response.
+pub const IMAP_VANISHED_RANGES: usize = 4096;
+/// How long a command works before the client is told how far it has come (RFC 9585 section 4: not more often than every ten seconds).
+pub const IMAP_PROGRESS_AFTER: Duration = Duration::from_secs(10);
 /// Autologout (RFC 3501 section 5.4): how long a session may be silent after login.
 pub const IMAP_IDLE_MAX: Duration = Duration::from_secs(30 * 60);
 /// How long a session may take to log in.

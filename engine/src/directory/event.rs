@@ -195,7 +195,9 @@ impl Event {
             ALIAS_REMOVED => Event::AliasRemoved(codec::get_address(reader)?),
             GROUP_ADDED => Event::GroupAdded(codec::get_group(reader)?),
             GROUP_SET => decode_group_set(reader)?,
-            DIRECTORY_PUT => Event::DirectoryPut { last: codec::bits(reader, 1)? == 1, bytes: reader.bytes()?.to_vec() },
+            DIRECTORY_PUT => {
+                Event::DirectoryPut { last: codec::bits(reader, 1)? == 1, bytes: reader.bytes()?.to_vec() }
+            }
             tag if common => Event::Mending(Mending::decode(tag, reader)?),
             _ => Event::GroupRemoved(codec::get_address(reader)?),
         })

@@ -142,13 +142,7 @@ impl Snapshot {
 }
 
 /// A checkpoint of one part that needs no other, behind those that are there; its number. The others stay.
-pub(crate) fn write_whole(
-    disk: &dyn Disk,
-    shard: ShardId,
-    lsn: Lsn,
-    accounts: &Accounts,
-    state: &[u8],
-) -> Result<u32> {
+pub(crate) fn write_whole(disk: &dyn Disk, shard: ShardId, lsn: Lsn, accounts: &Accounts, state: &[u8]) -> Result<u32> {
     let dir = super::shard::dir(shard);
     let number = names(disk, &dir)?.iter().filter_map(|name| part_number(name)).max().unwrap_or(0) + 1;
     let temporary = dir.join(format!("idx-{number:010}.tmp"));

@@ -19,8 +19,8 @@ mod workers;
 
 pub use bytes::Bytes;
 pub use carry::{Checksum, Ingested};
-pub use ticket::Ticket;
 pub(crate) use shard::dir as shard_dir;
+pub use ticket::Ticket;
 pub use types::*;
 pub use watch::Watch;
 

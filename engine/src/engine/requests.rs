@@ -102,6 +102,18 @@ impl Engine {
         self.shard(account).committer.submit(move |txn| append::plan(txn, account, mailbox, &messages, quota))
     }
 
+    /// REPLACE (RFC 8508): a message for an entry, in one transaction. `NotFound` when the entry or the mailbox is gone.
+    pub fn replace(
+        &self,
+        account: AccountId,
+        entry: (MailboxId, Uid),
+        mailbox: MailboxId,
+        message: Append,
+    ) -> Ticket<Result<Appended>> {
+        let quota = self.quota_bytes_max(account);
+        self.shard(account).committer.submit(move |txn| append::replace(txn, account, entry, (mailbox, message), quota))
+    }
+
     /// STORE.
     pub fn store(&self, account: AccountId, mailbox: MailboxId, store: Store) -> Ticket<Result<Stored>> {
         self.shard(account).committer.submit(move |txn| store::plan(txn, account, mailbox, &store))

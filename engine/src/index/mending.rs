@@ -115,7 +115,8 @@ impl Accounts {
         missing: &mut Vec<Event>,
     ) -> Result<()> {
         let needed = 64 - bits.leading_zeros() as usize;
-        while let Some(known) = self.get(account)?.and_then(|view| view.mailbox(mailbox)).map(|view| view.keywords.len())
+        while let Some(known) =
+            self.get(account)?.and_then(|view| view.mailbox(mailbox)).map(|view| view.keywords.len())
             && known < needed
         {
             let name = format!("Recovered{}", known + 1);

@@ -2,6 +2,7 @@
 mod account;
 mod diff;
 mod entry;
+mod expunged;
 mod mailbox;
 mod mending;
 pub mod mime;
@@ -14,6 +15,7 @@ pub use crate::base::{FlagMode, Flags, Keywords, SpecialUse, UidSet};
 pub use account::Account;
 pub use diff::{Diff, diff};
 pub use entry::Entry;
+pub use expunged::Expunged;
 pub use mailbox::{Mailbox, check_mailbox_name};
 pub use mending::put_account;
 pub use part::{PART_MAGIC, Part, PartWriter, Parts};

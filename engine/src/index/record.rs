@@ -1,10 +1,11 @@
 //! An account's record in an index part: everything but its entries, which are chunks it points to. Pure bytes.
 use super::account::Account;
+use super::expunged::{Expunged, Gone};
 use super::mailbox::Mailbox;
 use super::part::PartFile;
 use super::table::{Chunk, EntryTable, Source};
 use crate::base::bytes::{DecodeError, Put, Reader};
-use crate::base::limits::CHUNK_ENTRIES_MAX;
+use crate::base::limits::{CHUNK_ENTRIES_MAX, EXPUNGED_RANGES_MAX};
 use crate::base::{AccountId, MailboxId, ModSeq, SpecialUse, Uid};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -54,6 +55,18 @@ fn encode_mailbox(mailbox: &Mailbox, out: &mut Vec<u8>) {
     out.put_varint(u64::from(mailbox.deleted));
     out.put_varint(mailbox.size_bytes);
     out.put_varint(u64::from(mailbox.recent_from.0));
+    encode_expunged(&mailbox.expunged, out);
+}
+
+fn encode_expunged(expunged: &Expunged, out: &mut Vec<u8>) {
+    out.put_varint(expunged.ranges().len() as u64);
+    let mut before = 0;
+    for gone in expunged.ranges() {
+        out.put_varint(u64::from(gone.first - before));
+        out.put_varint(u64::from(gone.last - gone.first));
+        out.put_varint(gone.modseq.0);
+        before = gone.last;
+    }
 }
 
 /// Reads a record; `part_of` gives the part of a number.
@@ -115,7 +128,24 @@ fn mailbox(reader: &mut Reader<'_>) -> Result<Mailbox, DecodeError> {
         deleted: reader.varint_u32()?,
         size_bytes: reader.varint()?,
         recent_from: Uid(reader.varint_u32()?),
+        expunged: expunged(reader)?,
     })
+}
+
+fn expunged(reader: &mut Reader<'_>) -> Result<Expunged, DecodeError> {
+    let count = reader.count()?;
+    let mut ranges = Vec::with_capacity(count.min(EXPUNGED_RANGES_MAX));
+    let mut before = 0u32;
+    for _ in 0..count {
+        let (gap, span, modseq) = (reader.varint_u32()?, reader.varint_u32()?, ModSeq(reader.varint()?));
+        let first = before.checked_add(gap).filter(|_| gap > 0);
+        let Some((first, last)) = first.and_then(|first| Some((first, first.checked_add(span)?))) else {
+            return reader.error("growing ranges of expunged uids expected");
+        };
+        ranges.push(Gone { first, last, modseq });
+        before = last;
+    }
+    Ok(Expunged::new(ranges))
 }
 
 fn chunk(reader: &mut Reader<'_>, part_of: &dyn Fn(u32) -> Option<Arc<PartFile>>) -> Result<Chunk, DecodeError> {

@@ -1,6 +1,7 @@
 //! The accounts of one shard as a fold over events: `apply` is the only way they change. Accounts not touched lately lie in the index parts.
 use super::account::Account;
 use super::entry::Entry;
+use super::expunged::Expunged;
 use super::mailbox::Mailbox;
 use super::part::Parts;
 use super::table::EntryTable;
@@ -268,6 +269,7 @@ impl Accounts {
             bytes += u64::from(entry.size_bytes);
             flags.push(entry.flags);
         })?;
+        mailbox.expunged.note(uids, modseq);
         mailbox.highest_modseq = modseq;
         mailbox.size_bytes = less(mailbox.size_bytes, bytes)?;
         *used_bytes = less(*used_bytes, bytes)?;
@@ -316,6 +318,7 @@ impl Account {
             deleted: 0,
             size_bytes: 0,
             recent_from: Uid(1),
+            expunged: Expunged::default(),
         }));
         Ok(())
     }

@@ -18,7 +18,8 @@ impl Contents {
     /// The summary in a message frame's payload, proven by its own crc and readable.
     pub(super) fn summary(&self, _header: &FrameHeader, payload: &[u8]) -> Result<Vec<u8>, String> {
         let head = MessageHead::decode(payload).map_err(|why| why.to_string())?;
-        let summary = payload.get(MESSAGE_HEAD_BYTES..head.body_start()).ok_or("a summary within the frame expected")?;
+        let summary =
+            payload.get(MESSAGE_HEAD_BYTES..head.body_start()).ok_or("a summary within the frame expected")?;
         if crc32fast::hash(summary) != head.summary_crc {
             return Err("the summary differs from its crc".into());
         }

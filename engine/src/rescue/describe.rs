@@ -10,7 +10,9 @@ pub(super) fn describe(envelope: &[u8]) -> Option<String> {
     let text = |at: usize| all.get(at).cloned().flatten();
     match (text(9), text(1)) {
         (None, None) => None,
-        (id, subject) => Some(format!("{} {:?}", id.unwrap_or_default(), subject.unwrap_or_default()).trim().to_owned()),
+        (id, subject) => {
+            Some(format!("{} {:?}", id.unwrap_or_default(), subject.unwrap_or_default()).trim().to_owned())
+        }
     }
 }
 

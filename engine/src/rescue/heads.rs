@@ -37,8 +37,7 @@ impl<'a> Heads<'a> {
         };
         let offset = u64::from(at.offset);
         let header = source.peek(offset, FRAME_HEADER_BYTES).ok_or("no frame within the file")?;
-        let header =
-            FrameHeader::decode(&header, segment.identity.header.salt).map_err(|why| why.what.to_owned())?;
+        let header = FrameHeader::decode(&header, segment.identity.header.salt).map_err(|why| why.what.to_owned())?;
         if header.lsn.0 != segment.first_lsn().0 + offset {
             return Err(format!("a frame of lsn {} at another's place", header.lsn));
         }

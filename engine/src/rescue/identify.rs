@@ -40,7 +40,8 @@ pub(super) fn identify(source: &mut Source, shard: ShardId, id: SegmentId) -> Re
         return Ok(Identity { header, damage: Some(format!("{why}; the byte at {at} was changed")) });
     }
     let (salt, first_lsn) = salt_by_frames(source).ok_or_else(|| Unknown::Nothing(why.into()))?;
-    let number = |from: usize| bytes.get(from..from + 8).and_then(|bytes| bytes.try_into().ok()).map(u64::from_le_bytes);
+    let number =
+        |from: usize| bytes.get(from..from + 8).and_then(|bytes| bytes.try_into().ok()).map(u64::from_le_bytes);
     // Both are for people only; what the damaged bytes say is taken if it can be true.
     let created = number(at::CREATED_MS).and_then(|ms| i64::try_from(ms).ok()).filter(|ms| *ms < 1 << 42).unwrap_or(0);
     let epoch = number(at::EPOCH).filter(|epoch| (1..1 << 32).contains(epoch)).unwrap_or(1);

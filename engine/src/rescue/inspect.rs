@@ -118,7 +118,8 @@ fn segment(source: &mut Source, name: &str, show: Show<'_>) {
             }
             Piece::Trailer { range, good } => {
                 at = range.end;
-                let text = if good { "sealed".to_owned() } else { format!("{} bytes, damaged", range.end - range.start) };
+                let text =
+                    if good { "sealed".to_owned() } else { format!("{} bytes, damaged", range.end - range.start) };
                 Line { offset: range.start, what: "trailer", text, inside: Vec::new() }
             }
         };

@@ -133,7 +133,8 @@ fn look(disk: &dyn Disk, path: &Path, place: (ShardId, SegmentId), findings: &mu
             let identity = identify(&mut source, place.0, place.1);
             if let Ok(Identity { damage: Some(what), .. }) = &identity {
                 let range = 0..SEGMENT_HEADER_BYTES as u64;
-                findings.push(Finding::damage(Kind::Header, &name, format!("{what}; it can be made again")).range(&range));
+                findings
+                    .push(Finding::damage(Kind::Header, &name, format!("{what}; it can be made again")).range(&range));
             }
             Found { path: path.to_owned(), place, len: source.len, identity }
         }
@@ -146,10 +147,10 @@ fn look(disk: &dyn Disk, path: &Path, place: (ShardId, SegmentId), findings: &mu
 
 /// Gives every segment its file: the one of its name if that is it, else a file that says it is this segment.
 fn assign(disk: &dyn Disk, pool: Vec<Found>, inventory: &mut Inventory) {
-    let claim = |found: &Found| {
-        found.identity.as_ref().ok().map(|identity| (identity.header.shard, identity.header.segment))
-    };
-    let at_home: std::collections::BTreeSet<_> = pool.iter().filter(|found| claim(found) == Some(found.place)).map(|found| found.place).collect();
+    let claim =
+        |found: &Found| found.identity.as_ref().ok().map(|identity| (identity.header.shard, identity.header.segment));
+    let at_home: std::collections::BTreeSet<_> =
+        pool.iter().filter(|found| claim(found) == Some(found.place)).map(|found| found.place).collect();
     let mut taken = at_home.clone();
     for found in pool {
         let name = disk.full_path(&found.path).display().to_string();

@@ -144,7 +144,9 @@ impl Reading<'_> {
         let end = len - TRAILER_BYTES as u64;
         let mut walk = Walk::new(self.source, self.contents, self.header, at..end);
         match walk.next()? {
-            Piece::Frame(frame) if frame.header.kind == FrameKind::Footer && frame.end() == end && frame.mended.is_none() => {
+            Piece::Frame(frame)
+                if frame.header.kind == FrameKind::Footer && frame.end() == end && frame.mended.is_none() =>
+            {
                 let footer = Footer::decode(&frame.payload).ok().filter(|_| frame.whole)?;
                 let padding = (!frame.padding_clean).then(|| frame.padding());
                 Some(FoundFooter { at, footer, padding })
@@ -244,7 +246,11 @@ impl Reading<'_> {
         }
         layout.frames_end = layout.end();
         let range = layout.frames_end..layout.len;
-        self.damage(Kind::Footer, &range, "the footer and trailer of a sealed segment expected; they can be made again");
+        self.damage(
+            Kind::Footer,
+            &range,
+            "the footer and trailer of a sealed segment expected; they can be made again",
+        );
         Ok(())
     }
 }
@@ -275,9 +281,10 @@ fn lost_words(hole: &Hole) -> String {
 impl Layout {
     /// Where the last frame or hole ends.
     pub(super) fn end(&self) -> u64 {
-        let frames = self.frames.last().map_or(SEGMENT_HEADER_BYTES as u64, |frame| {
-            frame.offset + frame.header.frame_bytes() as u64
-        });
+        let frames = self
+            .frames
+            .last()
+            .map_or(SEGMENT_HEADER_BYTES as u64, |frame| frame.offset + frame.header.frame_bytes() as u64);
         self.holes.last().map_or(frames, |hole| hole.range.end.max(frames))
     }
 }

@@ -117,7 +117,8 @@ impl Survey<'_> {
         item: &mut dyn FnMut(Item<'_>, Watch<'_>) -> Result<()>,
     ) -> Result<()> {
         let name = self.disk.full_path(&crate::log::segment_path(&self.log.dir, id)).display().to_string();
-        let what = format!("missing: the log from lsn {} to {} is lost with its messages and events", lsn.start, lsn.end);
+        let what =
+            format!("missing: the log from lsn {} to {} is lost with its messages and events", lsn.start, lsn.end);
         watch(Told::Finding(&Finding::damage(Kind::File, name, what)));
         let hole = Hole { range: 0..lsn.end - lsn.start, why: "missing".into(), lost: Vec::new(), complete: false };
         found.events_lost_at = found.events_lost_at.or(Some(Lsn(lsn.start)));

@@ -175,7 +175,9 @@ impl<'a> Walk<'a> {
             return Err("the medium cannot be read".into());
         };
         match FrameHeader::decode(bytes, self.segment.salt) {
-            Ok(header) if header.lsn != lsn => Err(format!("the frame of lsn {lsn} expected, lsn {} found", header.lsn)),
+            Ok(header) if header.lsn != lsn => {
+                Err(format!("the frame of lsn {lsn} expected, lsn {} found", header.lsn))
+            }
             Ok(header) => Ok((header, crc_in(bytes))),
             Err(error) => Err(error.what.into()),
         }

@@ -94,7 +94,8 @@ fn a_lost_message_is_told_for_whom() {
 #[test]
 fn a_torn_tail_is_a_note() {
     let mut files = crashed();
-    let tail = files.keys().rfind(|path| path.starts_with("shards/00000") && path.extension().is_some_and(|end| end == "phl"));
+    let tail =
+        files.keys().rfind(|path| path.starts_with("shards/00000") && path.extension().is_some_and(|end| end == "phl"));
     let tail = tail.expect("a tail").clone();
     files.get_mut(&tail).expect("there").extend([7; 100]);
     let (report, found) = findings(&files);

@@ -69,7 +69,12 @@ pub fn disk(files: &Files) -> SimDisk {
 #[track_caller]
 pub fn same(found: &[String], good: &[String], case: &str) {
     let differs = found.iter().zip(good).find(|(found, good)| found != good);
-    assert!(found.len() == good.len() && differs.is_none(), "{case}: {} lines, not {}: {differs:?}", found.len(), good.len());
+    assert!(
+        found.len() == good.len() && differs.is_none(),
+        "{case}: {} lines, not {}: {differs:?}",
+        found.len(),
+        good.len()
+    );
 }
 
 pub fn message(number: u32, bytes: usize) -> Vec<u8> {

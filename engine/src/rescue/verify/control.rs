@@ -36,7 +36,8 @@ impl Verify<'_> {
                     }
                 }
                 Item::Frame { at, frame, .. } => {
-                    let what = format!("segment {}: a frame of events expected, {:?} found", at.segment, frame.header.kind);
+                    let what =
+                        format!("segment {}: a frame of events expected, {:?} found", at.segment, frame.header.kind);
                     watch(Told::Finding(&Finding::damage(Kind::Events, &file, what).at(frame.offset)));
                 }
                 Item::Hole { lsn, hole, .. } if hole.loses_events() => {

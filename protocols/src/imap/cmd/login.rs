@@ -12,8 +12,9 @@ use std::io;
 
 pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'_> {
     Box::pin(async move {
-        let CommandBody::Login { username, password } = &request.body else {
-            return Ok(Answer::bad("LOGIN: a name and a password are expected"));
+        let body = request.body()?;
+        let CommandBody::Login { username, password } = &body else {
+            return Ok(request.wrong());
         };
         if !session.may_log_in() {
             return Ok(needs_tls());
@@ -21,7 +22,8 @@ pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'
         let (Some(name), Some(password)) = (text(username), text(password.declassify())) else {
             return Ok(failed());
         };
-        session.prove(Credentials { name, password }).await
+        drop(request);
+        Ok(session.prove(Credentials { name, password }).await?)
     })
 }
 

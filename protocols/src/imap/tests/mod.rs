@@ -3,12 +3,19 @@ mod append;
 mod bad_input;
 mod condstore;
 mod copy;
+mod esearch;
 mod fetch;
+mod list;
 mod login;
 mod mailboxes;
 mod model;
+mod modes;
+mod objects;
+mod qresync;
+mod replace;
 mod search;
 mod sizes;
+mod sort;
 mod soup;
 mod store;
 mod sync;
@@ -38,6 +45,23 @@ fn play_as(name: &'static str, script: &'static str) {
 /// Plays a transcript with a client that has only connected.
 fn play_before_login(shared: Shared, script: &'static str) {
     testing::play(ImapService::new(Arc::new(shared)), script);
+}
+
+/// Plays a transcript in INBOX with so many messages, `Subject: 1` and so on, selected by the first session.
+fn play_with(messages: usize, script: &str) {
+    let mut whole = String::new();
+    for number in 1..=messages {
+        whole += &format!("C: a APPEND INBOX {{12+}}\nC: Subject: {number}\nC: \nS: a OK ...\n");
+    }
+    whole += "C: s SELECT INBOX\nS: * FLAGS ...\nS: * OK [PERMANENTFLAGS ...\n";
+    whole += &format!("S: * {messages} EXISTS\nS: * {messages} RECENT\n");
+    if messages > 0 {
+        whole += "S: * OK [UNSEEN 1] ...\n";
+    }
+    whole += "S: * OK [UIDVALIDITY ...\nS: * OK [UIDNEXT ...\nS: * OK [HIGHESTMODSEQ ...\nS: * OK [MAILBOXID ...\n";
+    whole += "S: s OK [READ-WRITE] ...\n";
+    whole += script;
+    play(Box::leak(whole.into_boxed_str()));
 }
 
 async fn logged_in(net: &Net, service: &ImapService, name: &str) -> Client {
