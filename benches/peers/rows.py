@@ -11,6 +11,8 @@ import time
 from lib import paths, procs
 
 SPAM = os.path.join(paths.CORPUS, "spamassassin")
+# The load comes from one address.
+MANY_FROM_ONE = "[limits]\nconnections_per_ip_max = 100000\nconnections_max = 100000\n"
 # Work that a server does just after its last reply belongs to the operation.
 SETTLE_SECONDS = 0.5
 
@@ -30,6 +32,19 @@ def measured(server, *argv):
     time.sleep(SETTLE_SECONDS)
     out["cpu_us"] = (procs.cpu_seconds(server.roots()) - cpu) * 1e6 / out["ops"]
     out["flushes"] = (procs.device_flushes() - flushes) / out["ops"]
+    return out
+
+
+def login_cpu_us(server):
+    """Server CPU of one connection with LOGIN and SELECT: nearly all of it proves the password."""
+    argv = ("imap", "--addr", server.address("imap"), "--accounts", 1, "--conns", 1, "--what", "login", "--rounds", 50)
+    return measured(server, *argv)["cpu_us"]
+
+
+def without_login(server, login_us, *argv):
+    """Like `measured` for a load over one connection, less what its login costs."""
+    out = measured(server, *argv)
+    out["cpu_us"] = max(out["cpu_us"] - login_us / out["ops"], 0)
     return out
 
 
@@ -74,7 +89,7 @@ def syncs(make, conns, count):
 
 def idle(make, protocol, conns):
     """P7: memory per connection that is logged in, has SELECTed and IDLEs."""
-    with make("idle") as server:
+    with make("idle", toml=MANY_FROM_ONE) as server:
         load(*deliver(server, server.accounts, 4))
         counted(server)
         time.sleep(1)
@@ -89,6 +104,42 @@ def idle(make, protocol, conns):
         if first.strip() != f"holding {conns}" or report["errors"]:
             raise RuntimeError(f"{server.name}: {first.strip()} of {conns}; {report['first_errors']}")
         return {"kib_each": (after - before) / conns, "conns": conns}
+
+
+def fan_out(make, count, rcpts):
+    """P3: one message to many accounts; CPU and bytes on disk per recipient."""
+    with make("fanout", accounts=rcpts) as server:
+        argv = (*deliver(server, 1, 1), "--rcpts", rcpts)
+        load(*argv)
+        before = procs.disk_bytes(server.data)
+        out = measured(server, *deliver(server, count, 1, 1), "--rcpts", rcpts)
+        if counted(server) != (count + 1) * rcpts:
+            raise RuntimeError(f"{server.name}: not every recipient has every message")
+        out["cpu_us_each"] = out["cpu_us"] / rcpts
+        out["stored"] = (procs.disk_bytes(server.data) - before) / out["bytes"]
+    return out
+
+
+def changes(make, messages, singles):
+    """P6: STORE in bulk and alone, APPEND, COPY and MOVE on one big mailbox."""
+    out = {}
+    with make("changes", accounts=1) as server:
+        load(*deliver(server, messages, 16))
+        base = ("change", "--addr", server.address("imap"), "--accounts", 1)
+        login = login_cpu_us(server)
+        counts = {"store-all": 10, "store-one": singles, "append": singles, "copy": messages // 3, "move": messages // 3}
+        for what, count in counts.items():
+            more = ("--corpus", SPAM) if what == "append" else ()
+            out[what.replace("-", "_")] = without_login(server, login, *base, "--what", what, "--count", count, *more)
+    return out
+
+
+def notify(make, conns, count):
+    """P8: from the final dot of a delivery to EXISTS on a connection in IDLE, among many that wait."""
+    with make("notify", toml=MANY_FROM_ONE) as server:
+        load(*deliver(server, server.accounts, 4))
+        return measured(server, "notify", "--addr", server.address("imap"), "--lmtp", server.address("lmtp"), "--accounts", server.accounts,
+                        "--conns", conns, "--count", count)
 
 
 def disk(make, count):
@@ -107,11 +158,12 @@ def reading(make, messages, rounds):
     with make("reading", accounts=1) as server:
         load(*deliver(server, messages, 16))
         base = ("imap", "--addr", server.address("imap"), "--accounts", 1, "--conns", 1)
+        login = login_cpu_us(server)
         for what in ("flags", "envelope", "bodystructure", "full"):
-            out[what + "_first"] = measured(server, *base, "--what", what, "--rounds", 1)
-            out[what] = measured(server, *base, "--what", what, "--rounds", rounds)
-        out["select"] = measured(server, *base, "--what", "select", "--rounds", 200)
-        out["login"] = measured(server, *base, "--what", "login", "--rounds", 100)
+            out[what + "_first"] = without_login(server, login, *base, "--what", what, "--rounds", 1)
+            out[what] = without_login(server, login, *base, "--what", what, "--rounds", rounds)
+        out["select"] = without_login(server, login, *base, "--what", "select", "--rounds", 1000)
+        out["login"] = {"cpu_us": login}
     return out
 
 

@@ -9,6 +9,7 @@ pub mod index;
 pub mod log;
 pub mod queue;
 pub mod quota;
+pub mod rescue;
 pub mod search;
 
 pub use engine::*;

@@ -3,6 +3,11 @@
 
 pub mod imap;
 pub mod limits;
+pub mod lmtp;
+pub mod pop3;
 pub mod runtime;
 pub mod session;
+pub mod smtp;
+#[cfg(test)]
+mod testing;
 pub mod wire;

@@ -29,6 +29,22 @@ pub const IMAP_PATTERN_BYTES_MAX: usize = 1024;
 pub const IMAP_UNSEEN_SCAN_MAX: usize = 8192;
 /// Ranges of \Recent uids that a session tells apart; with more, messages between them count as recent.
 pub const IMAP_RECENT_RANGES_MAX: usize = 64;
+/// Messages of one APPEND (RFC 3502).
+pub const IMAP_APPEND_MESSAGES_MAX: usize = 1000;
+/// Criteria of one SORT.
+pub const IMAP_SORT_CRITERIA_MAX: usize = 32;
+/// Bytes of a text that SORT compares.
+pub const IMAP_SORT_TEXT_BYTES_MAX: usize = 512;
+/// Bytes of memory that one SORT or THREAD may take.
+pub const IMAP_SORT_BYTES_MAX: usize = 64 << 20;
+/// References of one message that THREAD follows: the last ones.
+pub const IMAP_THREAD_REFERENCES_MAX: usize = 200;
+/// Levels of a thread that are looked through for a circle; what would stand deeper begins a thread of its own.
+pub const IMAP_THREAD_DEPTH_MAX: usize = 1000;
+/// Ranges of one VANISHED response.
+pub const IMAP_VANISHED_RANGES: usize = 4096;
+/// How long a command works before the client is told how far it has come (RFC 9585 section 4: not more often than every ten seconds).
+pub const IMAP_PROGRESS_AFTER: Duration = Duration::from_secs(10);
 /// Autologout (RFC 3501 section 5.4): how long a session may be silent after login.
 pub const IMAP_IDLE_MAX: Duration = Duration::from_secs(30 * 60);
 /// How long a session may take to log in.
@@ -98,3 +114,43 @@ pub const BUDGET_BYTES_DEFAULT: u64 = 1 << 30;
 pub const MESSAGE_SIZE_BYTES_MAX_DEFAULT: u64 = 50 << 20;
 /// Bytes of a line in a SASL exchange (RFC 4954 section 4).
 pub const SASL_LINE_BYTES_MAX: usize = 12_288;
+
+// ---- smtp, lmtp ----
+
+/// Bytes of one command line: AUTH with its initial response is the longest (RFC 4954 section 4).
+pub const SMTP_LINE_BYTES_MAX: usize = SASL_LINE_BYTES_MAX;
+/// Characters of a client's HELO name that are kept.
+pub const SMTP_HELLO_CHARS_MAX: usize = 255;
+/// Recipients of one message (RFC 5321 section 4.5.3.1.8 asks for 100 at least).
+pub const SMTP_RECIPIENTS_MAX: usize = 1000;
+/// Error replies since the last message that was taken, after which the connection is closed.
+pub const SMTP_ERRORS_MAX: u32 = 20;
+/// How long a client may send nothing (RFC 5321 section 4.5.3.2.7).
+pub const SMTP_IDLE_MAX: Duration = Duration::from_secs(5 * 60);
+/// How long one message, or one chunk of it, may take.
+pub const SMTP_MESSAGE_MAX: Duration = Duration::from_secs(60 * 60);
+/// Received fields of a message that goes in circles (RFC 5321 section 6.3).
+pub const SMTP_HOPS_MAX: usize = 100;
+/// Recipients of a message that its log line names.
+pub const SMTP_LOGGED_RECIPIENTS_MAX: usize = 10;
+/// Bytes of a message's header that are sent back with a bounce.
+pub const SMTP_BOUNCE_HEADER_BYTES_MAX: usize = 64 * 1024;
+
+// ---- pop3 ----
+
+/// Bytes of one command line. RFC 2449 section 4 asks for 255 at least; AUTH with its initial response is the longest.
+pub const POP3_LINE_BYTES_MAX: usize = SASL_LINE_BYTES_MAX;
+/// Bytes of a line that is too long which are read and thrown away before the connection is closed instead.
+pub const POP3_SKIP_BYTES_MAX: usize = 1 << 20;
+/// Commands in a row that were not understood or not allowed, after which the connection is closed.
+pub const POP3_BAD_MAX: u32 = 20;
+/// Output that is gathered before it is sent.
+pub const POP3_OUTPUT_BYTES: usize = 64 * 1024;
+/// Bytes of a message that are dot-stuffed at a time.
+pub const POP3_PIECE_BYTES: usize = 16 * 1024;
+/// Messages that LIST and UIDL go through before other sessions of the reactor are served.
+pub const POP3_BATCH_MESSAGES: usize = 1024;
+/// Autologout (RFC 1939 section 3: ten minutes at least): how long a session may be silent after login.
+pub const POP3_IDLE_MAX: Duration = Duration::from_secs(10 * 60);
+/// How long a session may take to log in.
+pub const POP3_LOGIN_MAX: Duration = Duration::from_secs(60);

@@ -2,7 +2,7 @@
 
 use posthouse_protocols::runtime::sim;
 use posthouse_protocols::wire::{
-    DotEnd, DotReader, DotStatus, DotStep, DotWriter, Line, read_exact_n, read_line, write_dot_stuffed,
+    DotEnd, DotReader, DotStatus, DotStep, DotWriter, Line, LineReader, read_exact_n, read_line, write_dot_stuffed,
 };
 
 /// Feeds `input` in pieces of every size and gives what `max`-bounded lines came out.
@@ -41,6 +41,35 @@ fn lines_end_with_crlf_only_and_long_ones_are_skipped_once() {
     ];
     for segment in 1..=input.len() {
         assert_eq!(lines_of(input, segment, 10), expected, "in pieces of {segment}");
+    }
+}
+
+#[test]
+fn a_lenient_reader_takes_lf_alone_and_counts_what_it_throws_away() {
+    let input = b"USER a\nPASS b\r\n\n0123456789\n01234567890\nbare\rcr\n";
+    for segment in 1..=input.len() {
+        let (lines, passed_over) = sim::run_alone(move |net| async move {
+            net.segment(segment);
+            let (mut stream, mut client) = net.pair();
+            client.write(input).await;
+            client.close();
+            let mut reader = LineReader::lenient(10);
+            let (mut lines, mut passed_over) = (Vec::new(), 0);
+            loop {
+                match reader.take(&mut stream) {
+                    Some(line) => lines.push(line),
+                    None if stream.fill().await.expect("a simulated read") == 0 => return (lines, passed_over),
+                    None => {}
+                }
+                passed_over = passed_over.max(reader.passed_over());
+            }
+        });
+        let text = |text: &[u8]| Line::Text(text.to_vec());
+        let expected =
+            [text(b"USER a"), text(b"PASS b"), text(b""), text(b"0123456789"), Line::TooLong, text(b"bare\rcr")];
+        assert_eq!(lines, expected, "in pieces of {segment}");
+        // In single bytes, the line is known to be too long before its end is there.
+        assert!(segment > 1 || passed_over == 11, "{passed_over}");
     }
 }
 
@@ -222,5 +251,30 @@ fn random_messages_written_in_two_pieces_come_back() {
         }
         let (data, _, rest) = by_the_book(&stuffed).expect("the data ends");
         assert_eq!((data, rest.len()), (expected, 0), "seed {seed}: {message:?}");
+    }
+}
+
+#[test]
+fn a_lenient_writer_deceives_no_reader_that_takes_lf_for_a_line_end() {
+    for seed in 0..20_000 {
+        let mut random = Random(seed);
+        let len = random.below(30);
+        let message = random.text(len);
+        let cut = random.below(len + 1) as usize;
+        let mut stuffed = Vec::new();
+        let mut writer = DotWriter::lenient();
+        writer.write(&message[..cut], &mut stuffed);
+        writer.write(&message[cut..], &mut stuffed);
+        writer.finish(&mut stuffed);
+        // To both kinds of readers the only line that is a dot is the last one.
+        let lines: Vec<&[u8]> = stuffed.split_inclusive(|byte| *byte == b'\n').collect();
+        let dots = lines.iter().filter(|line| matches!(line, [b'.', b'\n'] | [b'.', b'\r', b'\n'])).count();
+        assert!(dots == 1 && (stuffed == b".\r\n" || stuffed.ends_with(b"\r\n.\r\n")), "seed {seed}: {message:?}");
+        let unstuffed: Vec<u8> = lines[..lines.len() - 1]
+            .iter()
+            .flat_map(|line| line.strip_prefix(b".").unwrap_or(line).iter().copied())
+            .collect();
+        let added = if message.is_empty() || message.ends_with(b"\r\n") { &b""[..] } else { b"\r\n" };
+        assert_eq!(unstuffed, [&message, added].concat(), "seed {seed}: {message:?} cut at {cut}");
     }
 }

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Pulls everything that deliver.py sent and compares it byte for byte: by IMAP and with mbsync."""
+"""Pulls everything that deliver.py sent and compares it byte for byte: by IMAP, by POP3 and with mbsync."""
 import os
 import re
 import shutil
 import subprocess
 import sys
 
-from lib import imap, target
+from lib import imap, pop3, target
 from lib.report import Checks, want
 
 LIMIT = int(os.environ.get("PH_MAILS", "6046"))
@@ -61,6 +61,20 @@ def by_imap(sent):
                 found.problems.append(f"{user} uid {uid}: RFC822.SIZE {size}, body {len(body)}")
             found.add(body, f"{user} uid {uid}")
         conn.logout()
+    found.verdict()
+
+
+def by_pop3(sent):
+    found = Found(sent)
+    for script, number in ACCOUNTS:
+        user = target.account(script, number)
+        conn = pop3.Pop3(user)
+        for number, size in enumerate(conn.sizes(), 1):
+            body = conn.retr(number)
+            if size != len(body):
+                found.problems.append(f"{user} message {number}: LIST {size}, RETR {len(body)}")
+            found.add(body, f"{user} message {number}")
+        conn.quit()
     found.verdict()
 
 
@@ -121,6 +135,8 @@ def main():
     sent = expected()
     with checks.check(f"IMAP gives back all {len(sent)} mails byte for byte"):
         by_imap(sent)
+    with checks.check(f"POP3 gives back all {len(sent)} mails byte for byte"):
+        by_pop3(sent)
     with checks.check(f"mbsync pulls all {len(sent)} mails byte for byte"):
         by_mbsync(sent)
     with checks.check("each of ten recipients has its copy"):

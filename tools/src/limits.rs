@@ -23,3 +23,25 @@ pub const IMPORT_FAILURES_KEPT_MAX: usize = 10_000;
 pub const PASSWORD_INPUT_BYTES_MAX: u64 = 4096;
 /// Open files below which the start warns.
 pub const OPEN_FILES_LOW: u64 = 4096;
+/// Bytes of messages that travel together, unless one alone is larger.
+pub const BULK_BYTES: usize = 4 << 20;
+/// Messages that travel together.
+pub const BULK_MESSAGES_MAX: usize = 1024;
+/// Batches of an import that are on their way to the disk.
+pub const BULK_BATCHES_UNDER_WAY_MAX: usize = 4;
+/// Bytes of an import that are on their way to the disk, unless one message alone is larger.
+pub const BULK_BYTES_UNDER_WAY_MAX: usize = 16 << 20;
+/// Bytes that follow one line on the control socket: a message of the store's largest size.
+pub const BULK_PAYLOAD_BYTES_MAX: u64 = 256 << 20;
+/// Bytes of such messages over all control connections; who asks for more waits.
+pub const BULK_ROOM_BYTES: usize = 256 << 20;
+/// Bytes of a message that an import takes unless told otherwise.
+pub const IMPORT_MESSAGE_BYTES_DEFAULT: u64 = 64 << 20;
+/// Bytes of messages that an import has read ahead.
+pub const IMPORT_AHEAD_BYTES: usize = 16 << 20;
+/// File names of one directory that an import holds and sorts at a time.
+pub const IMPORT_NAMES_MAX: usize = 500_000;
+/// Directories below each other that an import follows.
+pub const IMPORT_DEPTH_MAX: usize = 64;
+/// Messages that an import reports one by one in its JSON answer; all of them are shown as they come.
+pub const IMPORT_BAD_KEPT_MAX: usize = 10_000;

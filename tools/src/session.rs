@@ -2,11 +2,10 @@
 use crate::config::Config;
 use crate::control::{Client, SOCKET};
 use crate::limits::CONTROL_WAIT_MAX;
-use crate::ops::{self, Failure, Kind, Request, Response};
+use crate::ops::bulk::{Answer, Ask, Desk};
+use crate::ops::{Failure, Kind, Request, Response};
 use crate::store;
-use posthouse_engine::Engine;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Where the requests of a command go.
@@ -20,7 +19,7 @@ enum To {
     /// Not asked anything yet.
     Nobody,
     Server(Client),
-    Store(Arc<Engine>),
+    Store(Desk),
 }
 
 impl Session {
@@ -31,16 +30,33 @@ impl Session {
 
     /// Asks; a `Failed` answer comes as the error.
     pub fn ask(&mut self, request: &Request) -> Result<Response, Failure> {
+        self.talk(request, Vec::new()).map(|(answer, _)| answer)
+    }
+
+    /// Asks for mail in bulk, or brings it: with the bytes that follow the request, and those that follow the answer.
+    pub fn bulk(&mut self, ask: Ask, payload: Vec<u8>) -> Result<(Answer, Vec<u8>), Failure> {
+        match self.talk(&Request::Bulk(ask), payload)? {
+            (Response::Bulk(answer), bytes) => Ok((answer, bytes)),
+            (other, _) => Err(Failure::new(Kind::Failed, format!("an answer of another kind was expected: {other:?}"))),
+        }
+    }
+
+    /// The data directory.
+    pub fn data(&self) -> &Path {
+        &self.data
+    }
+
+    fn talk(&mut self, request: &Request, payload: Vec<u8>) -> Result<(Response, Vec<u8>), Failure> {
         if matches!(self.to, To::Nobody) {
             self.to = self.reach(request.may_create())?;
         }
         let answer = match &mut self.to {
-            To::Server(client) => client.ask(request)?,
-            To::Store(engine) => ops::run(engine, None, request),
+            To::Server(client) => client.ask(request, &payload)?,
+            To::Store(desk) => desk.run(None, request, payload),
             To::Nobody => return Err(Failure::new(Kind::Failed, "nobody to ask")),
         };
         match answer {
-            Response::Failed { failure } => Err(failure),
+            (Response::Failed { failure }, _) => Err(failure),
             answer => Ok(answer),
         }
     }
@@ -48,7 +64,7 @@ impl Session {
     /// Commits and frees the data directory; errors that a drop would swallow are told.
     pub fn close(self) -> Result<(), Failure> {
         match self.to {
-            To::Store(engine) => Ok(engine.close()?),
+            To::Store(desk) => Ok(desk.engine().close()?),
             _ => Ok(()),
         }
     }
@@ -66,7 +82,7 @@ impl Session {
                 Ok(opened) => {
                     // Not the log: a command's standard error is for its own words.
                     opened.report.iter().for_each(|line| eprintln!("{line}"));
-                    return Ok(To::Store(opened.engine));
+                    return Ok(To::Store(Desk::new(opened.engine)));
                 }
                 // A server that starts or stops has the lock and no socket, for a moment.
                 Err(failure) if failure.kind == Kind::InUse && Instant::now() < until => {

@@ -37,7 +37,6 @@ pub fn open(data: &Path, config: &Config) -> Result<Opened, Failure> {
         shards: u16::try_from(store.shards.or((cores() / 4).max(1))).unwrap_or(u16::MAX - 1),
         segment_bytes_max: u32::try_from(store.segment_size_bytes_max).unwrap_or(u32::MAX),
         checkpoint_log_bytes: store.checkpoint_log_bytes,
-        stage_bytes_max: store.stage_bytes_max,
         workers: store.workers.or(cores().max(2)),
     };
     let (engine, report) = Engine::open(options).map_err(|error| refused(data, error))?;

@@ -91,7 +91,7 @@ fn against_a_running_server() {
     let status = house.json(&["status"]);
     assert_eq!(status["server"]["pid"], serving.pid());
     let listeners = status["server"]["listeners"].as_array().cloned().expect("listeners");
-    for name in ["imap", "imaps", "admin"] {
+    for name in ["smtp", "submission", "submissions", "lmtp", "imap", "imaps", "pop3", "pop3s", "admin"] {
         assert!(listeners.iter().any(|listener| listener["name"] == name), "{name}: {status}");
     }
     assert!(house.run(&["status"]).ok().contains("listening    imaps        127.0.0.1:"));

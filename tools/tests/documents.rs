@@ -26,7 +26,6 @@ fn relative_links_lead_somewhere() {
 }
 
 #[test]
-#[ignore = "the rooms smtp, lmtp and pop3 are not there yet"]
 fn the_rfc_table_names_rooms_that_exist() {
     let table = std::fs::read_to_string(root().join("docs/rfc.md")).expect("UTF-8");
     let mut seen = 0;

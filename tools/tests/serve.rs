@@ -17,7 +17,6 @@ fn lines_with<'a>(said: &'a str, word: &str) -> Vec<&'a str> {
 }
 
 #[test]
-#[ignore = "submission is not wired yet"]
 fn the_first_steps_work_as_they_are_printed() {
     let house = House::new();
     let serving = house.serve(&["--first-members"]);

@@ -60,6 +60,8 @@ pub const KEYWORDS_MAX: usize = 64;
 pub const KEYWORD_BYTES_MAX: usize = 128;
 /// Entries of one chunk of a mailbox's table.
 pub const CHUNK_ENTRIES_MAX: usize = 512;
+/// Ranges of expunged uids that a mailbox remembers for QRESYNC; with more, the oldest are joined.
+pub const EXPUNGED_RANGES_MAX: usize = 512;
 /// Recipients of one delivery after groups are expanded.
 pub const RECIPIENTS_MAX: usize = 100_000;
 /// Bytes of one address (RFC 5321 section 4.5.3.1: 64 + 1 + 255).

@@ -116,16 +116,18 @@ impl Dictionaries {
         }
     }
 
-    /// Reads what `encode` wrote; nothing left is none, as in checkpoints of format version 1.
-    pub(crate) fn decode(reader: &mut Reader<'_>) -> Result<Dictionaries, DecodeError> {
+    /// Reads what `encode` wrote. `None`: whoever wrote the checkpoint knew nothing of dictionaries, so that they must be looked for.
+    pub(crate) fn decode(reader: &mut Reader<'_>) -> Result<Option<Dictionaries>, DecodeError> {
         let all = Dictionaries::default();
-        let count = if reader.is_empty() { 0 } else { reader.count()? };
-        for _ in 0..count {
+        if reader.is_empty() {
+            return Ok(None);
+        }
+        for _ in 0..reader.count()? {
             let Ok(id @ 1..) = u16::try_from(reader.varint()?) else {
                 return reader.error("a dictionary's number of 16 bits expected before this byte");
             };
             all.found(id, Locator { segment: SegmentId(reader.varint_u32()?), offset: reader.varint_u32()? });
         }
-        Ok(all)
+        Ok(Some(all))
     }
 }

@@ -31,9 +31,9 @@ impl MessageReader {
     /// The message at `at`: read, proven, put together.
     ///
     /// # Errors
-    /// `NotFound`: no such segment or dictionary. `Corrupt`: no message frame stands there, or it is not what was written.
+    /// `NotFound`: no such dictionary. `Corrupt`: no such segment or message frame, or it is not what was written.
     pub fn message(&self, at: Locator) -> Result<Vec<u8>> {
-        let frame = self.segments.read(at)?;
+        let frame = self.segments.read(at).map_err(|why| self.missing(at, why))?;
         if frame.kind != FrameKind::Message {
             return Err(frame.corrupt("a message frame expected"));
         }
@@ -60,8 +60,8 @@ impl MessageReader {
 
     /// The encoded summary of the message at `at`. Errors as `message`.
     pub(crate) fn summary(&self, at: Locator) -> Result<Found> {
-        let corrupt = |what: &str| Error::corrupt(format!("message {at}"), 0, what);
-        let mut bytes = self.segments.read_part(at, 0..SUMMARY_READ_BYTES)?;
+        let corrupt = |what: &str| Error::corrupt(self.segments.file_name(at.segment), at.offset.into(), what);
+        let mut bytes = self.segments.read_part(at, 0..SUMMARY_READ_BYTES).map_err(|why| self.missing(at, why))?;
         let head = MessageHead::decode(&bytes).map_err(|why| corrupt(&why.to_string()))?;
         if head.body_start() > bytes.len() {
             bytes = self.segments.read_part(at, 0..head.body_start())?;
@@ -73,6 +73,17 @@ impl MessageReader {
             Some(summary) => Found::Owned(summary),
             None => Found::InFrame(bytes, MESSAGE_HEAD_BYTES..head.body_start()),
         })
+    }
+
+    /// An entry's segment that is not there is damage, and not a wrong question.
+    fn missing(&self, at: Locator, why: Error) -> Error {
+        match why {
+            Error::NotFound(_) => {
+                let name = self.segments.file_name(at.segment);
+                Error::corrupt(name, at.offset.into(), "a message expected; the file is missing")
+            }
+            why => why,
+        }
     }
 
     /// Whether reading `bytes` of the frame at `at` would not wait for the disk; a hint.

@@ -151,13 +151,15 @@ mod tests {
         }
 
         #[test]
-        fn damaged_payloads_are_refused(at in 0usize..4000, bit in 0u8..8, learn: bool) {
+        fn damage_never_gives_another_message(at in 0usize..4000, bit in 0u8..8, learn: bool) {
             let message: Vec<u8> = (0..4000u32).flat_map(|i| (i * 7919).to_le_bytes()).collect();
             let staged = staged(learn.then(learned), &[], &message);
             let mut payload = payload(&staged);
             let body = MessageHead::decode(&payload).expect("whole").body_start();
             payload[body + at] ^= 1 << bit;
-            prop_assert!(unstage(&payload, staged.flags, staged.dictionary.as_deref(), NO_PARTS).is_err());
+            // A bit that zstd does not look at may change; the frame's own crc covers it.
+            let whole = unstage(&payload, staged.flags, staged.dictionary.as_deref(), NO_PARTS);
+            prop_assert!(whole.as_ref().map_or(true, |whole| *whole == message), "{:?}", whole.map(|whole| whole.len()));
         }
 
         #[test]

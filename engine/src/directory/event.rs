@@ -1,6 +1,8 @@
 //! What the log keeps of the directory, and its bytes (docs/format.md, "Directory events"). Never judges: see `plan`.
 use crate::base::bytes::{DecodeError, Put, Reader};
 use crate::base::{AccountId, TenantId};
+use crate::format::Mending;
+use crate::format::mending::{COMMON_TAG_MAX, DIRECTORY_PUT, MENDING_TAG_MIN};
 
 use super::{Account, Address, Domain, Group, Quota, Tenant, codec};
 
@@ -56,6 +58,15 @@ pub enum Event {
     },
     /// It is gone.
     GroupRemoved(Address),
+    /// What a repair states: a place where something stood, or that all is whole again.
+    Mending(Mending),
+    /// A piece of a snapshot, written by a repair; with the last piece the directory is what the snapshot says.
+    DirectoryPut {
+        /// Whether no piece follows.
+        last: bool,
+        /// The piece.
+        bytes: Vec<u8>,
+    },
 }
 
 /// What changed in an account; `None` and empty lists keep what is.
@@ -110,11 +121,15 @@ impl Event {
             Event::GroupAdded(_) => GROUP_ADDED,
             Event::GroupSet { .. } => GROUP_SET,
             Event::GroupRemoved(_) => GROUP_REMOVED,
+            Event::Mending(_) | Event::DirectoryPut { .. } => DIRECTORY_PUT,
         }
     }
 
     /// Appends the event's bytes: one tag byte and its fields.
     pub fn encode(&self, out: &mut Vec<u8>) {
+        if let Event::Mending(mending) = self {
+            return mending.encode(out);
+        }
         out.put_u8(self.tag());
         match self {
             Event::TenantAdded(tenant) => codec::put_tenant(out, tenant),
@@ -149,13 +164,19 @@ impl Event {
                 codec::put_addresses(out, members_remove);
             }
             Event::GroupRemoved(address) => codec::put_address(out, address),
+            Event::Mending(_) => {}
+            Event::DirectoryPut { last, bytes } => {
+                out.put_u8(u8::from(*last));
+                out.put_bytes(bytes);
+            }
         }
     }
 
     /// Reads one event; what `encode` cannot have written is an error.
     pub fn decode(reader: &mut Reader<'_>) -> Result<Event, DecodeError> {
         let tag = reader.clone().u8()?;
-        if !(TENANT_ADDED..=GROUP_REMOVED).contains(&tag) {
+        let common = (MENDING_TAG_MIN..=COMMON_TAG_MAX).contains(&tag);
+        if !(TENANT_ADDED..=GROUP_REMOVED).contains(&tag) && !common && tag != DIRECTORY_PUT {
             return reader.error("the tag of a directory event expected");
         }
         Ok(match reader.u8()? {
@@ -174,6 +195,10 @@ impl Event {
             ALIAS_REMOVED => Event::AliasRemoved(codec::get_address(reader)?),
             GROUP_ADDED => Event::GroupAdded(codec::get_group(reader)?),
             GROUP_SET => decode_group_set(reader)?,
+            DIRECTORY_PUT => {
+                Event::DirectoryPut { last: codec::bits(reader, 1)? == 1, bytes: reader.bytes()?.to_vec() }
+            }
+            tag if common => Event::Mending(Mending::decode(tag, reader)?),
             _ => Event::GroupRemoved(codec::get_address(reader)?),
         })
     }

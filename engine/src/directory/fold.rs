@@ -31,6 +31,8 @@ pub(super) fn fold(tables: &mut impl Tables, event: &Event) -> Result<()> {
             sorted::edit(&mut group.members, members_add, members_remove);
             Ok(())
         }
+        // What these mean for the fold is the replay's to know; they are no change of a table.
+        Event::Mending(_) | Event::DirectoryPut { .. } => Ok(()),
         Event::GroupRemoved(address) => {
             require(tables.group(address).is_some(), || format!("no group {address}"))?;
             tables.remove_group(address);

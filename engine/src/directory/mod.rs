@@ -11,6 +11,7 @@ mod event;
 mod fold;
 mod group;
 mod list;
+mod mending;
 mod overlay;
 pub mod password;
 mod plan;

@@ -8,6 +8,7 @@
 //! * After a failed `write_at` or `sync_data` nothing may be assumed about that file until it is read again after a restart.
 mod latch;
 mod map;
+mod read_only;
 pub mod sim;
 mod std_disk;
 
@@ -17,6 +18,7 @@ use std::sync::Arc;
 
 pub use latch::Latch;
 pub use map::Map;
+pub use read_only::ReadOnlyDisk;
 pub use std_disk::StdDisk;
 
 /// A file system. Paths are relative to the data directory; names are UTF-8.

@@ -1,7 +1,7 @@
 //! Writes and finds checkpoints: index parts in a shard's directory. A checkpoint saves replay; without any, the log alone rebuilds all.
-use crate::base::{Error, Lsn, Result};
+use crate::base::{Error, Lsn, Result, ShardId};
 use crate::disk::Disk;
-use crate::index::{Account, Part, PartWriter, Parts};
+use crate::index::{Account, Accounts, Part, PartWriter, Parts};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,52 +13,69 @@ fn path(dir: &Path, id: u32) -> PathBuf {
     dir.join(format!("idx-{id:010}.phi"))
 }
 
-fn part_number(name: &str) -> Option<u32> {
+pub(crate) fn part_number(name: &str) -> Option<u32> {
     name.strip_prefix("idx-")?.strip_suffix(".phi")?.parse().ok()
 }
 
 /// The newest checkpoint whose parts are all whole, and a line for each that is not.
-pub(crate) fn load(disk: &dyn Disk, dir: &Path) -> Result<(Parts, Vec<String>)> {
-    let names = disk.list(dir).map_err(|why| Error::io(format!("list {}", disk.full_path(dir).display()), why))?;
+pub(crate) fn load(disk: &dyn Disk, shard: ShardId, dir: &Path) -> Result<(Parts, Vec<String>)> {
+    let names = names(disk, dir)?;
     for name in names.iter().filter(|name| name.starts_with("idx-") && name.ends_with(".tmp")) {
         let stray = dir.join(name);
         disk.remove(&stray).map_err(|why| Error::io(format!("remove {}", disk.full_path(&stray).display()), why))?;
     }
-    let mut numbers: Vec<u32> = names.iter().filter_map(|name| part_number(name)).collect();
-    numbers.sort_unstable_by(|a, b| b.cmp(a));
-    let mut notices = Vec::new();
-    for number in numbers {
-        match open(disk, dir, number) {
-            Ok(parts) => return Ok((parts, notices)),
-            Err(why) => notices.push(format!("a checkpoint is passed over: {why}")),
-        }
-    }
-    Ok((Parts::default(), notices))
+    let (parts, bad) = find(disk, shard, dir)?;
+    Ok((parts, bad.into_iter().map(|why| format!("a checkpoint is passed over: {why}")).collect()))
 }
 
-fn open(disk: &dyn Disk, dir: &Path, number: u32) -> Result<Parts> {
-    let newest = open_part(disk, dir, number)?;
+fn names(disk: &dyn Disk, dir: &Path) -> Result<Vec<String>> {
+    match disk.list(dir) {
+        // A shard that is just being made.
+        Err(why) if why.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+        listed => listed.map_err(|why| Error::io(format!("list {}", disk.full_path(dir).display()), why)),
+    }
+}
+
+/// The same without changing anything; with an error for each newer checkpoint that is not whole.
+pub(crate) fn find(disk: &dyn Disk, shard: ShardId, dir: &Path) -> Result<(Parts, Vec<Error>)> {
+    let mut numbers: Vec<u32> = names(disk, dir)?.iter().filter_map(|name| part_number(name)).collect();
+    numbers.sort_unstable_by(|a, b| b.cmp(a));
+    let mut bad = Vec::new();
+    for number in numbers {
+        match open(disk, shard, dir, number) {
+            Ok(parts) => return Ok((parts, bad)),
+            Err(why) => bad.push(why),
+        }
+    }
+    Ok((Parts::default(), bad))
+}
+
+fn open(disk: &dyn Disk, shard: ShardId, dir: &Path, number: u32) -> Result<Parts> {
+    let newest = open_part(disk, shard, dir, number)?;
     let older: Vec<u32> = newest.needs().iter().copied().filter(|part| *part != number).collect();
     let mut parts = vec![Arc::new(newest)];
     for part in older {
-        parts.push(Arc::new(open_part(disk, dir, part)?));
+        parts.push(Arc::new(open_part(disk, shard, dir, part)?));
     }
     Ok(Parts::new(parts))
 }
 
-fn open_part(disk: &dyn Disk, dir: &Path, number: u32) -> Result<Part> {
+fn open_part(disk: &dyn Disk, shard: ShardId, dir: &Path, number: u32) -> Result<Part> {
     let path = path(dir, number);
     let name = disk.full_path(&path).display().to_string();
     let map = disk.map(&path).map_err(|why| Error::io(format!("map {name}"), why))?;
     let part = Part::open(&name, map)?;
-    if part.id() != number {
-        return Err(Error::corrupt(name, 0, format!("part {number} expected, part {} found", part.id())));
+    if part.id() != number || part.shard() != shard {
+        let what = format!("part {number} of shard {shard} expected, {} of {} found", part.id(), part.shard());
+        return Err(Error::corrupt(name, 0, what));
     }
     Ok(part)
 }
 
 /// What a checkpoint is made of, as of one position of the log.
 pub(crate) struct Snapshot {
+    /// Whose state it is.
+    pub(crate) shard: ShardId,
     /// Replay begins here.
     pub(crate) lsn: Lsn,
     /// The accounts that differ from `parts`.
@@ -84,7 +101,7 @@ impl Snapshot {
         disk.rename(&temporary, &done).map_err(io)?;
         let sync = |why| Error::io(format!("sync {}", disk.full_path(dir).display()), why);
         disk.sync_dir(dir).map_err(sync)?;
-        let mut parts = vec![Arc::new(open_part(disk, dir, number)?)];
+        let mut parts = vec![Arc::new(open_part(disk, self.shard, dir, number)?)];
         parts.extend(keep.iter().cloned());
         for part in fold {
             // A file that stays behind is only room; the next checkpoint does not need it.
@@ -101,42 +118,70 @@ impl Snapshot {
         fold: &[Arc<Part>],
         keep: &[Arc<Part>],
     ) -> Result<()> {
-        let name = disk.full_path(at).display().to_string();
-        let io = |why| Error::io(format!("write {name}"), why);
-        match disk.remove(at) {
-            Err(why) if why.kind() != std::io::ErrorKind::NotFound => return Err(io(why)),
-            _ => {}
-        }
-        let file = disk.create(at).map_err(io)?;
-        let (mut buffer, mut offset) = (Vec::with_capacity(BUFFER_BYTES), 0u64);
-        let mut sink = |bytes: &[u8]| {
-            buffer.extend_from_slice(bytes);
-            if buffer.len() >= BUFFER_BYTES {
-                file.write_at(&buffer, offset).map_err(io)?;
-                offset += buffer.len() as u64;
-                buffer.clear();
-            }
-            Ok(())
-        };
         let kept: BTreeSet<u32> = keep.iter().map(|part| part.id()).collect();
-        let mut writer = PartWriter::new(number, kept, &mut sink)?;
-        let mut written = BTreeSet::new();
-        for account in &self.accounts {
-            writer.account(account)?;
-            written.insert(account.id);
-        }
-        for part in fold {
-            for id in part.accounts() {
-                if written.insert(id)
-                    && let Some(account) = self.parts.load(id)?
-                {
-                    writer.account(&account)?;
+        let older: Vec<u32> = keep.iter().map(|part| part.id()).collect();
+        write_file(disk, at, &mut |sink| {
+            let mut writer = PartWriter::new(self.shard, number, kept.clone(), sink)?;
+            let mut written = BTreeSet::new();
+            for account in &self.accounts {
+                writer.account(account)?;
+                written.insert(account.id);
+            }
+            for part in fold {
+                for id in part.accounts() {
+                    if written.insert(id)
+                        && let Some(account) = self.parts.load(id)?
+                    {
+                        writer.account(&account)?;
+                    }
                 }
             }
-        }
-        let older: Vec<u32> = keep.iter().map(|part| part.id()).collect();
-        writer.finish(self.lsn, &self.state, &older)?;
-        file.write_at(&buffer, offset).map_err(io)?;
-        file.sync_data().map_err(io)
+            writer.finish(self.lsn, &self.state, &older)
+        })
     }
+}
+
+/// A checkpoint of one part that needs no other, behind those that are there; its number. The others stay.
+pub(crate) fn write_whole(disk: &dyn Disk, shard: ShardId, lsn: Lsn, accounts: &Accounts, state: &[u8]) -> Result<u32> {
+    let dir = super::shard::dir(shard);
+    let number = names(disk, &dir)?.iter().filter_map(|name| part_number(name)).max().unwrap_or(0) + 1;
+    let temporary = dir.join(format!("idx-{number:010}.tmp"));
+    write_file(disk, &temporary, &mut |sink| {
+        let mut writer = PartWriter::new(shard, number, BTreeSet::new(), sink)?;
+        for id in accounts.ids() {
+            if let Some(account) = accounts.load(id)? {
+                writer.account(&account)?;
+            }
+        }
+        writer.finish(lsn, state, &[])
+    })?;
+    let done = disk.rename(&temporary, &path(&dir, number)).and_then(|()| disk.sync_dir(&dir));
+    done.map_err(|why| Error::io(format!("rename {}", disk.full_path(&temporary).display()), why))?;
+    open_part(disk, shard, &dir, number).map(|part| part.id())
+}
+
+/// What a part is written through.
+type Sink<'a> = &'a mut dyn FnMut(&[u8]) -> Result<()>;
+
+/// Writes a new file through a buffer and syncs it.
+fn write_file(disk: &dyn Disk, at: &Path, fill: &mut dyn FnMut(Sink<'_>) -> Result<()>) -> Result<()> {
+    let name = disk.full_path(at).display().to_string();
+    let io = |why| Error::io(format!("write {name}"), why);
+    match disk.remove(at) {
+        Err(why) if why.kind() != std::io::ErrorKind::NotFound => return Err(io(why)),
+        _ => {}
+    }
+    let file = disk.create(at).map_err(io)?;
+    let (mut buffer, mut offset) = (Vec::with_capacity(BUFFER_BYTES), 0u64);
+    fill(&mut |bytes: &[u8]| {
+        buffer.extend_from_slice(bytes);
+        if buffer.len() >= BUFFER_BYTES {
+            file.write_at(&buffer, offset).map_err(io)?;
+            offset += buffer.len() as u64;
+            buffer.clear();
+        }
+        Ok(())
+    })?;
+    file.write_at(&buffer, offset).map_err(io)?;
+    file.sync_data().map_err(io)
 }

@@ -241,9 +241,10 @@ impl Core {
     fn snapshot(&mut self) -> Snapshot {
         let accounts = self.accounts.take_dirty();
         let parts = self.accounts.parts().clone();
+        let shard = self.shared.shard;
         let mut state = self.queue.encode();
         self.shared.dictionaries.encode(&mut state);
-        Snapshot { lsn: self.writer.end(), accounts, state, parts }
+        Snapshot { shard, lsn: self.writer.end(), accounts, state, parts }
     }
 
     fn start_checkpoint_if_due(&mut self, own: &SyncSender<Message>) {

@@ -1,12 +1,12 @@
 //! The control shard: the directory's log. One thread plans, writes, syncs, folds; lookups read the directory under a lock held for no I/O.
 use super::checkpoint::{self, Snapshot};
-use super::shard::{self, DecodeOrState, dir};
+use super::replay::Replay;
+use super::shard::{self, dir};
 use super::ticket::{Filler, Ticket};
 use super::types::{Options, ShardStatus};
-use crate::base::bytes::Reader;
 use crate::base::limits::COMMIT_QUEUE_LEN;
 use crate::base::{Clock, Error, Lsn, Result, ShardId};
-use crate::directory::{Change, Directory, Event};
+use crate::directory::{Change, Directory};
 use crate::disk::{Disk, Latch};
 use crate::index::Parts;
 use crate::log::{FrameKind, Segments, Writer};
@@ -50,25 +50,17 @@ struct Core {
     counters: Arc<Counters>,
 }
 
-fn replay(directory: &mut Directory, payload: &[u8]) -> Result<(), DecodeOrState> {
-    let mut reader = Reader::new(payload);
-    while !reader.is_empty() {
-        let event = Event::decode(&mut reader).map_err(DecodeOrState::Decode)?;
-        directory.apply(&event).map_err(DecodeOrState::State)?;
-    }
-    Ok(())
-}
-
 impl Control {
     pub(super) fn open(options: &Options) -> Result<(Control, Vec<String>)> {
-        let (parts, mut notices) = checkpoint::load(&*options.disk, &dir(ShardId::CONTROL))?;
+        let (parts, mut notices) = checkpoint::load(&*options.disk, ShardId::CONTROL, &dir(ShardId::CONTROL))?;
         let mut directory = match shard::newest(&parts) {
             Some(part) => Directory::decode_snapshot(part.state())?,
             None => Directory::default(),
         };
+        let mut replay = Replay::default();
         let opened =
             shard::open_log(options, ShardId::CONTROL, parts.lsn(), &mut |_, frame| match frame.header.kind {
-                FrameKind::Events => replay(&mut directory, frame.payload),
+                FrameKind::Events => replay.control(&mut directory, frame.payload),
                 _ => Ok(()),
             })?;
         notices.extend(opened.notices);
@@ -191,7 +183,8 @@ impl Core {
         }
         let mut state = Vec::new();
         self.directory.read().unwrap_or_else(PoisonError::into_inner).encode_snapshot(&mut state);
-        let snapshot = Snapshot { lsn: end, accounts: Vec::new(), state, parts: self.parts.clone() };
+        let shard = ShardId::CONTROL;
+        let snapshot = Snapshot { shard, lsn: end, accounts: Vec::new(), state, parts: self.parts.clone() };
         match snapshot.write(&*self.disk, &dir(ShardId::CONTROL)) {
             Ok(parts) => {
                 self.counters.checkpoint_lsn.store(parts.lsn().0, Ordering::Relaxed);

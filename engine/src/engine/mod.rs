@@ -1,16 +1,17 @@
 //! Floor 7: the one way in. Opens and closes the store, takes requests, gives views and the change feed. Holds no rule of its own.
-mod budget;
 mod bytes;
-mod checkpoint;
+mod carry;
+pub(crate) mod checkpoint;
 mod committer;
 mod control;
 mod learning;
 mod ops;
 mod parts;
 mod published;
+pub(crate) mod replay;
 mod requests;
 mod shard;
-mod store_file;
+pub(crate) mod store_file;
 mod ticket;
 mod txn;
 mod types;
@@ -18,8 +19,9 @@ mod views;
 mod watch;
 mod workers;
 
-pub use budget::Permit;
 pub use bytes::Bytes;
+pub use carry::{Checksum, Ingested};
+pub(crate) use shard::dir as shard_dir;
 pub use ticket::Ticket;
 pub use types::*;
 pub use watch::Watch;
@@ -27,7 +29,6 @@ pub use watch::Watch;
 use crate::base::limits::SEGMENT_BYTES_MAX;
 use crate::base::{AccountId, Error, Guid, Result, ShardId};
 use crate::disk::Lock;
-use budget::Budget;
 use control::Control;
 use learning::Learning;
 use shard::Shard;
@@ -42,7 +43,6 @@ pub struct Engine {
     shards: Vec<Shard>,
     control: Control,
     workers: Workers,
-    budget: Arc<Budget>,
     learning: Arc<Learning>,
     clock: Arc<dyn crate::base::Clock>,
     /// Random for each start, so that guids of two starts never meet.
@@ -65,7 +65,9 @@ impl Engine {
             std::io::ErrorKind::WouldBlock => Error::Busy,
             _ => Error::io(format!("lock {}", options.disk.full_path(Path::new("LOCK")).display()), why),
         })?;
-        let count = store_file::open_or_make(&*options.disk, options.shards)?;
+        let found = store_file::read(&*options.disk)?;
+        let count = found.unwrap_or(options.shards);
+        store_file::check_count(count)?;
         let workers = Workers::start(options.workers).map_err(|why| Error::io("start the workers", why))?;
         let (control, mut notices) = Control::open(&options)?;
         let mut shards = Vec::with_capacity(usize::from(count));
@@ -73,6 +75,9 @@ impl Engine {
             let (shard, lines) = Shard::open(&options, ShardId(number))?;
             shards.push(shard);
             notices.extend(lines);
+        }
+        if found.is_none() {
+            store_file::write(&*options.disk, count)?;
         }
         let newest = shards.iter().filter_map(|shard| shard.newest_dictionary(&mut notices)).collect();
         let numbers = shards.iter().map(|shard| shard.shared.dictionaries.next_id().unwrap_or(u16::MAX)).max();
@@ -82,7 +87,6 @@ impl Engine {
             learning,
             control,
             workers,
-            budget: Budget::new(options.stage_bytes_max),
             clock: options.clock,
             guid_prefix: RandomState::new().hash_one(std::process::id()),
             guid_next: AtomicU64::new(1),

@@ -1,6 +1,6 @@
 //! What callers ask an open store to change. Each is one transaction; the answer comes after the sync that covers it.
 use super::ops::{append, copy, deliver, expunge, mailboxes, store};
-use super::{Append, Appended, Copied, Engine, Permit, Store, Stored, Ticket};
+use super::{Append, Appended, Copied, Engine, Store, Stored, Ticket};
 use crate::base::{AccountId, Error, Flags, MailboxId, QueueId, Result, Uid};
 use crate::delivery::{self, Delivered, Delivery, Origin, Outcome, Staged, Target};
 use crate::directory;
@@ -34,24 +34,25 @@ impl Engine {
         }
     }
 
-    /// Room in memory for a message while it is received: sessions take it in steps of about 1 MiB before they read on, so that
-    /// the memory of all sessions together stays below `stage_bytes_max`. Dropping the permit gives the room back.
-    pub fn reserve(&self, bytes: u64) -> Ticket<Permit> {
-        self.budget.reserve(bytes)
-    }
-
     /// Parses and compresses `trace` + `message` (CRLF line ends): inline when small, on a worker when large.
     pub fn stage(&self, trace: Vec<u8>, message: Vec<u8>) -> Ticket<Result<Staged>> {
-        let dictionary = self.learning.current();
-        let origin = Origin { guid: self.next_guid(), received: self.clock.now(), dictionary };
-        let learning = self.learning.clone();
-        let see = move |summary: &[u8], message: &[u8]| learning.see(summary, message);
         if message.len() <= INLINE_BYTES_MAX {
-            return Ticket::ready(delivery::stage(origin, trace, &message, see));
+            return Ticket::ready(self.stage_on_this_thread(trace, &message));
         }
+        let (origin, learning) = (self.origin(), self.learning.clone());
+        let see = move |summary: &[u8], message: &[u8]| learning.see(summary, message);
         let (ticket, filler) = Ticket::pending();
         self.workers.run(move || filler.fill(delivery::stage(origin, trace, &message, see)));
         ticket
+    }
+
+    fn origin(&self) -> Origin {
+        Origin { guid: self.next_guid(), received: self.clock.now(), dictionary: self.learning.current() }
+    }
+
+    /// Parses and compresses, however long that takes.
+    pub(super) fn stage_on_this_thread(&self, trace: Vec<u8>, message: &[u8]) -> Result<Staged> {
+        delivery::stage(self.origin(), trace, message, |summary, message| self.learning.see(summary, message))
     }
 
     /// Trains a dictionary from the samples gathered so far, few or many; by itself it happens now and then. Waits; says whether fresh
@@ -115,6 +116,18 @@ impl Engine {
     pub fn append(&self, account: AccountId, mailbox: MailboxId, messages: Vec<Append>) -> Ticket<Result<Appended>> {
         let quota = self.quota_bytes_max(account);
         self.shard(account).committer.submit(move |txn| append::plan(txn, account, mailbox, &messages, quota))
+    }
+
+    /// REPLACE (RFC 8508): a message for an entry, in one transaction. `NotFound` when the entry or the mailbox is gone.
+    pub fn replace(
+        &self,
+        account: AccountId,
+        entry: (MailboxId, Uid),
+        mailbox: MailboxId,
+        message: Append,
+    ) -> Ticket<Result<Appended>> {
+        let quota = self.quota_bytes_max(account);
+        self.shard(account).committer.submit(move |txn| append::replace(txn, account, entry, (mailbox, message), quota))
     }
 
     /// STORE.

@@ -4,12 +4,12 @@ use super::checkpoint;
 use super::committer::{Committer, Core, Counters, Shared};
 use super::parts::TailParts;
 use super::published::Published;
+use super::replay::{DecodeOrState, Replay};
 use super::types::{Options, ShardStatus};
 use super::watch::Watchers;
 use crate::base::bytes::{DecodeError, Reader};
 use crate::base::{Error, Locator, Lsn, Result, ShardId};
 use crate::delivery::{Dictionaries, Dictionary, Found, MessageReader};
-use crate::format::Event;
 use crate::index::{Accounts, Part, Parts};
 use crate::log::{self, FrameKind, FrameRef, LogOptions, Segments, Writer};
 use crate::queue::Queue;
@@ -25,7 +25,7 @@ pub(crate) struct Shard {
     latch: Arc<crate::disk::Latch>,
 }
 
-pub(super) fn dir(shard: ShardId) -> PathBuf {
+pub(crate) fn dir(shard: ShardId) -> PathBuf {
     match shard {
         ShardId::CONTROL => PathBuf::from("shards/control"),
         ShardId(number) => PathBuf::from(format!("shards/{number:05}")),
@@ -61,48 +61,30 @@ pub(super) fn open_log(
     Ok(Opened { writer, segments, notices })
 }
 
-/// Why an event frame cannot be folded in.
-#[derive(Debug)]
-pub(super) enum DecodeOrState {
-    Decode(DecodeError),
-    State(Error),
-}
-
-impl std::fmt::Display for DecodeOrState {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            DecodeOrState::Decode(why) => why.fmt(f),
-            DecodeOrState::State(why) => why.fmt(f),
-        }
-    }
-}
-
-fn replay(accounts: &mut Accounts, queue: &mut Queue, payload: &[u8]) -> Result<(), DecodeOrState> {
-    for event in Event::decode_all(payload).map_err(DecodeOrState::Decode)? {
-        accounts.apply(&event).and_then(|()| queue.apply(&event)).map_err(DecodeOrState::State)?;
-    }
-    Ok(())
-}
-
 impl Shard {
     pub(super) fn open(options: &Options, shard: ShardId) -> Result<(Shard, Vec<String>)> {
         let disk = &options.disk;
-        let (parts, mut notices) = checkpoint::load(&**disk, &dir(shard))?;
+        let (parts, mut notices) = checkpoint::load(&**disk, shard, &dir(shard))?;
         let parts = Arc::new(parts);
         let state = parts.list().first().map(|part| part.state()).unwrap_or_default();
         let mut state = Reader::new(state);
         let corrupt = |why: DecodeError| Error::corrupt("checkpoint", 0, why.to_string());
         let mut queue = Queue::decode(&mut state).map_err(corrupt)?;
-        let dictionaries = Arc::new(Dictionaries::decode(&mut state).map_err(corrupt)?);
+        let dictionaries = Dictionaries::decode(&mut state).map_err(corrupt)?;
         let mut accounts = Accounts::new(parts.clone());
-        let mut newer = Vec::new();
+        let (mut newer, mut replay) = (Vec::new(), Replay::default());
         let opened = open_log(options, shard, parts.lsn(), &mut |lsn, frame| match frame.header.kind {
             FrameKind::Dictionary => {
                 newer.push((frame.header.dictionary, lsn));
                 Ok(())
             }
-            _ => replay(&mut accounts, &mut queue, frame.payload),
+            _ => replay.shard(&mut accounts, &mut queue, frame.payload),
         })?;
+        let dictionaries = match dictionaries {
+            Some(dictionaries) => dictionaries,
+            None => Dictionaries::scan(&opened.segments)?,
+        };
+        let dictionaries = Arc::new(dictionaries);
         for (id, lsn) in newer {
             let at = opened.segments.locate(lsn);
             dictionaries

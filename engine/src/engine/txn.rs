@@ -108,8 +108,12 @@ impl Txn<'_> {
     /// Folds an event in and writes it with the group.
     pub(crate) fn emit(&mut self, event: &Event) -> Result<()> {
         self.touch(event);
-        self.accounts.apply(event)?;
-        self.queue.apply(event)?;
+        let folded = self.accounts.apply(event).and_then(|()| self.queue.apply(event));
+        if let Err(why) = &folded {
+            // A half of it may be folded in: the group must be forgotten as a whole.
+            self.failed = Some(why.clone());
+        }
+        folded?;
         event.encode(&mut self.events);
         Ok(())
     }
@@ -132,6 +136,8 @@ impl Txn<'_> {
             | Event::RecentClaimed { account, mailbox, .. } => place(*account, Some(*mailbox)),
             Event::Delivered { to, .. } => to.iter().for_each(|copy| place(copy.account, Some(copy.mailbox))),
             Event::Queued { .. } | Event::QueueChanged { .. } | Event::QueueRemoved { .. } => self.touched.queue = true,
+            // Written by repair, which has the store for itself.
+            Event::Mending(_) => {}
         }
     }
 

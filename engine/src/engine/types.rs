@@ -18,8 +18,6 @@ pub struct Options {
     pub segment_bytes_max: u32,
     /// Bytes of log after which a checkpoint is written.
     pub checkpoint_log_bytes: u64,
-    /// Bytes of messages that may be staged at once over all sessions; more wait.
-    pub stage_bytes_max: u64,
     /// Threads for password hashing, large messages and cold reads.
     pub workers: usize,
 }

@@ -1,4 +1,5 @@
 //! The events of an account shard and their bytes (docs/format.md, "Shard events"). Pure; what an event does to a state is the index's and the queue's to say.
+use super::mending::{MENDING_TAG_MIN, Mending};
 use crate::base::bytes::{DecodeError, Put, Reader};
 use crate::base::{
     AccountId, FlagMode, Flags, Guid, Keywords, Locator, MailboxId, ModSeq, QueueId, SegmentId, SpecialUse, Uid, UidSet,
@@ -72,6 +73,8 @@ pub enum Event {
     QueueChanged { id: QueueId, state: u8, next_try: i64 },
     /// A queue item is done or was removed.
     QueueRemoved { id: QueueId },
+    /// What a repair states.
+    Mending(Mending),
 }
 
 fn put_place(out: &mut Vec<u8>, tag: u8, account: AccountId, mailbox: MailboxId) {
@@ -136,6 +139,7 @@ impl Event {
                 out.put_varint(u64::from(uid.0));
             }
             Event::Queued { .. } | Event::QueueChanged { .. } | Event::QueueRemoved { .. } => self.encode_queue(out),
+            Event::Mending(mending) => mending.encode(out),
         }
     }
 
@@ -226,6 +230,7 @@ impl Event {
             11 => queued(reader)?,
             12 => Event::QueueChanged { id: QueueId(reader.varint()?), state: reader.u8()?, next_try: reader.i64()? },
             13 => Event::QueueRemoved { id: QueueId(reader.varint()?) },
+            tag if tag >= MENDING_TAG_MIN => Event::Mending(Mending::decode(tag, reader)?),
             _ => return reader.error("a shard event's tag of 1 to 13 expected before this byte"),
         })
     }

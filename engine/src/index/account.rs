@@ -24,6 +24,25 @@ pub struct Account {
 }
 
 impl Account {
+    /// What in the account contradicts itself, for one that was read: sums that are not those of its mailboxes, or a mailbox that is not
+    /// whole. Reads no entries.
+    pub(super) fn contradiction(&self) -> Option<&'static str> {
+        let sum =
+            |of: fn(&Mailbox) -> u64| self.mailboxes.iter().try_fold(0u64, |sum, mailbox| sum.checked_add(of(mailbox)));
+        if sum(|mailbox| mailbox.size_bytes) != Some(self.used_bytes) {
+            return Some("used bytes that are the sum of its mailboxes' sizes expected");
+        }
+        if sum(|mailbox| mailbox.entries.len() as u64) != Some(self.messages) {
+            return Some("as many messages as its mailboxes hold expected");
+        }
+        if !self.mailboxes.is_sorted_by(|a, b| a.id < b.id)
+            || self.mailboxes.last().is_some_and(|last| last.id > self.mailbox_next)
+        {
+            return Some("mailbox ids in order and below the next one expected");
+        }
+        self.mailboxes.iter().find_map(|mailbox| mailbox.contradiction())
+    }
+
     /// The mailbox with that id.
     pub fn mailbox(&self, id: MailboxId) -> Option<&Arc<Mailbox>> {
         let at = self.mailboxes.binary_search_by_key(&id, |mailbox| mailbox.id).ok()?;

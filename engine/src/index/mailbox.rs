@@ -1,7 +1,8 @@
 //! One IMAP folder: its name, counters, keyword table and entries. A value: readers hold old ones while the committer makes new ones.
+use super::expunged::Expunged;
 use super::table::EntryTable;
-use crate::base::limits::{MAILBOX_DEPTH_MAX, MAILBOX_NAME_BYTES_MAX};
-use crate::base::{Error, MailboxId, ModSeq, Result, SpecialUse, Uid};
+use crate::base::limits::{KEYWORDS_MAX, MAILBOX_DEPTH_MAX, MAILBOX_NAME_BYTES_MAX};
+use crate::base::{Error, MailboxId, ModSeq, Result, SpecialUse, Uid, UidSet};
 use std::sync::Arc;
 
 /// One IMAP folder.
@@ -31,12 +32,62 @@ pub struct Mailbox {
     pub size_bytes: u64,
     /// Entries with this uid or a greater one have been shown to no session yet (\Recent).
     pub recent_from: Uid,
+    /// Which entries were expunged, and when.
+    pub expunged: Expunged,
 }
 
 impl Mailbox {
+    /// What in a mailbox that was read contradicts itself; looks at no entry.
+    pub(super) fn contradiction(&self) -> Option<&'static str> {
+        if !self.entries.is_whole(self.uid_next, self.highest_modseq) {
+            return Some("chunks in order, below UIDNEXT and not newer than the mailbox expected");
+        }
+        let len = self.entries.len();
+        if self.unseen as usize > len || self.deleted as usize > len || self.recent_from > self.uid_next {
+            return Some("counters within what the mailbox holds expected");
+        }
+        (self.keywords.len() > KEYWORDS_MAX).then_some("at most KEYWORDS_MAX keywords expected")
+    }
+
     /// The bit of a keyword, compared without case.
     pub fn keyword_bit(&self, keyword: &str) -> Option<u64> {
         self.keywords.iter().position(|known| known.eq_ignore_ascii_case(keyword)).map(|bit| 1 << bit)
+    }
+
+    /// The uids of `known` that were expunged after `modseq`, for a client that was away since then (RFC 7162 section 3.2.10). May name
+    /// uids that were expunged before, or never given; names none that is there, and leaves none out.
+    pub fn vanished_since(&self, modseq: ModSeq, known: &UidSet) -> Result<UidSet> {
+        let last = self.uid_next.0.saturating_sub(1);
+        let mut vanished = Vec::new();
+        let mut known = known.ranges().iter().copied().peekable();
+        for (first, end) in self.expunged.since(modseq) {
+            while known.next_if(|range| range.1 < first).is_some() {}
+            // A range of `known` may reach into the next range that is gone.
+            let mut ahead = known.clone();
+            while let Some(range) = ahead.next_if(|range| range.0 <= end) {
+                self.gaps((first.max(range.0), end.min(range.1).min(last)), &mut vanished)?;
+            }
+        }
+        Ok(UidSet::from_ranges(vanished))
+    }
+
+    /// The uids of a range that no entry has.
+    fn gaps(&self, (first, last): (u32, u32), gaps: &mut Vec<(u32, u32)>) -> Result<()> {
+        if first > last {
+            return Ok(());
+        }
+        let mut from = first;
+        for found in self.entries.in_uids(&UidSet::range(Uid(first), Uid(last))) {
+            let (_, entry) = found?;
+            if entry.uid.0 > from {
+                gaps.push((from, entry.uid.0 - 1));
+            }
+            from = entry.uid.0.saturating_add(1);
+        }
+        if from <= last {
+            gaps.push((from, last));
+        }
+        Ok(())
     }
 }
 

@@ -3,13 +3,13 @@ use super::account::Account;
 use super::record;
 use super::table::Source;
 use crate::base::bytes::{DecodeError, Put, Reader};
-use crate::base::{AccountId, Error, Lsn, Result};
+use crate::base::{AccountId, Error, Lsn, Result, ShardId};
 use crate::disk::Map;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// The first bytes of an index part.
-pub const PART_MAGIC: [u8; 8] = *b"PHIDX\0\0\x01";
+pub const PART_MAGIC: [u8; 8] = *b"PHIDX\0\0\x02";
 /// The last bytes of an index part that was written whole.
 pub const PART_END: [u8; 8] = *b"PHIDXEND";
 /// Bytes of the trailer: meta offset u64, meta length u32, meta crc u32, `PART_END`.
@@ -17,16 +17,23 @@ pub const TRAILER_BYTES: usize = 24;
 /// Bytes of one row of the account table: id u64, record offset u64, record length u32, reserved u32.
 const ROW_BYTES: usize = 24;
 
+/// A part's bytes and what errors call them.
+pub(crate) struct PartFile {
+    pub(crate) id: u32,
+    pub(crate) name: String,
+    pub(crate) map: Map,
+}
+
 /// One index part, mapped.
 pub struct Part {
-    id: u32,
-    map: Arc<Map>,
+    file: Arc<PartFile>,
     meta: Meta,
 }
 
 /// What a part says of itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Meta {
+    shard: u16,
     id: u32,
     lsn: Lsn,
     table_offset: u64,
@@ -40,6 +47,7 @@ struct Meta {
 
 impl Meta {
     fn encode(&self, out: &mut Vec<u8>) {
+        out.put_varint(u64::from(self.shard));
         out.put_varint(u64::from(self.id));
         out.put_varint(self.lsn.0);
         for (offset, len, crc) in
@@ -55,18 +63,18 @@ impl Meta {
 
     fn decode(bytes: &[u8]) -> Result<Meta, DecodeError> {
         let mut reader = Reader::new(bytes);
+        let Ok(shard) = u16::try_from(reader.varint()?) else { return reader.error("a shard of 16 bits expected") };
         let (id, lsn) = (reader.varint_u32()?, Lsn(reader.varint()?));
         let (table_offset, table_len, table_crc) = (reader.varint()?, reader.varint()?, reader.u32()?);
         let (state_offset, state_len, state_crc) = (reader.varint()?, reader.varint()?, reader.u32()?);
         let parts = (0..reader.count()?).map(|_| reader.varint_u32()).collect::<Result<_, _>>()?;
-        Ok(Meta { id, lsn, table_offset, table_len, table_crc, state_offset, state_len, state_crc, parts })
+        Ok(Meta { shard, id, lsn, table_offset, table_len, table_crc, state_offset, state_len, state_crc, parts })
     }
 }
 
 impl Part {
     /// Opens a mapped part; its table and state are proven by crc, records and chunks when they are first read.
     pub fn open(file: &str, map: Map) -> Result<Part> {
-        let map = Arc::new(map);
         let whole = |what: &str| Error::corrupt(file, map.len() as u64, what.to_owned());
         let trailer = map.len().checked_sub(TRAILER_BYTES).filter(|_| map.starts_with(&PART_MAGIC));
         let trailer = trailer.and_then(|at| map.get(at..)).filter(|bytes| bytes.ends_with(&PART_END));
@@ -78,12 +86,22 @@ impl Part {
         let meta = Meta::decode(meta).map_err(|why| Error::corrupt(file, offset, why.to_string()))?;
         section(file, &map, meta.table_offset, meta.table_len, meta.table_crc)?;
         section(file, &map, meta.state_offset, meta.state_len, meta.state_crc)?;
-        Ok(Part { id: meta.id, meta, map })
+        Ok(Part { file: Arc::new(PartFile { id: meta.id, name: file.to_owned(), map }), meta })
     }
 
     /// The part's number; numbers only grow.
     pub fn id(&self) -> u32 {
-        self.id
+        self.file.id
+    }
+
+    /// Its path, as shown to a person.
+    pub fn file_name(&self) -> &str {
+        &self.file.name
+    }
+
+    /// The shard whose state it holds.
+    pub fn shard(&self) -> ShardId {
+        ShardId(self.meta.shard)
     }
 
     /// Everything before this position of the log is in the parts.
@@ -99,12 +117,23 @@ impl Part {
     /// The state that is no account: the queue, or in the control shard the directory.
     pub fn state(&self) -> &[u8] {
         let start = self.meta.state_offset as usize;
-        self.map.get(start..start + self.meta.state_len as usize).unwrap_or_default()
+        self.file.map.get(start..start + self.meta.state_len as usize).unwrap_or_default()
     }
 
     /// Bytes of the file.
     pub fn len_bytes(&self) -> u64 {
-        self.map.len() as u64
+        self.file.map.len() as u64
+    }
+
+    /// An account's record here in words: its place, and a line for each mailbox. Looks at no other part.
+    pub fn describe(&self, id: AccountId) -> (u64, Result<Vec<String>, String>) {
+        let Some((offset, len)) = self.find(id) else { return (0, Err("no record".into())) };
+        let start = offset as usize;
+        let bytes = start.checked_add(len as usize).and_then(|end| self.file.map.get(start..end));
+        let Some(bytes) = bytes else { return (offset, Err("a record beyond the part's end".into())) };
+        // Chunks of other parts are not looked at, so any part will do.
+        let decoded = record::decode(bytes, &|_| Some(self.file.clone()));
+        (offset, decoded.map(|account| account_words(&account)))
     }
 
     fn rows(&self) -> usize {
@@ -113,7 +142,7 @@ impl Part {
 
     fn row(&self, at: usize) -> Result<(AccountId, u64, u32), DecodeError> {
         let start = self.meta.table_offset as usize + at * ROW_BYTES;
-        let mut reader = Reader::new(self.map.get(start..start + ROW_BYTES).unwrap_or_default());
+        let mut reader = Reader::new(self.file.map.get(start..start + ROW_BYTES).unwrap_or_default());
         Ok((AccountId(reader.u64()?), reader.u64()?, reader.u32()?))
     }
 
@@ -135,6 +164,26 @@ impl Part {
         }
         None
     }
+}
+
+fn account_words(account: &Account) -> Vec<String> {
+    let total = format!("{} bytes, {} messages", account.used_bytes, account.messages);
+    let mailboxes = account.mailboxes.iter().map(|mailbox| {
+        format!(
+            "mailbox {} {:?}: {} entries in {} chunks, {} bytes, unseen {}, deleted {}, UIDVALIDITY {}, UIDNEXT {}, highest modseq {}",
+            mailbox.id,
+            mailbox.name,
+            mailbox.entries.len(),
+            mailbox.entries.slots().len(),
+            mailbox.size_bytes,
+            mailbox.unseen,
+            mailbox.deleted,
+            mailbox.uid_validity,
+            mailbox.uid_next,
+            mailbox.highest_modseq
+        )
+    });
+    std::iter::once(total).chain(mailboxes).collect()
 }
 
 fn section<'a>(file: &str, map: &'a Map, offset: u64, len: u64, crc: u32) -> Result<&'a [u8]> {
@@ -173,12 +222,11 @@ impl Parts {
         let Some((part, (offset, len))) = self.0.iter().find_map(|part| Some((part, part.find(id)?))) else {
             return Ok(None);
         };
-        let name = format!("index part {}", part.id);
         let start = offset as usize;
-        let bytes = start.checked_add(len as usize).and_then(|end| part.map.get(start..end));
-        let bytes = bytes.ok_or_else(|| Error::corrupt(&name, offset, "a record beyond the part's end"))?;
-        let map_of = |wanted: u32| self.0.iter().find(|part| part.id == wanted).map(|part| part.map.clone());
-        record::decode(bytes, &map_of).map(Some).map_err(|why| Error::corrupt(name, offset, why))
+        let bytes = start.checked_add(len as usize).and_then(|end| part.file.map.get(start..end));
+        let bytes = bytes.ok_or_else(|| Error::corrupt(&part.file.name, offset, "a record beyond the part's end"))?;
+        let part_of = |wanted: u32| self.0.iter().find(|part| part.id() == wanted).map(|part| part.file.clone());
+        record::decode(bytes, &part_of).map(Some).map_err(|why| Error::corrupt(&part.file.name, offset, why))
     }
 
     /// How many of the newest parts to fold into the next one, so that a checkpoint's cost stays in proportion to what changed.
@@ -197,16 +245,22 @@ impl Parts {
 pub struct PartWriter<'a> {
     sink: &'a mut dyn FnMut(&[u8]) -> Result<()>,
     at: u64,
+    shard: ShardId,
     id: u32,
     kept: BTreeSet<u32>,
     rows: Vec<(AccountId, u64, u32)>,
 }
 
 impl<'a> PartWriter<'a> {
-    /// Begins part `id`; chunks that lie in a part of `kept` are referred to, all others copied: an account in memory may still hold
+    /// Begins part `id` of `shard`; chunks that lie in a part of `kept` are referred to, all others copied: an account in memory may still hold
     /// chunks of parts that an earlier checkpoint has folded.
-    pub fn new(id: u32, kept: BTreeSet<u32>, sink: &'a mut dyn FnMut(&[u8]) -> Result<()>) -> Result<PartWriter<'a>> {
-        let mut writer = PartWriter { sink, at: 0, id, kept, rows: Vec::new() };
+    pub fn new(
+        shard: ShardId,
+        id: u32,
+        kept: BTreeSet<u32>,
+        sink: &'a mut dyn FnMut(&[u8]) -> Result<()>,
+    ) -> Result<PartWriter<'a>> {
+        let mut writer = PartWriter { sink, at: 0, shard, id, kept, rows: Vec::new() };
         writer.write(&PART_MAGIC)?;
         Ok(writer)
     }
@@ -225,7 +279,7 @@ impl<'a> PartWriter<'a> {
         for mailbox in &account.mailboxes {
             for slot in mailbox.entries.slots() {
                 let place = match &slot.chunk.source {
-                    Source::Part { part, offset, crc, .. } if self.kept.contains(part) => (*part, *offset, *crc),
+                    Source::Part { part, offset, crc, .. } if self.kept.contains(&part.id) => (part.id, *offset, *crc),
                     _ => {
                         bytes.clear();
                         slot.chunk.to_vec()?.iter().for_each(|entry| entry.encode(&mut bytes));
@@ -252,7 +306,7 @@ impl<'a> PartWriter<'a> {
             table.put_u32(*len);
             table.put_u32(0);
         }
-        let mut meta = Meta { id: self.id, lsn, parts: vec![self.id], ..Meta::default() };
+        let mut meta = Meta { shard: self.shard.0, id: self.id, lsn, parts: vec![self.id], ..Meta::default() };
         meta.parts.extend_from_slice(older);
         (meta.table_offset, meta.table_len, meta.table_crc) =
             (self.write(&table)?, table.len() as u64, crc32fast::hash(&table));

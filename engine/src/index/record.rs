@@ -1,11 +1,12 @@
 //! An account's record in an index part: everything but its entries, which are chunks it points to. Pure bytes.
 use super::account::Account;
+use super::expunged::{Expunged, Gone};
 use super::mailbox::Mailbox;
+use super::part::PartFile;
 use super::table::{Chunk, EntryTable, Source};
 use crate::base::bytes::{DecodeError, Put, Reader};
-use crate::base::limits::CHUNK_ENTRIES_MAX;
+use crate::base::limits::{CHUNK_ENTRIES_MAX, EXPUNGED_RANGES_MAX};
 use crate::base::{AccountId, MailboxId, ModSeq, SpecialUse, Uid};
-use crate::disk::Map;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -54,10 +55,22 @@ fn encode_mailbox(mailbox: &Mailbox, out: &mut Vec<u8>) {
     out.put_varint(u64::from(mailbox.deleted));
     out.put_varint(mailbox.size_bytes);
     out.put_varint(u64::from(mailbox.recent_from.0));
+    encode_expunged(&mailbox.expunged, out);
 }
 
-/// Reads a record; `map_of` gives the map of a part.
-pub(super) fn decode(bytes: &[u8], map_of: &dyn Fn(u32) -> Option<Arc<Map>>) -> Result<Account, String> {
+fn encode_expunged(expunged: &Expunged, out: &mut Vec<u8>) {
+    out.put_varint(expunged.ranges().len() as u64);
+    let mut before = 0;
+    for gone in expunged.ranges() {
+        out.put_varint(u64::from(gone.first - before));
+        out.put_varint(u64::from(gone.last - gone.first));
+        out.put_varint(gone.modseq.0);
+        before = gone.last;
+    }
+}
+
+/// Reads a record; `part_of` gives the part of a number.
+pub(super) fn decode(bytes: &[u8], part_of: &dyn Fn(u32) -> Option<Arc<PartFile>>) -> Result<Account, String> {
     let Some((body, crc)) = bytes.split_last_chunk::<4>() else {
         return Err("a record with a crc expected".into());
     };
@@ -66,18 +79,25 @@ pub(super) fn decode(bytes: &[u8], map_of: &dyn Fn(u32) -> Option<Arc<Map>>) -> 
         return Err(format!("record crc {crc:08x} expected, {found:08x} found"));
     }
     let mut reader = Reader::new(body);
-    account(&mut reader, map_of).map_err(|why| why.to_string())
+    let account = account(&mut reader, part_of).map_err(|why| why.to_string())?;
+    match account.contradiction() {
+        None => Ok(account),
+        Some(what) => Err(format!("account {}: {what}", account.id)),
+    }
 }
 
-fn account(reader: &mut Reader<'_>, map_of: &dyn Fn(u32) -> Option<Arc<Map>>) -> Result<Account, DecodeError> {
+fn account(reader: &mut Reader<'_>, part_of: &dyn Fn(u32) -> Option<Arc<PartFile>>) -> Result<Account, DecodeError> {
     let (id, used_bytes, messages) = (AccountId(reader.varint()?), reader.varint()?, reader.varint()?);
     let (mailbox_next, uid_validity_next) = (MailboxId(reader.varint_u32()?), reader.varint_u32()?);
     let subscriptions = (0..reader.count()?).map(|_| Ok(reader.str()?.to_owned())).collect::<Result<_, _>>()?;
     let mailboxes = (0..reader.count()?)
         .map(|_| {
             let mut mailbox = mailbox(reader)?;
-            let chunks = (0..reader.count()?).map(|_| chunk(reader, map_of)).collect::<Result<_, _>>()?;
-            mailbox.entries = EntryTable::from_chunks(chunks);
+            let chunks = (0..reader.count()?).map(|_| chunk(reader, part_of)).collect::<Result<_, _>>()?;
+            match EntryTable::from_chunks(chunks) {
+                Some(entries) => mailbox.entries = entries,
+                None => return reader.error("fewer entries expected"),
+            }
             Ok(Arc::new(mailbox))
         })
         .collect::<Result<_, _>>()?;
@@ -108,19 +128,36 @@ fn mailbox(reader: &mut Reader<'_>) -> Result<Mailbox, DecodeError> {
         deleted: reader.varint_u32()?,
         size_bytes: reader.varint()?,
         recent_from: Uid(reader.varint_u32()?),
+        expunged: expunged(reader)?,
     })
 }
 
-fn chunk(reader: &mut Reader<'_>, map_of: &dyn Fn(u32) -> Option<Arc<Map>>) -> Result<Chunk, DecodeError> {
+fn expunged(reader: &mut Reader<'_>) -> Result<Expunged, DecodeError> {
+    let count = reader.count()?;
+    let mut ranges = Vec::with_capacity(count.min(EXPUNGED_RANGES_MAX));
+    let mut before = 0u32;
+    for _ in 0..count {
+        let (gap, span, modseq) = (reader.varint_u32()?, reader.varint_u32()?, ModSeq(reader.varint()?));
+        let first = before.checked_add(gap).filter(|_| gap > 0);
+        let Some((first, last)) = first.and_then(|first| Some((first, first.checked_add(span)?))) else {
+            return reader.error("growing ranges of expunged uids expected");
+        };
+        ranges.push(Gone { first, last, modseq });
+        before = last;
+    }
+    Ok(Expunged::new(ranges))
+}
+
+fn chunk(reader: &mut Reader<'_>, part_of: &dyn Fn(u32) -> Option<Arc<PartFile>>) -> Result<Chunk, DecodeError> {
     let (base, span, len) = (reader.varint_u32()?, reader.varint_u32()?, reader.varint_u32()?);
     let (modseq_max, part) = (ModSeq(reader.varint()?), reader.varint_u32()?);
     let (offset, crc) = (reader.varint()?, reader.u32()?);
     let Some(last) = base.checked_add(span).filter(|_| len > 0 && len as usize <= CHUNK_ENTRIES_MAX) else {
         return reader.error("a chunk of 1 to CHUNK_ENTRIES_MAX entries expected");
     };
-    let Some(map) = map_of(part) else {
+    let Some(part) = part_of(part) else {
         return reader.error("a chunk in a part of this checkpoint expected");
     };
-    let source = Source::Part { map, part, offset, crc, checked: AtomicBool::new(false) };
+    let source = Source::Part { part, offset, crc, checked: AtomicBool::new(false) };
     Ok(Chunk { base: Uid(base), last: Uid(last), len, modseq_max, source })
 }

@@ -1,13 +1,14 @@
 //! The accounts of one shard as a fold over events: `apply` is the only way they change. Accounts not touched lately lie in the index parts.
 use super::account::Account;
 use super::entry::Entry;
+use super::expunged::Expunged;
 use super::mailbox::Mailbox;
 use super::part::Parts;
 use super::table::EntryTable;
 use crate::base::limits::KEYWORDS_MAX;
 use crate::base::{AccountId, Error, Flags, MailboxId, ModSeq, Result, SpecialUse, Uid, UidSet};
 use crate::format::{DeliveredTo, Event};
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 /// The mailboxes every account begins with, by id from 1.
@@ -22,14 +23,19 @@ pub const DEFAULT_MAILBOXES: [(&str, Option<SpecialUse>); 5] = [
 /// The accounts of one shard.
 #[derive(Default)]
 pub struct Accounts {
-    hot: HashMap<AccountId, Arc<Account>>,
+    pub(super) hot: HashMap<AccountId, Arc<Account>>,
     /// Accounts that differ from the index parts.
-    dirty: HashSet<AccountId>,
+    pub(super) dirty: HashSet<AccountId>,
     parts: Arc<Parts>,
 }
 
-fn corrupt<T>(what: String) -> Result<T> {
+pub(super) fn corrupt<T>(what: String) -> Result<T> {
     Err(Error::corrupt("shard event", 0, what))
+}
+
+/// A sum without what is gone; never wraps, since a wrapped sum would be believed by everything that follows.
+fn less(sum: u64, gone: u64) -> Result<u64> {
+    sum.checked_sub(gone).map_or_else(|| corrupt(format!("{gone} of {sum} are gone: the sums are wrong")), Ok)
 }
 
 impl Accounts {
@@ -51,6 +57,20 @@ impl Accounts {
             self.hot.insert(id, Arc::new(account));
         }
         Ok(self.hot.get(&id))
+    }
+
+    /// The account's state now, without keeping it in memory when it lies in the parts.
+    pub fn load(&self, id: AccountId) -> Result<Option<Arc<Account>>> {
+        match self.hot.get(&id) {
+            Some(account) => Ok(Some(account.clone())),
+            None => Ok(self.parts.load(id)?.map(Arc::new)),
+        }
+    }
+
+    /// Every account, ascending.
+    pub fn ids(&self) -> BTreeSet<AccountId> {
+        let parts = self.parts.list().iter().flat_map(|part| part.accounts());
+        self.hot.keys().copied().chain(parts).collect()
     }
 
     /// Puts an account back as it was: a group of events was not committed.
@@ -83,7 +103,7 @@ impl Accounts {
         self.dirty.contains(&id)
     }
 
-    fn account(&mut self, id: AccountId) -> Result<&mut Account> {
+    pub(super) fn account(&mut self, id: AccountId) -> Result<&mut Account> {
         if self.get(id)?.is_none() {
             return corrupt(format!("account {id} is not open"));
         }
@@ -95,7 +115,7 @@ impl Accounts {
     }
 
     /// The account with its mailbox, to change both.
-    fn place(&mut self, id: AccountId, mailbox: MailboxId) -> Result<(&mut u64, &mut u64, &mut Mailbox)> {
+    pub(super) fn place(&mut self, id: AccountId, mailbox: MailboxId) -> Result<(&mut u64, &mut u64, &mut Mailbox)> {
         let Account { used_bytes, messages, mailboxes, .. } = self.account(id)?;
         match mailboxes.binary_search_by_key(&mailbox, |mailbox| mailbox.id) {
             Ok(at) => Ok((used_bytes, messages, Arc::make_mut(&mut mailboxes[at]))),
@@ -136,10 +156,15 @@ impl Accounts {
             Event::FlagsChanged { .. } => self.change_flags(event),
             Event::Expunged { account, mailbox, modseq, uids } => self.expunge(*account, *mailbox, *modseq, uids),
             Event::RecentClaimed { account, mailbox, uid } => {
-                self.place(*account, *mailbox)?.2.recent_from = *uid;
+                let mailbox = self.place(*account, *mailbox)?.2;
+                if *uid > mailbox.uid_next {
+                    return corrupt(format!("uid {uid} of {} is not given yet", mailbox.name));
+                }
+                mailbox.recent_from = *uid;
                 Ok(())
             }
             Event::Queued { .. } | Event::QueueChanged { .. } | Event::QueueRemoved { .. } => Ok(()),
+            Event::Mending(mending) => self.mend(mending),
         }
     }
 
@@ -170,8 +195,8 @@ impl Accounts {
             return corrupt(format!("account {id} has no mailbox {mailbox}"));
         };
         let gone = account.mailboxes.remove(at);
-        account.used_bytes -= gone.size_bytes;
-        account.messages -= gone.entries.len() as u64;
+        account.used_bytes = less(account.used_bytes, gone.size_bytes)?;
+        account.messages = less(account.messages, gone.entries.len() as u64)?;
         Ok(())
     }
 
@@ -244,10 +269,11 @@ impl Accounts {
             bytes += u64::from(entry.size_bytes);
             flags.push(entry.flags);
         })?;
+        mailbox.expunged.note(uids, modseq);
         mailbox.highest_modseq = modseq;
-        mailbox.size_bytes -= bytes;
-        *used_bytes -= bytes;
-        *messages -= flags.len() as u64;
+        mailbox.size_bytes = less(mailbox.size_bytes, bytes)?;
+        *used_bytes = less(*used_bytes, bytes)?;
+        *messages = less(*messages, flags.len() as u64)?;
         for flags in flags {
             mailbox.count(flags, -1);
         }
@@ -256,7 +282,7 @@ impl Accounts {
 }
 
 impl Mailbox {
-    fn count(&mut self, flags: Flags, by: i32) {
+    pub(super) fn count(&mut self, flags: Flags, by: i32) {
         if !flags.contains(Flags::SEEN) {
             self.unseen = self.unseen.wrapping_add_signed(by);
         }
@@ -292,6 +318,7 @@ impl Account {
             deleted: 0,
             size_bytes: 0,
             recent_from: Uid(1),
+            expunged: Expunged::default(),
         }));
         Ok(())
     }

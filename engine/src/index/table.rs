@@ -1,8 +1,8 @@
 //! The entries of a mailbox, sorted by uid, as immutable chunks: a change copies one chunk, a view copies none. Does no I/O; a chunk may lie in a mapped index part.
 use super::entry::Entry;
+use super::part::PartFile;
 use crate::base::limits::CHUNK_ENTRIES_MAX;
 use crate::base::{Error, ModSeq, Result, Uid, UidSet};
-use crate::disk::Map;
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
@@ -21,14 +21,14 @@ pub(crate) struct Chunk {
 
 pub(crate) enum Source {
     Memory(Vec<Entry>),
-    Part { map: Arc<Map>, part: u32, offset: u64, crc: u32, checked: AtomicBool },
+    Part { part: Arc<PartFile>, offset: u64, crc: u32, checked: AtomicBool },
 }
 
 impl fmt::Debug for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Source::Memory(entries) => write!(f, "Memory({} entries)", entries.len()),
-            Source::Part { part, offset, .. } => write!(f, "Part({part} at {offset})"),
+            Source::Part { part, offset, .. } => write!(f, "Part({} at {offset})", part.id),
         }
     }
 }
@@ -40,11 +40,11 @@ impl Chunk {
     }
 
     /// The chunk's bytes in its part; their crc is proven at the first touch.
-    fn part_bytes<'a>(&self, map: &'a Map, part: u32, offset: u64, crc: u32, checked: &AtomicBool) -> Result<&'a [u8]> {
-        let corrupt = |what: String| Error::corrupt(format!("index part {part}"), offset, what);
+    fn part_bytes<'a>(&self, part: &'a PartFile, offset: u64, crc: u32, checked: &AtomicBool) -> Result<&'a [u8]> {
+        let corrupt = |what: String| Error::corrupt(&part.name, offset, what);
         let start = usize::try_from(offset).map_err(|_| corrupt("an offset within the part expected".into()))?;
         let end = start.checked_add(self.len as usize * Entry::BYTES);
-        let bytes = end.and_then(|end| map.get(start..end));
+        let bytes = end.and_then(|end| part.map.get(start..end));
         let bytes = bytes.ok_or_else(|| corrupt("the chunk ends beyond the part".into()))?;
         if !checked.load(Ordering::Relaxed) {
             let found = crc32fast::hash(bytes);
@@ -61,12 +61,11 @@ impl Chunk {
             Source::Memory(entries) => {
                 entries.get(at).copied().ok_or_else(|| Error::Invalid("a position beyond the mailbox".into()))
             }
-            Source::Part { map, part, offset, crc, checked } => {
-                let bytes = self.part_bytes(map, *part, *offset, *crc, checked)?;
+            Source::Part { part, offset, crc, checked } => {
+                let bytes = self.part_bytes(part, *offset, *crc, checked)?;
                 let entry = bytes.get(at * Entry::BYTES..).unwrap_or_default();
-                Entry::decode(entry).map_err(|why| {
-                    Error::corrupt(format!("index part {part}"), offset + (at * Entry::BYTES) as u64, why.to_string())
-                })
+                Entry::decode(entry)
+                    .map_err(|why| Error::corrupt(&part.name, offset + (at * Entry::BYTES) as u64, why.to_string()))
             }
         }
     }
@@ -113,16 +112,27 @@ pub struct EntryTable {
 }
 
 impl EntryTable {
-    pub(crate) fn from_chunks(chunks: Vec<Chunk>) -> EntryTable {
+    /// A table of chunks that were read; `None` when they hold more than 32 bits can count.
+    pub(crate) fn from_chunks(chunks: Vec<Chunk>) -> Option<EntryTable> {
         let mut table = EntryTable::default();
         let mut slots = Vec::with_capacity(chunks.len());
         for chunk in chunks {
             let len = chunk.len;
             slots.push(Slot { start: table.len, chunk: Arc::new(chunk) });
-            table.len += len;
+            table.len = table.len.checked_add(len)?;
         }
         table.slots = Arc::new(slots);
-        table
+        Some(table)
+    }
+
+    /// Whether the chunks follow each other and stay below what the mailbox says of itself. Reads no entry.
+    pub(crate) fn is_whole(&self, uid_next: Uid, highest_modseq: ModSeq) -> bool {
+        let in_order = self.slots.is_sorted_by(|a, b| a.chunk.last < b.chunk.base);
+        let fits = |chunk: &Chunk| {
+            let uids = u64::from(chunk.last.0) + 1 - u64::from(chunk.base.0);
+            chunk.last < uid_next && u64::from(chunk.len) <= uids && chunk.modseq_max <= highest_modseq
+        };
+        in_order && self.slots.iter().all(|slot| slot.chunk.base <= slot.chunk.last && fits(&slot.chunk))
     }
 
     pub(crate) fn slots(&self) -> &[Slot] {

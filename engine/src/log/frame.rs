@@ -28,7 +28,7 @@ impl FrameBytes {
     }
 
     /// `range` lies within `bytes`.
-    pub(super) fn owned(header: FrameHeader, bytes: Vec<u8>, range: Range<usize>) -> FrameBytes {
+    pub(crate) fn owned(header: FrameHeader, bytes: Vec<u8>, range: Range<usize>) -> FrameBytes {
         assert!(range.start <= range.end && range.end <= bytes.len());
         FrameBytes { header, source: Source::Owned(Arc::new(bytes)), range }
     }

@@ -16,4 +16,5 @@ pub use frame::{Frame, FrameBytes};
 pub use iter::Frames;
 pub use recovery::{Cut, LogOptions, Recovered, open};
 pub use segments::{SegmentFile, Segments};
+pub(crate) use tail::{segment_id, segment_path};
 pub use writer::Writer;

@@ -277,6 +277,13 @@ impl Segments {
         self.get(id).map(|segment| segment.header.salt)
     }
 
+    /// A segment's path to show to a person, whether the file is there or not.
+    pub fn file_name(&self, id: SegmentId) -> String {
+        let list = self.list.read().unwrap_or_else(PoisonError::into_inner);
+        let dir = list.first().and_then(|segment| segment.file.parent().map(Path::to_path_buf)).unwrap_or_default();
+        segment_path(&dir, id).display().to_string()
+    }
+
     /// The files of the log in order.
     pub fn files(&self) -> Vec<SegmentFile> {
         let end = self.durable_end();

@@ -9,12 +9,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// `<dir>/seg-0000000001.phl`.
-pub(super) fn segment_path(dir: &Path, id: SegmentId) -> PathBuf {
+pub(crate) fn segment_path(dir: &Path, id: SegmentId) -> PathBuf {
     dir.join(format!("seg-{:010}.phl", id.0))
 }
 
 /// The number in a segment's file name; `None` for names that this program does not make.
-pub(super) fn segment_id(name: &str) -> Option<SegmentId> {
+pub(crate) fn segment_id(name: &str) -> Option<SegmentId> {
     let digits = name.strip_prefix("seg-")?.strip_suffix(".phl")?;
     let ours = digits.len() == 10 && digits.bytes().all(|byte| byte.is_ascii_digit());
     ours.then(|| digits.parse().ok().map(SegmentId)).flatten()

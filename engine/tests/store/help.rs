@@ -13,7 +13,6 @@ pub fn open(disk: &Arc<dyn Disk>, shards: u16) -> Result<Arc<Engine>, posthouse_
         shards,
         segment_bytes_max: 16 << 10,
         checkpoint_log_bytes: 24 << 10,
-        stage_bytes_max: 64 << 20,
         workers: 1,
     };
     Engine::open(options).map(|(engine, _)| engine)

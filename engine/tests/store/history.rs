@@ -2,7 +2,7 @@
 use crate::actions::{Action, Answer, Asked, Mail, TRACE, World, ask};
 use crate::help::{ids, message, people};
 use crate::oracle::{Account, Entry, Mailbox};
-use posthouse_engine::base::{AccountId, Error, Guid, MailboxId, SimClock, Uid};
+use posthouse_engine::base::{AccountId, Error, Guid, MailboxId, SimClock, Uid, UidSet};
 use posthouse_engine::directory::{AccountPatch, Change, Quota};
 use posthouse_engine::disk::Disk;
 use posthouse_engine::disk::sim::{Fault, Random, SimDisk};
@@ -67,7 +67,6 @@ impl History {
             shards: self.shards,
             segment_bytes_max: self.bytes.0,
             checkpoint_log_bytes: self.bytes.1,
-            stage_bytes_max: 64 << 20,
             workers: 1,
         };
         Engine::open(options).map(|(engine, _)| engine)
@@ -283,7 +282,32 @@ impl History {
             assert_eq!(numbers(&found.changed), changed, "{}: changed", self.name);
             let appended = new.entries.keys().filter(|uid| **uid >= kept.shown.uid_next).count();
             assert_eq!(found.appended, appended, "{}: appended", self.name);
+            self.check_vanished(kept, &now, &new, &gone);
         }
+    }
+
+    /// Who saw the older view and knows its modseq is told of every entry that has gone since, and of none that is there.
+    fn check_vanished(&self, kept: &Kept, now: &index::Mailbox, new: &Mailbox, gone: &[u32]) {
+        let all = UidSet::range(Uid(1), Uid(u32::MAX));
+        let modseq = kept.view.highest_modseq;
+        let vanished = now.vanished_since(modseq, &all).unwrap_or_else(|why| panic!("{}: {why}", self.name));
+        assert!(
+            gone.iter().all(|uid| vanished.contains(Uid(*uid))),
+            "{}: vanished {vanished:?} of {gone:?}",
+            self.name
+        );
+        for uid in vanished.iter() {
+            assert!(!new.entries.contains_key(&uid.0) && uid.0 < new.uid_next, "{}: {uid} has vanished", self.name);
+            assert!(
+                kept.shown.entries.contains_key(&uid.0) || uid.0 >= kept.shown.uid_next,
+                "{}: {uid} had vanished before",
+                self.name
+            );
+        }
+        let known = UidSet::range(Uid(2), Uid(5));
+        let some = now.vanished_since(modseq, &known).unwrap_or_else(|why| panic!("{}: {why}", self.name));
+        assert!(some.iter().all(|uid| vanished.contains(uid) && known.contains(uid)), "{}: {some:?}", self.name);
+        assert_eq!(some.len(), vanished.iter().filter(|uid| known.contains(*uid)).count() as u64, "{}", self.name);
     }
 
     fn keep_one(&mut self) {

@@ -19,7 +19,6 @@ fn open_large(disk: &Arc<dyn Disk>) -> Arc<Engine> {
         shards: 1,
         segment_bytes_max: 8 << 20,
         checkpoint_log_bytes: 8 << 20,
-        stage_bytes_max: 64 << 20,
         workers: 1,
     };
     Engine::open(options).expect("opens").0

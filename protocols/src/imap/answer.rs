@@ -1,8 +1,10 @@
 //! How a command ends: the tagged line's condition, response code (RFC 3501 section 7.1, RFC 5530) and text, and what the engine's
 //! errors become. Never shows a path or an internal detail to a client.
+use super::args::Wrong;
 use super::out::human_bytes;
 use posthouse_engine::base::Error;
 use std::borrow::Cow;
+use std::io;
 
 /// The tagged response of a command; the text begins with the response code if there is one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,6 +62,42 @@ impl Answer {
 fn one_line(error: &Error) -> String {
     let text = error.to_string();
     text.chars().map(|c| if matches!(c, ' '..='~') { c } else { '?' }).collect()
+}
+
+/// Why a command ends before its end.
+#[derive(Debug)]
+pub(super) enum Fail {
+    /// The connection is lost.
+    Io(io::Error),
+    /// This is the answer.
+    Answer(Answer),
+}
+
+/// What a command comes to.
+pub(super) type Done = Result<Answer, Fail>;
+
+impl From<io::Error> for Fail {
+    fn from(error: io::Error) -> Fail {
+        Fail::Io(error)
+    }
+}
+
+impl From<Answer> for Fail {
+    fn from(answer: Answer) -> Fail {
+        Fail::Answer(answer)
+    }
+}
+
+impl From<Wrong> for Fail {
+    fn from(wrong: Wrong) -> Fail {
+        Fail::Answer(wrong.into())
+    }
+}
+
+impl From<Error> for Fail {
+    fn from(error: Error) -> Fail {
+        Fail::Answer(error.into())
+    }
 }
 
 impl From<Error> for Answer {

@@ -1,25 +1,57 @@
 //! INTERNALDATE and days (RFC 3501 section 2.3.3): seconds since 1970 UTC to text and back to days. Keeps no time zone: what we
 //! write is always `+0000`.
 
-const MONTHS: [&[u8; 3]; 12] =
-    [b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec"];
+use crate::wire::MONTHS;
+pub(super) use crate::wire::{DAY, civil};
 
-/// Seconds of a day.
-pub(super) const DAY: i64 = 86_400;
+/// The day's number, counted from 1970-01-01; `None` if there is no such day.
+fn day_number(year: i64, month: u8, day: u8) -> Option<i64> {
+    let (year_from_march, month_from_march) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+    let era = year_from_march.div_euclid(400);
+    let year_of_era = year_from_march.rem_euclid(400);
+    let day_of_year = (153 * i64::from(month_from_march) + 2) / 5 + i64::from(day) - 1;
+    let days = era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468;
+    // The 31st of a short month comes out as another day.
+    (day > 0 && civil(days) == (year, month, day)).then_some(days)
+}
 
-/// Year, month (1 to 12) and day of a day counted from 1970-01-01 in the proleptic Gregorian calendar.
-pub(super) fn civil(days: i64) -> (i64, u8, u8) {
-    // Counted from 0000-03-01, so that the leap day is the last of its year.
-    let days = days + 719_468;
-    let era = days.div_euclid(146_097);
-    let day_of_era = days.rem_euclid(146_097);
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * shifted + 2) / 5 + 1;
-    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
-    (year, month as u8, day as u8)
+/// `1-Feb-2026`, `01-Feb-2026` as days since 1970-01-01 (RFC 3501 section 9, date).
+pub(super) fn parse_day(text: &[u8]) -> Option<i64> {
+    let text = std::str::from_utf8(text).ok()?;
+    let mut parts = text.split('-');
+    let (day, month, year) = (parts.next()?, parts.next()?, parts.next()?);
+    if parts.next().is_some() || !(1..=2).contains(&day.len()) || year.len() != 4 {
+        return None;
+    }
+    let month = MONTHS.iter().position(|name| name.eq_ignore_ascii_case(month.as_bytes()))? + 1;
+    day_number(digits(year)?, month as u8, digits(day)? as u8)
+}
+
+fn digits(text: &str) -> Option<i64> {
+    if text.bytes().all(|byte| byte.is_ascii_digit()) { text.parse().ok() } else { None }
+}
+
+/// `dd-Mon-yyyy hh:mm:ss +zzzz`, the day with a space or 0 before a single digit, as seconds since 1970 UTC (RFC 3501 section 9,
+/// date-time).
+pub(super) fn parse_time(text: &[u8]) -> Option<i64> {
+    let text = std::str::from_utf8(text).ok()?.trim_start_matches(' ');
+    let mut parts = text.split(' ');
+    let (day, time, zone) = (parts.next()?, parts.next()?, parts.next()?);
+    let [hour, minute, second] = <[&str; 3]>::try_from(time.split(':').collect::<Vec<_>>()).ok()?;
+    let (hour, minute, second) = (two_digits(hour, 23)?, two_digits(minute, 59)?, two_digits(second, 60)?);
+    let sign = match zone.as_bytes().first()? {
+        b'+' => 1,
+        b'-' => -1,
+        _ => return None,
+    };
+    let (zone_hours, zone_minutes) = (two_digits(zone.get(1..3)?, 99)?, two_digits(zone.get(3..)?, 59)?);
+    let offset = sign * (zone_hours * 3600 + zone_minutes * 60);
+    parts.next().is_none().then_some(())?;
+    Some(parse_day(day.as_bytes())? * DAY + hour * 3600 + minute * 60 + second - offset)
+}
+
+fn two_digits(text: &str, max: i64) -> Option<i64> {
+    digits(text).filter(|number| text.len() == 2 && *number <= max)
 }
 
 /// `"dd-Mon-yyyy hh:mm:ss +0000"` with its quotes. Times that no four-digit year can hold are shown as the nearest that one can.
@@ -50,6 +82,31 @@ mod tests {
         let mut out = Vec::new();
         internal_date(&mut out, seconds);
         String::from_utf8(out).expect("ASCII is written")
+    }
+
+    #[test]
+    fn days_and_times_are_read() {
+        assert_eq!(parse_day(b"1-Jan-1970"), Some(0));
+        assert_eq!(parse_day(b"29-feb-2000"), Some(11_016));
+        assert_eq!(parse_time(b"24-Nov-2026 05:50:48 +0200"), Some(1_795_492_248));
+        assert_eq!(parse_time(b" 1-Jan-1970 00:00:00 -0130"), Some(5400));
+        for text in
+            ["31-Apr-2020", "0-Jan-2020", "29-Feb-2001", "1-Foo-2020", "1-Jan-20", "001-Jan-2020", "+1-Jan-2020"]
+        {
+            assert_eq!(parse_day(text.as_bytes()), None, "{text}");
+        }
+        for text in [
+            "1-Jan-2020 24:00:00 +0000",
+            "1-Jan-2020 00:00 +0000",
+            "1-Jan-2020 00:00:00 0000",
+            "1-Jan-2020 1:00:00 +0000",
+        ] {
+            assert_eq!(parse_time(text.as_bytes()), None, "{text}");
+        }
+        for day in (-200_000..200_000).step_by(37) {
+            let (year, month, of_month) = civil(day);
+            assert_eq!(day_number(year, month, of_month), Some(day));
+        }
     }
 
     #[test]

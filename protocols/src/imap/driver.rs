@@ -1,8 +1,9 @@
 //! The life of one connection: greeting, commands one after the other, the tagged responses, the goodbye. Knows no command.
-use super::answer::Answer;
+use super::answer::{Answer, Fail};
 use super::cmd::capability;
 use super::input::{Input, Over};
-use super::state::Session;
+use super::scan::{Literal, announced};
+use super::state::{Enabled, Session};
 use super::table::{self, Command, Request, State};
 use super::{parse, sync};
 use crate::limits;
@@ -18,7 +19,7 @@ pub(super) async fn run(shared: Arc<Shared>, stream: Stream) {
         stream,
         login: None,
         selected: None,
-        condstore: false,
+        enabled: Enabled::default(),
         login_deadline: now() + limits::IMAP_LOGIN_MAX,
         failed_logins: 0,
         bad: 0,
@@ -38,7 +39,7 @@ impl Session {
         while !self.ended {
             match self.next_input().await? {
                 Input::Command(end) => self.command(end, None).await?,
-                Input::Append { end, size, synchronizing } => self.command(end, Some((size, synchronizing))).await?,
+                Input::Append { end, literal } => self.command(end, Some(literal)).await?,
                 Input::TooLong(tag) => {
                     self.tagged(tag.as_deref(), &Answer::bad("[TOOBIG] The command is too long"));
                 }
@@ -64,31 +65,30 @@ impl Session {
     }
 
     /// Runs the command in the first `end` bytes of the input.
-    async fn command(&mut self, end: usize, literal: Option<(u32, bool)>) -> io::Result<()> {
+    async fn command(&mut self, end: usize, literal: Option<Literal>) -> io::Result<()> {
         let bytes = &self.stream.buffered()[..end];
         let (tag, found) = match parse::head(bytes) {
             Ok(head) => {
                 let found = table::find(&head.name).ok_or_else(|| Answer::bad("Unknown command"));
-                (Some(head.tag), found.and_then(|command| self.allow(command).map(|()| command)))
+                let found = found.and_then(|command| self.allow(command).map(|()| command));
+                let request = found.map(|command| (command, Request::new(command, &head, bytes, literal)));
+                (Some(head.tag), request)
             }
             Err(None) if bytes.trim_ascii().is_empty() => (None, Err(Answer::bad("An empty line is no command"))),
             Err(tag) => (tag, Err(Answer::bad("A tag and a command are expected"))),
         };
-        let request = found.and_then(|command| {
-            let parsed = Request::parse(command, tag.as_deref().unwrap_or_default(), bytes, literal);
-            parsed
-                .map(|request| (command, request))
-                .ok_or_else(|| Answer::bad(format!("{}: wrong arguments", command.name)))
-        });
         self.stream.consume(end);
-        let (command, request) = match request {
-            Ok(request) => request,
+        let (command, request) = match found {
+            Ok(found) => found,
             Err(answer) => {
                 self.tagged(tag.as_deref(), &answer);
                 return self.refuse_message(literal).await;
             }
         };
-        let answer = (command.run)(self, request).await?;
+        let answer = match (command.run)(self, request).await {
+            Ok(answer) | Err(Fail::Answer(answer)) => answer,
+            Err(Fail::Io(error)) => return Err(error),
+        };
         if !matches!(answer, Answer::Bad(_)) && !self.ended {
             sync::after(self, command).await?;
         }
@@ -98,6 +98,10 @@ impl Session {
 
     /// Whether a command may run in the session's state (RFC 3501 section 3).
     fn allow(&self, command: &Command) -> Result<(), Answer> {
+        if self.enabled.uid_only && command.takes_numbers() {
+            // RFC 9586 section 3.
+            return Err(Answer::bad("[UIDREQUIRED] Message numbers cannot be used after ENABLE UIDONLY"));
+        }
         match command.state {
             State::Any => Ok(()),
             State::NotAuthenticated if self.login.is_some() => Err(Answer::bad("You are logged in already")),
@@ -109,33 +113,44 @@ impl Session {
     }
 
     /// The message of an APPEND that has been refused before it was read is on its way when the client does not wait for `+`.
-    async fn refuse_message(&mut self, literal: Option<(u32, bool)>) -> io::Result<()> {
-        match literal {
-            Some((size, false)) => Box::pin(self.drain(u64::from(size))).await,
-            _ => Ok(()),
-        }
+    async fn refuse_message(&mut self, literal: Option<Literal>) -> io::Result<()> {
+        Box::pin(self.skip(literal)).await
     }
 
-    /// Throws away that many bytes and the rest of their line.
-    pub(super) async fn drain(&mut self, mut size: u64) -> io::Result<()> {
+    /// Passes over a literal that is on its way and the rest of its command. One that the client waits with is not on its way, nor is what
+    /// would have followed it.
+    pub(super) async fn skip(&mut self, mut literal: Option<Literal>) -> io::Result<()> {
+        while let Some(Literal { size, synchronizing: false, .. }) = literal {
+            if !self.discard(u64::from(size)).await? {
+                return Ok(());
+            }
+            literal = match self.next_line(limits::IMAP_LINE_BYTES_MAX).await? {
+                Ok(line) => announced(&line),
+                Err(over) => {
+                    self.goodbye(over);
+                    return Ok(());
+                }
+            };
+        }
+        Ok(())
+    }
+
+    /// Throws away that many bytes; false if the session has ended meanwhile.
+    async fn discard(&mut self, mut size: u64) -> io::Result<bool> {
         let deadline = self.input_deadline();
-        loop {
+        while size > 0 {
             let len = self.stream.buffered().len();
             let used = len.min(usize::try_from(size).unwrap_or(usize::MAX));
             self.stream.consume(used);
             size -= used as u64;
-            if size == 0 {
-                break;
-            }
-            if let Some(over) = self.wait_for_bytes(deadline).await? {
+            if size > 0
+                && let Some(over) = self.wait_for_bytes(deadline).await?
+            {
                 self.goodbye(over);
-                return Ok(());
+                return Ok(false);
             }
         }
-        if let Err(over) = self.next_line(limits::IMAP_LINE_BYTES_MAX).await? {
-            self.goodbye(over);
-        }
-        Ok(())
+        Ok(true)
     }
 
     /// Writes the tagged line; too many BAD ones in a row end the session.

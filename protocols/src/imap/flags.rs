@@ -1,5 +1,5 @@
 //! Flags as they are written and read (RFC 3501 section 2.3.2): system flags, keywords, \Recent. Changes no entry.
-use imap_codec::imap_types::flag::Flag;
+use super::answer::Answer;
 use posthouse_engine::base::limits::KEYWORD_BYTES_MAX;
 use posthouse_engine::index::{Flags, Keywords};
 
@@ -45,29 +45,24 @@ pub(super) fn write_known(out: &mut Vec<u8>, table: &[String]) {
 }
 
 /// Splits named flags into system flags and keywords. The error says which flag cannot be set.
-pub(super) fn split(named: &[Flag<'_>]) -> Result<(Flags, Vec<String>), String> {
+pub(super) fn named(names: &[&str]) -> Result<(Flags, Vec<String>), Answer> {
     let mut flags = Flags::NONE;
     let mut keywords: Vec<String> = Vec::new();
-    for flag in named {
-        let system = match flag {
-            Flag::Answered => Flags::ANSWERED,
-            Flag::Deleted => Flags::DELETED,
-            Flag::Draft => Flags::DRAFT,
-            Flag::Flagged => Flags::FLAGGED,
-            Flag::Seen => Flags::SEEN,
-            Flag::Extension(_) => return Err(format!("{flag} cannot be set")),
-            Flag::Keyword(keyword) => {
-                let keyword = keyword.as_ref();
-                if keyword.len() > KEYWORD_BYTES_MAX {
-                    return Err(format!("a keyword has at most {KEYWORD_BYTES_MAX} bytes"));
-                }
-                if !keywords.iter().any(|known| known.eq_ignore_ascii_case(keyword)) {
-                    keywords.push(keyword.to_owned());
-                }
-                continue;
-            }
-        };
-        flags = flags.union(system);
+    for name in names {
+        if name.starts_with('\\') {
+            let known = Flags::NAMES.iter().find(|(_, known)| known.eq_ignore_ascii_case(name));
+            let Some((flag, _)) = known else {
+                return Err(Answer::bad(format!("{name} cannot be set")));
+            };
+            flags = flags.union(*flag);
+            continue;
+        }
+        if name.len() > KEYWORD_BYTES_MAX || name.contains(['\\', ']']) {
+            return Err(Answer::bad(format!("a keyword has at most {KEYWORD_BYTES_MAX} bytes and neither \\ nor ]")));
+        }
+        if !keywords.iter().any(|known| known.eq_ignore_ascii_case(name)) {
+            keywords.push((*name).to_owned());
+        }
     }
     Ok((flags, keywords))
 }
@@ -93,10 +88,8 @@ mod tests {
 
     #[test]
     fn recent_cannot_be_set() {
-        let named = [Flag::try_from("\\Seen"), Flag::try_from("$Junk"), Flag::try_from("$junk")];
-        let named: Vec<Flag<'_>> = named.into_iter().map(|flag| flag.expect("a valid flag")).collect();
-        assert_eq!(split(&named), Ok((Flags::SEEN, vec!["$Junk".to_owned()])));
-        let recent = [Flag::try_from("\\Recent").expect("a valid flag")];
-        assert!(split(&recent).is_err());
+        assert_eq!(named(&["\\seen", "$Junk", "$junk"]), Ok((Flags::SEEN, vec!["$Junk".to_owned()])));
+        assert_eq!(named(&["\\Recent"]), Err(Answer::bad("\\Recent cannot be set")));
+        assert!(named(&["a\\b"]).is_err());
     }
 }

@@ -1,8 +1,8 @@
 //! Reads one command after the other within limits of size and time (RFC 3501 sections 2.2.1 and 5.4). Knows what a command is made
 //! of, not what it means.
-use super::parse;
-use super::scan::{Scan, Scanner};
+use super::scan::{Literal, Scan, Scanner};
 use super::state::Session;
+use super::{append, parse};
 use crate::limits;
 use crate::runtime::{Either, now, select, stopping, timeout};
 use std::io;
@@ -17,10 +17,7 @@ pub(super) enum Input {
     Append {
         /// Bytes up to the literal.
         end: usize,
-        /// Bytes of the literal.
-        size: u32,
-        /// The client waits for `+`.
-        synchronizing: bool,
+        literal: Literal,
     },
     /// A command that is too long. It has been passed over; its tag, if it has one.
     TooLong(Option<String>),
@@ -59,10 +56,11 @@ impl Session {
             match scanner.scan(self.stream.buffered(), line_max) {
                 Scan::Complete(end) => return Ok(Input::Command(end)),
                 Scan::TooLong => return Box::pin(self.pass_over(deadline)).await,
-                Scan::Literal { end, size, synchronizing } => {
+                Scan::Literal { end, literal } => {
                     if self.is_append(end) {
-                        return Ok(Input::Append { end, size, synchronizing });
+                        return Ok(Input::Append { end, literal });
                     }
+                    let Literal { size, synchronizing, .. } = literal;
                     if scanner.literal_bytes() + size as usize > literals_max {
                         return Ok(self.refuse_literal(end, synchronizing));
                     }
@@ -81,10 +79,7 @@ impl Session {
     }
 
     fn is_append(&self, end: usize) -> bool {
-        let bytes = &self.stream.buffered()[..end];
-        self.login.is_some()
-            && parse::head(bytes).is_ok_and(|head| head.name == "APPEND")
-            && parse::append(bytes).is_some()
+        self.login.is_some() && append::is_message(&self.stream.buffered()[..end])
     }
 
     /// Sends what is to be sent, then waits for more; says why when nothing more comes.

@@ -5,23 +5,30 @@
 //! session what other sessions did; `fetch/` and `search/` are the two large commands.
 
 mod answer;
+mod append;
+mod args;
 mod cmd;
 mod date;
 mod driver;
 mod fetch;
 mod flags;
 mod input;
+mod listing;
 mod name;
+mod objects;
+mod order;
 mod out;
 mod parse;
 mod pattern;
+mod progress;
+mod qresync;
 mod scan;
 mod search;
 mod set;
 mod state;
 mod sync;
 mod table;
-mod utf7;
+pub mod utf7;
 
 #[cfg(test)]
 mod tests;
@@ -49,13 +56,16 @@ pub fn fuzz_parse(mut bytes: &[u8]) -> usize {
     loop {
         match scanner.scan(bytes, crate::limits::IMAP_LINE_BYTES_MAX) {
             scan::Scan::More | scan::Scan::TooLong => return commands,
-            scan::Scan::Literal { end, size, .. } => {
-                let _ = parse::append(&bytes[..end]);
-                scanner.accept(size);
+            scan::Scan::Literal { end, literal } => {
+                let _ = append::is_message(&bytes[..end]);
+                scanner.accept(literal.size);
             }
             scan::Scan::Complete(end) => {
                 let (command, rest) = bytes.split_at(end);
-                let _ = (parse::head(command), parse::body(command), parse::create(command));
+                let _ = (parse::head(command), parse::body(command));
+                if let Ok(head) = parse::head(command) {
+                    let _ = args::Args::new(command, head.len).astring();
+                }
                 commands += 1;
                 bytes = rest;
                 scanner = scan::Scanner::default();

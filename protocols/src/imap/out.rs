@@ -19,9 +19,11 @@ pub(super) fn number(out: &mut Vec<u8>, mut number: u64) {
 /// A string as a quoted string where RFC 3501 section 4.3 allows it, else as a literal.
 pub(super) fn string(out: &mut Vec<u8>, text: &[u8]) {
     let quotable = |byte: &u8| byte.is_ascii() && !matches!(byte, 0 | b'\r' | b'\n');
-    if !text.iter().all(quotable) {
-        return literal(out, text);
-    }
+    if text.iter().all(quotable) { quoted(out, text) } else { literal(out, text) }
+}
+
+/// A quoted string; only for text without NUL, CR and LF.
+pub(super) fn quoted(out: &mut Vec<u8>, text: &[u8]) {
     out.push(b'"');
     for &byte in text {
         if matches!(byte, b'"' | b'\\') {

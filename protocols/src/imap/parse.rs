@@ -12,6 +12,8 @@ pub(super) struct Head {
     pub(super) tag: String,
     /// In capitals; `UID` with the command after it: `UID FETCH`.
     pub(super) name: String,
+    /// Bytes of both: the arguments follow.
+    pub(super) len: usize,
 }
 
 /// Reads tag and name. The error holds the tag if it could be read.
@@ -30,7 +32,8 @@ pub(super) fn head(bytes: &[u8]) -> Result<Head, Option<String>> {
         name.push(' ');
         name.push_str(&second.to_ascii_uppercase());
     }
-    Ok(Head { tag, name })
+    let len = tag.len() + 1 + name.len();
+    Ok(Head { tag, name, len })
 }
 
 /// `tag = 1*<any ASTRING-CHAR except "+">` (RFC 3501 section 9), of bearable length.
@@ -108,30 +111,6 @@ fn quoted(bytes: &[u8]) -> Option<(Vec<u8>, &[u8])> {
     }
 }
 
-/// The arguments of an APPEND up to its message, when `bytes` end with the announcement of the message's literal. `None`: that literal
-/// is something else, such as the mailbox name.
-pub(super) fn append(bytes: &[u8]) -> Option<CommandBody<'static>> {
-    let open = bytes.iter().rposition(|&byte| byte == b'{')?;
-    // The same command with an empty message.
-    let mut shortened = bytes[..open].to_vec();
-    shortened.extend_from_slice(b"{0}\r\n\r\n");
-    body(&shortened).filter(|body| matches!(body, CommandBody::Append { .. }))
-}
-
-/// CREATE with the special use of RFC 6154 section 3: `CREATE name (USE (\Sent \Junk))` as CREATE and the uses in lower case without `\`.
-pub(super) fn create(bytes: &[u8]) -> Option<(CommandBody<'static>, Vec<String>)> {
-    let lower: Vec<u8> = bytes.to_ascii_lowercase();
-    let at = lower.windows(7).rposition(|window| window == b" (use (")?;
-    let list = lower[at + 7..].strip_suffix(b"\n")?;
-    let list = list.strip_suffix(b"\r").unwrap_or(list).strip_suffix(b"))")?;
-    let list = std::str::from_utf8(list).ok()?;
-    let uses: Option<Vec<String>> = list.split(' ').map(|word| Some(word.strip_prefix('\\')?.to_owned())).collect();
-    let mut shortened = bytes[..at].to_vec();
-    shortened.extend_from_slice(b"\r\n");
-    let body = body(&shortened).filter(|body| matches!(body, CommandBody::Create { .. }))?;
-    Some((body, uses?))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -146,22 +125,6 @@ mod tests {
         assert_eq!(name(b"+ noop\r\n"), Err(None));
         assert_eq!(name(b"\r\n"), Err(None));
         assert_eq!(name(b"\xff\xfe\r\n"), Err(None));
-    }
-
-    #[test]
-    fn append_is_told_from_its_mailbox_literal() {
-        assert!(append(b"a APPEND {5}\r\n").is_none());
-        assert!(append(b"a APPEND {5}\r\nINBOX (\\Seen) {310+}\r\n").is_some());
-        assert!(append(b"a APPEND x \"24-Nov-2026 03:50:48 +0100\" {310}\r\n").is_some());
-        assert!(append(b"a LOGIN x {310}\r\n").is_none());
-    }
-
-    #[test]
-    fn create_with_special_use() {
-        let (_, uses) = create(b"a CREATE x (USE (\\Sent \\Junk))\r\n").expect("a CREATE with uses");
-        assert_eq!(uses, ["sent", "junk"]);
-        assert!(create(b"a CREATE x (USE ())\r\n").is_none());
-        assert!(create(b"a CREATE x\r\n").is_none());
     }
 
     #[test]

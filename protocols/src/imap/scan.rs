@@ -1,6 +1,17 @@
 //! Finds where a command ends in what a client has sent: lines, literals and limits (RFC 3501 section 4.3, RFC 7888). Pure; it never
 //! looks at a byte twice and never decides what a literal is for.
 
+/// A literal that has been announced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Literal {
+    /// Bytes of the literal.
+    pub(super) size: u32,
+    /// The client waits for `+` before it sends them.
+    pub(super) synchronizing: bool,
+    /// It is announced by `~` and may hold NULs (RFC 3516 section 4.1).
+    pub(super) binary: bool,
+}
+
 /// What the bytes so far amount to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Scan {
@@ -10,10 +21,7 @@ pub(super) enum Scan {
     Literal {
         /// Bytes from the command's start to the literal's first byte.
         end: usize,
-        /// Bytes of the literal.
-        size: u32,
-        /// The client waits for `+` before it sends them.
-        synchronizing: bool,
+        literal: Literal,
     },
     /// The command ends, with its line end, at this byte.
     Complete(usize),
@@ -48,7 +56,7 @@ impl Scanner {
             return Scan::TooLong;
         }
         match announced(&received[self.line..end]) {
-            Some((size, synchronizing)) => Scan::Literal { end, size, synchronizing },
+            Some(literal) => Scan::Literal { end, literal },
             None => Scan::Complete(end),
         }
     }
@@ -66,13 +74,14 @@ impl Scanner {
     }
 }
 
-/// The literal that a line announces at its end: `{n}` or `{n+}`. Sizes beyond 32 bits are reported as the largest.
-fn announced(line: &[u8]) -> Option<(u32, bool)> {
-    let line = line.strip_suffix(b"\n")?;
+/// The literal that a line announces at its end: `{n}` or `{n+}`, with `~` before it a binary one. Sizes beyond 32 bits are reported as
+/// the largest.
+pub(super) fn announced(line: &[u8]) -> Option<Literal> {
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     let inner = line.strip_suffix(b"}")?;
     let open = inner.iter().rposition(|&byte| byte == b'{')?;
-    let inner = &inner[open + 1..];
+    let (before, inner) = (&inner[..open], &inner[open + 1..]);
     let (digits, synchronizing) = match inner.strip_suffix(b"+") {
         Some(digits) => (digits, false),
         None => (inner, true),
@@ -81,12 +90,16 @@ fn announced(line: &[u8]) -> Option<(u32, bool)> {
         return None;
     }
     let size = digits.iter().fold(0u64, |sum, digit| (sum * 10 + u64::from(digit - b'0')).min(u64::from(u32::MAX)));
-    Some((size as u32, synchronizing))
+    Some(Literal { size: size as u32, synchronizing, binary: before.ends_with(b"~") })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn literal(end: usize, size: u32, synchronizing: bool) -> Scan {
+        Scan::Literal { end, literal: Literal { size, synchronizing, binary: false } }
+    }
 
     #[test]
     fn a_line_ends_where_it_ends() {
@@ -99,9 +112,9 @@ mod tests {
     fn literals_are_part_of_the_command() {
         let bytes = b"a LOGIN {3+}\r\n\n}\n {2}\r\nxx\r\nb NOOP\r\n";
         let mut scanner = Scanner::default();
-        assert_eq!(scanner.scan(bytes, 100), Scan::Literal { end: 14, size: 3, synchronizing: false });
+        assert_eq!(scanner.scan(bytes, 100), literal(14, 3, false));
         scanner.accept(3);
-        assert_eq!(scanner.scan(bytes, 100), Scan::Literal { end: 23, size: 2, synchronizing: true });
+        assert_eq!(scanner.scan(bytes, 100), literal(23, 2, true));
         scanner.accept(2);
         assert_eq!(scanner.scan(bytes, 100), Scan::Complete(27));
         assert_eq!(scanner.literal_bytes(), 5);
@@ -110,7 +123,7 @@ mod tests {
     #[test]
     fn a_literal_may_arrive_late() {
         let mut scanner = Scanner::default();
-        assert_eq!(scanner.scan(b"a X {9}\r\n", 100), Scan::Literal { end: 9, size: 9, synchronizing: true });
+        assert_eq!(scanner.scan(b"a X {9}\r\n", 100), literal(9, 9, true));
         scanner.accept(9);
         assert_eq!(scanner.scan(b"a X {9}\r\n123", 100), Scan::More);
         assert_eq!(scanner.scan(b"a X {9}\r\n123456789\r\n", 100), Scan::Complete(20));
@@ -122,7 +135,7 @@ mod tests {
         assert_eq!(Scanner::default().scan(&[b"x".repeat(100).as_slice(), b"\n"].concat(), 100), Scan::TooLong);
         let huge = b"a APPEND x {99999999999999999999}\r\n";
         let found = Scanner::default().scan(huge, 100);
-        assert_eq!(found, Scan::Literal { end: huge.len(), size: u32::MAX, synchronizing: true });
+        assert_eq!(found, literal(huge.len(), u32::MAX, true));
     }
 
     #[test]

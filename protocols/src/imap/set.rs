@@ -1,6 +1,5 @@
 //! Sequence sets and uid sets (RFC 3501 section 9, sequence-set) as ranges of positions in a view. Never expanded into single numbers.
 use super::answer::Answer;
-use imap_codec::imap_types::sequence::{SeqOrUid, Sequence, SequenceSet};
 use posthouse_engine::base::Uid;
 use posthouse_engine::index::{EntryTable, UidSet};
 use std::ops::Range;
@@ -8,16 +7,35 @@ use std::ops::Range;
 /// Ascending, disjoint ranges of positions.
 pub(super) type Positions = Vec<Range<usize>>;
 
+/// A set as a command names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Set {
+    /// `$`: what the last SEARCH has saved (RFC 5182).
+    Saved,
+    /// Ranges in any order and direction; `None` is `*`.
+    Ranges(Vec<(Option<u32>, Option<u32>)>),
+}
+
+/// What the numbers of a set stand for.
+#[derive(Clone, Copy)]
+pub(super) struct Numbers<'a> {
+    pub(super) entries: &'a EntryTable,
+    /// The uids of `$`.
+    pub(super) saved: &'a UidSet,
+}
+
 /// The positions that a set names. Message numbers beyond the mailbox are BAD; uids that are not there are passed over.
-pub(super) fn positions(set: &SequenceSet, uid: bool, entries: &EntryTable) -> Result<Positions, Answer> {
-    if uid {
-        let found = uids_of(set, entries).and_then(|uids| uid_positions(&uids, entries));
-        return found.map_err(Answer::from);
-    }
-    let len = entries.len();
-    let mut ranges = Vec::new();
-    for part in set.0.as_ref() {
-        let (a, b) = ends(part);
+pub(super) fn positions(set: &Set, uid: bool, numbers: Numbers<'_>) -> Result<Positions, Answer> {
+    let ranges = match set {
+        Set::Ranges(ranges) if !uid => ranges,
+        _ => {
+            let found = uids_of(set, numbers).and_then(|uids| uid_positions(&uids, numbers.entries));
+            return found.map_err(Answer::from);
+        }
+    };
+    let len = numbers.entries.len();
+    let mut found = Vec::with_capacity(ranges.len());
+    for &(a, b) in ranges {
         if len == 0 && (a.is_none() || b.is_none()) {
             // `*` of an empty mailbox: clients ask for 1:* without looking.
             continue;
@@ -27,28 +45,28 @@ pub(super) fn positions(set: &SequenceSet, uid: bool, entries: &EntryTable) -> R
         if high > len {
             return Err(Answer::bad(format!("There is no message {high}; the mailbox has {len}")));
         }
-        ranges.push(low - 1..high);
+        found.push(low - 1..high);
     }
-    Ok(merged(ranges))
+    Ok(merged(found))
 }
 
 /// The uids that a set names; `*` is the greatest of the view (RFC 3501 section 6.4.8), and none when the view is empty.
-pub(super) fn uids_of(set: &SequenceSet, entries: &EntryTable) -> posthouse_engine::base::Result<UidSet> {
-    let Some(last) = entries.len().checked_sub(1) else {
+pub(super) fn uids_of(set: &Set, numbers: Numbers<'_>) -> posthouse_engine::base::Result<UidSet> {
+    let ranges = match set {
+        Set::Saved => return Ok(numbers.saved.clone()),
+        Set::Ranges(ranges) => ranges,
+    };
+    let Some(last) = numbers.entries.len().checked_sub(1) else {
         return Ok(UidSet::new());
     };
-    let max = entries.get(last)?.uid.0;
-    let range = |part: &Sequence| {
-        let (a, b) = ends(part);
-        let (a, b) = (a.unwrap_or(max), b.unwrap_or(max));
-        (a.min(b), a.max(b))
-    };
-    let ranges = set.0.as_ref().iter().map(range).filter(|range| range.0 <= max);
-    Ok(UidSet::from_ranges(ranges.map(|(low, high)| (low, high.min(max)))))
+    let max = numbers.entries.get(last)?.uid.0;
+    let ordered = ranges.iter().map(|&(a, b)| (a.unwrap_or(max), b.unwrap_or(max)));
+    let ordered = ordered.map(|(a, b)| (a.min(b), a.max(b).min(max)));
+    Ok(UidSet::from_ranges(ordered.filter(|range| range.0 <= range.1)))
 }
 
 /// Where the uids of a set stand.
-fn uid_positions(uids: &UidSet, entries: &EntryTable) -> posthouse_engine::base::Result<Positions> {
+pub(super) fn uid_positions(uids: &UidSet, entries: &EntryTable) -> posthouse_engine::base::Result<Positions> {
     let mut ranges = Vec::with_capacity(uids.ranges().len());
     for &(first, last) in uids.ranges() {
         let from = entries.lower_bound(Uid(first))?;
@@ -69,17 +87,6 @@ pub(super) fn uids_at(positions: &Positions, entries: &EntryTable) -> posthouse_
         ranges.push((entries.get(range.start)?.uid.0, entries.get(range.end - 1)?.uid.0));
     }
     Ok(UidSet::from_ranges(ranges))
-}
-
-fn ends(part: &Sequence) -> (Option<u32>, Option<u32>) {
-    let value = |end: &SeqOrUid| match end {
-        SeqOrUid::Value(n) => Some(n.get()),
-        SeqOrUid::Asterisk => None,
-    };
-    match part {
-        Sequence::Single(n) => (value(n), value(n)),
-        Sequence::Range(a, b) => (value(a), value(b)),
-    }
 }
 
 fn merged(mut ranges: Positions) -> Positions {
@@ -119,9 +126,10 @@ mod tests {
     #[test]
     fn an_empty_mailbox_has_no_messages() {
         let empty = EntryTable::default();
-        let set = |text: &str| SequenceSet::try_from(text).expect("a valid set");
-        assert_eq!(positions(&set("1:*"), false, &empty), Ok(vec![]));
-        assert_eq!(positions(&set("1:*,7"), true, &empty), Ok(vec![]));
-        assert!(matches!(positions(&set("1"), false, &empty), Err(Answer::Bad(_))));
+        let numbers = Numbers { entries: &empty, saved: &UidSet::new() };
+        let set = |first| Set::Ranges(vec![(Some(first), None), (Some(7), Some(first))]);
+        assert_eq!(positions(&set(1), true, numbers), Ok(vec![]));
+        assert_eq!(positions(&Set::Ranges(vec![(Some(1), None)]), false, numbers), Ok(vec![]));
+        assert!(matches!(positions(&set(1), false, numbers), Err(Answer::Bad(_))));
     }
 }

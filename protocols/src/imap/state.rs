@@ -1,12 +1,13 @@
 //! What one connection knows: who has logged in, which mailbox is selected and as what view of it. Holds nothing that grows with the
 //! mailbox: views are shared, message numbers are positions in them.
-use super::answer::Answer;
+use super::answer::{Answer, Done};
 use super::flags;
 use super::out;
+use super::set::Numbers;
 use crate::runtime::Stream;
 use crate::session::Shared;
 use posthouse_engine::Login;
-use posthouse_engine::base::{AccountId, MailboxId};
+use posthouse_engine::base::{AccountId, MailboxId, Uid};
 use posthouse_engine::index::{Entry, Mailbox, UidSet};
 use std::future::Future;
 use std::io;
@@ -20,8 +21,8 @@ pub(super) struct Session {
     pub(super) stream: Stream,
     pub(super) login: Option<Box<Login>>,
     pub(super) selected: Option<Box<Selected>>,
-    /// The client has said that it understands CONDSTORE (RFC 7162 section 3.1).
-    pub(super) condstore: bool,
+    /// What the client has said it understands.
+    pub(super) enabled: Enabled,
     /// When a client that has not logged in is sent away.
     pub(super) login_deadline: Instant,
     /// Logins that failed.
@@ -30,6 +31,22 @@ pub(super) struct Session {
     pub(super) bad: u32,
     /// The session ends after this command.
     pub(super) ended: bool,
+}
+
+/// What a client has said it understands (RFC 5161). Nothing is ever switched off again.
+#[expect(clippy::struct_excessive_bools, reason = "each is one word of ENABLE")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Enabled {
+    /// MODSEQ comes with every change (RFC 7162 section 3.1).
+    pub(super) condstore: bool,
+    /// VANISHED instead of EXPUNGE (RFC 7162 section 3.2).
+    pub(super) qresync: bool,
+    /// Names and strings in UTF-8 (RFC 6855).
+    pub(super) utf8: bool,
+    /// RFC 9051 where it differs from RFC 3501.
+    pub(super) rev2: bool,
+    /// Uids in place of message numbers (RFC 9586).
+    pub(super) uid_only: bool,
 }
 
 /// The selected mailbox.
@@ -44,15 +61,27 @@ pub(super) struct Selected {
     pub(super) recent: UidSet,
     /// Some of them have not been claimed: the next session would take them for its own.
     pub(super) claim_due: bool,
+    /// What SEARCH has saved for `$` (RFC 5182).
+    pub(super) saved: UidSet,
 }
 
 /// A command under way; boxed, so that a session that waits holds nothing of it.
-pub(super) type Running<'s> = Pin<Box<dyn Future<Output = io::Result<Answer>> + 's>>;
+pub(super) type Running<'s> = Pin<Box<dyn Future<Output = Done> + 's>>;
 
 impl Session {
     /// The account, for commands that the table lets through only after login.
     pub(super) fn account(&self) -> AccountId {
         self.login.as_ref().map_or(AccountId(0), |login| login.account)
+    }
+
+    /// The selected mailbox, for commands that the table lets through only with one.
+    pub(super) fn selected(&self) -> Result<&Selected, Answer> {
+        self.selected.as_deref().ok_or_else(|| Answer::bad("No mailbox is selected"))
+    }
+
+    /// Whether a message is to be shown as \Recent: IMAP4rev2 knows no such flag (RFC 9051 appendix E).
+    pub(super) fn is_recent(&self, uid: Uid) -> bool {
+        !self.enabled.rev2 && self.selected.as_ref().is_some_and(|selected| selected.recent.contains(uid))
     }
 
     /// Sends what has gathered if it is much; waits for a slow client.
@@ -73,6 +102,11 @@ impl Session {
 }
 
 impl Selected {
+    /// What the numbers of a set stand for.
+    pub(super) fn numbers(&self) -> Numbers<'_> {
+        Numbers { entries: &self.view.entries, saved: &self.saved }
+    }
+
     /// The view with the newest flags that the client may see.
     pub(super) fn data(&self) -> &Arc<Mailbox> {
         self.newer.as_ref().unwrap_or(&self.view)
@@ -118,9 +152,11 @@ impl Selected {
         out.extend_from_slice(b")] Flags that can be changed\r\n");
     }
 
-    /// `EXISTS` and `RECENT` (RFC 3501 section 7.3).
-    pub(super) fn write_counts(&self, out: &mut Vec<u8>) {
+    /// `EXISTS` and `RECENT` (RFC 3501 section 7.3); IMAP4rev2 knows no RECENT.
+    pub(super) fn write_counts(&self, out: &mut Vec<u8>, rev2: bool) {
         out::counted(out, self.view.entries.len() as u64, "EXISTS");
-        out::counted(out, self.recent_count(), "RECENT");
+        if !rev2 {
+            out::counted(out, self.recent_count(), "RECENT");
+        }
     }
 }

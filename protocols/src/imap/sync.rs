@@ -2,8 +2,9 @@
 //! message numbers right. Changes no mailbox.
 use super::fetch::render;
 use super::out;
-use super::state::{Selected, Session};
+use super::state::{Enabled, Selected, Session};
 use super::table::{After, Command};
+use crate::limits;
 use posthouse_engine::base::Error;
 use posthouse_engine::index::{Diff, Entry, FlagMode, Flags, Keywords, Mailbox, UidSet, diff};
 use std::io;
@@ -134,7 +135,7 @@ impl Session {
         }
         let out = self.stream.output();
         if (numbers_stay || telling.expunges) && changes.all.appended > 0 {
-            selected.write_counts(out);
+            selected.write_counts(out, self.enabled.rev2);
         }
         if keywords_differ {
             selected.write_flag_lists(out);
@@ -142,8 +143,12 @@ impl Session {
         self.tell_flags(&old, &new, &changes.since_told.changed, telling, own).await
     }
 
-    /// From the last one down, so that no number shifts before it has been said.
+    /// From the last one down, so that no number shifts before it has been said; with QRESYNC or UIDONLY their uids in one response (RFC
+    /// 7162 section 3.2.10, RFC 9586 section 3.4).
     async fn tell_expunges(&mut self, view: &Mailbox, expunged: &UidSet) -> io::Result<()> {
+        if self.enabled.qresync || self.enabled.uid_only {
+            return self.write_vanished(b"* VANISHED ", expunged).await;
+        }
         for &(first, last) in expunged.ranges().iter().rev() {
             let Ok(start) = view.entries.lower_bound(posthouse_engine::base::Uid(first)) else {
                 continue;
@@ -152,6 +157,18 @@ impl Session {
                 out::counted(self.stream.output(), at as u64 + 1, "EXPUNGE");
                 self.flush_if_large().await?;
             }
+        }
+        Ok(())
+    }
+
+    /// `* VANISHED 1:5,9`, in several lines when it gets long.
+    pub(super) async fn write_vanished(&mut self, start: &[u8], uids: &UidSet) -> io::Result<()> {
+        for ranges in uids.ranges().chunks(limits::IMAP_VANISHED_RANGES) {
+            let out = self.stream.output();
+            out.extend_from_slice(start);
+            out::uid_set(out, &UidSet::from_ranges(ranges.iter().copied()));
+            out.extend_from_slice(b"\r\n");
+            self.flush_if_large().await?;
         }
         Ok(())
     }
@@ -178,8 +195,9 @@ impl Session {
             let Ok(Some(at)) = selected.view.entries.position(entry.uid) else {
                 continue;
             };
-            let parts = render::FlagParts { uid: telling.uid || self.condstore, flags: true, modseq: self.condstore };
-            let recent = selected.recent.contains(entry.uid);
+            let Enabled { condstore, uid_only, .. } = self.enabled;
+            let parts = render::FlagParts { uid: telling.uid || condstore, flags: true, modseq: condstore, uid_only };
+            let recent = self.is_recent(entry.uid);
             render::flags_line(self.stream.output(), at, &entry, new, recent, parts);
             self.flush_if_large().await?;
         }
@@ -225,7 +243,7 @@ impl Selected {
         let ranges = self.recent.ranges();
         let mut merged: Vec<(u32, u32)> = ranges.to_vec();
         merged.push((first, last));
-        if merged.len() > crate::limits::IMAP_RECENT_RANGES_MAX {
+        if merged.len() > limits::IMAP_RECENT_RANGES_MAX {
             let low = merged.iter().map(|range| range.0).min().unwrap_or(first);
             merged = vec![(low, last)];
         }

@@ -1,9 +1,13 @@
 //! Which commands there are, when each may be given, what a session may be told after it, and what runs it. One row per command.
+use super::answer::Answer;
+use super::args::Args;
 use super::cmd::{
     append, authenticate, capability, close, copy, create, delete, enable, expunge, fetch, id, idle, list, login,
-    logout, lsub, namespace, noop, quota, rename, search, select, starttls, status, store, subscribe,
+    logout, lsub, namespace, noop, quota, rename, replace, search, select, sort, starttls, status, store, subscribe,
+    thread, unauthenticate,
 };
-use super::parse;
+use super::parse::{self, Head};
+use super::scan::Literal;
 use super::state::{Running, Session};
 use imap_codec::imap_types::command::CommandBody;
 
@@ -41,47 +45,59 @@ pub(super) struct Command {
     pub(super) run: Run,
 }
 
+impl Command {
+    /// Whether its arguments or its answer have message numbers, and a UID command beside it has uids.
+    pub(super) fn takes_numbers(&self) -> bool {
+        matches!(self.name, "FETCH" | "STORE" | "SEARCH" | "COPY" | "MOVE" | "SORT" | "THREAD" | "REPLACE")
+    }
+}
+
 /// What runs a command.
 pub(super) type Run = for<'s> fn(&'s mut Session, Request) -> Running<'s>;
 
 /// A command with its arguments.
-#[derive(Debug)]
 pub(super) struct Request {
     pub(super) tag: String,
-    pub(super) body: CommandBody<'static>,
-    /// APPEND: bytes of the message, and whether the client waits for `+`.
-    pub(super) literal: Option<(u32, bool)>,
-    /// CREATE: special uses in lower case without backslash.
-    pub(super) uses: Vec<String>,
+    /// As in the table.
+    pub(super) name: &'static str,
+    /// The command from its tag on; up to the announcement of its message if that has not been read.
+    bytes: Vec<u8>,
+    /// Where the arguments begin.
+    arguments: usize,
+    /// The message that has not been read.
+    pub(super) literal: Option<Literal>,
 }
 
 impl Request {
-    /// Reads the arguments; `None` when they are wrong.
-    pub(super) fn parse(command: &Command, tag: &str, bytes: &[u8], literal: Option<(u32, bool)>) -> Option<Request> {
-        let (body, uses) = match (command.name, literal) {
-            ("APPEND", Some(_)) => (parse::append(bytes)?, Vec::new()),
-            // An APPEND whose message is quoted or missing.
-            ("APPEND", None) => return None,
-            ("CREATE", _) => match parse::create(bytes) {
-                Some(found) => found,
-                None => (parse::body(bytes)?, Vec::new()),
-            },
-            _ => (parse::body(bytes)?, Vec::new()),
-        };
-        Some(Request { tag: tag.to_owned(), body, literal, uses })
+    /// The command that `bytes` begin.
+    pub(super) fn new(command: &Command, head: &Head, bytes: &[u8], literal: Option<Literal>) -> Request {
+        let bytes = bytes.to_vec();
+        Request { tag: head.tag.clone(), name: command.name, bytes, arguments: head.len, literal }
+    }
+
+    /// The arguments as imap-codec reads them.
+    pub(super) fn body(&self) -> Result<CommandBody<'static>, Answer> {
+        parse::body(&self.bytes).ok_or_else(|| self.wrong())
+    }
+
+    /// The arguments to be read by hand, from the space before the first on.
+    pub(super) fn args(&self) -> Args<'_> {
+        Args::new(&self.bytes, self.arguments)
+    }
+
+    /// The answer to arguments that are not understood.
+    pub(super) fn wrong(&self) -> Answer {
+        Answer::bad(format!("{}: wrong arguments", self.name))
     }
 
     /// Whether the numbers of the command are uids.
     pub(super) fn is_uid(&self) -> bool {
-        match &self.body {
-            CommandBody::Fetch { uid, .. }
-            | CommandBody::Store { uid, .. }
-            | CommandBody::Search { uid, .. }
-            | CommandBody::Copy { uid, .. }
-            | CommandBody::Move { uid, .. } => *uid,
-            CommandBody::ExpungeUid { .. } => true,
-            _ => false,
-        }
+        self.name.starts_with("UID ")
+    }
+
+    /// `<name> completed`
+    pub(super) fn completed(&self) -> Answer {
+        Answer::ok(format!("{} completed", self.name.trim_start_matches("UID ")))
     }
 }
 
@@ -94,7 +110,7 @@ const fn row(name: &'static str, state: State, after: After, run: Run) -> Comman
     Command { name, state, after, run }
 }
 
-static COMMANDS: [Command; 39] = {
+static COMMANDS: [Command; 46] = {
     use After::{Everything, NoExpunge, Nothing};
     use State::{Any, Authenticated, NotAuthenticated, Selected};
     [
@@ -139,6 +155,15 @@ static COMMANDS: [Command; 39] = {
         row("ID", Any, Everything, id::run),
         row("ENABLE", Authenticated, Nothing, enable::run),
         row("NAMESPACE", Authenticated, Everything, namespace::run),
+        // RFC 5256
+        row("SORT", Selected, NoExpunge, sort::run),
+        row("UID SORT", Selected, Everything, sort::run),
+        row("THREAD", Selected, NoExpunge, thread::run),
+        row("UID THREAD", Selected, Everything, thread::run),
+        // RFC 8508, 8437
+        row("REPLACE", Selected, Everything, replace::run),
+        row("UID REPLACE", Selected, Everything, replace::run),
+        row("UNAUTHENTICATE", Authenticated, Nothing, unauthenticate::run),
         row("GETQUOTA", Authenticated, Everything, quota::get_quota),
         row("GETQUOTAROOT", Authenticated, Everything, quota::get_quota_root),
         row("SETQUOTA", Authenticated, Everything, quota::set_quota),

@@ -3,7 +3,7 @@
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+,";
 
 /// The name as it goes on the wire.
-pub(super) fn encode(name: &str) -> Vec<u8> {
+pub fn encode(name: &str) -> Vec<u8> {
     let mut out = Vec::with_capacity(name.len());
     let mut shifted: Vec<u16> = Vec::new();
     for c in name.chars() {
@@ -45,7 +45,7 @@ fn flush(out: &mut Vec<u8>, units: &mut Vec<u16>) {
 
 /// The name in UTF-8. `None`: a shift that is not closed, not base64, not UTF-16, or that encodes what needs no encoding. Names that are
 /// plain UTF-8 beyond ASCII are taken as they are, since clients send them.
-pub(super) fn decode(wire: &[u8]) -> Option<String> {
+pub fn decode(wire: &[u8]) -> Option<String> {
     let text = std::str::from_utf8(wire).ok()?;
     if !text.contains('&') {
         return Some(text.to_owned());

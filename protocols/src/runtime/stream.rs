@@ -134,8 +134,8 @@ impl Stream {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "STARTTLS with output unsent or under TLS"));
         }
         let mut tls = Box::new(TlsLayer::server(config)?);
-        let transport = &mut *self.transport;
-        let handshake = poll_fn(|cx| tls.poll_handshake(cx, transport));
+        let (transport, input) = (&mut *self.transport, &mut self.input);
+        let handshake = poll_fn(|cx| tls.poll_handshake(cx, transport, input));
         let done = timeout(limits::TLS_HANDSHAKE_MAX, handshake).await;
         done.unwrap_or_else(|| Err(io::ErrorKind::TimedOut.into()))?;
         self.tls = Some(tls);

@@ -52,15 +52,16 @@ impl TlsLayer {
         self.conn.send_close_notify();
     }
 
+    /// Ready when the handshake is through. The client's first words may come in one piece with its last record of the handshake:
+    /// they are appended to `into`. rustls gives no plain text before it knows the peer's Finished.
     pub(crate) fn poll_handshake(
         &mut self,
         cx: &mut Context<'_>,
         transport: &mut dyn Transport,
+        into: &mut Vec<u8>,
     ) -> Poll<io::Result<()>> {
         while self.conn.is_handshaking() {
-            // Nobody has a use for plain text before the handshake is through, and rustls gives none.
-            let mut early = Vec::new();
-            if ready!(self.poll_fill(cx, transport, &mut early))? == 0 && self.at_end {
+            if ready!(self.poll_fill(cx, transport, into))? == 0 && self.at_end {
                 return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
             }
         }

@@ -1,13 +1,17 @@
 //! What the sessions of every protocol share: the store, who may log in and how, and what all connections together may hold.
 //! Speaks no protocol.
 mod budget;
+mod login;
 mod maildrop;
 pub mod sasl;
 mod throttle;
+mod wait;
 
 pub use budget::{Budget, Share};
+pub use login::Proof;
 pub use maildrop::{MaildropLock, Maildrops};
 pub use throttle::{Throttle, Verdict};
+pub use wait::{Over, wait_for_bytes};
 
 use crate::limits;
 use posthouse_engine::Engine;

@@ -159,17 +159,28 @@ impl DotReader {
 
 /// Adds dot-stuffing and the final dot (RFC 1939 section 3) to data that comes in pieces.
 pub struct DotWriter {
+    /// An LF without CR ends a line too.
+    lf_alone: bool,
     line_start: bool,
+    /// The data ends with CRLF so far, or is empty.
+    whole: bool,
     after_cr: bool,
 }
 
 impl Default for DotWriter {
     fn default() -> Self {
-        DotWriter { line_start: true, after_cr: false }
+        DotWriter { lf_alone: false, line_start: true, whole: true, after_cr: false }
     }
 }
 
 impl DotWriter {
+    /// For readers to some of which an LF alone ends a line too: a dot behind one is stuffed as well. Otherwise a message with LF, dot, LF
+    /// in it would end early for them, and what follows would pass for our next answer. Readers that go by the book see one dot more
+    /// there, in a message that is not by the book.
+    pub fn lenient() -> DotWriter {
+        DotWriter { lf_alone: true, ..DotWriter::default() }
+    }
+
     /// Appends `data`, stuffed, to `out`.
     pub fn write(&mut self, mut data: &[u8], out: &mut Vec<u8>) {
         while !data.is_empty() {
@@ -188,8 +199,9 @@ impl DotWriter {
             Some(before) => data[before] == b'\r',
             None => self.after_cr,
         };
-        let end = memchr_iter(b'\n', data).find(|lf| cr_before(*lf));
+        let end = memchr_iter(b'\n', data).find(|lf| self.lf_alone || cr_before(*lf));
         self.line_start = end.is_some();
+        self.whole = end.is_some_and(cr_before);
         let line = end.map_or(data.len(), |lf| lf + 1);
         self.after_cr = data[line - 1] == b'\r';
         line
@@ -197,7 +209,7 @@ impl DotWriter {
 
     /// Ends the data: a CRLF when the last line has none, and the dot.
     pub fn finish(self, out: &mut Vec<u8>) {
-        if !self.line_start {
+        if !self.whole {
             out.extend_from_slice(b"\r\n");
         }
         out.extend_from_slice(b".\r\n");

@@ -4,7 +4,7 @@
 use super::lexer::code_only;
 
 /// Each room with its floor, from the ground up. `lib` sees everything.
-const FLOORS: [(&str, u8); 14] = [
+const FLOORS: [(&str, u8); 15] = [
     ("base", 0),
     ("disk", 1),
     ("format", 2),
@@ -19,6 +19,7 @@ const FLOORS: [(&str, u8); 14] = [
     ("mailflow", 5),
     ("delivery", 6),
     ("engine", 7),
+    ("rescue", 8),
 ];
 
 /// The one list of exceptions: (room, room that it may import all the same, why).

@@ -1,8 +1,10 @@
 //! The words of the command line, with an example on each command. Carries nothing out.
 mod account;
+mod carry;
 mod directory;
 
 pub use account::{BusinessCommand, MemberCommand, PasswordArgs, PasswordSetArgs};
+pub use carry::{ExportArgs, ImportArgs};
 pub use directory::{AliasCommand, DomainCommand, GroupCommand, ListArgs, TenantCommand};
 
 use clap::{Args, Parser, Subcommand};
@@ -14,7 +16,8 @@ Every command but serve works against the running server (through control.sock i
 closed data directory itself.
 
 Exit codes: 0 done; 1 failed (also: some rows of an import were refused); 2 wrong usage or configuration; 3 not found; 4 exists
-already; 5 a value is not allowed or a limit is reached; 6 the data directory is in use and no server answers; 7 busy, try again.
+already; 5 a value is not allowed or a limit is reached; 6 the data directory is in use and no server answers; 7 busy, try again;
+8 done, but messages were left out: each was told.
 
 Example: posthouse serve";
 
@@ -78,6 +81,18 @@ pub enum Command {
     /// Messages that wait to go to other hosts
     #[command(subcommand, after_help = "Example: posthouse queue list")]
     Queue(QueueCommand),
+    /// Mail as files: Maildir, mbox or EML, with a manifest
+    #[command(
+        after_help = "The directory holds MANIFEST.jsonl when the export is whole. Messages that cannot be read are listed in it and end with code 8.\n\n\
+        Example: posthouse export --to /backup/carol --account carol@acme.example --format maildir"
+    )]
+    Export(ExportArgs),
+    /// Mail from files into an account: Maildir, mbox, EML or an export of ours
+    #[command(
+        after_help = "May be interrupted and repeated: what the account has already is passed over. Bad messages are told and end with code 8.\n\n\
+        Example: posthouse import --account carol@acme.example --format maildir /home/carol/Maildir"
+    )]
+    Import(ImportArgs),
 }
 
 /// Messages that wait to go to other hosts.

@@ -1,9 +1,12 @@
 //! Turns words into requests, asks, and shows the answers. Decides nothing about the store.
 mod account;
+mod carry;
 mod directory;
 mod import;
 mod queue;
 mod show;
+
+pub use import::read_members;
 
 use crate::cli::{Cli, Command, Global};
 use crate::config::{self, Config, ConfigError};
@@ -18,6 +21,8 @@ pub enum End {
     Done,
     /// Done in part; what was not is told already.
     Partly,
+    /// Done but for messages that were told already.
+    LeftOut,
 }
 
 /// Why a command did not do its work.
@@ -46,6 +51,7 @@ pub fn run(cli: Cli) -> ExitCode {
     match dispatch(cli) {
         Ok(End::Done) => ExitCode::SUCCESS,
         Ok(End::Partly) => ExitCode::from(1),
+        Ok(End::LeftOut) => ExitCode::from(8),
         Err(Trouble::Config(error)) => {
             eprintln!("posthouse: {error}");
             ExitCode::from(2)
@@ -80,6 +86,8 @@ fn dispatch(cli: Cli) -> Result<End, Trouble> {
         Command::Member(command) => account::member(&mut context, command)?,
         Command::Business(command) => account::business(&mut context, command)?,
         Command::Queue(command) => queue::queue(&mut context, command)?,
+        Command::Export(args) => carry::export(&mut context, args)?,
+        Command::Import(args) => carry::import(&mut context, args)?,
     };
     session.close()?;
     Ok(end)

@@ -2,7 +2,7 @@
 use super::{line, path};
 use crate::limits;
 use crate::ops::{Failure, Kind, Request, Response};
-use std::io::{self, BufReader};
+use std::io::{self, BufReader, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 
@@ -29,8 +29,8 @@ impl Client {
         }
     }
 
-    /// Asks and waits for the answer.
-    pub fn ask(&mut self, request: &Request) -> Result<Response, Failure> {
+    /// Asks and waits for the answer and the bytes that follow it.
+    pub fn ask(&mut self, request: &Request, payload: &[u8]) -> Result<(Response, Vec<u8>), Failure> {
         let lost = |error: &io::Error| {
             Failure::new(
                 Kind::Failed,
@@ -38,9 +38,14 @@ impl Client {
             )
         };
         // A server that refuses closes without reading: its words are still there to read.
-        let sent = line::write(self.0.get_mut(), request, limits::CONTROL_REQUEST_BYTES_MAX);
+        let sent = line::write(self.0.get_mut(), request, limits::CONTROL_REQUEST_BYTES_MAX)
+            .and_then(|()| self.0.get_mut().write_all(payload));
         match (line::read(&mut self.0, limits::CONTROL_ANSWER_BYTES_MAX), sent) {
-            (Ok(Some(answer)), _) => Ok(answer),
+            (Ok(Some(answer)), _) => {
+                let bytes = Response::payload_bytes(&answer);
+                let payload = line::read_payload(&mut self.0, bytes, limits::BULK_PAYLOAD_BYTES_MAX);
+                payload.map(|payload| (answer, payload)).map_err(|error| lost(&error))
+            }
             (_, Err(error)) | (Err(error), Ok(())) => Err(lost(&error)),
             (Ok(None), Ok(())) => Err(lost(&io::ErrorKind::UnexpectedEof.into())),
         }

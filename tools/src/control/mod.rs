@@ -6,6 +6,7 @@ mod path;
 mod server;
 
 pub use client::Client;
+pub use line::{read as read_line, write as write_line};
 pub use server::Control;
 
 /// The socket's name in the data directory.

@@ -1,11 +1,13 @@
-//! The server's end of the control socket: a thread for each command, a bounded number of them. Carries requests out by `ops::run`.
+//! The server's end of the control socket: a thread for each command, a bounded number of them. Carries requests out by a `Desk` each.
 use super::{SOCKET, line, path};
 use crate::limits;
-use crate::ops::{self, Failure, Kind, Request, Response};
+use crate::ops::bulk::Desk;
+use crate::ops::{Failure, Kind, Request, Response};
+use crate::room::Room;
 use posthouse_admin::Facts;
 use posthouse_engine::Engine;
 use std::fs::{self, Permissions};
-use std::io::{self, BufReader};
+use std::io::{self, BufReader, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
@@ -19,6 +21,8 @@ struct Shared {
     facts: Box<dyn Fn() -> Facts + Send + Sync>,
     stopping: AtomicBool,
     connections: AtomicUsize,
+    /// For mail that commands send.
+    room: Arc<Room>,
 }
 
 /// The open control socket; dropping it closes it. Commands under way get their answers first.
@@ -48,6 +52,7 @@ impl Control {
             facts: Box::new(facts),
             stopping: AtomicBool::new(false),
             connections: AtomicUsize::new(0),
+            room: Room::new(limits::BULK_ROOM_BYTES),
         });
         let serving = shared.clone();
         let thread = std::thread::Builder::new().name("control".into()).spawn(move || accept(&listener, &serving))?;
@@ -113,28 +118,44 @@ fn converse(stream: UnixStream, shared: &Shared) -> io::Result<()> {
     stream.set_write_timeout(Some(limits::CONTROL_IDLE_MAX))?;
     let mut reader = BufReader::new(Patient { stream: stream.try_clone()?, shared });
     let mut writer = stream;
+    let mut desk = Desk::new(shared.engine.clone());
     loop {
         let request: Request = match line::read(&mut reader, limits::CONTROL_REQUEST_BYTES_MAX) {
             Ok(Some(request)) => request,
             Ok(None) => return Ok(()),
-            Err(error) if error.kind() == io::ErrorKind::InvalidData => {
-                let failure = Failure::new(Kind::Refused, format!("the request cannot be read: {error}"));
-                return line::write(&mut writer, &Response::Failed { failure }, limits::CONTROL_ANSWER_BYTES_MAX);
-            }
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => return refuse_line(&mut writer, &error),
             Err(error) => return Err(error),
         };
-        answer(&mut writer, shared, &request)?;
+        let bytes = request.payload_bytes();
+        let _held = shared.room.hold(usize::try_from(bytes).unwrap_or(usize::MAX));
+        let payload = match line::read_payload(&mut reader, bytes, limits::BULK_PAYLOAD_BYTES_MAX) {
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => return refuse_line(&mut writer, &error),
+            payload => payload?,
+        };
+        answer(&mut writer, shared, &mut desk, &request, payload)?;
     }
 }
 
-fn answer(writer: &mut UnixStream, shared: &Shared, request: &Request) -> io::Result<()> {
-    let response = ops::run(&shared.engine, Some(&*shared.facts), request);
+/// What follows cannot be told from what was refused, so the connection ends with this.
+fn refuse_line(writer: &mut UnixStream, error: &io::Error) -> io::Result<()> {
+    let failure = Failure::new(Kind::Refused, format!("the request cannot be read: {error}"));
+    line::write(writer, &Response::Failed { failure }, limits::CONTROL_ANSWER_BYTES_MAX)
+}
+
+fn answer(
+    writer: &mut UnixStream,
+    shared: &Shared,
+    desk: &mut Desk,
+    request: &Request,
+    payload: Vec<u8>,
+) -> io::Result<()> {
+    let (response, bytes) = desk.run(Some(&*shared.facts), request, payload);
     match line::write(writer, &response, limits::CONTROL_ANSWER_BYTES_MAX) {
         Err(error) if error.kind() == io::ErrorKind::InvalidData => {
             let failure = Failure::new(Kind::Refused, format!("the answer is too long: {error}"));
             line::write(writer, &Response::Failed { failure }, limits::CONTROL_ANSWER_BYTES_MAX)
         }
-        done => done,
+        done => done.and_then(|()| writer.write_all(&bytes)),
     }
 }
 

@@ -1,5 +1,6 @@
 //! What an operator may ask of a store, as values that travel as JSON, and the one function that carries it out: the same for a
 //! command on a closed data directory and for a running server. Prints nothing and reads no arguments.
+pub mod bulk;
 mod change;
 mod failure;
 mod list;
@@ -62,6 +63,8 @@ pub enum Request {
     },
     /// The store, and the server when one runs.
     Status,
+    /// Mail in bulk.
+    Bulk(bulk::Ask),
 }
 
 /// Kinds of things in the directory.
@@ -112,6 +115,8 @@ pub enum Response {
         /// It.
         status: StatusView,
     },
+    /// To `Bulk`.
+    Bulk(bulk::Answer),
     /// To anything: it was not carried out.
     Failed {
         /// Why.
@@ -123,6 +128,24 @@ impl Request {
     /// Whether it may begin a store in an empty directory: changes do, looking does not.
     pub fn may_create(&self) -> bool {
         matches!(self, Request::Change { .. })
+    }
+
+    /// Bytes that follow the request's line.
+    pub fn payload_bytes(&self) -> u64 {
+        match self {
+            Request::Bulk(ask) => ask.payload_bytes(),
+            _ => 0,
+        }
+    }
+}
+
+impl Response {
+    /// Bytes that follow the answer's line.
+    pub fn payload_bytes(&self) -> u64 {
+        match self {
+            Response::Bulk(answer) => answer.payload_bytes(),
+            _ => 0,
+        }
     }
 }
 

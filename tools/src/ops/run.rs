@@ -16,6 +16,7 @@ pub fn run(engine: &Engine, server: ServerFacts<'_>, request: &Request) -> Respo
         Request::QueueList { after } => Ok(queue::list(engine, *after)),
         Request::QueueShow { id } => queue::show(engine, *id),
         Request::QueueRemove { id } => queue::remove(engine, *id),
+        Request::Bulk(_) => Err(Failure::new(Kind::Refused, "a bulk request is part of a conversation")),
         Request::Status => Ok(Response::Status { status: status::status(engine, server) }),
     };
     done.unwrap_or_else(|failure| Response::Failed { failure })

@@ -2,8 +2,11 @@
 use crate::config::{self, Config};
 use crate::store::Opened;
 use posthouse_protocols::imap::ImapService;
+use posthouse_protocols::lmtp::LmtpService;
+use posthouse_protocols::pop3::Pop3Service;
 use posthouse_protocols::runtime::{Listener, Service};
-use posthouse_protocols::session::{PlaintextAuth, Shared};
+use posthouse_protocols::session::{Budget, PlaintextAuth, Shared};
+use posthouse_protocols::smtp::SmtpService;
 use std::sync::Arc;
 
 /// All listeners that the configuration names, the admin pages left out.
@@ -21,11 +24,25 @@ pub(super) fn all(
         config::PlaintextAuth::Always => PlaintextAuth::Always,
     };
     shared.message_size_bytes_max = config.limits.message_size_bytes_max;
+    shared.budget = Budget::new(config.store.stage_bytes_max);
     let shared = Arc::new(shared);
+    let mx: Arc<dyn Service> = Arc::new(SmtpService::mx(shared.clone()));
+    let submission: Arc<dyn Service> = Arc::new(SmtpService::submission(shared.clone()));
+    let lmtp: Arc<dyn Service> = Arc::new(LmtpService::new(shared.clone()));
     let imap: Arc<dyn Service> = Arc::new(ImapService::new(shared.clone()));
+    let pop3: Arc<dyn Service> = Arc::new(Pop3Service::new(shared.clone()));
     let listen = &config.listen;
     // Protocol, addresses, service, and whether TLS begins at once (RFC 8314).
-    let table = [("imap", &listen.imap, &imap, false), ("imaps", &listen.imaps, &imap, true)];
+    let table = [
+        ("smtp", &listen.smtp, &mx, false),
+        ("submission", &listen.submission, &submission, false),
+        ("submissions", &listen.submissions, &submission, true),
+        ("lmtp", &listen.lmtp, &lmtp, false),
+        ("imap", &listen.imap, &imap, false),
+        ("imaps", &listen.imaps, &imap, true),
+        ("pop3", &listen.pop3, &pop3, false),
+        ("pop3s", &listen.pop3s, &pop3, true),
+    ];
     let mut listeners = Vec::new();
     for (name, addresses, service, implicit) in table {
         listeners.extend(addresses.iter().map(|address| Listener {

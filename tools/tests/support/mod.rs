@@ -1,5 +1,6 @@
 //! Runs the real binary in a directory of its own: commands to their end, servers until the test lets them go.
 #![allow(dead_code, reason = "each test file uses a part")]
+pub mod corpus;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};

@@ -144,7 +144,10 @@ fn command(wire: &mut Wire, text: &str, code: &str) -> io::Result<()> {
 }
 
 /// Reads one reply, all its lines, and holds its code against `code`.
-fn expect(wire: &mut Wire, code: &str) -> io::Result<()> {
+///
+/// # Errors
+/// The connection's, or another code.
+pub fn expect(wire: &mut Wire, code: &str) -> io::Result<()> {
     loop {
         let line = wire.line()?;
         if !line.starts_with(code.as_bytes()) {

@@ -67,7 +67,11 @@ fn push<T>(list: &Mutex<Vec<T>>, item: T) {
     }
 }
 
-fn open(target: &Target, number: usize) -> io::Result<Wire> {
+/// A connection in IDLE.
+///
+/// # Errors
+/// The connection's, or any answer but the right one.
+pub fn open(target: &Target, number: usize) -> io::Result<Wire> {
     let mut wire = imap::login(target, number)?;
     imap::select(&mut wire, "INBOX")?;
     wire.send(b"i IDLE\r\n")?;

@@ -189,7 +189,10 @@ fn fetch(wire: &mut Wire, item: &str, exists: u64, report: &mut Report) -> io::R
 
 /// Reads answers until the one with `tag`, which must be OK. `each` sees an untagged answer's text
 /// without its literals, and the literals' bytes in all.
-fn until_tagged(wire: &mut Wire, tag: &str, mut each: impl FnMut(&[u8], usize)) -> io::Result<()> {
+///
+/// # Errors
+/// The connection's, or any answer but OK.
+pub fn until_tagged(wire: &mut Wire, tag: &str, mut each: impl FnMut(&[u8], usize)) -> io::Result<()> {
     let ok = format!("{tag} OK");
     loop {
         let mut line = wire.line()?;

@@ -4,12 +4,14 @@
 //! JSON line with the rate, the latencies and its own CPU time. A wrong answer is an error and makes
 //! the exit code 1. It never looks inside a server and shares no code with Posthouse.
 
+mod change;
 mod corpus;
 mod cpu;
 mod deliver;
 mod disk;
 mod idle;
 mod imap;
+mod notify;
 mod report;
 mod wire;
 
@@ -62,6 +64,10 @@ enum Work {
     Imap(imap::Options),
     /// Hold many logged-in connections in IDLE.
     Idle(idle::Options),
+    /// Change a mailbox by IMAP.
+    Change(change::Options),
+    /// Time from a delivery to the EXISTS of a connection in IDLE.
+    Notify(notify::Options),
     /// Measure what the disk can do: append + fdatasync.
     Disk(disk::Options),
 }
@@ -71,6 +77,8 @@ fn main() -> ExitCode {
         Work::Deliver(options) => deliver::run(&options),
         Work::Imap(options) => imap::run(&options),
         Work::Idle(options) => idle::run(&options),
+        Work::Change(options) => change::run(&options),
+        Work::Notify(options) => notify::run(&options),
         Work::Disk(options) => disk::run(&options),
     };
     match outcome {

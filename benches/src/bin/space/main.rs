@@ -87,7 +87,6 @@ fn open(cli: &Cli) -> Outcome<Arc<Engine>> {
         shards: cli.shards,
         segment_bytes_max: cli.segment_bytes,
         checkpoint_log_bytes: 64 << 20,
-        stage_bytes_max: 64 << 20,
         workers: 1,
     };
     Ok(Engine::open(options)?.0)

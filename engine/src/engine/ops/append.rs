@@ -1,6 +1,6 @@
-//! APPEND: all messages or none (RFC 3501 section 6.3.11, RFC 3502).
+//! APPEND: all messages or none (RFC 3501 section 6.3.11, RFC 3502); and REPLACE (RFC 8508).
 use super::{check_keywords, keyword_bits, next_modseq, save_date};
-use crate::base::{AccountId, MailboxId, Result, UidSet};
+use crate::base::{AccountId, Error, MailboxId, Result, Uid, UidSet};
 use crate::engine::txn::Txn;
 use crate::engine::{Append, Appended};
 use crate::format::{DeliveredTo, Event};
@@ -42,4 +42,24 @@ pub(in crate::engine) fn plan(
         uids.push(uid);
     }
     Ok(Appended { uid_validity, uids })
+}
+
+/// The message comes and the old entry goes in one transaction. The quota is asked for the difference.
+pub(in crate::engine) fn replace(
+    txn: &mut Txn<'_>,
+    account: AccountId,
+    (from, uid): (MailboxId, Uid),
+    (to, message): (MailboxId, Append),
+    quota_bytes_max: Option<u64>,
+) -> Result<Appended> {
+    let source = txn.mailbox(account, from)?;
+    let Some(at) = source.entries.position(uid)? else {
+        return Err(Error::NotFound(format!("message {uid}")));
+    };
+    let freed = u64::from(source.entries.get(at)?.size_bytes);
+    let quota_bytes_max = quota_bytes_max.map(|max| max.saturating_add(freed));
+    let appended = plan(txn, account, to, &[message], quota_bytes_max)?;
+    let modseq = next_modseq(txn.mailbox(account, from)?);
+    txn.emit(&Event::Expunged { account, mailbox: from, modseq, uids: UidSet::range(uid, uid) })?;
+    Ok(appended)
 }

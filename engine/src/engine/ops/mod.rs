@@ -3,6 +3,7 @@ pub(super) mod append;
 pub(super) mod copy;
 pub(super) mod deliver;
 pub(super) mod expunge;
+pub(super) mod ingest;
 pub(super) mod mailboxes;
 pub(super) mod store;
 

@@ -5,8 +5,8 @@ use mail_parser::decoders::base64::base64_decode;
 
 use crate::index::mime::TransferEncoding;
 
-/// The decoded body of a part.
-pub(super) fn decode_body(body: &[u8], encoding: TransferEncoding) -> Cow<'_, [u8]> {
+/// The decoded body of a part, as far as it can be decoded.
+pub fn decode_body(body: &[u8], encoding: TransferEncoding) -> Cow<'_, [u8]> {
     match encoding {
         TransferEncoding::Base64 => Cow::Owned(base64(body)),
         TransferEncoding::QuotedPrintable => Cow::Owned(quoted_printable(body, false)),

@@ -2,15 +2,20 @@
 //! to Unicode and compares without case. Exact, no index, no I/O. What cannot be decoded is compared as far as it can.
 mod charset;
 mod decode;
+mod preview;
 mod scan;
 mod word;
 
 pub use charset::to_unicode;
+pub use decode::decode_body;
+pub use preview::preview;
 pub use scan::contains_text;
 pub use word::decoded_header;
 
-/// Folds case for comparison: two texts that differ only in case fold to the same. Folds each character alone, so a part
-/// of a text folds to a part of the folded text.
+use icu_normalizer::DecomposingNormalizerBorrowed;
+
+/// Folds case and forms for comparison, as i;unicode-casemap does (RFC 5051): two texts that differ only in case, or in how an accent or a
+/// wide letter is written, fold to the same. Folds each character alone, so a part of a text folds to a part of the folded text.
 pub fn fold(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
@@ -29,13 +34,19 @@ pub fn fold(text: &str) -> String {
     out
 }
 
-/// Goes through upper case, which unites letters that have one capital: both Greek sigmas, the German sharp s and "ss".
+/// Goes through upper case, which unites letters that have one capital: both Greek sigmas, the German sharp s and "ss". Then what is made of
+/// several characters is taken apart: an accented letter, a ligature, a wide letter.
 fn fold_char(char: char, out: &mut String) {
-    // Chinese, Japanese and Korean have no case.
-    if ('\u{2e80}'..='\u{a63f}').contains(&char) || ('\u{ac00}'..='\u{d7ff}').contains(&char) {
+    // The ideographs and syllables of these blocks have neither case nor parts; they are most of what is folded in Chinese mail.
+    if matches!(char, '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{a63f}' | '\u{ac00}'..='\u{d7a3}') {
         return out.push(char);
     }
-    out.extend(char.to_uppercase().flat_map(char::to_lowercase));
+    let decompose = DecomposingNormalizerBorrowed::new_nfkd();
+    for upper in char.to_uppercase() {
+        let mut bytes = [0; 4];
+        let apart = decompose.normalize(upper.encode_utf8(&mut bytes));
+        out.extend(apart.chars().flat_map(char::to_lowercase));
+    }
 }
 
 #[cfg(test)]

@@ -28,7 +28,8 @@ fn encoded_words_are_read() {
 fn folding_unites_cases() {
     assert_eq!(fold("ÄÖÜ Straße ΣΊΣΥΦΟΣ"), fold("äöü STRASSE σίσυφος"));
     assert_eq!(fold("Hello"), "hello");
-    assert_eq!(fold("Ａbc你好ÉX한"), "ａbc你好éx한");
+    assert_eq!(fold("Ａbc你好ÉX한"), "abc你好e\u{301}x한");
+    assert_eq!(fold("e\u{301}が①ﬁ"), fold("Éか\u{3099}1FI"));
 }
 
 #[test]

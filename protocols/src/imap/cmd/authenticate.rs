@@ -9,8 +9,9 @@ use imap_codec::imap_types::command::CommandBody;
 
 pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'_> {
     Box::pin(async move {
-        let CommandBody::Authenticate { mechanism, initial_response } = &request.body else {
-            return Ok(Answer::bad("AUTHENTICATE: a mechanism is expected"));
+        let body = request.body()?;
+        let CommandBody::Authenticate { mechanism, initial_response } = &body else {
+            return Ok(request.wrong());
         };
         let Some(mechanism) = Mechanism::parse(mechanism.to_string().as_bytes()) else {
             return Ok(Answer::no("[CANNOT] That mechanism is not offered"));
@@ -25,7 +26,7 @@ pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'
         }
         loop {
             match step {
-                Step::Done(credentials) => return session.prove(credentials).await,
+                Step::Done(credentials) => return Ok(session.prove(credentials).await?),
                 Step::Cancelled => return Ok(Answer::bad("AUTHENTICATE cancelled")),
                 Step::Malformed => return Ok(Answer::bad("AUTHENTICATE: base64 of the mechanism's form is expected")),
                 Step::Refused => return Ok(Answer::no("[AUTHORIZATIONFAILED] Nobody may act for somebody else")),

@@ -5,10 +5,13 @@ use crate::imap::table::Request;
 use crate::session::sasl::Mechanism;
 
 /// Offered in every state.
-const ALWAYS: &str = "IMAP4rev1 LITERAL+ SASL-IR ID ENABLE";
+const ALWAYS: &str = "IMAP4rev1 IMAP4rev2 LITERAL+ SASL-IR ID ENABLE";
 /// Offered after login besides.
-const AUTHENTICATED: &str = "IDLE UIDPLUS MOVE UNSELECT NAMESPACE CHILDREN SPECIAL-USE CREATE-SPECIAL-USE CONDSTORE QUOTA \
-                             QUOTA=RES-STORAGE STATUS=SIZE";
+const AUTHENTICATED: &str = "IDLE UIDPLUS MOVE UNSELECT NAMESPACE CHILDREN SPECIAL-USE CREATE-SPECIAL-USE CONDSTORE QRESYNC \
+                             ESEARCH SEARCHRES WITHIN LIST-EXTENDED LIST-STATUS QUOTA QUOTA=RES-STORAGE STATUS=SIZE OBJECTID \
+                             MULTIAPPEND BINARY CATENATE SAVEDATE PREVIEW PARTIAL INPROGRESS \
+                             SORT SORT=DISPLAY ESORT THREAD=ORDEREDSUBJECT THREAD=REFERENCES \
+                             REPLACE UTF8=ACCEPT I18NLEVEL=1 UIDONLY UNAUTHENTICATE";
 
 /// The capabilities, with spaces between.
 pub(in crate::imap) fn list(session: &Session) -> String {
@@ -35,8 +38,9 @@ pub(in crate::imap) fn list(session: &Session) -> String {
     list
 }
 
-pub(in crate::imap) fn run(session: &mut Session, _: Request) -> Running<'_> {
+pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'_> {
     Box::pin(async move {
+        request.args().end()?;
         let line = format!("CAPABILITY {}", list(session));
         session.untagged(&line);
         Ok(Answer::ok("CAPABILITY completed"))

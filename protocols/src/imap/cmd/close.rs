@@ -2,21 +2,25 @@
 use crate::imap::answer::Answer;
 use crate::imap::state::{Running, Session};
 use crate::imap::table::Request;
-use imap_codec::imap_types::command::CommandBody;
 
 pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'_> {
     Box::pin(async move {
+        request.args().end()?;
         let account = session.account();
         let Some(selected) = session.selected.take() else {
             return Ok(Answer::bad("No mailbox is selected"));
         };
-        let expunge = matches!(request.body, CommandBody::Close) && !selected.read_only;
-        if expunge
-            && selected.data().deleted > 0
-            && let Err(error) = session.shared.engine.expunge(account, selected.mailbox, None).await
-        {
-            return Ok(error.into());
+        if request.name == "CLOSE" && !selected.read_only && selected.data().deleted > 0 {
+            let gone = session.shared.engine.expunge(account, selected.mailbox, None).await?;
+            if session.enabled.qresync && !gone.is_empty() {
+                // RFC 7162 section 3.2.8. Not when others have changed something too: the client would take it for known.
+                let now = session.shared.engine.mailbox(account, selected.mailbox)?;
+                if now.highest_modseq.0 != selected.data().highest_modseq.0 + 1 {
+                    return Ok(request.completed());
+                }
+                return Ok(Answer::ok(format!("[HIGHESTMODSEQ {}] CLOSE completed", now.highest_modseq)));
+            }
         }
-        Ok(Answer::ok(format!("{} completed", request.body.name())))
+        Ok(request.completed())
     })
 }

@@ -4,8 +4,7 @@ use crate::imap::answer::Answer;
 use crate::imap::state::{Running, Session};
 use crate::imap::sync::Telling;
 use crate::imap::table::Request;
-use crate::imap::{name, out, set};
-use imap_codec::imap_types::command::CommandBody;
+use crate::imap::{out, set};
 use posthouse_engine::Copied;
 use posthouse_engine::base::Error;
 use std::io;
@@ -13,42 +12,33 @@ use std::io;
 pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'_> {
     Box::pin(async move {
         let uid = request.is_uid();
-        let (sequence_set, target, moves) = match &request.body {
-            CommandBody::Copy { sequence_set, mailbox, .. } => (sequence_set, mailbox, false),
-            CommandBody::Move { sequence_set, mailbox, .. } => (sequence_set, mailbox, true),
-            _ => return Ok(Answer::bad("Messages and a mailbox name are expected")),
-        };
+        let moves = request.name.ends_with("MOVE");
+        let mut args = request.args();
+        args.space()?;
+        let set = args.set()?;
+        args.space()?;
+        let target = session.name(&args.astring()?);
+        args.end()?;
         let account = session.account();
         let engine = session.shared.engine.clone();
-        let Some(selected) = &session.selected else {
-            return Ok(Answer::bad("No mailbox is selected"));
-        };
+        let selected = session.selected()?;
         if moves && selected.read_only {
             return Ok(read_only());
         }
-        let target = match name::decode(target).and_then(|name| session.mailbox_named(&name)) {
-            Ok(target) => target.id,
-            Err(answer) => return Ok(try_create(answer)),
-        };
+        let target = target.and_then(|name| session.mailbox_named(&name)).map_err(try_create)?.id;
         let entries = &selected.view.entries;
-        let positions = match set::positions(sequence_set, uid, entries) {
-            Ok(positions) => positions,
-            Err(answer) => return Ok(answer),
-        };
+        let positions = set::positions(&set, uid, selected.numbers())?;
         if positions.is_empty() {
             return Ok(Answer::ok("No matching messages"));
         }
         let from = selected.mailbox;
-        let uids = match set::uids_at(&positions, entries) {
-            Ok(uids) => uids,
-            Err(error) => return Ok(error.into()),
-        };
+        let uids = set::uids_at(&positions, entries)?;
         let copied = match moves {
             true => engine.move_entries(account, from, uids, target).await,
             false => engine.copy(account, from, uids, target).await,
         };
         match copied {
-            Ok(copied) if moves => session.moved(&copied, uid).await,
+            Ok(copied) if moves => Ok(session.moved(&copied, uid).await?),
             Ok(copied) => Ok(Answer::ok(format!("{}COPY completed", copy_uid(&copied)))),
             // The target is gone since it was looked up, or the selected mailbox is.
             Err(error @ Error::NotFound(_)) => Ok(try_create(error.into())),
@@ -65,7 +55,7 @@ impl Session {
             self.untagged(&format!("OK {code}Moved"));
         }
         self.tell(Telling { expunges: true, uid, claim: true }, None).await?;
-        Ok(Answer::ok("MOVE completed"))
+        Ok(self.with_modseq("MOVE completed"))
     }
 }
 

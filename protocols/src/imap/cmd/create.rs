@@ -1,34 +1,47 @@
-//! CREATE (RFC 3501 section 6.3.3) with a special use (RFC 6154 section 3).
+//! CREATE (RFC 3501 section 6.3.3) with a special use (RFC 6154 section 3) and MAILBOXID (RFC 8474).
 use crate::imap::answer::Answer;
-use crate::imap::name;
+use crate::imap::args::Args;
+use crate::imap::objects;
 use crate::imap::state::{Running, Session};
 use crate::imap::table::Request;
-use imap_codec::imap_types::command::CommandBody;
 use posthouse_engine::index::SpecialUse;
 
 pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'_> {
     Box::pin(async move {
-        let CommandBody::Create { mailbox } = &request.body else {
-            return Ok(Answer::bad("CREATE: a mailbox name is expected"));
-        };
-        let name = match name::decode(mailbox) {
-            Ok(name) => name,
-            Err(answer) => return Ok(answer),
-        };
-        let special_use = match special_use(&request.uses) {
-            Ok(special_use) => special_use,
-            Err(answer) => return Ok(answer),
-        };
+        let mut args = request.args();
+        args.space()?;
+        let name = args.astring()?;
+        let uses = uses(&mut args)?;
+        args.end()?;
+        let (name, special_use) = (session.name(&name)?, special_use(&uses)?);
         // A separator at the end only says that children will follow.
         let name = name.strip_suffix('/').unwrap_or(&name);
-        match session.shared.engine.create_mailbox(session.account(), name, special_use).await {
-            Ok(_) => Ok(Answer::ok("CREATE completed")),
-            Err(error) => Ok(error.into()),
-        }
+        let account = session.account();
+        let id = session.shared.engine.create_mailbox(account, name, special_use).await?;
+        // RFC 8474 section 4.1.
+        let mut code = b"[MAILBOXID (".to_vec();
+        let made = session.shared.engine.mailbox(account, id)?;
+        objects::mailbox_id(&mut code, account, &made);
+        code.extend_from_slice(b")] CREATE completed");
+        Ok(Answer::ok(String::from_utf8_lossy(&code).into_owned()))
     })
 }
 
-fn special_use(uses: &[String]) -> Result<Option<SpecialUse>, Answer> {
+/// ` (USE (\Sent \Junk))` as names without `\`.
+fn uses<'a>(args: &mut Args<'a>) -> Result<Vec<&'a str>, Answer> {
+    if args.is_end() {
+        return Ok(Vec::new());
+    }
+    args.need(" (USE ")?;
+    let uses = args.list(false, |args| {
+        args.need("\\")?;
+        Ok(args.atom("a special use")?)
+    })?;
+    args.need(")")?;
+    Ok(uses)
+}
+
+fn special_use(uses: &[&str]) -> Result<Option<SpecialUse>, Answer> {
     let [wanted] = uses else {
         return if uses.is_empty() {
             Ok(None)

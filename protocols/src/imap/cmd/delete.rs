@@ -1,28 +1,22 @@
 //! DELETE (RFC 3501 section 6.3.4): the mailbox and its messages; children stay.
 use crate::imap::answer::Answer;
-use crate::imap::name;
 use crate::imap::state::{Running, Session};
 use crate::imap::table::Request;
-use imap_codec::imap_types::command::CommandBody;
 use posthouse_engine::base::MailboxId;
 
 pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'_> {
     Box::pin(async move {
-        let CommandBody::Delete { mailbox } = &request.body else {
-            return Ok(Answer::bad("DELETE: a mailbox name is expected"));
-        };
-        let name = match name::decode(mailbox) {
-            Ok(name) => name,
-            Err(answer) => return Ok(answer),
-        };
+        let mut args = request.args();
+        args.space()?;
+        let name = args.astring()?;
+        args.end()?;
+        let name = session.name(&name)?;
         if name == "INBOX" {
             return Ok(Answer::no("[CANNOT] INBOX cannot be deleted"));
         }
         let id = session.mailbox_named(&name).map(|mailbox| mailbox.id).ok();
-        match session.shared.engine.delete_mailbox(session.account(), &name).await {
-            Ok(()) => Ok(session.deleted(id)),
-            Err(error) => Ok(error.into()),
-        }
+        session.shared.engine.delete_mailbox(session.account(), &name).await?;
+        Ok(session.deleted(id))
     })
 }
 

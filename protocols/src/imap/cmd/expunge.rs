@@ -1,31 +1,44 @@
-//! EXPUNGE (RFC 3501 section 6.4.3) and UID EXPUNGE (RFC 4315 section 2.1). The EXPUNGE responses come with what the session is told.
+//! EXPUNGE (RFC 3501 section 6.4.3) and UID EXPUNGE (RFC 4315 section 2.1).
 use crate::imap::answer::Answer;
 use crate::imap::set;
 use crate::imap::state::{Running, Session};
+use crate::imap::sync::Telling;
 use crate::imap::table::Request;
-use imap_codec::imap_types::command::CommandBody;
 
 pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'_> {
     Box::pin(async move {
-        let account = session.account();
-        let Some(selected) = &session.selected else {
-            return Ok(Answer::bad("No mailbox is selected"));
+        let mut args = request.args();
+        let set = match request.is_uid() {
+            true => {
+                args.space()?;
+                Some(args.set()?)
+            }
+            false => None,
         };
+        args.end()?;
+        let account = session.account();
+        let selected = session.selected()?;
         if selected.read_only {
             return Ok(read_only());
         }
-        let uids = match &request.body {
-            CommandBody::ExpungeUid { sequence_set } => match set::uids_of(sequence_set, &selected.view.entries) {
-                Ok(uids) => Some(uids),
-                Err(error) => return Ok(error.into()),
-            },
-            _ => None,
-        };
-        match session.shared.engine.expunge(account, selected.mailbox, uids).await {
-            Ok(_) => Ok(Answer::ok("EXPUNGE completed")),
-            Err(error) => Ok(error.into()),
-        }
+        let uids = set.map(|set| set::uids_of(&set, selected.numbers())).transpose()?;
+        let gone = session.shared.engine.expunge(account, selected.mailbox, uids).await?;
+        let telling = Telling { expunges: true, uid: request.is_uid(), claim: true };
+        session.tell(telling, None).await?;
+        Ok(if gone.is_empty() { Answer::ok("EXPUNGE completed") } else { session.with_modseq("EXPUNGE completed") })
     })
+}
+
+impl Session {
+    /// OK with HIGHESTMODSEQ for a client that wants to know from where on it is to resynchronise (RFC 7162 section 3.2.8).
+    pub(super) fn with_modseq(&self, text: &'static str) -> Answer {
+        match &self.selected {
+            Some(selected) if self.enabled.condstore => {
+                Answer::ok(format!("[HIGHESTMODSEQ {}] {text}", selected.data().highest_modseq))
+            }
+            _ => Answer::ok(text),
+        }
+    }
 }
 
 /// The answer to whoever wants to change a mailbox that EXAMINE has opened.

@@ -1,15 +1,16 @@
-//! FETCH (RFC 3501 section 6.4.5) with CHANGEDSINCE (RFC 7162 section 3.1.4). Streams: what is written is sent before more is read, and
+//! FETCH (RFC 3501 section 6.4.5) with CHANGEDSINCE and VANISHED (RFC 7162 sections 3.1.4 and 3.2.6) and PARTIAL (RFC 9394). Streams: what is written is sent before more is read, and
 //! other sessions are served in between.
 use crate::imap::answer::Answer;
+use crate::imap::args::Args;
 use crate::imap::fetch::plan::Plan;
 use crate::imap::fetch::render::{self, Source};
-use crate::imap::set;
+use crate::imap::search::results::{Found, Partial};
+use crate::imap::set::{self, Set};
 use crate::imap::state::{Running, Session};
 use crate::imap::sync::{Own, Telling};
 use crate::imap::table::Request;
 use crate::limits;
 use crate::runtime::yield_now;
-use imap_codec::imap_types::command::{CommandBody, FetchModifier};
 use posthouse_engine::base::{Error, Result, Uid};
 use posthouse_engine::index::mime::SummaryRef;
 use posthouse_engine::index::{Entry, FlagMode, Flags, Mailbox, UidSet};
@@ -21,29 +22,36 @@ use std::sync::Arc;
 pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'_> {
     Box::pin(async move {
         let uid = request.is_uid();
-        let CommandBody::Fetch { sequence_set, macro_or_item_names, modifiers, .. } = &request.body else {
-            return Ok(Answer::bad("FETCH: messages and items are expected"));
-        };
-        let changed_since = match changed_since(modifiers) {
-            Ok(changed_since) => changed_since,
-            Err(answer) => return Ok(answer),
-        };
-        let plan = match Plan::new(macro_or_item_names, uid, changed_since.is_some()) {
-            Ok(plan) => plan,
-            Err(answer) => return Ok(answer),
-        };
+        let asked = Asked::parse(&request, session)?;
+        let mut plan = asked.plan;
+        if uid {
+            plan.with_uid();
+        }
+        if asked.changed_since.is_some() {
+            plan.with_modseq();
+        }
+        if session.enabled.uid_only {
+            plan.without_uid();
+        }
         if plan.modseq {
             session.enable_condstore();
         }
-        let Some(selected) = &session.selected else {
-            return Ok(Answer::bad("No mailbox is selected"));
-        };
+        let selected = session.selected()?;
         let (view, read_only) = (selected.view.clone(), selected.read_only);
-        let positions = match set::positions(sequence_set, uid, &view.entries) {
-            Ok(positions) => positions,
-            Err(answer) => return Ok(answer),
-        };
-        let mut fetch = Fetch { plan, changed_since, view, uid, sets_seen: false, failed: None };
+        let mut positions = set::positions(&asked.set, uid, selected.numbers())?;
+        if let Some(partial) = asked.partial {
+            let found = Found::Ranges(positions);
+            let mut page = Found::Ranges(Vec::new());
+            found.slice(partial.range(found.len())).for_each(|at| page.push(at));
+            positions = match page {
+                Found::Ranges(ranges) => ranges,
+                Found::Ordered(_) => Vec::new(),
+            };
+        }
+        if asked.vanished {
+            session.tell_vanished(&asked.set, asked.changed_since.unwrap_or_default()).await?;
+        }
+        let mut fetch = Fetch { plan, changed_since: asked.changed_since, view, uid, sets_seen: false, failed: None };
         fetch.sets_seen = fetch.plan.sets_seen && !read_only;
         for piece in set::pieces(&positions, limits::IMAP_BATCH_MESSAGES) {
             session.fetch(&mut fetch, piece).await?;
@@ -54,22 +62,61 @@ pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'
         }
         Ok(match fetch.failed {
             None => Answer::ok("FETCH completed"),
-            // RFC 5530: a message that another session has expunged, and whose bytes may be gone by now.
-            Some(Error::NotFound(_)) => Answer::no("[EXPUNGEISSUED] Some messages are gone"),
-            Some(error) => error.into(),
+            Some(answer) => answer,
         })
     })
 }
 
-fn changed_since(modifiers: &[FetchModifier]) -> std::result::Result<Option<u64>, Answer> {
-    let mut since = None;
-    for modifier in modifiers {
-        match modifier {
-            FetchModifier::ChangedSince(modseq) => since = Some(modseq.get()),
-            FetchModifier::Vanished => return Err(Answer::bad("QRESYNC has not been enabled")),
+/// What a FETCH asks.
+struct Asked {
+    set: Set,
+    plan: Plan,
+    changed_since: Option<u64>,
+    vanished: bool,
+    partial: Option<Partial>,
+}
+
+impl Asked {
+    fn parse(request: &Request, session: &Session) -> std::result::Result<Asked, Answer> {
+        let mut args = request.args();
+        args.space()?;
+        let set = args.set()?;
+        args.space()?;
+        let plan = Plan::parse(&mut args)?;
+        let mut asked = Asked { set, plan, changed_since: None, vanished: false, partial: None };
+        if !args.is_end() {
+            args.space()?;
+            args.list(false, |args| asked.modifier(args))?;
         }
+        args.end()?;
+        if asked.vanished && !session.enabled.qresync {
+            return Err(Answer::bad("VANISHED needs ENABLE QRESYNC"));
+        }
+        // RFC 7162 section 3.2.6.
+        if asked.vanished && (asked.changed_since.is_none() || !request.is_uid()) {
+            return Err(Answer::bad("VANISHED is for UID FETCH with CHANGEDSINCE"));
+        }
+        // RFC 9394 section 3.4.
+        if asked.partial.is_some() && !request.is_uid() {
+            return Err(Answer::bad("PARTIAL is for UID FETCH"));
+        }
+        Ok(asked)
     }
-    Ok(since)
+
+    fn modifier(&mut self, args: &mut Args<'_>) -> std::result::Result<(), Answer> {
+        if args.eat_word("CHANGEDSINCE") {
+            args.space()?;
+            self.changed_since = Some(args.number()?);
+        } else if args.eat_word("VANISHED") {
+            self.vanished = true;
+        } else if args.eat_word("PARTIAL") && self.partial.is_none() {
+            args.space()?;
+            self.partial = Some(Partial::parse(args)?);
+        } else {
+            args.wrong("a modifier of FETCH")?;
+        }
+        Ok(())
+    }
 }
 
 /// A FETCH under way.
@@ -79,8 +126,8 @@ struct Fetch {
     view: Arc<Mailbox>,
     uid: bool,
     sets_seen: bool,
-    /// Why messages had to be left out.
-    failed: Option<Error>,
+    /// The answer when messages had to be left out.
+    failed: Option<Answer>,
 }
 
 impl Session {
@@ -101,7 +148,7 @@ impl Session {
             let entry = match entry {
                 Ok(entry) => selected.newest(entry),
                 Err(error) => {
-                    fetch.failed = Some(error);
+                    fetch.failed = Some(error.into());
                     return Ok(());
                 }
             };
@@ -111,12 +158,12 @@ impl Session {
             let (summary, message) = match self.read(&fetch.plan, &entry).await {
                 Ok(found) => found,
                 Err(error) => {
-                    fetch.failed = Some(error);
+                    fetch.failed = Some(unread(error));
                     continue;
                 }
             };
-            if let Err(error) = self.write(fetch, at, &entry, summary, message, seen_now.contains(entry.uid)) {
-                fetch.failed = Some(error);
+            if let Err(answer) = self.write(fetch, at, &entry, summary, message, seen_now.contains(entry.uid)) {
+                fetch.failed = Some(answer);
             }
             if self.stream.output().len() >= limits::IMAP_OUTPUT_BYTES {
                 self.stream.flush().await?;
@@ -141,7 +188,7 @@ impl Session {
         summary: Option<Bytes>,
         message: Option<Bytes>,
         flags_changed: bool,
-    ) -> Result<()> {
+    ) -> std::result::Result<(), Answer> {
         let Some(selected) = &self.selected else {
             return Ok(());
         };
@@ -153,14 +200,15 @@ impl Session {
             at,
             entry,
             keywords: &selected.data().keywords,
-            recent: selected.recent.contains(entry.uid),
+            recent: self.is_recent(entry.uid),
             summary,
             message: message.as_deref().unwrap_or_default(),
             flags_changed,
-            condstore: self.condstore,
+            condstore: self.enabled.condstore,
+            uid_only: self.enabled.uid_only,
         };
-        render::message(self.stream.output(), &fetch.plan, &source);
-        Ok(())
+        let unknown = |_| Answer::no("[UNKNOWN-CTE] A part's Content-Transfer-Encoding is not known here");
+        render::message(self.stream.output(), &fetch.plan, &source).map_err(unknown)
     }
 
     /// Reading a body marks it \Seen (RFC 3501 section 6.4.5). One commit for all of the piece; says which messages were unseen.
@@ -197,6 +245,14 @@ impl Session {
         let own = Own { uids: &unseen, except: &UidSet::new(), expected: None };
         self.tell(Telling { expunges: false, uid: fetch.uid, claim: false }, Some(own)).await?;
         Ok(unseen)
+    }
+}
+
+/// RFC 5530: a message that another session has expunged, and whose bytes may be gone by now.
+fn unread(error: Error) -> Answer {
+    match error {
+        Error::NotFound(_) => Answer::no("[EXPUNGEISSUED] Some messages are gone"),
+        error => error.into(),
     }
 }
 

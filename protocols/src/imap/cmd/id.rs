@@ -5,7 +5,8 @@ use crate::imap::table::Request;
 
 pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'_> {
     Box::pin(async move {
-        tracing::debug!(peer = %session.stream.peer(), client = ?request.body, "imap client");
+        let client = request.body()?;
+        tracing::debug!(peer = %session.stream.peer(), ?client, "imap client");
         // Our version is nobody's business before login.
         session.untagged("ID (\"name\" \"Posthouse\")");
         Ok(Answer::ok("ID completed"))

@@ -20,8 +20,10 @@ enum Woken {
     Over(Over),
 }
 
-pub(in crate::imap) fn run(session: &mut Session, _: Request) -> Running<'_> {
+pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'_> {
     Box::pin(async move {
+        request.args().end()?;
+        drop(request);
         let account = session.account();
         let watch = session.selected.as_ref().map(|selected| session.shared.engine.watch(account, selected.mailbox));
         session.stream.output().extend_from_slice(b"+ idling\r\n");

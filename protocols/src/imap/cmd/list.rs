@@ -1,101 +1,127 @@
-//! LIST (RFC 3501 section 6.3.8) with CHILDREN (RFC 3348) and special uses (RFC 6154). Levels without a mailbox are listed as
-//! \Noselect while they have children.
-use crate::imap::answer::Answer;
+//! LIST (RFC 3501 section 6.3.8) with CHILDREN (RFC 3348), LIST-EXTENDED (RFC 5258), LIST-STATUS (RFC 5819) and special uses (RFC 6154).
+use super::status;
+use crate::imap::answer::{Answer, Fail};
+use crate::imap::args::Args;
+use crate::imap::listing::{Names, Selection};
 use crate::imap::name;
 use crate::imap::pattern::Pattern;
 use crate::imap::state::{Running, Session};
 use crate::imap::table::Request;
 use crate::limits;
-use imap_codec::imap_types::command::CommandBody;
-use imap_codec::imap_types::core::IString;
-use imap_codec::imap_types::mailbox::{ListMailbox, Mailbox as Reference};
-use posthouse_engine::index::{Account, Mailbox};
-use std::collections::BTreeMap;
+use posthouse_engine::index::Account;
 
 pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'_> {
     Box::pin(async move {
-        let CommandBody::List { reference, mailbox_wildcard } = &request.body else {
-            return Ok(Answer::bad("LIST: a reference and a pattern are expected"));
-        };
-        let (reference, pattern) = match texts(reference, mailbox_wildcard) {
-            Ok(texts) => texts,
-            Err(answer) => return Ok(answer),
-        };
-        if pattern.is_empty() {
+        let asked = Asked::parse(&request)?;
+        let patterns = session.patterns(&asked.reference, &asked.patterns)?;
+        if !asked.extended && asked.patterns.iter().all(Vec::is_empty) {
             // Asks for the separator and the root only (RFC 3501 section 6.3.8).
             session.untagged("LIST (\\Noselect) \"/\" \"\"");
             return Ok(Answer::ok("LIST completed"));
         }
-        let account = match session.shared.engine.account(session.account()) {
-            Ok(account) => account,
-            Err(error) => return Ok(error.into()),
-        };
-        let pattern = Pattern::new(&reference, &pattern);
-        let names = Names::of(&account);
-        for (name, mailbox) in names.inbox_first() {
-            if pattern.matches(name) {
-                write(session.stream.output(), name, mailbox, names.has_children(name));
-                session.flush_if_large().await?;
-            }
-        }
+        let account = session.shared.engine.account(session.account())?;
+        session.list(&account, &patterns, &asked).await?;
         Ok(Answer::ok("LIST completed"))
     })
 }
 
-/// Reference and pattern in UTF-8.
-pub(super) fn texts(reference: &Reference<'_>, pattern: &ListMailbox<'_>) -> Result<(String, String), Answer> {
-    let reference = name::decode(reference)?;
-    let pattern = match pattern {
-        ListMailbox::Token(token) => name::from_wire(token.as_ref())?,
-        ListMailbox::String(IString::Literal(literal)) => name::from_wire(literal.as_ref())?,
-        ListMailbox::String(IString::Quoted(quoted)) => name::from_wire(quoted.as_ref().as_bytes())?,
-    };
-    if reference.len() + pattern.len() > limits::IMAP_PATTERN_BYTES_MAX {
-        return Err(Answer::no("[LIMIT] The pattern is too long"));
-    }
-    Ok((reference, pattern))
+/// What a LIST asks.
+struct Asked {
+    reference: Vec<u8>,
+    patterns: Vec<Vec<u8>>,
+    selection: Selection,
+    /// \Subscribed is to be shown.
+    subscribed: bool,
+    status: Vec<status::Item>,
+    /// It is written as RFC 5258 has it.
+    extended: bool,
 }
 
-/// The names of an account with the levels above them that have no mailbox.
-struct Names<'a>(BTreeMap<&'a str, Option<&'a Mailbox>>);
-
-impl<'a> Names<'a> {
-    fn of(account: &'a Account) -> Names<'a> {
-        let mut names: BTreeMap<&str, Option<&Mailbox>> = BTreeMap::new();
-        for mailbox in &account.mailboxes {
-            names.insert(&mailbox.name, Some(mailbox));
-            for (at, _) in mailbox.name.match_indices('/') {
-                names.entry(&mailbox.name[..at]).or_insert(None);
-            }
+impl Asked {
+    fn parse(request: &Request) -> Result<Asked, Answer> {
+        let mut args = request.args();
+        args.space()?;
+        let mut selection = Selection::default();
+        let mut extended = args.peek() == Some(b'(');
+        if extended {
+            args.list(true, |args| selection.option(args))?;
+            selection.check()?;
+            args.space()?;
         }
-        Names(names)
+        let reference = args.astring()?.into_owned();
+        args.space()?;
+        let patterns = match args.peek() {
+            Some(b'(') => {
+                extended = true;
+                args.list(false, |args| Ok(args.list_mailbox()?.into_owned()))?
+            }
+            _ => vec![args.list_mailbox()?.into_owned()],
+        };
+        let subscribed = selection.subscribed;
+        let mut asked = Asked { reference, patterns, selection, subscribed, status: Vec::new(), extended };
+        if !args.is_end() {
+            asked.extended = true;
+            args.space()?;
+            args.need("RETURN")?;
+            args.space()?;
+            args.list(true, |args| asked.returned(args))?;
+        }
+        args.end()?;
+        Ok(asked)
     }
 
-    fn inbox_first(&self) -> impl Iterator<Item = (&'a str, Option<&'a Mailbox>)> + '_ {
-        let inbox = self.0.get_key_value("INBOX").into_iter();
-        let others = self.0.iter().filter(|(name, _)| **name != "INBOX");
-        inbox.chain(others).map(|(name, mailbox)| (*name, *mailbox))
-    }
-
-    fn has_children(&self, name: &str) -> bool {
-        let prefix = format!("{name}/");
-        self.0.range(prefix.as_str()..).next().is_some_and(|(next, _)| next.starts_with(&prefix))
+    fn returned(&mut self, args: &mut Args<'_>) -> Result<(), Answer> {
+        if args.eat_word("SUBSCRIBED") {
+            self.subscribed = true;
+        } else if args.eat_word("STATUS") {
+            args.space()?;
+            self.status = status::items(args)?;
+        } else if !args.eat_word("CHILDREN") && !args.eat_word("SPECIAL-USE") {
+            args.wrong("a return option of LIST")?;
+        }
+        Ok(())
     }
 }
 
-fn write(out: &mut Vec<u8>, name: &str, mailbox: Option<&Mailbox>, has_children: bool) {
-    out.extend_from_slice(b"* LIST (");
-    out.extend_from_slice(if has_children { b"\\HasChildren" } else { b"\\HasNoChildren" });
-    match mailbox {
-        None => out.extend_from_slice(b" \\Noselect"),
-        Some(mailbox) => {
-            if let Some(special_use) = mailbox.special_use {
-                out.push(b' ');
-                out.extend_from_slice(special_use.attribute().as_bytes());
+impl Session {
+    /// Patterns with the reference before them, in UTF-8 and ready to be matched.
+    pub(super) fn patterns(&self, reference: &[u8], patterns: &[Vec<u8>]) -> Result<Vec<Pattern>, Answer> {
+        let reference = self.name(reference)?;
+        let mut bytes = 0;
+        let mut ready = Vec::with_capacity(patterns.len());
+        for pattern in patterns {
+            let pattern = self.name(pattern)?;
+            bytes += reference.len() + pattern.len();
+            if bytes > limits::IMAP_PATTERN_BYTES_MAX {
+                return Err(Answer::no("[LIMIT] The pattern is too long"));
             }
+            ready.push(Pattern::new(&reference, &pattern));
         }
+        Ok(ready)
     }
-    out.extend_from_slice(b") \"/\" ");
-    name::write(out, name);
-    out.extend_from_slice(b"\r\n");
+
+    async fn list(&mut self, account: &Account, patterns: &[Pattern], asked: &Asked) -> Result<(), Fail> {
+        let names = Names::of(account, &asked.selection);
+        let utf8 = self.names_utf8();
+        for name in names.inbox_first() {
+            if !patterns.iter().any(|pattern| pattern.matches(name)) {
+                continue;
+            }
+            let Some(shown) = names.shown(account, name, &asked.selection) else {
+                continue;
+            };
+            let out = self.stream.output();
+            shown.write_attributes(out, asked.subscribed, asked.extended);
+            name::write(out, name, utf8);
+            if shown.has_selected_below {
+                shown.write_child_info(out, &asked.selection);
+            }
+            out.extend_from_slice(b"\r\n");
+            if let Some(mailbox) = shown.mailbox.filter(|_| !asked.status.is_empty()) {
+                self.write_status(mailbox, &asked.status)?;
+            }
+            self.flush_if_large().await?;
+        }
+        Ok(())
+    }
 }

@@ -1,11 +1,10 @@
-//! LOGIN (RFC 3501 section 6.2.3), and the proof of a password that AUTHENTICATE shares with it. Passwords reach no log.
+//! LOGIN (RFC 3501 section 6.2.3), and what a proof of a password means here, which AUTHENTICATE shares with it. Passwords reach no log.
 use super::capability;
 use crate::imap::answer::Answer;
 use crate::imap::state::{Running, Session};
 use crate::imap::table::Request;
 use crate::limits;
-use crate::runtime::{now, sleep};
-use crate::session::Verdict;
+use crate::session::Proof;
 use crate::session::sasl::Credentials;
 use imap_codec::imap_types::command::CommandBody;
 use imap_codec::imap_types::core::AString;
@@ -13,8 +12,9 @@ use std::io;
 
 pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'_> {
     Box::pin(async move {
-        let CommandBody::Login { username, password } = &request.body else {
-            return Ok(Answer::bad("LOGIN: a name and a password are expected"));
+        let body = request.body()?;
+        let CommandBody::Login { username, password } = &body else {
+            return Ok(request.wrong());
         };
         if !session.may_log_in() {
             return Ok(needs_tls());
@@ -22,7 +22,8 @@ pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'
         let (Some(name), Some(password)) = (text(username), text(password.declassify())) else {
             return Ok(failed());
         };
-        session.prove(Credentials { name, password }).await
+        drop(request);
+        Ok(session.prove(Credentials { name, password }).await?)
     })
 }
 
@@ -46,35 +47,28 @@ impl Session {
         self.shared.may_authenticate(self.stream.is_tls(), self.stream.peer().ip())
     }
 
-    /// Proves a password, with the waits that guessing costs, and opens the account.
+    /// Proves a password and opens the account.
     pub(super) async fn prove(&mut self, credentials: Credentials) -> io::Result<Answer> {
-        let peer = self.stream.peer().ip();
-        let (name, shared) = (credentials.name, self.shared.clone());
-        match shared.throttle.before(peer, &name, now()) {
-            Verdict::Refuse => {
+        let shared = self.shared.clone();
+        let login = match shared.prove("imap", self.stream.peer().ip(), credentials).await {
+            Proof::Right(login) => login,
+            Proof::Wrong => {
+                self.failed_logins += 1;
+                if self.failed_logins >= limits::LOGIN_FAILURES_PER_SESSION_MAX {
+                    self.untagged("BYE Too many failed logins");
+                    self.ended = true;
+                }
+                return Ok(failed());
+            }
+            Proof::Refused => {
                 self.untagged("BYE [UNAVAILABLE] Too many failed logins; try again later");
                 self.ended = true;
                 return Ok(failed());
             }
-            Verdict::After(wait) if !wait.is_zero() => sleep(wait).await,
-            Verdict::After(_) => {}
-        }
-        let login = shared.engine.authenticate(&name, &credentials.password).await;
-        drop(credentials.password);
-        shared.throttle.after(peer, &name, now(), login.is_some());
-        let Some(login) = login else {
-            tracing::info!(%peer, name = %name.escape_debug(), protocol = "imap", "login failed");
-            self.failed_logins += 1;
-            if self.failed_logins >= limits::LOGIN_FAILURES_PER_SESSION_MAX {
-                self.untagged("BYE Too many failed logins");
-                self.ended = true;
-            }
-            return Ok(failed());
         };
         if let Err(error) = shared.engine.open_account(login.account).await {
             return Ok(error.into());
         }
-        tracing::info!(%peer, account = %login.account, address = %login.address, protocol = "imap", "login");
         self.login = Some(Box::new(login));
         Ok(Answer::ok(format!("[CAPABILITY {}] Logged in", capability::list(self))))
     }

@@ -3,8 +3,9 @@ use crate::imap::answer::Answer;
 use crate::imap::state::{Running, Session};
 use crate::imap::table::Request;
 
-pub(in crate::imap) fn run(session: &mut Session, _: Request) -> Running<'_> {
+pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'_> {
     Box::pin(async move {
+        request.args().end()?;
         session.untagged("BYE Logging out");
         session.ended = true;
         Ok(Answer::ok("LOGOUT completed"))

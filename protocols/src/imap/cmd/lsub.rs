@@ -1,37 +1,43 @@
 //! LSUB (RFC 3501 section 6.3.9): what is subscribed, whether it exists or not. With `%`, a level above something subscribed is
 //! listed as \Noselect.
-use super::list::texts;
 use crate::imap::answer::Answer;
 use crate::imap::name;
 use crate::imap::pattern::Pattern;
 use crate::imap::state::{Running, Session};
 use crate::imap::table::Request;
-use imap_codec::imap_types::command::CommandBody;
 use posthouse_engine::index::Account;
 use std::collections::BTreeMap;
+use std::io;
 
 pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'_> {
     Box::pin(async move {
-        let CommandBody::Lsub { reference, mailbox_wildcard } = &request.body else {
-            return Ok(Answer::bad("LSUB: a reference and a pattern are expected"));
-        };
-        let (reference, pattern) = match texts(reference, mailbox_wildcard) {
-            Ok(texts) => texts,
-            Err(answer) => return Ok(answer),
-        };
-        let account = match session.shared.engine.account(session.account()) {
-            Ok(account) => account,
-            Err(error) => return Ok(error.into()),
-        };
-        for (name, selectable) in matching(&account, &Pattern::new(&reference, &pattern)) {
-            let out = session.stream.output();
-            out.extend_from_slice(if selectable { b"* LSUB () \"/\" " } else { b"* LSUB (\\Noselect) \"/\" " });
-            name::write(out, name);
-            out.extend_from_slice(b"\r\n");
-            session.flush_if_large().await?;
+        let mut args = request.args();
+        args.space()?;
+        let reference = args.astring()?.into_owned();
+        args.space()?;
+        let pattern = args.list_mailbox()?.into_owned();
+        args.end()?;
+        let patterns = session.patterns(&reference, &[pattern])?;
+        let account = session.shared.engine.account(session.account())?;
+        let utf8 = session.names_utf8();
+        for pattern in &patterns {
+            session.lsub(&account, pattern, utf8).await?;
         }
         Ok(Answer::ok("LSUB completed"))
     })
+}
+
+impl Session {
+    async fn lsub(&mut self, account: &Account, pattern: &Pattern, utf8: bool) -> io::Result<()> {
+        for (name, selectable) in matching(account, pattern) {
+            let out = self.stream.output();
+            out.extend_from_slice(if selectable { b"* LSUB () \"/\" " } else { b"* LSUB (\\Noselect) \"/\" " });
+            name::write(out, name, utf8);
+            out.extend_from_slice(b"\r\n");
+            self.flush_if_large().await?;
+        }
+        Ok(())
+    }
 }
 
 /// Names to list, and whether each is a mailbox that is subscribed.

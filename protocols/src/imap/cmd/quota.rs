@@ -4,19 +4,18 @@ use crate::imap::answer::Answer;
 use crate::imap::state::{Running, Session};
 use crate::imap::table::Request;
 use crate::imap::{name, out};
-use imap_codec::imap_types::command::CommandBody;
 
 /// The name of the one quota root.
 const ROOT: &str = "account";
 
 pub(in crate::imap) fn get_quota(session: &mut Session, request: Request) -> Running<'_> {
     Box::pin(async move {
-        let CommandBody::GetQuota { root } = &request.body else {
-            return Ok(Answer::bad("GETQUOTA: a quota root is expected"));
-        };
-        let root: &[u8] = root.as_ref();
+        let mut args = request.args();
+        args.space()?;
+        let root = args.astring()?;
+        args.end()?;
         let max = session.shared.engine.quota_bytes_max(session.account());
-        let (true, Some(max)) = (root == ROOT.as_bytes(), max) else {
+        let (true, Some(max)) = (*root == *ROOT.as_bytes(), max) else {
             return Ok(Answer::no("[NONEXISTENT] There is no such quota root"));
         };
         Ok(session.write_quota(max).err().unwrap_or(Answer::ok("GETQUOTA completed")))
@@ -25,18 +24,16 @@ pub(in crate::imap) fn get_quota(session: &mut Session, request: Request) -> Run
 
 pub(in crate::imap) fn get_quota_root(session: &mut Session, request: Request) -> Running<'_> {
     Box::pin(async move {
-        let CommandBody::GetQuotaRoot { mailbox } = &request.body else {
-            return Ok(Answer::bad("GETQUOTAROOT: a mailbox name is expected"));
-        };
-        let found = name::decode(mailbox).and_then(|name| session.mailbox_named(&name));
-        let mailbox = match found {
-            Ok(mailbox) => mailbox,
-            Err(answer) => return Ok(answer),
-        };
+        let mut args = request.args();
+        args.space()?;
+        let name = args.astring()?;
+        args.end()?;
+        let mailbox = session.mailbox_named(&session.name(&name)?)?;
+        let utf8 = session.names_utf8();
         let max = session.shared.engine.quota_bytes_max(session.account());
         let out = session.stream.output();
         out.extend_from_slice(b"* QUOTAROOT ");
-        name::write(out, &mailbox.name);
+        name::write(out, &mailbox.name, utf8);
         if max.is_some() {
             out.push(b' ');
             out.extend_from_slice(ROOT.as_bytes());

@@ -1,38 +1,75 @@
-//! SELECT and EXAMINE (RFC 3501 sections 6.3.1 and 6.3.2), with CONDSTORE (RFC 7162 section 3.1.2).
+//! SELECT and EXAMINE (RFC 3501 sections 6.3.1 and 6.3.2), with CONDSTORE and QRESYNC (RFC 7162 sections 3.1.2
+//! and 3.2.5) and MAILBOXID (RFC 8474).
 use crate::imap::answer::Answer;
-use crate::imap::name;
-use crate::imap::out;
-use crate::imap::state::{Running, Selected, Session};
+use crate::imap::args::Args;
+use crate::imap::qresync::Known;
+use crate::imap::state::{Enabled, Running, Selected, Session};
 use crate::imap::table::Request;
+use crate::imap::{name, objects, out};
 use crate::limits;
-use imap_codec::imap_types::command::{CommandBody, SelectParameter};
 use posthouse_engine::base::MailboxId;
 use posthouse_engine::index::{Flags, Mailbox, UidSet};
 use std::sync::Arc;
 
 pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'_> {
     Box::pin(async move {
-        // A failed SELECT leaves no mailbox selected (RFC 3501 section 6.3.1).
+        let asked = Asked::parse(&request);
+        // A failed SELECT leaves no mailbox selected (RFC 3501 section 6.3.1), one that is not understood changes nothing.
+        let asked = asked?;
+        if let Some(known) = &asked.known {
+            if !session.enabled.qresync {
+                return Ok(Answer::bad("QRESYNC has not been enabled"));
+            }
+            if known.has_numbers && session.enabled.uid_only {
+                return Ok(Answer::bad("[UIDREQUIRED] Message numbers cannot be used after ENABLE UIDONLY"));
+            }
+        }
         if session.selected.take().is_some() {
             session.untagged("OK [CLOSED] Previous mailbox closed");
         }
-        let (wanted, parameters, read_only) = match &request.body {
-            CommandBody::Select { mailbox, parameters } => (mailbox, parameters, false),
-            CommandBody::Examine { mailbox, parameters } => (mailbox, parameters, true),
-            _ => return Ok(Answer::bad("A mailbox name is expected")),
-        };
-        if parameters.iter().any(|parameter| !matches!(parameter, SelectParameter::CondStore)) {
-            return Ok(Answer::bad("QRESYNC has not been enabled"));
+        let id = session.name(&asked.name).and_then(|name| session.mailbox_named(&name))?.id;
+        if asked.condstore {
+            session.enabled.condstore = true;
         }
-        let id = match name::decode(wanted).and_then(|name| session.mailbox_named(&name)) {
-            Ok(mailbox) => mailbox.id,
-            Err(answer) => return Ok(answer),
-        };
-        if !parameters.is_empty() {
-            session.condstore = true;
+        let answer = session.select(id, request.name == "EXAMINE").await?;
+        if let Some(known) = asked.known {
+            session.resync(&known).await?;
         }
-        Ok(session.select(id, read_only).await)
+        Ok(answer)
     })
+}
+
+/// What a SELECT asks.
+struct Asked {
+    name: Vec<u8>,
+    condstore: bool,
+    known: Option<Known>,
+}
+
+impl Asked {
+    fn parse(request: &Request) -> Result<Asked, Answer> {
+        let mut args = request.args();
+        args.space()?;
+        let mut asked = Asked { name: args.astring()?.into_owned(), condstore: false, known: None };
+        if !args.is_end() {
+            args.space()?;
+            args.list(false, |args| asked.parameter(args))?;
+        }
+        args.end()?;
+        Ok(asked)
+    }
+
+    fn parameter(&mut self, args: &mut Args<'_>) -> Result<(), Answer> {
+        if args.eat_word("CONDSTORE") {
+            self.condstore = true;
+        } else if args.eat_word("QRESYNC") && self.known.is_none() {
+            args.space()?;
+            self.known = Some(Known::parse(args)?);
+        } else {
+            args.wrong("CONDSTORE or QRESYNC")?;
+        }
+        Ok(())
+    }
 }
 
 impl Session {
@@ -45,35 +82,42 @@ impl Session {
         }
     }
 
-    async fn select(&mut self, id: MailboxId, read_only: bool) -> Answer {
+    async fn select(&mut self, id: MailboxId, read_only: bool) -> Result<Answer, Answer> {
         let account = self.account();
         let engine = self.shared.engine.clone();
-        let mut view = match engine.mailbox(account, id) {
-            Ok(view) => view,
-            Err(error) => return error.into(),
-        };
+        let mut view = engine.mailbox(account, id)?;
         let mut recent_from = view.recent_from;
         if !read_only && recent_from < view.uid_next {
             // The view after the claim: it holds all that was claimed.
-            (recent_from, view) = match (engine.claim_recent(account, id).await, engine.mailbox(account, id)) {
-                (Ok(from), Ok(view)) => (from, view),
-                (Err(error), _) | (_, Err(error)) => return error.into(),
-            };
+            recent_from = engine.claim_recent(account, id).await?;
+            view = engine.mailbox(account, id)?;
         }
-        let mut selected =
-            Selected { mailbox: id, read_only, view, newer: None, recent: UidSet::new(), claim_due: false };
+        let (recent, saved) = (UidSet::new(), UidSet::new());
+        let mut selected = Selected { mailbox: id, read_only, view, newer: None, recent, claim_due: false, saved };
         selected.add_recent(recent_from.0, selected.view.uid_next.0.saturating_sub(1));
-        write(self.stream.output(), &selected);
+        let (rev2, utf8) = (self.enabled.rev2, self.names_utf8());
+        let out = self.stream.output();
+        write(out, &selected, self.enabled);
+        if rev2 {
+            // RFC 9051 section 6.3.2.
+            out.extend_from_slice(b"* LIST () \"/\" ");
+            name::write(out, &selected.view.name, utf8);
+            out.extend_from_slice(b"\r\n");
+        }
+        // RFC 8474 section 4.2.
+        out.extend_from_slice(b"* OK [MAILBOXID (");
+        objects::mailbox_id(out, account, &selected.view);
+        out.extend_from_slice(b")] Its name for ever\r\n");
         self.selected = Some(Box::new(selected));
-        Answer::ok(if read_only { "[READ-ONLY] EXAMINE completed" } else { "[READ-WRITE] SELECT completed" })
+        Ok(Answer::ok(if read_only { "[READ-ONLY] EXAMINE completed" } else { "[READ-WRITE] SELECT completed" }))
     }
 }
 
-fn write(out: &mut Vec<u8>, selected: &Selected) {
+fn write(out: &mut Vec<u8>, selected: &Selected, enabled: Enabled) {
     selected.write_flag_lists(out);
-    selected.write_counts(out);
+    selected.write_counts(out, enabled.rev2);
     let view = &selected.view;
-    if let Some(first) = first_unseen(view) {
+    if let Some(first) = first_unseen(view).filter(|_| !enabled.rev2 && !enabled.uid_only) {
         code(out, "UNSEEN", first as u64 + 1, "First unseen message");
     }
     code(out, "UIDVALIDITY", view.uid_validity.into(), "UIDs valid");

@@ -5,6 +5,7 @@ use crate::imap::table::Request;
 
 pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'_> {
     Box::pin(async move {
+        request.args().end()?;
         let Some(config) = session.shared.tls.clone() else {
             return Ok(Answer::no("[CANNOT] TLS is not offered here"));
         };

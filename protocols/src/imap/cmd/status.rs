@@ -1,61 +1,114 @@
-//! STATUS (RFC 3501 section 6.3.10) with SIZE (RFC 8438), HIGHESTMODSEQ (RFC 7162), DELETED and DELETED-STORAGE (RFC 9208). Selects
-//! nothing and takes no \Recent.
+//! STATUS (RFC 3501 section 6.3.10) with SIZE (RFC 8438), HIGHESTMODSEQ (RFC 7162), DELETED and DELETED-STORAGE (RFC 9208), MAILBOXID (RFC
+//! 8474) and APPENDLIMIT (RFC 7889). Selects nothing and takes no \Recent.
 use crate::imap::answer::Answer;
+use crate::imap::args::Args;
 use crate::imap::state::{Running, Session};
 use crate::imap::table::Request;
-use crate::imap::{name, out};
-use imap_codec::imap_types::command::CommandBody;
-use imap_codec::imap_types::status::StatusDataItemName as Item;
+use crate::imap::{name, objects, out};
 use posthouse_engine::base::Error;
 use posthouse_engine::index::{Flags, Mailbox};
 
+/// One thing asked of a mailbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Item {
+    Messages,
+    Recent,
+    UidNext,
+    UidValidity,
+    Unseen,
+    Deleted,
+    DeletedStorage,
+    Size,
+    HighestModSeq,
+    AppendLimit,
+    MailboxId,
+}
+
+const ITEMS: [(&str, Item); 11] = [
+    ("MESSAGES", Item::Messages),
+    ("RECENT", Item::Recent),
+    ("UIDNEXT", Item::UidNext),
+    ("UIDVALIDITY", Item::UidValidity),
+    ("UNSEEN", Item::Unseen),
+    ("DELETED", Item::Deleted),
+    ("DELETED-STORAGE", Item::DeletedStorage),
+    ("SIZE", Item::Size),
+    ("HIGHESTMODSEQ", Item::HighestModSeq),
+    ("APPENDLIMIT", Item::AppendLimit),
+    ("MAILBOXID", Item::MailboxId),
+];
+
 pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'_> {
     Box::pin(async move {
-        let CommandBody::Status { mailbox, item_names } = &request.body else {
-            return Ok(Answer::bad("STATUS: a mailbox name and items are expected"));
-        };
-        let found = name::decode(mailbox).and_then(|name| session.mailbox_named(&name));
-        let mailbox = match found {
-            Ok(mailbox) => mailbox,
-            Err(answer) => return Ok(answer),
-        };
-        if item_names.contains(&Item::HighestModSeq) {
-            session.enable_condstore();
-        }
-        let out = session.stream.output();
-        out.extend_from_slice(b"* STATUS ");
-        name::write(out, &mailbox.name);
-        out.extend_from_slice(b" (");
-        for (at, item) in item_names.iter().enumerate() {
-            let (label, value) = match value(&mailbox, item) {
-                Ok(found) => found,
-                Err(error) => {
-                    out.extend_from_slice(b")\r\n");
-                    return Ok(error.into());
-                }
-            };
-            out.extend_from_slice(if at > 0 { b" " } else { b"" });
-            out.extend_from_slice(label);
-            out.push(b' ');
-            out::number(out, value);
-        }
-        out.extend_from_slice(b")\r\n");
+        let mut args = request.args();
+        args.space()?;
+        let name = args.astring()?;
+        args.space()?;
+        let items = items(&mut args)?;
+        args.end()?;
+        let mailbox = session.mailbox_named(&session.name(&name)?)?;
+        session.write_status(&mailbox, &items)?;
         Ok(Answer::ok("STATUS completed"))
     })
 }
 
-fn value(mailbox: &Mailbox, item: &Item) -> Result<(&'static [u8], u64), Error> {
+/// `(MESSAGES UNSEEN ...)`
+pub(super) fn items(args: &mut Args<'_>) -> Result<Vec<Item>, Answer> {
+    let mut items = args.list(true, |args| {
+        let start = args.clone();
+        let name = args.atom("an item of STATUS")?;
+        match ITEMS.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)) {
+            Some((_, item)) => Ok(*item),
+            None => Ok(start.wrong("an item of STATUS")?),
+        }
+    })?;
+    items.truncate(ITEMS.len() * 2);
+    Ok(items)
+}
+
+impl Session {
+    /// The STATUS response.
+    pub(super) fn write_status(&mut self, mailbox: &Mailbox, items: &[Item]) -> Result<(), Answer> {
+        if items.contains(&Item::HighestModSeq) {
+            self.enable_condstore();
+        }
+        let mut line = b"* STATUS ".to_vec();
+        name::write(&mut line, &mailbox.name, self.names_utf8());
+        line.extend_from_slice(b" (");
+        for (at, item) in items.iter().enumerate() {
+            line.extend_from_slice(if at > 0 { b" " } else { b"" });
+            let label = ITEMS.iter().find(|(_, known)| known == item).map_or("", |(label, _)| label);
+            line.extend_from_slice(label.as_bytes());
+            line.push(b' ');
+            match item {
+                Item::MailboxId => {
+                    line.push(b'(');
+                    objects::mailbox_id(&mut line, self.account(), mailbox);
+                    line.push(b')');
+                }
+                Item::AppendLimit => out::number(&mut line, self.shared.message_size_bytes_max),
+                _ => out::number(&mut line, value(mailbox, *item)?),
+            }
+        }
+        line.extend_from_slice(b")\r\n");
+        self.stream.output().append(&mut line);
+        Ok(())
+    }
+}
+
+fn value(mailbox: &Mailbox, item: Item) -> Result<u64, Error> {
     let messages = mailbox.entries.len() as u64;
     Ok(match item {
-        Item::Messages => (b"MESSAGES", messages),
-        Item::Recent => (b"RECENT", messages - mailbox.entries.lower_bound(mailbox.recent_from)? as u64),
-        Item::UidNext => (b"UIDNEXT", mailbox.uid_next.0.into()),
-        Item::UidValidity => (b"UIDVALIDITY", mailbox.uid_validity.into()),
-        Item::Unseen => (b"UNSEEN", mailbox.unseen.into()),
-        Item::Deleted => (b"DELETED", mailbox.deleted.into()),
-        Item::DeletedStorage => (b"DELETED-STORAGE", deleted_bytes(mailbox)?),
-        Item::Size => (b"SIZE", mailbox.size_bytes),
-        Item::HighestModSeq => (b"HIGHESTMODSEQ", mailbox.highest_modseq.0),
+        Item::Messages => messages,
+        Item::Recent => messages - mailbox.entries.lower_bound(mailbox.recent_from)? as u64,
+        Item::UidNext => mailbox.uid_next.0.into(),
+        Item::UidValidity => mailbox.uid_validity.into(),
+        Item::Unseen => mailbox.unseen.into(),
+        Item::Deleted => mailbox.deleted.into(),
+        Item::DeletedStorage => deleted_bytes(mailbox)?,
+        Item::Size => mailbox.size_bytes,
+        Item::HighestModSeq => mailbox.highest_modseq.0,
+        Item::AppendLimit | Item::MailboxId => 0,
     })
 }
 

@@ -2,53 +2,39 @@
 use super::expunge::read_only;
 use crate::imap::answer::Answer;
 use crate::imap::fetch::render::{self, FlagParts};
-use crate::imap::set::{self, Positions};
+use crate::imap::set::{self, Positions, Set};
 use crate::imap::state::{Running, Session};
 use crate::imap::sync::{Expected, Own, Telling};
 use crate::imap::table::Request;
 use crate::imap::{flags, out};
 use crate::limits;
 use crate::runtime::yield_now;
-use imap_codec::imap_types::command::{CommandBody, StoreModifier};
-use imap_codec::imap_types::flag::{StoreResponse, StoreType};
 use posthouse_engine::base::ModSeq;
-use posthouse_engine::index::{FlagMode, UidSet};
+use posthouse_engine::index::{FlagMode, Flags, UidSet};
 use posthouse_engine::{Store, Stored};
 use std::io;
 
 pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'_> {
     Box::pin(async move {
         let uid = request.is_uid();
-        let CommandBody::Store { sequence_set, response, modifiers, .. } = &request.body else {
-            return Ok(Answer::bad("STORE: messages and flags are expected"));
-        };
-        if !modifiers.is_empty() {
+        let asked = Asked::parse(&request)?;
+        if asked.unchanged_since.is_some() {
             session.enable_condstore();
         }
-        let Some(selected) = &session.selected else {
-            return Ok(Answer::bad("No mailbox is selected"));
-        };
+        let selected = session.selected()?;
         if selected.read_only {
             return Ok(read_only());
         }
-        let positions = match set::positions(sequence_set, uid, &selected.view.entries) {
-            Ok(positions) => positions,
-            Err(answer) => return Ok(answer),
-        };
-        let store = match asked(&request.body, &positions, session) {
-            Ok(store) => store,
-            Err(answer) => return Ok(answer),
-        };
+        let positions = set::positions(&asked.set, uid, selected.numbers())?;
+        let uids = set::uids_at(&positions, &selected.view.entries)?;
+        let Asked { mode, flags, keywords, unchanged_since, .. } = asked;
+        let store = Store { uids, mode, flags, keywords, unchanged_since };
         if positions.is_empty() {
             return Ok(Answer::ok("No matching messages"));
         }
         let (account, mailbox) = (session.account(), selected.mailbox);
-        let stored = match session.shared.engine.store(account, mailbox, store.clone()).await {
-            Ok(stored) => stored,
-            Err(error) => return Ok(error.into()),
-        };
-        let silent = *response == StoreResponse::Silent;
-        session.answer_store(&store, &stored, &positions, silent, uid).await?;
+        let stored = session.shared.engine.store(account, mailbox, store.clone()).await?;
+        session.answer_store(&store, &stored, &positions, asked.silent, uid).await?;
         Ok(Answer::ok(if stored.modified.is_empty() {
             "STORE completed".to_owned()
         } else {
@@ -57,19 +43,45 @@ pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'
     })
 }
 
-fn asked(body: &CommandBody<'_>, positions: &Positions, session: &Session) -> Result<Store, Answer> {
-    let (CommandBody::Store { kind, flags, modifiers, .. }, Some(selected)) = (body, &session.selected) else {
-        return Err(Answer::bad("STORE: messages and flags are expected"));
-    };
-    let (flags, keywords) = flags::split(flags).map_err(Answer::bad)?;
-    let mode = match kind {
-        StoreType::Replace => FlagMode::Replace,
-        StoreType::Add => FlagMode::Add,
-        StoreType::Remove => FlagMode::Remove,
-    };
-    let unchanged_since = modifiers.iter().map(|StoreModifier::UnchangedSince(modseq)| ModSeq(*modseq)).next();
-    let uids = set::uids_at(positions, &selected.view.entries)?;
-    Ok(Store { uids, mode, flags, keywords, unchanged_since })
+/// What a STORE asks.
+struct Asked {
+    set: Set,
+    mode: FlagMode,
+    silent: bool,
+    flags: Flags,
+    keywords: Vec<String>,
+    unchanged_since: Option<ModSeq>,
+}
+
+impl Asked {
+    fn parse(request: &Request) -> Result<Asked, Answer> {
+        let mut args = request.args();
+        args.space()?;
+        let set = args.set()?;
+        args.space()?;
+        let mut unchanged_since = None;
+        if args.peek() == Some(b'(') {
+            args.list(false, |args| {
+                args.need("UNCHANGEDSINCE")?;
+                args.space()?;
+                unchanged_since = Some(ModSeq(args.number()?));
+                Ok(())
+            })?;
+            args.space()?;
+        }
+        let mode = match args.peek() {
+            Some(b'+') => FlagMode::Add,
+            Some(b'-') => FlagMode::Remove,
+            _ => FlagMode::Replace,
+        };
+        args.take_while(|byte| matches!(byte, b'+' | b'-'));
+        args.need("FLAGS")?;
+        let silent = args.eat(".SILENT");
+        args.space()?;
+        let (flags, keywords) = flags::named(&args.flags()?)?;
+        args.end()?;
+        Ok(Asked { set, mode, silent, flags, keywords, unchanged_since })
+    }
 }
 
 impl Session {
@@ -83,8 +95,9 @@ impl Session {
         uid: bool,
     ) -> io::Result<()> {
         let expected = Expected { mode: store.mode, flags: store.flags, keywords: &store.keywords };
-        let parts = FlagParts { uid, flags: !silent, modseq: self.condstore };
-        if silent && !self.condstore {
+        let (condstore, uid_only) = (self.enabled.condstore, self.enabled.uid_only);
+        let parts = FlagParts { uid, flags: !silent, modseq: condstore, uid_only };
+        if silent && !condstore {
             // What another session did to the same messages meanwhile is told.
             let own = Own { uids: &store.uids, except: &stored.modified, expected: Some(expected) };
             return self.tell(Telling { expunges: false, uid, claim: false }, Some(own)).await;
@@ -103,7 +116,7 @@ impl Session {
                 if stored.modified.contains(entry.uid) {
                     continue;
                 }
-                let (entry, recent) = (selected.newest(entry), selected.recent.contains(entry.uid));
+                let (entry, recent) = (selected.newest(entry), self.is_recent(entry.uid));
                 let mailbox = selected.data().clone();
                 render::flags_line(self.stream.output(), at, &entry, &mailbox, recent, parts);
             }

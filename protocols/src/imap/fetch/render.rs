@@ -1,9 +1,13 @@
 //! Writes one FETCH response (RFC 3501 section 7.4.2). The loop over 30,000 messages runs through here: no allocation, no formatting.
 use super::plan::{Item, Plan};
-use super::section;
-use crate::imap::{date, flags, out};
+use super::section::{self, UnknownEncoding};
+use crate::imap::{date, flags, objects, out};
 use posthouse_engine::index::mime::SummaryRef;
 use posthouse_engine::index::{Entry, Mailbox};
+use posthouse_engine::search::text::preview;
+
+/// Characters of a PREVIEW (RFC 8970 section 3.2).
+const PREVIEW_CHARS_MAX: usize = 200;
 
 /// Which items a FETCH response about flags has.
 #[derive(Clone, Copy, Debug)]
@@ -11,6 +15,8 @@ pub(in crate::imap) struct FlagParts {
     pub(in crate::imap) uid: bool,
     pub(in crate::imap) flags: bool,
     pub(in crate::imap) modseq: bool,
+    /// See `Source`.
+    pub(in crate::imap) uid_only: bool,
 }
 
 /// What is known of the message that is written.
@@ -27,19 +33,27 @@ pub(in crate::imap) struct Source<'a> {
     pub(in crate::imap) flags_changed: bool,
     /// CONDSTORE is on, so that changed flags come with their MODSEQ.
     pub(in crate::imap) condstore: bool,
+    /// `* <uid> UIDFETCH` instead of `* <number> FETCH` (RFC 9586 section 3.3).
+    pub(in crate::imap) uid_only: bool,
 }
 
-/// `* n FETCH (...)` with all items of the plan.
-pub(in crate::imap) fn message(out: &mut Vec<u8>, plan: &Plan, source: &Source<'_>) {
-    begin(out, source.at);
+/// `* n FETCH (...)` with all items of the plan. The error says which part's transfer encoding is not known (RFC 3516 section 4.3).
+pub(in crate::imap) fn message(out: &mut Vec<u8>, plan: &Plan, source: &Source<'_>) -> Result<(), UnknownEncoding> {
+    let start = out.len();
+    begin(out, source.at, source.entry, source.uid_only);
     for (at, item) in plan.items.iter().enumerate() {
         if at > 0 {
             out.push(b' ');
         }
-        self::item(out, item, source);
+        if let Err(unknown) = self::item(out, item, source) {
+            out.truncate(start);
+            return Err(unknown);
+        }
     }
     if source.flags_changed && !plan.flags {
-        out.push(b' ');
+        if !plan.items.is_empty() {
+            out.push(b' ');
+        }
         write_flags(out, source.entry, source.keywords, source.recent);
         if source.condstore && !plan.modseq {
             out.push(b' ');
@@ -47,6 +61,7 @@ pub(in crate::imap) fn message(out: &mut Vec<u8>, plan: &Plan, source: &Source<'
         }
     }
     out.extend_from_slice(b")\r\n");
+    Ok(())
 }
 
 /// `* n FETCH (...)` about changed flags.
@@ -58,8 +73,8 @@ pub(in crate::imap) fn flags_line(
     recent: bool,
     parts: FlagParts,
 ) {
-    begin(out, at);
-    if parts.uid {
+    begin(out, at, entry, parts.uid_only);
+    if parts.uid && !parts.uid_only {
         uid(out, entry);
         out.extend_from_slice(if parts.flags || parts.modseq { b" " } else { b"" });
     }
@@ -73,13 +88,13 @@ pub(in crate::imap) fn flags_line(
     out.extend_from_slice(b")\r\n");
 }
 
-fn begin(out: &mut Vec<u8>, at: usize) {
+fn begin(out: &mut Vec<u8>, at: usize, entry: &Entry, uid_only: bool) {
     out.extend_from_slice(b"* ");
-    out::number(out, at as u64 + 1);
-    out.extend_from_slice(b" FETCH (");
+    out::number(out, if uid_only { entry.uid.0.into() } else { at as u64 + 1 });
+    out.extend_from_slice(if uid_only { b" UIDFETCH (" } else { b" FETCH (" });
 }
 
-fn item(out: &mut Vec<u8>, item: &Item, source: &Source<'_>) {
+fn item(out: &mut Vec<u8>, item: &Item, source: &Source<'_>) -> Result<(), UnknownEncoding> {
     match item {
         Item::Flags => write_flags(out, source.entry, source.keywords, source.recent),
         Item::Uid => uid(out, source.entry),
@@ -108,8 +123,25 @@ fn item(out: &mut Vec<u8>, item: &Item, source: &Source<'_>) {
                 summary.render_bodystructure(out);
             }
         }
-        Item::Content(content) => section::write(out, content, source.summary.as_ref(), source.message),
+        Item::EmailId => {
+            out.extend_from_slice(b"EMAILID (");
+            objects::email_id(out, source.entry.guid);
+            out.push(b')');
+        }
+        // RFC 8474 section 5.2: what a server that keeps no threads answers.
+        Item::ThreadId => out.extend_from_slice(b"THREADID NIL"),
+        Item::SaveDate => {
+            out.extend_from_slice(b"SAVEDATE ");
+            date::internal_date(out, source.entry.save_date.into());
+        }
+        Item::Preview => {
+            out.extend_from_slice(b"PREVIEW ");
+            let text = source.summary.as_ref().map(|summary| preview(source.message, summary, PREVIEW_CHARS_MAX));
+            out::string(out, text.unwrap_or_default().as_bytes());
+        }
+        Item::Content(content) => section::write(out, content, source.summary.as_ref(), source.message)?,
     }
+    Ok(())
 }
 
 fn uid(out: &mut Vec<u8>, entry: &Entry) {

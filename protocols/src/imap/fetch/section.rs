@@ -1,24 +1,79 @@
-//! The bytes of BODY[section] (RFC 3501 section 6.4.5): ranges of the message, selected header fields, a part of either. Never changes a
-//! byte of what it selects.
-use super::plan::{Content, Fields};
+//! The bytes of BODY[section] (RFC 3501 section 6.4.5) and BINARY[part] (RFC 3516): ranges of the message, selected header fields, a part
+//! of either. Never changes a byte of what it selects, beyond undoing a transfer encoding for BINARY.
+use super::plan::{Content, Decoding, Fields};
 use crate::imap::out;
-use posthouse_engine::index::mime::{SummaryRef, header_fields};
-use std::ops::Range;
+use posthouse_engine::index::mime::{PartKind, SummaryRef, TransferEncoding, header_fields};
+use posthouse_engine::search::text::decode_body;
+use std::borrow::Cow;
+
+/// A part's Content-Transfer-Encoding is none that can be undone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::imap) struct UnknownEncoding;
 
 /// Appends label and bytes; NIL when there is no such part.
-pub(in crate::imap) fn write(out: &mut Vec<u8>, content: &Content, summary: Option<&SummaryRef<'_>>, message: &[u8]) {
+pub(in crate::imap) fn write(
+    out: &mut Vec<u8>,
+    content: &Content,
+    summary: Option<&SummaryRef<'_>>,
+    message: &[u8],
+) -> Result<(), UnknownEncoding> {
     out.extend_from_slice(&content.label);
     out.push(b' ');
-    if content.is_whole() {
-        return out::literal(out, cut(message, content.partial));
+    if content.decoding == Decoding::None {
+        match bytes(content, summary, message) {
+            Some(bytes) => out::literal(out, &bytes),
+            None => out.extend_from_slice(b"NIL"),
+        }
+        return Ok(());
     }
-    let range = summary.and_then(|summary| summary.section(&content.path, content.section));
-    let Some(bytes) = range.and_then(|Range { start, end }| message.get(start as usize..end as usize)) else {
-        return out.extend_from_slice(b"NIL");
+    let decoded = decoded(content, summary, message)?;
+    match (decoded, content.decoding) {
+        (decoded, Decoding::Size) => out::number(out, decoded.map_or(0, |bytes| bytes.len() as u64)),
+        (None, _) => out.extend_from_slice(b"NIL"),
+        (Some(decoded), _) => {
+            let bytes = cut(&decoded, content.partial);
+            // RFC 3516 section 4.2: NULs need a literal8.
+            out.extend_from_slice(if bytes.contains(&0) { b"~" } else { b"" });
+            out::literal(out, bytes);
+        }
+    }
+    Ok(())
+}
+
+/// The bytes that a content without decoding selects; `None` when there is no such part.
+pub(in crate::imap) fn bytes<'a>(
+    content: &Content,
+    summary: Option<&SummaryRef<'_>>,
+    message: &'a [u8],
+) -> Option<Cow<'a, [u8]>> {
+    let range = match content.is_whole() {
+        true => 0..message.len() as u32,
+        false => summary?.section(&content.path, content.section)?,
     };
-    match &content.fields {
-        None => out::literal(out, cut(bytes, content.partial)),
-        Some(fields) => out::literal(out, cut(&select(bytes, fields), content.partial)),
+    let bytes = message.get(range.start as usize..range.end as usize)?;
+    Some(match &content.fields {
+        None => Cow::Borrowed(cut(bytes, content.partial)),
+        Some(fields) => Cow::Owned(cut(&select(bytes, fields), content.partial).to_vec()),
+    })
+}
+
+/// The part without its transfer encoding. Whole messages and what holds parts have none that could be undone.
+fn decoded<'a>(
+    content: &Content,
+    summary: Option<&SummaryRef<'_>>,
+    message: &'a [u8],
+) -> Result<Option<Cow<'a, [u8]>>, UnknownEncoding> {
+    if content.is_whole() {
+        return Ok(Some(Cow::Borrowed(message)));
+    }
+    let Some(part) = summary.and_then(|summary| summary.part(&content.path)) else {
+        return Ok(None);
+    };
+    let bytes = message.get(part.body.start as usize..part.body.end as usize).unwrap_or_default();
+    match part.encoding() {
+        _ if part.kind != PartKind::Leaf => Ok(Some(Cow::Borrowed(bytes))),
+        TransferEncoding::Unknown => Err(UnknownEncoding),
+        encoding => Ok(Some(decode_body(bytes, encoding))),
     }
 }
 

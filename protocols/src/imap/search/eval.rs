@@ -1,5 +1,5 @@
 //! Asks a key of one message. An entry answers what it can for nothing; only what is left open needs the message. Pure.
-use super::compile::Key;
+use super::keys::Key;
 use crate::imap::date::DAY;
 use posthouse_engine::index::mime::{find_header, header_fields, sent_date};
 use posthouse_engine::index::{Entry, UidSet};
@@ -60,10 +60,11 @@ impl Key {
             Key::Flags(flags) => entry.flags.contains(*flags),
             Key::Keyword(bits) => entry.keywords.0 & bits != 0,
             Key::Recent => facts.recent.contains(entry.uid),
-            // "disregarding time and timezone" (RFC 3501 section 6.4.4); an entry keeps no timezone.
-            Key::Received(from, to) => (*from..*to).contains(&entry.internal_date.div_euclid(DAY)),
-            Key::Larger(size) => entry.size_bytes > *size,
-            Key::Smaller(size) => entry.size_bytes < *size,
+            Key::Received(times) => times.contains(&entry.internal_date),
+            Key::Saved(times) => times.contains(&entry.save_date.into()),
+            Key::Larger(size) => u64::from(entry.size_bytes) > *size,
+            Key::Smaller(size) => u64::from(entry.size_bytes) < *size,
+            Key::Email(guid) => entry.guid == *guid,
             Key::ModSeq(modseq) => entry.modseq.0 >= *modseq,
             _ => return None,
         })
@@ -71,7 +72,7 @@ impl Key {
 
     fn of_message(&self, message: &[u8]) -> bool {
         match self {
-            Key::Sent(from, to) => sent_day(message).is_some_and(|day| (*from..*to).contains(&day)),
+            Key::Sent(days) => sent_day(message).is_some_and(|day| days.contains(&day)),
             Key::Header(name, text) if text.is_empty() => find_header(message, name).is_some(),
             Key::Header(name, text) => header_fields(message).any(|field| {
                 let value = message.get(field.value.clone()).unwrap_or_default();

@@ -1,5 +1,6 @@
 //! What SEARCH finds (RFC 3501 section 6.4.4): keys made ready for a mailbox, and asked for one message after the other: first what an
 //! entry can answer, then what needs the message. Waits for nothing; `cmd/search.rs` does.
 pub(super) mod charset;
-pub(super) mod compile;
 pub(super) mod eval;
+pub(super) mod keys;
+pub(super) mod results;

@@ -1,6 +1,10 @@
 //! Before login: CAPABILITY, LOGIN, AUTHENTICATE, STARTTLS, ID, NOOP, LOGOUT, and what must not be possible yet.
 use super::{play, play_before_login, shared};
+use crate::imap::ImapService;
+use crate::runtime::sim;
 use crate::session::PlaintextAuth;
+use crate::testing::tls::{self, TlsClient};
+use std::sync::Arc;
 
 #[test]
 fn greeting_login_logout() {
@@ -123,4 +127,33 @@ fn commands_need_their_state() {
          C: e NOOP
          S: e OK NOOP completed",
     );
+}
+
+#[test]
+fn starttls_and_what_was_sent_behind_it_in_the_clear() {
+    let (server, client_config) = tls::configs();
+    let mut shared = shared();
+    shared.plaintext_auth = PlaintextAuth::Never;
+    shared.tls = Some(server);
+    let service = ImapService::new(Arc::new(shared));
+    sim::run(move |net| async move {
+        let mut client = net.connect(&service);
+        assert!(client.read_line().await.ends_with(b"STARTTLS LOGINDISABLED] mail.example.org ready\r\n"));
+        client.write(b"a STARTTLS\r\n").await;
+        assert!(client.read_line().await.starts_with(b"a OK "));
+        let mut client = TlsClient::start(client, client_config).await;
+        // Comes in one piece with the handshake's last record.
+        client.write(b"b STARTTLS\r\nc LOGIN ann@example.org secret\r\n").await;
+        let heard = client.read_line().await;
+        assert!(heard.starts_with(b"b BAD "), "{}", String::from_utf8_lossy(&heard));
+        assert!(client.read_line().await.starts_with(b"c OK [CAPABILITY "));
+
+        let mut client = net.connect(&service);
+        client.read_line().await;
+        client.write(b"a STARTTLS\r\nb NOOP\r\n").await;
+        let heard = client.read_to_end().await;
+        let heard = String::from_utf8_lossy(&heard);
+        assert!(heard.starts_with("* BYE [CLIENTBUG] ") && heard.contains("\r\na BAD "), "{heard}");
+        assert!(!heard.contains("b OK"), "{heard}");
+    });
 }

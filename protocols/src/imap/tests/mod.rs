@@ -3,67 +3,30 @@ mod append;
 mod bad_input;
 mod condstore;
 mod copy;
+mod esearch;
 mod fetch;
+mod list;
 mod login;
 mod mailboxes;
 mod model;
+mod modes;
+mod objects;
+mod qresync;
+mod replace;
 mod search;
 mod sizes;
+mod sort;
 mod soup;
 mod store;
 mod sync;
 
 use super::ImapService;
 use crate::runtime::sim::{self, Client, Net};
-use crate::session::{PlaintextAuth, Shared};
-use posthouse_engine::base::SimClock;
-use posthouse_engine::directory::{Address, Change, Quota};
-use posthouse_engine::disk::sim::SimDisk;
-use posthouse_engine::{Engine, Options};
+use crate::session::Shared;
+use crate::testing::{self, perform, sessions, shared};
 use std::sync::Arc;
 
-/// argon2id of `secret`, as cheap as it gets.
-const HASH: &str = "$argon2id$v=19$m=8,t=1,p=1$cG9zdGhvdXNlLXRlc3RzIQ$YHmlhUnTuVQOcrdhIx5FF+58oje3RiKtMNEPCbPmre4";
-/// 24 Nov 2026 03:50:48 UTC.
-const NOW_MS: i64 = 1_795_492_248_000;
-
-/// A store with the members ann@example.org and bob@example.org, whose passwords are `secret`. Bob may hold 10 kB.
-fn shared() -> Shared {
-    let clock = Arc::new(SimClock::at_ms(NOW_MS));
-    let options = Options {
-        disk: Arc::new(SimDisk::new(1)),
-        clock: clock.clone(),
-        shards: 1,
-        segment_bytes_max: 8 << 20,
-        checkpoint_log_bytes: 64 << 20,
-        stage_bytes_max: 64 << 20,
-        workers: 1,
-    };
-    let (engine, _) = Engine::open(options).expect("an empty store opens");
-    let member = |address: &str, quota| Change::MemberAdd {
-        address: Address::parse(address).expect("an address"),
-        name: "Somebody".into(),
-        password_hash: Some(HASH.into()),
-        vip: false,
-        quota,
-    };
-    let changes = vec![
-        Change::TenantAdd { name: "example".into(), title: "Example".into(), accounts_max: None },
-        Change::DomainAdd { tenant: "example".into(), domain: "example.org".into() },
-        member("ann@example.org", Quota::Default),
-        member("bob@example.org", Quota::Bytes(10_000)),
-    ];
-    for done in engine.change_directory(changes).wait() {
-        done.expect("the directory takes it");
-    }
-    let mut shared = Shared::new(engine, clock, "mail.example.org");
-    // The simulated clients are on no loopback address.
-    shared.plaintext_auth = PlaintextAuth::Always;
-    shared
-}
-
-/// Plays a transcript with clients that have logged in as ann. `C: ` lines are sent, `S: ` lines must come in that order; `...` in them
-/// stands for anything. `C2: ` and `S2: ` are a second session, and so on.
+/// Plays a transcript (see `testing::play`) with clients that have logged in as ann.
 fn play(script: &'static str) {
     play_as("ann@example.org", script);
 }
@@ -71,51 +34,34 @@ fn play(script: &'static str) {
 fn play_as(name: &'static str, script: &'static str) {
     let service = ImapService::new(Arc::new(shared()));
     sim::run(move |net| async move {
-        let sessions = script.lines().filter_map(|line| step(line).map(|(_, session, _)| session)).max().unwrap_or(1);
         let mut clients = Vec::new();
-        for _ in 0..sessions {
+        for _ in 0..sessions(script) {
             clients.push(logged_in(&net, &service, name).await);
         }
-        for line in script.lines() {
-            let Some((sends, session, text)) = step(line) else {
-                continue;
-            };
-            let client = &mut clients[session - 1];
-            if sends {
-                assert!(client.write(format!("{text}\r\n").as_bytes()).await, "the server has gone before {line:?}");
-            } else {
-                expect(client, text, line).await;
-            }
-        }
+        perform(&mut clients, script).await;
     });
 }
 
-/// Plays a transcript with one client that has only been greeted.
+/// Plays a transcript with a client that has only connected.
 fn play_before_login(shared: Shared, script: &'static str) {
-    let service = ImapService::new(Arc::new(shared));
-    sim::run(move |net| async move {
-        let mut client = net.connect(&service);
-        for line in script.lines() {
-            match step(line) {
-                Some((true, _, text)) => assert!(client.write(format!("{text}\r\n").as_bytes()).await, "{line:?}"),
-                Some((false, _, text)) => expect(&mut client, text, line).await,
-                None => {}
-            }
-        }
-    });
+    testing::play(ImapService::new(Arc::new(shared)), script);
 }
 
-/// `C2: text` as (sends, 2, text).
-fn step(line: &'static str) -> Option<(bool, usize, &'static str)> {
-    let line = line.trim_start();
-    let (who, text) = line.split_once(':')?;
-    let sends = match who.chars().next()? {
-        'C' => true,
-        'S' => false,
-        _ => return None,
-    };
-    let session = if who.len() > 1 { who[1..].parse().ok()? } else { 1 };
-    Some((sends, session, text.strip_prefix(' ').unwrap_or(text)))
+/// Plays a transcript in INBOX with so many messages, `Subject: 1` and so on, selected by the first session.
+fn play_with(messages: usize, script: &str) {
+    let mut whole = String::new();
+    for number in 1..=messages {
+        whole += &format!("C: a APPEND INBOX {{12+}}\nC: Subject: {number}\nC: \nS: a OK ...\n");
+    }
+    whole += "C: s SELECT INBOX\nS: * FLAGS ...\nS: * OK [PERMANENTFLAGS ...\n";
+    whole += &format!("S: * {messages} EXISTS\nS: * {messages} RECENT\n");
+    if messages > 0 {
+        whole += "S: * OK [UNSEEN 1] ...\n";
+    }
+    whole += "S: * OK [UIDVALIDITY ...\nS: * OK [UIDNEXT ...\nS: * OK [HIGHESTMODSEQ ...\nS: * OK [MAILBOXID ...\n";
+    whole += "S: s OK [READ-WRITE] ...\n";
+    whole += script;
+    play(Box::leak(whole.into_boxed_str()));
 }
 
 async fn logged_in(net: &Net, service: &ImapService, name: &str) -> Client {
@@ -125,34 +71,4 @@ async fn logged_in(net: &Net, service: &ImapService, name: &str) -> Client {
     let answer = client.read_line().await;
     assert!(answer.starts_with(b"login OK "), "{}", String::from_utf8_lossy(&answer));
     client
-}
-
-async fn expect(client: &mut Client, pattern: &str, line: &str) {
-    let heard = client.read_line().await;
-    let heard = String::from_utf8_lossy(&heard);
-    let heard = heard.strip_suffix("\r\n").unwrap_or(&heard);
-    assert!(matches(pattern, heard), "expected {line:?}\n   heard {heard:?}");
-}
-
-/// Whether `heard` is `pattern`, in which `...` stands for anything.
-fn matches(pattern: &str, heard: &str) -> bool {
-    let mut parts = pattern.split("...");
-    let first = parts.next().unwrap_or_default();
-    let Some(mut rest) = heard.strip_prefix(first) else {
-        return false;
-    };
-    let mut last = None;
-    for part in parts {
-        if let Some(part) = last.replace(part) {
-            let part: &str = part;
-            match rest.find(part) {
-                Some(at) => rest = &rest[at + part.len()..],
-                None => return false,
-            }
-        }
-    }
-    match last {
-        None => rest.is_empty(),
-        Some(last) => rest.ends_with(last),
-    }
 }

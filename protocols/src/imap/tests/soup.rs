@@ -2,6 +2,7 @@
 //! its seed.
 use super::shared;
 use crate::imap::{ImapService, fuzz_parse, fuzz_session};
+use crate::testing::Random;
 use std::sync::Arc;
 
 const WORDS: [&str; 64] = [
@@ -71,29 +72,20 @@ const WORDS: [&str; 64] = [
     "CHARSET UTF-8 ",
 ];
 
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        ((self.0 >> 33) % bound as u64) as usize
-    }
-
-    fn soup(&mut self) -> Vec<u8> {
-        let mut soup =
-            b"l LOGIN ann@example.org secret\r\na APPEND INBOX {12+}\r\nSubject: x\r\n\r\ns SELECT INBOX\r\n".to_vec();
-        for _ in 0..40 {
-            soup.extend_from_slice(b"t ");
-            for _ in 0..1 + self.below(6) {
-                soup.extend_from_slice(WORDS[self.below(WORDS.len())].as_bytes());
-            }
-            if self.below(20) == 0 {
-                soup.push(self.below(256) as u8);
-            }
-            soup.extend_from_slice(b"\r\n");
+fn soup(random: &mut Random) -> Vec<u8> {
+    let mut soup =
+        b"l LOGIN ann@example.org secret\r\na APPEND INBOX {12+}\r\nSubject: x\r\n\r\ns SELECT INBOX\r\n".to_vec();
+    for _ in 0..40 {
+        soup.extend_from_slice(b"t ");
+        for _ in 0..1 + random.below(6) {
+            soup.extend_from_slice(WORDS[random.below(WORDS.len())].as_bytes());
         }
-        soup
+        if random.below(20) == 0 {
+            soup.push(random.below(256) as u8);
+        }
+        soup.extend_from_slice(b"\r\n");
     }
+    soup
 }
 
 #[test]
@@ -101,7 +93,7 @@ fn soup_is_survived() {
     let service = Arc::new(ImapService::new(Arc::new(shared())));
     for seed in 1..=60 {
         println!("seed {seed}");
-        let soup = Random(seed).soup();
+        let soup = soup(&mut Random(seed));
         fuzz_parse(&soup);
         let heard = fuzz_session(service.clone(), soup);
         assert!(heard.starts_with(b"* OK "));

@@ -1,13 +1,12 @@
 //! `member import`: thousands of members from a CSV file, in batches of bounded size. A refused row is told with its line and stops
 //! nothing; a row is never taken in part without saying so.
-mod progress;
 mod rows;
 
 use super::{Context, End, unexpected};
 use crate::limits::{IMPORT_BATCH_ROWS, IMPORT_FAILURES_KEPT_MAX};
 use crate::ops::{Change, Failure, Kind, Request, Response};
 use crate::password;
-use progress::Progress;
+use crate::progress::Progress;
 use rows::{Password, Row, Rows};
 use serde::Serialize;
 use std::fs::File;
@@ -55,7 +54,8 @@ pub(super) fn run(context: &mut Context<'_>, file: &Path) -> Result<End, Failure
             break;
         }
         import.commit(context, batch)?;
-        import.progress.at(rows.position_bytes(), import.report.imported, import.report.refused);
+        let Report { imported, refused, .. } = import.report;
+        import.progress.at(rows.position_bytes(), || format!("{imported} imported, {refused} refused"));
     }
     import.progress.end();
     let Report { imported, refused, .. } = import.report;
@@ -65,6 +65,12 @@ pub(super) fn run(context: &mut Context<'_>, file: &Path) -> Result<End, Failure
         context.show.done(&format!("{imported} members imported, {refused} rows refused"));
     }
     Ok(if refused == 0 { End::Done } else { End::Partly })
+}
+
+/// Reads a whole member file; answers how many of its rows can be used.
+pub fn read_members(csv: Vec<u8>) -> usize {
+    let Ok(mut rows) = Rows::new(Box::new(io::Cursor::new(csv))) else { return 0 };
+    std::iter::from_fn(|| rows.next()).filter(Result::is_ok).count()
 }
 
 struct Import {

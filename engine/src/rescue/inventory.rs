@@ -1,0 +1,231 @@
+//! Which files a data directory holds and what each of them is, whatever its name says: STORE, segments, index parts, and what is nobody's.
+//! Reads headers, and frames only where a header is damaged. Changes nothing.
+use super::finding::{Finding, Kind};
+use super::identify::{Identity, Unknown, identify};
+use super::source::Source;
+use crate::base::{Error, Lsn, Result, SegmentId, ShardId};
+use crate::disk::Disk;
+use crate::engine::store_file;
+use crate::format::segment::SEGMENT_HEADER_BYTES;
+use std::collections::BTreeMap;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+/// A segment's file.
+#[derive(Clone, Debug)]
+pub(super) struct Segment {
+    /// Where it lies; not where it should when it is misplaced.
+    pub(super) path: PathBuf,
+    /// For people.
+    pub(super) name: String,
+    pub(super) id: SegmentId,
+    pub(super) identity: Identity,
+    pub(super) len: u64,
+    pub(super) misplaced: bool,
+}
+
+impl Segment {
+    pub(super) fn first_lsn(&self) -> Lsn {
+        self.identity.header.first_lsn
+    }
+}
+
+/// One shard's files.
+#[derive(Debug, Default)]
+pub(super) struct Log {
+    pub(super) dir: PathBuf,
+    /// By id; each begins at or after the end of the one before as far as headers tell.
+    pub(super) segments: Vec<Segment>,
+    /// Files with a segment's name that are none of this log.
+    pub(super) strangers: Vec<PathBuf>,
+    /// A file of a newer program: nothing of this log is judged.
+    pub(super) newer: Option<String>,
+    /// Names of index parts.
+    pub(super) parts: Vec<String>,
+}
+
+/// A data directory.
+pub(super) struct Inventory {
+    /// The number of account shards as STORE says.
+    pub(super) shards: Result<u16, String>,
+    /// By shard; the control shard is the last.
+    pub(super) logs: BTreeMap<ShardId, Log>,
+    pub(super) findings: Vec<Finding>,
+}
+
+impl Inventory {
+    /// Bytes of all segments.
+    pub(super) fn total_bytes(&self) -> u64 {
+        self.logs.values().flat_map(|log| &log.segments).map(|segment| segment.len).sum()
+    }
+
+    /// Whether there is anything of a store at all.
+    pub(super) fn is_empty(&self) -> bool {
+        self.shards.is_err() && self.logs.values().all(|log| log.segments.is_empty() && log.parts.is_empty())
+    }
+}
+
+/// The shard whose directory has this name.
+fn shard_of(name: &str) -> Option<ShardId> {
+    match name {
+        "control" => Some(ShardId::CONTROL),
+        _ => name.parse().ok().map(ShardId).filter(|shard| name.len() == 5 && *shard != ShardId::CONTROL),
+    }
+}
+
+/// A file with a segment's name and what it is.
+struct Found {
+    path: PathBuf,
+    place: (ShardId, SegmentId),
+    len: u64,
+    identity: Result<Identity, Unknown>,
+}
+
+/// Takes stock.
+pub(super) fn take(disk: &dyn Disk) -> Result<Inventory> {
+    let mut inventory = Inventory { shards: store(disk), logs: BTreeMap::new(), findings: Vec::new() };
+    if let Err(why) = &inventory.shards {
+        let name = disk.full_path(Path::new(store_file::NAME)).display().to_string();
+        inventory.findings.push(Finding::damage(Kind::Store, name, why.clone()));
+    }
+    let root = Path::new("shards");
+    let dirs = match disk.list_dirs(root) {
+        Err(why) if why.kind() == ErrorKind::NotFound => Vec::new(),
+        listed => listed.map_err(|why| Error::io(format!("list {}", disk.full_path(root).display()), why))?,
+    };
+    let mut pool = Vec::new();
+    for (name, shard) in dirs.iter().filter_map(|name| Some((name, shard_of(name)?))) {
+        let dir = root.join(name);
+        let names = disk.list(&dir);
+        let names = names.map_err(|why| Error::io(format!("list {}", disk.full_path(&dir).display()), why))?;
+        let mut log = Log { dir: dir.clone(), ..Log::default() };
+        for name in names {
+            if let Some(id) = crate::log::segment_id(&name) {
+                pool.push(look(disk, &dir.join(&name), (shard, id), &mut inventory.findings));
+            } else if name.ends_with(".phi") {
+                log.parts.push(name);
+            }
+        }
+        inventory.logs.insert(shard, log);
+    }
+    assign(disk, pool, &mut inventory);
+    expected_shards(disk, &mut inventory);
+    inventory.logs.values_mut().for_each(in_order);
+    Ok(inventory)
+}
+
+fn store(disk: &dyn Disk) -> Result<u16, String> {
+    let missing = |why: std::io::Error| match why.kind() {
+        ErrorKind::NotFound => "it is missing: how many shards there are is not known".to_owned(),
+        _ => why.to_string(),
+    };
+    let file = disk.open(Path::new(store_file::NAME)).map_err(missing)?;
+    let len = file.len().map_err(missing)?.min(store_file::BYTES_MAX);
+    let mut bytes = vec![0; len as usize];
+    file.read_exact_at(&mut bytes, 0).map_err(missing)?;
+    store_file::parse(&bytes)
+}
+
+fn look(disk: &dyn Disk, path: &Path, place: (ShardId, SegmentId), findings: &mut Vec<Finding>) -> Found {
+    let name = disk.full_path(path).display().to_string();
+    match Source::open(disk, path) {
+        Ok(mut source) => {
+            let identity = identify(&mut source, place.0, place.1);
+            if let Ok(Identity { damage: Some(what), .. }) = &identity {
+                let range = 0..SEGMENT_HEADER_BYTES as u64;
+                findings
+                    .push(Finding::damage(Kind::Header, &name, format!("{what}; it can be made again")).range(&range));
+            }
+            Found { path: path.to_owned(), place, len: source.len, identity }
+        }
+        Err(why) => {
+            findings.push(Finding::damage(Kind::File, name, why.to_string()));
+            Found { path: path.to_owned(), place, len: 0, identity: Err(Unknown::Nothing(why.to_string())) }
+        }
+    }
+}
+
+/// Gives every segment its file: the one of its name if that is it, else a file that says it is this segment.
+fn assign(disk: &dyn Disk, pool: Vec<Found>, inventory: &mut Inventory) {
+    let claim =
+        |found: &Found| found.identity.as_ref().ok().map(|identity| (identity.header.shard, identity.header.segment));
+    let at_home: std::collections::BTreeSet<_> =
+        pool.iter().filter(|found| claim(found) == Some(found.place)).map(|found| found.place).collect();
+    let mut taken = at_home.clone();
+    for found in pool {
+        let name = disk.full_path(&found.path).display().to_string();
+        let claims = claim(&found);
+        let (shard, _) = found.place;
+        let identity = match found.identity {
+            Ok(identity) => identity,
+            Err(Unknown::Newer(what)) => {
+                inventory.findings.push(Finding::damage(Kind::Header, name, what.clone()));
+                log_of(inventory, shard).newer = Some(what);
+                continue;
+            }
+            Err(Unknown::Nothing(what)) => {
+                // A segment whose making a crash interrupted has no frames; a start makes it again.
+                if found.len > SEGMENT_HEADER_BYTES as u64 {
+                    let what = format!("{what}, and no frame in it is believed: nothing of it can be read");
+                    inventory.findings.push(Finding::damage(Kind::File, name, what));
+                }
+                log_of(inventory, shard).strangers.push(found.path);
+                continue;
+            }
+        };
+        let Some((owner, id)) = claims else { continue };
+        let misplaced = (owner, id) != found.place;
+        if misplaced && !taken.insert((owner, id)) {
+            let what = format!("it is a copy of segment {id} of shard {owner}, which is there, under a wrong name");
+            inventory.findings.push(Finding::damage(Kind::File, name, what));
+            log_of(inventory, shard).strangers.push(found.path);
+            continue;
+        }
+        if misplaced {
+            let what = format!("it is segment {id} of shard {owner} under a wrong name");
+            inventory.findings.push(Finding::damage(Kind::File, &name, what));
+        }
+        let segment = Segment { path: found.path, name, id, identity, len: found.len, misplaced };
+        log_of(inventory, owner).segments.push(segment);
+    }
+}
+
+fn log_of(inventory: &mut Inventory, shard: ShardId) -> &mut Log {
+    let dir = crate::engine::shard_dir(shard);
+    inventory.logs.entry(shard).or_insert_with(|| Log { dir, ..Log::default() })
+}
+
+/// Every shard that STORE names has a log, and no other has.
+fn expected_shards(disk: &dyn Disk, inventory: &mut Inventory) {
+    let Ok(count) = inventory.shards else { return };
+    for shard in (0..count).map(ShardId).chain([ShardId::CONTROL]) {
+        let log = log_of(inventory, shard);
+        if log.segments.is_empty() && log.newer.is_none() && log.strangers.is_empty() {
+            let name = disk.full_path(&log.dir).display().to_string();
+            inventory.findings.push(Finding::damage(Kind::File, name, "the segments of a shard are missing"));
+        }
+    }
+    for (shard, log) in inventory.logs.range(ShardId(count)..ShardId::CONTROL) {
+        let used = log.parts.is_empty() && log.segments.iter().all(|one| one.len <= SEGMENT_HEADER_BYTES as u64);
+        if !used {
+            let name = disk.full_path(&log.dir).display().to_string();
+            let what = format!("shard {shard} is in use, but STORE says that there are {count} shards");
+            inventory.findings.push(Finding::damage(Kind::Store, name, what));
+        }
+    }
+}
+
+/// Sorts a log's segments; one that begins before the one before it does is none of this log.
+fn in_order(log: &mut Log) {
+    log.segments.sort_by_key(|segment| segment.id);
+    let mut begin = None;
+    let segments = std::mem::take(&mut log.segments);
+    for segment in segments {
+        if begin.is_some_and(|begin| segment.first_lsn() <= begin) {
+            log.strangers.push(segment.path);
+            continue;
+        }
+        begin = Some(segment.first_lsn());
+        log.segments.push(segment);
+    }
+}

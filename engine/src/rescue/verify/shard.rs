@@ -1,0 +1,247 @@
+//! Proves one account shard: every frame, the fold of its events, each account's totals and entries, the queue, and the checkpoint.
+use super::{Verify, error_finding, who};
+use crate::base::bytes::Reader;
+use crate::base::{AccountId, Locator, Lsn, Result, ShardId};
+use crate::directory::Directory;
+use crate::engine::shard_dir;
+use crate::format::{Event, FrameKind, MessageHead};
+use crate::index::{Account, Parts, mime};
+use crate::queue::Queue;
+use crate::rescue::audit::{Wrong, audit, digest};
+use crate::rescue::contents::Contents;
+use crate::rescue::describe::describe;
+use crate::rescue::finding::{Finding, Kind, Told, Watch, Who};
+use crate::rescue::fold::{Fold, Scratch};
+use crate::rescue::heads::Heads;
+use crate::rescue::inventory::Log;
+use crate::rescue::places::Places;
+use crate::rescue::references::References;
+use crate::rescue::survey::{Item, Survey};
+use crate::rescue::walk::Frame;
+use std::collections::BTreeSet;
+
+/// Bytes of a message frame's front that hold nearly every summary.
+const SUMMARY_READ_BYTES: usize = 4096;
+
+impl Verify<'_> {
+    pub(super) fn shard(
+        &mut self,
+        shard: ShardId,
+        log: &Log,
+        directory: &Directory,
+        scratch: Scratch<'_>,
+        watch: Watch<'_>,
+    ) -> Result<()> {
+        if log.newer.is_some() {
+            return Ok(());
+        }
+        let parts = self.checkpoint(shard, log, watch)?;
+        let contents = Contents::default();
+        let survey =
+            Survey { disk: self.disk, log, contents: &contents, covered: self.covered(&parts), live: self.live };
+        let (mut messages, mut events) = (0, 0);
+        let mut proof = Proof {
+            shard,
+            name: self.disk.full_path(&shard_dir(shard)).display().to_string(),
+            fold: Fold::new(shard, "verify"),
+            contents: &contents,
+            references: References::new(Heads::new(self.disk, log)),
+            lost: Places::default(),
+            parts: &parts,
+            compared: false,
+            directory,
+        };
+        let disk = self.disk;
+        survey.run(&mut self.done, watch, &mut |item, watch| {
+            match item {
+                Item::Frame { at, lsn, frame } => match frame.header.kind {
+                    FrameKind::Message => {
+                        messages += 1;
+                        proof.message(disk, log, at, frame, watch);
+                    }
+                    FrameKind::Events => {
+                        events += 1;
+                        proof.compare(lsn, watch)?;
+                        proof.events(at, lsn, frame, scratch, watch)?;
+                    }
+                    _ => {}
+                },
+                Item::Hole { segment, lsn, hole } => {
+                    proof.lost.add(segment, hole.range.clone(), &hole.why);
+                    if hole.loses_events() {
+                        proof.compare(Lsn(lsn.start), watch)?;
+                        proof.fold.replay.forced = true;
+                    }
+                }
+            }
+            Ok(())
+        })?;
+        proof.compare(Lsn(u64::MAX), watch)?;
+        (self.report.messages, self.report.events) = (self.report.messages + messages, self.report.events + events);
+        proof.accounts(self, watch)
+    }
+}
+
+struct Proof<'a> {
+    shard: ShardId,
+    name: String,
+    fold: Fold,
+    contents: &'a Contents,
+    references: References<'a>,
+    lost: Places,
+    parts: &'a Parts,
+    compared: bool,
+    directory: &'a Directory,
+}
+
+impl Proof<'_> {
+    fn message(&mut self, disk: &dyn crate::disk::Disk, log: &Log, at: Locator, frame: &Frame, watch: Watch<'_>) {
+        let (header, payload) = (&frame.header, frame.payload.as_slice());
+        if let Ok(head) = MessageHead::decode(payload) {
+            self.references.saw(at, head.guid, head.size_bytes);
+        }
+        let name = || disk.full_path(&crate::log::segment_path(&log.dir, at.segment)).display().to_string();
+        let range = frame.offset..frame.end();
+        if let Err(why) = self.contents.message(header, payload) {
+            self.lost.add(at.segment, range.clone(), &why);
+            watch(Told::Finding(&Finding::damage(Kind::Message, name(), why).range(&range)));
+        } else if let Err(why) = self.contents.summary(header, payload) {
+            let what = format!("{why}; the message itself is whole");
+            watch(Told::Finding(&Finding::damage(Kind::Message, name(), what).range(&range)));
+        }
+    }
+
+    fn events(&mut self, at: Locator, lsn: Lsn, frame: &Frame, scratch: Scratch<'_>, watch: Watch<'_>) -> Result<()> {
+        if let Ok(events) = Event::decode_all(&frame.payload) {
+            self.references.check(&events, &mut self.lost);
+        }
+        if let Err(why) = self.fold.apply(lsn, &frame.payload, scratch)? {
+            self.bad_events(at, &why, watch);
+        }
+        Ok(())
+    }
+
+    fn bad_events(&mut self, at: Locator, why: &str, watch: Watch<'_>) {
+        let what = format!("segment {}: the events cannot be folded in: {why}", at.segment);
+        watch(Told::Finding(&Finding::damage(Kind::Events, &self.name, what).at(u64::from(at.offset))));
+        self.fold.replay.forced = true;
+    }
+
+    /// Once the fold has come to the checkpoint, both say the same of every account and of the queue.
+    fn compare(&mut self, next: Lsn, watch: Watch<'_>) -> Result<()> {
+        if self.compared || next < self.parts.lsn() {
+            return Ok(());
+        }
+        self.compared = true;
+        let Some(part) = self.parts.list().first() else { return Ok(()) };
+        let lost = self.fold.replay.is_lenient();
+        match Queue::decode(&mut Reader::new(part.state())) {
+            Ok(queue) if lost || queue == self.fold.queue => {}
+            Ok(_) => {
+                let what = "the queue in this checkpoint is not what the log adds up to; rebuild makes it anew";
+                watch(Told::Finding(&Finding::damage(Kind::Checkpoint, part.file_name(), what)));
+            }
+            Err(why) => {
+                let what = format!("the queue: {why}");
+                watch(Told::Finding(&Finding::damage(Kind::Checkpoint, part.file_name(), what)));
+            }
+        }
+        let mut ids = self.fold.accounts.ids();
+        ids.extend(self.parts.list().iter().flat_map(|part| part.accounts()));
+        for id in ids {
+            self.compare_account(id, lost, part.file_name(), watch)?;
+        }
+        Ok(())
+    }
+
+    fn compare_account(&mut self, id: AccountId, lost: bool, file: &str, watch: Watch<'_>) -> Result<()> {
+        let checkpointed = match self.parts.load(id).and_then(|account| account.map(|one| digest(&one)).transpose()) {
+            Ok(digest) => digest,
+            Err(why) => {
+                watch(Told::Finding(&error_finding(Kind::Checkpoint, &why).of(who(self.directory, id))));
+                return Ok(());
+            }
+        };
+        // What the log has lost the checkpoint has still.
+        if lost {
+            return Ok(());
+        }
+        let folded = self.fold.accounts.load(id)?.map(|account| digest(&account)).transpose()?;
+        if checkpointed != folded {
+            let what = "the account in this checkpoint is not what the log adds up to; rebuild makes it anew";
+            watch(Told::Finding(&Finding::damage(Kind::Checkpoint, file, what).of(who(self.directory, id))));
+        }
+        Ok(())
+    }
+
+    /// Every account and the queue, as of the log's end.
+    fn accounts(&mut self, verify: &mut Verify<'_>, watch: Watch<'_>) -> Result<()> {
+        let ids: BTreeSet<AccountId> = self.fold.accounts.ids();
+        for id in ids {
+            let Some(account) = self.fold.accounts.load(id)? else { continue };
+            verify.report.accounts += 1;
+            verify.report.mailboxes += account.mailboxes.len() as u64;
+            verify.report.used_bytes += account.used_bytes;
+            self.owner(verify, &account, watch);
+            let mut wrong = Vec::new();
+            let sums = audit(&account, &self.lost, &mut |one| wrong.push(one))?;
+            verify.report.entries += sums.entries;
+            for wrong in wrong {
+                let finding = self.finding(&account, wrong);
+                watch(Told::Finding(&finding));
+            }
+        }
+        verify.report.queued += self.fold.queue.len() as u64;
+        for item in self.fold.queue.iter() {
+            if let Some(why) = self.lost.why(item.locator) {
+                let to = item.item.recipients.first().map_or("nobody", |recipient| &recipient.address);
+                let what =
+                    format!("queue item {} to {to}: its message, at {}, cannot be read: {why}", item.id, item.locator);
+                watch(Told::Finding(&Finding::damage(Kind::Reference, &self.name, what)));
+            }
+        }
+        Ok(())
+    }
+
+    /// The account belongs into this shard, and the directory knows it.
+    fn owner(&self, verify: &Verify<'_>, account: &Account, watch: Watch<'_>) {
+        let who = who(self.directory, account.id);
+        if let Ok(shards) = verify.inventory.shards
+            && account.id.0 % u64::from(shards) != u64::from(self.shard.0)
+        {
+            let what = format!("an account of another shard: with {shards} shards it is not looked for here");
+            watch(Told::Finding(&Finding::damage(Kind::Store, &self.name, what).of(who.clone())));
+        }
+        if self.directory.account(account.id).is_some() || verify.live {
+            return;
+        }
+        let (bytes, count) = (account.used_bytes, account.messages);
+        if account.id < self.directory.account_next() {
+            let what = format!("the account was removed; {count} messages of it, {bytes} bytes, are still here");
+            watch(Told::Finding(&Finding::note(Kind::Directory, &self.name, what).of(who)));
+        } else {
+            let what = format!("the directory never had this account, which holds {count} messages, {bytes} bytes");
+            watch(Told::Finding(&Finding::damage(Kind::Directory, &self.name, what).of(who)));
+        }
+    }
+
+    fn finding(&mut self, account: &Account, wrong: Wrong) -> Finding {
+        let mailbox = wrong.mailbox.and_then(|id| account.mailbox(id)).map(|mailbox| mailbox.name.to_string());
+        let message = wrong.entry.and_then(|entry| self.describe(entry.locator));
+        let uid = wrong.entry.map(|entry| entry.uid);
+        let who = Who { mailbox, uid, message, ..who(self.directory, account.id) };
+        Finding::damage(wrong.kind, &self.name, wrong.what).of(who)
+    }
+
+    /// Message-ID and Subject, if the summary can still be read.
+    fn describe(&mut self, at: Locator) -> Option<String> {
+        let (header, mut payload) = self.references.heads.front(at, SUMMARY_READ_BYTES).ok()?;
+        let head = MessageHead::decode(&payload).ok()?;
+        if head.body_start() > payload.len() {
+            payload = self.references.heads.front(at, head.body_start()).ok()?.1;
+        }
+        let summary = self.contents.summary(&header, &payload).ok()?;
+        let summary = mime::SummaryRef::decode(&summary).ok()?;
+        describe(summary.envelope())
+    }
+}

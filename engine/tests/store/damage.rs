@@ -1,0 +1,84 @@
+//! Index parts that changed at rest or lie: an error where it is met, never a half of a change, never sums that wrap.
+use crate::help::{deliver, ids, open, people};
+use posthouse_engine::base::bytes::Reader;
+use posthouse_engine::base::{AccountId, Error, MailboxId};
+use posthouse_engine::directory::Quota;
+use posthouse_engine::disk::Disk;
+use posthouse_engine::disk::sim::SimDisk;
+use posthouse_engine::format::frame::salted_crc;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// The newest index part of shard 0 and its bytes.
+fn part(disk: &Arc<dyn Disk>) -> (PathBuf, Vec<u8>) {
+    let dir = Path::new("shards/00000");
+    let names = disk.list(dir).expect("a directory");
+    let newest = names.iter().rfind(|name| name.ends_with(".phi")).expect("a checkpoint");
+    let path = dir.join(newest);
+    let bytes = disk.map(&path).expect("readable").to_vec();
+    (path, bytes)
+}
+
+fn messages(engine: &posthouse_engine::Engine, id: AccountId) -> usize {
+    engine.mailbox(id, MailboxId::INBOX).expect("INBOX").entries.len()
+}
+
+#[test]
+fn a_delivery_that_meets_a_damaged_chunk_leaves_no_half_of_it() {
+    let sim = SimDisk::new(1);
+    let disk: Arc<dyn Disk> = Arc::new(sim.clone());
+    let engine = open(&disk, 1).expect("opens");
+    let all = people(&engine, 2, Quota::Default);
+    deliver(&engine, &all[..1], 1, 700).targets[0].as_ref().expect("delivered");
+    deliver(&engine, &all[1..], 2, 900).targets[0].as_ref().expect("delivered");
+    let size_bytes =
+        engine.mailbox(all[1], MailboxId::INBOX).expect("INBOX").entries.get(0).expect("an entry").size_bytes;
+    engine.close().expect("closes");
+    drop(engine);
+    let (path, bytes) = part(&disk);
+    let entry = [1u32.to_le_bytes(), size_bytes.to_le_bytes()].concat();
+    let at = bytes.windows(8).position(|window| window == entry).expect("the second member's entry");
+    sim.flip(&path, at as u64 + 30, 1).expect("a byte of the part");
+    let engine = open(&disk, 1).expect("a damaged chunk is met when it is read");
+    let outcome = deliver(&engine, &all, 3, 700);
+    assert!(outcome.targets.iter().all(Result::is_err), "{:?}", outcome.targets);
+    assert_eq!(messages(&engine, all[0]), 1, "what was refused is not shown");
+    deliver(&engine, &all[..1], 4, 700).targets[0].as_ref().expect("others go on");
+    assert_eq!(messages(&engine, all[0]), 2);
+    drop(engine);
+    let engine = open(&disk, 1).expect("opens");
+    assert_eq!(messages(&engine, ids(&engine, 2)[0]), 2);
+}
+
+/// Writes other used bytes into the only account record of a part and puts its crc right.
+fn lie_about_used_bytes(bytes: &mut [u8]) {
+    let trailer = bytes.len() - 24;
+    let meta_at = u64::from_le_bytes(*bytes[trailer..].first_chunk().expect("a trailer")) as usize;
+    let mut meta = Reader::new(&bytes[meta_at..trailer]);
+    // Shard, part, Lsn.
+    (0..3).for_each(|_| drop(meta.varint().expect("a number")));
+    let table_at = meta.varint().expect("the table's place");
+    let row = table_at as usize;
+    let record_at = u64::from_le_bytes(*bytes[row + 8..].first_chunk().expect("a row")) as usize;
+    let len = u32::from_le_bytes(*bytes[row + 16..].first_chunk().expect("a row")) as usize;
+    // The account's number takes a byte, then comes the varint of what it uses.
+    bytes[record_at + 1] ^= 1;
+    let crc = salted_crc(0, &bytes[record_at..record_at + len - 4]);
+    bytes[record_at + len - 4..record_at + len].copy_from_slice(&crc.to_le_bytes());
+}
+
+#[test]
+fn sums_that_are_not_those_of_the_mailboxes_are_not_believed() {
+    let disk: Arc<dyn Disk> = Arc::new(SimDisk::new(1));
+    let engine = open(&disk, 1).expect("opens");
+    let all = people(&engine, 1, Quota::Default);
+    deliver(&engine, &all, 1, 700).targets[0].as_ref().expect("delivered");
+    engine.close().expect("closes");
+    drop(engine);
+    let (path, mut bytes) = part(&disk);
+    lie_about_used_bytes(&mut bytes);
+    disk.open(&path).expect("the part").write_at(&bytes, 0).expect("written");
+    let engine = open(&disk, 1).expect("records are read when they are needed");
+    let why = engine.account(all[0]).expect_err("a record that contradicts itself");
+    assert!(matches!(why, Error::Corrupt { .. }), "{why}");
+}

@@ -1,0 +1,77 @@
+//! CATENATE (RFC 4469): a message put together from literals and from what stands in other messages.
+use super::reader::Incoming;
+use super::url::Source;
+use crate::imap::answer::{Answer, Fail};
+use crate::imap::args::Args;
+use crate::imap::fetch::section;
+use crate::imap::out;
+use crate::imap::state::Session;
+use posthouse_engine::base::Error;
+use posthouse_engine::index::mime::SummaryRef;
+
+impl Incoming {
+    /// Reads `TEXT {n}` and `URL "..."` up to the closing parenthesis.
+    pub(super) async fn catenate(&mut self, session: &mut Session, message: &mut Vec<u8>) -> Result<(), Fail> {
+        loop {
+            if self.eats("TEXT ") {
+                self.eats("~");
+                if !self.text().is_empty() || !self.has_literal() {
+                    return Err(Answer::bad("A literal is expected after TEXT").into());
+                }
+                self.take_literal(session, message).await?;
+            } else if self.eats("URL ") {
+                let url = self.url(session).await?;
+                self.add(session, &url, message).await?;
+            } else {
+                return Err(Answer::bad("TEXT or URL is expected").into());
+            }
+            if self.eats(")") {
+                return Ok(());
+            }
+            if !self.eats(" ") {
+                return Err(Answer::bad("A space or ) is expected").into());
+            }
+        }
+    }
+
+    async fn url(&mut self, session: &mut Session) -> Result<Vec<u8>, Fail> {
+        if self.text().is_empty() {
+            let mut url = Vec::new();
+            self.take_literal(session, &mut url).await?;
+            return Ok(url);
+        }
+        let mut args = Args::new(self.text(), 0);
+        let url = args.astring()?.into_owned();
+        let used = args.position();
+        self.used(used);
+        Ok(url)
+    }
+
+    /// Adds what a URL names.
+    async fn add(&self, session: &Session, url: &[u8], message: &mut Vec<u8>) -> Result<(), Fail> {
+        let bad = || {
+            let mut code = b"[BADURL ".to_vec();
+            out::string(&mut code, &url.iter().copied().filter(u8::is_ascii_graphic).collect::<Vec<u8>>());
+            code.extend_from_slice(b"] Nothing here has that URL");
+            Fail::Answer(Answer::no(String::from_utf8_lossy(&code).into_owned()))
+        };
+        let source = Source::parse(url).ok_or_else(bad)?;
+        let mailbox = match &source.mailbox {
+            Some(name) => session.mailbox_named(name).map_err(|_| bad())?,
+            None => session.selected().map_err(|_| bad())?.data().clone(),
+        };
+        if source.uid_validity.is_some_and(|uid_validity| uid_validity != mailbox.uid_validity) {
+            return Err(bad());
+        }
+        let at = mailbox.entries.position(source.uid)?.ok_or_else(bad)?;
+        let entry = mailbox.entries.get(at)?;
+        let (account, engine) = (session.account(), &session.shared.engine);
+        let found = engine.message(account, &entry).await.map_err(|_: Error| bad())?;
+        let summary = engine.summary(account, &entry)?;
+        let summary = SummaryRef::decode(&summary).map_err(|_| bad())?;
+        let bytes = section::bytes(&source.content, Some(&summary), &found).ok_or_else(bad)?;
+        self.room_for(session, (message.len() + bytes.len()) as u64)?;
+        message.extend_from_slice(&bytes);
+        Ok(())
+    }
+}

@@ -1,0 +1,64 @@
+//! REPLACE and UID REPLACE (RFC 8508): a new message in the place of an old one, both or neither.
+use super::append::append_uid;
+use super::copy::try_create;
+use super::expunge::read_only;
+use crate::imap::answer::Answer;
+use crate::imap::append::Incoming;
+use crate::imap::set;
+use crate::imap::state::{Running, Session};
+use crate::imap::sync::Telling;
+use crate::imap::table::Request;
+use posthouse_engine::base::{MailboxId, Uid};
+
+pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'_> {
+    Box::pin(async move {
+        let uid = request.is_uid();
+        let mut args = request.args();
+        args.space()?;
+        let set = args.set()?;
+        args.space()?;
+        let name = args.astring()?;
+        let mut incoming = Incoming::new(session, &request, &args);
+        let places = match session.places(&set, uid, &name) {
+            Ok(places) => places,
+            Err(answer) => return Err(incoming.give_up(session, answer).await),
+        };
+        let (old, old_size_bytes, to) = places;
+        incoming.freed_bytes = old_size_bytes;
+        let Some(message) = incoming.read(session, 1).await?.pop() else {
+            return Ok(Answer::bad("REPLACE: a message is expected"));
+        };
+        let replaced = session.shared.engine.replace(session.account(), old, to, message).await;
+        let appended = replaced.map_err(|error| try_create(error.into()))?;
+        // Before the EXPUNGE, so that the client knows what has become of what it loses (RFC 8508 section 3.4).
+        let line = format!("OK {}", append_uid(&appended).replace("APPEND completed", "Replacement"));
+        session.untagged(&line);
+        session.tell(Telling { expunges: true, uid, claim: true }, None).await?;
+        Ok(session.with_modseq("REPLACE completed"))
+    })
+}
+
+impl Session {
+    /// The message to be replaced with its size, and where the new one goes.
+    fn places(
+        &self,
+        set: &set::Set,
+        uid: bool,
+        name: &[u8],
+    ) -> Result<((MailboxId, Uid), u64, MailboxId), crate::imap::answer::Fail> {
+        let selected = self.selected()?;
+        if selected.read_only {
+            return Err(read_only().into());
+        }
+        let positions = set::positions(set, uid, selected.numbers())?;
+        let [only] = positions.as_slice() else {
+            return Err(Answer::no("[NONEXISTENT] There is no such message").into());
+        };
+        if only.len() != 1 {
+            return Err(Answer::bad("REPLACE: one message is expected").into());
+        }
+        let entry = selected.view.entries.get(only.start)?;
+        let to = self.name(name).and_then(|name| self.mailbox_named(&name)).map_err(try_create)?.id;
+        Ok(((selected.mailbox, entry.uid), entry.size_bytes.into(), to))
+    }
+}

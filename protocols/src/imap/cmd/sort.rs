@@ -1,0 +1,61 @@
+//! SORT and UID SORT (RFC 5256) with ESORT (RFC 5267 section 3) and the display names of RFC 5957.
+use super::search::Search;
+use crate::imap::answer::{Answer, Fail};
+use crate::imap::order::envelope::Envelope;
+use crate::imap::order::sort::{Criteria, Value};
+use crate::imap::search::results::{Found, Wanted};
+use crate::imap::state::{Running, Session};
+use crate::imap::table::Request;
+use crate::limits;
+use crate::runtime::yield_now;
+use posthouse_engine::index::mime::SummaryRef;
+
+pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'_> {
+    Box::pin(async move {
+        let mut args = request.args();
+        args.space()?;
+        let wanted = Wanted::parse(&mut args, false)?;
+        let criteria = Criteria::parse(&mut args)?;
+        args.space()?;
+        let search = match session.search_with_charset(&mut args) {
+            Ok(mut search) => match session.find(&mut search, &request, &Wanted::default()).await {
+                Ok(()) => session.sort(&mut search, &criteria).await.map(|()| search),
+                Err(fail) => Err(fail),
+            },
+            Err(answer) => Err(answer.into()),
+        };
+        let search = match search {
+            Ok(search) => search,
+            Err(fail) => return Err(session.nothing_saved(&wanted, fail)),
+        };
+        session.tell_found(&search, &wanted, &request, "SORT")?;
+        Ok(Answer::ok("SORT completed"))
+    })
+}
+
+impl Session {
+    /// Puts what was found in order; equal messages stay in the order of their numbers.
+    async fn sort(&mut self, search: &mut Search, criteria: &Criteria) -> Result<(), Fail> {
+        let mut keyed: Vec<(u32, Box<[Value]>)> = Vec::with_capacity(search.found.len());
+        let mut bytes = 0;
+        for (count, at) in search.found.slice(0..search.found.len()).enumerate() {
+            let entry = search.view.entries.get(at)?;
+            let stored =
+                if criteria.reads() { Some(self.shared.engine.summary(self.account(), &entry)?) } else { None };
+            let summary = stored.as_deref().and_then(|stored| SummaryRef::decode(stored).ok());
+            let envelope = summary.map(|summary| Envelope::read(summary.envelope())).unwrap_or_default();
+            let (values, taken) = criteria.values(&entry, &envelope);
+            bytes += taken;
+            if bytes > limits::IMAP_SORT_BYTES_MAX {
+                return Err(Answer::no("[LIMIT] That is more than can be sorted here; narrow the search").into());
+            }
+            keyed.push((at as u32, values));
+            if count % limits::IMAP_BATCH_MESSAGES == 0 {
+                yield_now().await;
+            }
+        }
+        keyed.sort_by(|(_, a), (_, b)| criteria.compare(a, b));
+        search.found = Found::Ordered(keyed.into_iter().map(|(at, _)| at).collect());
+        Ok(())
+    }
+}

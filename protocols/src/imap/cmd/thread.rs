@@ -1,0 +1,92 @@
+//! THREAD and UID THREAD (RFC 5256): ORDEREDSUBJECT and REFERENCES.
+use super::search::Search;
+use crate::imap::answer::{Answer, Fail};
+use crate::imap::order::envelope::Envelope;
+use crate::imap::order::references::Threader;
+use crate::imap::order::tree::{Item, Subjects, ordered_subject};
+use crate::imap::search::results::{Names, Wanted};
+use crate::imap::state::{Running, Session};
+use crate::imap::table::Request;
+use crate::limits;
+use crate::runtime::yield_now;
+use posthouse_engine::index::Entry;
+use posthouse_engine::index::mime::SummaryRef;
+
+pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'_> {
+    Box::pin(async move {
+        let mut args = request.args();
+        args.space()?;
+        let by_references = args.eat_word("REFERENCES");
+        if !by_references && !args.eat_word("ORDEREDSUBJECT") {
+            args.wrong("REFERENCES or ORDEREDSUBJECT")?;
+        }
+        args.space()?;
+        let mut search = session.search_with_charset(&mut args)?;
+        session.find(&mut search, &request, &Wanted::default()).await?;
+        let mut line = b"* THREAD".to_vec();
+        let start = line.len();
+        line.push(b' ');
+        match by_references {
+            true => session.by_references(&search, request.is_uid(), &mut line).await?,
+            false => session.by_subject(&search, request.is_uid(), &mut line).await?,
+        }
+        if line.len() == start + 1 {
+            line.truncate(start);
+        }
+        line.extend_from_slice(b"\r\n");
+        session.stream.output().append(&mut line);
+        Ok(Answer::ok("THREAD completed"))
+    })
+}
+
+/// What has been gathered of messages.
+struct Gathering<'a> {
+    names: Names<'a>,
+    subjects: Subjects,
+    bytes: usize,
+}
+
+impl Session {
+    async fn by_subject(&mut self, search: &Search, uid: bool, out: &mut Vec<u8>) -> Result<(), Fail> {
+        let names = Names { entries: &search.view.entries, uid };
+        let mut gathering = Gathering { names, subjects: Subjects::default(), bytes: 0 };
+        let mut items = Vec::with_capacity(search.found.len());
+        for (count, at) in search.found.slice(0..search.found.len()).enumerate() {
+            let entry = search.view.entries.get(at)?;
+            items.push(self.item(&mut gathering, at, &entry)?);
+            if count % limits::IMAP_BATCH_MESSAGES == 0 {
+                yield_now().await;
+            }
+        }
+        ordered_subject(items, out);
+        Ok(())
+    }
+
+    async fn by_references(&mut self, search: &Search, uid: bool, out: &mut Vec<u8>) -> Result<(), Fail> {
+        let names = Names { entries: &search.view.entries, uid };
+        let mut gathering = Gathering { names, subjects: Subjects::default(), bytes: 0 };
+        let mut threader = Threader::default();
+        for at in search.found.slice(0..search.found.len()) {
+            let entry = search.view.entries.get(at)?;
+            let item = self.item(&mut gathering, at, &entry)?;
+            let message = self.shared.engine.message(self.account(), &entry).await?;
+            gathering.bytes += threader.add(item, &message);
+            yield_now().await;
+        }
+        threader.write(out);
+        Ok(())
+    }
+
+    fn item(&self, gathering: &mut Gathering<'_>, at: usize, entry: &Entry) -> Result<Item, Fail> {
+        let stored = self.shared.engine.summary(self.account(), entry)?;
+        let summary = SummaryRef::decode(&stored).ok();
+        let envelope = summary.map(|summary| Envelope::read(summary.envelope())).unwrap_or_default();
+        let number = gathering.names.of(at)?;
+        let (item, bytes) = gathering.subjects.item(number, entry.internal_date, &envelope);
+        gathering.bytes += bytes + std::mem::size_of::<Item>() + 64;
+        if gathering.bytes > limits::IMAP_SORT_BYTES_MAX {
+            return Err(Answer::no("[LIMIT] That is more than can be put in threads here; narrow the search").into());
+        }
+        Ok(item)
+    }
+}

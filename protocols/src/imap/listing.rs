@@ -1,0 +1,142 @@
+//! The names that LIST goes through and what it shows of each (RFC 5258): mailboxes, levels above them that are none, and subscriptions of
+//! what no longer exists. Matches no pattern and writes no name.
+use super::answer::Answer;
+use super::args::Args;
+use posthouse_engine::index::{Account, Mailbox};
+use std::collections::BTreeMap;
+use std::ops::Bound;
+
+/// The selection options of LIST (RFC 5258 section 3.1, RFC 6154 section 2).
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Selection {
+    pub(super) subscribed: bool,
+    special_use: bool,
+    recursive: bool,
+}
+
+impl Selection {
+    /// Reads one option.
+    pub(super) fn option(&mut self, args: &mut Args<'_>) -> Result<(), Answer> {
+        if args.eat_word("SUBSCRIBED") {
+            self.subscribed = true;
+        } else if args.eat_word("SPECIAL-USE") {
+            self.special_use = true;
+        } else if args.eat_word("RECURSIVEMATCH") {
+            self.recursive = true;
+        } else if !args.eat_word("REMOTE") {
+            // REMOTE asks for mailboxes elsewhere too; there are none.
+            args.wrong("a selection option of LIST")?;
+        }
+        Ok(())
+    }
+
+    /// "RECURSIVEMATCH cannot be used alone, nor with REMOTE only" (RFC 5258 section 3.1).
+    pub(super) fn check(&self) -> Result<(), Answer> {
+        if self.recursive && !self.selects() {
+            return Err(Answer::bad("RECURSIVEMATCH needs SUBSCRIBED or SPECIAL-USE beside it"));
+        }
+        Ok(())
+    }
+
+    /// Whether not every name is shown.
+    fn selects(&self) -> bool {
+        self.subscribed || self.special_use
+    }
+
+    fn takes(&self, account: &Account, name: &str, mailbox: Option<&Mailbox>) -> bool {
+        (!self.subscribed || account.subscriptions.contains(name))
+            && (!self.special_use || mailbox.is_some_and(|mailbox| mailbox.special_use.is_some()))
+    }
+}
+
+/// All names of an account.
+pub(super) struct Names<'a>(BTreeMap<&'a str, Option<&'a Mailbox>>);
+
+/// What is shown of a name.
+pub(super) struct Shown<'a> {
+    pub(super) mailbox: Option<&'a Mailbox>,
+    has_children: bool,
+    subscribed: bool,
+    /// CHILDINFO: names below it are selected (RFC 5258 section 3.5).
+    pub(super) has_selected_below: bool,
+}
+
+impl<'a> Names<'a> {
+    pub(super) fn of(account: &'a Account, selection: &Selection) -> Names<'a> {
+        let mut names: BTreeMap<&str, Option<&Mailbox>> = BTreeMap::new();
+        let mut add = |name: &'a str, mailbox: Option<&'a Mailbox>| {
+            match mailbox {
+                Some(_) => drop(names.insert(name, mailbox)),
+                None => drop(names.entry(name).or_insert(None)),
+            }
+            for (at, _) in name.match_indices('/') {
+                names.entry(&name[..at]).or_insert(None);
+            }
+        };
+        for mailbox in &account.mailboxes {
+            add(&mailbox.name, Some(mailbox));
+        }
+        if selection.subscribed {
+            account.subscriptions.iter().for_each(|name| add(name, None));
+        }
+        Names(names)
+    }
+
+    pub(super) fn inbox_first(&self) -> impl Iterator<Item = &'a str> + '_ {
+        let inbox = self.0.get_key_value("INBOX").into_iter();
+        let others = self.0.iter().filter(|(name, _)| **name != "INBOX");
+        inbox.chain(others).map(|(name, _)| *name)
+    }
+
+    fn below<'n>(&'n self, name: &str) -> impl Iterator<Item = (&'a str, Option<&'a Mailbox>)> + use<'n, 'a> {
+        let prefix = format!("{name}/");
+        let from = self.0.range::<str, _>((Bound::Included(prefix.as_str()), Bound::Unbounded));
+        from.map(|(below, mailbox)| (*below, *mailbox)).take_while(move |(below, _)| below.starts_with(&prefix))
+    }
+
+    /// What is shown of a name; `None` if it is not selected.
+    pub(super) fn shown(&self, account: &Account, name: &str, selection: &Selection) -> Option<Shown<'a>> {
+        let mailbox = self.0.get(name).copied().flatten();
+        let selected = selection.takes(account, name, mailbox);
+        let selected_below =
+            selection.recursive && self.below(name).any(|(below, mailbox)| selection.takes(account, below, mailbox));
+        (selected || selected_below).then(|| Shown {
+            mailbox,
+            has_children: self.below(name).any(|(_, mailbox)| mailbox.is_some()),
+            subscribed: account.subscriptions.contains(name),
+            has_selected_below: selected_below,
+        })
+    }
+}
+
+impl Shown<'_> {
+    /// `* LIST (...) "/" `
+    pub(super) fn write_attributes(&self, out: &mut Vec<u8>, subscribed: bool, extended: bool) {
+        out.extend_from_slice(b"* LIST (");
+        out.extend_from_slice(if self.has_children { b"\\HasChildren" } else { b"\\HasNoChildren" });
+        match self.mailbox {
+            // \NonExistent implies \Noselect, to those who know it (RFC 5258 section 3).
+            None if extended => out.extend_from_slice(b" \\NonExistent"),
+            None => out.extend_from_slice(b" \\Noselect"),
+            Some(mailbox) => {
+                if let Some(special_use) = mailbox.special_use {
+                    out.push(b' ');
+                    out.extend_from_slice(special_use.attribute().as_bytes());
+                }
+            }
+        }
+        if subscribed && self.subscribed {
+            out.extend_from_slice(b" \\Subscribed");
+        }
+        out.extend_from_slice(b") \"/\" ");
+    }
+
+    /// ` ("CHILDINFO" ("SUBSCRIBED"))`
+    pub(super) fn write_child_info(&self, out: &mut Vec<u8>, selection: &Selection) {
+        out.extend_from_slice(b" (\"CHILDINFO\" (");
+        let options = [(selection.subscribed, "\"SUBSCRIBED\""), (selection.special_use, "\"SPECIAL-USE\"")];
+        let named: Vec<&str> = options.iter().filter(|(on, _)| *on).map(|(_, name)| *name).collect();
+        out.extend_from_slice(named.join(" ").as_bytes());
+        out.extend_from_slice(b"))");
+    }
+}

@@ -1,0 +1,226 @@
+//! From the text of search keys to keys that are ready to be asked: sets as positions and uids, keywords as bits, dates as days, texts
+//! folded. RFC 3501 section 6.4.4 with RFC 5032 (OLDER, YOUNGER), RFC 5182 ($), RFC 7162 (MODSEQ), RFC 8474 and RFC 8514. Pure.
+use super::charset;
+use crate::imap::answer::Answer;
+use crate::imap::args::Args;
+use crate::imap::set::{self, Numbers};
+use crate::imap::{date, objects};
+use crate::limits;
+use posthouse_engine::base::Guid;
+use posthouse_engine::index::{Flags, Mailbox, UidSet};
+use std::ops::Range;
+
+/// A key ready to be asked.
+#[derive(Debug)]
+pub(in crate::imap) enum Key {
+    /// Always or never.
+    Constant(bool),
+    /// Message numbers, as positions.
+    Positions(Vec<Range<usize>>),
+    Uids(UidSet),
+    /// All of these flags.
+    Flags(Flags),
+    /// One of these keyword bits.
+    Keyword(u64),
+    Recent,
+    /// INTERNALDATE in seconds since 1970 UTC: from the first on, before the second.
+    Received(Range<i64>),
+    /// The same of the day of the Date field, as written, in days since 1970.
+    Sent(Range<i64>),
+    /// The same of the time when it came into the mailbox, in seconds.
+    Saved(Range<i64>),
+    Larger(u64),
+    Smaller(u64),
+    /// Changed at this MODSEQ or later.
+    ModSeq(u64),
+    /// The content's name.
+    Email(Guid),
+    /// A field of that name holds the text; an empty text asks for the field only.
+    Header(Vec<u8>, String),
+    /// The text is in header or body.
+    Text(String),
+    /// The text is in the body.
+    Body(String),
+    Not(Box<Key>),
+    And(Vec<Key>),
+    Or(Box<Key>, Box<Key>),
+}
+
+/// What keys are made ready for.
+pub(in crate::imap) struct Context<'a> {
+    pub(in crate::imap) numbers: Numbers<'a>,
+    /// With the newest keyword table.
+    pub(in crate::imap) mailbox: &'a Mailbox,
+    pub(in crate::imap) charset: Option<&'a str>,
+    /// Seconds since 1970 UTC.
+    pub(in crate::imap) now: i64,
+    /// Message numbers may not be used (RFC 9586).
+    pub(in crate::imap) uid_only: bool,
+    /// A MODSEQ key has been met.
+    pub(in crate::imap) modseq: bool,
+}
+
+/// Keys that ask for a flag: its presence or its absence.
+const FLAGS: [(&str, Flags, bool); 10] = [
+    ("ANSWERED", Flags::ANSWERED, true),
+    ("DELETED", Flags::DELETED, true),
+    ("DRAFT", Flags::DRAFT, true),
+    ("FLAGGED", Flags::FLAGGED, true),
+    ("SEEN", Flags::SEEN, true),
+    ("UNANSWERED", Flags::ANSWERED, false),
+    ("UNDELETED", Flags::DELETED, false),
+    ("UNDRAFT", Flags::DRAFT, false),
+    ("UNFLAGGED", Flags::FLAGGED, false),
+    ("UNSEEN", Flags::SEEN, false),
+];
+
+fn not(key: Key) -> Key {
+    Key::Not(Box::new(key))
+}
+
+impl Context<'_> {
+    /// All keys up to the end of the command.
+    pub(in crate::imap) fn all(&mut self, args: &mut Args<'_>) -> Result<Key, Answer> {
+        let mut keys = vec![self.key(args, limits::IMAP_SEARCH_DEPTH_MAX)?];
+        while !args.is_end() {
+            args.space()?;
+            keys.push(self.key(args, limits::IMAP_SEARCH_DEPTH_MAX)?);
+        }
+        Ok(if keys.len() == 1 { keys.remove(0) } else { Key::And(keys) })
+    }
+
+    fn key(&mut self, args: &mut Args<'_>, depth: usize) -> Result<Key, Answer> {
+        let Some(depth) = depth.checked_sub(1) else {
+            return Err(Answer::no("[LIMIT] The search keys are nested too deeply"));
+        };
+        match args.peek() {
+            Some(b'(') => return Ok(Key::And(args.list(false, |args| self.key(args, depth))?)),
+            Some(b'0'..=b'9' | b'*' | b'$') => return self.numbers(args),
+            _ => {}
+        }
+        let name = args.atom("a search key")?.to_ascii_uppercase();
+        if let Some((_, flags, set)) = FLAGS.iter().find(|row| row.0 == name) {
+            return Ok(if *set { Key::Flags(*flags) } else { not(Key::Flags(*flags)) });
+        }
+        Ok(match name.as_str() {
+            "ALL" | "SAVEDATESUPPORTED" => Key::Constant(true),
+            "RECENT" => Key::Recent,
+            "OLD" => not(Key::Recent),
+            "NEW" => Key::And(vec![Key::Recent, not(Key::Flags(Flags::SEEN))]),
+            _ => {
+                args.space()?;
+                match name.as_str() {
+                    "NOT" => not(self.key(args, depth)?),
+                    "OR" => {
+                        let first = self.key(args, depth)?;
+                        args.space()?;
+                        Key::Or(Box::new(first), Box::new(self.key(args, depth)?))
+                    }
+                    _ => self.with_argument(&name, args)?,
+                }
+            }
+        })
+    }
+
+    fn numbers(&self, args: &mut Args<'_>) -> Result<Key, Answer> {
+        let set = args.set()?;
+        if set == set::Set::Saved {
+            return Ok(Key::Uids(self.numbers.saved.clone()));
+        }
+        if self.uid_only {
+            return Err(Answer::bad("[UIDREQUIRED] Message numbers cannot be used after ENABLE UIDONLY"));
+        }
+        Ok(Key::Positions(set::positions(&set, false, self.numbers)?))
+    }
+
+    fn with_argument(&mut self, name: &str, args: &mut Args<'_>) -> Result<Key, Answer> {
+        Ok(match name {
+            "UID" => Key::Uids(set::uids_of(&args.set()?, self.numbers)?),
+            "KEYWORD" | "UNKEYWORD" => {
+                let bit = self.mailbox.keyword_bit(args.atom("a keyword")?).unwrap_or(0);
+                if name == "KEYWORD" { Key::Keyword(bit) } else { not(Key::Keyword(bit)) }
+            }
+            "LARGER" => Key::Larger(args.number()?),
+            "SMALLER" => Key::Smaller(args.number()?),
+            "MODSEQ" => self.modseq(args)?,
+            // RFC 5032 section 2: the message's time less the interval's seconds before now.
+            "OLDER" => Key::Received(i64::MIN..self.ago(args)?.saturating_add(1)),
+            "YOUNGER" => Key::Received(self.ago(args)?..i64::MAX),
+            "EMAILID" => objects::email(&args.astring()?).map_or(Key::Constant(false), Key::Email),
+            // No thread has an id here (RFC 8474 section 5.2: THREADID NIL).
+            "THREADID" => {
+                args.astring()?;
+                Key::Constant(false)
+            }
+            _ => match dated(name, args)? {
+                Some(key) => key,
+                None => self.text(name, args)?,
+            },
+        })
+    }
+
+    fn ago(&self, args: &mut Args<'_>) -> Result<i64, Answer> {
+        Ok(self.now - i64::from(args.nz_number()?))
+    }
+
+    /// `MODSEQ 5`, or with the name of a flag and whose it is: every flag has one MODSEQ here, the message's (RFC 7162 section 3.1.5).
+    fn modseq(&mut self, args: &mut Args<'_>) -> Result<Key, Answer> {
+        self.modseq = true;
+        if args.peek() == Some(b'"') {
+            args.string()?;
+            args.space()?;
+            if !["priv", "shared", "all"].iter().any(|kind| args.eat_word(kind)) {
+                args.wrong("priv, shared or all")?;
+            }
+            args.space()?;
+        }
+        Ok(Key::ModSeq(args.number()?))
+    }
+
+    fn text(&self, name: &str, args: &mut Args<'_>) -> Result<Key, Answer> {
+        let field: Vec<u8> = match name {
+            "FROM" | "TO" | "CC" | "BCC" | "SUBJECT" => name.into(),
+            "HEADER" => {
+                let field = args.astring()?.into_owned();
+                args.space()?;
+                field
+            }
+            "BODY" | "TEXT" => Vec::new(),
+            _ => return Err(Answer::bad(format!("There is no search key {name}"))),
+        };
+        let text = charset::folded(&args.astring()?, self.charset);
+        Ok(match name {
+            "BODY" => Key::Body(text),
+            "TEXT" => Key::Text(text),
+            _ => Key::Header(field, text),
+        })
+    }
+}
+
+/// Keys with a day. Days are "disregarding time and timezone" (RFC 3501 section 6.4.4); an entry keeps no timezone, so that its days are
+/// those of UTC.
+fn dated(name: &str, args: &mut Args<'_>) -> Result<Option<Key>, Answer> {
+    let (of, word) = match name {
+        "BEFORE" | "ON" | "SINCE" => (0, name),
+        "SENTBEFORE" | "SENTON" | "SENTSINCE" => (1, &name[4..]),
+        "SAVEDBEFORE" | "SAVEDON" | "SAVEDSINCE" => (2, &name[5..]),
+        _ => return Ok(None),
+    };
+    let start = args.clone();
+    let text = args.astring()?;
+    let Some(day) = date::parse_day(&text) else {
+        start.wrong("a date like 1-Feb-2026")?;
+        return Ok(None);
+    };
+    let unit = if of == 1 { 1 } else { date::DAY };
+    let range = match word {
+        "BEFORE" => i64::MIN..day * unit,
+        "ON" => day * unit..(day + 1) * unit,
+        _ => day * unit..i64::MAX,
+    };
+    Ok(Some(match of {
+        0 => Key::Received(range),
+        1 => Key::Sent(range),
+        _ => Key::Saved(range),
+    }))
+}

@@ -1,0 +1,326 @@
+//! What a SEARCH or SORT is to tell of what it has found, and how that is written: RFC 3501 section 7.2.5, ESEARCH (RFC 4731), ESORT
+//! (RFC 5267 section 3), PARTIAL (RFC 9394), and which messages SAVE keeps (RFC 5182). Looks into no message.
+use crate::imap::answer::Answer;
+use crate::imap::args::Args;
+use crate::imap::out;
+use posthouse_engine::base::Result;
+use posthouse_engine::index::{EntryTable, UidSet};
+use std::ops::Range;
+
+/// The options of RETURN.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(in crate::imap) struct Wanted {
+    /// The answer is an ESEARCH response.
+    pub(in crate::imap) extended: bool,
+    pub(in crate::imap) min: bool,
+    pub(in crate::imap) max: bool,
+    pub(in crate::imap) all: bool,
+    pub(in crate::imap) count: bool,
+    pub(in crate::imap) save: bool,
+    /// Which of the results, counted from 1 on, or from the last one backwards.
+    pub(in crate::imap) partial: Option<Partial>,
+}
+
+/// A page of results (RFC 9394 section 3.1): from the first one on, or from the last one backwards.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::imap) struct Partial {
+    first: u32,
+    last: u32,
+    backwards: bool,
+}
+
+/// Positions found, in the order in which they are told.
+#[derive(Debug)]
+pub(in crate::imap) enum Found {
+    /// By message number.
+    Ranges(Vec<Range<usize>>),
+    /// As SORT has ordered them.
+    Ordered(Vec<u32>),
+}
+
+impl Wanted {
+    /// Reads `RETURN (...) ` if it stands here. `extended`: the answer is ESEARCH in any case (RFC 9051 section 6.4.4).
+    pub(in crate::imap) fn parse(args: &mut Args<'_>, extended: bool) -> std::result::Result<Wanted, Answer> {
+        let mut wanted = Wanted { extended, ..Wanted::default() };
+        if args.eat_word("RETURN") {
+            wanted.extended = true;
+            args.space()?;
+            args.list(true, |args| wanted.option(args))?;
+            args.space()?;
+        }
+        let none = !(wanted.min || wanted.max || wanted.count || wanted.save || wanted.partial.is_some());
+        // RFC 4731 section 3.1: without an option, ALL; SAVE alone tells nothing (RFC 5182 section 2.1).
+        wanted.all |= none && wanted.extended;
+        if wanted.all && wanted.partial.is_some() {
+            return Err(Answer::bad("ALL and PARTIAL exclude each other"));
+        }
+        Ok(wanted)
+    }
+
+    fn option(&mut self, args: &mut Args<'_>) -> std::result::Result<(), Answer> {
+        let name = args.atom("a return option")?.to_ascii_uppercase();
+        match name.as_str() {
+            "MIN" => self.min = true,
+            "MAX" => self.max = true,
+            "ALL" => self.all = true,
+            "COUNT" => self.count = true,
+            "SAVE" => self.save = true,
+            "PARTIAL" if self.partial.is_none() => {
+                args.space()?;
+                self.partial = Some(Partial::parse(args)?);
+            }
+            _ => return Err(Answer::bad(format!("There is no return option {name}, or not twice"))),
+        }
+        Ok(())
+    }
+
+    /// Whether the first match answers everything.
+    pub(in crate::imap) fn first_is_enough(&self) -> bool {
+        self.min && !(self.max || self.all || self.count || self.partial.is_some())
+    }
+
+    /// The positions, among those found, that are told or kept: all, or the two ends and the page.
+    fn chosen<'a>(&self, found: &'a Found) -> Box<dyn Iterator<Item = usize> + 'a> {
+        if self.all || self.count || !(self.min || self.max || self.partial.is_some()) {
+            return Box::new(found.slice(0..found.len()));
+        }
+        let first = if self.min { found.first() } else { None };
+        let last = if self.max { found.last() } else { None };
+        let page = self.partial.map_or(0..0, |partial| partial.range(found.len()));
+        Box::new(first.into_iter().chain(found.slice(page)).chain(last))
+    }
+
+    /// The uids that SAVE keeps (RFC 5182 section 2.4, RFC 9394 section 3.3).
+    pub(in crate::imap) fn saved(&self, found: &Found, entries: &EntryTable) -> Result<UidSet> {
+        let uids: Result<Vec<u32>> = self.chosen(found).map(|at| Ok(entries.get(at)?.uid.0)).collect();
+        Ok(UidSet::from_ranges(uids?.into_iter().map(|uid| (uid, uid))))
+    }
+
+    /// The highest MODSEQ of what is told (RFC 4731 section 3.2).
+    pub(in crate::imap) fn modseq(&self, found: &Found, modseq_at: impl Fn(usize) -> Result<u64>) -> Result<u64> {
+        self.chosen(found).try_fold(0, |highest, at| Ok(highest.max(modseq_at(at)?)))
+    }
+
+    /// `* ESEARCH (TAG "a") UID MIN 1 ... `
+    pub(in crate::imap) fn write(
+        &self,
+        out: &mut Vec<u8>,
+        tag: &str,
+        found: &Found,
+        numbers: Names<'_>,
+        modseq: u64,
+    ) -> Result<()> {
+        out.extend_from_slice(b"* ESEARCH (TAG ");
+        out::string(out, tag.as_bytes());
+        out.extend_from_slice(if numbers.uid { b") UID" } else { b")" });
+        let one = |out: &mut Vec<u8>, name: &[u8], at: Option<usize>| -> Result<()> {
+            if let Some(at) = at {
+                out.extend_from_slice(name);
+                out::number(out, numbers.of(at)?.into());
+            }
+            Ok(())
+        };
+        if self.min {
+            one(out, b" MIN ", found.first())?;
+        }
+        if self.max {
+            one(out, b" MAX ", found.last())?;
+        }
+        if self.count {
+            out.extend_from_slice(b" COUNT ");
+            out::number(out, found.len() as u64);
+        }
+        if self.all && found.len() > 0 {
+            out.extend_from_slice(b" ALL ");
+            numbers.write_set(out, found.slice(0..found.len()))?;
+        }
+        if let Some(partial) = self.partial {
+            out.extend_from_slice(b" PARTIAL (");
+            partial.write(out);
+            out.push(b' ');
+            match partial.range(found.len()) {
+                page if page.is_empty() => out.extend_from_slice(b"NIL"),
+                page => numbers.write_set(out, found.slice(page))?,
+            }
+            out.push(b')');
+        }
+        if modseq > 0 {
+            out.extend_from_slice(b" MODSEQ ");
+            out::number(out, modseq);
+        }
+        out.extend_from_slice(b"\r\n");
+        Ok(())
+    }
+}
+
+impl Partial {
+    pub(in crate::imap) fn parse(args: &mut Args<'_>) -> std::result::Result<Partial, Answer> {
+        let backwards = args.eat("-");
+        let first = args.nz_number()?;
+        args.need(":")?;
+        if args.eat("-") != backwards {
+            args.wrong("two numbers of the same sign")?;
+        }
+        let last = args.nz_number()?;
+        Ok(Partial { first: first.min(last), last: first.max(last), backwards })
+    }
+
+    /// Which of so many results.
+    pub(in crate::imap) fn range(self, len: usize) -> Range<usize> {
+        let (first, last) = (self.first as usize - 1, self.last as usize);
+        match self.backwards {
+            false => first.min(len)..last.min(len),
+            true => len.saturating_sub(last)..len.saturating_sub(first),
+        }
+    }
+
+    fn write(self, out: &mut Vec<u8>) {
+        for (at, number) in [self.first, self.last].into_iter().enumerate() {
+            out.extend_from_slice(if at > 0 { b":" } else { b"" });
+            out.extend_from_slice(if self.backwards { b"-" } else { b"" });
+            out::number(out, number.into());
+        }
+    }
+}
+
+impl Found {
+    pub(in crate::imap) fn len(&self) -> usize {
+        match self {
+            Found::Ranges(ranges) => ranges.iter().map(Range::len).sum(),
+            Found::Ordered(order) => order.len(),
+        }
+    }
+
+    fn first(&self) -> Option<usize> {
+        match self {
+            Found::Ranges(ranges) => ranges.first().map(|range| range.start),
+            Found::Ordered(order) => order.first().map(|at| *at as usize),
+        }
+    }
+
+    fn last(&self) -> Option<usize> {
+        match self {
+            Found::Ranges(ranges) => ranges.last().map(|range| range.end - 1),
+            Found::Ordered(order) => order.last().map(|at| *at as usize),
+        }
+    }
+
+    /// Some of the positions, by their place in the order.
+    pub(in crate::imap) fn slice(&self, page: Range<usize>) -> Box<dyn Iterator<Item = usize> + '_> {
+        match self {
+            Found::Ranges(ranges) => {
+                let (mut skip, mut left) = (page.start, page.len());
+                Box::new(ranges.iter().flat_map(move |range| {
+                    let start = range.start + skip.min(range.len());
+                    skip -= start - range.start;
+                    let end = start + left.min(range.end - start);
+                    left -= end - start;
+                    start..end
+                }))
+            }
+            Found::Ordered(order) => Box::new(order.get(page).unwrap_or_default().iter().map(|at| *at as usize)),
+        }
+    }
+
+    /// Adds a position greater than all.
+    pub(in crate::imap) fn push(&mut self, at: usize) {
+        let Found::Ranges(ranges) = self else { return };
+        match ranges.last_mut() {
+            Some(last) if last.end == at => last.end += 1,
+            _ => ranges.push(at..at + 1),
+        }
+    }
+}
+
+/// How messages are named in an answer.
+#[derive(Clone, Copy)]
+pub(in crate::imap) struct Names<'a> {
+    pub(in crate::imap) entries: &'a EntryTable,
+    pub(in crate::imap) uid: bool,
+}
+
+impl Names<'_> {
+    pub(in crate::imap) fn of(&self, at: usize) -> Result<u32> {
+        Ok(if self.uid { self.entries.get(at)?.uid.0 } else { at as u32 + 1 })
+    }
+
+    /// A set in this order, neighbours as ranges.
+    fn write_set(&self, out: &mut Vec<u8>, positions: impl Iterator<Item = usize>) -> Result<()> {
+        let mut pending: Option<(u32, u32)> = None;
+        let mut first = true;
+        let mut flush = |out: &mut Vec<u8>, (from, to): (u32, u32)| {
+            out.extend_from_slice(if std::mem::take(&mut first) { b"" } else { b"," });
+            out::number(out, from.into());
+            if to > from {
+                out.push(b':');
+                out::number(out, to.into());
+            }
+        };
+        for at in positions {
+            let number = self.of(at)?;
+            pending = match pending {
+                Some((from, to)) if to + 1 == number => Some((from, number)),
+                Some(done) => {
+                    flush(out, done);
+                    Some((number, number))
+                }
+                None => Some((number, number)),
+            };
+        }
+        if let Some(done) = pending {
+            flush(out, done);
+        }
+        Ok(())
+    }
+
+    /// `* SEARCH 1 2 3` or `* SORT 3 1 2`.
+    pub(in crate::imap) fn write_list(&self, out: &mut Vec<u8>, word: &str, found: &Found, modseq: u64) -> Result<()> {
+        out.extend_from_slice(b"* ");
+        out.extend_from_slice(word.as_bytes());
+        for at in found.slice(0..found.len()) {
+            out.push(b' ');
+            out::number(out, self.of(at)?.into());
+        }
+        if modseq > 0 {
+            out.extend_from_slice(b" (MODSEQ ");
+            out::number(out, modseq);
+            out.push(b')');
+        }
+        out.extend_from_slice(b"\r\n");
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wanted(text: &str) -> std::result::Result<Wanted, Answer> {
+        Wanted::parse(&mut Args::new(text.as_bytes(), 0), false)
+    }
+
+    #[test]
+    fn options() {
+        assert_eq!(wanted("ALL"), Ok(Wanted::default()));
+        assert!(wanted("RETURN () ALL").is_ok_and(|wanted| wanted.all && wanted.extended));
+        assert!(wanted("RETURN (SAVE) ALL").is_ok_and(|wanted| !wanted.all && wanted.save));
+        assert!(wanted("RETURN (MIN COUNT) ALL").is_ok_and(|wanted| !wanted.all && !wanted.first_is_enough()));
+        for bad in ["RETURN (ALL PARTIAL 1:2) x", "RETURN (NONSENSE) x", "RETURN (PARTIAL 1:-2) x", "RETURN MIN x"] {
+            assert!(matches!(wanted(bad), Err(Answer::Bad(_))), "{bad}");
+        }
+    }
+
+    #[test]
+    fn pages() {
+        let found = Found::Ranges(vec![2..5, 7..8, 9..12]);
+        let page = |text: &str| {
+            let partial = Partial::parse(&mut Args::new(text.as_bytes(), 0)).expect("a page");
+            found.slice(partial.range(found.len())).collect::<Vec<_>>()
+        };
+        assert_eq!(page("1:3"), [2, 3, 4]);
+        assert_eq!(page("5:4"), [7, 9]);
+        assert_eq!(page("-1:-2"), [10, 11]);
+        assert_eq!(page("-6:-99"), [2, 3]);
+        assert_eq!(page("8:9"), Vec::<usize>::new());
+    }
+}

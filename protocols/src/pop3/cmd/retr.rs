@@ -1,0 +1,16 @@
+//! RETR (RFC 1939 section 5): a message, byte for byte.
+use crate::pop3::state::{Running, Session};
+use crate::pop3::table::Request;
+
+pub(in crate::pop3) fn run(session: &mut Session, request: Request) -> Running<'_> {
+    Box::pin(async move {
+        let number = match request.message() {
+            Ok(number) => number,
+            Err(refusal) => return Ok(refusal),
+        };
+        match session.message(number).await {
+            Ok(bytes) => session.send(&format!("+OK {} octets", bytes.len()), &bytes).await,
+            Err(refusal) => Ok(refusal),
+        }
+    })
+}

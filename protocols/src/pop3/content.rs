@@ -1,0 +1,82 @@
+//! Sends what is long: a message or its top, and the lists of LIST and UIDL. One message is fetched at a time; what is written is sent
+//! before more is, and other sessions are served in between.
+use super::answer::Answer;
+use super::maildrop::Maildrop;
+use super::state::Session;
+use crate::limits;
+use crate::runtime::yield_now;
+use crate::wire::DotWriter;
+use posthouse_engine::Bytes;
+use posthouse_engine::base::{Error, MailboxId};
+use posthouse_engine::index::Entry;
+use std::io;
+
+/// Writes the line of a message, whose number comes first, without its line end.
+pub(super) type WriteLine = fn(&mut Vec<u8>, u64, &Maildrop, &Entry);
+
+impl Session {
+    /// The bytes of the message with that number.
+    pub(super) async fn message(&self, number: u64) -> Result<Bytes, Answer> {
+        let Some(maildrop) = &self.maildrop else {
+            return Err(Answer::bad("Log in first"));
+        };
+        let (_, entry) = maildrop.find(number)?;
+        let engine = &self.shared.engine;
+        // As it is now: since the login its bytes may have been moved to another segment.
+        let newest = engine.mailbox(maildrop.account(), MailboxId::INBOX).ok().and_then(|now| {
+            let at = now.entries.position(entry.uid).ok().flatten()?;
+            now.entries.get(at).ok()
+        });
+        match engine.message(maildrop.account(), &newest.unwrap_or(entry)).await {
+            Ok(bytes) => Ok(bytes),
+            Err(Error::NotFound(_)) => Err(Answer::no("The message is gone: it was removed by other means")),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Sends the first line of the answer, then `bytes` dot-stuffed and their end (RFC 1939 section 3). A message whose last line has no line
+    /// end gets one: POP3 cannot say it otherwise.
+    pub(super) async fn send(&mut self, first: &str, bytes: &[u8]) -> io::Result<Answer> {
+        self.say(first);
+        let mut writer = DotWriter::lenient();
+        for piece in bytes.chunks(limits::POP3_PIECE_BYTES) {
+            writer.write(piece, self.stream.output());
+            self.flush_if_large().await?;
+        }
+        writer.finish(self.stream.output());
+        yield_now().await;
+        Ok(Answer::Written)
+    }
+
+    /// Sends a line for each message that is not deleted.
+    pub(super) async fn list(&mut self, first: &str, write: WriteLine) -> io::Result<Answer> {
+        self.say(first);
+        let mut at = 0;
+        loop {
+            let Some(maildrop) = &self.maildrop else {
+                return Ok(Answer::bad("Log in first"));
+            };
+            let out = self.stream.output();
+            let end = maildrop.view().entries.len().min(at + limits::POP3_BATCH_MESSAGES);
+            for (at, entry) in (at..end).zip(maildrop.view().entries.range(at..end)) {
+                // The answer has begun as +OK: what cannot be read ends the connection, never the list as if it were whole.
+                let entry = entry.map_err(|error| {
+                    tracing::error!(%error, "pop3 list broken off");
+                    io::Error::other(error)
+                })?;
+                if !maildrop.is_deleted(at) {
+                    write(out, at as u64 + 1, maildrop, &entry);
+                    out.extend_from_slice(b"\r\n");
+                }
+            }
+            at = end;
+            if at == maildrop.view().entries.len() {
+                break;
+            }
+            self.flush_if_large().await?;
+            yield_now().await;
+        }
+        self.stream.output().extend_from_slice(b".\r\n");
+        Ok(Answer::Written)
+    }
+}

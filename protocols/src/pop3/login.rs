@@ -1,0 +1,56 @@
+//! From credentials to an open maildrop, which PASS and AUTH share (RFC 1939 section 4). Passwords reach no log.
+use super::answer::Answer;
+use super::maildrop::Maildrop;
+use super::state::Session;
+use crate::limits;
+use crate::session::Proof;
+use crate::session::sasl::Credentials;
+use posthouse_engine::Login;
+use posthouse_engine::base::MailboxId;
+
+/// What a client hears that may not send its password now.
+pub(super) fn needs_tls() -> Answer {
+    Answer::no("Use STLS first: no password is taken in the clear")
+}
+
+/// RFC 3206 section 4: the credentials are the problem.
+pub(super) fn failed() -> Answer {
+    Answer::no("[AUTH] Wrong name or password")
+}
+
+impl Session {
+    /// Proves a password and opens the maildrop.
+    pub(super) async fn prove(&mut self, credentials: Credentials) -> Answer {
+        let shared = self.shared.clone();
+        match shared.prove("pop3", self.stream.peer().ip(), credentials).await {
+            Proof::Right(login) => self.open(&login).await.unwrap_or_else(|refusal| refusal),
+            Proof::Wrong => {
+                self.failed_logins += 1;
+                if self.failed_logins < limits::LOGIN_FAILURES_PER_SESSION_MAX {
+                    return failed();
+                }
+                self.ended = true;
+                Answer::no("[AUTH] Too many failed logins; closing the connection")
+            }
+            Proof::Refused => {
+                self.ended = true;
+                Answer::no("[SYS/TEMP] Too many failed logins; try again later")
+            }
+        }
+    }
+
+    /// Takes the lock, then the view: whoever had the lock before has removed what it wanted to.
+    async fn open(&mut self, login: &Login) -> Result<Answer, Answer> {
+        let account = login.account;
+        self.shared.engine.open_account(account).await?;
+        let Some(lock) = self.shared.maildrops.lock(account) else {
+            // RFC 2449 section 8.1.2
+            return Err(Answer::no("[IN-USE] Another session has this maildrop open"));
+        };
+        let view = self.shared.engine.mailbox(account, MailboxId::INBOX)?;
+        let maildrop = Maildrop::new(account, lock, view);
+        let answer = Answer::ok(maildrop.summary());
+        self.maildrop = Some(Box::new(maildrop));
+        Ok(answer)
+    }
+}

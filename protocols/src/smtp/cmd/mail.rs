@@ -1,0 +1,67 @@
+//! MAIL (RFC 5321 section 4.1.1.2) with SIZE (RFC 1870), BODY (RFC 6152), SMTPUTF8 (RFC 6531), RET and ENVID (RFC 3461), AUTH (RFC 4954).
+use crate::smtp::envelope;
+use crate::smtp::message;
+use crate::smtp::reply::Reply;
+use crate::smtp::role::Role;
+use crate::smtp::state::{Answer, Running, Session, Transaction};
+use smtp_proto::{MAIL_SMTPUTF8, MailFrom, Request};
+
+pub(in crate::smtp) fn run(session: &mut Session, request: Request<String>) -> Running<'_> {
+    Box::pin(async move {
+        let Request::Mail { from } = request else {
+            return Ok(Answer::new(501, "5.5.4 MAIL FROM:<address> is expected"));
+        };
+        Ok(match session.begin(from) {
+            Ok(transaction) => {
+                session.transaction = Some(Box::new(transaction));
+                Answer::new(250, "2.1.0 Ok")
+            }
+            Err(refusal) => refusal.into(),
+        })
+    })
+}
+
+impl Session {
+    fn begin(&self, from: MailFrom<String>) -> Result<Transaction, Reply> {
+        if self.hello.is_none() {
+            let word = if self.role == Role::Lmtp { "LHLO" } else { "EHLO" };
+            return Err(Reply::new(503, format!("5.5.1 {word} first")));
+        }
+        if self.role == Role::Submission && self.login.is_none() {
+            return Err(Reply::new(530, "5.7.0 AUTH first"));
+        }
+        if self.transaction.is_some() {
+            return Err(Reply::new(503, "5.5.1 A message is under way already; RSET forgets it"));
+        }
+        envelope::check_mail(&from)?;
+        let max = self.shared.message_size_bytes_max;
+        if from.size as u64 > max {
+            return Err(message::too_big(max));
+        }
+        let utf8 = from.flags & MAIL_SMTPUTF8 != 0;
+        self.check_sender(&from.address, utf8)?;
+        Ok(Transaction {
+            sender: envelope::requoted(&from.address),
+            utf8,
+            ret: envelope::ret(from.flags),
+            envelope_id: from.env_id.unwrap_or_default(),
+            size_bytes: from.size as u64,
+            recipients: Vec::new(),
+            chunks: None,
+        })
+    }
+
+    /// The null sender is everybody's (RFC 5321 section 4.5.5); a member sends as itself (RFC 6409 section 6.1).
+    fn check_sender(&self, sender: &str, utf8: bool) -> Result<(), Reply> {
+        if sender.is_empty() {
+            return Ok(());
+        }
+        let address = envelope::address(sender, utf8, 501, "5.1.7")?;
+        match &self.login {
+            Some(login) if !self.shared.engine.directory(|known| known.may_send_as(login.account, &address)) => {
+                Err(Reply::new(553, format!("5.7.1 {} may not send as that address", login.address)))
+            }
+            _ => Ok(()),
+        }
+    }
+}

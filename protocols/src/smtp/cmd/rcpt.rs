@@ -1,0 +1,89 @@
+//! RCPT (RFC 5321 section 4.1.1.3) with NOTIFY and ORCPT (RFC 3461): who is meant, and whether there is room. Unknown addresses are refused
+//! here and never bounced.
+use crate::limits;
+use crate::smtp::envelope;
+use crate::smtp::reply::Reply;
+use crate::smtp::role::Role;
+use crate::smtp::state::{Answer, Rcpt, Running, Session, Transaction};
+use posthouse_engine::base::Error;
+use posthouse_engine::directory::{Address, Recipient, Resolution};
+use smtp_proto::{RcptTo, Request};
+
+pub(in crate::smtp) fn run(session: &mut Session, request: Request<String>) -> Running<'_> {
+    Box::pin(async move {
+        let Request::Rcpt { to } = request else {
+            return Ok(Answer::new(501, "5.5.4 RCPT TO:<address> is expected"));
+        };
+        let found = session.recipient(to);
+        let Some(transaction) = &mut session.transaction else {
+            return Ok(Answer::new(503, "5.5.1 MAIL first"));
+        };
+        Ok(match found {
+            Ok(rcpt) => {
+                transaction.recipients.push(rcpt);
+                Answer::new(250, "2.1.5 Ok")
+            }
+            Err(refusal) => refusal.into(),
+        })
+    })
+}
+
+impl Session {
+    fn recipient(&self, to: RcptTo<String>) -> Result<Rcpt, Reply> {
+        let Some(transaction) = &self.transaction else {
+            return Err(Reply::new(503, "5.5.1 MAIL first"));
+        };
+        if transaction.chunks.is_some() {
+            return Err(Reply::new(503, "5.5.1 Chunks of the message have come already"));
+        }
+        if transaction.recipients.len() >= limits::SMTP_RECIPIENTS_MAX {
+            return Err(Reply::new(452, "4.5.3 Too many recipients; send the message to the others apart"));
+        }
+        envelope::check_rcpt(&to)?;
+        let given = match to.address.as_str() {
+            // smtp-proto gives this for <Postmaster> (RFC 5321 section 4.5.1) and for <>, and nobody asks for the latter.
+            "" => format!("postmaster@{}", self.shared.hostname),
+            address => envelope::requoted(address),
+        };
+        let address = envelope::address(&given, transaction.utf8, 553, "5.1.3")?;
+        let (local, external) = self.resolve(&address)?;
+        if let [recipient] = local.as_slice() {
+            self.check_room(recipient, transaction)?;
+        }
+        let notify = envelope::notify(to.flags);
+        let orcpt = to.orcpt.map_or_else(String::new, |orcpt| format!("rfc822;{orcpt}"));
+        Ok(Rcpt { given, local, external, notify, orcpt })
+    }
+
+    fn resolve(&self, address: &Address) -> Result<(Vec<Recipient>, Vec<Address>), Reply> {
+        match self.shared.engine.resolve(address) {
+            Resolution::Recipients { local, external } => Ok((local, external)),
+            Resolution::NotLocal if self.role == Role::Submission => Ok((Vec::new(), vec![address.clone()])),
+            Resolution::NotLocal if self.role == Role::Mx => {
+                Err(Reply::new(550, "5.7.1 Relaying denied: that domain is not served here"))
+            }
+            Resolution::NotLocal => Err(Reply::new(550, "5.1.2 That domain is not served here")),
+            Resolution::Unknown => Err(Reply::new(550, "5.1.1 No such mailbox here")),
+            Resolution::Disabled => Err(Reply::new(550, "5.2.1 That mailbox is disabled")),
+        }
+    }
+
+    /// Refuses early what the commit would refuse: a full mailbox, and a message that could never fit (RFC 1870 section 6.1).
+    fn check_room(&self, recipient: &Recipient, transaction: &Transaction) -> Result<(), Reply> {
+        let Some(quota_bytes_max) = recipient.quota_bytes_max else {
+            return Ok(());
+        };
+        if transaction.size_bytes > quota_bytes_max {
+            return Err(Reply::new(
+                552,
+                format!("5.2.2 The mailbox may hold {quota_bytes_max} bytes, and the message has more"),
+            ));
+        }
+        // An account without a view has no mail yet.
+        let used_bytes = self.shared.engine.account(recipient.account).map_or(0, |account| account.used_bytes);
+        if used_bytes + transaction.size_bytes.max(1) > quota_bytes_max {
+            return Err(Reply::refused(&Error::OverQuota { used_bytes, quota_bytes_max }));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,99 @@
+//! Takes a message in, by DATA or by chunks, within the limits of one message and of all. Delivers nothing.
+use super::driver::{data_deadline, message_end};
+use super::reply::Reply;
+use super::state::Session;
+use crate::session::{Over, Share, wait_for_bytes};
+use crate::wire::{DotEnd, DotReader};
+use std::io;
+
+/// A message that has come whole.
+pub(super) struct Taken {
+    pub(super) message: Vec<u8>,
+    /// Held until the store has taken it over.
+    pub(super) share: Share,
+}
+
+/// How taking it in ended.
+pub(super) enum Intake {
+    Whole(Taken),
+    /// It has come to its end and is refused.
+    Refused(Reply),
+    /// The session is over before it came whole.
+    Over(Over),
+}
+
+impl Session {
+    /// Reads mail data up to its final dot; what is refused is read to its end all the same.
+    pub(super) async fn take_data(&mut self) -> io::Result<Intake> {
+        let mut reader = DotReader::new(self.shared.message_size_bytes_max);
+        let mut share = self.shared.budget.share();
+        let end = message_end();
+        let (mut message, mut refusal) = (Vec::new(), None);
+        loop {
+            let step = reader.step(self.stream.buffered(), &mut message);
+            self.stream.consume(step.consumed);
+            if !share.hold(message.len() as u64) {
+                refusal.get_or_insert_with(crowded);
+            }
+            if refusal.is_some() || reader.too_big() {
+                // Nothing of it is needed any more: memory stays bounded while the rest is read.
+                message = Vec::new();
+            }
+            if let Some(ended) = step.end {
+                return Ok(match refusal.or_else(|| self.judge(&ended)) {
+                    Some(reply) => Intake::Refused(reply),
+                    None => Intake::Whole(Taken { message, share }),
+                });
+            }
+            if let Some(over) = wait_for_bytes(&mut self.stream, data_deadline(end)).await? {
+                return Ok(Intake::Over(over));
+            }
+        }
+    }
+
+    /// Why the message that ended so is refused.
+    pub(super) fn judge(&self, end: &DotEnd) -> Option<Reply> {
+        if end.too_big {
+            return Some(too_big(self.shared.message_size_bytes_max));
+        }
+        if end.bare_line_end && self.role.refuses_bare_line_ends() {
+            return Some(bare_line_end());
+        }
+        None
+    }
+}
+
+pub(super) fn too_big(size_bytes_max: u64) -> Reply {
+    Reply::new(552, format!("5.3.4 The message is too big; {size_bytes_max} bytes are allowed"))
+}
+
+pub(super) fn crowded() -> Reply {
+    Reply::new(452, "4.3.1 Too many messages are under way; try again")
+}
+
+pub(super) fn bare_line_end() -> Reply {
+    Reply::new(550, "5.6.11 A CR or LF alone is in the message; lines end with CRLF (RFC 5321 section 2.3.8)")
+}
+
+/// Whether a CR or LF stands alone.
+pub(super) fn has_bare_line_end(message: &[u8]) -> bool {
+    memchr::memchr2_iter(b'\r', b'\n', message).any(|at| match message[at] {
+        b'\r' => message.get(at + 1) != Some(&b'\n'),
+        _ => at == 0 || message[at - 1] != b'\r',
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::has_bare_line_end;
+
+    #[test]
+    fn bare_line_ends_are_seen() {
+        for bare in [&b"a\nb"[..], b"\n", b"a\r", b"a\rb\r\n", b"a\r\r\n", b"a\r\n\n"] {
+            assert!(has_bare_line_end(bare), "{bare:?}");
+        }
+        for whole in [&b""[..], b"a", b"a\r\nb", b"\r\n\r\n"] {
+            assert!(!has_bare_line_end(whole), "{whole:?}");
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! SMTP (RFC 5321) in its three roles: mail from other hosts, submission by members (RFC 6409), and LMTP's server side (RFC 2033), of
+//! which `lmtp` is the face. Keeps no mail and sends none to other hosts: the engine commits deliveries and queue items.
+//!
+//! `table` says what runs in which role; `cmd/` holds one file per command; `message` takes a message in; `deliver` plans who gets it and
+//! turns what became of it into replies; `trace` writes the fields on top; `bounce` tells a sender what a 250 could not.
+
+mod bounce;
+mod cmd;
+mod deliver;
+mod driver;
+mod envelope;
+mod header;
+mod message;
+mod reply;
+mod role;
+mod state;
+mod table;
+mod trace;
+
+#[cfg(test)]
+mod tests;
+
+pub(crate) use role::Role;
+
+use crate::runtime::{Service, SessionFuture, Stream};
+use crate::session::Shared;
+use std::sync::Arc;
+
+/// SMTP for any number of connections, in one role.
+pub struct SmtpService {
+    shared: Arc<Shared>,
+    role: Role,
+}
+
+impl SmtpService {
+    /// Mail from other hosts to accounts of this system: no login, no relaying.
+    pub fn mx(shared: Arc<Shared>) -> SmtpService {
+        SmtpService { shared, role: Role::Mx }
+    }
+
+    /// Mail from members to anybody, after AUTH.
+    pub fn submission(shared: Arc<Shared>) -> SmtpService {
+        SmtpService { shared, role: Role::Submission }
+    }
+}
+
+impl Service for SmtpService {
+    fn serve(&self, stream: Stream) -> SessionFuture {
+        serve(self.shared.clone(), self.role, stream)
+    }
+
+    fn busy_reply(&self) -> &'static [u8] {
+        BUSY
+    }
+}
+
+/// What a client above the connection limits hears (RFC 5321 section 3.8).
+pub(crate) const BUSY: &[u8] = b"421 4.7.0 Too many connections; try again later\r\n";
+
+/// One connection in a role, to its end.
+pub(crate) fn serve(shared: Arc<Shared>, role: Role, stream: Stream) -> SessionFuture {
+    Box::pin(driver::run(shared, role, stream))
+}
+
+/// Runs a whole session on the simulated network: the client sends `bytes`, then nothing more. For fuzzing; answers what it heard.
+pub fn fuzz_session(service: Arc<dyn Service>, bytes: Vec<u8>) -> Vec<u8> {
+    crate::runtime::sim::run_alone(move |net| async move {
+        let mut client = net.connect(&*service);
+        client.write(&bytes).await;
+        client.shutdown();
+        client.read_to_end().await
+    })
+}

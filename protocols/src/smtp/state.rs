@@ -1,0 +1,122 @@
+//! What one connection knows: who speaks, who has logged in, and the message under way. Holds no message when none is under way.
+use super::reply::Reply;
+use super::role::Role;
+use crate::runtime::Stream;
+use crate::session::{Share, Shared};
+use posthouse_engine::Login;
+use posthouse_engine::base::AccountId;
+use posthouse_engine::directory::{Address, Recipient};
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+
+/// One connection.
+pub(super) struct Session {
+    pub(super) shared: Arc<Shared>,
+    pub(super) stream: Stream,
+    pub(super) role: Role,
+    /// What the client calls itself, once it has said hello.
+    pub(super) hello: Option<Box<Hello>>,
+    pub(super) login: Option<Box<Login>>,
+    pub(super) transaction: Option<Box<Transaction>>,
+    pub(super) failed_logins: u32,
+    /// Error replies since the last message that was taken.
+    pub(super) errors: u32,
+    /// The session ends after this command.
+    pub(super) ended: bool,
+}
+
+/// HELO, EHLO or LHLO.
+pub(super) struct Hello {
+    pub(super) name: String,
+    /// EHLO or LHLO, not HELO.
+    pub(super) extended: bool,
+}
+
+/// A mail transaction (RFC 5321 section 3.3): from MAIL on.
+pub(super) struct Transaction {
+    /// The reverse-path as it was given, without brackets; empty for `<>`.
+    pub(super) sender: String,
+    /// The client may send UTF-8 in addresses and headers (RFC 6531).
+    pub(super) utf8: bool,
+    /// RET of RFC 3461: 0 not given, 1 FULL, 2 HDRS.
+    pub(super) ret: u8,
+    /// ENVID of RFC 3461, decoded.
+    pub(super) envelope_id: String,
+    /// SIZE of RFC 1870, 0 when not given.
+    pub(super) size_bytes: u64,
+    pub(super) recipients: Vec<Rcpt>,
+    /// BDAT chunks so far.
+    pub(super) chunks: Option<Box<Chunks>>,
+}
+
+/// A recipient that was accepted.
+pub(super) struct Rcpt {
+    /// As it was given.
+    pub(super) given: String,
+    /// Accounts on this system.
+    pub(super) local: Vec<Recipient>,
+    /// Where it goes besides: addresses on other hosts.
+    pub(super) external: Vec<Address>,
+    /// NOTIFY of RFC 3461 as in `QueueRecipient`.
+    pub(super) notify: u8,
+    /// ORCPT of RFC 3461, decoded, `type;address`.
+    pub(super) orcpt: String,
+}
+
+/// A message that comes in chunks (RFC 3030).
+pub(super) struct Chunks {
+    pub(super) message: Vec<u8>,
+    pub(super) share: Share,
+    /// Why the message will be refused at its end.
+    pub(super) refusal: Option<Reply>,
+}
+
+/// How a command ends.
+pub(super) enum Answer {
+    /// With that reply.
+    Reply(Reply),
+    /// The command has written its replies itself.
+    Written,
+}
+
+impl Answer {
+    pub(super) fn new(code: u16, text: impl Into<std::borrow::Cow<'static, str>>) -> Answer {
+        Answer::Reply(Reply::new(code, text))
+    }
+}
+
+impl From<Reply> for Answer {
+    fn from(reply: Reply) -> Answer {
+        Answer::Reply(reply)
+    }
+}
+
+/// A command under way; boxed, so that a session that waits holds nothing of it.
+pub(super) type Running<'s> = Pin<Box<dyn Future<Output = io::Result<Answer>> + 's>>;
+
+impl Session {
+    /// Whether this client may send a password now.
+    pub(super) fn may_log_in(&self) -> bool {
+        self.shared.may_authenticate(self.stream.is_tls(), self.stream.peer().ip())
+    }
+
+    /// The account of a member who submits.
+    pub(super) fn account(&self) -> Option<AccountId> {
+        self.login.as_ref().map(|login| login.account)
+    }
+
+    /// Writes a reply and counts it.
+    pub(super) fn say(&mut self, reply: &Reply) {
+        if reply.is_error() {
+            self.errors += 1;
+        }
+        reply.write(self.stream.output());
+    }
+
+    /// Forgets the message under way (RFC 5321 section 4.1.4).
+    pub(super) fn reset(&mut self) {
+        self.transaction = None;
+    }
+}

@@ -1,0 +1,154 @@
+//! What clients must not do: smuggling, lines without end, control characters, silence.
+use super::{SmtpService, answers, inbox, mx, shared};
+use crate::lmtp::LmtpService;
+use crate::runtime::sim;
+use crate::{limits, testing};
+use std::sync::Arc;
+
+const BEGIN: &str = "HELO x\r\nMAIL FROM:<a@b.test>\r\nRCPT TO:<ann@example.org>\r\nDATA\r\n";
+
+/// Every way in which other servers have taken something else for the end of a message (CVE-2023-51764 to 51766).
+const SMUGGLED: [&str; 12] = [
+    "\n.\n",
+    "\n.\r\n",
+    "\r\n.\n",
+    "\r\n.\r",
+    "\r.\r",
+    "\r.\r\n",
+    "\n.\r",
+    "\r\n\x00.\r\n",
+    "\r\r\n.\n",
+    "\r\n.\r\r\n",
+    "\n\n.\r\n",
+    "\r\n.\n\r\n",
+];
+
+#[test]
+fn nothing_but_crlf_dot_crlf_ends_a_message() {
+    for end in SMUGGLED {
+        let shared = shared();
+        let session = format!(
+            "{BEGIN}Subject: one\r\n\r\nx{end}MAIL FROM:<evil@b.test>\r\nRCPT TO:<ann@example.org>\r\nDATA\r\nSubject: two\r\n\r\nx\r\n.\r\nQUIT\r\n"
+        );
+        let heard = answers(SmtpService::mx(shared.clone()), session.clone().into_bytes());
+        assert_eq!(heard.matches("\r\n354 ").count(), 1, "{end:?}: {heard}");
+        let refused = heard.contains("\r\n550 5.6.11 A CR or LF alone is in the message");
+        assert_eq!(inbox(&shared, "ann@example.org").len(), usize::from(!refused), "{end:?}: {heard}");
+        assert!(refused || end.contains('\0'), "{end:?}: {heard}");
+        // By LMTP the bytes are kept, and are one message all the same.
+        let shared = super::shared();
+        answers(LmtpService::new(shared.clone()), session.replacen("HELO", "LHLO", 1).into_bytes());
+        let mails = inbox(&shared, "ann@example.org");
+        assert_eq!(mails.len(), 1, "{end:?}");
+        assert!(mails[0].contains("evil@b.test"), "{end:?}");
+    }
+}
+
+#[test]
+fn long_lines_and_control_characters() {
+    let long = "x".repeat(limits::SMTP_LINE_BYTES_MAX + 1);
+    let session = format!("NOOP {long}\r\nNOOP\0\r\nNOOP\nNOOP\r\nNO\rOP\r\n\u{1}\r\nNOOP\r\nQUIT\r\n");
+    let heard = answers(SmtpService::mx(shared()), session.into_bytes());
+    let codes: Vec<&str> = heard.lines().map(|line| &line[..9.min(line.len())]).collect();
+    assert_eq!(
+        codes[1..],
+        ["500 5.5.2", "500 5.5.2", "500 5.5.2", "500 5.5.2", "500 5.5.2", "250 2.0.0", "221 2.0.0"],
+        "{heard}"
+    );
+    let mut broken = b"MAIL FROM:<\xff@b.test>\r\n".to_vec();
+    broken.extend_from_slice(b"QUIT\r\n");
+    assert!(answers(SmtpService::mx(shared()), broken).contains("500 5.5.2 The command is no UTF-8"));
+}
+
+#[test]
+fn too_many_errors_end_the_session() {
+    let heard = answers(SmtpService::mx(shared()), "XYZZY\r\n".repeat(100).into_bytes());
+    assert_eq!(heard.matches("500 5.5.1").count(), limits::SMTP_ERRORS_MAX as usize);
+    assert!(heard.ends_with("421 4.7.0 Too many errors; closing the connection\r\n"), "{heard}");
+    let heard = answers(SmtpService::mx(shared()), b"GET / HTTP/1.1\r\nHost: x\r\n\r\n".to_vec());
+    assert!(heard.ends_with("\r\n421 4.7.0 This is no web server\r\n"), "{heard}");
+}
+
+#[test]
+fn a_message_over_the_limit_is_refused_at_its_end() {
+    let mut shared = testing::shared();
+    shared.message_size_bytes_max = 100;
+    let shared = Arc::new(shared);
+    let message = |size: usize| format!("{BEGIN}{}\r\n.\r\nNOOP\r\nQUIT\r\n", "x".repeat(size));
+    let heard = answers(SmtpService::mx(shared.clone()), message(99).into_bytes());
+    assert!(
+        heard.ends_with(
+            "552 5.3.4 The message is too big; 100 bytes are allowed\r\n250 2.0.0 Ok\r\n221 2.0.0 Goodbye\r\n"
+        ),
+        "{heard}"
+    );
+    assert!(inbox(&shared, "ann@example.org").is_empty());
+    let heard = answers(SmtpService::mx(shared.clone()), message(98).into_bytes());
+    assert!(heard.contains("\r\n250 2.0.0 Taken as "), "{heard}");
+}
+
+#[test]
+fn when_too_much_is_under_way_the_client_may_try_again() {
+    let mut shared = testing::shared();
+    shared.budget = crate::session::Budget::new(1000);
+    let message = format!("{BEGIN}{}.\r\nQUIT\r\n", "x\r\n".repeat(100_000));
+    let heard = answers(SmtpService::mx(Arc::new(shared)), message.into_bytes());
+    assert!(heard.contains("\r\n452 4.3.1 Too many messages are under way"), "{heard}");
+}
+
+#[test]
+fn too_many_recipients() {
+    let mut session = String::from("HELO x\r\nMAIL FROM:<>\r\n");
+    session.push_str(&"RCPT TO:<ann@example.org>\r\n".repeat(limits::SMTP_RECIPIENTS_MAX + 1));
+    session.push_str("DATA\r\nx\r\n.\r\nQUIT\r\n");
+    let shared = shared();
+    let heard = answers(SmtpService::mx(shared.clone()), session.into_bytes());
+    assert_eq!(heard.matches("250 2.1.5").count(), limits::SMTP_RECIPIENTS_MAX);
+    assert!(heard.contains("\r\n452 4.5.3 Too many recipients"), "{heard}");
+    assert_eq!(inbox(&shared, "ann@example.org").len(), 1);
+}
+
+#[test]
+fn a_cut_connection_delivers_nothing() {
+    let shared = shared();
+    for cut in ["", "Subject: x\r\n", "Subject: x\r\n.", "Subject: x\r\n.\r"] {
+        answers(SmtpService::mx(shared.clone()), format!("{BEGIN}{cut}").into_bytes());
+    }
+    assert!(inbox(&shared, "ann@example.org").is_empty());
+}
+
+#[test]
+fn silence_and_a_stop_are_answered() {
+    mx("S: 220 ...
+        S: 421 4.4.2 mail.example.org closes the connection: nothing came for too long
+        S: ");
+    sim::run(|net| async move {
+        let service = SmtpService::mx(shared());
+        let mut idle = net.connect(&service);
+        let mut busy = net.connect(&service);
+        idle.read_line().await;
+        busy.read_line().await;
+        busy.write(BEGIN.as_bytes()).await;
+        busy.read_until(b"354 ").await;
+        busy.read_line().await;
+        net.stop();
+        for client in [&mut idle, &mut busy] {
+            assert_eq!(client.read_line().await, b"421 4.3.2 mail.example.org is shutting down; try again\r\n");
+            assert!(client.read_line().await.is_empty());
+        }
+    });
+}
+
+#[test]
+fn a_trickle_is_not_forever() {
+    let heard = sim::run(|net| async move {
+        let mut client = net.connect(&SmtpService::mx(shared()));
+        client.read_line().await;
+        // A byte a minute never ends a line within its time.
+        while client.write(b"x").await {
+            crate::runtime::sleep(std::time::Duration::from_secs(60)).await;
+        }
+        client.read_to_end().await
+    });
+    assert!(heard.starts_with(b"421 4.4.2 "), "{}", String::from_utf8_lossy(&heard));
+}

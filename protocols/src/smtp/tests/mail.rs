@@ -1,0 +1,167 @@
+//! The commands of RFC 5321 and their order, in each role.
+use super::{lmtp, mx, submission};
+
+#[test]
+fn greeting_and_what_is_offered() {
+    mx("S: 220 mail.example.org ESMTP Posthouse
+        C: EHLO client.test
+        S: 250-mail.example.org
+        S: 250-PIPELINING
+        S: 250-8BITMIME
+        S: 250-SMTPUTF8
+        S: 250-CHUNKING
+        S: 250-DSN
+        S: 250-ENHANCEDSTATUSCODES
+        S: 250 SIZE 52428800
+        C: HELO client.test
+        S: 250 mail.example.org
+        C: QUIT
+        S: 221 2.0.0 Goodbye
+        S: ");
+    lmtp(
+        "S: 220 mail.example.org LMTP Posthouse
+          C: EHLO client.test
+          S: 500 5.5.1 Unknown command
+          C: LHLO client.test
+          S: 250-mail.example.org
+          S: 250-PIPELINING
+          S: 250-8BITMIME
+          S: 250-SMTPUTF8
+          S: 250-CHUNKING
+          S: 250-DSN
+          S: 250-ENHANCEDSTATUSCODES
+          S: 250 SIZE 52428800
+          C: AUTH PLAIN
+          S: 500 5.5.1 Unknown command",
+    );
+    submission(
+        "S: 220 mail.example.org ESMTP Posthouse
+          C: LHLO client.test
+          S: 500 5.5.1 Unknown command
+          C: EHLO client.test
+          S: 250-mail.example.org
+          S: 250-PIPELINING
+          S: 250-8BITMIME
+          S: 250-SMTPUTF8
+          S: 250-CHUNKING
+          S: 250-DSN
+          S: 250-ENHANCEDSTATUSCODES
+          S: 250-SIZE 52428800
+          S: 250 AUTH PLAIN LOGIN",
+    );
+}
+
+#[test]
+fn order_of_commands() {
+    mx("S: 220 ...
+        C: MAIL FROM:<a@b.test>
+        S: 503 5.5.1 EHLO first
+        C: EHLO x
+        S: 250-...
+        S: 250-...
+        S: 250-...
+        S: 250-...
+        S: 250-...
+        S: 250-...
+        S: 250-...
+        S: 250 ...
+        C: RCPT TO:<ann@example.org>
+        S: 503 5.5.1 MAIL first
+        C: DATA
+        S: 503 5.5.1 MAIL first
+        C: MAIL FROM:<a@b.test>
+        S: 250 2.1.0 Ok
+        C: MAIL FROM:<a@b.test>
+        S: 503 5.5.1 A message is under way already; RSET forgets it
+        C: DATA
+        S: 503 5.5.1 No recipient has been accepted
+        C: RSET
+        S: 250 2.0.0 Ok
+        C: RCPT TO:<ann@example.org>
+        S: 503 5.5.1 MAIL first
+        C: MAIL FROM:<a@b.test>
+        S: 250 2.1.0 Ok
+        C: HELO again
+        S: 250 mail.example.org
+        C: RCPT TO:<ann@example.org>
+        S: 503 5.5.1 MAIL first
+        C: NOOP whatever
+        S: 250 2.0.0 Ok
+        C: VRFY ann
+        S: 252 2.1.5 Send it a message and see
+        C: EXPN all
+        S: 502 5.7.0 Lists are not shown
+        C: HELP
+        S: 214 2.0.0 ...");
+}
+
+#[test]
+fn paths_and_parameters() {
+    mx("S: 220 ...
+        C: HELO x
+        S: 250 ...
+        C: mail from: <a@b.test> size=1000 body=8bitmime ret=hdrs envid=QQ314159
+        S: 250 2.1.0 Ok
+        C: RCPT TO:<ANN@Example.ORG> NOTIFY=SUCCESS,FAILURE ORCPT=rfc822;Ann@example.org
+        S: 250 2.1.5 Ok
+        C: RCPT TO:<@relay.test,@other.test:ann@example.org>
+        S: 250 2.1.5 Ok
+        C: RCPT TO:<a.n.n@example.org>
+        S: 250 2.1.5 Ok
+        C: RCPT TO:<\"ann\"@example.org>
+        S: 250 2.1.5 Ok
+        C: RCPT TO:<nobody@example.org>
+        S: 550 5.1.1 No such mailbox here
+        C: RCPT TO:<Postmaster>
+        S: 550 5.7.1 Relaying denied: that domain is not served here
+        C: RCPT TO:<a@elsewhere.test>
+        S: 550 5.7.1 Relaying denied: that domain is not served here
+        C: RCPT TO:<ann>
+        S: 501 5.1.3 That is no address; ...
+        C: RCPT TO: ann@example.org
+        S: 501 5.5.4 Wrong arguments; ...
+        C: RCPT TO:<ann@example.org> NOTIFY=NEVER,SUCCESS
+        S: 501 5.5.4 NEVER stands alone in NOTIFY
+        C: RCPT TO:<ann@example.org> XYZ=1
+        S: 555 5.5.4 That parameter is not known here
+        C: RSET
+        S: 250 2.0.0 Ok
+        C: MAIL FROM:<>
+        S: 250 2.1.0 Ok
+        C: RSET
+        S: 250 2.0.0 Ok
+        C: MAIL FROM:<a@b.test> SIZE=52428801
+        S: 552 5.3.4 The message is too big; 52428800 bytes are allowed
+        C: MAIL FROM:<a@b.test> BODY=BINARYMIME
+        S: 555 5.5.4 BODY=BINARYMIME is not offered here
+        C: MAIL FROM:<a@b.test> SIZE=x
+        S: 501 5.5.4 The value of SIZE is not allowed
+        C: MAIL FROM:<\u{90ae}@b.test>
+        S: 553 5.6.7 An address in UTF-8 needs SMTPUTF8 at MAIL
+        C: MAIL FROM:<\u{90ae}@b.test> SMTPUTF8
+        S: 250 2.1.0 Ok");
+}
+
+#[test]
+fn relaying_by_lmtp_is_refused() {
+    lmtp(
+        "S: 220 ...
+        C: LHLO x
+        S: 250-...
+        S: 250-...
+        S: 250-...
+        S: 250-...
+        S: 250-...
+        S: 250-...
+        S: 250-...
+        S: 250 ...
+        C: MAIL FROM:<a@b.test>
+        S: 250 2.1.0 Ok
+        C: RCPT TO:<a@elsewhere.test>
+        S: 550 5.1.2 That domain is not served here
+        C: RCPT TO:<nobody@example.org>
+        S: 550 5.1.1 No such mailbox here
+        C: DATA
+        S: 503 5.5.1 No recipient has been accepted",
+    );
+}

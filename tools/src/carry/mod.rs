@@ -1,0 +1,7 @@
+//! Carries mail out of a store and into it: export, import, backup, restore. Decides nothing about mail; the files it reads may come from
+//! anybody, and are bounded and never trusted.
+pub mod export;
+pub mod import;
+pub mod manifest;
+pub mod names;
+mod sha;
