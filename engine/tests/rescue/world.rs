@@ -178,7 +178,7 @@ pub fn closed() -> Files {
         let (account, place) = (ids(&engine)[0], Place::Inbox);
         let target = Target { account, place, flags: Flags::NONE, quota_bytes_max: None };
         let outcome = engine.deliver(Delivery { staged, targets: vec![target], queue: Vec::new() }).wait();
-        outcome.targets.into_iter().for_each(|answer| drop(answer.expect("delivered")));
+        outcome.targets.into_iter().for_each(|answer| assert!(answer.is_ok(), "{answer:?}"));
     }
     engine.close().expect("closes");
     drop(engine);
