@@ -4,6 +4,7 @@ pub(super) mod copy;
 pub(super) mod deliver;
 pub(super) mod expunge;
 pub(super) mod mailboxes;
+pub(super) mod metadata;
 pub(super) mod store;
 
 use super::txn::Txn;
