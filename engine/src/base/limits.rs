@@ -60,6 +60,12 @@ pub const KEYWORDS_MAX: usize = 64;
 pub const KEYWORD_BYTES_MAX: usize = 128;
 /// Entries of one chunk of a mailbox's table.
 pub const CHUNK_ENTRIES_MAX: usize = 512;
+/// Annotations of one mailbox, or of an account itself (RFC 5464).
+pub const METADATA_ENTRIES_MAX: usize = 100;
+/// Bytes of one annotation's value.
+pub const METADATA_VALUE_BYTES_MAX: usize = 64 << 10;
+/// Bytes of all annotations of an account and its mailboxes.
+pub const METADATA_ACCOUNT_BYTES_MAX: usize = 1 << 20;
 /// Ranges of expunged uids that a mailbox remembers for QRESYNC; with more, the oldest are joined.
 pub const EXPUNGED_RANGES_MAX: usize = 512;
 /// Recipients of one delivery after groups are expanded.

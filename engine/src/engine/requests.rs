@@ -1,5 +1,5 @@
 //! What callers ask an open store to change. Each is one transaction; the answer comes after the sync that covers it.
-use super::ops::{append, copy, deliver, expunge, mailboxes, store};
+use super::ops::{append, copy, deliver, expunge, mailboxes, metadata, store};
 use super::{Append, Appended, Copied, Engine, Store, Stored, Ticket};
 use crate::base::{AccountId, Error, Flags, MailboxId, QueueId, Result, Uid};
 use crate::delivery::{self, Delivered, Delivery, Origin, Outcome, Staged, Target};
@@ -193,6 +193,16 @@ impl Engine {
     pub fn subscribe(&self, account: AccountId, name: &str, on: bool) -> Ticket<Result<()>> {
         let name = name.to_owned();
         self.shard(account).committer.submit(move |txn| mailboxes::subscribe(txn, account, &name, on))
+    }
+
+    /// SETMETADATA: sets annotations of a mailbox, or of the account itself, and takes away those without a value. All or none.
+    pub fn set_metadata(
+        &self,
+        account: AccountId,
+        mailbox: Option<MailboxId>,
+        entries: Vec<(String, Option<Vec<u8>>)>,
+    ) -> Ticket<Result<()>> {
+        self.shard(account).committer.submit(move |txn| metadata::set(txn, account, mailbox, &entries))
     }
 
     /// Takes an item off the queue.

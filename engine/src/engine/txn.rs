@@ -126,7 +126,9 @@ impl Txn<'_> {
             }
         };
         match event {
-            Event::AccountOpened { account, .. } | Event::Subscribed { account, .. } => place(*account, None),
+            Event::AccountOpened { account, .. }
+            | Event::Subscribed { account, .. }
+            | Event::MetadataSet { account, .. } => place(*account, None),
             Event::MailboxMade { account, mailbox, .. }
             | Event::MailboxRenamed { account, mailbox, .. }
             | Event::MailboxRemoved { account, mailbox }

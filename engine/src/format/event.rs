@@ -67,6 +67,8 @@ pub enum Event {
     Expunged { account: AccountId, mailbox: MailboxId, modseq: ModSeq, uids: UidSet },
     /// Entries below `uid` were shown to a session as \Recent.
     RecentClaimed { account: AccountId, mailbox: MailboxId, uid: Uid },
+    /// An annotation was set, or taken away; mailbox 0 is the account itself.
+    MetadataSet { account: AccountId, mailbox: MailboxId, name: String, value: Option<Vec<u8>> },
     /// A message waits for other hosts; `item` is the queue's encoding.
     Queued { id: QueueId, guid: Guid, locator: Locator, size_bytes: u32, created: i64, item: Vec<u8> },
     /// A queue item's state or time changed.
@@ -137,6 +139,12 @@ impl Event {
             Event::RecentClaimed { account, mailbox, uid } => {
                 put_place(out, 10, *account, *mailbox);
                 out.put_varint(u64::from(uid.0));
+            }
+            Event::MetadataSet { account, mailbox, name, value } => {
+                put_place(out, 20, *account, *mailbox);
+                out.put_str(name);
+                out.put_u8(u8::from(value.is_some()));
+                value.iter().for_each(|value| out.put_bytes(value));
             }
             Event::Queued { .. } | Event::QueueChanged { .. } | Event::QueueRemoved { .. } => self.encode_queue(out),
             Event::Mending(mending) => mending.encode(out),
@@ -230,8 +238,9 @@ impl Event {
             11 => queued(reader)?,
             12 => Event::QueueChanged { id: QueueId(reader.varint()?), state: reader.u8()?, next_try: reader.i64()? },
             13 => Event::QueueRemoved { id: QueueId(reader.varint()?) },
+            20 => metadata_set(reader)?,
             tag if tag >= MENDING_TAG_MIN => Event::Mending(Mending::decode(tag, reader)?),
-            _ => return reader.error("a shard event's tag of 1 to 13 expected before this byte"),
+            _ => return reader.error("the tag of a shard event expected before this byte"),
         })
     }
 
@@ -282,6 +291,16 @@ fn delivered(reader: &mut Reader<'_>) -> Result<Event, DecodeError> {
         });
     }
     Ok(Event::Delivered { guid, locator, size_bytes, internal_date, save_date, to })
+}
+
+fn metadata_set(reader: &mut Reader<'_>) -> Result<Event, DecodeError> {
+    let (account, mailbox, name) = (account(reader)?, mailbox(reader)?, reader.str()?.to_owned());
+    let value = match reader.u8()? {
+        0 => None,
+        1 => Some(reader.bytes()?.to_vec()),
+        _ => return reader.error("whether a value follows expected before this byte"),
+    };
+    Ok(Event::MetadataSet { account, mailbox, name, value })
 }
 
 fn queued(reader: &mut Reader<'_>) -> Result<Event, DecodeError> {

@@ -1,5 +1,6 @@
 //! One mail store: its mailboxes, subscriptions and the exact sum of what it holds. A value, like its mailboxes.
 use super::mailbox::Mailbox;
+use super::metadata::Metadata;
 use crate::base::{AccountId, MailboxId, SpecialUse};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -21,6 +22,8 @@ pub struct Account {
     pub mailboxes: Vec<Arc<Mailbox>>,
     /// Names of LSUB, which may name mailboxes that do not exist (RFC 3501 section 6.3.6).
     pub subscriptions: Arc<BTreeSet<String>>,
+    /// Annotations of the account itself.
+    pub metadata: Metadata,
 }
 
 impl Account {

@@ -1,5 +1,6 @@
 //! One IMAP folder: its name, counters, keyword table and entries. A value: readers hold old ones while the committer makes new ones.
 use super::expunged::Expunged;
+use super::metadata::Metadata;
 use super::table::EntryTable;
 use crate::base::limits::{KEYWORDS_MAX, MAILBOX_DEPTH_MAX, MAILBOX_NAME_BYTES_MAX};
 use crate::base::{Error, MailboxId, ModSeq, Result, SpecialUse, Uid, UidSet};
@@ -34,6 +35,8 @@ pub struct Mailbox {
     pub recent_from: Uid,
     /// Which entries were expunged, and when.
     pub expunged: Expunged,
+    /// Its annotations.
+    pub metadata: Metadata,
 }
 
 impl Mailbox {

@@ -2,6 +2,7 @@
 use super::account::Account;
 use super::expunged::{Expunged, Gone};
 use super::mailbox::Mailbox;
+use super::metadata::Metadata;
 use super::part::PartFile;
 use super::table::{Chunk, EntryTable, Source};
 use crate::base::bytes::{DecodeError, Put, Reader};
@@ -23,6 +24,7 @@ pub(super) fn encode(account: &Account, places: &[Place], out: &mut Vec<u8>) {
     out.put_varint(u64::from(account.uid_validity_next));
     out.put_varint(account.subscriptions.len() as u64);
     account.subscriptions.iter().for_each(|name| out.put_str(name));
+    encode_metadata(&account.metadata, out);
     out.put_varint(account.mailboxes.len() as u64);
     let mut places = places.iter();
     for mailbox in &account.mailboxes {
@@ -56,6 +58,15 @@ fn encode_mailbox(mailbox: &Mailbox, out: &mut Vec<u8>) {
     out.put_varint(mailbox.size_bytes);
     out.put_varint(u64::from(mailbox.recent_from.0));
     encode_expunged(&mailbox.expunged, out);
+    encode_metadata(&mailbox.metadata, out);
+}
+
+fn encode_metadata(metadata: &Metadata, out: &mut Vec<u8>) {
+    out.put_varint(metadata.len() as u64);
+    for (name, value) in metadata.iter() {
+        out.put_str(name);
+        out.put_bytes(value);
+    }
 }
 
 fn encode_expunged(expunged: &Expunged, out: &mut Vec<u8>) {
@@ -90,6 +101,7 @@ fn account(reader: &mut Reader<'_>, part_of: &dyn Fn(u32) -> Option<Arc<PartFile
     let (id, used_bytes, messages) = (AccountId(reader.varint()?), reader.varint()?, reader.varint()?);
     let (mailbox_next, uid_validity_next) = (MailboxId(reader.varint_u32()?), reader.varint_u32()?);
     let subscriptions = (0..reader.count()?).map(|_| Ok(reader.str()?.to_owned())).collect::<Result<_, _>>()?;
+    let metadata = metadata(reader)?;
     let mailboxes = (0..reader.count()?)
         .map(|_| {
             let mut mailbox = mailbox(reader)?;
@@ -109,6 +121,7 @@ fn account(reader: &mut Reader<'_>, part_of: &dyn Fn(u32) -> Option<Arc<PartFile
         uid_validity_next,
         mailboxes,
         subscriptions: Arc::new(subscriptions),
+        metadata,
     })
 }
 
@@ -129,7 +142,17 @@ fn mailbox(reader: &mut Reader<'_>) -> Result<Mailbox, DecodeError> {
         size_bytes: reader.varint()?,
         recent_from: Uid(reader.varint_u32()?),
         expunged: expunged(reader)?,
+        metadata: metadata(reader)?,
     })
+}
+
+fn metadata(reader: &mut Reader<'_>) -> Result<Metadata, DecodeError> {
+    let mut metadata = Metadata::default();
+    for _ in 0..reader.count()? {
+        let name = reader.str()?.to_owned();
+        metadata.set(&name, Some(reader.bytes()?));
+    }
+    Ok(metadata)
 }
 
 fn expunged(reader: &mut Reader<'_>) -> Result<Expunged, DecodeError> {

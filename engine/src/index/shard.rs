@@ -3,6 +3,7 @@ use super::account::Account;
 use super::entry::Entry;
 use super::expunged::Expunged;
 use super::mailbox::Mailbox;
+use super::metadata::Metadata;
 use super::part::Parts;
 use super::table::EntryTable;
 use crate::base::limits::KEYWORDS_MAX;
@@ -163,6 +164,14 @@ impl Accounts {
                 mailbox.recent_from = *uid;
                 Ok(())
             }
+            Event::MetadataSet { account, mailbox: MailboxId(0), name, value } => {
+                self.account(*account)?.metadata.set(name, value.as_deref());
+                Ok(())
+            }
+            Event::MetadataSet { account, mailbox, name, value } => {
+                self.place(*account, *mailbox)?.2.metadata.set(name, value.as_deref());
+                Ok(())
+            }
             Event::Queued { .. } | Event::QueueChanged { .. } | Event::QueueRemoved { .. } => Ok(()),
             Event::Mending(mending) => self.mend(mending),
         }
@@ -180,6 +189,7 @@ impl Accounts {
             uid_validity_next: uid_validity,
             mailboxes: Vec::with_capacity(DEFAULT_MAILBOXES.len()),
             subscriptions: Arc::new(DEFAULT_MAILBOXES.iter().map(|(name, _)| (*name).to_owned()).collect()),
+            metadata: Metadata::default(),
         };
         for (name, special_use) in DEFAULT_MAILBOXES {
             account.add_mailbox(account.mailbox_next, account.uid_validity_next, special_use, name)?;
@@ -319,6 +329,7 @@ impl Account {
             size_bytes: 0,
             recent_from: Uid(1),
             expunged: Expunged::default(),
+            metadata: Metadata::default(),
         }));
         Ok(())
     }

@@ -2,9 +2,9 @@
 use super::answer::Answer;
 use super::args::Args;
 use super::cmd::{
-    append, authenticate, capability, close, copy, create, delete, enable, expunge, fetch, id, idle, list, login,
-    logout, lsub, namespace, noop, quota, rename, replace, search, select, sort, starttls, status, store, subscribe,
-    thread, unauthenticate,
+    append, authenticate, capability, close, compress, copy, create, delete, enable, expunge, fetch, id, idle, list,
+    login, logout, lsub, metadata, namespace, noop, quota, rename, replace, search, select, sort, starttls, status,
+    store, subscribe, thread, unauthenticate,
 };
 use super::parse::{self, Head};
 use super::scan::Literal;
@@ -110,7 +110,7 @@ const fn row(name: &'static str, state: State, after: After, run: Run) -> Comman
     Command { name, state, after, run }
 }
 
-static COMMANDS: [Command; 46] = {
+static COMMANDS: [Command; 49] = {
     use After::{Everything, NoExpunge, Nothing};
     use State::{Any, Authenticated, NotAuthenticated, Selected};
     [
@@ -160,7 +160,10 @@ static COMMANDS: [Command; 46] = {
         row("UID SORT", Selected, Everything, sort::run),
         row("THREAD", Selected, NoExpunge, thread::run),
         row("UID THREAD", Selected, Everything, thread::run),
-        // RFC 8508, 8437
+        // RFC 4978, 5464, 8508, 8437
+        row("COMPRESS", Authenticated, Nothing, compress::run),
+        row("GETMETADATA", Authenticated, Everything, metadata::get),
+        row("SETMETADATA", Authenticated, Everything, metadata::set),
         row("REPLACE", Selected, Everything, replace::run),
         row("UID REPLACE", Selected, Everything, replace::run),
         row("UNAUTHENTICATE", Authenticated, Nothing, unauthenticate::run),

@@ -3,6 +3,7 @@
 //! of the store.
 
 mod combine;
+mod deflate;
 mod executor;
 mod limiter;
 mod local;
@@ -16,6 +17,9 @@ pub mod tls;
 mod tls_layer;
 mod tokio;
 mod uring;
+
+#[cfg(test)]
+pub(crate) use deflate::DeflateLayer;
 
 pub use combine::{Either, select, yield_now};
 pub use limiter::ConnectionLimits;

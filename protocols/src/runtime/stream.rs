@@ -1,4 +1,4 @@
-//! What a session sees of its connection: received bytes, bytes to send, TLS on top when asked. It never parses anything, and
+//! What a session sees of its connection: received bytes, bytes to send, TLS and compression on top when asked. It never parses anything, and
 //! while a session waits it holds no buffer.
 
 use std::future::{Future, poll_fn};
@@ -10,6 +10,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use super::Transport;
+use super::deflate::DeflateLayer;
 use super::timer::{Sleep, timeout};
 use super::tls_layer::{TlsInfo, TlsLayer};
 use crate::limits;
@@ -18,6 +19,7 @@ use crate::limits;
 pub struct Stream {
     transport: Box<dyn Transport>,
     tls: Option<Box<TlsLayer>>,
+    deflate: Option<Box<DeflateLayer>>,
     /// Received plaintext; `[..read_at]` is consumed.
     input: Vec<u8>,
     read_at: usize,
@@ -33,6 +35,7 @@ impl Stream {
         Stream {
             transport,
             tls: None,
+            deflate: None,
             input: Vec::new(),
             read_at: 0,
             output: Vec::new(),
@@ -142,6 +145,25 @@ impl Stream {
         Ok(())
     }
 
+    /// Whether the stream is compressed.
+    pub fn is_compressed(&self) -> bool {
+        self.deflate.is_some()
+    }
+
+    /// From now on both directions are compressed (RFC 4978). What is in [`Stream::output`] must have been sent; what has been received and
+    /// not consumed counts as compressed.
+    ///
+    /// # Errors
+    /// `InvalidInput` when output is unsent or the stream is compressed already.
+    pub fn start_deflate(&mut self) -> io::Result<()> {
+        if !self.output.is_empty() || self.deflate.is_some() {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "compression with output unsent or twice"));
+        }
+        self.compact();
+        self.deflate = Some(Box::new(DeflateLayer::new(std::mem::take(&mut self.input))));
+        Ok(())
+    }
+
     /// Ends the connection in good order: what is still to be sent, TLS close_notify, then a bounded wait for the peer's end,
     /// so that unread input does not turn our last reply into a reset. Never takes longer than a few seconds.
     pub async fn close(&mut self) {
@@ -175,20 +197,47 @@ impl Stream {
 
     fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         self.compact();
-        let got = match &mut self.tls {
-            None => self.transport.poll_recv(cx, &mut self.input),
-            Some(tls) => tls.poll_fill(cx, &mut *self.transport, &mut self.input),
-        };
+        let got = self.poll_inflated(cx);
         if got.is_pending() {
             self.release();
         }
         got
     }
 
+    fn poll_inflated(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let Some(mut layer) = self.deflate.take() else {
+            return poll_lower(cx, &mut self.tls, &mut *self.transport, &mut self.input);
+        };
+        let got = loop {
+            if layer.is_at_end() {
+                break Poll::Ready(Ok(0));
+            }
+            if layer.has_received() {
+                match layer.inflate(&mut self.input) {
+                    Ok(0) => {}
+                    other => break Poll::Ready(other),
+                }
+            }
+            match poll_lower(cx, &mut self.tls, &mut *self.transport, layer.received()) {
+                Poll::Ready(Ok(got)) if got > 0 => {}
+                other => break other,
+            }
+        };
+        self.deflate = Some(layer);
+        got
+    }
+
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let output = match &mut self.deflate {
+            None => &mut self.output,
+            Some(layer) => {
+                layer.pack(&mut self.output)?;
+                &mut layer.packed
+            }
+        };
         match &mut self.tls {
-            None => self.transport.poll_send(cx, &mut self.output),
-            Some(tls) => tls.poll_flush(cx, &mut *self.transport, &mut self.output),
+            None => self.transport.poll_send(cx, output),
+            Some(tls) => tls.poll_flush(cx, &mut *self.transport, output),
         }
     }
 
@@ -207,5 +256,18 @@ impl Stream {
         if self.output.is_empty() {
             self.output = Vec::new();
         }
+    }
+}
+
+/// Receives from TLS or the transport.
+fn poll_lower(
+    cx: &mut Context<'_>,
+    tls: &mut Option<Box<TlsLayer>>,
+    transport: &mut dyn Transport,
+    into: &mut Vec<u8>,
+) -> Poll<io::Result<usize>> {
+    match tls {
+        None => transport.poll_recv(cx, into),
+        Some(tls) => tls.poll_fill(cx, transport, into),
     }
 }

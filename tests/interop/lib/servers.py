@@ -38,7 +38,7 @@ class Server:
     name = "?"
     protocols = PROTOCOLS
 
-    def __init__(self, label="run", accounts=100, data=None, **settings):
+    def __init__(self, label="run", accounts=104, data=None, **settings):
         self.accounts = accounts
         self.folder = os.path.join(paths.RUNS, f"{self.name}-{label}")
         shutil.rmtree(self.folder, ignore_errors=True)

@@ -7,7 +7,7 @@ from . import paths
 HOST = os.environ.get("PH_HOST", "127.0.0.1")
 DOMAIN = os.environ.get("PH_DOMAIN", "bench.test")
 PASSWORD = os.environ.get("PH_PASSWORD", "bench-secret")
-ACCOUNTS = int(os.environ.get("PH_ACCOUNTS", "100"))
+ACCOUNTS = int(os.environ.get("PH_ACCOUNTS", "104"))
 SERVER = os.environ.get("PH_SERVER", "posthouse")
 FOLDER = os.environ.get("PH_FOLDER", "/tmp")
 PID = int(os.environ.get("PH_PID", "0"))
@@ -23,7 +23,7 @@ def user(number):
 
 
 # Each script works in accounts of its own, so that one's mails never disturb another's counts.
-FIRST = {"lmtp": 0, "smtp": 50, "imap": 90, "node": 92, "pop3": 94, "curl": 95, "submit": 96, "bad": 97, "slow": 98}
+FIRST = {"lmtp": 0, "smtp": 50, "imap": 90, "node": 92, "pop3": 94, "curl": 95, "submit": 96, "bad": 97, "slow": 98, "client": 100, "sync": 101}
 
 
 def account(script, offset=0):

@@ -5,6 +5,7 @@ pub(super) mod deliver;
 pub(super) mod expunge;
 pub(super) mod ingest;
 pub(super) mod mailboxes;
+pub(super) mod metadata;
 pub(super) mod store;
 
 use super::txn::Txn;

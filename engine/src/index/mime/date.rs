@@ -81,17 +81,18 @@ impl Reader<'_> {
         Some(number.1)
     }
 
-    /// RFC 5322 section 4.3: two digits below 50 are after 2000, other two or three digits after 1900.
+    /// RFC 5322 section 4.3: two digits below 50 are after 2000, other two or three digits after 1900. Section 3.3 knows no year before 1900:
+    /// what software made of 2002 in four digits (`0102`) is no date.
     fn year(&mut self) -> Option<i64> {
         match self.digits(4)? {
             (year, 2) if year < 50 => Some(year + 2000),
             (year, 2 | 3) => Some(year + 1900),
-            (year, 4) => Some(year),
+            (year, 4) if year >= 1900 => Some(year),
             _ => None,
         }
     }
 
-    /// Minutes east of UTC; a zone that is missing or unknown counts as UTC (RFC 5322 section 4.3).
+    /// Minutes east of UTC; a zone that is missing, unknown or broken counts as UTC (RFC 5322 section 4.3).
     fn zone(&mut self) -> Option<i16> {
         self.lexer.skip_cfws();
         let sign = match self.lexer.peek() {
@@ -100,9 +101,9 @@ impl Reader<'_> {
             _ => return Some(named_zone(&self.word())),
         };
         self.lexer.bump();
-        match self.digits(4)? {
-            (digits, 4) => Some(sign * (digits / 100 * 60 + digits % 100) as i16),
-            _ => None,
+        match self.digits(4) {
+            Some((digits, 4)) => Some(sign * (digits / 100 * 60 + digits % 100) as i16),
+            _ => Some(0),
         }
     }
 }
@@ -140,7 +141,7 @@ mod tests {
 
     #[test]
     fn dates_of_rfc_5322_and_older() {
-        let cases: [(&str, Option<(i64, i16)>); 16] = [
+        let cases: [(&str, Option<(i64, i16)>); 18] = [
             ("Fri, 21 Nov 1997 09:55:06 -0600", Some((880_127_706, -360))),
             ("Thu, 22 Aug 2002 18:26:25 +0700 (ICT)", Some((1_030_015_585, 420))),
             ("21 Nov 97 09:55:06 GMT", Some((880_106_106, 0))),
@@ -152,6 +153,8 @@ mod tests {
             ("1 Jan 1970 00:00:00 +0000", Some((0, 0))),
             ("31 Dec 1969 23:59:59 +0000", Some((-1, 0))),
             ("Mon,5-August-2002 1:02:03", Some((1_028_509_323, 0))),
+            ("Tue, 17 Sep 2002 11:59:30 +-0500", Some((1_032_263_970, 0))),
+            ("Thu, 22 Aug 0102 12:07:35 +0800", None),
             ("32 Jan 2002 00:00:00 +0000", None),
             ("1 Foo 2002 00:00:00 +0000", None),
             ("1 Jan 2002 24:00:00 +0000", None),

@@ -11,7 +11,7 @@ const AUTHENTICATED: &str = "IDLE UIDPLUS MOVE UNSELECT NAMESPACE CHILDREN SPECI
                              ESEARCH SEARCHRES WITHIN LIST-EXTENDED LIST-STATUS QUOTA QUOTA=RES-STORAGE STATUS=SIZE OBJECTID \
                              MULTIAPPEND BINARY CATENATE SAVEDATE PREVIEW PARTIAL INPROGRESS \
                              SORT SORT=DISPLAY ESORT THREAD=ORDEREDSUBJECT THREAD=REFERENCES \
-                             REPLACE UTF8=ACCEPT I18NLEVEL=1 UIDONLY UNAUTHENTICATE";
+                             REPLACE UTF8=ACCEPT I18NLEVEL=1 UIDONLY UNAUTHENTICATE METADATA LIST-METADATA";
 
 /// The capabilities, with spaces between.
 pub(in crate::imap) fn list(session: &Session) -> String {
@@ -19,6 +19,9 @@ pub(in crate::imap) fn list(session: &Session) -> String {
     if session.login.is_some() {
         list.push(' ');
         list.push_str(AUTHENTICATED);
+        if !session.stream.is_compressed() {
+            list.push_str(" COMPRESS=DEFLATE");
+        }
         // RFC 7889
         list.push_str(&format!(" APPENDLIMIT={}", session.shared.message_size_bytes_max));
         return list;

@@ -1,5 +1,6 @@
-//! LIST (RFC 3501 section 6.3.8) with CHILDREN (RFC 3348), LIST-EXTENDED (RFC 5258), LIST-STATUS (RFC 5819) and special uses (RFC 6154).
-use super::status;
+//! LIST (RFC 3501 section 6.3.8) with CHILDREN (RFC 3348), LIST-EXTENDED (RFC 5258), LIST-STATUS (RFC 5819), special uses
+//! (RFC 6154) and LIST-METADATA (RFC 9590).
+use super::{metadata, status};
 use crate::imap::answer::{Answer, Fail};
 use crate::imap::args::Args;
 use crate::imap::listing::{Names, Selection};
@@ -33,6 +34,8 @@ struct Asked {
     /// \Subscribed is to be shown.
     subscribed: bool,
     status: Vec<status::Item>,
+    /// Names of annotations (RFC 9590).
+    metadata: Vec<String>,
     /// It is written as RFC 5258 has it.
     extended: bool,
 }
@@ -58,7 +61,8 @@ impl Asked {
             _ => vec![args.list_mailbox()?.into_owned()],
         };
         let subscribed = selection.subscribed;
-        let mut asked = Asked { reference, patterns, selection, subscribed, status: Vec::new(), extended };
+        let mut asked =
+            Asked { reference, patterns, selection, subscribed, status: Vec::new(), metadata: Vec::new(), extended };
         if !args.is_end() {
             asked.extended = true;
             args.space()?;
@@ -76,6 +80,9 @@ impl Asked {
         } else if args.eat_word("STATUS") {
             args.space()?;
             self.status = status::items(args)?;
+        } else if args.eat_word("METADATA") {
+            args.space()?;
+            self.metadata = metadata::checked(&metadata::entries(args)?)?;
         } else if !args.eat_word("CHILDREN") && !args.eat_word("SPECIAL-USE") {
             args.wrong("a return option of LIST")?;
         }
@@ -119,6 +126,9 @@ impl Session {
             out.extend_from_slice(b"\r\n");
             if let Some(mailbox) = shown.mailbox.filter(|_| !asked.status.is_empty()) {
                 self.write_status(mailbox, &asked.status)?;
+            }
+            if let Some(mailbox) = shown.mailbox.filter(|_| !asked.metadata.is_empty()) {
+                self.write_listed_metadata(mailbox, &asked.metadata);
             }
             self.flush_if_large().await?;
         }

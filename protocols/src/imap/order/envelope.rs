@@ -1,7 +1,7 @@
 //! Reads the stored ENVELOPE list back: what SORT and THREAD go by. Never fails: what is no envelope is an empty one.
 use crate::imap::args::{Args, Parsed};
 use posthouse_engine::index::mime::parse_date;
-use posthouse_engine::search::text::decoded_header;
+use posthouse_engine::search::text::{decoded_header, to_unicode};
 use std::borrow::Cow;
 
 /// One address of an envelope.
@@ -39,16 +39,24 @@ impl<'a> Envelope<'a> {
 }
 
 impl Address<'_> {
-    /// The local part (RFC 5256 section 3, FROM).
+    /// The local part, or a group's name, as the envelope has it in that place (RFC 5256 section 3, FROM).
     pub(in crate::imap) fn mailbox(&self) -> String {
         String::from_utf8_lossy(self.mailbox.as_deref().unwrap_or_default()).into_owned()
     }
 
     /// The name, or the address when there is none (RFC 5957 section 3).
     pub(in crate::imap) fn display(&self) -> String {
-        match self.name.as_deref().map(decoded_header).filter(|name| !name.is_empty()) {
+        // What has no encoded words stays as it is: spaces count in comparing.
+        let decoded = |name: &[u8]| match name.windows(2).any(|pair| pair == b"=?") {
+            true => decoded_header(name),
+            false => to_unicode(name, None).into_owned(),
+        };
+        match self.name.as_deref().map(decoded).filter(|name| !name.is_empty()) {
             Some(name) => name,
-            None => format!("{}@{}", self.mailbox(), String::from_utf8_lossy(self.host.as_deref().unwrap_or_default())),
+            None => match &self.host {
+                Some(host) => format!("{}@{}", self.mailbox(), String::from_utf8_lossy(host)),
+                None => self.mailbox(),
+            },
         }
     }
 }
@@ -71,7 +79,7 @@ fn nstring<'a>(args: &mut Args<'a>) -> Parsed<Option<Cow<'a, [u8]>>> {
     if args.eat_word("NIL") { Ok(None) } else { args.string().map(Some) }
 }
 
-/// The first address that is one, not the beginning of a group.
+/// The first address, which may be the beginning of a group.
 fn first_address<'a>(args: &mut Args<'a>) -> Parsed<Option<Address<'a>>> {
     if args.eat_word("NIL") {
         return Ok(None);
@@ -87,7 +95,7 @@ fn first_address<'a>(args: &mut Args<'a>) -> Parsed<Option<Address<'a>>> {
         args.space()?;
         let host = nstring(args)?;
         args.need(")")?;
-        if first.is_none() && host.is_some() {
+        if first.is_none() {
             first = Some(Address { name, mailbox, host });
         }
     }
@@ -101,15 +109,15 @@ mod tests {
 
     #[test]
     fn an_envelope_is_read_back() {
-        let bytes = b"(\"Thu, 1 Jan 1970 01:00:10 +0100\" \"=?utf-8?q?=c3=a4?=\" ((NIL NIL \"list\" NIL)(\"A {3}\" NIL \"ann\" \"x.org\")\
-                      (NIL NIL NIL NIL)) NIL NIL ((NIL NIL \"bob\" \"y.org\")) NIL NIL NIL NIL)";
+        let bytes = b"(\"Thu, 1 Jan 1970 01:00:10 +0100\" \"=?utf-8?q?=c3=a4?=\" ((\"A {3}\" NIL \"ann\" \"x.org\")\
+                      (NIL NIL NIL NIL)) NIL NIL ((NIL NIL \"bob\" \"y.org\")) ((NIL NIL \"list\" NIL)) NIL NIL NIL)";
         let envelope = Envelope::read(bytes);
         assert_eq!(envelope.sent(), Some(10));
         assert_eq!(envelope.subject(), "ä");
         assert_eq!(envelope.from.as_ref().map(Address::display).as_deref(), Some("A {3}"));
         assert_eq!(envelope.from.as_ref().map(Address::mailbox).as_deref(), Some("ann"));
         assert_eq!(envelope.to.as_ref().map(Address::display).as_deref(), Some("bob@y.org"));
-        assert!(envelope.cc.is_none());
+        assert_eq!(envelope.cc.as_ref().map(Address::display).as_deref(), Some("list"));
         assert!(Envelope::read(b"nonsense").from.is_none());
     }
 }

@@ -102,7 +102,7 @@ fn value(by: By, entry: &Entry, envelope: &Envelope<'_>) -> Value {
         By::Arrival => Value::Number(entry.internal_date),
         By::Size => Value::Number(entry.size_bytes.into()),
         By::Date => Value::Number(envelope.sent().unwrap_or(entry.internal_date)),
-        By::Subject => cut(subject::base(&envelope.subject()).0),
+        By::Subject => cut(&subject::base(&envelope.subject()).0),
         By::From => address(&envelope.from),
         By::To => address(&envelope.to),
         By::Cc => address(&envelope.cc),
@@ -111,13 +111,14 @@ fn value(by: By, entry: &Entry, envelope: &Envelope<'_>) -> Value {
     }
 }
 
-/// Compared without case (RFC 5255 section 4.5: i;unicode-casemap).
+/// Compared without case, as i;unicode-casemap orders: by capitals (RFC 5051 section 2).
 fn text(text: String) -> Value {
-    cut(fold(&text))
+    cut(&fold(&text))
 }
 
-/// So much of a text that nobody would see the difference: memory is bounded.
-fn cut(mut text: String) -> Value {
+/// So much of a folded text that nobody would see the difference: memory is bounded.
+fn cut(text: &str) -> Value {
+    let mut text = text.to_uppercase();
     if text.len() > limits::IMAP_SORT_TEXT_BYTES_MAX {
         let end = (0..=limits::IMAP_SORT_TEXT_BYTES_MAX).rev().find(|at| text.is_char_boundary(*at));
         text.truncate(end.unwrap_or(0));

@@ -1,6 +1,7 @@
 //! Sessions played against a real engine on a simulated disk: what a client sends and what it must hear, as transcripts.
 mod append;
 mod bad_input;
+mod compress;
 mod condstore;
 mod copy;
 mod esearch;
@@ -8,6 +9,7 @@ mod fetch;
 mod list;
 mod login;
 mod mailboxes;
+mod metadata;
 mod model;
 mod modes;
 mod objects;

@@ -1,0 +1,43 @@
+//! Annotations of a mailbox or an account (RFC 5464): entry names and values. A value, like the mailbox that has it.
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Values by entry name in small letters, such as `/private/comment`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Metadata(Arc<BTreeMap<String, Arc<[u8]>>>);
+
+impl Metadata {
+    /// The value of an entry.
+    pub fn get(&self, name: &str) -> Option<&[u8]> {
+        self.0.get(name).map(|value| &**value)
+    }
+
+    /// All entries by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        self.0.iter().map(|(name, value)| (name.as_str(), &**value))
+    }
+
+    /// Number of entries.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Bytes of names and values.
+    pub fn size_bytes(&self) -> usize {
+        self.0.iter().map(|(name, value)| name.len() + value.len()).sum()
+    }
+
+    /// Sets an entry, or takes it away.
+    pub(crate) fn set(&mut self, name: &str, value: Option<&[u8]>) {
+        let entries = Arc::make_mut(&mut self.0);
+        match value {
+            Some(value) => drop(entries.insert(name.to_owned(), value.into())),
+            None => drop(entries.remove(name)),
+        }
+    }
+}
