@@ -9,6 +9,7 @@ use crate::format::frame::FRAME_HEADER_BYTES;
 use crate::format::{FrameHeader, FrameKind, MESSAGE_HEAD_BYTES, MessageHead, SegmentHeader};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::ops::Range;
 
 /// Files held open.
 const SOURCES_MAX: usize = 32;
@@ -27,6 +28,24 @@ impl<'a> Heads<'a> {
 
     pub(super) fn disk(&self) -> &'a dyn Disk {
         self.disk
+    }
+
+    /// Every message frame that is believed in a range of a segment.
+    pub(super) fn messages(&mut self, id: SegmentId, range: Range<u64>) -> Vec<Locator> {
+        let Ok((source, segment)) = self.source(id) else { return Vec::new() };
+        let (contents, mut found, mut at) = (Contents::default(), Vec::new(), range.start);
+        while let Some(piece) = Walk::new(source, &contents, segment, at..range.end).next() {
+            match piece {
+                Piece::Frame(frame) => {
+                    if frame.header.kind == FrameKind::Message && frame.whole {
+                        found.push(Locator { segment: id, offset: frame.offset as u32 });
+                    }
+                    at = frame.end();
+                }
+                Piece::Gap { range, .. } | Piece::Trailer { range, .. } => at = range.end,
+            }
+        }
+        found
     }
 
     fn source(&mut self, id: SegmentId) -> Result<(&mut Source, SegmentHeader), String> {

@@ -1,7 +1,7 @@
 //! Gets every good message out of a damaged directory, with the account, mailbox, flags and dates that events or a checkpoint still tell. Reads
 //! only; never stops at damage; works without footers, without index parts, with segments missing and garbage between frames.
 use super::contents::Contents;
-use super::finding::{Finding, Told, Watch};
+use super::finding::{Finding, Severity, Told, Watch};
 use super::fold::Scratch;
 use super::heads::Heads;
 use super::inventory;
@@ -84,8 +84,8 @@ pub struct Salvage {
     pub unfiled: u64,
     /// Entries and queue items whose message cannot be read.
     pub lost: u64,
-    /// Ranges of bytes that are not what was written.
-    pub bad_ranges: u64,
+    /// Findings of damage: ranges of bytes that are not what was written, files that are missing.
+    pub damages: u64,
     /// Accounts with mail.
     pub accounts: u64,
 }
@@ -103,9 +103,9 @@ pub fn salvage(disk: &dyn Disk, scratch: Scratch<'_>, watch: Watch<'_>, give: Gi
         return Err(Error::NotFound(format!("a store in {}", disk.full_path(Path::new("")).display())));
     }
     let mut report = Salvage::default();
-    let mut tell = |findings: &[Finding], report: &mut Salvage, watch: Watch<'_>| {
+    let tell = |findings: &[Finding], report: &mut Salvage, watch: Watch<'_>| {
         for finding in findings {
-            report.bad_ranges += u64::from(finding.offset.is_some());
+            report.damages += u64::from(finding.severity == Severity::Damage);
             watch(Told::Finding(finding));
         }
     };
@@ -121,7 +121,7 @@ pub fn salvage(disk: &dyn Disk, scratch: Scratch<'_>, watch: Watch<'_>, give: Gi
         _ => Directory::default(),
     };
     for (shard, log) in inventory.logs.range(..ShardId::CONTROL).filter(|(_, log)| log.newer.is_none()) {
-        let (plan, ..) = planner.state(*shard, log, scratch, watch)?;
+        let (plan, found, ..) = planner.state(*shard, log, scratch, watch)?;
         tell(&plan.findings, &mut report, watch);
         let mut giving = Giving {
             shard: *shard,
@@ -132,6 +132,10 @@ pub fn salvage(disk: &dyn Disk, scratch: Scratch<'_>, watch: Watch<'_>, give: Gi
             orphans: plan.orphans.iter().copied().collect(),
             report: &mut report,
         };
+        // Nobody was promised what a torn end holds, but a whole message is a whole message.
+        if let Some((id, range, _)) = found.torn {
+            giving.orphans.extend(giving.heads.messages(id, range));
+        }
         giving.all(give)?;
     }
     Ok(report)

@@ -2,5 +2,6 @@
 mod flips;
 mod rebuild;
 mod repair;
+mod salvage;
 mod verify;
 mod world;
