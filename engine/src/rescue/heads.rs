@@ -56,9 +56,7 @@ impl<'a> Heads<'a> {
         }
         let source = match self.sources.entry(id) {
             Entry::Occupied(held) => held.into_mut(),
-            Entry::Vacant(free) => {
-                free.insert(Source::open(self.disk, &segment.path).map_err(|why| why.to_string())?)
-            }
+            Entry::Vacant(free) => free.insert(Source::open(self.disk, &segment.path).map_err(|why| why.to_string())?),
         };
         Ok((source, segment.identity.header))
     }

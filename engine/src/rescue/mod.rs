@@ -31,7 +31,7 @@ pub use finding::{Finding, Kind, Severity, Told, Watch, Who};
 pub use fold::Scratch;
 pub use inspect::{Line, Range, inspect};
 pub use quota::{Usage, prove_quota};
+pub use rebuild::{Rebuilt, Tools, rebuild};
 pub use repair::{Act, Repair, Repaired, Step};
 pub use salvage::{Belongs, Give, Salvage, Salvaged, salvage};
-pub use rebuild::{Rebuilt, Tools, rebuild};
 pub use verify::{Report, verify};

@@ -124,7 +124,8 @@ type Apply<'a> = &'a mut dyn FnMut(Lsn, &[u8]) -> Result<std::result::Result<(),
 fn pass(disk: &dyn Disk, shard: ShardId, log: &Log, done: &mut Done, watch: Watch<'_>, apply: Apply<'_>) -> Result<()> {
     let (parts, _) = checkpoint::find(disk, shard, &log.dir)?;
     let contents = Contents::default();
-    let survey = Survey { disk, log, contents: &contents, covered: parts.lsn(), live: true, distrusted: &Default::default() };
+    let survey =
+        Survey { disk, log, contents: &contents, covered: parts.lsn(), live: true, distrusted: &Default::default() };
     let name = disk.full_path(&log.dir).display().to_string();
     let mut quiet = |told: Told<'_>| {
         if let Told::Progress { .. } = told {

@@ -63,7 +63,6 @@ impl Source {
         let mut bytes = vec![0; len];
         self.file.read_exact_at(&mut bytes, at).ok().map(|()| bytes)
     }
-
 }
 
 impl Source {

@@ -86,9 +86,14 @@ fn kept(before: &Files, after: &Files, done: &Repaired, case: &str) {
         let now = after.get(path).unwrap_or(&empty);
         let mut covered = vec![false; bytes.len()];
         let stem = path.display().to_string().replace('/', "-");
-        for kept in done.kept.iter().filter_map(|kept| Some((kept, kept.strip_prefix("lost+found/")?.strip_prefix(&stem)?))) {
+        for kept in
+            done.kept.iter().filter_map(|kept| Some((kept, kept.strip_prefix("lost+found/")?.strip_prefix(&stem)?)))
+        {
             let copy = &after[Path::new(kept.0)];
-            let start = kept.1.strip_prefix("-at-").map_or(0, |rest| rest.split('-').next().expect("an offset").parse().expect("a number"));
+            let start = kept
+                .1
+                .strip_prefix("-at-")
+                .map_or(0, |rest| rest.split('-').next().expect("an offset").parse().expect("a number"));
             let start = start.min(bytes.len());
             let there = &bytes[start..bytes.len().min(start + copy.len())];
             assert!(copy.starts_with(there), "{case}: {} is not what stood there", kept.0);
@@ -233,7 +238,9 @@ fn files_gone_swapped_or_cut() {
     }
     for shard in ["00000", "00001", "control"] {
         let mut damaged = whole.clone();
-        damaged.retain(|path, _| !path.starts_with(format!("shards/{shard}")) || path.extension().is_some_and(|end| end == "phi"));
+        damaged.retain(|path, _| {
+            !path.starts_with(format!("shards/{shard}")) || path.extension().is_some_and(|end| end == "phi")
+        });
         let (seen, _) = mend(&damaged, &good, &format!("all segments of {shard} gone"));
         assert_eq!(seen.counters.len(), good.counters.len(), "mailboxes come back from the checkpoint");
     }

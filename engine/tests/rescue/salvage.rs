@@ -93,7 +93,8 @@ fn a_whole_store_comes_out_whole() {
 fn every_message_outside_of_the_damage_comes_out() {
     let whole = closed();
     let (good, places) = (run(&whole), frames(&whole));
-    let all: Vec<PathBuf> = whole.keys().filter(|path| path.extension().is_some_and(|end| end == "phl")).cloned().collect();
+    let all: Vec<PathBuf> =
+        whole.keys().filter(|path| path.extension().is_some_and(|end| end == "phl")).cloned().collect();
     for path in all {
         for start in (0..whole[&path].len()).step_by(211) {
             for checkpoints in [true, false] {
@@ -122,7 +123,8 @@ fn every_message_outside_of_the_damage_comes_out() {
                         assert!(all_messages.contains(&message.0), "{case}: {place:?} is nowhere");
                     }
                 }
-                let wrong = out.filed.iter().find(|(place, found)| good.filed.get(*place).is_none_or(|it| it.0 != found.0));
+                let wrong =
+                    out.filed.iter().find(|(place, found)| good.filed.get(*place).is_none_or(|it| it.0 != found.0));
                 assert!(!checkpoints || wrong.is_none(), "{case}: {wrong:?}");
                 assert!(!out.findings.is_empty(), "{case}");
             }
@@ -168,8 +170,7 @@ fn without_footers_parts_store_and_with_a_segment_missing() {
 fn random_garbage_is_survived() {
     let whole = crashed();
     let good = run(&whole);
-    let known: BTreeSet<u32> =
-        good.filed.values().map(|found| found.0).chain(good.queued.iter().copied()).collect();
+    let known: BTreeSet<u32> = good.filed.values().map(|found| found.0).chain(good.queued.iter().copied()).collect();
     for seed in 0..60 {
         let mut random = Random::new(seed);
         let mut damaged = whole.clone();

@@ -10,6 +10,8 @@ use crate::disk::Disk;
 use crate::engine::replay::Replay;
 use crate::engine::{checkpoint, shard_dir, store_file};
 use crate::format::FrameKind;
+use crate::format::MessageHead;
+use crate::index::mime::SummaryRef;
 use crate::log::Writer;
 use crate::rescue::audit::digest;
 use crate::rescue::contents::Contents;
@@ -20,8 +22,6 @@ use crate::rescue::heads::Heads;
 use crate::rescue::inventory::Log;
 use crate::rescue::keep::{flat, move_aside};
 use crate::rescue::rebuild::{Tools, move_former, open};
-use crate::format::MessageHead;
-use crate::index::mime::SummaryRef;
 
 /// Bytes of events in one frame.
 const FRAME_BYTES: usize = 4 << 20;
@@ -29,7 +29,10 @@ const FRAME_BYTES: usize = 4 << 20;
 const SUMMARY_READ_BYTES: usize = 4096;
 
 /// What is known of messages by their places, for the words of steps.
-pub(super) fn describer<'a>(disk: &'a dyn Disk, log: &'a Log) -> impl FnMut(crate::base::Locator) -> Option<String> + 'a {
+pub(super) fn describer<'a>(
+    disk: &'a dyn Disk,
+    log: &'a Log,
+) -> impl FnMut(crate::base::Locator) -> Option<String> + 'a {
     let mut heads = Heads::new(disk, log);
     move |at| {
         let (header, mut payload) = heads.front(at, SUMMARY_READ_BYTES).ok()?;

@@ -72,7 +72,8 @@ impl Planner<'_> {
         let wanted = fold.target.map_or_else(|| fold.directory.clone(), |(directory, _)| directory);
         let mut plan = super::files(self, ShardId::CONTROL, log, &parts, &found, &distrusted)?;
         if fold.replay.is_lenient() && wanted == fold.directory {
-            let what = "events of it are lost: what later ones needed is made up, and what nobody mentions again is gone";
+            let what =
+                "events of it are lost: what later ones needed is made up, and what nobody mentions again is gone";
             let name = self.disk.full_path(&log.dir).display().to_string();
             plan.steps.push(Step::new(Act::Directory, name, what));
         }

@@ -2,11 +2,11 @@
 //! behind it. Pure, but for reading the frames that are mended.
 use super::fill::{Filler, fillers};
 use super::step::{Act, Step};
+use crate::base::Lsn;
 use crate::base::Result;
 use crate::format::frame::{FRAME_FLAG_GROUP_END, frame_bytes};
 use crate::format::segment::{SEGMENT_HEADER_BYTES, TRAILER_BYTES};
 use crate::format::{FrameHeader, FrameKind, SegmentHeader, TableBuilder, Trailer};
-use crate::base::Lsn;
 use crate::rescue::groups::stretches;
 use crate::rescue::inventory::Segment;
 use crate::rescue::layout::{Laid, Layout};

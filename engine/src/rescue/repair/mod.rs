@@ -112,7 +112,8 @@ impl Repair {
     fn store_needed(&self, inventory: &Inventory) -> Result<Option<u16>> {
         let fits = |count: u16| {
             self.shards.iter().all(|plan| {
-                plan.shard.0 < count && plan.accounts().iter().all(|id| id.0 % u64::from(count) == u64::from(plan.shard.0))
+                plan.shard.0 < count
+                    && plan.accounts().iter().all(|id| id.0 % u64::from(count) == u64::from(plan.shard.0))
             })
         };
         if inventory.shards.as_ref().is_ok_and(|count| fits(*count)) {
@@ -148,13 +149,21 @@ impl Repair {
             let mut words = Words { name: &name, directory, describe, steps: &mut steps };
             state::changes(plan, &mut words, &mut |_| Ok(()))?;
             if plan.derived_bad {
-                steps.push(Step::new(Act::Rebuild, &name, "its index parts are made anew from the log; the old ones are kept"));
+                steps.push(Step::new(
+                    Act::Rebuild,
+                    &name,
+                    "its index parts are made anew from the log; the old ones are kept",
+                ));
             }
         }
         let name = disk.full_path(&crate::engine::shard_dir(ShardId::CONTROL)).display().to_string();
         self.control.changes(&name, self.account_next, &mut steps);
         if self.control.derived_bad {
-            steps.push(Step::new(Act::Rebuild, &name, "its index parts are made anew from the log; the old ones are kept"));
+            steps.push(Step::new(
+                Act::Rebuild,
+                &name,
+                "its index parts are made anew from the log; the old ones are kept",
+            ));
         }
         self.steps = steps;
         Ok(())

@@ -18,8 +18,8 @@ use crate::rescue::places::Places;
 use crate::rescue::references::References;
 use crate::rescue::survey::{Distrusted, Done, Item, Survey, Surveyed};
 use crate::rescue::walk::Frame;
-use std::hash::{BuildHasher, RandomState};
 use std::collections::BTreeSet;
+use std::hash::{BuildHasher, RandomState};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -125,7 +125,8 @@ impl Planner<'_> {
         plan: &mut super::Files,
     ) -> Result<()> {
         let contents = Contents::default();
-        let survey = Survey { disk: self.disk, log, contents: &contents, covered: parts.lsn(), live: false, distrusted };
+        let survey =
+            Survey { disk: self.disk, log, contents: &contents, covered: parts.lsn(), live: false, distrusted };
         for (at, segment) in log.segments.iter().enumerate().filter(|(_, one)| found.damaged.contains(&one.id)) {
             let layout = survey.layout(segment, log.segments.get(at + 1), &mut |_| {}, &mut |_| Ok(()))?;
             let to = crate::log::segment_path(&log.dir, segment.id);
@@ -153,7 +154,8 @@ impl Planner<'_> {
         let unmade = !log.strangers.is_empty() && log.parts.is_empty();
         if log.segments.is_empty() && found.missing.is_empty() && !unmade {
             let name = self.disk.full_path(&log.dir).display().to_string();
-            let what = "all its segments are missing, and there is no checkpoint: it begins anew, and what was in it is lost";
+            let what =
+                "all its segments are missing, and there is no checkpoint: it begins anew, and what was in it is lost";
             plan.steps.push(Step::new(Act::Make, name, what));
             plan.opens = true;
         }
@@ -179,7 +181,8 @@ impl Planner<'_> {
             let len = if rest > MADE_BYTES_MAX + (1 << 20) { MADE_BYTES_MAX } else { rest };
             let to = crate::log::segment_path(&log.dir, id);
             let name = self.disk.full_path(&to).display().to_string();
-            let what = format!("it is missing: made anew, empty; its messages and events, {len} bytes of log, are lost");
+            let what =
+                format!("it is missing: made anew, empty; its messages and events, {len} bytes of log, are lost");
             let salt = RandomState::new().hash_one(id.0) as u32;
             let created_ms = self.clock.now_ms();
             let header = SegmentHeader { shard, epoch: 1, segment: id, first_lsn: Lsn(at), created_ms, salt };
@@ -400,7 +403,8 @@ impl<'a> Attempt<'a> {
         let lenient = self.fold.replay.is_lenient();
         let loses = if self.target.is_some() { self.loses_after } else { self.loses };
         // An event of a new entry takes 32 bytes and more, one of changed flags ten and more.
-        let raise = (lenient && loses > 0).then(|| (u32::try_from(loses / 32).unwrap_or(u32::MAX / 4) + 1, loses / 8 + 1));
+        let raise =
+            (lenient && loses > 0).then(|| (u32::try_from(loses / 32).unwrap_or(u32::MAX / 4) + 1, loses / 8 + 1));
         let known = self.target.is_some();
         let orphans = self.orphans.iter().filter(|(_, before)| !(known && *before)).map(|(at, _)| *at).collect();
         ShardPlan {

@@ -30,7 +30,11 @@ pub(super) struct Words<'a> {
 }
 
 /// Everything that the shard's state needs, group by group.
-pub(super) fn changes(plan: &ShardPlan, words: &mut Words<'_>, give: &mut dyn FnMut(Group) -> Result<()>) -> Result<()> {
+pub(super) fn changes(
+    plan: &ShardPlan,
+    words: &mut Words<'_>,
+    give: &mut dyn FnMut(Group) -> Result<()>,
+) -> Result<()> {
     for id in plan.accounts() {
         let group = account(plan, id, words)?;
         if !group.is_empty() {
@@ -38,7 +42,9 @@ pub(super) fn changes(plan: &ShardPlan, words: &mut Words<'_>, give: &mut dyn Fn
         }
     }
     if let Some((uids, _)) = plan.raise {
-        let what = format!("uids and modseqs of all its mailboxes go on {uids} and more higher: what was given out in the lost part of the log is not known");
+        let what = format!(
+            "uids and modseqs of all its mailboxes go on {uids} and more higher: what was given out in the lost part of the log is not known"
+        );
         words.steps.push(Step::new(Act::Raise, words.name, what));
     }
     let group = queue(plan, words);
@@ -68,7 +74,11 @@ fn account(plan: &ShardPlan, id: AccountId, words: &mut Words<'_>) -> Result<Gro
         && digest_of(&wanted)? != digest_of(&folded)?
     {
         group.extend(put_account(account)?);
-        let what = format!("as the checkpoint knows it: {} messages in {} mailboxes", account.messages, account.mailboxes.len());
+        let what = format!(
+            "as the checkpoint knows it: {} messages in {} mailboxes",
+            account.messages,
+            account.mailboxes.len()
+        );
         let who = who(words, id);
         words.steps.push(Step::new(Act::Restore, words.name, what).of(who));
     }

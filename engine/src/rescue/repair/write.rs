@@ -143,7 +143,9 @@ fn prove(disk: &dyn Disk, image: &Image, path: &Path) -> Result<()> {
         None => reading.last(image.len, false)?,
     };
     match found {
-        Some(finding) => Err(Error::corrupt(name, finding.offset.unwrap_or(0), format!("not mended: {}", finding.what))),
+        Some(finding) => {
+            Err(Error::corrupt(name, finding.offset.unwrap_or(0), format!("not mended: {}", finding.what)))
+        }
         None if layout.damaged || layout.len != image.len => {
             Err(Error::corrupt(name, layout.len, format!("a mended segment of {} bytes expected", image.len)))
         }

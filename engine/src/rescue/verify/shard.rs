@@ -36,7 +36,14 @@ impl Verify<'_> {
         }
         let parts = self.checkpoint(shard, log, watch)?;
         let contents = Contents::default();
-        let survey = Survey { disk: self.disk, log, contents: &contents, covered: self.covered(&parts), live: self.live, distrusted: &Default::default() };
+        let survey = Survey {
+            disk: self.disk,
+            log,
+            contents: &contents,
+            covered: self.covered(&parts),
+            live: self.live,
+            distrusted: &Default::default(),
+        };
         let (mut messages, mut events) = (0, 0);
         let mut proof = Proof {
             shard,
@@ -109,14 +116,7 @@ impl Proof<'_> {
         }
     }
 
-    fn events(
-        &mut self,
-        at: Locator,
-        lsn: Lsn,
-        frame: &Frame,
-        scratch: Scratch<'_>,
-        watch: Watch<'_>,
-    ) -> Result<()> {
+    fn events(&mut self, at: Locator, lsn: Lsn, frame: &Frame, scratch: Scratch<'_>, watch: Watch<'_>) -> Result<()> {
         if let Ok(events) = Event::decode_all(&frame.payload) {
             self.references.check(&events, &mut self.lost);
         }
@@ -200,7 +200,8 @@ impl Proof<'_> {
         for item in self.fold.queue.iter() {
             if let Some(why) = self.lost.why(item.locator) {
                 let to = item.item.recipients.first().map_or("nobody", |recipient| &recipient.address);
-                let what = format!("queue item {} to {to}: its message, at {}, cannot be read: {why}", item.id, item.locator);
+                let what =
+                    format!("queue item {} to {to}: its message, at {}, cannot be read: {why}", item.id, item.locator);
                 watch(Told::Finding(&Finding::damage(Kind::Reference, &self.name, what)));
             }
         }
