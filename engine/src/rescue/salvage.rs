@@ -55,6 +55,17 @@ pub enum Belongs {
 
 /// One thing that comes out.
 pub enum Salvaged<'a> {
+    /// A mailbox; its messages follow.
+    Mailbox {
+        /// The account.
+        account: AccountId,
+        /// Its address, if the directory still tells.
+        address: Option<String>,
+        /// The mailbox.
+        mailbox: &'a Mailbox,
+        /// Whether it is subscribed to.
+        subscribed: bool,
+    },
     /// A message that is whole, proven by its own crc.
     Message {
         /// Whose it is.
@@ -182,6 +193,8 @@ impl Giving<'_> {
     fn account(&mut self, account: &Account, give: Give<'_>) -> Result<()> {
         let address = self.directory.account(account.id).map(|account| account.address.to_string());
         for mailbox in &account.mailboxes {
+            let subscribed = account.subscriptions.contains(&*mailbox.name);
+            give(Salvaged::Mailbox { account: account.id, address: address.clone(), mailbox, subscribed })?;
             for entry in mailbox.entries.range(0..mailbox.entries.len()) {
                 let entry = entry?;
                 let belongs = belongs(account.id, &address, mailbox, &entry);

@@ -44,6 +44,7 @@ fn run(damaged: &Files) -> Out {
                     Belongs::Unfiled { .. } => out.unfiled.push(crc),
                 }
             }
+            Salvaged::Mailbox { .. } => {}
             Salvaged::Lost { belongs, .. } => out.lost.push(belongs),
         }
         Ok(())
