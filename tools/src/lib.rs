@@ -10,6 +10,7 @@ mod limits;
 mod ops;
 mod password;
 mod progress;
+mod rescue;
 mod room;
 mod serve;
 mod session;

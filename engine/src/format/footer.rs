@@ -91,10 +91,14 @@ impl Footer {
         }
         let crc_of_crcs = Reader::new(&hash).u32()?;
         let table_len = reader.u64()?;
-        if table_len != reader.remaining() as u64 {
-            return Err(DecodeError { at: at::TABLE_LEN, what: "a frame table that fills the footer expected" });
+        if table_len > reader.remaining() as u64 {
+            return Err(DecodeError { at: at::TABLE_LEN, what: "a frame table within the footer expected" });
         }
-        let table = reader.take(reader.remaining())?;
+        let table = reader.take(table_len as usize)?;
+        // Repair keeps a segment's length when it cannot know how many frames there were.
+        if reader.take(reader.remaining())?.iter().any(|byte| *byte != 0) {
+            return Err(DecodeError { at: at::TABLE, what: "zeros behind the frame table expected" });
+        }
         let mut entries = Reader::new(table);
         let (mut offset, mut counts) = (SEGMENT_HEADER_BYTES as u64, [0u32; FrameKind::Part as usize + 1]);
         while !entries.is_empty() {

@@ -65,9 +65,18 @@ impl Accounts {
             }
             Event::MailboxRemoved { account, mailbox }
             | Event::KeywordMade { account, mailbox, .. }
-            | Event::Expunged { account, mailbox, .. }
-            | Event::RecentClaimed { account, mailbox, .. } => {
+            | Event::Expunged { account, mailbox, .. } => {
                 self.missing_place(*account, *mailbox, &mut missing)?;
+            }
+            Event::RecentClaimed { account, mailbox, uid } => {
+                self.missing_place(*account, *mailbox, &mut missing)?;
+                let (account, mailbox, uid_next) = (*account, *mailbox, *uid);
+                let view = self.get(account)?.and_then(|view| view.mailbox(mailbox));
+                // Entries below it were given out, and their deliveries are lost.
+                if let Some(modseq) = view.filter(|view| view.uid_next < uid_next).map(|view| view.highest_modseq) {
+                    let raised = Mending::UidsRaised { account, mailbox, uid_next, modseq };
+                    self.make_up(Event::Mending(raised), &mut missing)?;
+                }
             }
             Event::MailboxMade { account, mailbox, name, .. } => {
                 self.missing_account(*account, &mut missing)?;

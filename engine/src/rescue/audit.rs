@@ -111,6 +111,7 @@ pub(super) fn digest(account: &Account) -> Result<u64> {
         let counters = (mailbox.uid_validity, mailbox.uid_next, mailbox.highest_modseq, mailbox.recent_from);
         let sums = (mailbox.unseen, mailbox.deleted, mailbox.size_bytes, mailbox.entries.len());
         (mailbox.id, &*mailbox.name, counters, sums, mailbox.special_use, &*mailbox.keywords).hash(&mut hasher);
+        mailbox.expunged.ranges().iter().for_each(|gone| (gone.first, gone.last, gone.modseq).hash(&mut hasher));
         for entry in mailbox.entries.range(0..mailbox.entries.len()) {
             bytes.clear();
             entry?.encode(&mut bytes);

@@ -167,7 +167,7 @@ fn assign(disk: &dyn Disk, pool: Vec<Found>, inventory: &mut Inventory) {
                 // A segment whose making a crash interrupted has no frames; a start makes it again.
                 if found.len > SEGMENT_HEADER_BYTES as u64 {
                     let what = format!("{what}, and no frame in it is believed: nothing of it can be read");
-                    inventory.findings.push(Finding::damage(Kind::File, name, what));
+                    inventory.findings.push(Finding::damage(Kind::File, name, what).range(&(0..found.len)));
                 }
                 log_of(inventory, shard).strangers.push(found.path);
                 continue;

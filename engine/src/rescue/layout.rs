@@ -5,9 +5,10 @@ use super::finding::{Finding, Kind};
 use super::source::Source;
 use super::walk::{Frame, Piece, Walk};
 use crate::base::Result;
-use crate::format::frame::FrameHeader;
+use crate::format::frame::{FRAME_ALIGN, FRAME_HEADER_BYTES, FrameHeader};
 use crate::format::segment::{SEGMENT_HEADER_BYTES, TRAILER_BYTES};
 use crate::format::{Footer, FrameKind, SegmentHeader, TableBuilder, Trailer};
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 /// Bytes that should be frames and are not.
@@ -24,11 +25,9 @@ pub(super) struct Hole {
 impl Hole {
     /// Whether events may be lost, and not only messages.
     pub(super) fn loses_events(&self) -> bool {
-        !self.complete || self.lost.iter().any(|(_, kind)| *kind != FrameKind::Message)
-    }
-
-    pub(super) fn loses_messages(&self) -> bool {
-        !self.complete || self.lost.iter().any(|(_, kind)| *kind == FrameKind::Message)
+        // An event frame is longer than its header.
+        let room = self.range.end - self.range.start > FRAME_HEADER_BYTES as u64;
+        room && (!self.complete || self.lost.iter().any(|(_, kind)| *kind != FrameKind::Message))
     }
 }
 
@@ -86,6 +85,8 @@ pub(super) struct Reading<'a> {
     pub(super) source: &'a mut Source,
     pub(super) contents: &'a Contents,
     pub(super) header: SegmentHeader,
+    /// Frames whose crcs are right and whose content is not: they count as lost.
+    pub(super) distrusted: &'a BTreeMap<u64, String>,
     pub(super) tell: &'a mut dyn FnMut(Finding),
     pub(super) visit: Visitor<'a>,
 }
@@ -100,7 +101,8 @@ impl Reading<'_> {
     pub(super) fn sealed(mut self, len: Option<u64>) -> Result<Layout> {
         let trailer_at = |len: u64| len.checked_sub(TRAILER_BYTES as u64);
         let file_len = self.source.len;
-        let mut len = len.unwrap_or(file_len);
+        // Whatever a segment holds, its length is a multiple of what frames are aligned to.
+        let mut len = len.unwrap_or(file_len - file_len % FRAME_ALIGN as u64);
         let trailer = trailer_at(len.min(file_len)).and_then(|at| {
             let bytes = self.source.get(at, TRAILER_BYTES)?;
             Trailer::decode(bytes, self.header.salt).ok()
@@ -185,7 +187,11 @@ impl Reading<'_> {
                     at = frame.end();
                     self.frame(frame, &mut layout, &mut table)?;
                 }
-                Piece::Gap { range, why, cut } => {
+                Piece::Gap { mut range, why, cut } => {
+                    // A file that is cut off is missing all that should follow.
+                    if range.end == self.source.len {
+                        range.end = end;
+                    }
                     at = range.end;
                     if range.end == end && open_end {
                         break;
@@ -210,6 +216,10 @@ impl Reading<'_> {
             };
             let lost = vec![(frame.offset, frame.header.kind)];
             return self.hole(Hole { range, why: why.into(), lost, complete: true }, layout);
+        }
+        if let Some(why) = self.distrusted.get(&frame.offset) {
+            let lost = vec![(frame.offset, frame.header.kind)];
+            return self.hole(Hole { range, why: why.clone(), lost, complete: true }, layout);
         }
         if let Some(what) = &frame.mended {
             self.damage(Kind::Frame, &range, format!("{what}; that can be mended"));

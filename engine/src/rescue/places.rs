@@ -26,8 +26,4 @@ impl Places {
         let (_, (end, why)) = self.0.get(&at.segment)?.range(..=u64::from(at.offset)).next_back()?;
         (*end > u64::from(at.offset)).then_some(why.as_str())
     }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
 }

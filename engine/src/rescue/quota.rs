@@ -47,23 +47,22 @@ impl Usage {
             && self.messages == self.entries
     }
 
-    /// The sides of one account as a view shows them.
+    /// The sides of one account as a view shows them, with what the directory says of it.
     ///
     /// # Errors
     /// `Corrupt`: a chunk of the view's index part is not what was written.
-    pub fn of(account: &Account, directory: &Directory) -> Result<Usage> {
+    pub fn of(account: &Account, address: Option<String>, quota_bytes_max: Option<u64>) -> Result<Usage> {
         let sums = audit(account, &Places::default(), &mut |_| {})?;
-        let known = directory.account(account.id);
         Ok(Usage {
             account: account.id,
-            address: known.map(|known| known.address.to_string()),
+            address,
             used_bytes: account.used_bytes,
             entries_bytes: sums.bytes,
             mailboxes_bytes: account.mailboxes.iter().map(|mailbox| mailbox.size_bytes).sum(),
             messages: account.messages,
             entries: sums.entries,
             modseqs: account.mailboxes.iter().map(|mailbox| mailbox.highest_modseq.0).sum(),
-            quota_bytes_max: known.and_then(|known| known.quota_bytes_max()),
+            quota_bytes_max,
         })
     }
 }
@@ -101,7 +100,9 @@ pub fn prove_quota(
         pass(disk, *shard, log, &mut done, watch, &mut |lsn, payload| fold.apply(lsn, payload, scratch))?;
         for id in fold.accounts.ids().into_iter().filter(|id| only.is_none_or(|only| only == *id)) {
             if let Some(account) = fold.accounts.load(id)? {
-                give(Usage::of(&account, &directory)?);
+                let known = directory.account(id);
+                let address = known.map(|known| known.address.to_string());
+                give(Usage::of(&account, address, known.and_then(|known| known.quota_bytes_max()))?);
             }
         }
     }
@@ -124,7 +125,8 @@ type Apply<'a> = &'a mut dyn FnMut(Lsn, &[u8]) -> Result<std::result::Result<(),
 fn pass(disk: &dyn Disk, shard: ShardId, log: &Log, done: &mut Done, watch: Watch<'_>, apply: Apply<'_>) -> Result<()> {
     let (parts, _) = checkpoint::find(disk, shard, &log.dir)?;
     let contents = Contents::default();
-    let survey = Survey { disk, log, contents: &contents, covered: parts.lsn(), live: true };
+    let survey =
+        Survey { disk, log, contents: &contents, covered: parts.lsn(), live: true, distrusted: &Default::default() };
     let name = disk.full_path(&log.dir).display().to_string();
     let mut quiet = |told: Told<'_>| {
         if let Told::Progress { .. } = told {

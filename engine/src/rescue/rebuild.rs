@@ -184,7 +184,8 @@ fn one_shard(tools: &mut Tools<'_>, shard: ShardId, stamp: i64, report: &mut Reb
         report.entries += account.messages;
         report.used_bytes += account.used_bytes;
     }
-    move_former(tools, shard, part, stamp, report)
+    report.moved.extend(move_former(&*tools.disk, shard, part, stamp)?);
+    Ok(())
 }
 
 fn compare(before: &Digests, now: &Digests, report: &mut Rebuilt) {
@@ -232,7 +233,8 @@ fn control(tools: &mut Tools<'_>, stamp: i64, report: &mut Rebuilt) -> Result<()
     directory.encode_snapshot(&mut state);
     let part = checkpoint::write_whole(&*tools.disk, shard, end, &crate::index::Accounts::default(), &state)?;
     report.directory_accounts = directory.account_count() as u64;
-    move_former(tools, shard, part, stamp, report)
+    report.moved.extend(move_former(&*tools.disk, shard, part, stamp)?);
+    Ok(())
 }
 
 fn directory_from(
@@ -252,14 +254,14 @@ fn directory_from(
 }
 
 /// All index parts but `keep` go to lost+found/.
-fn move_former(tools: &Tools<'_>, shard: ShardId, keep: u32, stamp: i64, report: &mut Rebuilt) -> Result<()> {
+pub(super) fn move_former(disk: &dyn Disk, shard: ShardId, keep: u32, stamp: i64) -> Result<Vec<String>> {
     let dir = shard_dir(shard);
-    let disk = &*tools.disk;
+    let mut moved = Vec::new();
     let names = disk.list(&dir).map_err(|why| Error::io(format!("list {}", disk.full_path(&dir).display()), why))?;
     for name in names.iter().filter(|name| checkpoint::part_number(name).is_some_and(|number| number != keep)) {
         let path = dir.join(name);
         let kept = move_aside(disk, &path, &format!("{}-{stamp}.former", flat(&path)))?;
-        report.moved.push(kept.display().to_string());
+        moved.push(kept.display().to_string());
     }
-    Ok(())
+    Ok(moved)
 }

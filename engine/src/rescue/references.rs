@@ -2,9 +2,9 @@
 //! rest; of what is missing only the places, since an entry that is gone again needs no message.
 use super::heads::Heads;
 use super::places::Places;
-use crate::base::{Guid, Locator};
+use crate::base::{Guid, Locator, Result};
 use crate::format::{Event, Mending};
-use crate::index::Entry;
+use crate::index::{Account, Entry};
 use std::collections::HashMap;
 
 /// Messages remembered: those of some groups.
@@ -44,7 +44,19 @@ impl<'a> References<'a> {
         }
     }
 
-    fn one(&mut self, at: Locator, guid: Guid, size_bytes: u32, lost: &mut Places) {
+    /// The same for entries of an account that a checkpoint holds.
+    pub(super) fn check_account(&mut self, account: &Account, lost: &mut Places) -> Result<()> {
+        for mailbox in &account.mailboxes {
+            for entry in mailbox.entries.range(0..mailbox.entries.len()) {
+                let entry = entry?;
+                self.one(entry.locator, entry.guid, entry.size_bytes, lost);
+            }
+        }
+        Ok(())
+    }
+
+    /// One message.
+    pub(super) fn one(&mut self, at: Locator, guid: Guid, size_bytes: u32, lost: &mut Places) {
         if lost.why(at).is_some() {
             return;
         }

@@ -63,13 +63,6 @@ impl Source {
         let mut bytes = vec![0; len];
         self.file.read_exact_at(&mut bytes, at).ok().map(|()| bytes)
     }
-
-    /// Forgets what was read: the file may have grown.
-    pub(super) fn refresh(&mut self) -> Result<()> {
-        self.bytes.clear();
-        self.len = self.file.len().map_err(|why| Error::io(format!("read {}", self.name), why))?;
-        Ok(())
-    }
 }
 
 impl Source {

@@ -9,6 +9,7 @@ use super::source::Source;
 use crate::base::{Locator, Lsn, Result, SegmentId};
 use crate::disk::Disk;
 use crate::format::segment::SEGMENT_HEADER_BYTES;
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 /// Bytes between two lines of progress.
@@ -72,7 +73,12 @@ pub(super) struct Survey<'a> {
     pub(super) covered: Lsn,
     /// A server is writing to the log meanwhile.
     pub(super) live: bool,
+    /// Frames that count as lost although their crcs are right.
+    pub(super) distrusted: &'a Distrusted,
 }
+
+/// By segment and offset, with the reason.
+pub(super) type Distrusted = BTreeMap<SegmentId, BTreeMap<u64, String>>;
 
 impl Survey<'_> {
     pub(super) fn run(
@@ -178,7 +184,9 @@ impl Survey<'_> {
     ) -> Result<Layout> {
         let mut source = Source::open(self.disk, &segment.path)?;
         let (header, first) = (segment.identity.header, segment.first_lsn().0);
-        let reading = Reading { source: &mut source, contents: self.contents, header, tell, visit };
+        let nothing = BTreeMap::new();
+        let distrusted = self.distrusted.get(&segment.id).unwrap_or(&nothing);
+        let reading = Reading { source: &mut source, contents: self.contents, header, distrusted, tell, visit };
         match next {
             // What follows says how long this one has to be, if nothing is missing between.
             Some(next) if next.id.0 == segment.id.0 + 1 => reading.sealed(Some(next.first_lsn().0 - first)),

@@ -1,5 +1,8 @@
 //! Stores that are damaged on purpose: noticed, named, mended, and never answered for with wrong data.
 mod flips;
+mod quota;
 mod rebuild;
+mod repair;
+mod salvage;
 mod verify;
 mod world;

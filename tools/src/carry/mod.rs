@@ -4,4 +4,5 @@ pub mod export;
 pub mod import;
 pub mod manifest;
 pub mod names;
+pub mod salvage;
 mod sha;

@@ -2,22 +2,24 @@
 mod account;
 mod carry;
 mod directory;
+mod rescue;
 
 pub use account::{BusinessCommand, MemberCommand, PasswordArgs, PasswordSetArgs};
 pub use carry::{ExportArgs, ImportArgs};
 pub use directory::{AliasCommand, DomainCommand, GroupCommand, ListArgs, TenantCommand};
+pub use rescue::{InspectArgs, QuotaArgs, RebuildArgs, RepairArgs, SalvageArgs, VerifyArgs};
 
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
 /// Shown under `posthouse help`.
 const CODES: &str = "\
-Every command but serve works against the running server (through control.sock in its data directory) and, when none runs, on the
-closed data directory itself.
+Every command but serve, rebuild, repair and salvage works against the running server (through control.sock in its data directory) and,
+when none runs, on the closed data directory itself. Those four need the data directory for themselves.
 
 Exit codes: 0 done; 1 failed (also: some rows of an import were refused); 2 wrong usage or configuration; 3 not found; 4 exists
 already; 5 a value is not allowed or a limit is reached; 6 the data directory is in use and no server answers; 7 busy, try again;
-8 done, but messages were left out: each was told.
+8 done, but messages were left out: each was told. verify: 0 clean, 1 damage found, 2 it could not run.
 
 Example: posthouse serve";
 
@@ -93,6 +95,41 @@ pub enum Command {
         Example: posthouse import --account carol@acme.example --format maildir /home/carol/Maildir"
     )]
     Import(ImportArgs),
+    /// Prove the whole store: every checksum, reference, count and quota; says where it is damaged and for whom
+    #[command(
+        after_help = "Changes nothing, and may run beside a server. Ends with 0 when all is well, 1 when damage was found, 2 when it could not run.\n\n\
+        Example: posthouse verify --data /var/lib/posthouse"
+    )]
+    Verify(VerifyArgs),
+    /// Any file of a store as text; goes on behind damage
+    #[command(
+        after_help = "Example: posthouse inspect /var/lib/posthouse/shards/00000/seg-0000000001.phl --offset 4096 --limit 20"
+    )]
+    Inspect(InspectArgs),
+    /// Make everything that is derived anew from the segments, and prove that it is as before
+    #[command(
+        after_help = "Stop the server first. The former files are kept in lost+found/. Ends with 1 when something is not as it was.\n\n\
+        Example: posthouse rebuild --data /var/lib/posthouse"
+    )]
+    Rebuild(RebuildArgs),
+    /// Say how a damaged store can be mended, and with --apply mend it
+    #[command(
+        after_help = "Stop the server first. Without --apply nothing is changed, and 1 means that there is something to do. What is cut is kept in lost+found/.\n\n\
+        Example: posthouse repair --data /var/lib/posthouse --apply"
+    )]
+    Repair(RepairArgs),
+    /// Every good message of a damaged store as files, with a list of what is lost
+    #[command(
+        after_help = "The source is only read. The directory is laid out as an export is, so posthouse import takes it. Ends with 8 when something is lost.\n\n\
+        Example: posthouse salvage /mnt/broken/posthouse --to /backup/salvaged --format maildir"
+    )]
+    Salvage(SalvageArgs),
+    /// Prove that what accounts are charged is the sum of what they hold
+    #[command(
+        after_help = "Folds the log, adds up the entries, asks the running server; ends with 1 when two of them differ.\n\n\
+        Example: posthouse quota --prove --account carol@acme.example"
+    )]
+    Quota(QuotaArgs),
 }
 
 /// Messages that wait to go to other hosts.

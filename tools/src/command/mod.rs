@@ -4,6 +4,8 @@ mod carry;
 mod directory;
 mod import;
 mod queue;
+mod quota;
+mod rescue;
 mod show;
 
 pub use import::read_members;
@@ -31,6 +33,8 @@ pub enum Trouble {
     Config(ConfigError),
     /// The request was not carried out.
     Failure(Failure),
+    /// The same for a command whose codes below 2 mean something of their own.
+    CouldNotRun(Failure),
 }
 
 impl From<ConfigError> for Trouble {
@@ -57,13 +61,21 @@ pub fn run(cli: Cli) -> ExitCode {
             ExitCode::from(2)
         }
         Err(Trouble::Failure(failure)) => {
-            if json {
-                eprintln!("{}", serde_json::json!({ "failure": failure }));
-            } else {
-                eprintln!("posthouse: {failure}");
-            }
+            tell(&failure, json);
             ExitCode::from(failure.exit_code())
         }
+        Err(Trouble::CouldNotRun(failure)) => {
+            tell(&failure, json);
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn tell(failure: &Failure, json: bool) {
+    if json {
+        eprintln!("{}", serde_json::json!({ "failure": failure }));
+    } else {
+        eprintln!("posthouse: {failure}");
     }
 }
 
@@ -74,8 +86,9 @@ fn dispatch(cli: Cli) -> Result<End, Trouble> {
         crate::serve::run(&data, &config, first_members || !from_file)?;
         return Ok(End::Done);
     }
-    let mut session = Session::new(data, config);
-    let mut context = Context { session: &mut session, show: Show { json: cli.global.json } };
+    let show = Show { json: cli.global.json };
+    let mut session = Session::new(data.clone(), config);
+    let mut context = Context { session: &mut session, show };
     let end = match cli.command {
         Command::Serve { .. } => End::Done,
         Command::Status => queue::status(&mut context)?,
@@ -88,6 +101,12 @@ fn dispatch(cli: Cli) -> Result<End, Trouble> {
         Command::Queue(command) => queue::queue(&mut context, command)?,
         Command::Export(args) => carry::export(&mut context, args)?,
         Command::Import(args) => carry::import(&mut context, args)?,
+        Command::Verify(args) => rescue::verify(&data, show, args)?,
+        Command::Inspect(args) => rescue::inspect(show, &args)?,
+        Command::Rebuild(args) => rescue::rebuild(&data, show, args)?,
+        Command::Repair(args) => rescue::repair(&data, show, args)?,
+        Command::Salvage(args) => rescue::salvage(show, args)?,
+        Command::Quota(args) => quota::prove(&mut context, args)?,
     };
     session.close()?;
     Ok(end)

@@ -11,13 +11,14 @@ pub(super) struct Show {
 }
 
 /// Columns of a list for people, by kind of row; the rest is in `show` and in JSON.
-const COLUMNS: [(&str, &[&str]); 7] = [
+const COLUMNS: [(&str, &[&str]); 8] = [
     ("tenant", &["name", "title", "accounts", "accounts_max", "disabled"]),
     ("domain", &["name", "tenant", "addresses"]),
     ("member", &["address", "name", "vip", "quota", "used_bytes", "messages", "disabled"]),
     ("business", &["address", "name", "quota", "used_bytes", "messages", "disabled"]),
     ("alias", &["alias", "account"]),
     ("group", &["address", "name", "member_count"]),
+    ("usage", &["address", "used_bytes", "entries_bytes", "messages", "entries", "quota_bytes_max", "agrees"]),
     ("queued", &["id", "state", "sender", "recipients", "size_bytes", "next_try"]),
 ];
 
@@ -33,6 +34,16 @@ fn value(of: &impl serde::Serialize) -> Value {
 impl Show {
     pub(super) fn done(self, what: &str) {
         if self.json { out(&serde_json::json!({ "done": what }).to_string()) } else { out(what) }
+    }
+
+    /// A line for people.
+    pub(super) fn text(self, line: &str) {
+        out(line);
+    }
+
+    /// A value on a line of its own, one of many.
+    pub(super) fn line(self, of: &Value) {
+        out(&of.to_string());
     }
 
     pub(super) fn json_value(self, of: &impl serde::Serialize) {

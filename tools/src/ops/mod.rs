@@ -7,13 +7,14 @@ mod list;
 mod queue;
 mod run;
 mod status;
+mod usage;
 mod view;
 
 pub use change::{Change, Patch};
 pub use failure::{Failure, Kind};
 pub use run::run;
 pub use status::StatusView;
-pub use view::View;
+pub use view::{UsageView, View};
 
 use posthouse_admin::Facts;
 use serde::{Deserialize, Serialize};
@@ -61,6 +62,13 @@ pub enum Request {
         /// Its id.
         id: u64,
     },
+    /// One page of what accounts are charged and what their entries add up to, by address.
+    Usage {
+        /// Only this account's.
+        account: Option<String>,
+        /// Only those after this address.
+        after: Option<String>,
+    },
     /// The store, and the server when one runs.
     Status,
     /// Mail in bulk.
@@ -96,7 +104,7 @@ pub enum Response {
         /// As many as there were changes.
         results: Vec<Option<Failure>>,
     },
-    /// To `List` and `QueueList`.
+    /// To `List`, `QueueList` and `Usage`.
     Listed {
         /// The page.
         rows: Vec<View>,

@@ -14,6 +14,49 @@ pub enum View {
     Alias(AliasView),
     Group(GroupView),
     Queued(QueuedView),
+    Usage(UsageView),
+}
+
+/// What an account is charged, from every side.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UsageView {
+    /// Its number.
+    pub account: u64,
+    /// Its address; `null`: the directory does not know it.
+    pub address: Option<String>,
+    /// Bytes charged.
+    pub used_bytes: u64,
+    /// Sum of the sizes of its entries.
+    pub entries_bytes: u64,
+    /// Sum of what its mailboxes say.
+    pub mailboxes_bytes: u64,
+    /// Messages counted.
+    pub messages: u64,
+    /// Its entries.
+    pub entries: u64,
+    /// Sum of its mailboxes' highest modseqs: what it was when both were looked at.
+    pub modseqs: u64,
+    /// What it may hold; `null`: no bound.
+    pub quota_bytes_max: Option<u64>,
+    /// Whether all sides say the same.
+    pub agrees: bool,
+}
+
+impl From<&posthouse_engine::rescue::Usage> for UsageView {
+    fn from(usage: &posthouse_engine::rescue::Usage) -> UsageView {
+        UsageView {
+            account: usage.account.0,
+            address: usage.address.clone(),
+            used_bytes: usage.used_bytes,
+            entries_bytes: usage.entries_bytes,
+            mailboxes_bytes: usage.mailboxes_bytes,
+            messages: usage.messages,
+            entries: usage.entries,
+            modseqs: usage.modseqs,
+            quota_bytes_max: usage.quota_bytes_max,
+            agrees: usage.agrees(),
+        }
+    }
 }
 
 /// An enterprise.

@@ -20,7 +20,14 @@ impl Verify<'_> {
         let parts = self.checkpoint(ShardId::CONTROL, log, watch)?;
         let contents = Contents::default();
         let covered = self.covered(&parts);
-        let survey = Survey { disk: self.disk, log, contents: &contents, covered, live: self.live };
+        let survey = Survey {
+            disk: self.disk,
+            log,
+            contents: &contents,
+            covered,
+            live: self.live,
+            distrusted: &Default::default(),
+        };
         let mut fold = ControlFold { directory: Directory::default(), replay: Replay::default(), compared: false };
         let mut events = 0;
         let file = self.disk.full_path(&log.dir).display().to_string();

@@ -37,8 +37,14 @@ impl Verify<'_> {
         }
         let parts = self.checkpoint(shard, log, watch)?;
         let contents = Contents::default();
-        let survey =
-            Survey { disk: self.disk, log, contents: &contents, covered: self.covered(&parts), live: self.live };
+        let survey = Survey {
+            disk: self.disk,
+            log,
+            contents: &contents,
+            covered: self.covered(&parts),
+            live: self.live,
+            distrusted: &Default::default(),
+        };
         let (mut messages, mut events) = (0, 0);
         let mut proof = Proof {
             shard,

@@ -18,7 +18,7 @@ use serde::Serialize;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
-use target::Target;
+pub(super) use target::Target;
 
 /// What to export and how.
 pub struct Options<'a> {
@@ -48,13 +48,13 @@ pub struct Report {
 }
 
 /// Where a message was put.
-struct Placed {
-    path: String,
-    within: Option<manifest::Within>,
+pub(super) struct Placed {
+    pub(super) path: String,
+    pub(super) within: Option<manifest::Within>,
 }
 
 /// One way in which messages lie in files.
-trait Layout {
+pub(super) trait Layout {
     /// Begins a mailbox; its path from the export's directory on.
     fn mailbox(&mut self, account: &str, mailbox: &MailboxRow) -> io::Result<String>;
     /// The next message of that mailbox.
@@ -73,11 +73,7 @@ pub fn run(session: &mut Session, options: &Options<'_>) -> Result<Report, Failu
     let target = Target::make(options.to)?;
     let unfinished = options.to.join(manifest::UNFINISHED);
     let manifest = target.create(Path::new(manifest::UNFINISHED)).map_err(|error| written(&unfinished, error))?;
-    let layout: Box<dyn Layout> = match options.format {
-        Format::Maildir => Box::new(maildir::Maildir::new(target.clone())),
-        Format::Mbox => Box::new(mbox::Mbox::new(target.clone())),
-        Format::Eml => Box::new(eml::Eml::new(target.clone())),
-    };
+    let layout = layout(options.format, target.clone());
     let mut export = Export {
         session,
         options,
@@ -92,6 +88,15 @@ pub fn run(session: &mut Session, options: &Options<'_>) -> Result<Report, Failu
     let report = export.finish()?;
     target.finish(manifest::UNFINISHED, manifest::NAME).map_err(|error| written(options.to, error))?;
     Ok(report)
+}
+
+/// The files of a format below a target.
+pub(super) fn layout(format: Format, target: Target) -> Box<dyn Layout> {
+    match format {
+        Format::Maildir => Box::new(maildir::Maildir::new(target)),
+        Format::Mbox => Box::new(mbox::Mbox::new(target)),
+        Format::Eml => Box::new(eml::Eml::new(target)),
+    }
 }
 
 fn written(path: &Path, error: io::Error) -> Failure {

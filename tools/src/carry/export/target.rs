@@ -8,11 +8,11 @@ use std::time::{Duration, SystemTime};
 
 /// The export's directory.
 #[derive(Clone)]
-pub(super) struct Target(PathBuf);
+pub(in crate::carry) struct Target(PathBuf);
 
 impl Target {
     /// Makes the directory; one that exists must be empty.
-    pub(super) fn make(at: &Path) -> Result<Target, Failure> {
+    pub(in crate::carry) fn make(at: &Path) -> Result<Target, Failure> {
         let failed = |error: io::Error| Failure::io(at.display(), &error);
         let held = match fs::read_dir(at) {
             Ok(mut entries) => entries.next().is_some(),
@@ -34,7 +34,7 @@ impl Target {
     }
 
     /// A new file.
-    pub(super) fn create(&self, path: &Path) -> io::Result<File> {
+    pub(in crate::carry) fn create(&self, path: &Path) -> io::Result<File> {
         OpenOptions::new().write(true).create_new(true).mode(0o600).open(self.0.join(path))
     }
 
@@ -44,7 +44,7 @@ impl Target {
     }
 
     /// Everything is on the medium; then `from` gets the name `to`.
-    pub(super) fn finish(&self, from: &str, to: &str) -> io::Result<()> {
+    pub(in crate::carry) fn finish(&self, from: &str, to: &str) -> io::Result<()> {
         let directory = File::open(&self.0)?;
         // One call for what may be a million files.
         rustix::fs::syncfs(&directory)?;

@@ -1,0 +1,74 @@
+//! The words for finding and mending damage.
+use crate::carry::manifest::Format;
+use clap::Args;
+use std::path::PathBuf;
+
+/// How a store is proven.
+#[derive(Debug, Args)]
+pub struct VerifyArgs {
+    /// Where scratch files may lie when the store is large; they are removed at the end
+    #[arg(long, value_name = "DIR")]
+    pub scratch: Option<PathBuf>,
+}
+
+/// Which file to show, and how much of it.
+#[derive(Debug, Args)]
+pub struct InspectArgs {
+    /// A segment (.phl), an index part (.phi) or STORE, wherever it lies
+    pub file: PathBuf,
+    /// Begin at the first thing at or behind this byte
+    #[arg(long, default_value_t = 0)]
+    pub offset: u64,
+    /// Show at most so many things
+    #[arg(long, value_name = "NUMBER")]
+    pub limit: Option<u64>,
+}
+
+/// How derived files are made anew.
+#[derive(Debug, Args)]
+pub struct RebuildArgs {
+    /// Where scratch files may lie when the store is large; they are removed at the end
+    #[arg(long, value_name = "DIR")]
+    pub scratch: Option<PathBuf>,
+}
+
+/// Whether to repair or only to say how.
+#[derive(Debug, Args)]
+pub struct RepairArgs {
+    /// Do what the plan says
+    #[arg(long)]
+    pub apply: bool,
+    /// Where scratch files may lie when the store is large; they are removed at the end
+    #[arg(long, value_name = "DIR")]
+    pub scratch: Option<PathBuf>,
+}
+
+/// From where and to where mail is salvaged.
+#[derive(Debug, Args)]
+pub struct SalvageArgs {
+    /// The damaged data directory; nothing in it is changed
+    pub source: PathBuf,
+    /// An empty or new directory
+    #[arg(long, value_name = "DIR")]
+    pub to: PathBuf,
+    /// How the messages lie in files
+    #[arg(long, value_enum, default_value = "eml")]
+    pub format: Format,
+    /// Where scratch files may lie when the store is large; they are removed at the end
+    #[arg(long, value_name = "DIR")]
+    pub scratch: Option<PathBuf>,
+}
+
+/// Whose usage is proven.
+#[derive(Debug, Args)]
+pub struct QuotaArgs {
+    /// Prove that what is charged is the sum of what is there
+    #[arg(long, required = true)]
+    pub prove: bool,
+    /// Only this account's
+    #[arg(long, value_name = "ADDRESS")]
+    pub account: Option<String>,
+    /// Where scratch files may lie when the store is large; they are removed at the end
+    #[arg(long, value_name = "DIR")]
+    pub scratch: Option<PathBuf>,
+}
