@@ -5,6 +5,7 @@ mod condstore;
 mod copy;
 mod esearch;
 mod fetch;
+mod full_disk;
 mod list;
 mod login;
 mod mailboxes;
