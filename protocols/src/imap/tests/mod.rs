@@ -9,6 +9,7 @@ mod full_disk;
 mod list;
 mod login;
 mod mailboxes;
+mod memory;
 mod model;
 mod modes;
 mod objects;
