@@ -92,7 +92,8 @@ type Section = ((usize, usize), usize);
 /// Offset and length of table and state, and where in the meta their crcs stand.
 fn sections(meta: &[u8]) -> Result<[Section; 2], DecodeError> {
     let mut reader = Reader::new(meta);
-    (reader.varint()?, reader.varint()?);
+    // Shard, part and Lsn.
+    (reader.varint()?, reader.varint()?, reader.varint()?);
     let mut section = || {
         let (offset, len) = (reader.varint()? as usize, reader.varint()? as usize);
         let at = reader.position();

@@ -1,8 +1,8 @@
 //! What must hold in every account, whatever events made it, and whether two accounts are the same. A sample of a shard's events, and
 //! its index part.
 use posthouse_engine::base::{
-    AccountId, FlagMode, Flags, Guid, Keywords, Locator, Lsn, MailboxId, ModSeq, QueueId, SegmentId, SpecialUse, Uid,
-    UidSet,
+    AccountId, FlagMode, Flags, Guid, Keywords, Locator, Lsn, MailboxId, ModSeq, QueueId, SegmentId, ShardId,
+    SpecialUse, Uid, UidSet,
 };
 use posthouse_engine::format::{DeliveredTo, Event};
 use posthouse_engine::index::{Account, Accounts, Entry, Mailbox, PartWriter};
@@ -77,7 +77,7 @@ pub fn write_part(accounts: &[Arc<Account>], queue: &Queue) -> Vec<u8> {
         file.extend_from_slice(bytes);
         Ok(())
     };
-    let mut writer = PartWriter::new(1, BTreeSet::new(), &mut sink).expect("a sink that takes all");
+    let mut writer = PartWriter::new(ShardId(0), 1, BTreeSet::new(), &mut sink).expect("a sink that takes all");
     accounts.iter().for_each(|account| writer.account(account).expect("written"));
     writer.finish(Lsn(64), &queue.encode(), &[]).expect("written");
     file

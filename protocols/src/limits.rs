@@ -110,7 +110,13 @@ pub const LOGIN_FAILURES_PER_SESSION_MAX: u32 = 5;
 pub const MESSAGE_FREE_BYTES: u64 = 256 << 10;
 /// Above that a session takes from the budget in steps of this size.
 pub const BUDGET_STEP_BYTES: u64 = 1 << 20;
-/// Bytes of messages under way over all sessions, unless configured.
+/// How long a session waits for room to read a large message while others hold all there is.
+pub const READING_WAIT_MAX: Duration = Duration::from_secs(60);
+/// Between the first two looks whether there is room; it doubles.
+pub const READING_PAUSE_MIN: Duration = Duration::from_millis(10);
+/// The longest such pause.
+pub const READING_PAUSE_MAX: Duration = Duration::from_secs(1);
+/// Bytes of messages under way over all sessions, each way, unless configured.
 pub const BUDGET_BYTES_DEFAULT: u64 = 1 << 30;
 /// Bytes of one message, unless configured.
 pub const MESSAGE_SIZE_BYTES_MAX_DEFAULT: u64 = 50 << 20;

@@ -24,7 +24,7 @@ have() {
     python3) command -v python3 >/dev/null ;;
     nodejs) command -v node >/dev/null ;;
     e2fsprogs) [ -x /usr/sbin/mkfs.ext4 ] ;;
-    build-essential) command -v cc >/dev/null ;;
+    build-essential) command -v cc >/dev/null && command -v c++ >/dev/null ;;
     lib*) [ -n "$(dpkg-query -W -f '${db:Status-Abbrev}' "$1" 2>/dev/null | grep ^ii)" ] ;;
     *) command -v "$1" >/dev/null ;;
     esac

@@ -64,7 +64,8 @@ check() {
 }
 
 step_fmt() {
-    check "cargo fmt" cargo fmt --all --check -- -l
+    check "cargo fmt" cargo fmt --all --check -- -l &&
+        check "cargo fmt of fuzz/" cargo fmt --manifest-path fuzz/Cargo.toml --check -- -l
 }
 
 step_clippy() {
@@ -96,6 +97,19 @@ step_interop() {
         tests/interop/run --runtime "$runtime" clients || code=1
     done
     return $code
+}
+
+step_crash() {
+    local runtime code=0
+    need_corpora && build_once || return 1
+    for runtime in $RUNTIMES; do
+        tests/interop/run --runtime "$runtime" crash hostile || code=1
+    done
+    return $code
+}
+
+step_fuzz() {
+    need_debian && fuzz/run
 }
 
 step_bench() {

@@ -95,7 +95,10 @@ impl Snapshot {
         let folded = self.parts.mergeable(fresh_bytes as u64);
         let (fold, keep) = old.split_at(folded);
         let temporary = dir.join(format!("idx-{number:010}.tmp"));
-        self.write_part(disk, &temporary, number, fold, keep)?;
+        self.write_part(disk, &temporary, number, fold, keep).inspect_err(|_| {
+            // On a full disk its room is wanted for mail. What stays behind all the same, the next start removes.
+            let _ = disk.remove(&temporary);
+        })?;
         let done = path(dir, number);
         let io = |why| Error::io(format!("rename {}", disk.full_path(&temporary).display()), why);
         disk.rename(&temporary, &done).map_err(io)?;

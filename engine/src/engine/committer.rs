@@ -295,6 +295,13 @@ impl Core {
             return Ok(());
         }
         let snapshot = self.snapshot();
-        snapshot.write(&*self.shared.disk, &self.shared.dir).map(drop)
+        match snapshot.write(&*self.shared.disk, &self.shared.dir) {
+            // All that was answered is in the log; a stop on a full disk is in order.
+            Err(why @ Error::NoSpace) => {
+                tracing::warn!(shard = %self.shared.dir.display(), %why, "no checkpoint; the log is whole, the next start takes longer");
+                Ok(())
+            }
+            written => written.map(drop),
+        }
     }
 }

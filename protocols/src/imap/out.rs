@@ -36,10 +36,15 @@ pub(super) fn quoted(out: &mut Vec<u8>, text: &[u8]) {
 
 /// A literal (RFC 3501 section 4.3). The bytes go out as they are, NULs included: what came in is what comes out.
 pub(super) fn literal(out: &mut Vec<u8>, bytes: &[u8]) {
-    out.push(b'{');
-    number(out, bytes.len() as u64);
-    out.extend_from_slice(b"}\r\n");
+    literal_head(out, bytes.len());
     out.extend_from_slice(bytes);
+}
+
+/// What stands before a literal's bytes.
+pub(super) fn literal_head(out: &mut Vec<u8>, len: usize) {
+    out.push(b'{');
+    number(out, len as u64);
+    out.extend_from_slice(b"}\r\n");
 }
 
 /// An astring: an atom when every byte may stand in one, else a string.

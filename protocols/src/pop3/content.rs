@@ -5,9 +5,9 @@ use super::maildrop::Maildrop;
 use super::state::Session;
 use crate::limits;
 use crate::runtime::yield_now;
+use crate::session::Reading;
 use crate::wire::DotWriter;
-use posthouse_engine::Bytes;
-use posthouse_engine::base::{Error, MailboxId};
+use posthouse_engine::base::{AccountId, Error, MailboxId};
 use posthouse_engine::index::Entry;
 use std::io;
 
@@ -15,23 +15,33 @@ use std::io;
 pub(super) type WriteLine = fn(&mut Vec<u8>, u64, &Maildrop, &Entry);
 
 impl Session {
-    /// The bytes of the message with that number.
-    pub(super) async fn message(&self, number: u64) -> Result<Bytes, Answer> {
+    /// The bytes of the message with that number, or why not. Sends what is answered already before it waits for room for a large one.
+    pub(super) async fn message(&mut self, number: u64) -> io::Result<Result<Reading, Answer>> {
+        let (account, entry) = match self.find(number) {
+            Ok(found) => found,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        if u64::from(entry.size_bytes) > limits::MESSAGE_FREE_BYTES {
+            self.stream.flush().await?;
+        }
+        Ok(match self.shared.message(account, &entry).await {
+            Ok(bytes) => Ok(bytes),
+            Err(Error::NotFound(_)) => Err(Answer::no("The message is gone: it was removed by other means")),
+            Err(error) => Err(error.into()),
+        })
+    }
+
+    fn find(&self, number: u64) -> Result<(AccountId, Entry), Answer> {
         let Some(maildrop) = &self.maildrop else {
             return Err(Answer::bad("Log in first"));
         };
         let (_, entry) = maildrop.find(number)?;
-        let engine = &self.shared.engine;
         // As it is now: since the login its bytes may have been moved to another segment.
-        let newest = engine.mailbox(maildrop.account(), MailboxId::INBOX).ok().and_then(|now| {
+        let newest = self.shared.engine.mailbox(maildrop.account(), MailboxId::INBOX).ok().and_then(|now| {
             let at = now.entries.position(entry.uid).ok().flatten()?;
             now.entries.get(at).ok()
         });
-        match engine.message(maildrop.account(), &newest.unwrap_or(entry)).await {
-            Ok(bytes) => Ok(bytes),
-            Err(Error::NotFound(_)) => Err(Answer::no("The message is gone: it was removed by other means")),
-            Err(error) => Err(error.into()),
-        }
+        Ok((maildrop.account(), newest.unwrap_or(entry)))
     }
 
     /// Sends the first line of the answer, then `bytes` dot-stuffed and their end (RFC 1939 section 3). A message whose last line has no line

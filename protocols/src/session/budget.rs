@@ -1,4 +1,4 @@
-//! How many bytes of messages all sessions together may hold while they are received. Small messages are free; it never waits.
+//! How many bytes of messages all sessions together may hold while they are received, or sent. Small messages are free; it never waits.
 use crate::limits;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

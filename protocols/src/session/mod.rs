@@ -3,6 +3,7 @@
 mod budget;
 mod login;
 mod maildrop;
+mod reading;
 pub mod sasl;
 mod throttle;
 mod wait;
@@ -10,6 +11,7 @@ mod wait;
 pub use budget::{Budget, Share};
 pub use login::Proof;
 pub use maildrop::{MaildropLock, Maildrops};
+pub use reading::Reading;
 pub use throttle::{Throttle, Verdict};
 pub use wait::{Over, wait_for_bytes};
 
@@ -46,8 +48,10 @@ pub struct Shared {
     pub plaintext_auth: PlaintextAuth,
     /// Bytes of the largest message accepted by SMTP, LMTP and APPEND.
     pub message_size_bytes_max: u64,
-    /// Bytes of messages under way over all sessions.
+    /// Bytes of messages on their way in, over all sessions.
     pub budget: Budget,
+    /// Bytes of messages on their way out, over all sessions.
+    pub reading: Budget,
     /// Failed logins.
     pub throttle: Throttle,
     /// Accounts with a POP3 session.
@@ -68,6 +72,7 @@ impl Shared {
             plaintext_auth: PlaintextAuth::default(),
             message_size_bytes_max: limits::MESSAGE_SIZE_BYTES_MAX_DEFAULT,
             budget: Budget::new(limits::BUDGET_BYTES_DEFAULT),
+            reading: Budget::new(limits::BUDGET_BYTES_DEFAULT),
             throttle: Throttle::default(),
             maildrops: Maildrops::default(),
             // 4096 numbers a millisecond from the start on: a later start begins above all that were given out.

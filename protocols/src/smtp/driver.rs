@@ -1,6 +1,7 @@
 //! The life of one connection: greeting, commands one after the other, replies, the goodbye. Knows no command.
 use super::reply::Reply;
 use super::role::Role;
+use super::sizes;
 use super::state::{Answer, Session};
 use super::table;
 use crate::limits;
@@ -113,6 +114,9 @@ impl Session {
         if let Err(refusal) = check_characters(&line) {
             return Ok(refusal.into());
         }
+        if let Some(refusal) = self.check_sizes(&line) {
+            return Ok(refusal.into());
+        }
         line.extend_from_slice(b"\r\n");
         let request = match Request::parse(&mut line.iter()) {
             Ok(request) => request.into_owned(),
@@ -122,6 +126,15 @@ impl Session {
             Some(command) => (command.run)(self, request).await,
             None => Ok(unknown().into()),
         }
+    }
+
+    fn check_sizes(&mut self, line: &[u8]) -> Option<Reply> {
+        let line = String::from_utf8_lossy(line);
+        if sizes::is_endless_chunk(&line) {
+            self.ended = true;
+            return Some(Reply::new(501, "5.5.4 BDAT size [LAST] is expected; closing the connection"));
+        }
+        sizes::check_mail(&line, self.shared.message_size_bytes_max).err()
     }
 
     fn not_understood(&mut self, line: &[u8], error: Error) -> Reply {

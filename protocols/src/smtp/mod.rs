@@ -13,6 +13,7 @@ mod header;
 mod message;
 mod reply;
 mod role;
+mod sizes;
 mod state;
 mod table;
 mod trace;

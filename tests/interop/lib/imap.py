@@ -33,7 +33,7 @@ def ok(answer):
 def raw(conn, text):
     """Sends one command as it is; returns (status, final text, untagged lines)."""
     tag = conn._new_tag().decode()
-    conn.send(f"{tag} {text}\r\n".encode())
+    conn.send(tag.encode() + b" " + (text if isinstance(text, bytes) else text.encode()) + b"\r\n")
     return read_until(conn, tag)
 
 

@@ -63,7 +63,10 @@ class Server:
         return out
 
     def spawn(self, argv, strace=None):
-        if strace:
+        """`strace`: a file to count syncs in, or strace's own arguments."""
+        if isinstance(strace, list):
+            argv = ["strace", *strace] + argv
+        elif strace:
             argv = ["strace", "-f", "-qq", "-c", "-o", strace, "-e", "trace=fsync,fdatasync,sync_file_range,sync,syncfs,msync"] + argv
         self.process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=open(self.log, "ab"), stderr=subprocess.STDOUT,
                                         start_new_session=True)

@@ -25,6 +25,7 @@ pub(super) fn all(
     };
     shared.message_size_bytes_max = config.limits.message_size_bytes_max;
     shared.budget = Budget::new(config.store.stage_bytes_max);
+    shared.reading = Budget::new(config.store.stage_bytes_max);
     let shared = Arc::new(shared);
     let mx: Arc<dyn Service> = Arc::new(SmtpService::mx(shared.clone()));
     let submission: Arc<dyn Service> = Arc::new(SmtpService::submission(shared.clone()));

@@ -12,7 +12,8 @@ fn every_file_is_shown() {
         assert!(!json_lines(&house.run(&["inspect", &name, "--json"]).ok()).is_empty());
     }
     let said = house.run(&["inspect", &segment(&house, "00000", 1).display().to_string()]).ok();
-    for part in ["segment 1 of shard 0", "  message ", "  events ", "Delivered {", "  footer ", "sealed", "@else.test>"] {
+    for part in ["segment 1 of shard 0", "  message ", "  events ", "Delivered {", "  footer ", "sealed", "@else.test>"]
+    {
         assert!(said.contains(part), "{part}: {said}");
     }
     let said = house.run(&["inspect", &segment(&house, "control", 1).display().to_string()]).ok();
@@ -27,7 +28,8 @@ fn a_part_of_a_file() {
     let name = segment(&house, "00000", 1).display().to_string();
     let all = json_lines(&house.run(&["inspect", &name, "--json"]).ok());
     let offset = all[3]["offset"].as_u64().expect("a place");
-    let some = json_lines(&house.run(&["inspect", &name, "--json", "--offset", &offset.to_string(), "--limit", "2"]).ok());
+    let some =
+        json_lines(&house.run(&["inspect", &name, "--json", "--offset", &offset.to_string(), "--limit", "2"]).ok());
     assert_eq!(some, all[3..5]);
 }
 

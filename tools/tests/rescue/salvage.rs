@@ -12,7 +12,9 @@ fn text(path: &Path) -> String {
 fn manifest(at: &Path) -> BTreeMap<(String, String, u64), (String, String, String)> {
     let lines = json_lines(&std::fs::read_to_string(at.join("MANIFEST.jsonl")).expect("a manifest"));
     let field = |line: &serde_json::Value, name: &str| line[name].as_str().unwrap_or_default().to_owned();
-    let place = |line: &serde_json::Value| (field(line, "account"), field(line, "mailbox"), line["uid"].as_u64().expect("a uid"));
+    let place = |line: &serde_json::Value| {
+        (field(line, "account"), field(line, "mailbox"), line["uid"].as_u64().expect("a uid"))
+    };
     let content = |line: &serde_json::Value| (field(line, "sha256"), line["flags"].to_string(), field(line, "date"));
     lines.iter().filter(|line| line["is"] == "message").map(|line| (place(line), content(line))).collect()
 }

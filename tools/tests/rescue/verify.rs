@@ -59,7 +59,8 @@ fn beside_a_server_that_takes_mail() {
     std::thread::scope(|threads| {
         let import = threads.spawn(|| {
             for box_name in ["a", "b", "c"] {
-                let arguments = ["import", "--account", "ann@acme.test", "--format", "eml", "--mailbox", box_name, &path];
+                let arguments =
+                    ["import", "--account", "ann@acme.test", "--format", "eml", "--mailbox", box_name, &path];
                 house.run(&arguments).ok();
             }
         });

@@ -1,10 +1,12 @@
 //! What one account shard's log adds up to once it is mended, and what it should: planned from the files alone, before anything is changed.
 use super::image::{self, Image};
 use super::step::{Act, Step};
+use crate::base::bytes::Reader;
 use crate::base::{AccountId, Clock, Error, Locator, Lsn, Result, SegmentId, ShardId};
 use crate::disk::Disk;
 use crate::engine::checkpoint;
 use crate::format::mending::filler_payload;
+use crate::format::segment::SEGMENT_VERSION;
 use crate::format::{Event, FrameKind, Mending, MessageHead, SegmentHeader};
 use crate::index::Parts;
 use crate::queue::Queue;
@@ -185,7 +187,8 @@ impl Planner<'_> {
                 format!("it is missing: made anew, empty; its messages and events, {len} bytes of log, are lost");
             let salt = RandomState::new().hash_one(id.0) as u32;
             let created_ms = self.clock.now_ms();
-            let header = SegmentHeader { shard, epoch: 1, segment: id, first_lsn: Lsn(at), created_ms, salt };
+            let (epoch, version, first_lsn) = (1, SEGMENT_VERSION, Lsn(at));
+            let header = SegmentHeader { version, shard, epoch, segment: id, first_lsn, created_ms, salt };
             let sealed = !last || at + len < lsn.end;
             images.push(image::of_nothing(header, len, sealed, to, Step::new(Act::Make, name, what)));
             (at, id) = (at + len, SegmentId(id.0 + 1));
@@ -370,7 +373,7 @@ impl<'a> Attempt<'a> {
         }
         self.reached = true;
         let Some(part) = self.parts.list().first() else { return Ok(()) };
-        let queue = Queue::decode(part.state());
+        let queue = Queue::decode(&mut Reader::new(part.state()));
         let mut readable = queue.is_ok();
         let mut same = queue.as_ref().is_ok_and(|queue| *queue == self.fold.queue);
         let mut ids = self.fold.accounts.ids();

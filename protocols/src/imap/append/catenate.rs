@@ -66,7 +66,7 @@ impl Incoming {
         let at = mailbox.entries.position(source.uid)?.ok_or_else(bad)?;
         let entry = mailbox.entries.get(at)?;
         let (account, engine) = (session.account(), &session.shared.engine);
-        let found = engine.message(account, &entry).await.map_err(|_: Error| bad())?;
+        let found = session.shared.message(account, &entry).await.map_err(|_: Error| bad())?;
         let summary = engine.summary(account, &entry)?;
         let summary = SummaryRef::decode(&summary).map_err(|_| bad())?;
         let bytes = section::bytes(&source.content, Some(&summary), &found).ok_or_else(bad)?;

@@ -11,6 +11,7 @@ use crate::imap::sync::{Own, Telling};
 use crate::imap::table::Request;
 use crate::limits;
 use crate::runtime::yield_now;
+use crate::session::Reading;
 use posthouse_engine::base::{Error, Result, Uid};
 use posthouse_engine::index::mime::SummaryRef;
 use posthouse_engine::index::{Entry, FlagMode, Flags, Mailbox, UidSet};
@@ -155,6 +156,10 @@ impl Session {
             if fetch.changed_since.is_some_and(|since| entry.modseq.0 <= since) {
                 continue;
             }
+            if fetch.plan.message && u64::from(entry.size_bytes) > limits::MESSAGE_FREE_BYTES {
+                // There may be no room for it yet; what is answered already need not wait.
+                self.stream.flush().await?;
+            }
             let (summary, message) = match self.read(&fetch.plan, &entry).await {
                 Ok(found) => found,
                 Err(error) => {
@@ -162,44 +167,44 @@ impl Session {
                     continue;
                 }
             };
-            if let Err(answer) = self.write(fetch, at, &entry, summary, message, seen_now.contains(entry.uid)) {
+            let seen = seen_now.contains(entry.uid);
+            if let Err(answer) = self.write(&fetch.plan, at, &entry, summary, message, seen).await? {
                 fetch.failed = Some(answer);
-            }
-            if self.stream.output().len() >= limits::IMAP_OUTPUT_BYTES {
-                self.stream.flush().await?;
             }
         }
         Ok(())
     }
 
     /// Reads what the plan needs of a message.
-    async fn read(&self, plan: &Plan, entry: &Entry) -> Result<(Option<Bytes>, Option<Bytes>)> {
-        let engine = &self.shared.engine;
-        let summary = if plan.summary { Some(engine.summary(self.account(), entry)?) } else { None };
-        let message = if plan.message { Some(engine.message(self.account(), entry).await?) } else { None };
+    async fn read(&self, plan: &Plan, entry: &Entry) -> Result<(Option<Bytes>, Option<Reading>)> {
+        let account = self.account();
+        let summary = if plan.summary { Some(self.shared.engine.summary(account, entry)?) } else { None };
+        let message = if plan.message { Some(self.shared.message(account, entry).await?) } else { None };
         Ok((summary, message))
     }
 
-    fn write(
+    /// Writes one response; what of it is long is sent in pieces, so that a slow client holds the message and no more.
+    async fn write(
         &mut self,
-        fetch: &Fetch,
+        plan: &Plan,
         at: usize,
         entry: &Entry,
         summary: Option<Bytes>,
-        message: Option<Bytes>,
+        message: Option<Reading>,
         flags_changed: bool,
-    ) -> std::result::Result<(), Answer> {
+    ) -> io::Result<std::result::Result<(), Answer>> {
         let Some(selected) = &self.selected else {
-            return Ok(());
+            return Ok(Ok(()));
         };
-        let summary = match &summary {
-            Some(bytes) => Some(SummaryRef::decode(bytes).map_err(|why| corrupt(entry, &why.to_string()))?),
-            None => None,
+        let summary = match summary.as_deref().map(SummaryRef::decode).transpose() {
+            Ok(summary) => summary,
+            Err(why) => return Ok(Err(corrupt(entry, &why.to_string()).into())),
         };
+        let mailbox = selected.data().clone();
         let source = Source {
             at,
             entry,
-            keywords: &selected.data().keywords,
+            keywords: &mailbox.keywords,
             recent: self.is_recent(entry.uid),
             summary,
             message: message.as_deref().unwrap_or_default(),
@@ -207,8 +212,25 @@ impl Session {
             condstore: self.enabled.condstore,
             uid_only: self.enabled.uid_only,
         };
-        let unknown = |_| Answer::no("[UNKNOWN-CTE] A part's Content-Transfer-Encoding is not known here");
-        render::message(self.stream.output(), &fetch.plan, &source).map_err(unknown)
+        if render::check(plan, &source).is_err() {
+            let text = "[UNKNOWN-CTE] A part's Content-Transfer-Encoding is not known here";
+            return Ok(Err(Answer::no(text)));
+        }
+        render::begin(self.stream.output(), &source);
+        for at in 0..plan.items.len() {
+            let long = render::part(self.stream.output(), plan, at, &source);
+            for piece in long.iter().flat_map(|long| long.chunks(limits::IMAP_OUTPUT_BYTES)) {
+                self.stream.output().extend_from_slice(piece);
+                self.flush_if_large().await?;
+            }
+            if source.message.len() as u64 > limits::MESSAGE_FREE_BYTES {
+                // Undoing a transfer encoding takes its time.
+                yield_now().await;
+            }
+        }
+        render::end(self.stream.output(), plan, &source);
+        self.flush_if_large().await?;
+        Ok(Ok(()))
     }
 
     /// Reading a body marks it \Seen (RFC 3501 section 6.4.5). One commit for all of the piece; says which messages were unseen.

@@ -141,7 +141,7 @@ impl Session {
             let found = match search.key.cheap(facts) {
                 Some(found) => found,
                 None => {
-                    let message = self.shared.engine.message(self.account(), &entry).await?;
+                    let message = self.shared.message(self.account(), &entry).await?;
                     // Decoding a message's text is work that other sessions should not wait for in a row.
                     yield_now().await;
                     search.key.full(facts, &message)

@@ -88,8 +88,12 @@ impl Session {
         let mut view = engine.mailbox(account, id)?;
         let mut recent_from = view.recent_from;
         if !read_only && recent_from < view.uid_next {
+            // A store that takes no changes now (a full disk, for one) is read all the same: without a claim the messages are \Recent here
+            // too (RFC 3501 section 2.3.2).
+            if let Ok(from) = engine.claim_recent(account, id).await {
+                recent_from = from;
+            }
             // The view after the claim: it holds all that was claimed.
-            recent_from = engine.claim_recent(account, id).await?;
             view = engine.mailbox(account, id)?;
         }
         let (recent, saved) = (UidSet::new(), UidSet::new());

@@ -69,7 +69,7 @@ impl Session {
         for at in search.found.slice(0..search.found.len()) {
             let entry = search.view.entries.get(at)?;
             let item = self.item(&mut gathering, at, &entry)?;
-            let message = self.shared.engine.message(self.account(), &entry).await?;
+            let message = self.shared.message(self.account(), &entry).await?;
             gathering.bytes += threader.add(item, &message);
             yield_now().await;
         }

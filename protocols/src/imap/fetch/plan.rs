@@ -20,6 +20,16 @@ pub(in crate::imap) enum Item {
     Content(Content),
 }
 
+impl Item {
+    /// Whether both are answered with the same words.
+    fn is_same(&self, other: &Item) -> bool {
+        match (self, other) {
+            (Item::Content(one), Item::Content(other)) => one.label == other.label,
+            _ => std::mem::discriminant(self) == std::mem::discriminant(other),
+        }
+    }
+}
+
 /// Whether and for what a part's transfer encoding is undone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(in crate::imap) enum Decoding {
@@ -80,9 +90,12 @@ pub(in crate::imap) struct Plan {
 }
 
 impl Plan {
-    /// Adds an item; `seen`: reading it marks the message \Seen.
+    /// Adds an item that is not there yet; `seen`: reading it marks the message \Seen.
     pub(super) fn add(&mut self, (item, seen): (Item, bool)) {
         self.sets_seen |= seen;
+        if self.items.iter().any(|known| known.is_same(&item)) {
+            return;
+        }
         match &item {
             Item::Flags => self.flags = true,
             Item::Uid => self.uid = true,

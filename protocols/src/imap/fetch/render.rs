@@ -5,6 +5,7 @@ use crate::imap::{date, flags, objects, out};
 use posthouse_engine::index::mime::SummaryRef;
 use posthouse_engine::index::{Entry, Mailbox};
 use posthouse_engine::search::text::preview;
+use std::borrow::Cow;
 
 /// Characters of a PREVIEW (RFC 8970 section 3.2).
 const PREVIEW_CHARS_MAX: usize = 200;
@@ -37,19 +38,24 @@ pub(in crate::imap) struct Source<'a> {
     pub(in crate::imap) uid_only: bool,
 }
 
-/// `* n FETCH (...)` with all items of the plan. The error says which part's transfer encoding is not known (RFC 3516 section 4.3).
-pub(in crate::imap) fn message(out: &mut Vec<u8>, plan: &Plan, source: &Source<'_>) -> Result<(), UnknownEncoding> {
-    let start = out.len();
-    begin(out, source.at, source.entry, source.uid_only);
-    for (at, item) in plan.items.iter().enumerate() {
-        if at > 0 {
-            out.push(b' ');
-        }
-        if let Err(unknown) = self::item(out, item, source) {
-            out.truncate(start);
-            return Err(unknown);
-        }
+/// The part of a response that can be long: bytes of the message, to be sent in pieces behind what has been written.
+pub(in crate::imap) type Long<'a> = Option<Cow<'a, [u8]>>;
+
+/// What stands before the items: `* n FETCH (`.
+pub(in crate::imap) fn begin(out: &mut Vec<u8>, source: &Source<'_>) {
+    head(out, source.at, source.entry, source.uid_only);
+}
+
+/// The item of that place in the plan; what of it is long is given back. Begun items can be ended: `check` has been asked before.
+pub(in crate::imap) fn part<'a>(out: &mut Vec<u8>, plan: &Plan, at: usize, source: &Source<'a>) -> Long<'a> {
+    if at > 0 {
+        out.push(b' ');
     }
+    item(out, &plan.items[at], source)
+}
+
+/// What stands behind the items.
+pub(in crate::imap) fn end(out: &mut Vec<u8>, plan: &Plan, source: &Source<'_>) {
     if source.flags_changed && !plan.flags {
         if !plan.items.is_empty() {
             out.push(b' ');
@@ -61,7 +67,15 @@ pub(in crate::imap) fn message(out: &mut Vec<u8>, plan: &Plan, source: &Source<'
         }
     }
     out.extend_from_slice(b")\r\n");
-    Ok(())
+}
+
+/// Whether every item can be answered; the error says that a part's transfer encoding is not known (RFC 3516 section 4.3).
+pub(in crate::imap) fn check(plan: &Plan, source: &Source<'_>) -> Result<(), UnknownEncoding> {
+    let contents = plan.items.iter().filter_map(|item| match item {
+        Item::Content(content) => Some(content),
+        _ => None,
+    });
+    contents.into_iter().try_for_each(|content| section::check(content, source.summary.as_ref()))
 }
 
 /// `* n FETCH (...)` about changed flags.
@@ -73,7 +87,7 @@ pub(in crate::imap) fn flags_line(
     recent: bool,
     parts: FlagParts,
 ) {
-    begin(out, at, entry, parts.uid_only);
+    head(out, at, entry, parts.uid_only);
     if parts.uid && !parts.uid_only {
         uid(out, entry);
         out.extend_from_slice(if parts.flags || parts.modseq { b" " } else { b"" });
@@ -88,13 +102,13 @@ pub(in crate::imap) fn flags_line(
     out.extend_from_slice(b")\r\n");
 }
 
-fn begin(out: &mut Vec<u8>, at: usize, entry: &Entry, uid_only: bool) {
+fn head(out: &mut Vec<u8>, at: usize, entry: &Entry, uid_only: bool) {
     out.extend_from_slice(b"* ");
     out::number(out, if uid_only { entry.uid.0.into() } else { at as u64 + 1 });
     out.extend_from_slice(if uid_only { b" UIDFETCH (" } else { b" FETCH (" });
 }
 
-fn item(out: &mut Vec<u8>, item: &Item, source: &Source<'_>) -> Result<(), UnknownEncoding> {
+fn item<'a>(out: &mut Vec<u8>, item: &Item, source: &Source<'a>) -> Long<'a> {
     match item {
         Item::Flags => write_flags(out, source.entry, source.keywords, source.recent),
         Item::Uid => uid(out, source.entry),
@@ -139,9 +153,9 @@ fn item(out: &mut Vec<u8>, item: &Item, source: &Source<'_>) -> Result<(), Unkno
             let text = source.summary.as_ref().map(|summary| preview(source.message, summary, PREVIEW_CHARS_MAX));
             out::string(out, text.unwrap_or_default().as_bytes());
         }
-        Item::Content(content) => section::write(out, content, source.summary.as_ref(), source.message)?,
+        Item::Content(content) => return section::write(out, content, source.summary.as_ref(), source.message),
     }
-    Ok(())
+    None
 }
 
 fn uid(out: &mut Vec<u8>, entry: &Entry) {

@@ -10,34 +10,47 @@ use std::borrow::Cow;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::imap) struct UnknownEncoding;
 
-/// Appends label and bytes; NIL when there is no such part.
-pub(in crate::imap) fn write(
+/// Appends the label and what stands before the bytes, which are given back; NIL when there is no such part. A part whose transfer encoding
+/// is not known is none: ask `check` first.
+pub(in crate::imap) fn write<'a>(
     out: &mut Vec<u8>,
     content: &Content,
     summary: Option<&SummaryRef<'_>>,
-    message: &[u8],
-) -> Result<(), UnknownEncoding> {
+    message: &'a [u8],
+) -> Option<Cow<'a, [u8]>> {
     out.extend_from_slice(&content.label);
     out.push(b' ');
-    if content.decoding == Decoding::None {
-        match bytes(content, summary, message) {
-            Some(bytes) => out::literal(out, &bytes),
-            None => out.extend_from_slice(b"NIL"),
+    let bytes = match content.decoding {
+        Decoding::None => bytes(content, summary, message),
+        Decoding::Size => {
+            out::number(out, decoded(content, summary, message).map_or(0, |bytes| bytes.len() as u64));
+            return None;
         }
+        Decoding::Binary => decoded(content, summary, message).map(|decoded| cut_cow(decoded, content.partial)),
+    };
+    let Some(bytes) = bytes else {
+        out.extend_from_slice(b"NIL");
+        return None;
+    };
+    // RFC 3516 section 4.2: NULs need a literal8.
+    if content.decoding == Decoding::Binary && bytes.contains(&0) {
+        out.push(b'~');
+    }
+    out::literal_head(out, bytes.len());
+    Some(bytes)
+}
+
+/// Whether the content's transfer encoding, if it is to be undone, is one that can be.
+pub(in crate::imap) fn check(content: &Content, summary: Option<&SummaryRef<'_>>) -> Result<(), UnknownEncoding> {
+    if content.decoding == Decoding::None || content.is_whole() {
         return Ok(());
     }
-    let decoded = decoded(content, summary, message)?;
-    match (decoded, content.decoding) {
-        (decoded, Decoding::Size) => out::number(out, decoded.map_or(0, |bytes| bytes.len() as u64)),
-        (None, _) => out.extend_from_slice(b"NIL"),
-        (Some(decoded), _) => {
-            let bytes = cut(&decoded, content.partial);
-            // RFC 3516 section 4.2: NULs need a literal8.
-            out.extend_from_slice(if bytes.contains(&0) { b"~" } else { b"" });
-            out::literal(out, bytes);
+    match summary.and_then(|summary| summary.part(&content.path)) {
+        Some(part) if part.kind == PartKind::Leaf && part.encoding() == TransferEncoding::Unknown => {
+            Err(UnknownEncoding)
         }
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 /// The bytes that a content without decoding selects; `None` when there is no such part.
@@ -58,22 +71,15 @@ pub(in crate::imap) fn bytes<'a>(
 }
 
 /// The part without its transfer encoding. Whole messages and what holds parts have none that could be undone.
-fn decoded<'a>(
-    content: &Content,
-    summary: Option<&SummaryRef<'_>>,
-    message: &'a [u8],
-) -> Result<Option<Cow<'a, [u8]>>, UnknownEncoding> {
+fn decoded<'a>(content: &Content, summary: Option<&SummaryRef<'_>>, message: &'a [u8]) -> Option<Cow<'a, [u8]>> {
     if content.is_whole() {
-        return Ok(Some(Cow::Borrowed(message)));
+        return Some(Cow::Borrowed(message));
     }
-    let Some(part) = summary.and_then(|summary| summary.part(&content.path)) else {
-        return Ok(None);
-    };
+    let part = summary?.part(&content.path)?;
     let bytes = message.get(part.body.start as usize..part.body.end as usize).unwrap_or_default();
-    match part.encoding() {
-        _ if part.kind != PartKind::Leaf => Ok(Some(Cow::Borrowed(bytes))),
-        TransferEncoding::Unknown => Err(UnknownEncoding),
-        encoding => Ok(Some(decode_body(bytes, encoding))),
+    match part.kind {
+        PartKind::Leaf => Some(decode_body(bytes, part.encoding())),
+        _ => Some(Cow::Borrowed(bytes)),
     }
 }
 
@@ -84,6 +90,14 @@ fn cut(bytes: &[u8], partial: Option<(u32, u32)>) -> &[u8] {
     };
     let rest = bytes.get(first as usize..).unwrap_or_default();
     &rest[..rest.len().min(len as usize)]
+}
+
+fn cut_cow(bytes: Cow<'_, [u8]>, partial: Option<(u32, u32)>) -> Cow<'_, [u8]> {
+    match bytes {
+        Cow::Borrowed(bytes) => Cow::Borrowed(cut(bytes, partial)),
+        Cow::Owned(bytes) if partial.is_none() => Cow::Owned(bytes),
+        Cow::Owned(bytes) => Cow::Owned(cut(&bytes, partial).to_vec()),
+    }
 }
 
 /// The fields wanted, in the order of the header, and a blank line.

@@ -8,7 +8,7 @@ pub(in crate::pop3) fn run(session: &mut Session, request: Request) -> Running<'
             Ok(number) => number,
             Err(refusal) => return Ok(refusal),
         };
-        match session.message(number).await {
+        match session.message(number).await? {
             Ok(bytes) => session.send(&format!("+OK {} octets", bytes.len()), &bytes).await,
             Err(refusal) => Ok(refusal),
         }

@@ -9,7 +9,7 @@ pub(in crate::pop3) fn run(session: &mut Session, request: Request) -> Running<'
         let Some([number, lines]) = request.numbers() else {
             return Ok(Answer::bad("A message number and a number of lines are expected"));
         };
-        match session.message(number).await {
+        match session.message(number).await? {
             Ok(bytes) => session.send("+OK Top of message follows", top(&bytes, lines)).await,
             Err(refusal) => Ok(refusal),
         }

@@ -55,3 +55,17 @@ fn lmtp_answers_the_last_chunk_for_each_recipient() {
     let heard = answers(LmtpService::new(shared()), session.into_bytes());
     assert_eq!(heard.matches("250 2.1.5 Delivered as ").count(), 2, "{heard}");
 }
+
+#[test]
+fn a_chunk_without_a_readable_size_ends_the_session() {
+    for size in ["", "x", "-1 LAST", "5x LAST", "18446744073709551621 LAST", "99999999999999999999999999"] {
+        let shared = shared();
+        let session = format!("EHLO x\r\n{BEGIN}BDAT {size}\r\nRSET\r\n{BEGIN}DATA\r\nx\r\n.\r\nQUIT\r\n");
+        let heard = answers(SmtpService::mx(shared.clone()), session.into_bytes());
+        assert!(
+            heard.ends_with("501 5.5.4 BDAT size [LAST] is expected; closing the connection\r\n"),
+            "{size}: {heard}"
+        );
+        assert!(inbox(&shared, "ann@example.org").is_empty(), "{size}");
+    }
+}

@@ -165,3 +165,18 @@ fn relaying_by_lmtp_is_refused() {
         S: 503 5.5.1 No recipient has been accepted",
     );
 }
+
+#[test]
+fn sizes_that_cannot_be_meant_are_refused() {
+    mx("S: 220 ...
+        C: HELO x
+        S: 250 ...
+        C: MAIL FROM:<a@b.test> SIZE=
+        S: 501 5.5.4 The value of SIZE is not allowed
+        C: MAIL FROM:<a@b.test> BODY=8BITMIME size=-1
+        S: 501 5.5.4 The value of SIZE is not allowed
+        C: MAIL FROM:<a@b.test> SIZE=99999999999999999999999
+        S: 552 5.3.4 ...
+        C: mail from:<\"99999999999999999999999 SIZE=x\"@b.test> SIZE=9
+        S: 250 2.1.0 Ok");
+}

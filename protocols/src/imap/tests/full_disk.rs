@@ -1,0 +1,51 @@
+//! A disk without room: changes are refused in words, and reading goes on.
+use super::{ImapService, logged_in};
+use crate::runtime::sim;
+use crate::testing::{append, perform, shared_on};
+use posthouse_engine::disk::sim::SimDisk;
+use std::sync::Arc;
+
+#[test]
+fn a_full_disk_is_read_and_changes_hear_so() {
+    let disk = SimDisk::new(1);
+    let shared = Arc::new(shared_on(disk.clone()));
+    append(&shared, "ann@example.org", &[b"Subject: a\r\n\r\nbody\r\n"]);
+    let service = ImapService::new(shared);
+    sim::run(move |net| async move {
+        disk.set_free_bytes(0);
+        let mut clients = vec![logged_in(&net, &service, "ann@example.org").await];
+        let full = "\
+            C: a SELECT INBOX
+            S: * FLAGS ...
+            S: * OK [PERMANENTFLAGS ...
+            S: * 1 EXISTS
+            S: * 1 RECENT
+            S: * OK [UNSEEN 1] ...
+            S: * OK [UIDVALIDITY ...
+            S: * OK [UIDNEXT 2] ...
+            S: * OK [HIGHESTMODSEQ ...
+            S: * OK [MAILBOXID ...
+            S: a OK [READ-WRITE] ...
+            C: b FETCH 1 BODY.PEEK[TEXT]
+            S: * 1 FETCH (BODY[TEXT] {6}
+            S: body
+            S: )
+            S: b OK ...
+            C: c STORE 1 +FLAGS (\\Seen)
+            S: c NO [...disk is full...
+            C: d CREATE x
+            S: d NO [...disk is full...
+            C: e FETCH 1 FLAGS
+            S: * 1 FETCH (FLAGS (\\Recent))
+            S: e OK ...";
+        perform(&mut clients, full).await;
+        disk.set_free_bytes(u64::MAX);
+        let room = "\
+            C: f STORE 1 +FLAGS.SILENT (\\Seen)
+            S: f OK ...
+            C: g FETCH 1 FLAGS
+            S: * 1 FETCH (FLAGS (\\Seen \\Recent))
+            S: g OK ...";
+        perform(&mut clients, room).await;
+    });
+}

@@ -1,0 +1,63 @@
+//! What a client that reads slowly, or asks for too much at once, makes the server hold.
+use super::{ImapService, logged_in, play};
+use crate::runtime::{sim, timeout};
+use crate::session::Budget;
+use crate::testing::{append, shared};
+use std::sync::Arc;
+use std::time::Duration;
+
+#[test]
+fn what_is_asked_twice_is_answered_once() {
+    play(
+        "C: a APPEND INBOX {3+}
+         C: abc
+         S: a OK ...
+         C: b SELECT INBOX
+         S: ...
+         S: ...
+         S: ...
+         S: ...
+         S: ...
+         S: ...
+         S: ...
+         S: ...
+         S: ...
+         S: b OK ...
+         C: c FETCH 1 (UID BODY.PEEK[] UID BODY.PEEK[]<1.1> BODY.PEEK[] RFC822.SIZE RFC822.SIZE)
+         S: * 1 FETCH (UID 1 BODY[] {3}
+         S: abc BODY[]<1> {1}
+         S: b RFC822.SIZE 3)
+         S: c OK ...",
+    );
+}
+
+#[test]
+fn large_messages_on_their_way_out_are_bounded_over_all_sessions() {
+    let mut shared = shared();
+    shared.reading = Budget::new(1 << 20);
+    let large = [b"Subject: x\r\n\r\n".as_slice(), &b"0123456789abcde\n".repeat(50_000)].concat();
+    append(&shared, "ann@example.org", &[&large, b"Subject: small\r\n\r\n"]);
+    let service = ImapService::new(Arc::new(shared));
+    sim::run(move |net| async move {
+        let mut slow = logged_in(&net, &service, "ann@example.org").await;
+        let mut other = logged_in(&net, &service, "ann@example.org").await;
+        for client in [&mut slow, &mut other] {
+            client.write(b"s EXAMINE INBOX\r\n").await;
+            client.read_until(b"s OK").await;
+            client.read_line().await;
+        }
+        slow.stall(true);
+        slow.write(b"f FETCH 1 BODY.PEEK[]\r\n").await;
+        assert_eq!(timeout(Duration::from_secs(1), slow.read_line()).await, None);
+        other.write(b"g FETCH 2 RFC822.SIZE\r\nh FETCH 2 BODY.PEEK[TEXT]\r\nf FETCH 1 BODY.PEEK[]\r\n").await;
+        other.read_until(b"h OK").await;
+        other.read_line().await;
+        let early = timeout(Duration::from_secs(10), other.read_line()).await;
+        assert_eq!(early, None, "there is no room for a second large message");
+        slow.stall(false);
+        for client in [&mut slow, &mut other] {
+            let answer = client.read_until(b"f OK").await;
+            assert!(answer.windows(large.len()).any(|window| window == large));
+        }
+    });
+}

@@ -1,0 +1,40 @@
+//! Whether the sizes in a command are numbers that can be meant. smtp-proto takes no number at all for the largest there is, and one of too
+//! many digits for that of its last digits; with BDAT that would take a message for commands, or commands for a message.
+use super::message;
+use super::reply::Reply;
+
+/// Digits of a size that is read; RFC 1870 section 3 allows 20, and what has more than these is over every limit.
+const DIGITS_MAX: usize = 15;
+
+/// Refuses MAIL with a senseless SIZE (RFC 1870) or one that is over every limit.
+pub(super) fn check_mail(line: &str, size_bytes_max: u64) -> Result<(), Reply> {
+    if !is_command(line, "MAIL") {
+        return Ok(());
+    }
+    // Behind the address, in which anything may stand.
+    let parameters = line.rsplit_once('>').map_or("", |(_, parameters)| parameters);
+    let sizes = parameters.split(' ').filter_map(|word| word.split_once('='));
+    for (_, size) in sizes.filter(|(name, _)| name.eq_ignore_ascii_case("SIZE")) {
+        if !is_number(size) {
+            return Err(Reply::new(501, "5.5.4 The value of SIZE is not allowed"));
+        }
+        if size.len() > DIGITS_MAX {
+            return Err(message::too_big(size_bytes_max));
+        }
+    }
+    Ok(())
+}
+
+/// Whether this is BDAT (RFC 3030 section 2) without a size that can be read. Nobody knows then where the chunk ends.
+pub(super) fn is_endless_chunk(line: &str) -> bool {
+    let size = line.split(' ').filter(|word| !word.is_empty()).nth(1).unwrap_or("");
+    is_command(line, "BDAT") && !(is_number(size) && size.len() <= DIGITS_MAX)
+}
+
+fn is_command(line: &str, name: &str) -> bool {
+    line.split(' ').next().is_some_and(|word| word.eq_ignore_ascii_case(name))
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
