@@ -1,9 +1,9 @@
 //! Mail in bulk: what export, import and restore ask of an open store beyond what a mail client does. Waits for the disk on the caller's
 //! thread, so it is not for reactor threads.
-use super::ops::ingest;
+use super::ops::{adopt, ingest, purge};
 use super::{Append, Bytes, Engine, Ticket};
-use crate::base::{AccountId, Error, MailboxId, Result, Uid};
-use crate::delivery::Staged;
+use crate::base::{AccountId, Error, Guid, MailboxId, Result, Uid, UidSet};
+use crate::delivery::{self, Origin, Staged};
 use crate::format::{MESSAGE_HEAD_BYTES, MessageHead};
 use crate::index::Entry;
 
@@ -14,6 +14,15 @@ pub struct Ingested {
     pub uid: Uid,
     /// Keywords for which the mailbox's table had no room, and repeated ones.
     pub keywords_left_out: usize,
+}
+
+/// What was in an account before it was purged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Purged {
+    /// Entries.
+    pub messages: u64,
+    /// Bytes of them.
+    pub bytes: u64,
 }
 
 /// Size and crc of a message: equal messages have equal ones. Two that have equal ones may still differ.
@@ -39,7 +48,8 @@ impl Engine {
     /// # Errors
     /// `Limit` beyond `MESSAGE_BYTES_MAX`.
     pub fn stage_here(&self, message: Vec<u8>) -> Result<Staged> {
-        self.stage_on_this_thread(Vec::new(), &message)
+        // As the trace, so that a large message is not copied.
+        self.stage_on_this_thread(message, b"")
     }
 
     /// Appends many messages in one transaction and one sync, each taken or refused by itself: `OverQuota`, `Limit`. Keywords beyond what
@@ -52,6 +62,42 @@ impl Engine {
     ) -> Ticket<Result<Vec<Result<Ingested>>>> {
         let quota = self.quota_bytes_max(account);
         self.shard(account).committer.submit(move |txn| ingest::plan(txn, account, mailbox, &messages, quota))
+    }
+
+    /// Removes everything in an account for good. Only for one that is in the recycle bin and whose purge has begun; what was purged
+    /// already, or never used, holds nothing.
+    ///
+    /// # Errors
+    /// `Invalid`: it is not in the bin, or its purge was not begun.
+    pub fn purge_account(&self, account: AccountId) -> Ticket<Result<Purged>> {
+        let begun = self.directory(|directory| directory.removed_account(account).is_some_and(|one| one.purge_begun));
+        if !begun {
+            let what = format!("account {account} is not in the recycle bin, or its purge was not begun");
+            return Ticket::ready(Err(Error::Invalid(what)));
+        }
+        self.shard(account).committer.submit(move |txn| purge::plan(txn, account))
+    }
+
+    /// Whether two accounts share a log, so that `adopt` works between them.
+    pub fn share_a_shard(&self, one: AccountId, other: AccountId) -> bool {
+        std::ptr::eq(self.shard(one), self.shard(other))
+    }
+
+    /// Gives another account of the same shard entries for the messages of these; no message is copied. All or none (`OverQuota`).
+    ///
+    /// # Errors
+    /// `Invalid`: the accounts do not share a shard.
+    pub fn adopt(&self, from: (AccountId, MailboxId), uids: UidSet, to: (AccountId, MailboxId)) -> Ticket<Result<u64>> {
+        if !self.share_a_shard(from.0, to.0) {
+            return Ticket::ready(Err(Error::Invalid("the accounts lie in different shards".into())));
+        }
+        let request = adopt::Request { from, uids, to, quota_bytes_max: self.quota_bytes_max(to.0) };
+        self.shard(to.0).committer.submit(move |txn| adopt::plan(txn, &request))
+    }
+
+    /// A message that is stored already, to be stored again in another shard under the same name.
+    pub fn restage(&self, message: Vec<u8>, guid: Guid) -> Result<Staged> {
+        delivery::stage(Origin { guid, ..self.origin() }, message, b"", |_, _| {})
     }
 
     /// Size and crc of an entry's message, without reading the message.

@@ -20,7 +20,7 @@ mod watch;
 mod workers;
 
 pub use bytes::Bytes;
-pub use carry::{Checksum, Ingested};
+pub use carry::{Checksum, Ingested, Purged};
 pub(crate) use shard::dir as shard_dir;
 pub use ticket::Ticket;
 pub use types::*;

@@ -75,6 +75,8 @@ pub enum Event {
     QueueRemoved { id: QueueId },
     /// What a repair states.
     Mending(Mending),
+    /// Everything in the account is gone; it has no mailbox any more, and gets none.
+    AccountPurged { account: AccountId },
 }
 
 fn put_place(out: &mut Vec<u8>, tag: u8, account: AccountId, mailbox: MailboxId) {
@@ -140,6 +142,10 @@ impl Event {
             }
             Event::Queued { .. } | Event::QueueChanged { .. } | Event::QueueRemoved { .. } => self.encode_queue(out),
             Event::Mending(mending) => mending.encode(out),
+            Event::AccountPurged { account } => {
+                out.put_u8(20);
+                out.put_varint(account.0);
+            }
         }
     }
 
@@ -230,8 +236,9 @@ impl Event {
             11 => queued(reader)?,
             12 => Event::QueueChanged { id: QueueId(reader.varint()?), state: reader.u8()?, next_try: reader.i64()? },
             13 => Event::QueueRemoved { id: QueueId(reader.varint()?) },
+            20 => Event::AccountPurged { account: account(reader)? },
             tag if tag >= MENDING_TAG_MIN => Event::Mending(Mending::decode(tag, reader)?),
-            _ => return reader.error("a shard event's tag of 1 to 13 expected before this byte"),
+            _ => return reader.error("the tag of a shard event expected before this byte"),
         })
     }
 

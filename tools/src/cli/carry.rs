@@ -20,6 +20,9 @@ pub struct ExportArgs {
     /// All accounts of a tenant
     #[arg(long, value_name = "NAME", group = "whose")]
     pub tenant: Option<String>,
+    /// One mailbox in the recycle bin, by its address or number
+    #[arg(long, value_name = "NAME", group = "whose")]
+    pub removed: Option<String>,
     /// All accounts
     #[arg(long, group = "whose")]
     pub all: bool,

@@ -2,10 +2,13 @@
 mod account;
 mod carry;
 mod directory;
+mod removed;
 
 pub use account::{BusinessCommand, MemberCommand, PasswordArgs, PasswordSetArgs};
 pub use carry::{ExportArgs, ImportArgs};
 pub use directory::{AliasCommand, DomainCommand, GroupCommand, ListArgs, TenantCommand};
+
+pub use removed::{PurgeArgs, RemovedCommand};
 
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -81,6 +84,11 @@ pub enum Command {
     /// Messages that wait to go to other hosts
     #[command(subcommand, after_help = "Example: posthouse queue list")]
     Queue(QueueCommand),
+    /// The mail of removed mailboxes away for good: members' after 30 days, business mailboxes' after 60
+    #[command(
+        after_help = "Run it once a day (docs/operations.md shows a timer). Nothing else ever purges.\n\nExample: posthouse purge --dry-run"
+    )]
+    Purge(PurgeArgs),
     /// Mail as files: Maildir, mbox or EML, with a manifest
     #[command(
         after_help = "The directory holds MANIFEST.jsonl when the export is whole. Messages that cannot be read are listed in it and end with code 8.\n\n\

@@ -1,5 +1,5 @@
 //! export, import.
-use super::{Context, End};
+use super::{Context, End, removed};
 use crate::carry::{export, import};
 use crate::cli::{ExportArgs, ImportArgs};
 use crate::ops::bulk::Scope;
@@ -7,6 +7,10 @@ use crate::ops::{Failure, Kind};
 
 pub(super) fn export(context: &mut Context<'_>, args: ExportArgs) -> Result<End, Failure> {
     let (scope, mailbox) = match (args.account, args.mailbox, args.tenant) {
+        _ if args.removed.is_some() => {
+            let row = removed::find(context, None, &args.removed.unwrap_or_default())?;
+            (Scope::Removed { number: row.number }, None)
+        }
         (Some(address), _, _) => (Scope::Account { address }, None),
         (_, Some(place), _) => {
             let (address, name) = place_of(&place)?;

@@ -4,6 +4,7 @@ mod carry;
 mod directory;
 mod import;
 mod queue;
+mod removed;
 mod show;
 
 pub use import::read_members;
@@ -86,6 +87,7 @@ fn dispatch(cli: Cli) -> Result<End, Trouble> {
         Command::Member(command) => account::member(&mut context, command)?,
         Command::Business(command) => account::business(&mut context, command)?,
         Command::Queue(command) => queue::queue(&mut context, command)?,
+        Command::Purge(args) => removed::purge_all(&mut context, &args)?,
         Command::Export(args) => carry::export(&mut context, args)?,
         Command::Import(args) => carry::import(&mut context, args)?,
     };
@@ -146,7 +148,7 @@ impl Context<'_> {
             let Some(next) = next else { return Ok(()) };
             match &mut request {
                 Request::List { after, .. } => *after = Some(next),
-                Request::QueueList { after } => *after = next.parse().ok(),
+                Request::QueueList { after } | Request::RemovedList { after } => *after = next.parse().ok(),
                 _ => return Ok(()),
             }
         }

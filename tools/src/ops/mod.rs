@@ -5,6 +5,7 @@ mod change;
 mod failure;
 mod list;
 mod queue;
+mod removed;
 mod run;
 mod status;
 mod view;
@@ -13,7 +14,7 @@ pub use change::{Change, Patch};
 pub use failure::{Failure, Kind};
 pub use run::run;
 pub use status::StatusView;
-pub use view::View;
+pub use view::{RemovedView, View};
 
 use posthouse_admin::Facts;
 use serde::{Deserialize, Serialize};
@@ -61,6 +62,16 @@ pub enum Request {
         /// Its id.
         id: u64,
     },
+    /// One page of the recycle bin, by number.
+    RemovedList {
+        /// Only those after this number.
+        after: Option<u64>,
+    },
+    /// Removes all mail of an account in the bin for good.
+    RemovedPurge {
+        /// Its number.
+        number: u64,
+    },
     /// The store, and the server when one runs.
     Status,
     /// Mail in bulk.
@@ -96,7 +107,7 @@ pub enum Response {
         /// As many as there were changes.
         results: Vec<Option<Failure>>,
     },
-    /// To `List` and `QueueList`.
+    /// To `List`, `QueueList` and `RemovedList`.
     Listed {
         /// The page.
         rows: Vec<View>,
@@ -110,6 +121,13 @@ pub enum Response {
     },
     /// To `QueueRemove`.
     Done,
+    /// To `RemovedPurge`.
+    Purged {
+        /// Messages that were in it.
+        messages: u64,
+        /// Bytes of them.
+        bytes: u64,
+    },
     /// To `Status`.
     Status {
         /// It.
