@@ -1,11 +1,15 @@
 //! Mail in bulk: what export, import and restore ask of an open store beyond what a mail client does. Waits for the disk on the caller's
 //! thread, so it is not for reactor threads.
 use super::ops::{adopt, ingest, purge};
+use super::shard::{self, Shard};
 use super::{Append, Bytes, Engine, Ticket};
-use crate::base::{AccountId, Error, Guid, MailboxId, Result, Uid, UidSet};
+use crate::base::{AccountId, Error, Guid, MailboxId, Result, ShardId, Uid, UidSet};
 use crate::delivery::{self, Origin, Staged};
+use crate::directory::Directory;
 use crate::format::{MESSAGE_HEAD_BYTES, MessageHead};
 use crate::index::Entry;
+use crate::log::SegmentFile;
+use std::path::PathBuf;
 
 /// What `ingest` did with one message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +27,17 @@ pub struct Purged {
     pub messages: u64,
     /// Bytes of them.
     pub bytes: u64,
+}
+
+/// The files of one shard's log, as of one moment: everything in the first `len_bytes` of each is durable and never changes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShardFiles {
+    /// Which shard.
+    pub shard: ShardId,
+    /// Their directory, from the data directory on.
+    pub dir: PathBuf,
+    /// In the order of the log; empty ones are left out.
+    pub files: Vec<SegmentFile>,
 }
 
 /// Size and crc of a message: equal messages have equal ones. Two that have equal ones may still differ.
@@ -98,6 +113,39 @@ impl Engine {
     /// A message that is stored already, to be stored again in another shard under the same name.
     pub fn restage(&self, message: Vec<u8>, guid: Guid) -> Result<Staged> {
         delivery::stage(Origin { guid, ..self.origin() }, message, b"", |_, _| {})
+    }
+
+    /// What a copy of the store needs, while it is served. The account shards are looked at first and the control shard last: an account is
+    /// in the directory before it gets mail, so a copy knows every account that has any. The other way round, a number whose account came
+    /// between the two looks would be given again after a restore, with somebody's mail already in it.
+    pub fn files(&self) -> Vec<ShardFiles> {
+        let some = |files: Vec<SegmentFile>| files.into_iter().filter(|file| file.len_bytes > 0).collect();
+        let of = |shard: &Shard| ShardFiles {
+            shard: shard.shared.shard,
+            dir: shard.shared.dir.clone(),
+            files: some(shard.segments.files()),
+        };
+        let mut all: Vec<ShardFiles> = self.shards.iter().map(of).collect();
+        let (shard, dir) = (ShardId::CONTROL, shard::dir(ShardId::CONTROL));
+        all.push(ShardFiles { shard, dir, files: some(self.control.files()) });
+        all
+    }
+
+    /// Removes the mail of accounts that the directory neither has nor keeps in its bin. Only for a store that was just restored and that
+    /// nobody else uses: a purge may have been under way when the copy was made. Answers how many there were.
+    pub fn purge_orphans(&self) -> Result<u64> {
+        let mut count = 0;
+        for shard in &self.shards {
+            for id in shard.shared.published.ids() {
+                let known = |all: &Directory| all.account(id).is_some() || all.removed_account(id).is_some();
+                if self.directory(known) || self.account(id).is_err() {
+                    continue;
+                }
+                shard.committer.submit(move |txn| purge::plan(txn, id)).wait()?;
+                count += 1;
+            }
+        }
+        Ok(count)
     }
 
     /// Size and crc of an entry's message, without reading the message.

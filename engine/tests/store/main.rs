@@ -11,3 +11,4 @@ mod history;
 mod mailboxes;
 mod oracle;
 mod parts;
+mod point;

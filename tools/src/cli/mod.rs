@@ -5,7 +5,7 @@ mod directory;
 mod removed;
 
 pub use account::{BusinessCommand, MemberCommand, PasswordArgs, PasswordSetArgs};
-pub use carry::{ExportArgs, ImportArgs};
+pub use carry::{BackupArgs, ExportArgs, ImportArgs, RestoreArgs};
 pub use directory::{AliasCommand, DomainCommand, GroupCommand, ListArgs, TenantCommand};
 
 pub use removed::{PurgeArgs, RemovedCommand};
@@ -101,6 +101,17 @@ pub enum Command {
         Example: posthouse import --account carol@acme.example --format maildir /home/carol/Maildir"
     )]
     Import(ImportArgs),
+    /// A copy of the whole store against disaster, while it is served; a later one takes only what is new
+    #[command(
+        after_help = "What was acknowledged before it began is in it. TLS keys and the configuration are not.\n\n\
+        Example: posthouse backup --to /backup/posthouse --keep 14"
+    )]
+    Backup(BackupArgs),
+    /// A backup as a new store, or one account's mail of it into a folder
+    #[command(
+        after_help = "Example: posthouse restore --from /backup/posthouse --account carol@acme.example --folder Restored"
+    )]
+    Restore(RestoreArgs),
 }
 
 /// Messages that wait to go to other hosts.

@@ -90,6 +90,8 @@ fn dispatch(cli: Cli) -> Result<End, Trouble> {
         Command::Purge(args) => removed::purge_all(&mut context, &args)?,
         Command::Export(args) => carry::export(&mut context, args)?,
         Command::Import(args) => carry::import(&mut context, args)?,
+        Command::Backup(args) => carry::backup(&mut context, &args)?,
+        Command::Restore(args) => carry::restore(&mut context, args)?,
     };
     session.close()?;
     Ok(end)

@@ -3,6 +3,7 @@
 pub mod bulk;
 mod change;
 mod failure;
+mod files;
 mod list;
 mod queue;
 mod removed;
@@ -12,6 +13,7 @@ mod view;
 
 pub use change::{Change, Patch};
 pub use failure::{Failure, Kind};
+pub use files::{FileRow, ShardFilesRow};
 pub use run::run;
 pub use status::StatusView;
 pub use view::{RemovedView, View};
@@ -72,6 +74,8 @@ pub enum Request {
         /// Its number.
         number: u64,
     },
+    /// Which files a copy of the store needs.
+    Files,
     /// The store, and the server when one runs.
     Status,
     /// Mail in bulk.
@@ -121,6 +125,11 @@ pub enum Response {
     },
     /// To `QueueRemove`.
     Done,
+    /// To `Files`; the control shard last.
+    Files {
+        /// One for each shard.
+        shards: Vec<ShardFilesRow>,
+    },
     /// To `RemovedPurge`.
     Purged {
         /// Messages that were in it.

@@ -1,6 +1,6 @@
 //! Carries one request out on an open store. Blocks until it is durable; not for reactor threads.
 use super::list::{self, Page};
-use super::{Change, Failure, Kind, Request, Response, ServerFacts, queue, removed, status};
+use super::{Change, Failure, Kind, Request, Response, ServerFacts, files, queue, removed, status};
 use crate::limits::CHANGES_MAX;
 use posthouse_engine::Engine;
 
@@ -16,6 +16,7 @@ pub fn run(engine: &Engine, server: ServerFacts<'_>, request: &Request) -> Respo
         Request::QueueList { after } => Ok(queue::list(engine, *after)),
         Request::QueueShow { id } => queue::show(engine, *id),
         Request::QueueRemove { id } => queue::remove(engine, *id),
+        Request::Files => Ok(files::files(engine)),
         Request::RemovedList { after } => Ok(removed::list(engine, *after)),
         Request::RemovedPurge { number } => removed::purge(engine, *number),
         Request::Bulk(_) => Err(Failure::new(Kind::Refused, "a bulk request is part of a conversation")),

@@ -7,6 +7,7 @@ mod ingest;
 mod known;
 
 pub use desk::Desk;
+pub(crate) use fetch::flag_names;
 
 use super::Failure;
 use serde::{Deserialize, Serialize};
