@@ -45,3 +45,7 @@ pub const IMPORT_NAMES_MAX: usize = 500_000;
 pub const IMPORT_DEPTH_MAX: usize = 64;
 /// Messages that an import reports one by one in its JSON answer; all of them are shown as they come.
 pub const IMPORT_BAD_KEPT_MAX: usize = 10_000;
+/// Days that a removed member's mailbox is kept (D4).
+pub const MEMBER_KEPT_DAYS: i64 = 30;
+/// Days that a removed business mailbox is kept (D4).
+pub const BUSINESS_KEPT_DAYS: i64 = 60;

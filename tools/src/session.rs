@@ -46,6 +46,11 @@ impl Session {
         &self.data
     }
 
+    /// How a store is opened.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
     fn talk(&mut self, request: &Request, payload: Vec<u8>) -> Result<(Response, Vec<u8>), Failure> {
         if matches!(self.to, To::Nobody) {
             self.to = self.reach(request.may_create())?;

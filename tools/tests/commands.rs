@@ -20,6 +20,8 @@ fn round_trip(house: &House) {
         house.run(&["member", "remove", address]).ok();
     }
     house.run(&["domain", "remove", "acme.test"]).ok();
+    house.run(&["tenant", "remove", "acme"]).refused(5, "in the recycle bin; purge them first");
+    house.run(&["purge", "--older-than", "0d"]).ok();
     house.run(&["tenant", "remove", "acme"]).ok();
     assert_eq!(house.json(&["tenant", "list"]), serde_json::json!([]));
 }

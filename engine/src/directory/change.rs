@@ -1,5 +1,6 @@
 //! What somebody may ask of the directory. Says nothing of whether it is allowed: see `plan`.
 use super::{Address, Quota};
+use crate::base::AccountId;
 
 /// One request of an administrator. Tenants are named by their slug, everything else by its address.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,10 +75,27 @@ pub enum Change {
         /// What shall change.
         set: AccountPatch,
     },
-    /// Away with an account and its aliases, also from groups and business mailboxes.
+    /// An account into the recycle bin, out of groups and business mailboxes; its addresses are free.
     AccountRemove {
         /// Its address (not an alias).
         address: Address,
+    },
+    /// An account out of the bin, with those of its aliases and users that are still to be had.
+    AccountRestore {
+        /// Which one; addresses name those that are not in the bin.
+        id: AccountId,
+        /// Its address from now on; `None`: the one it had.
+        address: Option<Address>,
+    },
+    /// Begins to purge an account that is in the bin: from now on it cannot be restored.
+    AccountPurgeBegin {
+        /// Which one.
+        id: AccountId,
+    },
+    /// Ends it: the mail is gone from its shard.
+    AccountPurgeEnd {
+        /// Which one.
+        id: AccountId,
     },
     /// One more address for an account (at most `limits::ALIASES_MAX`), in any domain of its tenant.
     AliasAdd {

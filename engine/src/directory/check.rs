@@ -41,7 +41,13 @@ impl Directory {
     fn check_ids(&self) -> Result<()> {
         let Next { tenant, account } = self.next();
         let given = self.tenants.keys().all(|id| *id < tenant) && self.accounts.iter().all(|held| held.id < account);
-        hold(given, || "an id that is not given yet".into())
+        let binned = |(id, removed): (&_, &super::Removed)| {
+            *id == removed.account.id
+                && *id < account
+                && self.account(*id).is_none()
+                && self.tenant(removed.account.tenant).is_some()
+        };
+        hold(given && self.removed.iter().all(binned), || "an id that is not given yet, or is given twice".into())
     }
 
     fn check_counts(&self, addresses: &HashMap<&Address, Occupant>) -> Result<()> {

@@ -3,7 +3,7 @@
 use crate::base::bytes::{DecodeError, Put, Reader};
 use crate::base::{AccountId, TenantId};
 
-use super::{Account, AccountKind, Address, Domain, Group, Quota, Tenant, sorted};
+use super::{Account, AccountKind, Address, Domain, Group, Quota, Removed, Tenant, sorted};
 
 pub(super) type Decoded<T> = std::result::Result<T, DecodeError>;
 
@@ -175,4 +175,16 @@ pub(super) fn get_group(reader: &mut Reader<'_>) -> Decoded<Group> {
         members: get_addresses(reader)?,
         created: reader.i64()?,
     })
+}
+
+const PURGE_BEGUN: u8 = 1;
+
+pub(super) fn put_removed(out: &mut Vec<u8>, removed: &Removed) {
+    put_account(out, &removed.account);
+    out.put_u8(flag(removed.purge_begun, PURGE_BEGUN));
+    out.put_i64(removed.when);
+}
+
+pub(super) fn get_removed(reader: &mut Reader<'_>) -> Decoded<Removed> {
+    Ok(Removed { account: get_account(reader)?, purge_begun: bits(reader, PURGE_BEGUN)? != 0, when: reader.i64()? })
 }

@@ -67,6 +67,33 @@ pub enum Event {
         /// The piece.
         bytes: Vec<u8>,
     },
+    /// It is in the recycle bin; its addresses are free.
+    AccountBinned {
+        /// Which one.
+        id: AccountId,
+        /// Seconds since 1970-01-01 UTC.
+        when: i64,
+    },
+    /// It is back from the bin.
+    AccountRestored {
+        /// Which one.
+        id: AccountId,
+        /// Its address from now on.
+        address: Address,
+        /// Its aliases from now on, sorted.
+        aliases: Vec<Address>,
+        /// Business mailbox: who may open it from now on, sorted.
+        users: Vec<AccountId>,
+    },
+    /// Its mail is about to go.
+    AccountPurgeBegun {
+        /// Which one.
+        id: AccountId,
+        /// Seconds since 1970-01-01 UTC.
+        when: i64,
+    },
+    /// Its mail is gone, and its record with it.
+    AccountPurged(AccountId),
 }
 
 /// What changed in an account; `None` and empty lists keep what is.
@@ -103,6 +130,10 @@ const ALIAS_REMOVED: u8 = 10;
 const GROUP_ADDED: u8 = 11;
 const GROUP_SET: u8 = 12;
 const GROUP_REMOVED: u8 = 13;
+const ACCOUNT_BINNED: u8 = 14;
+const ACCOUNT_RESTORED: u8 = 15;
+const ACCOUNT_PURGE_BEGUN: u8 = 16;
+const ACCOUNT_PURGED: u8 = 17;
 
 impl Event {
     /// The first byte of the event's encoding.
@@ -122,6 +153,10 @@ impl Event {
             Event::GroupSet { .. } => GROUP_SET,
             Event::GroupRemoved(_) => GROUP_REMOVED,
             Event::Mending(_) | Event::DirectoryPut { .. } => DIRECTORY_PUT,
+            Event::AccountBinned { .. } => ACCOUNT_BINNED,
+            Event::AccountRestored { .. } => ACCOUNT_RESTORED,
+            Event::AccountPurgeBegun { .. } => ACCOUNT_PURGE_BEGUN,
+            Event::AccountPurged(_) => ACCOUNT_PURGED,
         }
     }
 
@@ -169,6 +204,17 @@ impl Event {
                 out.put_u8(u8::from(*last));
                 out.put_bytes(bytes);
             }
+            Event::AccountBinned { id, when } | Event::AccountPurgeBegun { id, when } => {
+                out.put_varint(id.0);
+                out.put_i64(*when);
+            }
+            Event::AccountRestored { id, address, aliases, users } => {
+                out.put_varint(id.0);
+                codec::put_address(out, address);
+                codec::put_addresses(out, aliases);
+                codec::put_ids(out, users);
+            }
+            Event::AccountPurged(id) => out.put_varint(id.0),
         }
     }
 
@@ -176,7 +222,7 @@ impl Event {
     pub fn decode(reader: &mut Reader<'_>) -> Result<Event, DecodeError> {
         let tag = reader.clone().u8()?;
         let common = (MENDING_TAG_MIN..=COMMON_TAG_MAX).contains(&tag);
-        if !(TENANT_ADDED..=GROUP_REMOVED).contains(&tag) && !common && tag != DIRECTORY_PUT {
+        if !(TENANT_ADDED..=ACCOUNT_PURGED).contains(&tag) && !common && tag != DIRECTORY_PUT {
             return reader.error("the tag of a directory event expected");
         }
         Ok(match reader.u8()? {
@@ -199,7 +245,16 @@ impl Event {
                 Event::DirectoryPut { last: codec::bits(reader, 1)? == 1, bytes: reader.bytes()?.to_vec() }
             }
             tag if common => Event::Mending(Mending::decode(tag, reader)?),
-            _ => Event::GroupRemoved(codec::get_address(reader)?),
+            GROUP_REMOVED => Event::GroupRemoved(codec::get_address(reader)?),
+            ACCOUNT_BINNED => Event::AccountBinned { id: AccountId(reader.varint()?), when: reader.i64()? },
+            ACCOUNT_RESTORED => Event::AccountRestored {
+                id: AccountId(reader.varint()?),
+                address: codec::get_address(reader)?,
+                aliases: codec::get_addresses(reader)?,
+                users: codec::get_ids(reader)?,
+            },
+            ACCOUNT_PURGE_BEGUN => Event::AccountPurgeBegun { id: AccountId(reader.varint()?), when: reader.i64()? },
+            _ => Event::AccountPurged(AccountId(reader.varint()?)),
         })
     }
 }

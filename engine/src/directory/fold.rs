@@ -3,7 +3,7 @@ use crate::base::{AccountId, Error, Result, TenantId};
 
 use super::event::AccountEdit;
 use super::tables::{Next, Tables};
-use super::{Account, AccountKind, Address, Domain, Event, Group, Tenant, sorted};
+use super::{Account, AccountKind, Address, Domain, Event, Group, Removed, Tenant, sorted};
 
 /// Folds one event into the tables.
 pub(super) fn fold(tables: &mut impl Tables, event: &Event) -> Result<()> {
@@ -21,7 +21,7 @@ pub(super) fn fold(tables: &mut impl Tables, event: &Event) -> Result<()> {
         Event::DomainRemoved(name) => domain_removed(tables, name),
         Event::AccountAdded(account) => account_added(tables, account),
         Event::AccountSet(edit) => account_set(tables, edit),
-        Event::AccountRemoved(id) => account_removed(tables, *id),
+        Event::AccountRemoved(id) => account_removed(tables, *id).map(drop),
         Event::AliasAdded { account, alias } => alias_added(tables, *account, alias),
         Event::AliasRemoved(alias) => alias_removed(tables, alias),
         Event::GroupAdded(group) => admit_group(tables, group),
@@ -37,6 +37,25 @@ pub(super) fn fold(tables: &mut impl Tables, event: &Event) -> Result<()> {
             require(tables.group(address).is_some(), || format!("no group {address}"))?;
             tables.remove_group(address);
             leave_domain(tables, address);
+            Ok(())
+        }
+        Event::AccountBinned { id, when } => {
+            let account = account_removed(tables, *id)?;
+            tables.set_removed(*id, Some(Removed { account, when: *when, purge_begun: false }));
+            Ok(())
+        }
+        Event::AccountRestored { id, address, aliases, users } => {
+            account_restored(tables, *id, address, aliases, users)
+        }
+        Event::AccountPurgeBegun { id, .. } => {
+            let removed = tables.removed(*id).cloned().ok_or_else(|| corrupt(format!("no account {id} in the bin")))?;
+            tables.set_removed(*id, Some(Removed { purge_begun: true, ..removed }));
+            Ok(())
+        }
+        Event::AccountPurged(id) => {
+            let begun = tables.removed(*id).is_some_and(|removed| removed.purge_begun);
+            require(begun, || format!("account {id} is purged, and its purge was not begun"))?;
+            tables.set_removed(*id, None);
             Ok(())
         }
     }
@@ -82,7 +101,7 @@ pub(super) fn admit_tenant(tables: &mut impl Tables, tenant: &Tenant) -> Result<
 
 fn tenant_removed(tables: &mut impl Tables, id: TenantId) -> Result<()> {
     let empty = tables.tenant(id).is_some_and(|tenant| tenant.accounts == 0 && tenant.domains.is_empty());
-    require(empty, || format!("tenant {id} is removed, and is not there or not empty"))?;
+    require(empty && tables.removed_of(id) == 0, || format!("tenant {id} is removed, and is not there or not empty"))?;
     tables.remove_tenant(id);
     Ok(())
 }
@@ -139,7 +158,8 @@ fn account_added(tables: &mut impl Tables, account: &Account) -> Result<()> {
 /// Takes an account and its aliases in, whatever its id. Its users are checked and told apart (`require_users`,
 /// `open_to`), because in a snapshot they may come after it.
 pub(super) fn admit_account(tables: &mut impl Tables, account: &Account) -> Result<()> {
-    require(tables.account(account.id).is_none(), || format!("account {} twice", account.id))?;
+    let twice = tables.account(account.id).is_some() || tables.removed(account.id).is_some();
+    require(!twice, || format!("account {} twice", account.id))?;
     require(tables.tenant(account.tenant).is_some(), || format!("no tenant {}", account.tenant))?;
     let addresses = || std::iter::once(&account.address).chain(&account.aliases);
     addresses().try_for_each(|address| require_free(tables, address, account.tenant))?;
@@ -198,7 +218,7 @@ fn account_set(tables: &mut impl Tables, edit: &AccountEdit) -> Result<()> {
     Ok(())
 }
 
-fn account_removed(tables: &mut impl Tables, id: AccountId) -> Result<()> {
+fn account_removed(tables: &mut impl Tables, id: AccountId) -> Result<Account> {
     let account = tables.account(id).cloned().ok_or_else(|| corrupt(format!("no account {id}")))?;
     require(tables.opens(id).is_empty(), || format!("{} still opens a business mailbox", account.address))?;
     close_to(tables, id, &account.users);
@@ -207,6 +227,38 @@ fn account_removed(tables: &mut impl Tables, id: AccountId) -> Result<()> {
     if let Some(tenant) = tables.tenant_mut(account.tenant) {
         tenant.accounts -= 1;
     }
+    Ok(account)
+}
+
+/// Out of the bin as an account like any other. Fails before it changes anything.
+fn account_restored(
+    tables: &mut impl Tables,
+    id: AccountId,
+    address: &Address,
+    aliases: &[Address],
+    users: &[AccountId],
+) -> Result<()> {
+    let removed = tables.removed(id).filter(|removed| !removed.purge_begun).cloned();
+    let removed = removed.ok_or_else(|| corrupt(format!("no account {id} to be restored in the bin")))?;
+    let account =
+        Account { address: address.clone(), aliases: aliases.into(), users: users.into(), ..removed.account.clone() };
+    require_users(tables, &account, users)?;
+    tables.set_removed(id, None);
+    if let Err(why) = admit_account(tables, &account) {
+        tables.set_removed(id, Some(removed));
+        return Err(why);
+    }
+    open_to(tables, id, users);
+    Ok(())
+}
+
+/// Takes an account into the bin, whatever its id.
+pub(super) fn admit_removed(tables: &mut impl Tables, removed: &Removed) -> Result<()> {
+    let (id, tenant) = (removed.account.id, removed.account.tenant);
+    let twice = tables.account(id).is_some() || tables.removed(id).is_some();
+    require(!twice, || format!("account {id} twice"))?;
+    require(tables.tenant(tenant).is_some(), || format!("no tenant {tenant}"))?;
+    tables.set_removed(id, Some(removed.clone()));
     Ok(())
 }
 

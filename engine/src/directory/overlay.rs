@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::base::{AccountId, TenantId};
 
 use super::tables::{Next, Occupant, Tables};
-use super::{Account, Address, Directory, Domain, Group, Tenant};
+use super::{Account, Address, Directory, Domain, Group, Removed, Tenant};
 
 /// What differs from the table below; `None` is gone.
 struct Layer<K, V>(HashMap<K, Option<V>>);
@@ -48,6 +48,7 @@ pub(super) struct Overlay<'a> {
     groups: Layer<Address, Group>,
     occupants: Layer<Address, Occupant>,
     opens: HashMap<AccountId, Vec<AccountId>>,
+    removed: Layer<AccountId, Removed>,
 }
 
 impl<'a> Overlay<'a> {
@@ -63,6 +64,7 @@ impl<'a> Overlay<'a> {
             groups: Layer::default(),
             occupants: Layer::default(),
             opens: HashMap::new(),
+            removed: Layer::default(),
         }
     }
 }
@@ -170,6 +172,20 @@ impl Tables for Overlay<'_> {
         let planned = self.groups.0.values().flatten().filter(|group| group.tenant == tenant);
         let below = self.base.groups_of(tenant).into_iter();
         planned.chain(below.filter(|group| !self.groups.0.contains_key(&group.address))).collect()
+    }
+
+    fn removed(&self, id: AccountId) -> Option<&Removed> {
+        self.removed.get(&id, || self.base.removed_account(id))
+    }
+
+    fn set_removed(&mut self, id: AccountId, removed: Option<Removed>) {
+        self.removed.set(id, removed);
+    }
+
+    fn removed_of(&self, tenant: TenantId) -> usize {
+        let planned = self.removed.0.values().flatten().filter(|removed| removed.account.tenant == tenant);
+        let below = self.base.removed(Some(tenant)).filter(|removed| !self.removed.0.contains_key(&removed.account.id));
+        planned.count() + below.count()
     }
 
     fn occupant(&self, address: &Address) -> Option<Occupant> {

@@ -1,6 +1,7 @@
 //! Whether a change is allowed, and what would happen then. Changes nothing; every refusal names the thing and what is
 //! allowed. Accounts and groups have files of their own.
 mod accounts;
+mod bin;
 mod groups;
 
 use crate::base::{Error, Result, TenantId, limits};
@@ -21,7 +22,10 @@ pub(super) fn plan(tables: &impl Tables, change: &Change, now: i64) -> Result<Ve
         Change::DomainRemove { domain } => domain_remove(tables, domain),
         Change::MemberAdd { .. } | Change::BusinessAdd { .. } => accounts::add(tables, change, now),
         Change::AccountSet { address, set } => accounts::set(tables, address, set),
-        Change::AccountRemove { address } => accounts::remove(tables, address),
+        Change::AccountRemove { address } => accounts::remove(tables, address, now),
+        Change::AccountRestore { id, address } => bin::restore(tables, *id, address.as_ref()),
+        Change::AccountPurgeBegin { id } => bin::purge_begin(tables, *id, now),
+        Change::AccountPurgeEnd { id } => bin::purge_end(tables, *id),
         Change::AliasAdd { account, alias } => accounts::alias_add(tables, account, alias),
         Change::AliasRemove { alias } => accounts::alias_remove(tables, alias),
         Change::GroupAdd { address, name, members } => groups::add(tables, address, name, members, now),
@@ -108,6 +112,12 @@ fn tenant_remove(tables: &impl Tables, name: &str) -> Result<Vec<Event>> {
             "tenant {name} has {} accounts and {} domains; only an empty tenant can be removed",
             tenant.accounts,
             tenant.domains.len()
+        )));
+    }
+    let binned = tables.removed_of(tenant.id);
+    if binned > 0 {
+        return Err(Error::Invalid(format!(
+            "{binned} removed mailboxes of tenant {name} are in the recycle bin; purge them first (posthouse purge)"
         )));
     }
     Ok(vec![Event::TenantRemoved(tenant.id)])

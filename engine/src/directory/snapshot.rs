@@ -3,11 +3,16 @@
 use crate::base::bytes::{DecodeError, Put, Reader};
 use crate::base::{AccountId, Error, Result, TenantId};
 
-use super::fold::{admit_account, admit_domain, admit_group, admit_tenant, corrupt, open_to, require_users};
+use super::fold::{
+    admit_account, admit_domain, admit_group, admit_removed, admit_tenant, corrupt, open_to, require_users,
+};
 use super::tables::{Next, Tables};
 use super::{Account, Directory, codec};
 
-const VERSION: u8 = 1;
+/// What is written.
+const VERSION: u8 = 2;
+/// What has no recycle bin; it is read.
+const VERSION_WITHOUT_BIN: u8 = 1;
 
 impl Directory {
     /// Appends the whole state, for a checkpoint. Equal states give equal bytes.
@@ -27,13 +32,15 @@ impl Directory {
         out.put_varint(self.group_list.len() as u64);
         let groups = self.group_list.iter().filter_map(|address| self.groups.get(address));
         groups.for_each(|group| codec::put_group(out, group));
+        out.put_varint(self.removed.len() as u64);
+        self.removed.values().for_each(|removed| codec::put_removed(out, removed));
     }
 
     /// Reads what `encode_snapshot` wrote; `Error::Corrupt` when it contradicts itself.
     pub fn decode_snapshot(bytes: &[u8]) -> Result<Directory> {
         let mut reader = Reader::new(bytes);
         let mut directory = Directory::default();
-        let next = header(&mut reader).map_err(unreadable)?;
+        let (version, next) = header(&mut reader).map_err(unreadable)?;
         directory.set_next(next);
         for _ in 0..reader.count().map_err(unreadable)? {
             let tenant = codec::get_tenant(&mut reader).map_err(unreadable)?;
@@ -56,6 +63,12 @@ impl Directory {
             let group = codec::get_group(&mut reader).map_err(unreadable)?;
             admit_group(&mut directory, &group)?;
         }
+        let binned = if version == VERSION_WITHOUT_BIN { 0 } else { reader.count().map_err(unreadable)? };
+        for _ in 0..binned {
+            let removed = codec::get_removed(&mut reader).map_err(unreadable)?;
+            require_before(removed.account.id < next.account)?;
+            admit_removed(&mut directory, &removed)?;
+        }
         if reader.is_empty() { Ok(directory) } else { Err(corrupt("bytes after the snapshot's end".into())) }
     }
 }
@@ -74,11 +87,12 @@ impl PartialEq for Directory {
 
 impl Eq for Directory {}
 
-fn header(reader: &mut Reader<'_>) -> std::result::Result<Next, DecodeError> {
-    if reader.u8()? != VERSION {
-        return reader.error("version 1 of the directory snapshot expected before this byte");
+fn header(reader: &mut Reader<'_>) -> std::result::Result<(u8, Next), DecodeError> {
+    let version = reader.u8()?;
+    if !(VERSION_WITHOUT_BIN..=VERSION).contains(&version) {
+        return reader.error("version 1 or 2 of the directory snapshot expected before this byte");
     }
-    Ok(Next { tenant: TenantId(reader.varint_u32()?), account: AccountId(reader.varint()?) })
+    Ok((version, Next { tenant: TenantId(reader.varint_u32()?), account: AccountId(reader.varint()?) }))
 }
 
 /// Who opens what, once all accounts are there.

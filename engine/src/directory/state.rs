@@ -8,7 +8,7 @@ use hashbrown::HashTable;
 use crate::base::{AccountId, Result, TenantId};
 
 use super::tables::{Next, Occupant, Tables};
-use super::{Account, AccountKind, Address, Change, Domain, Event, Group, Tenant, fold, plan};
+use super::{Account, AccountKind, Address, Change, Domain, Event, Group, Removed, Tenant, fold, plan};
 
 /// Everything the control shard's events add up to. An account costs its record and about 60 bytes of tables.
 #[derive(Clone, Debug, Default)]
@@ -29,6 +29,8 @@ pub struct Directory {
     pub(super) group_list: BTreeSet<Address>,
     /// Member -> business mailboxes; only for members that open some.
     pub(super) opens: HashMap<AccountId, Vec<AccountId>>,
+    /// The recycle bin.
+    pub(super) removed: BTreeMap<AccountId, Removed>,
     hasher: RandomState,
 }
 
@@ -214,6 +216,21 @@ impl Tables for Directory {
 
     fn groups_of(&self, tenant: TenantId) -> Vec<&Group> {
         self.groups(super::Filter { tenant: Some(tenant), ..Default::default() }).collect()
+    }
+
+    fn removed(&self, id: AccountId) -> Option<&Removed> {
+        self.removed.get(&id)
+    }
+
+    fn set_removed(&mut self, id: AccountId, removed: Option<Removed>) {
+        match removed {
+            Some(removed) => self.removed.insert(id, removed),
+            None => self.removed.remove(&id),
+        };
+    }
+
+    fn removed_of(&self, tenant: TenantId) -> usize {
+        Directory::removed(self, Some(tenant)).count()
     }
 
     fn occupant(&self, address: &Address) -> Option<Occupant> {

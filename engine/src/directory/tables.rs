@@ -2,7 +2,7 @@
 //! them. Judges nothing: the callers have checked.
 use crate::base::{AccountId, TenantId};
 
-use super::{Account, Address, Domain, Group, Tenant};
+use super::{Account, Address, Domain, Group, Removed, Tenant};
 
 /// Who has an address. It is never two of these.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +58,13 @@ pub(super) trait Tables {
     fn remove_group(&mut self, address: &Address);
     /// The groups of a tenant, in no order.
     fn groups_of(&self, tenant: TenantId) -> Vec<&Group>;
+
+    /// The account in the recycle bin.
+    fn removed(&self, id: AccountId) -> Option<&Removed>;
+    /// Puts it into the bin, in place of what is there; `None` takes it out.
+    fn set_removed(&mut self, id: AccountId, removed: Option<Removed>);
+    /// How many accounts of a tenant are in the bin.
+    fn removed_of(&self, tenant: TenantId) -> usize;
 
     /// Who has this address.
     fn occupant(&self, address: &Address) -> Option<Occupant>;

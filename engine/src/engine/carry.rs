@@ -1,11 +1,15 @@
 //! Mail in bulk: what export, import and restore ask of an open store beyond what a mail client does. Waits for the disk on the caller's
 //! thread, so it is not for reactor threads.
-use super::ops::ingest;
+use super::ops::{adopt, ingest, purge};
+use super::shard::{self, Shard};
 use super::{Append, Bytes, Engine, Ticket};
-use crate::base::{AccountId, Error, MailboxId, Result, Uid};
-use crate::delivery::Staged;
+use crate::base::{AccountId, Error, Guid, MailboxId, Result, ShardId, Uid, UidSet};
+use crate::delivery::{self, Origin, Staged};
+use crate::directory::Directory;
 use crate::format::{MESSAGE_HEAD_BYTES, MessageHead};
 use crate::index::Entry;
+use crate::log::SegmentFile;
+use std::path::PathBuf;
 
 /// What `ingest` did with one message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,6 +18,26 @@ pub struct Ingested {
     pub uid: Uid,
     /// Keywords for which the mailbox's table had no room, and repeated ones.
     pub keywords_left_out: usize,
+}
+
+/// What was in an account before it was purged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Purged {
+    /// Entries.
+    pub messages: u64,
+    /// Bytes of them.
+    pub bytes: u64,
+}
+
+/// The files of one shard's log, as of one moment: everything in the first `len_bytes` of each is durable and never changes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShardFiles {
+    /// Which shard.
+    pub shard: ShardId,
+    /// Their directory, from the data directory on.
+    pub dir: PathBuf,
+    /// In the order of the log; empty ones are left out.
+    pub files: Vec<SegmentFile>,
 }
 
 /// Size and crc of a message: equal messages have equal ones. Two that have equal ones may still differ.
@@ -39,7 +63,8 @@ impl Engine {
     /// # Errors
     /// `Limit` beyond `MESSAGE_BYTES_MAX`.
     pub fn stage_here(&self, message: Vec<u8>) -> Result<Staged> {
-        self.stage_on_this_thread(Vec::new(), &message)
+        // As the trace, so that a large message is not copied.
+        self.stage_on_this_thread(message, b"")
     }
 
     /// Appends many messages in one transaction and one sync, each taken or refused by itself: `OverQuota`, `Limit`. Keywords beyond what
@@ -52,6 +77,75 @@ impl Engine {
     ) -> Ticket<Result<Vec<Result<Ingested>>>> {
         let quota = self.quota_bytes_max(account);
         self.shard(account).committer.submit(move |txn| ingest::plan(txn, account, mailbox, &messages, quota))
+    }
+
+    /// Removes everything in an account for good. Only for one that is in the recycle bin and whose purge has begun; what was purged
+    /// already, or never used, holds nothing.
+    ///
+    /// # Errors
+    /// `Invalid`: it is not in the bin, or its purge was not begun.
+    pub fn purge_account(&self, account: AccountId) -> Ticket<Result<Purged>> {
+        let begun = self.directory(|directory| directory.removed_account(account).is_some_and(|one| one.purge_begun));
+        if !begun {
+            let what = format!("account {account} is not in the recycle bin, or its purge was not begun");
+            return Ticket::ready(Err(Error::Invalid(what)));
+        }
+        self.shard(account).committer.submit(move |txn| purge::plan(txn, account))
+    }
+
+    /// Whether two accounts share a log, so that `adopt` works between them.
+    pub fn share_a_shard(&self, one: AccountId, other: AccountId) -> bool {
+        std::ptr::eq(self.shard(one), self.shard(other))
+    }
+
+    /// Gives another account of the same shard entries for the messages of these; no message is copied. All or none (`OverQuota`).
+    ///
+    /// # Errors
+    /// `Invalid`: the accounts do not share a shard.
+    pub fn adopt(&self, from: (AccountId, MailboxId), uids: UidSet, to: (AccountId, MailboxId)) -> Ticket<Result<u64>> {
+        if !self.share_a_shard(from.0, to.0) {
+            return Ticket::ready(Err(Error::Invalid("the accounts lie in different shards".into())));
+        }
+        let request = adopt::Request { from, uids, to, quota_bytes_max: self.quota_bytes_max(to.0) };
+        self.shard(to.0).committer.submit(move |txn| adopt::plan(txn, &request))
+    }
+
+    /// A message that is stored already, to be stored again in another shard under the same name.
+    pub fn restage(&self, message: Vec<u8>, guid: Guid) -> Result<Staged> {
+        delivery::stage(Origin { guid, ..self.origin() }, message, b"", |_, _| {})
+    }
+
+    /// What a copy of the store needs, while it is served. The account shards are looked at first and the control shard last: an account is
+    /// in the directory before it gets mail, so a copy knows every account that has any. The other way round, a number whose account came
+    /// between the two looks would be given again after a restore, with somebody's mail already in it.
+    pub fn files(&self) -> Vec<ShardFiles> {
+        let some = |files: Vec<SegmentFile>| files.into_iter().filter(|file| file.len_bytes > 0).collect();
+        let of = |shard: &Shard| ShardFiles {
+            shard: shard.shared.shard,
+            dir: shard.shared.dir.clone(),
+            files: some(shard.segments.files()),
+        };
+        let mut all: Vec<ShardFiles> = self.shards.iter().map(of).collect();
+        let (shard, dir) = (ShardId::CONTROL, shard::dir(ShardId::CONTROL));
+        all.push(ShardFiles { shard, dir, files: some(self.control.files()) });
+        all
+    }
+
+    /// Removes the mail of accounts that the directory neither has nor keeps in its bin. Only for a store that was just restored and that
+    /// nobody else uses: a purge may have been under way when the copy was made. Answers how many there were.
+    pub fn purge_orphans(&self) -> Result<u64> {
+        let mut count = 0;
+        for shard in &self.shards {
+            for id in shard.shared.published.ids() {
+                let known = |all: &Directory| all.account(id).is_some() || all.removed_account(id).is_some();
+                if self.directory(known) || self.account(id).is_err() {
+                    continue;
+                }
+                shard.committer.submit(move |txn| purge::plan(txn, id)).wait()?;
+                count += 1;
+            }
+        }
+        Ok(count)
     }
 
     /// Size and crc of an entry's message, without reading the message.

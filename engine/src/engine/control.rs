@@ -9,7 +9,7 @@ use crate::base::{Clock, Error, Lsn, Result, ShardId};
 use crate::directory::{Change, Directory};
 use crate::disk::{Disk, Latch};
 use crate::index::Parts;
-use crate::log::{FrameKind, Segments, Writer};
+use crate::log::{FrameKind, SegmentFile, Segments, Writer};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -105,6 +105,11 @@ impl Control {
         let Some(thread) = thread else { return Ok(()) };
         let _ = self.inbox.send(Message::Close);
         thread.join().unwrap_or_else(|_| Err(Error::Latched { reason: "the control shard's thread panicked".into() }))
+    }
+
+    /// The log's files now.
+    pub(super) fn files(&self) -> Vec<SegmentFile> {
+        self.segments.files()
     }
 
     pub(super) fn status(&self) -> ShardStatus {

@@ -7,6 +7,7 @@ mod control;
 mod learning;
 mod ops;
 mod parts;
+mod point;
 mod published;
 pub(crate) mod replay;
 mod requests;
@@ -20,7 +21,8 @@ mod watch;
 mod workers;
 
 pub use bytes::Bytes;
-pub use carry::{Checksum, Ingested};
+pub use carry::{Checksum, Ingested, Purged, ShardFiles};
+pub use point::{TakenBack, take_back};
 pub(crate) use shard::dir as shard_dir;
 pub use ticket::Ticket;
 pub use types::*;

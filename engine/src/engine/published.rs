@@ -59,6 +59,16 @@ impl Published {
         account.mailbox(mailbox).cloned().ok_or_else(|| Error::NotFound("the mailbox".into()))
     }
 
+    /// The accounts that the shard holds, in no order.
+    pub(crate) fn ids(&self) -> Vec<AccountId> {
+        let state = self.read();
+        let parts = state.parts.list().iter().flat_map(|part| part.accounts());
+        let mut ids: Vec<AccountId> = state.accounts.keys().copied().chain(parts).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        ids
+    }
+
     /// The account if it is in memory: what the committer goes back to when a group fails.
     pub(crate) fn in_memory(&self, id: AccountId) -> Option<Arc<Account>> {
         self.read().accounts.get(&id).cloned()

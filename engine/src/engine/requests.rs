@@ -46,7 +46,7 @@ impl Engine {
         ticket
     }
 
-    fn origin(&self) -> Origin {
+    pub(super) fn origin(&self) -> Origin {
         Origin { guid: self.next_guid(), received: self.clock.now(), dictionary: self.learning.current() }
     }
 

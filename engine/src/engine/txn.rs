@@ -39,7 +39,8 @@ pub(crate) struct Txn<'a> {
 impl Txn<'_> {
     /// The account; it must have been used.
     pub(crate) fn account(&mut self, id: AccountId) -> Result<&Arc<Account>> {
-        self.accounts.get(id)?.ok_or_else(|| Error::NotFound(format!("account {id}")))
+        let found = self.accounts.get(id)?.filter(|account| !account.is_purged());
+        found.ok_or_else(|| Error::NotFound(format!("account {id}")))
     }
 
     /// The account, opened with its default mailboxes if this is its first use.
@@ -118,6 +119,13 @@ impl Txn<'_> {
         Ok(())
     }
 
+    /// The same for an event that changes mailboxes it does not name: who watches them is woken.
+    pub(crate) fn emit_for(&mut self, event: &Event, account: AccountId, mailboxes: Vec<MailboxId>) -> Result<()> {
+        self.emit(event)?;
+        self.touched.accounts.entry(account).or_default().extend(mailboxes);
+        Ok(())
+    }
+
     fn touch(&mut self, event: &Event) {
         let mut place = |account: AccountId, mailbox: Option<MailboxId>| {
             let mailboxes = self.touched.accounts.entry(account).or_default();
@@ -128,7 +136,8 @@ impl Txn<'_> {
         match event {
             Event::AccountOpened { account, .. }
             | Event::Subscribed { account, .. }
-            | Event::MetadataSet { account, .. } => place(*account, None),
+            | Event::MetadataSet { account, .. }
+            | Event::AccountPurged { account } => place(*account, None),
             Event::MailboxMade { account, mailbox, .. }
             | Event::MailboxRenamed { account, mailbox, .. }
             | Event::MailboxRemoved { account, mailbox }

@@ -44,7 +44,7 @@ impl Engine {
     /// The account's view now; `NotFound` before its first use.
     pub fn account(&self, account: AccountId) -> Result<Arc<Account>> {
         let found = self.shard(account).shared.published.account(account)?;
-        found.ok_or_else(|| Error::NotFound(format!("account {account}")))
+        found.filter(|found| !found.is_purged()).ok_or_else(|| Error::NotFound(format!("account {account}")))
     }
 
     /// The mailbox's view now.
@@ -52,9 +52,10 @@ impl Engine {
         self.shard(account).shared.published.mailbox(account, mailbox)
     }
 
-    /// What the account may hold in bytes, from the directory; `None` is unlimited.
+    /// What the account may hold in bytes, from the directory; `None` is unlimited. An account that the directory does not have (any more)
+    /// may hold nothing: a session may outlive it.
     pub fn quota_bytes_max(&self, account: AccountId) -> Option<u64> {
-        self.directory(|directory| directory.account(account)?.quota_bytes_max())
+        self.directory(|directory| directory.account(account).map_or(Some(0), |found| found.quota_bytes_max()))
     }
 
     /// The encoded summary (`index::mime::SummaryRef::decode`) of an entry's message. Does not touch the body.

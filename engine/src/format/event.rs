@@ -77,6 +77,8 @@ pub enum Event {
     QueueRemoved { id: QueueId },
     /// What a repair states.
     Mending(Mending),
+    /// Everything in the account is gone; it has no mailbox any more, and gets none.
+    AccountPurged { account: AccountId },
 }
 
 fn put_place(out: &mut Vec<u8>, tag: u8, account: AccountId, mailbox: MailboxId) {
@@ -148,6 +150,10 @@ impl Event {
             }
             Event::Queued { .. } | Event::QueueChanged { .. } | Event::QueueRemoved { .. } => self.encode_queue(out),
             Event::Mending(mending) => mending.encode(out),
+            Event::AccountPurged { account } => {
+                out.put_u8(21);
+                out.put_varint(account.0);
+            }
         }
     }
 
@@ -239,6 +245,7 @@ impl Event {
             12 => Event::QueueChanged { id: QueueId(reader.varint()?), state: reader.u8()?, next_try: reader.i64()? },
             13 => Event::QueueRemoved { id: QueueId(reader.varint()?) },
             20 => metadata_set(reader)?,
+            21 => Event::AccountPurged { account: account(reader)? },
             tag if tag >= MENDING_TAG_MIN => Event::Mending(Mending::decode(tag, reader)?),
             _ => return reader.error("the tag of a shard event expected before this byte"),
         })

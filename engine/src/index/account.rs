@@ -46,6 +46,11 @@ impl Account {
         self.mailboxes.iter().find_map(|mailbox| mailbox.contradiction())
     }
 
+    /// Whether everything in it was purged: it has no mailbox, not even INBOX, and nothing may be put into it any more.
+    pub fn is_purged(&self) -> bool {
+        self.mailboxes.is_empty()
+    }
+
     /// The mailbox with that id.
     pub fn mailbox(&self, id: MailboxId) -> Option<&Arc<Mailbox>> {
         let at = self.mailboxes.binary_search_by_key(&id, |mailbox| mailbox.id).ok()?;

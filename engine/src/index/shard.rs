@@ -174,6 +174,7 @@ impl Accounts {
             }
             Event::Queued { .. } | Event::QueueChanged { .. } | Event::QueueRemoved { .. } => Ok(()),
             Event::Mending(mending) => self.mend(mending),
+            Event::AccountPurged { account } => self.purge(*account),
         }
     }
 
@@ -196,6 +197,15 @@ impl Accounts {
         }
         self.dirty.insert(id);
         self.hot.insert(id, Arc::new(account));
+        Ok(())
+    }
+
+    /// Leaves a shell without mailboxes: every other account has at least INBOX.
+    fn purge(&mut self, id: AccountId) -> Result<()> {
+        let account = self.account(id)?;
+        account.mailboxes = Vec::new();
+        account.subscriptions = Arc::default();
+        (account.used_bytes, account.messages) = (0, 0);
         Ok(())
     }
 

@@ -49,6 +49,7 @@ fn events() -> Vec<Event> {
         Event::QueueChanged { id: QueueId(65_536), state: 2, next_try: 6 },
         Event::QueueRemoved { id: QueueId(65_536) },
         Event::MetadataSet { account, mailbox, name: "/private/comment".into(), value: Some(vec![0, 255]) },
+        Event::AccountPurged { account },
     ]
 }
 

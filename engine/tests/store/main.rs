@@ -1,5 +1,6 @@
 //! The engine as its callers see it, on the simulated disk: what was answered is there, also after a crash.
 mod actions;
+mod bin;
 mod crash;
 mod damage;
 mod dictionary;
@@ -10,3 +11,4 @@ mod history;
 mod mailboxes;
 mod oracle;
 mod parts;
+mod point;

@@ -1,5 +1,5 @@
 //! The words for members and business mailboxes. A password never stands on the command line, where every process could read it.
-use super::ListArgs;
+use super::{ListArgs, RemovedCommand};
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 
@@ -96,12 +96,15 @@ pub enum MemberCommand {
         #[command(flatten)]
         password: PasswordSetArgs,
     },
-    /// Away with one and its mail
+    /// One into the recycle bin: its address is free at once, its mail is kept for 30 days
     #[command(after_help = "Example: posthouse member remove carol@acme.example")]
     Remove {
         /// Its address
         address: String,
     },
+    /// The recycle bin: those that were removed and not purged yet
+    #[command(subcommand, after_help = "Example: posthouse member removed list")]
+    Removed(RemovedCommand),
 }
 
 /// Shared mailboxes that members open.
@@ -158,10 +161,13 @@ pub enum BusinessCommand {
         #[command(flatten)]
         password: PasswordSetArgs,
     },
-    /// Away with one and its mail
+    /// One into the recycle bin: its address is free at once, its mail is kept for 60 days
     #[command(after_help = "Example: posthouse business remove info@acme.example")]
     Remove {
         /// Its address
         address: String,
     },
+    /// The recycle bin: those that were removed and not purged yet
+    #[command(subcommand, after_help = "Example: posthouse business removed list")]
+    Removed(RemovedCommand),
 }

@@ -2,12 +2,15 @@
 mod account;
 mod carry;
 mod directory;
+mod removed;
 mod rescue;
 
 pub use account::{BusinessCommand, MemberCommand, PasswordArgs, PasswordSetArgs};
-pub use carry::{ExportArgs, ImportArgs};
+pub use carry::{BackupArgs, ExportArgs, ImportArgs, RestoreArgs};
 pub use directory::{AliasCommand, DomainCommand, GroupCommand, ListArgs, TenantCommand};
 pub use rescue::{InspectArgs, QuotaArgs, RebuildArgs, RepairArgs, SalvageArgs, VerifyArgs};
+
+pub use removed::{PurgeArgs, RemovedCommand};
 
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -83,6 +86,11 @@ pub enum Command {
     /// Messages that wait to go to other hosts
     #[command(subcommand, after_help = "Example: posthouse queue list")]
     Queue(QueueCommand),
+    /// The mail of removed mailboxes away for good: members' after 30 days, business mailboxes' after 60
+    #[command(
+        after_help = "Run it once a day (docs/operations.md shows a timer). Nothing else ever purges.\n\nExample: posthouse purge --dry-run"
+    )]
+    Purge(PurgeArgs),
     /// Mail as files: Maildir, mbox or EML, with a manifest
     #[command(
         after_help = "The directory holds MANIFEST.jsonl when the export is whole. Messages that cannot be read are listed in it and end with code 8.\n\n\
@@ -130,6 +138,17 @@ pub enum Command {
         Example: posthouse quota --prove --account carol@acme.example"
     )]
     Quota(QuotaArgs),
+    /// A copy of the whole store against disaster, while it is served; a later one takes only what is new
+    #[command(
+        after_help = "What was acknowledged before it began is in it. TLS keys and the configuration are not.\n\n\
+        Example: posthouse backup --to /backup/posthouse --keep 14"
+    )]
+    Backup(BackupArgs),
+    /// A backup as a new store, or one account's mail of it into a folder
+    #[command(
+        after_help = "Example: posthouse restore --from /backup/posthouse --account carol@acme.example --folder Restored"
+    )]
+    Restore(RestoreArgs),
 }
 
 /// Messages that wait to go to other hosts.

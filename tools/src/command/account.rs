@@ -1,6 +1,6 @@
 //! member, business.
 use super::directory::first;
-use super::{Context, End, import};
+use super::{Context, End, import, removed};
 use crate::cli::{BusinessCommand, MemberCommand};
 use crate::ops::{Change, Failure, Patch, Request, Response, What};
 
@@ -20,6 +20,7 @@ pub(super) fn member(context: &mut Context<'_>, command: MemberCommand) -> Resul
             set(context, "member", address, Patch { name, password_hash, vip, quota, disabled, ..Patch::default() })
         }
         MemberCommand::Remove { address } => remove(context, What::Member, "member", address),
+        MemberCommand::Removed(command) => removed::run(context, "member", command),
     }
 }
 
@@ -39,6 +40,7 @@ pub(super) fn business(context: &mut Context<'_>, command: BusinessCommand) -> R
             set(context, "business mailbox", address, patch)
         }
         BusinessCommand::Remove { address } => remove(context, What::Business, "business mailbox", address),
+        BusinessCommand::Removed(command) => removed::run(context, "business", command),
     }
 }
 

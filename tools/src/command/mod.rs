@@ -5,6 +5,7 @@ mod directory;
 mod import;
 mod queue;
 mod quota;
+mod removed;
 mod rescue;
 mod show;
 
@@ -99,6 +100,7 @@ fn dispatch(cli: Cli) -> Result<End, Trouble> {
         Command::Member(command) => account::member(&mut context, command)?,
         Command::Business(command) => account::business(&mut context, command)?,
         Command::Queue(command) => queue::queue(&mut context, command)?,
+        Command::Purge(args) => removed::purge_all(&mut context, &args)?,
         Command::Export(args) => carry::export(&mut context, args)?,
         Command::Import(args) => carry::import(&mut context, args)?,
         Command::Verify(args) => rescue::verify(&data, show, args)?,
@@ -107,6 +109,8 @@ fn dispatch(cli: Cli) -> Result<End, Trouble> {
         Command::Repair(args) => rescue::repair(&data, show, args)?,
         Command::Salvage(args) => rescue::salvage(show, args)?,
         Command::Quota(args) => quota::prove(&mut context, args)?,
+        Command::Backup(args) => carry::backup(&mut context, &args)?,
+        Command::Restore(args) => carry::restore(&mut context, args)?,
     };
     session.close()?;
     Ok(end)
@@ -165,7 +169,7 @@ impl Context<'_> {
             let Some(next) = next else { return Ok(()) };
             match &mut request {
                 Request::List { after, .. } => *after = Some(next),
-                Request::QueueList { after } => *after = next.parse().ok(),
+                Request::QueueList { after } | Request::RemovedList { after } => *after = next.parse().ok(),
                 _ => return Ok(()),
             }
         }

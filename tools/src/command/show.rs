@@ -11,7 +11,7 @@ pub(super) struct Show {
 }
 
 /// Columns of a list for people, by kind of row; the rest is in `show` and in JSON.
-const COLUMNS: [(&str, &[&str]); 8] = [
+const COLUMNS: [(&str, &[&str]); 9] = [
     ("tenant", &["name", "title", "accounts", "accounts_max", "disabled"]),
     ("domain", &["name", "tenant", "addresses"]),
     ("member", &["address", "name", "vip", "quota", "used_bytes", "messages", "disabled"]),
@@ -19,6 +19,7 @@ const COLUMNS: [(&str, &[&str]); 8] = [
     ("alias", &["alias", "account"]),
     ("group", &["address", "name", "member_count"]),
     ("usage", &["address", "used_bytes", "entries_bytes", "messages", "entries", "quota_bytes_max", "agrees"]),
+    ("removed", &["number", "address", "kind", "messages", "used_bytes", "removed", "kept_until"]),
     ("queued", &["id", "state", "sender", "recipients", "size_bytes", "next_try"]),
 ];
 
@@ -148,7 +149,9 @@ fn cell(key: &str, value: &Value) -> String {
     match value {
         Value::Null => "-".into(),
         Value::Bool(yes) => if *yes { "yes" } else { "no" }.into(),
-        Value::Number(number) if matches!(key, "created" | "next_try") => rfc3339(number.as_i64().unwrap_or(0)),
+        Value::Number(number) if matches!(key, "created" | "next_try" | "removed" | "kept_until") => {
+            rfc3339(number.as_i64().unwrap_or(0))
+        }
         Value::String(text) if text.is_empty() => "-".into(),
         Value::String(text) => text.chars().map(|c| if c.is_control() { '?' } else { c }).collect(),
         Value::Array(all) if all.is_empty() => "-".into(),

@@ -1,5 +1,6 @@
 //! Changes of the directory as they travel: addresses and quotas as text. Judges nothing itself: the directory does.
 use super::Failure;
+use posthouse_engine::base::AccountId;
 use posthouse_engine::directory::{self, AccountPatch, Address};
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +17,7 @@ pub enum Change {
     BusinessAdd { address: String, name: String, password_hash: Option<String>, quota: String, users: Vec<String> },
     AccountSet { address: String, set: Patch },
     AccountRemove { address: String },
+    AccountRestore { number: u64, address: Option<String> },
     AliasAdd { account: String, alias: String },
     AliasRemove { alias: String },
     GroupAdd { address: String, name: String, members: Vec<String> },
@@ -79,6 +81,9 @@ impl Change {
             }
             Change::AccountSet { address: at, set } => To::AccountSet { address: address(&at)?, set: set.to_engine()? },
             Change::AccountRemove { address: at } => To::AccountRemove { address: address(&at)? },
+            Change::AccountRestore { number, address: at } => {
+                To::AccountRestore { id: AccountId(number), address: at.as_deref().map(address).transpose()? }
+            }
             Change::AliasAdd { account, alias } => {
                 To::AliasAdd { account: address(&account)?, alias: address(&alias)? }
             }

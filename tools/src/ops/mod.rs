@@ -3,8 +3,10 @@
 pub mod bulk;
 mod change;
 mod failure;
+mod files;
 mod list;
 mod queue;
+mod removed;
 mod run;
 mod status;
 mod usage;
@@ -12,9 +14,10 @@ mod view;
 
 pub use change::{Change, Patch};
 pub use failure::{Failure, Kind};
+pub use files::{FileRow, ShardFilesRow};
 pub use run::run;
 pub use status::StatusView;
-pub use view::{UsageView, View};
+pub use view::{RemovedView, UsageView, View};
 
 use posthouse_admin::Facts;
 use serde::{Deserialize, Serialize};
@@ -69,6 +72,18 @@ pub enum Request {
         /// Only those after this address.
         after: Option<String>,
     },
+    /// One page of the recycle bin, by number.
+    RemovedList {
+        /// Only those after this number.
+        after: Option<u64>,
+    },
+    /// Removes all mail of an account in the bin for good.
+    RemovedPurge {
+        /// Its number.
+        number: u64,
+    },
+    /// Which files a copy of the store needs.
+    Files,
     /// The store, and the server when one runs.
     Status,
     /// Mail in bulk.
@@ -104,7 +119,7 @@ pub enum Response {
         /// As many as there were changes.
         results: Vec<Option<Failure>>,
     },
-    /// To `List`, `QueueList` and `Usage`.
+    /// To `List`, `QueueList`, `Usage` and `RemovedList`.
     Listed {
         /// The page.
         rows: Vec<View>,
@@ -118,6 +133,18 @@ pub enum Response {
     },
     /// To `QueueRemove`.
     Done,
+    /// To `Files`; the control shard last.
+    Files {
+        /// One for each shard.
+        shards: Vec<ShardFilesRow>,
+    },
+    /// To `RemovedPurge`.
+    Purged {
+        /// Messages that were in it.
+        messages: u64,
+        /// Bytes of them.
+        bytes: u64,
+    },
     /// To `Status`.
     Status {
         /// It.

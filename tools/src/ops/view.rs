@@ -1,4 +1,5 @@
 //! Things of the directory and the queue as they are shown. Holds no password hash.
+use crate::limits::{BUSINESS_KEPT_DAYS, MEMBER_KEPT_DAYS};
 use posthouse_engine::Engine;
 use posthouse_engine::directory::{self, Directory};
 use serde::{Deserialize, Serialize};
@@ -15,6 +16,8 @@ pub enum View {
     Group(GroupView),
     Queued(QueuedView),
     Usage(UsageView),
+    /// What the recycle bin holds.
+    Removed(RemovedView),
 }
 
 /// What an account is charged, from every side.
@@ -121,6 +124,31 @@ pub struct AccountView {
     pub users: Vec<String>,
     /// Seconds since 1970-01-01 UTC.
     pub created: i64,
+}
+
+/// A mailbox in the recycle bin.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RemovedView {
+    /// The account's number: names it even when another has its address.
+    pub number: u64,
+    /// Where it received.
+    pub address: String,
+    /// The name shown to people.
+    pub name: String,
+    /// Whose it is.
+    pub tenant: String,
+    /// `member` or `business`.
+    pub kind: String,
+    /// What it holds.
+    pub used_bytes: u64,
+    /// Entries in all its mailboxes.
+    pub messages: u64,
+    /// When it was removed, seconds since 1970-01-01 UTC.
+    pub removed: i64,
+    /// From when on `posthouse purge` takes it, seconds since 1970-01-01 UTC.
+    pub kept_until: i64,
+    /// Its purge was begun and not ended: it cannot be restored.
+    pub purge_begun: bool,
 }
 
 /// A further address of an account.
@@ -236,5 +264,26 @@ pub(super) fn group(directory: &Directory, group: &directory::Group, with_member
         member_count: group.members.len() as u64,
         members: with_members.then(|| texts(&group.members)),
         created: group.created,
+    }
+}
+
+/// Without what it holds.
+pub(super) fn removed(directory: &Directory, removed: &directory::Removed) -> RemovedView {
+    let account = &removed.account;
+    let (kind, days) = match account.kind {
+        directory::AccountKind::Member => ("member", MEMBER_KEPT_DAYS),
+        directory::AccountKind::Business => ("business", BUSINESS_KEPT_DAYS),
+    };
+    RemovedView {
+        number: account.id.0,
+        address: account.address.to_string(),
+        name: account.name.to_string(),
+        tenant: tenant_name(directory, account.tenant),
+        kind: kind.to_owned(),
+        used_bytes: 0,
+        messages: 0,
+        removed: removed.when,
+        kept_until: removed.when.saturating_add(days * 86_400),
+        purge_begun: removed.purge_begun,
     }
 }

@@ -4,7 +4,7 @@ use crate::base::{AccountId, Error, Result, TenantId, limits};
 use super::super::event::AccountEdit;
 use super::super::password::valid_hash;
 use super::super::tables::{Occupant, Tables};
-use super::super::{Account, AccountKind, AccountPatch, Address, Change, Event, sorted};
+use super::super::{Account, AccountKind, AccountPatch, Address, Change, Event, Tenant, sorted};
 use super::{display_name, leave_groups, tenant_for};
 
 /// A new member or business mailbox.
@@ -19,12 +19,7 @@ pub(super) fn add(tables: &impl Tables, change: &Change, now: i64) -> Result<Vec
         _ => return Ok(Vec::new()),
     };
     let tenant = tenant_for(tables, address)?;
-    if tenant.accounts >= tenant.accounts_max {
-        return Err(Error::Limit(format!(
-            "tenant {} has {} accounts and may have {} (accounts_max, which an operator can raise)",
-            tenant.name, tenant.accounts, tenant.accounts_max
-        )));
-    }
+    require_seat(tenant)?;
     password_hash.as_deref().map_or(Ok(()), valid_hash)?;
     let users = users_named(tables, tenant.id, users)?;
     require_users_fit(address, users.len())?;
@@ -77,8 +72,8 @@ pub(super) fn set(tables: &impl Tables, address: &Address, set: &AccountPatch) -
     Ok(if edit == nothing { Vec::new() } else { vec![Event::AccountSet(edit)] })
 }
 
-/// Away with an account: out of the groups and business mailboxes first.
-pub(super) fn remove(tables: &impl Tables, address: &Address) -> Result<Vec<Event>> {
+/// An account into the bin: out of the groups and business mailboxes first.
+pub(super) fn remove(tables: &impl Tables, address: &Address, now: i64) -> Result<Vec<Event>> {
     let account = account_at(tables, address)?;
     if account.address != *address {
         return Err(Error::Invalid(format!(
@@ -91,7 +86,7 @@ pub(super) fn remove(tables: &impl Tables, address: &Address) -> Result<Vec<Even
     events.extend(tables.opens(account.id).iter().map(|business| {
         Event::AccountSet(AccountEdit { id: *business, users_remove: vec![account.id], ..AccountEdit::default() })
     }));
-    events.push(Event::AccountRemoved(account.id));
+    events.push(Event::AccountBinned { id: account.id, when: now });
     Ok(events)
 }
 
@@ -118,6 +113,17 @@ pub(super) fn alias_remove(tables: &impl Tables, alias: &Address) -> Result<Vec<
     let mut events = leave_groups(tables, tenant, std::slice::from_ref(alias));
     events.push(Event::AliasRemoved(alias.clone()));
     Ok(events)
+}
+
+/// The tenant may have one more account.
+pub(super) fn require_seat(tenant: &Tenant) -> Result<()> {
+    if tenant.accounts < tenant.accounts_max {
+        return Ok(());
+    }
+    Err(Error::Limit(format!(
+        "tenant {} has {} accounts and may have {} (accounts_max, which an operator can raise)",
+        tenant.name, tenant.accounts, tenant.accounts_max
+    )))
 }
 
 fn account_at<'a>(tables: &'a impl Tables, address: &Address) -> Result<&'a Account> {

@@ -8,7 +8,7 @@ use proptest::sample::select;
 use super::super::{AccountPatch, Address, Change, Directory, Event, Filter, Quota, Resolution};
 use super::at;
 use crate::base::bytes::Reader;
-use crate::base::{Error, Result};
+use crate::base::{AccountId, Error, Result};
 
 const TENANTS: [&str; 3] = ["acme", "other", "third"];
 const DOMAINS: [&str; 4] = ["a.example", "b.example", "c.example", "far.example"];
@@ -78,9 +78,18 @@ fn account_change() -> impl Strategy<Value = Change> {
             }),
         3 => (address(), patch()).prop_map(|(address, set)| Change::AccountSet { address, set }),
         2 => address().prop_map(|address| Change::AccountRemove { address }),
+        2 => (id(), proptest::option::weighted(0.3, address()))
+            .prop_map(|(id, address)| Change::AccountRestore { id, address }),
+        1 => id().prop_map(|id| Change::AccountPurgeBegin { id }),
+        1 => id().prop_map(|id| Change::AccountPurgeEnd { id }),
         4 => (address(), address()).prop_map(|(account, alias)| Change::AliasAdd { account, alias }),
         2 => address().prop_map(|alias| Change::AliasRemove { alias }),
     ]
+}
+
+/// Of one of the first accounts.
+fn id() -> impl Strategy<Value = AccountId> {
+    (1..12u64).prop_map(AccountId)
 }
 
 fn group_change() -> impl Strategy<Value = Change> {

@@ -1,7 +1,7 @@
 //! What is allowed, what each refusal says, and what an address means then.
 use super::super::{AccountPatch, Address, Change, Quota, Resolution};
 use super::{alias, at, business, domain, group, id_of, make, member, set, tenant, town};
-use crate::base::{Error, limits};
+use crate::base::{AccountId, Error, limits};
 
 #[test]
 fn refusals_name_the_thing_and_what_is_allowed() {
@@ -12,6 +12,8 @@ fn refusals_name_the_thing_and_what_is_allowed() {
         (tenant("acme"), "tenant acme exists already"),
         (tenant("Acme Ltd"), "small letters"),
         (Change::TenantRemove { name: "acme".into() }, "3 accounts and 1 domains"),
+        (Change::AccountRestore { id: AccountId(1), address: None }, "account 1 in the recycle bin does not exist"),
+        (Change::AccountPurgeBegin { id: AccountId(9) }, "account 9 in the recycle bin does not exist"),
         (Change::TenantRemove { name: "none".into() }, "tenant none does not exist"),
         (domain("none", "x.example"), "tenant none does not exist"),
         (domain("other", "ACME.example"), "domain acme.example exists already"),
@@ -150,6 +152,69 @@ fn the_removed_leave_no_trace_and_no_id() {
     make(&mut town, member("ann@acme.example")).expect("the address is free");
     assert!(id_of(&town, "ann@acme.example") > old);
     assert_eq!(local(town.resolve(&at("all@acme.example"))), ["bob@acme.example"], "the new ann is not in it");
+}
+
+#[test]
+fn the_removed_come_back_with_what_is_still_to_be_had() {
+    let mut town = town();
+    let remove = |address: &str| Change::AccountRemove { address: at(address) };
+    let restore = |id, address: Option<&str>| Change::AccountRestore { id, address: address.map(at) };
+    let (ann, bob, sales) =
+        (id_of(&town, "ann@acme.example"), id_of(&town, "bob@acme.example"), id_of(&town, "sales@acme.example"));
+    for address in ["sales@acme.example", "bob@acme.example"] {
+        make(&mut town, remove(address)).expect("removed");
+    }
+    assert_eq!(town.resolve(&at("robert@acme.example")), Resolution::Unknown);
+    assert_eq!(town.tenant_named("acme").map(|acme| acme.accounts), Some(1));
+    let binned: Vec<AccountId> = town.removed(None).map(|removed| removed.account.id).collect();
+    assert_eq!(binned, [bob, sales]);
+    make(&mut town, restore(bob, None)).expect("his address is free");
+    assert_eq!(local(town.resolve(&at("robert@acme.example"))), ["bob@acme.example"]);
+    make(&mut town, remove("bob@acme.example")).expect("removed again");
+    make(&mut town, member("robert@acme.example")).expect("his alias is free");
+    make(&mut town, member("bob@acme.example")).expect("his address is free");
+    let error = make(&mut town, restore(bob, None)).expect_err("taken").to_string();
+    assert!(error.contains("account bob@acme.example exists already"), "{error}");
+    let error = make(&mut town, restore(bob, Some("bob@other.example"))).expect_err("another tenant's").to_string();
+    assert!(error.contains("domain other.example in the tenant of bob@acme.example"), "{error}");
+    make(&mut town, restore(bob, Some("old.bob@acme.example"))).expect("another address");
+    assert!(town.account(bob).is_some_and(|bob| bob.aliases.is_empty()), "the alias is another's");
+    make(&mut town, restore(sales, None)).expect("free");
+    assert!(town.business_of(ann).any(|opened| opened.id == sales), "ann opens it again");
+    town.check().expect("all tables agree");
+}
+
+#[test]
+fn the_purged_never_come_back() {
+    let mut town = town();
+    let bob = id_of(&town, "bob@acme.example");
+    make(&mut town, Change::AccountRemove { address: at("bob@acme.example") }).expect("removed");
+    assert!(make(&mut town, Change::AccountPurgeEnd { id: bob }).is_err(), "it was not begun");
+    for _ in 0..2 {
+        make(&mut town, Change::AccountPurgeBegin { id: bob }).expect("begun, once or twice");
+    }
+    let error = make(&mut town, Change::AccountRestore { id: bob, address: None }).expect_err("too late").to_string();
+    assert!(error.contains("the purge of bob@acme.example has begun"), "{error}");
+    make(&mut town, Change::AccountPurgeEnd { id: bob }).expect("ended");
+    assert_eq!(town.removed(None).count(), 0);
+    assert!(make(&mut town, Change::AccountPurgeEnd { id: bob }).is_err(), "nothing is left");
+    town.check().expect("all tables agree");
+}
+
+#[test]
+fn a_tenant_with_a_full_bin_stays() {
+    let mut town = town();
+    make(&mut town, Change::AccountRemove { address: at("eve@other.example") }).expect("removed");
+    make(&mut town, Change::DomainRemove { domain: "other.example".into() }).expect("nobody uses it");
+    let gone = || Change::TenantRemove { name: "other".into() };
+    let error = make(&mut town, gone()).expect_err("eve's mail is hers").to_string();
+    assert!(error.contains("1 removed mailboxes of tenant other are in the recycle bin"), "{error}");
+    let eve = town.removed(None).next().expect("eve").account.id;
+    let error = make(&mut town, Change::AccountRestore { id: eve, address: None }).expect_err("no domain").to_string();
+    assert!(error.contains("domain other.example of eve@other.example does not exist"), "{error}");
+    for change in [Change::AccountPurgeBegin { id: eve }, Change::AccountPurgeEnd { id: eve }, gone()] {
+        make(&mut town, change).expect("allowed");
+    }
 }
 
 #[test]

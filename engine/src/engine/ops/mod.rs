@@ -1,4 +1,5 @@
 //! What a request plans on the committer's thread: one file per kind. Each checks first and then emits events.
+pub(super) mod adopt;
 pub(super) mod append;
 pub(super) mod copy;
 pub(super) mod deliver;
@@ -6,6 +7,7 @@ pub(super) mod expunge;
 pub(super) mod ingest;
 pub(super) mod mailboxes;
 pub(super) mod metadata;
+pub(super) mod purge;
 pub(super) mod store;
 
 use super::txn::Txn;

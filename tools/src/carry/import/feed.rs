@@ -1,8 +1,8 @@
 //! Between the thread that reads the source and the one that talks to the store: batches of messages for one mailbox, bounded in bytes.
+use super::How;
 use super::gather::{Gather, Gathered};
 use super::kind::Dates;
 use super::special::Names;
-use crate::cli::ImportArgs;
 use crate::limits::{BULK_BYTES, BULK_MESSAGES_MAX};
 use crate::ops::bulk::Incoming;
 use crate::room::{Held, Room};
@@ -36,40 +36,40 @@ pub(super) struct Loaded {
 }
 
 /// Nobody takes messages any more.
-pub(super) struct Gone;
+pub(in crate::carry) struct Gone;
 
 /// A message as a source gives it.
-pub(super) struct Item {
-    pub(super) what: String,
-    pub(super) flags: Vec<String>,
+pub(in crate::carry) struct Item {
+    pub(in crate::carry) what: String,
+    pub(in crate::carry) flags: Vec<String>,
     /// The file's date.
-    pub(super) date: Option<i64>,
-    pub(super) message: Gathered,
+    pub(in crate::carry) date: Option<i64>,
+    pub(in crate::carry) message: Gathered,
 }
 
 /// The source's end.
-pub(super) struct Feeder {
+pub(in crate::carry) struct Feeder {
     to: SyncSender<Load>,
     room: Arc<Room>,
     message_bytes_max: usize,
     dates: Dates,
-    pub(super) names: Names,
+    pub(in crate::carry) names: Names,
     batch: Loaded,
 }
 
 impl Feeder {
-    pub(super) fn new(to: SyncSender<Load>, room: Arc<Room>, args: &ImportArgs, names: Names) -> Feeder {
-        let message_bytes_max = usize::try_from(args.message_bytes_max).unwrap_or(usize::MAX);
-        Feeder { to, room, message_bytes_max, dates: args.dates, names, batch: Loaded::default() }
+    pub(super) fn new(to: SyncSender<Load>, room: Arc<Room>, how: How) -> Feeder {
+        let message_bytes_max = usize::try_from(how.message_bytes_max).unwrap_or(usize::MAX);
+        Feeder { to, room, message_bytes_max, dates: how.dates, names: how.names, batch: Loaded::default() }
     }
 
     /// Room for the next message.
-    pub(super) fn gather(&self) -> Gather {
+    pub(in crate::carry) fn gather(&self) -> Gather {
         Gather::new(self.room.clone(), self.message_bytes_max)
     }
 
     /// The messages that follow go here.
-    pub(super) fn mailbox(&mut self, account: &str, mailbox: String) -> Result<(), Gone> {
+    pub(in crate::carry) fn mailbox(&mut self, account: &str, mailbox: String) -> Result<(), Gone> {
         if self.batch.mailbox != mailbox || self.batch.account != account {
             self.flush()?;
             self.batch.mailbox = mailbox;
@@ -90,12 +90,12 @@ impl Feeder {
         self.to.send(Load::Make { account, name, special_use, subscribed }).map_err(|_| Gone)
     }
 
-    pub(super) fn bad(&mut self, what: impl ToString, why: impl ToString) -> Result<(), Gone> {
+    pub(in crate::carry) fn bad(&mut self, what: impl ToString, why: impl ToString) -> Result<(), Gone> {
         self.to.send(Load::Bad { what: what.to_string(), why: why.to_string() }).map_err(|_| Gone)
     }
 
     /// The next message of the mailbox.
-    pub(super) fn message(&mut self, item: Item) -> Result<(), Gone> {
+    pub(in crate::carry) fn message(&mut self, item: Item) -> Result<(), Gone> {
         let Gathered { bytes, held } = item.message;
         if bytes.is_empty() {
             return self.bad(item.what, "is empty");
@@ -129,7 +129,7 @@ impl Feeder {
     }
 
     /// Sends what is gathered.
-    pub(super) fn flush(&mut self) -> Result<(), Gone> {
+    pub(in crate::carry) fn flush(&mut self) -> Result<(), Gone> {
         if self.batch.messages.is_empty() {
             return Ok(());
         }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 const READ_BYTES: usize = 128 << 10;
 
 /// A message that is being read.
-pub(super) struct Gather {
+pub(in crate::carry) struct Gather {
     bytes: Vec<u8>,
     held: Option<Held>,
     room: Arc<Room>,
@@ -18,7 +18,7 @@ pub(super) struct Gather {
 }
 
 /// A message that was read.
-pub(super) struct Gathered {
+pub(in crate::carry) struct Gathered {
     pub(super) bytes: Vec<u8>,
     /// For a large one: its room.
     pub(super) held: Option<Held>,
@@ -30,7 +30,7 @@ impl Gather {
     }
 
     /// The next bytes as they are. What is too large is counted and not kept.
-    pub(super) fn raw(&mut self, bytes: &[u8]) {
+    pub(in crate::carry) fn raw(&mut self, bytes: &[u8]) {
         if self.too_large || self.bytes.len() + bytes.len() > self.bytes_max {
             self.too_large = true;
             self.bytes = Vec::new();
@@ -73,7 +73,7 @@ impl Gather {
     }
 
     /// The message, or why it is not taken.
-    pub(super) fn done(self) -> Result<Gathered, String> {
+    pub(in crate::carry) fn done(self) -> Result<Gathered, String> {
         if self.too_large {
             return Err(format!("is larger than {} bytes; --message-bytes-max allows more", self.bytes_max));
         }

@@ -11,7 +11,9 @@ mod own;
 mod special;
 mod tree;
 
+pub(super) use feed::{Feeder, Gone, Item};
 pub use kind::{Dates, Kind, Quoting};
+pub(super) use special::Names;
 
 use crate::cli::ImportArgs;
 use crate::limits;
@@ -19,7 +21,7 @@ use crate::ops::bulk::{Answer, Ask, Batch, MailboxRow, Scope};
 use crate::ops::{self, Failure};
 use crate::progress::Progress;
 use crate::session::Session;
-use feed::{Feeder, Load, Loaded};
+use feed::{Load, Loaded};
 use serde::Serialize;
 use std::collections::{HashMap, VecDeque};
 
@@ -67,26 +69,53 @@ impl Report {
 /// The source cannot be read or told what it is, the account does not exist.
 pub fn run(session: &mut Session, args: &ImportArgs) -> Result<(Report, Option<Failure>), Failure> {
     let source = kind::find(args)?;
-    let mut accounts = HashMap::new();
     let mut special = Vec::new();
     if let Some(address) = &args.account {
         let id = account(session, address)?;
-        accounts.insert(String::new(), id);
         special = mailboxes(session, id)?;
+    }
+    let how = How {
+        account: args.account.clone(),
+        names: Names::new(args.mailbox.clone(), args.keep_names, &special),
+        dates: args.dates,
+        message_bytes_max: args.message_bytes_max,
+        size_bytes: source.size_bytes(),
+    };
+    bring(session, how, move |feeder| source.read(feeder))
+}
+
+/// How messages are brought.
+pub(super) struct How {
+    /// Whose they shall be, where the source does not say.
+    pub(super) account: Option<String>,
+    /// Where its folders go.
+    pub(super) names: Names,
+    /// Where dates come from.
+    pub(super) dates: Dates,
+    /// Larger messages are passed over.
+    pub(super) message_bytes_max: u64,
+    /// Bytes of the source, 0 when nobody knows.
+    pub(super) size_bytes: u64,
+}
+
+/// Brings what `read` gives to a store; `read` has a thread of its own.
+pub(super) fn bring(
+    session: &mut Session,
+    how: How,
+    read: impl FnOnce(Feeder) -> Result<(), Failure> + Send,
+) -> Result<(Report, Option<Failure>), Failure> {
+    let mut accounts = HashMap::new();
+    if let Some(address) = &how.account {
+        accounts.insert(String::new(), account(session, address)?);
     }
     let room = crate::room::Room::new(limits::IMPORT_AHEAD_BYTES);
     let (sender, receiver) = std::sync::mpsc::sync_channel(2);
-    let feeder = Feeder::new(sender, room, args, special::Names::new(args, &special));
-    let mut import = Import {
-        session,
-        accounts,
-        report: Report::default(),
-        progress: Progress::new(source.size_bytes()),
-        asked: VecDeque::new(),
-        stopped: None,
-    };
+    let progress = Progress::new(how.size_bytes);
+    let feeder = Feeder::new(sender, room, how);
+    let mut import =
+        Import { session, accounts, report: Report::default(), progress, asked: VecDeque::new(), stopped: None };
     let read = std::thread::scope(|threads| {
-        let reading = threads.spawn(move || source.read(feeder));
+        let reading = threads.spawn(move || read(feeder));
         for load in receiver.iter() {
             import.load(load);
             if import.stopped.is_some() {

@@ -1,6 +1,5 @@
 //! Where a folder of the source goes: under the mailbox that was named, into the mailbox of its special use, or to its own name.
 use crate::carry::names;
-use crate::cli::ImportArgs;
 use crate::ops::bulk::MailboxRow;
 
 /// What other programs call the folders of RFC 6154's special uses.
@@ -15,17 +14,17 @@ const WELL_KNOWN: [(&str, &[&str]); 4] = [
 ];
 
 /// Names mailboxes.
-pub(super) struct Names {
+pub(in crate::carry) struct Names {
     under: Option<String>,
     /// Folder name in the source, mailbox here.
     special: Vec<(&'static str, String)>,
 }
 
 impl Names {
-    /// `mailboxes` are those of the account.
-    pub(super) fn new(args: &ImportArgs, mailboxes: &[MailboxRow]) -> Names {
+    /// Everything goes below `under`, if it is given. `mailboxes` are those of the account.
+    pub(in crate::carry) fn new(under: Option<String>, keep_names: bool, mailboxes: &[MailboxRow]) -> Names {
         let mut special = Vec::new();
-        if !args.keep_names && args.mailbox.is_none() {
+        if !keep_names && under.is_none() {
             for (attribute, known) in WELL_KNOWN {
                 let ours = mailboxes.iter().find(|row| row.special_use.as_deref() == Some(attribute));
                 // An account that was never used gets its mailboxes with the first message, under our names.
@@ -33,7 +32,7 @@ impl Names {
                 special.extend(known.iter().map(|name| (*name, ours.clone())));
             }
         }
-        Names { under: args.mailbox.clone(), special }
+        Names { under, special }
     }
 
     /// The mailbox for a folder of these levels; none is the source itself.
@@ -51,12 +50,17 @@ impl Names {
     }
 
     /// The mailbox for one that an export names: exactly that, or below the mailbox that was named.
-    pub(super) fn exact(&self, name: &str) -> String {
+    pub(in crate::carry) fn exact(&self, name: &str) -> String {
         match &self.under {
             Some(under) if name == "INBOX" => under.clone(),
             Some(under) => format!("{under}/{name}"),
             None => name.to_owned(),
         }
+    }
+
+    /// A mailbox of another store below the one that was named, INBOX too.
+    pub(in crate::carry) fn below(&self, name: &str) -> String {
+        self.under.as_ref().map_or_else(|| name.to_owned(), |under| format!("{under}/{name}"))
     }
 
     /// Whether mailboxes keep their attributes.

@@ -1,11 +1,12 @@
 //! One conversation with a store: keeps what bulk requests need from one to the next, and carries out all others as they come.
 use super::fetch::Reading;
+use super::handover::{self, Handing};
 use super::ingest::Intake;
 use super::{AccountRow, Answer, Ask, MailboxRow, Scope, fetch};
 use crate::limits::PAGE_ROWS_MAX;
 use crate::ops::{self, Failure, Request, Response, ServerFacts};
 use posthouse_engine::Engine;
-use posthouse_engine::base::{AccountId, Error};
+use posthouse_engine::base::{AccountId, Error, MailboxId};
 use posthouse_engine::directory::{Account, Address, Filter};
 use posthouse_engine::index::SpecialUse;
 use std::sync::Arc;
@@ -14,13 +15,14 @@ use std::sync::Arc;
 pub struct Desk {
     pub(super) engine: Arc<Engine>,
     reading: Option<Reading>,
+    handing: Option<Handing>,
     intake: Intake,
 }
 
 impl Desk {
     /// A conversation that has not begun.
     pub fn new(engine: Arc<Engine>) -> Desk {
-        Desk { intake: Intake::new(engine.clone()), engine, reading: None }
+        Desk { intake: Intake::new(engine.clone()), engine, reading: None, handing: None }
     }
 
     /// The store.
@@ -55,6 +57,11 @@ impl Desk {
                 self.intake.take(AccountId(*account), mailbox, messages, payload)?;
                 Answer::Ingested { batches: self.intake.done() }
             }
+            Ask::HandOver { from, to, folder } => handover::begin(&self.engine, AccountId(*from), to, folder)?,
+            Ask::HandOverPiece { from, mailbox, after, to, into } => {
+                let (from, to) = ((AccountId(*from), MailboxId(*mailbox)), AccountId(*to));
+                self.hand_over(from, *after, to, into)?
+            }
             Ask::Settle => {
                 self.intake.settle();
                 Answer::Ingested { batches: self.intake.done() }
@@ -75,6 +82,7 @@ impl Desk {
                 let tenant = tenant.ok_or_else(|| Failure::not_found(format_args!("tenant {name}")))?;
                 self.page(Some(tenant), after)?
             }
+            Scope::Removed { number } => vec![self.removed(AccountId(*number))?],
             Scope::All => self.page(None, after)?,
         };
         let more = found.len() > PAGE_ROWS_MAX;
@@ -89,6 +97,32 @@ impl Desk {
         }
         let next = accounts.last().filter(|_| more).map(|row| row.address.clone());
         Ok(Answer::Accounts { accounts, next })
+    }
+
+    fn removed(&self, id: AccountId) -> Result<(AccountId, Address, Option<u64>), Failure> {
+        let found = self.engine.directory(|directory| {
+            let removed = directory.removed_account(id).filter(|removed| !removed.purge_begun);
+            removed.map(|removed| row(&removed.account))
+        });
+        found.ok_or_else(|| Failure::not_found(format_args!("account {id} in the recycle bin")))
+    }
+
+    fn hand_over(
+        &mut self,
+        from: (AccountId, MailboxId),
+        after: u32,
+        to: AccountId,
+        into: &str,
+    ) -> Result<Answer, Failure> {
+        self.removed(from.0)?;
+        let goes_on = after > 0 && self.handing.as_ref().is_some_and(|handing| handing.is(from, to));
+        let mut handing = match self.handing.take().filter(|_| goes_on) {
+            Some(handing) => handing,
+            None => Handing::new(&self.engine, from, (to, self.intake.make(to, into, None, true)?))?,
+        };
+        let answer = handing.piece(&self.engine, after)?;
+        self.handing = Some(handing);
+        Ok(answer)
     }
 
     /// Accounts of both kinds by address, one more than a page has.

@@ -58,7 +58,7 @@ pub(super) fn fetch(
 }
 
 /// System flags in the order of their bits, then keywords in the order of the mailbox's table.
-pub(super) fn flag_names(view: &Mailbox, entry: &Entry) -> Vec<String> {
+pub(crate) fn flag_names(view: &Mailbox, entry: &Entry) -> Vec<String> {
     let system = Flags::NAMES.iter().filter(|(flag, _)| entry.flags.contains(*flag)).map(|(_, name)| *name);
     let keywords = view.keywords.iter().enumerate().filter(|(bit, _)| entry.keywords.0 >> bit & 1 == 1);
     let mut names: Vec<String> = system.map(str::to_owned).collect();

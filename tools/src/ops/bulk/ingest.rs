@@ -174,7 +174,7 @@ fn split(messages: &[Incoming], payload: Vec<u8>) -> Box<dyn Iterator<Item = Vec
 }
 
 /// System flags and keywords from names; unknown system flags are left out.
-fn flags_of(names: &[String]) -> (Flags, Vec<String>) {
+pub(super) fn flags_of(names: &[String]) -> (Flags, Vec<String>) {
     let (mut flags, mut keywords) = (Flags::NONE, Vec::new());
     for name in names {
         if name.starts_with('\\') {

@@ -2,10 +2,12 @@
 //! size. The same for a running server and for a closed data directory.
 mod desk;
 mod fetch;
+mod handover;
 mod ingest;
 mod known;
 
 pub use desk::Desk;
+pub(crate) use fetch::flag_names;
 
 use super::Failure;
 use serde::{Deserialize, Serialize};
@@ -23,6 +25,11 @@ pub enum Scope {
     Tenant {
         /// Its name.
         name: String,
+    },
+    /// One account in the recycle bin.
+    Removed {
+        /// Its number.
+        number: u64,
     },
     /// Everything.
     All,
@@ -72,6 +79,28 @@ pub enum Ask {
         mailbox: String,
         /// The messages, in the order of their bytes.
         messages: Vec<Incoming>,
+    },
+    /// Whether a removed account's mail may be handed over, and what there is.
+    HandOver {
+        /// The removed account's number.
+        from: u64,
+        /// The address of who shall have it.
+        to: String,
+        /// Below which mailbox.
+        folder: String,
+    },
+    /// The next piece of one mailbox.
+    HandOverPiece {
+        /// The removed account's number.
+        from: u64,
+        /// The mailbox's number.
+        mailbox: u32,
+        /// Only uids after this one.
+        after: u32,
+        /// The number of who shall have it.
+        to: u64,
+        /// The mailbox there; made if it is not there.
+        into: String,
     },
     /// Waits until all messages that were sent are durable.
     Settle,
@@ -186,6 +215,24 @@ pub enum Answer {
     },
     /// To `Make`.
     Made,
+    /// To `HandOver`.
+    HandOver {
+        /// The number of who shall have it.
+        to: u64,
+        /// Those that hold something.
+        mailboxes: Vec<MailboxRow>,
+    },
+    /// To `HandOverPiece`.
+    HandedOver {
+        /// Messages that are there now.
+        copied: u64,
+        /// Messages that were there.
+        known: u64,
+        /// What could not be read.
+        unreadable: Vec<String>,
+        /// What to ask `after` for the next piece; `None`: this was the last.
+        next: Option<u32>,
+    },
     /// To `Ingest` and `Settle`: the requests that are durable by now, oldest first. An `Ingest` is answered as soon as its messages are on
     /// their way, so what became of them comes with a later answer.
     Ingested {

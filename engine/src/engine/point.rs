@@ -1,0 +1,158 @@
+//! Takes a log back to a point in time, in a directory that nobody serves from: everything after the last group that was certainly written by
+//! then is cut off. Never guesses: a change that carries no time goes when nothing after it proves that it came early enough.
+use super::shard::dir;
+use crate::base::bytes::Reader;
+use crate::base::{Clock, Error, Lsn, Result, ShardId};
+use crate::directory;
+use crate::disk::Disk;
+use crate::format::segment::SEGMENT_HEADER_BYTES;
+use crate::format::{Event, SegmentHeader};
+use crate::log::{self, LogOptions, Segments};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// What was cut off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TakenBack {
+    /// Bytes of log that are gone.
+    pub bytes: u64,
+    /// The last time that the log names now, seconds since 1970-01-01 UTC; `None`: it holds nothing that old.
+    pub last: Option<i64>,
+}
+
+/// Cuts the log of a shard after the last group that is proven to be no later than `at` (seconds since 1970-01-01 UTC): proven by a time in
+/// it or after it. Index parts must not be there, since they may know of what is cut.
+///
+/// # Errors
+/// As opening the log; `Invalid` when there are index parts.
+pub fn take_back(disk: &Arc<dyn Disk>, clock: &Arc<dyn Clock>, shard: ShardId, at: i64) -> Result<TakenBack> {
+    let own = dir(shard);
+    let listed = disk.list(&own).map_err(|why| Error::io(format!("list {}", own.display()), why))?;
+    if listed.iter().any(|name| name.starts_with("idx-")) {
+        return Err(Error::Invalid(format!("{}: index parts stand beside a log that is to be cut", own.display())));
+    }
+    let options = LogOptions { shard, dir: own, segment_bytes_max: crate::base::limits::SEGMENT_BYTES_MAX, epoch: 1 };
+    let mut found = Found { at, last: None, kept: None, later: false };
+    let (writer, segments, _) = log::open(disk.clone(), clock.clone(), options, Lsn(0), &mut |lsn, frame| {
+        let times = match shard {
+            ShardId::CONTROL => control_times(frame.payload),
+            _ => times(frame.payload),
+        };
+        found.see(lsn, &times?);
+        Ok(())
+    })?;
+    drop(writer);
+    let headers = headers(&**disk, shard, &segments)?;
+    let mut end = match found.kept {
+        Some(lsn) => group_end(&segments, lsn)?,
+        None => Lsn(0),
+    };
+    for header in headers.iter().filter(|header| header.created_ms.div_euclid(1000) <= at) {
+        // A segment that was begun by then proves everything before it.
+        end = end.max(header.first_lsn);
+        let begun = header.created_ms.div_euclid(1000);
+        found.last = found.last.max((header.first_lsn.0 > 0).then_some(begun));
+    }
+    cut(&**disk, shard, &segments, end).map(|bytes| TakenBack { bytes, last: found.last })
+}
+
+/// What the events say of time.
+struct Found {
+    at: i64,
+    last: Option<i64>,
+    /// The last frame that is early enough.
+    kept: Option<Lsn>,
+    /// One that is too late was seen: the log is in order, so nothing after it counts.
+    later: bool,
+}
+
+impl Found {
+    fn see(&mut self, lsn: Lsn, times: &[i64]) {
+        self.later |= times.iter().any(|time| *time > self.at);
+        if !self.later && !times.is_empty() {
+            self.kept = Some(lsn);
+            self.last = self.last.max(times.iter().copied().max());
+        }
+    }
+}
+
+/// The times at which a shard's events were written.
+fn times(payload: &[u8]) -> Result<Vec<i64>> {
+    let events = Event::decode_all(payload).map_err(|why| Error::corrupt("shard events", 0, why.to_string()))?;
+    let time = |event: &Event| match event {
+        Event::Delivered { save_date, .. } => Some(i64::from(*save_date)),
+        Event::Queued { created, .. } => Some(*created),
+        _ => None,
+    };
+    Ok(events.iter().filter_map(time).collect())
+}
+
+/// The same of the directory's.
+fn control_times(payload: &[u8]) -> Result<Vec<i64>> {
+    use directory::Event as E;
+    let (mut reader, mut out) = (Reader::new(payload), Vec::new());
+    while !reader.is_empty() {
+        let event = E::decode(&mut reader).map_err(|why| Error::corrupt("directory events", 0, why.to_string()))?;
+        out.extend(match event {
+            E::TenantAdded(tenant) => Some(tenant.created),
+            E::DomainAdded(domain) => Some(domain.created),
+            E::AccountAdded(account) => Some(account.created),
+            E::GroupAdded(group) => Some(group.created),
+            E::AccountBinned { when, .. } | E::AccountPurgeBegun { when, .. } => Some(when),
+            _ => None,
+        });
+    }
+    Ok(out)
+}
+
+/// Where the group of the frame at `lsn` ends.
+fn group_end(segments: &Arc<Segments>, lsn: Lsn) -> Result<Lsn> {
+    let mut frames = segments.frames(lsn);
+    while let Some(frame) = frames.next() {
+        if frame?.2.ends_group() {
+            return Ok(frames.position());
+        }
+    }
+    Ok(segments.durable_end())
+}
+
+fn path(shard: ShardId, id: u32) -> PathBuf {
+    dir(shard).join(format!("seg-{id:010}.phl"))
+}
+
+fn headers(disk: &dyn Disk, shard: ShardId, segments: &Segments) -> Result<Vec<SegmentHeader>> {
+    let mut out = Vec::new();
+    for file in segments.files() {
+        let path = path(shard, file.id.0);
+        let name = disk.full_path(&path).display().to_string();
+        let mut bytes = [0; SEGMENT_HEADER_BYTES];
+        let read = disk.open(&path).and_then(|open| open.read_exact_at(&mut bytes, 0));
+        read.map_err(|why| Error::io(format!("read {name}"), why))?;
+        out.push(SegmentHeader::decode(&bytes).map_err(|why| Error::corrupt(name, why.at as u64, why.what))?);
+    }
+    Ok(out)
+}
+
+/// Removes the segments after `end`, newest first, so that a crash leaves a log without a gap, and shortens the one that holds it.
+fn cut(disk: &dyn Disk, shard: ShardId, segments: &Segments, end: Lsn) -> Result<u64> {
+    let mut gone = 0;
+    let files = segments.files();
+    for (at, file) in files.iter().enumerate().rev() {
+        let path = path(shard, file.id.0);
+        let io = |why| Error::io(format!("shorten {}", disk.full_path(&path).display()), why);
+        if at > 0 && file.first_lsn >= end {
+            disk.remove(&path).map_err(io)?;
+            gone += file.len_bytes;
+            continue;
+        }
+        let len = end.0.saturating_sub(file.first_lsn.0).max(SEGMENT_HEADER_BYTES as u64);
+        if len < file.len_bytes {
+            let open = disk.open(&path).map_err(io)?;
+            open.set_len(len).and_then(|()| open.sync_data()).map_err(io)?;
+            gone += file.len_bytes - len;
+        }
+        break;
+    }
+    disk.sync_dir(&dir(shard)).map_err(|why| Error::io(format!("sync shard {shard}"), why))?;
+    Ok(gone)
+}
