@@ -103,10 +103,8 @@ fn stretch(hole: &Hole, start: u64, end: u64, group: u64, ends: bool, out: &mut 
             Some(next) => next - at,
             None => longest(end - at),
         };
-        let lost = match hole.lost.iter().find(|(offset, _)| *offset == at) {
-            Some((_, FrameKind::Message)) if hole.complete => false,
-            _ => true,
-        };
+        let known = hole.lost.iter().find(|(offset, _)| *offset == at);
+        let lost = !(hole.complete && matches!(known, Some((_, FrameKind::Message))));
         out.push(Filler { offset: at, len, group, ends_group: false, lost });
         at += len;
     }
