@@ -52,7 +52,11 @@ fn refused(data: &Path, error: Error) -> Failure {
     if locked {
         return Failure::new(Kind::InUse, format!("{} is in use by another process", data.display()));
     }
+    let damaged = matches!(error, Error::Corrupt { .. });
     let mut failure = Failure::from(error);
     failure.text = format!("{}: {}", data.display(), failure.text);
+    if damaged {
+        failure.text.push_str("; posthouse repair says what can be done and what is lost (docs/repair.md)");
+    }
     failure
 }

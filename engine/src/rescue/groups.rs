@@ -1,5 +1,6 @@
 //! The rules of groups over a segment's frames: each frame names its group's start, the last one ends it, none spans two segments.
-use super::layout::{Hole, Laid, Layout};
+use super::hole::Hole;
+use super::layout::{Laid, Layout};
 
 /// A frame or a hole, in the file's order.
 pub(super) enum Stretch<'a> {

@@ -1,7 +1,8 @@
 //! How the last segment of a log lies in its file: it has no footer, and a crash may have torn its end. Judges as recovery does: what a later
 //! group or a checkpoint proves to have been synced was damaged at rest; what is behind that was promised to nobody.
 use super::finding::{Finding, Kind};
-use super::layout::{Hole, Layout, Reading};
+use super::hole::Hole;
+use super::layout::{Layout, Reading};
 use super::walk::{Piece, Walk};
 use crate::base::Result;
 use crate::format::segment::{SEGMENT_HEADER_BYTES, TRAILER_BYTES};

@@ -2,34 +2,15 @@
 //! segment once and hands each frame on; remembers places only. Changes nothing.
 use super::contents::Contents;
 use super::finding::{Finding, Kind};
+use super::hole::Hole;
 use super::source::Source;
 use super::walk::{Frame, Piece, Walk};
 use crate::base::Result;
-use crate::format::frame::{FRAME_ALIGN, FRAME_HEADER_BYTES, FrameHeader};
+use crate::format::frame::{FRAME_ALIGN, FrameHeader};
 use crate::format::segment::{SEGMENT_HEADER_BYTES, TRAILER_BYTES};
 use crate::format::{Footer, FrameKind, SegmentHeader, TableBuilder, Trailer};
 use std::collections::BTreeMap;
 use std::ops::Range;
-
-/// Bytes that should be frames and are not.
-#[derive(Clone, Debug)]
-pub(super) struct Hole {
-    pub(super) range: Range<u64>,
-    pub(super) why: String,
-    /// The frames that stood there, as far as a header or the footer tells.
-    pub(super) lost: Vec<(u64, FrameKind)>,
-    /// Whether those are all.
-    pub(super) complete: bool,
-}
-
-impl Hole {
-    /// Whether events may be lost, and not only messages.
-    pub(super) fn loses_events(&self) -> bool {
-        // An event frame is longer than its header.
-        let room = self.range.end - self.range.start > FRAME_HEADER_BYTES as u64;
-        room && (!self.complete || self.lost.iter().any(|(_, kind)| *kind != FrameKind::Message))
-    }
-}
 
 /// A frame that is there.
 #[derive(Clone, Copy, Debug)]
@@ -196,7 +177,7 @@ impl Reading<'_> {
                     if range.end == end && open_end {
                         break;
                     }
-                    let hole = hole(range, why, cut, footer);
+                    let hole = Hole::of_gap(range, why, cut, footer);
                     self.hole(hole, &mut layout)?;
                 }
                 Piece::Trailer { .. } => break,
@@ -237,7 +218,9 @@ impl Reading<'_> {
 
     pub(super) fn hole(&mut self, hole: Hole, layout: &mut Layout) -> Result<()> {
         let name = self.source.name.clone();
-        (self.tell)(Finding::damage(Kind::Frame, name, lost_words(&hole)).range(&hole.range));
+        (self.tell)(
+            Finding::damage(Kind::Frame, name, format!("{}; lost: {}", hole.why, hole.lost_words())).range(&hole.range),
+        );
         (self.visit)(Visit::Hole(&hole))?;
         layout.holes.push(hole);
         Ok(())
@@ -262,29 +245,6 @@ impl Reading<'_> {
             "the footer and trailer of a sealed segment expected; they can be made again",
         );
         Ok(())
-    }
-}
-
-/// A gap as a hole, with what the footer knows of it.
-fn hole(range: Range<u64>, why: String, cut: Option<FrameHeader>, footer: Option<&Footer>) -> Hole {
-    let mut lost = Vec::new();
-    if let Some(footer) = footer {
-        let inside = footer.table.iter().filter(|(offset, _)| range.contains(&u64::from(*offset)));
-        lost.extend(inside.map(|(offset, kind)| (u64::from(offset), kind)));
-    } else if let Some(header) = cut {
-        lost.push((range.start, header.kind));
-    }
-    // A table that does not begin where the gap does is not that of this gap.
-    let complete = footer.is_some() && lost.first().is_some_and(|(at, _)| *at == range.start);
-    Hole { range, why, lost, complete }
-}
-
-fn lost_words(hole: &Hole) -> String {
-    let count = |kind| hole.lost.iter().filter(|(_, lost)| *lost == kind).count();
-    let (messages, events) = (count(FrameKind::Message), count(FrameKind::Events));
-    match hole.complete {
-        true => format!("{}; lost: {messages} message frames, {events} event frames", hole.why),
-        false => format!("{}; messages and events that stood there are lost", hole.why),
     }
 }
 

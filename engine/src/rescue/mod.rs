@@ -8,6 +8,7 @@ mod finding;
 mod fold;
 mod groups;
 mod heads;
+mod hole;
 mod identify;
 mod inspect;
 mod inventory;

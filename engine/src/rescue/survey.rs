@@ -3,8 +3,9 @@
 use super::contents::Contents;
 use super::finding::{Finding, Kind, Told, Watch};
 use super::groups;
+use super::hole::Hole;
 use super::inventory::{Log, Segment};
-use super::layout::{Hole, Layout, Reading, Visit};
+use super::layout::{Layout, Reading, Visit};
 use super::source::Source;
 use crate::base::{Locator, Lsn, Result, SegmentId};
 use crate::disk::Disk;

@@ -1,5 +1,6 @@
 //! Stores that are damaged on purpose: noticed, named, mended, and never answered for with wrong data.
 mod flips;
+mod format;
 mod quota;
 mod rebuild;
 mod repair;

@@ -9,10 +9,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+/// Account, mailbox, uid.
+type Place = (u64, String, u32);
+/// Crc of the message, flags, keywords, date.
+type Content = (u32, u16, Vec<String>, i64);
+
 #[derive(Default)]
 struct Out {
-    /// (account, mailbox, uid) -> crc of the message, flags, keywords, date.
-    filed: BTreeMap<(u64, String, u32), (u32, u16, Vec<String>, i64)>,
+    filed: BTreeMap<Place, Content>,
     addresses: BTreeSet<String>,
     unfiled: Vec<u32>,
     queued: Vec<u32>,
@@ -56,7 +60,7 @@ fn run(damaged: &Files) -> Out {
 }
 
 /// Where each entry's frame stands in the undamaged store: (shard, locator, bytes of the frame).
-type Frames = BTreeMap<(u64, String, u32), (u64, Locator, u64)>;
+type Frames = BTreeMap<Place, (u64, Locator, u64)>;
 
 fn frames(whole: &Files) -> Frames {
     let (engine, _) = open(&disk(whole)).expect("opens");
@@ -153,7 +157,7 @@ fn without_footers_parts_store_and_with_a_segment_missing() {
     let gone = PathBuf::from("shards/00000/seg-0000000001.phl");
     damaged.remove(&gone);
     let out = run(&damaged);
-    let in_other_shard = |(place, _): &(&(u64, String, u32), &(u32, u16, Vec<String>, i64))| place.0 % 2 == 1;
+    let in_other_shard = |(place, _): &(&Place, &Content)| place.0 % 2 == 1;
     for (place, message) in good.filed.iter().filter(in_other_shard) {
         assert_eq!(out.filed.get(place), Some(message), "{place:?}");
     }

@@ -131,7 +131,7 @@ pub fn deliver(engine: &Engine, to: &[AccountId], number: u32, bytes: usize, que
     };
     let queue = if queue { vec![item] } else { Vec::new() };
     let outcome = engine.deliver(Delivery { staged, targets: to.iter().map(target).collect(), queue }).wait();
-    outcome.targets.into_iter().for_each(|answer| drop(answer.expect("delivered")));
+    outcome.targets.iter().for_each(|answer| assert!(answer.is_ok(), "{answer:?}"));
     outcome.queued.expect("queued");
 }
 

@@ -50,7 +50,7 @@ fn filled() -> House {
         let staged = engine.stage(Vec::new(), message(number)).wait().expect("staged");
         let targets = to.into_iter().map(target).collect();
         let outcome = engine.deliver(Delivery { staged, targets, queue: Vec::new() }).wait();
-        outcome.targets.into_iter().for_each(|answer| assert!(answer.is_ok(), "delivered: {answer:?}"));
+        outcome.targets.iter().for_each(|answer| assert!(answer.is_ok(), "{answer:?}"));
     }
     let gone = UidSet::range(Uid(2), Uid(3));
     engine.remove(ids[1], MailboxId::INBOX, gone).wait().expect("removed");

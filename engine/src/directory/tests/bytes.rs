@@ -141,11 +141,13 @@ fn the_table_of_events_is_that_of_the_code() {
     });
     let mut documented = 0;
     for (tag, name) in rows {
-        let at = Event::decode(&mut Reader::new(&[tag])).expect_err("fields are missing");
-        assert_eq!(at.at, 1, "tag {tag} ({name}) is unknown");
+        // One that has no fields is whole with its tag.
+        let at = Event::decode(&mut Reader::new(&[tag])).map_or_else(|error| error.at, |_| 1);
+        assert_eq!(at, 1, "tag {tag} ({name}) is unknown");
         documented += 1;
     }
-    let known = (0..=u8::MAX).filter(|tag| Event::decode(&mut Reader::new(&[*tag])).is_err_and(|error| error.at > 0));
+    let known =
+        (0..=u8::MAX).filter(|tag| Event::decode(&mut Reader::new(&[*tag])).map_or_else(|why| why.at > 0, |_| true));
     assert_eq!(known.count(), documented, "each tag has its row");
     let id = crate::base::AccountId(1);
     let (_, log) = live(&[vec![

@@ -17,7 +17,7 @@ use crate::rescue::audit::digest;
 use crate::rescue::contents::Contents;
 use crate::rescue::describe::describe;
 use crate::rescue::finding::{Told, Watch};
-use crate::rescue::fold::Fold;
+use crate::rescue::fold::{Fold, Scratch};
 use crate::rescue::heads::Heads;
 use crate::rescue::inventory::Log;
 use crate::rescue::keep::{flat, move_aside};
@@ -25,6 +25,8 @@ use crate::rescue::rebuild::{Tools, move_former, open};
 
 /// Bytes of events in one frame.
 const FRAME_BYTES: usize = 4 << 20;
+/// Bytes of events after which they are made durable.
+const COMMIT_BYTES: usize = 8 << 20;
 /// Bytes of a message frame's front that hold nearly every summary.
 const SUMMARY_READ_BYTES: usize = 4096;
 
@@ -102,8 +104,8 @@ impl Repair {
     }
 }
 
-/// A group of events at the log's end, durable when this returns.
-fn commit(writer: &mut Writer, fold: &mut Fold, group: &Group, tools: &mut Tools<'_>, name: &str) -> Result<()> {
+/// Adds events that belong together at the log's end. Durable with the next commit, all of them or none.
+fn push(writer: &mut Writer, fold: &mut Fold, group: &Group, scratch: Scratch<'_>, name: &str) -> Result<()> {
     let mut frames: Vec<Vec<u8>> = vec![Vec::new()];
     for event in group {
         if frames.last().is_some_and(|frame| frame.len() >= FRAME_BYTES) {
@@ -115,25 +117,20 @@ fn commit(writer: &mut Writer, fold: &mut Fold, group: &Group, tools: &mut Tools
     }
     for frame in frames.iter().filter(|frame| !frame.is_empty()) {
         let lsn = writer.end();
-        let applied = fold.apply(lsn, frame, tools.scratch)?;
+        let applied = fold.apply(lsn, frame, scratch)?;
         applied.map_err(|why| Error::corrupt(name, lsn.0, format!("a planned event contradicts the state: {why}")))?;
         writer.push(FrameKind::Events, 0, 0, &[frame])?;
     }
-    writer.commit().map(drop)
+    if writer.group_bytes() >= COMMIT_BYTES {
+        writer.commit()?;
+    }
+    Ok(())
 }
 
 impl ShardPlan {
     fn finish(&self, tools: &mut Tools<'_>, directory: &Directory, stamp: i64, done: &mut Repaired) -> Result<()> {
         let name = tools.disk.full_path(&shard_dir(self.shard)).display().to_string();
-        let mut steps = Vec::new();
-        let mut groups = Vec::new();
-        let mut nothing = |_| None;
-        let mut words = Words { name: &name, directory, describe: &mut nothing, steps: &mut steps };
-        state::changes(self, &mut words, &mut |group| {
-            groups.push(group);
-            Ok(())
-        })?;
-        if groups.is_empty() && self.images.is_empty() && !self.derived_bad && !self.opens {
+        if !self.changes && self.images.is_empty() && !self.derived_bad && !self.opens {
             return Ok(());
         }
         let mut fold = Fold::new(self.shard, "mended");
@@ -143,12 +140,13 @@ impl ShardPlan {
             applied.map_err(|why| Error::corrupt(&name, lsn.0, format!("the events at this Lsn: {why}")))
         })?;
         self.is_as_planned(&fold, &name)?;
-        for group in &groups {
-            commit(&mut writer, &mut fold, group, tools, &name)?;
-        }
+        let (mut steps, mut nothing) = (Vec::new(), |_| None);
+        let mut words = Words { name: &name, directory, describe: &mut nothing, steps: &mut steps };
+        state::changes(self, &mut words, &mut |group| push(&mut writer, &mut fold, &group, *scratch, &name))?;
+        writer.commit()?;
         let state = fold.queue.encode();
-        let part = checkpoint::write_whole(&*tools.disk, self.shard, writer.end(), &fold.accounts, &state)?;
-        done.kept.extend(move_former(&*tools.disk, self.shard, part, stamp)?);
+        let part = checkpoint::write_whole(&**disk, self.shard, writer.end(), &fold.accounts, &state)?;
+        done.kept.extend(move_former(&**disk, self.shard, part, stamp)?);
         Ok(())
     }
 

@@ -5,7 +5,8 @@ use crate::format::frame::{FRAME_FLAG_GROUP_END, FRAME_HEADER_BYTES, frame_bytes
 use crate::format::mending::filler_payload;
 use crate::format::{FrameHeader, FrameKind};
 use crate::rescue::groups::Stretch;
-use crate::rescue::layout::{Hole, Laid};
+use crate::rescue::hole::Hole;
+use crate::rescue::layout::Laid;
 
 /// A frame that says that something stood here.
 #[derive(Clone, Debug)]
@@ -103,8 +104,8 @@ fn stretch(hole: &Hole, start: u64, end: u64, group: u64, ends: bool, out: &mut 
             Some(next) => next - at,
             None => longest(end - at),
         };
-        let known = hole.lost.iter().find(|(offset, _)| *offset == at);
-        let lost = !(hole.complete && matches!(known, Some((_, FrameKind::Message))));
+        let was = hole.lost.iter().find(|(offset, _)| *offset == at).map(|(_, kind)| *kind);
+        let lost = !(hole.complete && was == Some(FrameKind::Message));
         out.push(Filler { offset: at, len, group, ends_group: false, lost });
         at += len;
     }

@@ -50,12 +50,7 @@ pub(super) fn of_layout(segment: &Segment, to: PathBuf, mut layout: Layout) -> R
         cut.push(range);
     }
     for hole in &layout.holes {
-        let lost = match (hole.complete, hole.loses_events()) {
-            (true, false) => "a message",
-            (true, true) => "events",
-            (false, _) => "messages and events",
-        };
-        let what = format!("{}: cut out; what is lost with it: {lost}", hole.why);
+        let what = format!("{}: cut out, with {}", hole.why, hole.lost_words());
         steps.push(Step::new(Act::Cut, &segment.name, what).range(&hole.range));
         cut.push(hole.range.clone());
     }
@@ -80,7 +75,7 @@ pub(super) fn of_layout(segment: &Segment, to: PathBuf, mut layout: Layout) -> R
 
 /// What a segment that is missing will look like; `sealed` unless it is the last one.
 pub(super) fn of_nothing(header: SegmentHeader, len: u64, sealed: bool, to: PathBuf, step: Step) -> Image {
-    let hole = crate::rescue::layout::Hole {
+    let hole = crate::rescue::hole::Hole {
         range: SEGMENT_HEADER_BYTES as u64..len,
         why: "missing".into(),
         lost: Vec::new(),

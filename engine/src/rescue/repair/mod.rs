@@ -1,6 +1,7 @@
 //! Mends a data directory that nobody has open: plans first, changing nothing, and then does what was planned. What is good is never touched,
 //! what is cut is kept in lost+found/, and a log position never comes to mean something else. After it the store opens and `verify` is clean.
 mod apply;
+mod attempt;
 pub(super) mod control;
 mod fill;
 mod image;
@@ -140,14 +141,19 @@ impl Repair {
             let what = format!("written anew with {count} shards, as the directories and the accounts in them say");
             steps.push(Step::new(Act::Store, name, what));
         }
-        for plan in &self.shards {
+        for plan in &mut self.shards {
             let name = disk.full_path(&crate::engine::shard_dir(plan.shard)).display().to_string();
             let empty = Log::default();
             let log = inventory.logs.get(&plan.shard).unwrap_or(&empty);
             let mut describe = apply::describer(disk, log);
             let (directory, describe) = (&self.control.wanted, &mut describe as state::Describe<'_>);
             let mut words = Words { name: &name, directory, describe, steps: &mut steps };
-            state::changes(plan, &mut words, &mut |_| Ok(()))?;
+            let mut changes = false;
+            state::changes(plan, &mut words, &mut |_| {
+                changes = true;
+                Ok(())
+            })?;
+            plan.changes = changes;
             if plan.derived_bad {
                 steps.push(Step::new(
                     Act::Rebuild,

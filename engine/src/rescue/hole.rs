@@ -1,0 +1,54 @@
+//! A stretch of a segment that should be frames and is not, and what is known of what stood there. Pure.
+use crate::format::frame::{FRAME_HEADER_BYTES, FrameHeader};
+use crate::format::{Footer, FrameKind};
+use std::ops::Range;
+
+/// Bytes that should be frames and are not.
+#[derive(Clone, Debug)]
+pub(super) struct Hole {
+    pub(super) range: Range<u64>,
+    pub(super) why: String,
+    /// The frames that stood there, as far as a header or the footer tells.
+    pub(super) lost: Vec<(u64, FrameKind)>,
+    /// Whether those are all.
+    pub(super) complete: bool,
+}
+
+impl Hole {
+    /// Whether events may be lost, and not only messages.
+    pub(super) fn loses_events(&self) -> bool {
+        // An event frame is longer than its header.
+        let room = self.range.end - self.range.start > FRAME_HEADER_BYTES as u64;
+        room && (!self.complete || self.lost.iter().any(|(_, kind)| *kind != FrameKind::Message))
+    }
+}
+
+impl Hole {
+    /// What stood there, in words.
+    pub(super) fn lost_words(&self) -> String {
+        let count = |kind| self.lost.iter().filter(|(_, lost)| *lost == kind).count();
+        match (self.complete, count(FrameKind::Message), count(FrameKind::Events)) {
+            (false, ..) => "all messages and events that stood there".into(),
+            (true, 1, 0) => "one message".into(),
+            (true, messages, 0) => format!("{messages} messages"),
+            (true, 0, events) => format!("the events of {events} transactions"),
+            (true, messages, events) => format!("{messages} messages and the events of {events} transactions"),
+        }
+    }
+}
+
+impl Hole {
+    /// A gap as a hole, with what the footer knows of it.
+    pub(super) fn of_gap(range: Range<u64>, why: String, cut: Option<FrameHeader>, footer: Option<&Footer>) -> Hole {
+        let mut lost = Vec::new();
+        if let Some(footer) = footer {
+            let inside = footer.table.iter().filter(|(offset, _)| range.contains(&u64::from(*offset)));
+            lost.extend(inside.map(|(offset, kind)| (u64::from(offset), kind)));
+        } else if let Some(header) = cut {
+            lost.push((range.start, header.kind));
+        }
+        // A table that does not begin where the gap does is not that of this gap.
+        let complete = footer.is_some() && lost.first().is_some_and(|(at, _)| *at == range.start);
+        Hole { range, why, lost, complete }
+    }
+}

@@ -1,0 +1,258 @@
+//! One pass over a shard's log, damaged as it may be: folds what is there, counts what is lost, and meets the checkpoint on the way. A frame
+//! that cannot be believed after all ends the pass, and the next one goes without it. Changes nothing.
+use super::shard::ShardPlan;
+use crate::base::bytes::Reader;
+use crate::base::{Error, Locator, Lsn, Result, ShardId};
+use crate::disk::Disk;
+use crate::format::mending::filler_payload;
+use crate::format::{Event, FrameKind, Mending, MessageHead};
+use crate::index::Parts;
+use crate::queue::Queue;
+use crate::rescue::audit::digest;
+use crate::rescue::contents::Contents;
+use crate::rescue::finding::{Finding, Told, Watch};
+use crate::rescue::fold::{Fold, Scratch};
+use crate::rescue::heads::Heads;
+use crate::rescue::inventory::Log;
+use crate::rescue::places::Places;
+use crate::rescue::references::References;
+use crate::rescue::survey::{Distrusted, Done, Item, Survey, Surveyed};
+use crate::rescue::walk::Frame;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// A frame that cannot be believed after all; the plan is made again without it.
+pub(super) struct Distrust(pub(super) Locator, pub(super) String);
+
+/// One pass over the log.
+pub(super) struct Attempt<'a> {
+    name: String,
+    fold: Fold,
+    target: Option<Fold>,
+    contents: Contents,
+    references: References<'a>,
+    lost: Places,
+    parts: &'a Arc<Parts>,
+    reached: bool,
+    /// Bytes of events that may be lost, since the log was whole last; and those after the checkpoint.
+    loses: u64,
+    loses_after: u64,
+    derived_bad: bool,
+    pub(super) distrust: Option<Distrust>,
+    /// Messages whose transaction has not ended.
+    pending: Vec<Locator>,
+    /// Messages whose transaction is lost, and whether the checkpoint may know of them.
+    orphans: Vec<(Locator, bool)>,
+    findings: Vec<Finding>,
+}
+
+impl<'a> Attempt<'a> {
+    pub(super) fn new(disk: &'a dyn Disk, shard: ShardId, log: &'a Log, parts: &'a Arc<Parts>) -> Attempt<'a> {
+        Attempt {
+            name: disk.full_path(&log.dir).display().to_string(),
+            fold: Fold::new(shard, "repair"),
+            target: None,
+            contents: Contents::default(),
+            references: References::new(Heads::new(disk, log)),
+            lost: Places::default(),
+            parts,
+            reached: false,
+            loses: 0,
+            loses_after: 0,
+            derived_bad: false,
+            distrust: None,
+            pending: Vec::new(),
+            orphans: Vec::new(),
+            findings: Vec::new(),
+        }
+    }
+
+    pub(super) fn run(
+        &mut self,
+        done: &mut Done,
+        log: &Log,
+        distrusted: &Distrusted,
+        scratch: Scratch<'_>,
+        watch: Watch<'_>,
+    ) -> Result<Surveyed> {
+        let (contents, covered) = (Contents::default(), self.parts.lsn());
+        let disk = self.references.heads.disk();
+        let survey = Survey { disk, log, contents: &contents, covered, live: false, distrusted };
+        // The sentinel only ends the pass; it is taken for what it is by the caller.
+        let stop = || Error::Invalid("a frame is not believed".into());
+        let mut findings = Vec::new();
+        let mut quiet = |told: Told<'_>| match told {
+            Told::Finding(finding) => findings.push(finding.clone()),
+            told => watch(told),
+        };
+        let surveyed = survey.run(done, &mut quiet, &mut |item, _| {
+            match item {
+                Item::Frame { at, lsn, frame } => self.frame(at, lsn, frame, scratch)?,
+                Item::Hole { segment, lsn, hole } => {
+                    self.lost.add(segment, hole.range.clone(), &hole.why);
+                    if hole.loses_events() {
+                        self.reach(Lsn(lsn.start))?;
+                        let known = !self.reached;
+                        self.orphans.extend(self.pending.drain(..).map(|at| (at, known)));
+                        self.lose(lsn.end - lsn.start)?;
+                    }
+                }
+            }
+            if self.distrust.is_some() { Err(stop()) } else { Ok(()) }
+        });
+        self.findings = findings;
+        match surveyed {
+            Err(_) if self.distrust.is_some() => Ok(Surveyed::default()),
+            Err(why) => Err(why),
+            Ok(found) => {
+                self.reach(Lsn(u64::MAX))?;
+                Ok(found)
+            }
+        }
+    }
+
+    fn frame(&mut self, at: Locator, lsn: Lsn, frame: &Frame, scratch: Scratch<'_>) -> Result<()> {
+        let payload = frame.payload.as_slice();
+        match frame.header.kind {
+            FrameKind::Message => {
+                if let Err(why) = self.contents.message(&frame.header, payload) {
+                    self.distrust = Some(Distrust(at, why));
+                } else if let Ok(head) = MessageHead::decode(payload) {
+                    self.references.saw(at, head.guid, head.size_bytes);
+                    self.pending.push(at);
+                }
+            }
+            FrameKind::Events => {
+                self.reach(lsn)?;
+                match Event::decode_all(payload) {
+                    Ok(events) => {
+                        self.filed(&events);
+                        self.references.check(&events, &mut self.lost);
+                        self.marks(&events)?;
+                    }
+                    Err(why) => {
+                        self.distrust = Some(Distrust(at, why.to_string()));
+                        return Ok(());
+                    }
+                }
+                if let Err(why) = self.fold.apply(lsn, payload, scratch)? {
+                    self.distrust = Some(Distrust(at, why));
+                } else if let Some(target) = &mut self.target
+                    && target.apply(lsn, payload, scratch)?.is_err()
+                {
+                    self.target = None;
+                }
+            }
+            _ => {}
+        }
+        if frame.header.ends_group() {
+            self.pending.clear();
+        }
+        Ok(())
+    }
+
+    /// Messages that an event names have found their place.
+    fn filed(&mut self, events: &[Event]) {
+        for event in events {
+            if let Event::Delivered { locator, .. } | Event::Queued { locator, .. } = event {
+                self.pending.retain(|at| at != locator);
+                self.orphans.retain(|(at, _)| at != locator);
+            }
+        }
+    }
+
+    /// Marks of a former repair, which a crash may have left unfinished.
+    fn marks(&mut self, events: &[Event]) -> Result<()> {
+        for event in events {
+            match event {
+                Event::Mending(Mending::EventsLost { len }) => self.count_loss(u64::from(*len)),
+                Event::Mending(Mending::EventsWhole) => {
+                    (self.loses, self.loses_after, self.target) = (0, 0, None);
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn count_loss(&mut self, bytes: u64) {
+        self.loses += bytes.max(1);
+        if self.reached {
+            self.loses_after += bytes.max(1);
+        }
+    }
+
+    /// From here on the fold makes up for what is lost, as it will when a filler stands here.
+    fn lose(&mut self, bytes: u64) -> Result<()> {
+        self.count_loss(bytes);
+        let mark = filler_payload(2, true);
+        for fold in [Some(&mut self.fold), self.target.as_mut()].into_iter().flatten() {
+            let marked = fold.replay.shard(&mut fold.accounts, &mut fold.queue, &mark);
+            marked.map_err(|why| Error::corrupt(&self.name, 0, why.to_string()))?;
+        }
+        Ok(())
+    }
+
+    /// Once the fold has come to the checkpoint: what the log has lost before, the checkpoint knows; else both say the same.
+    fn reach(&mut self, next: Lsn) -> Result<()> {
+        if self.reached || next < self.parts.lsn() {
+            return Ok(());
+        }
+        self.reached = true;
+        let Some(part) = self.parts.list().first() else { return Ok(()) };
+        let queue = Queue::decode(&mut Reader::new(part.state()));
+        let mut readable = queue.is_ok();
+        let mut same = queue.as_ref().is_ok_and(|queue| *queue == self.fold.queue);
+        let mut ids = self.fold.accounts.ids();
+        ids.extend(self.parts.list().iter().flat_map(|part| part.accounts()));
+        for id in ids {
+            match self.parts.load(id).and_then(|account| account.map(|one| digest(&one)).transpose()) {
+                Ok(found) => {
+                    let folded = self.fold.accounts.load(id)?.map(|account| digest(&account)).transpose()?;
+                    same &= found == folded;
+                }
+                Err(_) => readable = false,
+            }
+        }
+        self.derived_bad |= !readable || (self.loses == 0 && !same);
+        if let (Ok(queue), true, true) = (queue, readable, self.loses > 0) {
+            for id in self.parts.list().iter().flat_map(|part| part.accounts()).collect::<BTreeSet<_>>() {
+                if let Some(account) = self.parts.load(id)? {
+                    self.references.check_account(&account, &mut self.lost)?;
+                }
+            }
+            for item in queue.iter() {
+                self.references.one(item.locator, item.guid, item.size_bytes, &mut self.lost);
+            }
+            self.target = Some(Fold::from(self.fold.shard, "target", self.parts.clone(), queue));
+        }
+        Ok(())
+    }
+
+    pub(super) fn into_plan(self, derived_bad: bool) -> ShardPlan {
+        let lenient = self.fold.replay.is_lenient();
+        let loses = if self.target.is_some() { self.loses_after } else { self.loses };
+        // An event of a new entry takes 32 bytes and more, one of changed flags ten and more.
+        let raise =
+            (lenient && loses > 0).then(|| (u32::try_from(loses / 32).unwrap_or(u32::MAX / 4) + 1, loses / 8 + 1));
+        let known = self.target.is_some();
+        let orphans = self.orphans.iter().filter(|(_, before)| !(known && *before)).map(|(at, _)| *at).collect();
+        ShardPlan {
+            shard: self.fold.shard,
+            orphans,
+            findings: self.findings,
+            images: Vec::new(),
+            aside: Vec::new(),
+            misplaced: Vec::new(),
+            lenient,
+            raise,
+            derived_bad: derived_bad || self.derived_bad,
+            changes: false,
+            opens: false,
+            steps: Vec::new(),
+            fold: self.fold,
+            target: self.target,
+            lost: self.lost,
+        }
+    }
+}
