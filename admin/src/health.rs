@@ -24,7 +24,7 @@ mod tests {
             latched: latched.map(str::to_owned),
             ..Default::default()
         };
-        let mut status = Status { shards: vec![shard(None)], ..Default::default() };
+        let mut status = Status { shards: vec![shard(None)] };
         let mut facts = Facts::default();
         assert!(reasons_unhealthy(&facts, &status).is_empty());
         status.shards.push(shard(Some("fdatasync: EIO")));

@@ -58,7 +58,7 @@ mod tests {
     #[test]
     fn every_shard_has_a_line_and_labels_are_escaped() {
         let shard = |name: &str, syncs| ShardStatus { name: name.into(), syncs, ..Default::default() };
-        let status = Status { shards: vec![shard("0", 7), shard("con\"trol", 9)], ..Default::default() };
+        let status = Status { shards: vec![shard("0", 7), shard("con\"trol", 9)] };
         let page = text(&Facts { connections: 3, ..Default::default() }, &status, 12);
         assert!(page.contains("\nposthouse_accounts 12\n"), "{page}");
         assert!(page.contains("\nposthouse_connections 3\n"), "{page}");
