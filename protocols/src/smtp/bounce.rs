@@ -33,8 +33,7 @@ pub(super) async fn send(shared: &Shared, sender: &str, failed: &[(String, Reply
             account: None,
             sender: String::new(),
             recipients: vec![QueueRecipient { address: address.to_string(), notify: 1, orcpt: String::new() }],
-            ret: 0,
-            envelope_id: String::new(),
+            ..NewQueueItem::default()
         }),
         Resolution::Unknown | Resolution::Disabled => {}
     }
