@@ -16,7 +16,7 @@ const SHARD_FIGURES: [ShardFigure; 8] = [
     ("posthouse_shard_requests_total", "counter", "Requests committed.", |s| s.requests),
     ("posthouse_shard_syncs_total", "counter", "Syncs of the log.", |s| s.syncs),
     ("posthouse_shard_checkpoint_lsn", "gauge", "Log position of the last checkpoint.", |s| s.checkpoint_lsn),
-    ("posthouse_shard_queued", "gauge", "Messages in the queue.", |s| s.queued),
+    ("posthouse_shard_queued", "gauge", "Messages in the queue.", |s| s.queue.total()),
 ];
 
 /// The whole page.

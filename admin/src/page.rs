@@ -60,7 +60,7 @@ fn shards(out: &mut String, status: &Status) {
     out.push_str("<h2>The store</h2><table><tr><th>shard<th>log bytes<th>segments<th>requests<th>syncs<th>queued");
     for shard in &status.shards {
         let (name, log, segments) = (escape(&shard.name), shard.log_bytes, shard.segments);
-        let (requests, syncs, queued) = (shard.requests, shard.syncs, shard.queued);
+        let (requests, syncs, queued) = (shard.requests, shard.syncs, shard.queue.total());
         let _ = write!(out, "<tr><td>{name}<td>{log}<td>{segments}<td>{requests}<td>{syncs}<td>{queued}");
     }
     out.push_str("</table>");

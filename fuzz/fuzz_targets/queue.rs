@@ -2,13 +2,13 @@
 #![no_main]
 use posthouse_engine::base::bytes::Reader;
 use posthouse_engine::base::{AccountId, Guid, Locator, QueueId, SegmentId};
-use posthouse_engine::queue::{NewQueueItem, Queue, QueueItem, QueueRecipient, QueueState};
+use posthouse_engine::queue::{NewQueueItem, Progress, Queue, QueueItem, QueueRecipient, QueueState};
 
 posthouse_fuzz::target!(run, seeds: vec![seed()]);
 
 fn run(data: &[u8]) {
-    if let Ok(queue) = Queue::decode(data) {
-        assert_eq!(Queue::decode(&queue.encode()).as_ref(), Ok(&queue));
+    if let Ok(queue) = Queue::decode(&mut Reader::new(data)) {
+        assert_eq!(Queue::decode(&mut Reader::new(&queue.encode())).as_ref(), Ok(&queue));
     }
     let mut reader = Reader::new(data);
     if let Ok(item) = NewQueueItem::decode(&mut reader) {
@@ -25,11 +25,13 @@ fn seed() -> Vec<u8> {
         sender: "c@d.example".into(),
         recipients: vec![recipient.clone(), recipient],
         ret: 1,
+        utf8: false,
         envelope_id: "e".into(),
     };
     let locator = Locator { segment: SegmentId(1), offset: 64 };
     let item = QueueItem {
         id: QueueId(65_536),
+        progress: vec![Progress { attempts: 2, reply: "450 later".into(), ..Progress::default() }; 2],
         item,
         guid: Guid([1; 16]),
         locator,

@@ -112,6 +112,7 @@ pub fn events() -> Vec<u8> {
         sender: "c@d".into(),
         recipients: vec![recipient],
         ret: 1,
+        utf8: true,
         envelope_id: "e".into(),
     };
     let mut bytes = Vec::new();

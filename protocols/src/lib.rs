@@ -1,9 +1,11 @@
 //! How Posthouse talks to the network: the runtime that moves bytes, the readers that bound them, and the protocols.
 //! It never keeps mail itself (the engine does) and never imports the administration or the tools.
 
+mod dsn;
 pub mod imap;
 pub mod limits;
 pub mod lmtp;
+pub mod outbound;
 pub mod pop3;
 pub mod runtime;
 pub mod session;

@@ -144,6 +144,58 @@ pub const SMTP_LOGGED_RECIPIENTS_MAX: usize = 10;
 /// Bytes of a message's header that are sent back with a bounce.
 pub const SMTP_BOUNCE_HEADER_BYTES_MAX: usize = 64 * 1024;
 
+// ---- dsn ----
+
+/// Characters of a reply's text that are kept, in the log, the queue and reports (RFC 5321 section 4.5.3.1.5 allows 512 bytes a line).
+pub const REPLY_TEXT_CHARS_KEPT: usize = 480;
+/// Bytes of a message that goes back whole with a report when the sender asked for it (RFC 3461 RET=FULL).
+pub const DSN_MESSAGE_BYTES_MAX: usize = 256 * 1024;
+
+// ---- outbound ----
+
+/// Bytes of one line of a reply (RFC 5321 section 4.5.3.1.5 asks for 512 at least).
+pub const OUTBOUND_LINE_BYTES_MAX: usize = 4096;
+/// Lines of one reply.
+pub const OUTBOUND_REPLY_LINES_MAX: usize = 128;
+/// Recipients of one transaction; RFC 5321 section 4.5.3.1.8 promises 100.
+pub const OUTBOUND_RECIPIENTS_MAX: usize = 50;
+/// Bytes of a message that are handed to the connection at a time.
+pub const OUTBOUND_PIECE_BYTES: usize = 64 * 1024;
+/// Hosts of one domain that are asked for their addresses.
+pub const OUTBOUND_HOSTS_MAX: usize = 20;
+/// Addresses that one attempt tries to connect to.
+pub const OUTBOUND_ADDRESSES_MAX: usize = 6;
+/// Jobs that are ready or under way; what is due besides waits in the queue.
+pub const OUTBOUND_JOBS_MAX: usize = 20_000;
+/// Connections that a destination is first tried with at a time.
+pub const OUTBOUND_WINDOW_FIRST: usize = 5;
+/// Messages over one connection.
+pub const OUTBOUND_MESSAGES_PER_CONNECTION_MAX: u32 = 100;
+/// How long a connection waits for one more message.
+pub const OUTBOUND_LINGER: Duration = Duration::from_secs(2);
+/// How long one address may take to accept a connection.
+pub const OUTBOUND_CONNECT_MAX: Duration = Duration::from_secs(30);
+/// The greeting (RFC 5321 section 4.5.3.2.1).
+pub const OUTBOUND_GREETING_MAX: Duration = Duration::from_secs(5 * 60);
+/// EHLO, STARTTLS, AUTH, MAIL, RCPT, RSET (sections 4.5.3.2.2 and 4.5.3.2.3).
+pub const OUTBOUND_COMMAND_MAX: Duration = Duration::from_secs(5 * 60);
+/// The reply to DATA (section 4.5.3.2.4).
+pub const OUTBOUND_DATA_MAX: Duration = Duration::from_secs(2 * 60);
+/// A receiver that takes no byte of the message for this long (section 4.5.3.2.5).
+pub const OUTBOUND_STALL_MAX: Duration = Duration::from_secs(3 * 60);
+/// The reply to the final dot (section 4.5.3.2.6).
+pub const OUTBOUND_FINAL_MAX: Duration = Duration::from_secs(10 * 60);
+/// The goodbye, which nobody needs.
+pub const OUTBOUND_QUIT_MAX: Duration = Duration::from_secs(5);
+/// A last word of a host that stops taking the message.
+pub const OUTBOUND_LAST_WORD_MAX: Duration = Duration::from_secs(2);
+/// All name server work for one destination.
+pub const OUTBOUND_RESOLVE_MAX: Duration = Duration::from_secs(60);
+/// How long a message waits to be tried again for room in memory or for the store.
+pub const OUTBOUND_PAUSE: Duration = Duration::from_secs(1);
+/// Results that are handed to the store before the first answer is awaited.
+pub const OUTBOUND_BATCH: usize = 256;
+
 // ---- pop3 ----
 
 /// Bytes of one command line. RFC 2449 section 4 asks for 255 at least; AUTH with its initial response is the longest.

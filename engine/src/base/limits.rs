@@ -48,6 +48,8 @@ pub const COMMIT_QUEUE_LEN: usize = 4096;
 pub const GROUP_BYTES_MAX: usize = 16 << 20;
 /// Requests in one group commit.
 pub const GROUP_REQUESTS_MAX: usize = 1024;
+/// Changed queue items that are noted for the sender of the queue before it has to look at all of them.
+pub const QUEUE_FEED_IDS_MAX: usize = 65_536;
 /// Bytes of a mailbox name in UTF-8.
 pub const MAILBOX_NAME_BYTES_MAX: usize = 1024;
 /// Levels of a mailbox name.

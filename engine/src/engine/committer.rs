@@ -3,6 +3,7 @@
 use super::checkpoint::Snapshot;
 use super::parts::TailParts;
 use super::published::Published;
+use super::queue_watch::QueueFeed;
 use super::ticket::Ticket;
 use super::txn::{Touched, Txn};
 use super::watch::Watchers;
@@ -45,6 +46,7 @@ pub(crate) struct Shared {
     pub(crate) dir: PathBuf,
     pub(crate) published: Published,
     pub(crate) watchers: Watchers,
+    pub(crate) queue_feed: Arc<QueueFeed>,
     pub(crate) counters: Counters,
     pub(crate) dictionaries: Arc<Dictionaries>,
 }
@@ -218,11 +220,12 @@ impl Core {
                 accounts.push(account.clone());
             }
         }
-        let queue = touched.queue.then(|| self.queue.clone());
+        let queue = (!touched.queue.is_empty()).then(|| self.queue.clone());
         self.shared.published.publish(accounts.into_iter(), queue);
         for (account, mailboxes) in &touched.accounts {
             mailboxes.iter().for_each(|mailbox| self.shared.watchers.wake(*account, *mailbox));
         }
+        self.shared.queue_feed.changed(touched.queue);
     }
 
     /// Forgets a group that was not committed: the published state is the truth.
@@ -233,7 +236,7 @@ impl Core {
         for id in touched.accounts.keys() {
             self.accounts.restore(*id, self.shared.published.in_memory(*id));
         }
-        if touched.queue {
+        if !touched.queue.is_empty() {
             self.queue = self.shared.published.queue();
         }
     }

@@ -123,7 +123,7 @@ impl Control {
             requests: self.counters.requests.load(Ordering::Relaxed),
             syncs: self.counters.syncs.load(Ordering::Relaxed),
             checkpoint_lsn: self.counters.checkpoint_lsn.load(Ordering::Relaxed),
-            queued: 0,
+            queue: Default::default(),
         }
     }
 }

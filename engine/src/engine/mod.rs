@@ -9,6 +9,8 @@ mod ops;
 mod parts;
 mod point;
 mod published;
+mod queue;
+mod queue_watch;
 pub(crate) mod replay;
 mod requests;
 mod shard;
@@ -23,6 +25,7 @@ mod workers;
 pub use bytes::Bytes;
 pub use carry::{Checksum, Ingested, Purged, ShardFiles};
 pub use point::{TakenBack, take_back};
+pub use queue_watch::{QueueChanges, QueueWatch};
 pub(crate) use shard::dir as shard_dir;
 pub use ticket::Ticket;
 pub use types::*;
@@ -33,6 +36,7 @@ use crate::base::{AccountId, Error, Guid, Result, ShardId};
 use crate::disk::Lock;
 use control::Control;
 use learning::Learning;
+use queue_watch::QueueFeed;
 use shard::Shard;
 use std::hash::{BuildHasher, RandomState};
 use std::path::Path;
@@ -44,6 +48,7 @@ use workers::Workers;
 pub struct Engine {
     shards: Vec<Shard>,
     control: Control,
+    queue_feed: Arc<QueueFeed>,
     workers: Workers,
     learning: Arc<Learning>,
     clock: Arc<dyn crate::base::Clock>,
@@ -73,8 +78,9 @@ impl Engine {
         let workers = Workers::start(options.workers).map_err(|why| Error::io("start the workers", why))?;
         let (control, mut notices) = Control::open(&options)?;
         let mut shards = Vec::with_capacity(usize::from(count));
+        let queue_feed: Arc<QueueFeed> = Arc::default();
         for number in 0..count {
-            let (shard, lines) = Shard::open(&options, ShardId(number))?;
+            let (shard, lines) = Shard::open(&options, ShardId(number), &queue_feed)?;
             shards.push(shard);
             notices.extend(lines);
         }
@@ -88,6 +94,7 @@ impl Engine {
             shards,
             learning,
             control,
+            queue_feed,
             workers,
             clock: options.clock,
             guid_prefix: RandomState::new().hash_one(std::process::id()),

@@ -1,7 +1,7 @@
 //! What readers see of a shard: the accounts as of the last commit. Changed by the committer only; a reader holds the lock for one look-up.
-use crate::base::{AccountId, Error, MailboxId, Result};
+use crate::base::{AccountId, Error, MailboxId, QueueId, Result};
 use crate::index::{Account, Mailbox, Parts};
-use crate::queue::Queue;
+use crate::queue::{Queue, QueueItem};
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
@@ -76,6 +76,10 @@ impl Published {
 
     pub(crate) fn queue(&self) -> Queue {
         self.read().queue.clone()
+    }
+
+    pub(crate) fn queue_item(&self, id: QueueId) -> Option<Arc<QueueItem>> {
+        self.read().queue.get(id).cloned()
     }
 
     /// Shows a group's changes, all at once.

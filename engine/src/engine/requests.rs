@@ -1,10 +1,9 @@
 //! What callers ask an open store to change. Each is one transaction; the answer comes after the sync that covers it.
 use super::ops::{append, copy, deliver, expunge, mailboxes, metadata, store};
 use super::{Append, Appended, Copied, Engine, Store, Stored, Ticket};
-use crate::base::{AccountId, Error, Flags, MailboxId, QueueId, Result, Uid};
+use crate::base::{AccountId, Error, Flags, MailboxId, Result, Uid};
 use crate::delivery::{self, Delivered, Delivery, Origin, Outcome, Staged, Target};
 use crate::directory;
-use crate::format::Event;
 use crate::index::{Account, SpecialUse, UidSet};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -203,19 +202,6 @@ impl Engine {
         entries: Vec<(String, Option<Vec<u8>>)>,
     ) -> Ticket<Result<()>> {
         self.shard(account).committer.submit(move |txn| metadata::set(txn, account, mailbox, &entries))
-    }
-
-    /// Takes an item off the queue.
-    pub fn queue_remove(&self, id: QueueId) -> Ticket<Result<()>> {
-        let holder = self.shards.iter().find(|shard| shard.shared.published.queue().get(id).is_some());
-        let missing = move || Error::NotFound(format!("queue item {id}"));
-        match holder {
-            None => Ticket::ready(Err(missing())),
-            Some(shard) => shard.committer.submit(move |txn| match txn.queue().get(id) {
-                Some(_) => txn.emit(&Event::QueueRemoved { id }),
-                None => Err(missing()),
-            }),
-        }
     }
 }
 

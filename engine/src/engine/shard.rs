@@ -4,6 +4,7 @@ use super::checkpoint;
 use super::committer::{Committer, Core, Counters, Shared};
 use super::parts::TailParts;
 use super::published::Published;
+use super::queue_watch::QueueFeed;
 use super::replay::{DecodeOrState, Replay};
 use super::types::{Options, ShardStatus};
 use super::watch::Watchers;
@@ -62,7 +63,7 @@ pub(super) fn open_log(
 }
 
 impl Shard {
-    pub(super) fn open(options: &Options, shard: ShardId) -> Result<(Shard, Vec<String>)> {
+    pub(super) fn open(options: &Options, shard: ShardId, feed: &Arc<QueueFeed>) -> Result<(Shard, Vec<String>)> {
         let disk = &options.disk;
         let (parts, mut notices) = checkpoint::load(&**disk, shard, &dir(shard))?;
         let parts = Arc::new(parts);
@@ -100,6 +101,7 @@ impl Shard {
             dir: dir(shard),
             published: Published::new(dirty, parts.clone(), queue.clone()),
             watchers: Watchers::default(),
+            queue_feed: feed.clone(),
             counters: Counters::default(),
             dictionaries: dictionaries.clone(),
         });
@@ -151,7 +153,7 @@ impl Shard {
             requests: counters.requests.load(Ordering::Relaxed),
             syncs: counters.syncs.load(Ordering::Relaxed),
             checkpoint_lsn: counters.checkpoint_lsn.load(Ordering::Relaxed),
-            queued: self.shared.published.queue().len() as u64,
+            queue: self.shared.published.queue().counts(),
         }
     }
 }

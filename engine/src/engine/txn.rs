@@ -14,7 +14,8 @@ use std::sync::Arc;
 #[derive(Default)]
 pub(crate) struct Touched {
     pub(crate) accounts: HashMap<AccountId, Vec<MailboxId>>,
-    pub(crate) queue: bool,
+    /// Queue items that came, changed or went.
+    pub(crate) queue: Vec<QueueId>,
     /// Dictionaries that were written with the group.
     pub(crate) dictionaries: Vec<u16>,
 }
@@ -146,7 +147,11 @@ impl Txn<'_> {
             | Event::Expunged { account, mailbox, .. }
             | Event::RecentClaimed { account, mailbox, .. } => place(*account, Some(*mailbox)),
             Event::Delivered { to, .. } => to.iter().for_each(|copy| place(copy.account, Some(copy.mailbox))),
-            Event::Queued { .. } | Event::QueueChanged { .. } | Event::QueueRemoved { .. } => self.touched.queue = true,
+            Event::Queued { id, .. }
+            | Event::QueueChanged { id, .. }
+            | Event::QueueRemoved { id }
+            | Event::QueueTried { id, .. }
+            | Event::QueueWarned { id, .. } => self.touched.queue.push(*id),
             // Written by repair, which has the store for itself.
             Event::Mending(_) => {}
         }

@@ -1,9 +1,11 @@
 //! The words of the facade: options, requests and answers. No behaviour.
-use crate::base::{AccountId, Clock, ModSeq};
-use crate::delivery::Staged;
+use crate::base::{AccountId, Clock, Error, ModSeq, QueueId};
+use crate::delivery::{Delivery, Staged};
 use crate::directory::Address;
 use crate::disk::Disk;
+use crate::format::Tried;
 use crate::index::{FlagMode, Flags, UidSet};
+use crate::queue::Counts;
 use std::sync::Arc;
 
 /// How to open a store.
@@ -114,6 +116,41 @@ pub struct ShardStatus {
     pub syncs: u64,
     /// The last checkpoint's Lsn.
     pub checkpoint_lsn: u64,
-    /// Messages in the queue.
-    pub queued: u64,
+    /// Messages in its queue.
+    pub queue: Counts,
+}
+
+/// What is told the queue of one attempt, or of a warning: one transaction.
+#[derive(Debug)]
+pub struct Settle {
+    /// The item.
+    pub id: QueueId,
+    /// The outcome for each recipient that was tried. Those that are done already, or whose item is gone, are passed over.
+    pub tried: Vec<Tried>,
+    /// The recipients of whose delay the sender is told by `notices`.
+    pub warned: Vec<u32>,
+    /// Mail to the sender about it, committed with the rest. Their targets must be in the item's shard (`Engine::holds`).
+    pub notices: Vec<Delivery>,
+}
+
+/// What became of it.
+#[derive(Debug)]
+pub struct Settled {
+    /// Nobody waits any more: the item is off the queue.
+    pub removed: bool,
+    /// Why notices did not reach a target.
+    pub lost: Vec<Error>,
+}
+
+/// What an operator does to queue items.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum QueueAction {
+    /// Not to be tried until released.
+    Hold,
+    /// No longer on hold, and to be tried now.
+    Release,
+    /// To be tried now, unless on hold.
+    Retry,
+    /// Away with it; nobody is told.
+    Remove,
 }

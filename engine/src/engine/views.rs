@@ -1,9 +1,8 @@
-//! What readers ask of an open store: the directory, accounts, mailboxes, messages, the queue. All as of the last commit; nothing waits for a committer.
+//! What readers ask of an open store: the directory, accounts, mailboxes, messages. All as of the last commit; nothing waits for a committer.
 use super::{Bytes, Engine, Login, Ticket, Watch};
-use crate::base::{AccountId, Error, MailboxId, QueueId, Result};
+use crate::base::{AccountId, Error, MailboxId, Result};
 use crate::directory::{Address, Directory, Resolution, password};
 use crate::index::{Account, Entry, Mailbox};
-use crate::queue::QueueItem;
 use std::sync::Arc;
 
 /// Messages whose frame is larger are always read by a worker.
@@ -80,29 +79,5 @@ impl Engine {
     /// Wakes when the mailbox changes.
     pub fn watch(&self, account: AccountId, mailbox: MailboxId) -> Watch {
         self.shard(account).shared.watchers.add(account, mailbox)
-    }
-
-    /// All queue items by id.
-    pub fn queue(&self) -> Vec<Arc<QueueItem>> {
-        let mut items: Vec<_> = Vec::new();
-        for shard in &self.shards {
-            items.extend(shard.shared.published.queue().iter().cloned());
-        }
-        items.sort_unstable_by_key(|item| item.id);
-        items
-    }
-
-    /// The message of a queue item.
-    pub fn queue_message(&self, id: QueueId) -> Ticket<Result<Bytes>> {
-        let found = self.shards.iter().find_map(|shard| {
-            let item = shard.shared.published.queue().get(id).cloned()?;
-            Some((shard.reader.clone(), item.locator))
-        });
-        let Some((reader, at)) = found else {
-            return Ticket::ready(Err(Error::NotFound(format!("queue item {id}"))));
-        };
-        let (ticket, filler) = Ticket::pending();
-        self.workers.run(move || filler.fill(reader.message(at).map(Bytes::owned)));
-        ticket
     }
 }

@@ -22,6 +22,19 @@ pub struct DeliveredTo {
     pub keywords: Keywords,
 }
 
+/// What came of one attempt for one recipient of a queue item.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tried {
+    /// Its place among the item's recipients.
+    pub recipient: u32,
+    /// 0 waits, 1 relayed, 2 failed.
+    pub fate: u8,
+    /// When it is to be tried again, seconds since 1970 UTC.
+    pub next_try: i64,
+    /// What was answered, or what went wrong.
+    pub reply: String,
+}
+
 /// One fact about a shard.
 #[expect(missing_docs, reason = "fields are named after their types, which say what they are")]
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,6 +88,10 @@ pub enum Event {
     QueueChanged { id: QueueId, state: u8, next_try: i64 },
     /// A queue item is done or was removed.
     QueueRemoved { id: QueueId },
+    /// An attempt for some recipients of an item is over.
+    QueueTried { id: QueueId, tried: Vec<Tried> },
+    /// The sender of an item has been told that some recipients are delayed.
+    QueueWarned { id: QueueId, recipients: Vec<u32> },
     /// What a repair states.
     Mending(Mending),
     /// Everything in the account is gone; it has no mailbox any more, and gets none.
@@ -148,7 +165,11 @@ impl Event {
                 out.put_u8(u8::from(value.is_some()));
                 value.iter().for_each(|value| out.put_bytes(value));
             }
-            Event::Queued { .. } | Event::QueueChanged { .. } | Event::QueueRemoved { .. } => self.encode_queue(out),
+            Event::Queued { .. }
+            | Event::QueueChanged { .. }
+            | Event::QueueRemoved { .. }
+            | Event::QueueTried { .. }
+            | Event::QueueWarned { .. } => self.encode_queue(out),
             Event::Mending(mending) => mending.encode(out),
             Event::AccountPurged { account } => {
                 out.put_u8(21);
@@ -192,6 +213,23 @@ impl Event {
             Event::QueueRemoved { id } => {
                 out.put_u8(13);
                 out.put_varint(id.0);
+            }
+            Event::QueueTried { id, tried } => {
+                out.put_u8(14);
+                out.put_varint(id.0);
+                out.put_varint(tried.len() as u64);
+                for one in tried {
+                    out.put_varint(u64::from(one.recipient));
+                    out.put_u8(one.fate);
+                    out.put_i64(one.next_try);
+                    out.put_str(&one.reply);
+                }
+            }
+            Event::QueueWarned { id, recipients } => {
+                out.put_u8(15);
+                out.put_varint(id.0);
+                out.put_varint(recipients.len() as u64);
+                recipients.iter().for_each(|recipient| out.put_varint(u64::from(*recipient)));
             }
             _ => {}
         }
@@ -244,6 +282,11 @@ impl Event {
             11 => queued(reader)?,
             12 => Event::QueueChanged { id: QueueId(reader.varint()?), state: reader.u8()?, next_try: reader.i64()? },
             13 => Event::QueueRemoved { id: QueueId(reader.varint()?) },
+            14 => Event::QueueTried { id: QueueId(reader.varint()?), tried: tried(reader)? },
+            15 => Event::QueueWarned {
+                id: QueueId(reader.varint()?),
+                recipients: (0..reader.count()?).map(|_| reader.varint_u32()).collect::<Result<_, _>>()?,
+            },
             20 => metadata_set(reader)?,
             21 => Event::AccountPurged { account: account(reader)? },
             tag if tag >= MENDING_TAG_MIN => Event::Mending(Mending::decode(tag, reader)?),
@@ -319,4 +362,16 @@ fn queued(reader: &mut Reader<'_>) -> Result<Event, DecodeError> {
         created: reader.i64()?,
         item: reader.bytes()?.to_vec(),
     })
+}
+
+fn tried(reader: &mut Reader<'_>) -> Result<Vec<Tried>, DecodeError> {
+    let one = |reader: &mut Reader<'_>| {
+        Ok(Tried {
+            recipient: reader.varint_u32()?,
+            fate: reader.u8()?,
+            next_try: reader.i64()?,
+            reply: reader.str()?.to_owned(),
+        })
+    };
+    (0..reader.count()?).map(|_| one(reader)).collect()
 }

@@ -10,7 +10,7 @@ pub mod recipe;
 pub mod segment;
 
 pub use dictionary::DictionaryHead;
-pub use event::{DeliveredTo, Event};
+pub use event::{DeliveredTo, Event, Tried};
 pub use footer::{Footer, FrameTable, TableBuilder};
 pub use frame::{FRAME_FLAG_RECIPE, FRAME_FLAG_SUMMARY_ZSTD, FRAME_FLAG_ZSTD, FrameHeader, FrameKind, FrameRef};
 pub use mending::Mending;

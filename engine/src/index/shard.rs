@@ -172,7 +172,11 @@ impl Accounts {
                 self.place(*account, *mailbox)?.2.metadata.set(name, value.as_deref());
                 Ok(())
             }
-            Event::Queued { .. } | Event::QueueChanged { .. } | Event::QueueRemoved { .. } => Ok(()),
+            Event::Queued { .. }
+            | Event::QueueChanged { .. }
+            | Event::QueueRemoved { .. }
+            | Event::QueueTried { .. }
+            | Event::QueueWarned { .. } => Ok(()),
             Event::Mending(mending) => self.mend(mending),
             Event::AccountPurged { account } => self.purge(*account),
         }

@@ -1,7 +1,14 @@
 //! Queue items as bytes: in the `Queued` event and in a checkpoint's queue section (docs/format.md, "Queue item").
-use super::{NewQueueItem, QueueItem, QueueRecipient, QueueState};
+use super::{Fate, NewQueueItem, Progress, Queue, QueueItem, QueueRecipient, QueueState};
 use crate::base::bytes::{DecodeError, Put, Reader};
 use crate::base::{AccountId, Guid, Locator, QueueId, SegmentId};
+
+/// Of the RET byte: the message was submitted with SMTPUTF8.
+const UTF8: u8 = 4;
+/// Of the fate byte in a checkpoint: the sender was warned.
+const WARNED: u8 = 128;
+/// Of the state byte in a checkpoint: how far each recipient has come follows the item.
+const PROGRESS: u8 = 128;
 
 impl NewQueueItem {
     /// Appends the item as handed in.
@@ -14,7 +21,7 @@ impl NewQueueItem {
             out.put_u8(recipient.notify);
             out.put_str(&recipient.orcpt);
         }
-        out.put_u8(self.ret);
+        out.put_u8(self.ret | if self.utf8 { UTF8 } else { 0 });
         out.put_str(&self.envelope_id);
     }
 
@@ -29,7 +36,7 @@ impl NewQueueItem {
             })
             .collect::<Result<_, DecodeError>>()?;
         let (ret, envelope_id) = (reader.u8()?, reader.str()?.to_owned());
-        Ok(NewQueueItem { account, sender, recipients, ret, envelope_id })
+        Ok(NewQueueItem { account, sender, recipients, ret: ret & !UTF8, utf8: ret & UTF8 != 0, envelope_id })
     }
 }
 
@@ -49,6 +56,40 @@ impl QueueState {
     }
 }
 
+impl Fate {
+    /// The code on disk.
+    pub fn code(self) -> u8 {
+        match self {
+            Fate::Waiting => 0,
+            Fate::Relayed => 1,
+            Fate::Failed => 2,
+        }
+    }
+
+    /// Reads a code back.
+    pub fn from_code(code: u8) -> Option<Fate> {
+        [Fate::Waiting, Fate::Relayed, Fate::Failed].into_iter().find(|fate| fate.code() == code)
+    }
+}
+
+impl Progress {
+    fn encode(&self, out: &mut Vec<u8>) {
+        out.put_u8(self.fate.code() | if self.warned { WARNED } else { 0 });
+        out.put_varint(u64::from(self.attempts));
+        out.put_i64(self.next_try);
+        out.put_str(&self.reply);
+    }
+
+    fn decode(reader: &mut Reader<'_>) -> Result<Progress, DecodeError> {
+        let code = reader.u8()?;
+        let Some(fate) = Fate::from_code(code & !WARNED) else {
+            return reader.error("a recipient's fate of 0 to 2 expected before this byte");
+        };
+        let (attempts, next_try) = (reader.varint_u32()?, reader.i64()?);
+        Ok(Progress { fate, attempts, next_try, warned: code & WARNED != 0, reply: reader.str()?.into() })
+    }
+}
+
 impl QueueItem {
     /// Appends the item with its state.
     pub fn encode(&self, out: &mut Vec<u8>) {
@@ -57,10 +98,14 @@ impl QueueItem {
         out.put_varint(u64::from(self.locator.segment.0));
         out.put_varint(u64::from(self.locator.offset));
         out.put_varint(u64::from(self.size_bytes));
-        out.put_u8(self.state.code());
+        let has_progress = self.has_progress();
+        out.put_u8(self.state.code() | if has_progress { PROGRESS } else { 0 });
         out.put_i64(self.created);
         out.put_i64(self.next_try);
         self.item.encode(out);
+        if has_progress {
+            self.progress.iter().for_each(|progress| progress.encode(out));
+        }
     }
 
     /// Reads it back.
@@ -68,10 +113,124 @@ impl QueueItem {
         let (id, guid) = (QueueId(reader.varint()?), Guid(reader.array()?));
         let locator = Locator { segment: SegmentId(reader.varint_u32()?), offset: reader.varint_u32()? };
         let size_bytes = reader.varint_u32()?;
-        let Some(state) = QueueState::from_code(reader.u8()?) else {
+        let code = reader.u8()?;
+        let Some(state) = QueueState::from_code(code & !PROGRESS) else {
             return reader.error("a queue state of 0 to 2 expected before this byte");
         };
         let (created, next_try) = (reader.i64()?, reader.i64()?);
-        Ok(QueueItem { id, guid, locator, size_bytes, state, created, next_try, item: NewQueueItem::decode(reader)? })
+        let item = NewQueueItem::decode(reader)?;
+        let begun = Progress { next_try, ..Progress::default() };
+        let progress = match code & PROGRESS {
+            0 => vec![begun; item.recipients.len()],
+            _ => item.recipients.iter().map(|_| Progress::decode(reader)).collect::<Result<_, _>>()?,
+        };
+        Ok(QueueItem { id, item, progress, guid, locator, size_bytes, state, created, next_try })
+    }
+
+    /// Whether a recipient is elsewhere than an item begins.
+    fn has_progress(&self) -> bool {
+        let begun = Progress { next_try: self.next_try, ..Progress::default() };
+        self.progress.iter().any(|progress| *progress != begun)
+    }
+}
+
+impl Queue {
+    /// The queue for a checkpoint.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        out.put_varint(self.counts().total());
+        self.iter().for_each(|item| item.encode(&mut out));
+        out
+    }
+
+    /// Reads a checkpoint's queue; no bytes are an empty queue. Other state may follow.
+    pub fn decode(reader: &mut Reader<'_>) -> Result<Queue, DecodeError> {
+        let mut queue = Queue::default();
+        for _ in 0..if reader.is_empty() { 0 } else { reader.count()? } {
+            let item = QueueItem::decode(reader)?;
+            if queue.add(item).is_err() {
+                return reader.error("a queue id that is not used yet expected before this byte");
+            }
+        }
+        Ok(queue)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::{Event, Tried};
+
+    fn queued(id: u64, recipients: usize) -> Event {
+        let recipient = |at| QueueRecipient { address: format!("r{at}@x.test"), notify: 2, orcpt: String::new() };
+        let item = NewQueueItem {
+            account: Some(AccountId(3)),
+            sender: "s@y.test".into(),
+            recipients: (0..recipients).map(recipient).collect(),
+            ret: 1,
+            utf8: true,
+            envelope_id: "e".into(),
+        };
+        let mut bytes = Vec::new();
+        item.encode(&mut bytes);
+        let (guid, locator) = (Guid([1; 16]), Locator::default());
+        Event::Queued { id: QueueId(id), guid, locator, size_bytes: 9, created: 100, item: bytes }
+    }
+
+    fn result(recipient: u32, fate: Fate, next_try: i64) -> Tried {
+        Tried { recipient, fate: fate.code(), next_try, reply: "450 later".into() }
+    }
+
+    fn tried() -> Queue {
+        let mut queue = Queue::default();
+        let id = QueueId(8);
+        for event in [
+            queued(7, 1),
+            queued(8, 3),
+            Event::QueueTried {
+                id,
+                tried: vec![result(0, Fate::Relayed, 0), result(1, Fate::Waiting, 400), result(2, Fate::Waiting, 300)],
+            },
+            Event::QueueWarned { id, recipients: vec![2] },
+        ] {
+            queue.apply(&event).expect("it fits");
+        }
+        queue
+    }
+
+    #[test]
+    fn attempts_are_folded_and_come_back_from_a_checkpoint() {
+        let queue = tried();
+        let item = queue.get(QueueId(8)).expect("it is there");
+        assert_eq!((item.state, item.next_try), (QueueState::Deferred, 300));
+        assert_eq!(item.waiting().map(|(at, ..)| at).collect::<Vec<_>>(), [1, 2]);
+        assert!(item.progress[2].warned && item.progress[1].attempts == 1 && &*item.progress[1].reply == "450 later");
+        assert_eq!((queue.counts().active, queue.counts().deferred), (1, 1));
+        assert_eq!(Queue::decode(&mut Reader::new(&queue.encode())), Ok(queue));
+    }
+
+    #[test]
+    fn what_was_not_tried_is_written_as_before() {
+        let mut queue = Queue::default();
+        queue.apply(&queued(7, 2)).expect("it fits");
+        let bytes = queue.encode();
+        // Count, id, guid, segment, offset, size: then the state.
+        assert_eq!(bytes[1 + 1 + 16 + 1 + 1 + 1], QueueState::Active.code());
+        assert_eq!(Queue::decode(&mut Reader::new(&bytes)), Ok(queue));
+    }
+
+    #[test]
+    fn what_is_done_is_done_for_ever() {
+        let mut queue = tried();
+        let again = Event::QueueTried { id: QueueId(8), tried: vec![result(0, Fate::Waiting, 1)] };
+        assert!(queue.apply(&again).is_err());
+        let mut queue = tried();
+        let moved = Event::QueueChanged { id: QueueId(8), state: QueueState::Hold.code(), next_try: 50 };
+        queue.apply(&moved).expect("it fits");
+        let item = queue.get(QueueId(8)).expect("it is there");
+        assert_eq!((item.state, item.progress[1].next_try), (QueueState::Hold, 50));
+        queue.apply(&Event::QueueTried { id: QueueId(8), tried: vec![result(1, Fate::Waiting, 70)] }).expect("it fits");
+        assert_eq!(queue.get(QueueId(8)).map(|item| item.state), Some(QueueState::Hold), "an attempt releases nothing");
+        assert_eq!(queue.counts().hold, 1);
     }
 }

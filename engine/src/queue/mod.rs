@@ -1,8 +1,9 @@
 //! Floor 4: messages that wait to go to other hosts, as a fold over events. Sends nothing.
 mod codec;
+mod items;
 mod state;
 
-pub use state::Queue;
+pub use state::{Counts, Queue};
 
 use crate::base::{AccountId, Guid, Locator, QueueId};
 
@@ -17,6 +18,18 @@ pub enum QueueState {
     Hold,
 }
 
+/// What has become of one recipient.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Fate {
+    /// Still to be tried.
+    #[default]
+    Waiting,
+    /// The next host has taken the message over.
+    Relayed,
+    /// Given up.
+    Failed,
+}
+
 /// One recipient of an item.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QueueRecipient {
@@ -28,8 +41,23 @@ pub struct QueueRecipient {
     pub orcpt: String,
 }
 
+/// How far one recipient has come.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// What has become of it. `Relayed` and `Failed` are final.
+    pub fate: Fate,
+    /// Attempts so far.
+    pub attempts: u32,
+    /// When it is to be tried next, seconds since 1970 UTC; means nothing once its fate is final.
+    pub next_try: i64,
+    /// The sender has been told of the delay.
+    pub warned: bool,
+    /// What the last attempt was answered, or what went wrong; empty before the first.
+    pub reply: Box<str>,
+}
+
 /// What a submission hands to the queue.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NewQueueItem {
     /// Who submitted it; `None` for messages that the system itself sends.
     pub account: Option<AccountId>,
@@ -39,6 +67,8 @@ pub struct NewQueueItem {
     pub recipients: Vec<QueueRecipient>,
     /// RFC 3461 RET: 0 not given, 1 FULL, 2 HDRS.
     pub ret: u8,
+    /// It was submitted with SMTPUTF8 (RFC 6531).
+    pub utf8: bool,
     /// RFC 3461 ENVID as given, empty if not.
     pub envelope_id: String,
 }
@@ -50,6 +80,8 @@ pub struct QueueItem {
     pub id: QueueId,
     /// What was handed in.
     pub item: NewQueueItem,
+    /// How far each recipient has come, in their order.
+    pub progress: Vec<Progress>,
     /// The message.
     pub guid: Guid,
     /// Its frame, in the shard that holds the item.
@@ -60,6 +92,15 @@ pub struct QueueItem {
     pub state: QueueState,
     /// When it was accepted, seconds since 1970 UTC.
     pub created: i64,
-    /// When it is to be tried next, seconds since 1970 UTC.
+    /// When one of its recipients is to be tried next, seconds since 1970 UTC.
     pub next_try: i64,
+}
+
+impl QueueItem {
+    /// The recipients that are still to be tried: place, address, progress.
+    pub fn waiting(&self) -> impl Iterator<Item = (usize, &QueueRecipient, &Progress)> {
+        let all = self.item.recipients.iter().zip(&self.progress).enumerate();
+        all.map(|(at, (recipient, progress))| (at, recipient, progress))
+            .filter(|(_, _, progress)| progress.fate == Fate::Waiting)
+    }
 }

@@ -126,8 +126,7 @@ pub fn deliver(engine: &Engine, to: &[AccountId], number: u32, bytes: usize, que
         account: None,
         sender: "m0@acme.test".into(),
         recipients: vec![QueueRecipient { address: "x@elsewhere.test".into(), notify: 0, orcpt: String::new() }],
-        ret: 0,
-        envelope_id: String::new(),
+        ..NewQueueItem::default()
     };
     let queue = if queue { vec![item] } else { Vec::new() };
     let outcome = engine.deliver(Delivery { staged, targets: to.iter().map(target).collect(), queue }).wait();

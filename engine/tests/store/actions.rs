@@ -290,13 +290,7 @@ fn deliver(
         quota_bytes_max: ready.quota[*to],
     };
     let targets = to.iter().map(target).collect();
-    let item = NewQueueItem {
-        account: None,
-        sender: "a@b".into(),
-        recipients: Vec::new(),
-        ret: 0,
-        envelope_id: String::new(),
-    };
+    let item = NewQueueItem { account: None, sender: "a@b".into(), recipients: Vec::new(), ..NewQueueItem::default() };
     let queue = if queue { vec![item] } else { Vec::new() };
     let staged = ready.staged.into_iter().next().expect("one message");
     let outcome = engine.deliver(Delivery { staged, targets, queue }).wait();

@@ -3,7 +3,7 @@ use posthouse_engine::base::bytes::Reader;
 use posthouse_engine::base::{
     AccountId, FlagMode, Flags, Guid, Keywords, Locator, MailboxId, ModSeq, QueueId, SegmentId, Uid, UidSet,
 };
-use posthouse_engine::format::{DeliveredTo, Event};
+use posthouse_engine::format::{DeliveredTo, Event, Tried};
 use posthouse_engine::index::Entry;
 use proptest::prelude::*;
 
@@ -48,6 +48,11 @@ fn events() -> Vec<Event> {
         Event::Queued { id: QueueId(65_536), guid, locator, size_bytes: 9, created: 5, item: vec![0; 4] },
         Event::QueueChanged { id: QueueId(65_536), state: 2, next_try: 6 },
         Event::QueueRemoved { id: QueueId(65_536) },
+        Event::QueueTried {
+            id: QueueId(65_536),
+            tried: vec![Tried { recipient: 300, fate: 1, next_try: 7, reply: "250 ok".into() }],
+        },
+        Event::QueueWarned { id: QueueId(65_536), recipients: vec![0, 300] },
         Event::MetadataSet { account, mailbox, name: "/private/comment".into(), value: Some(vec![0, 255]) },
         Event::AccountPurged { account },
     ]
@@ -95,7 +100,7 @@ fn an_entry_lies_as_the_table_says() {
 
 proptest! {
     #[test]
-    fn damaged_events_never_panic(which in 0usize..14, at in any::<prop::sample::Index>(), byte: u8, cut in any::<prop::sample::Index>()) {
+    fn damaged_events_never_panic(which in 0usize..17, at in any::<prop::sample::Index>(), byte: u8, cut in any::<prop::sample::Index>()) {
         let mut bytes = Vec::new();
         events()[which].encode(&mut bytes);
         let at = at.index(bytes.len());

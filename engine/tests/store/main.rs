@@ -12,3 +12,4 @@ mod mailboxes;
 mod oracle;
 mod parts;
 mod point;
+mod queue;

@@ -5,6 +5,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use super::outgoing::Outside;
 use super::stop::StopState;
 use super::timer::Timers;
 
@@ -14,6 +15,8 @@ pub(crate) struct Local {
     pub(crate) stop: StopState,
     /// The simulated instant; `None` = the machine's own clock.
     simulated: Option<Cell<Instant>>,
+    /// What the reactor does for tasks; none before it runs and when it ends.
+    outside: RefCell<Option<Rc<dyn Outside>>>,
 }
 
 impl Local {
@@ -26,7 +29,17 @@ impl Local {
     }
 
     fn new(simulated: Option<Cell<Instant>>) -> Local {
-        Local { timers: RefCell::new(Timers::default()), stop: StopState::default(), simulated }
+        Local { timers: RefCell::default(), stop: StopState::default(), simulated, outside: RefCell::default() }
+    }
+
+    pub(crate) fn set_outside(&self, outside: Option<Rc<dyn Outside>>) {
+        // What was there is dropped with nothing borrowed: it may hold tasks.
+        let before = self.outside.replace(outside);
+        drop(before);
+    }
+
+    pub(crate) fn outside(&self) -> std::io::Result<Rc<dyn Outside>> {
+        self.outside.borrow().clone().ok_or_else(|| std::io::Error::other("the reactor is ending"))
     }
 
     pub(crate) fn now(&self) -> Instant {

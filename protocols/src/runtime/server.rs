@@ -4,6 +4,7 @@
 use std::io::{self, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -11,6 +12,7 @@ use std::time::Duration;
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::limiter::{ConnectionLimits, Limiter, Permit};
+use super::spawner::{Job, Spawner};
 use super::{Kind, Listener, SessionFuture, Stream};
 use crate::limits;
 
@@ -26,6 +28,8 @@ pub(crate) struct Shared {
     pub(crate) bound: Vec<Bound>,
     pub(crate) limiter: Arc<Limiter>,
     pub(crate) reactors: usize,
+    /// Work that a stop waits for beside the connections.
+    pub(crate) background: AtomicUsize,
 }
 
 /// An accepted connection on its way to its reactor.
@@ -41,6 +45,8 @@ pub(crate) struct Accepted {
 pub(crate) enum Message {
     /// Serve this connection.
     Serve(Accepted),
+    /// Run this work.
+    Run(Job),
     /// Accept no more and tell the sessions.
     Stop,
     /// Close what is left and end.
@@ -126,7 +132,12 @@ impl Server {
     ) -> io::Result<Server> {
         let reactors = reactors.clamp(1, limits::REACTORS_MAX);
         let bound: io::Result<Vec<Bound>> = listeners.into_iter().map(bind).collect();
-        let shared = Arc::new(Shared { bound: bound?, limiter: Limiter::new(limits, reactors), reactors });
+        let shared = Arc::new(Shared {
+            bound: bound?,
+            limiter: Limiter::new(limits, reactors),
+            reactors,
+            background: AtomicUsize::new(0),
+        });
         let mut server = Server { shared: shared.clone(), reactors: Vec::new() };
         let mut begin = Vec::new();
         for index in 0..reactors {
@@ -153,6 +164,12 @@ impl Server {
         self.shared.limiter.total()
     }
 
+    /// Puts work on the reactors that no client has asked for.
+    pub fn spawner(&self) -> Spawner {
+        let posts = self.reactors.iter().map(|(post, _)| post.clone()).collect();
+        Spawner::new(self.shared.clone(), posts)
+    }
+
     /// Stops accepting and tells the sessions; after `grace`, or as soon as the last session is done, closes what is left.
     /// Blocks until every reactor has ended.
     pub fn stop(mut self, grace: Duration) {
@@ -162,7 +179,8 @@ impl Server {
             let _ = socket2::SockRef::from(&bound.socket).shutdown(std::net::Shutdown::Both);
         }
         let until = std::time::Instant::now() + grace;
-        while self.connections() > 0 && std::time::Instant::now() < until {
+        let busy = || self.connections() > 0 || self.shared.background.load(Ordering::SeqCst) > 0;
+        while busy() && std::time::Instant::now() < until {
             std::thread::sleep(Duration::from_millis(5));
         }
         self.end();

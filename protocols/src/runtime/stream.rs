@@ -130,13 +130,29 @@ impl Stream {
     /// `InvalidData` when plain text is still buffered: what came after STARTTLS in the clear must not be taken for what came
     /// under TLS (RFC 3207 section 4.2, CVE-2011-0411). `TimedOut`, or why the handshake failed. Drop the stream then.
     pub async fn start_tls(&mut self, config: Arc<rustls::ServerConfig>) -> io::Result<()> {
+        self.shake_hands(|| TlsLayer::server(config)).await
+    }
+
+    /// Becomes a TLS client of the host `name` on this connection; ready after the handshake.
+    ///
+    /// # Errors
+    /// As for [`Stream::start_tls`]: what the server sent in the clear behind its reply must not count either.
+    pub async fn start_tls_client(
+        &mut self,
+        config: Arc<rustls::ClientConfig>,
+        name: rustls::pki_types::ServerName<'static>,
+    ) -> io::Result<()> {
+        self.shake_hands(|| TlsLayer::client(config, name)).await
+    }
+
+    async fn shake_hands(&mut self, layer: impl FnOnce() -> io::Result<TlsLayer>) -> io::Result<()> {
         if !self.buffered().is_empty() {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "plain text behind STARTTLS"));
         }
         if !self.output.is_empty() || self.tls.is_some() {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "STARTTLS with output unsent or under TLS"));
         }
-        let mut tls = Box::new(TlsLayer::server(config)?);
+        let mut tls = Box::new(layer()?);
         let (transport, input) = (&mut *self.transport, &mut self.input);
         let handshake = poll_fn(|cx| tls.poll_handshake(cx, transport, input));
         let done = timeout(limits::TLS_HANDSHAKE_MAX, handshake).await;

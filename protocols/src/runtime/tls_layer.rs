@@ -5,7 +5,8 @@ use std::io::{self, Read, Write};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use rustls::{ProtocolVersion, ServerConfig, ServerConnection};
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, ClientConnection, Connection, ProtocolVersion, ServerConfig, ServerConnection};
 
 use super::Transport;
 use crate::limits;
@@ -21,7 +22,7 @@ pub struct TlsInfo {
 
 /// One TLS connection's state.
 pub(crate) struct TlsLayer {
-    conn: ServerConnection,
+    conn: Connection,
     /// Records that wait for the transport to take them.
     records: Vec<u8>,
     /// How much of the output is encrypted already.
@@ -32,7 +33,16 @@ pub(crate) struct TlsLayer {
 impl TlsLayer {
     pub(crate) fn server(config: Arc<ServerConfig>) -> io::Result<TlsLayer> {
         let conn = ServerConnection::new(config).map_err(io::Error::other)?;
-        Ok(TlsLayer { conn, records: Vec::new(), encrypted: 0, at_end: false })
+        Ok(TlsLayer::new(conn.into()))
+    }
+
+    pub(crate) fn client(config: Arc<ClientConfig>, name: ServerName<'static>) -> io::Result<TlsLayer> {
+        let conn = ClientConnection::new(config, name).map_err(io::Error::other)?;
+        Ok(TlsLayer::new(conn.into()))
+    }
+
+    fn new(conn: Connection) -> TlsLayer {
+        TlsLayer { conn, records: Vec::new(), encrypted: 0, at_end: false }
     }
 
     pub(crate) fn info(&self) -> TlsInfo {

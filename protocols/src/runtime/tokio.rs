@@ -4,18 +4,20 @@
 use std::cell::RefCell;
 use std::future::{Future, poll_fn};
 use std::io;
+use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::sync::{Arc, mpsc::Sender};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use ::tokio::net::{TcpListener, TcpStream};
+use ::tokio::net::{TcpListener, TcpSocket, TcpStream};
 use ::tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use ::tokio::task::{AbortHandle, LocalSet};
 
 use super::local::{self, Local};
+use super::outgoing::{self, Connecting, Outside};
 use super::server::{Begin, Message, Post, Shared};
-use super::{Stream, Transport};
+use super::{SessionFuture, Stream, Transport};
 use crate::limits;
 
 /// The life of one reactor thread.
@@ -39,9 +41,11 @@ pub(crate) fn run(index: usize, shared: Arc<Shared>, ready: &Sender<io::Result<P
     };
     let local = Local::real();
     let _entered = local::enter(local.clone());
+    local.set_outside(Some(Rc::new(TokioOutside)));
     let tasks = LocalSet::new();
-    let reactor = Reactor { index, shared, posts: posts.into(), local };
+    let reactor = Reactor { index, shared, posts: posts.into(), local: local.clone() };
     tasks.block_on(&runtime, reactor.serve(messages));
+    local.set_outside(None);
     // Sessions that are left are dropped with the set, inside the runtime that their sockets belong to.
     let _inside = runtime.enter();
     drop(tasks);
@@ -61,6 +65,7 @@ impl Reactor {
         while let Some(message) = messages.recv().await {
             match message {
                 Message::Serve(accepted) => self.spawn_session(accepted),
+                Message::Run(job) => drop(::tokio::task::spawn_local(job())),
                 Message::Stop => {
                     acceptors = None;
                     self.local.stop.set();
@@ -93,6 +98,25 @@ impl Reactor {
             }
             Err(error) => tracing::warn!(%peer, %error, "connection lost before it was served"),
         }
+    }
+}
+
+/// What the reactor does for the tasks on it.
+struct TokioOutside;
+
+impl Outside for TokioOutside {
+    fn connect(&self, to: SocketAddr, from: Option<IpAddr>) -> Connecting {
+        Box::pin(async move {
+            let socket = outgoing::socket(to, from)?;
+            socket.set_nonblocking(true)?;
+            let socket = TcpSocket::from_std_stream(socket.into()).connect(to).await?;
+            let local = socket.local_addr()?;
+            Ok((Box::new(TcpTransport::new(socket)) as Box<dyn Transport>, local))
+        })
+    }
+
+    fn spawn(&self, future: SessionFuture) {
+        drop(::tokio::task::spawn_local(future));
     }
 }
 

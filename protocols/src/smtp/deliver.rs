@@ -78,7 +78,7 @@ impl Session {
     /// What goes on to other hosts.
     fn queue_item(&self, transaction: &Transaction) -> Option<NewQueueItem> {
         let recipient = |rcpt: &Rcpt, address: &Address| QueueRecipient {
-            address: address.to_string(),
+            address: onward(rcpt, address),
             notify: rcpt.notify,
             orcpt: rcpt.orcpt.clone(),
         };
@@ -92,6 +92,7 @@ impl Session {
             sender: transaction.sender.clone(),
             recipients,
             ret: transaction.ret,
+            utf8: transaction.utf8,
             envelope_id: transaction.envelope_id.clone(),
         })
     }
@@ -124,6 +125,16 @@ impl Session {
         if !failed.is_empty() {
             bounce::send(&self.shared, &transaction.sender, &failed, header, id).await;
         }
+    }
+}
+
+/// The address for another host: only that host knows whether letter case means something in its local part (RFC 5321 section 2.4).
+fn onward(rcpt: &Rcpt, address: &Address) -> String {
+    match rcpt.given.rsplit_once('@') {
+        Some((local, _)) if Address::parse(&rcpt.given).is_ok_and(|given| given == *address) => {
+            format!("{local}@{}", address.domain())
+        }
+        _ => address.to_string(),
     }
 }
 

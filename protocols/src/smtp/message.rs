@@ -76,7 +76,7 @@ pub(super) fn bare_line_end() -> Reply {
 }
 
 /// Whether a CR or LF stands alone.
-pub(super) fn has_bare_line_end(message: &[u8]) -> bool {
+pub(crate) fn has_bare_line_end(message: &[u8]) -> bool {
     memchr::memchr2_iter(b'\r', b'\n', message).any(|at| match message[at] {
         b'\r' => message.get(at + 1) != Some(&b'\n'),
         _ => at == 0 || message[at - 1] != b'\r',

@@ -21,6 +21,7 @@ mod trace;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use message::has_bare_line_end;
 pub(crate) use role::Role;
 
 use crate::runtime::{Service, SessionFuture, Stream};

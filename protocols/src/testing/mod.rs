@@ -23,7 +23,11 @@ pub(crate) fn shared() -> Shared {
 
 /// The same on a disk that the test can let fail, or that has such a store already.
 pub(crate) fn shared_on(disk: SimDisk) -> Shared {
-    let clock = Arc::new(SimClock::at_ms(NOW_MS));
+    shared_with(disk, Arc::new(SimClock::at_ms(NOW_MS)))
+}
+
+/// The same with a clock that the test sets.
+pub(crate) fn shared_with(disk: SimDisk, clock: Arc<SimClock>) -> Shared {
     let options = Options {
         disk: Arc::new(disk),
         clock: clock.clone(),

@@ -141,8 +141,10 @@ class Posthouse(Server):
 
     def write_config(self):
         listen = "".join(f'{p} = ["{self.address(p)}"]\n' for p in self.protocols)
+        # No test sends anything to a host that it has not started.
+        quiet = "" if "[outbound]" in self.toml else "[outbound]\nenabled = false\n"
         with open(self.config, "w") as file:
-            file.write(f'data = "{self.data}"\nruntime = "{self.runtime}"\n{self.toml}\n[listen]\nadmin = []\n{listen}')
+            file.write(f'data = "{self.data}"\nruntime = "{self.runtime}"\n{self.toml}\n{quiet}[listen]\nadmin = []\n{listen}')
 
     def cli(self, *argv, stdin=""):
         done = subprocess.run([paths.POSTHOUSE, *argv, "--config", self.config], input=stdin, text=True, capture_output=True)

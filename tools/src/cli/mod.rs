@@ -2,12 +2,14 @@
 mod account;
 mod carry;
 mod directory;
+mod queue;
 mod removed;
 mod rescue;
 
 pub use account::{BusinessCommand, MemberCommand, PasswordArgs, PasswordSetArgs};
 pub use carry::{BackupArgs, ExportArgs, ImportArgs, RestoreArgs};
 pub use directory::{AliasCommand, DomainCommand, GroupCommand, ListArgs, TenantCommand};
+pub use queue::{QueueCommand, QueueFilterArgs, QueueWhich};
 pub use rescue::{InspectArgs, QuotaArgs, RebuildArgs, RepairArgs, SalvageArgs, VerifyArgs};
 
 pub use removed::{PurgeArgs, RemovedCommand};
@@ -149,26 +151,6 @@ pub enum Command {
         after_help = "Example: posthouse restore --from /backup/posthouse --account carol@acme.example --folder Restored"
     )]
     Restore(RestoreArgs),
-}
-
-/// Messages that wait to go to other hosts.
-#[derive(Debug, Subcommand)]
-pub enum QueueCommand {
-    /// All of them
-    #[command(after_help = "Example: posthouse queue list --json")]
-    List,
-    /// One of them
-    #[command(after_help = "Example: posthouse queue show 42")]
-    Show {
-        /// Its number
-        id: u64,
-    },
-    /// Away with one; nobody is told
-    #[command(after_help = "Example: posthouse queue remove 42")]
-    Remove {
-        /// Its number
-        id: u64,
-    },
 }
 
 #[cfg(test)]

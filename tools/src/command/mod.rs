@@ -169,7 +169,7 @@ impl Context<'_> {
             let Some(next) = next else { return Ok(()) };
             match &mut request {
                 Request::List { after, .. } => *after = Some(next),
-                Request::QueueList { after } | Request::RemovedList { after } => *after = next.parse().ok(),
+                Request::QueueList { after, .. } | Request::RemovedList { after } => *after = next.parse().ok(),
                 _ => return Ok(()),
             }
         }

@@ -1,19 +1,44 @@
 //! queue, status.
 use super::{Context, End, unexpected};
-use crate::cli::QueueCommand;
-use crate::ops::{Failure, Request, Response};
+use crate::cli::{QueueCommand, QueueFilterArgs, QueueWhich};
+use crate::ops::{Act, Failure, Kind, QueueFilter, Request, Response};
 
 pub(super) fn queue(context: &mut Context<'_>, command: QueueCommand) -> Result<End, Failure> {
     match command {
-        QueueCommand::List => context.list(Request::QueueList { after: None }),
+        QueueCommand::List { filter } => context.list(Request::QueueList { after: None, filter: filter.into() }),
         QueueCommand::Show { id } => context.show(&Request::QueueShow { id }),
-        QueueCommand::Remove { id } => match context.session.ask(&Request::QueueRemove { id })? {
-            Response::Done => {
-                context.show.done(&format!("queue item {id} removed"));
-                Ok(End::Done)
-            }
-            other => Err(unexpected(&other)),
-        },
+        QueueCommand::Hold { which } => act(context, Act::Hold, which, "on hold"),
+        QueueCommand::Release { which } => act(context, Act::Release, which, "released"),
+        QueueCommand::Retry { which } => act(context, Act::Retry, which, "to be tried now"),
+        QueueCommand::Remove { which } => act(context, Act::Remove, which, "removed"),
+        QueueCommand::Flush { filter } => {
+            act(context, Act::Retry, QueueWhich { ids: Vec::new(), all: true, filter }, "to be tried now")
+        }
+    }
+}
+
+impl From<QueueFilterArgs> for QueueFilter {
+    fn from(args: QueueFilterArgs) -> QueueFilter {
+        let QueueFilterArgs { sender, recipient, domain, state, older_than } = args;
+        QueueFilter { sender, recipient, domain, state, older_than_seconds: older_than.map(|age| age.seconds) }
+    }
+}
+
+fn act(context: &mut Context<'_>, act: Act, which: QueueWhich, done: &str) -> Result<End, Failure> {
+    let filter = QueueFilter::from(which.filter);
+    let by_filter = which.all || !filter.is_empty();
+    if by_filter != which.ids.is_empty() {
+        let text = "which messages? allowed: their numbers, or filters such as --domain, or --all";
+        return Err(Failure::new(Kind::Refused, text));
+    }
+    let filter = by_filter.then_some(filter);
+    match context.session.ask(&Request::QueueAct { act, ids: which.ids, filter })? {
+        Response::Acted { changed } => {
+            let what = if changed == 1 { "message" } else { "messages" };
+            context.show.done(&format!("{changed} {what} {done}"));
+            Ok(End::Done)
+        }
+        other => Err(unexpected(&other)),
     }
 }
 

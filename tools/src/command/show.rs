@@ -20,7 +20,7 @@ const COLUMNS: [(&str, &[&str]); 9] = [
     ("group", &["address", "name", "member_count"]),
     ("usage", &["address", "used_bytes", "entries_bytes", "messages", "entries", "quota_bytes_max", "agrees"]),
     ("removed", &["number", "address", "kind", "messages", "used_bytes", "removed", "kept_until"]),
-    ("queued", &["id", "state", "sender", "recipients", "size_bytes", "next_try"]),
+    ("queued", &["id", "state", "sender", "recipients", "size_bytes", "attempts", "next_try", "reply"]),
 ];
 
 /// Lines of a reader that has gone (`| head`) are let go.
@@ -62,7 +62,13 @@ impl Show {
         if let Value::Object(fields) = value(view) {
             let width = fields.keys().map(String::len).max().unwrap_or(0);
             for (key, value) in fields.iter().filter(|(key, _)| *key != "is") {
-                out(&format!("{key:width$}  {}", cell(key, value)));
+                match value {
+                    // Things within the thing: a line each.
+                    Value::Array(all) if all.iter().any(Value::is_object) => {
+                        all.iter().for_each(|one| out(&format!("{key:width$}  {}", cell(key, one))));
+                    }
+                    value => out(&format!("{key:width$}  {}", cell(key, value))),
+                }
             }
         }
     }
@@ -85,7 +91,9 @@ impl Show {
             }
         }
         out(&format!("accounts     {}", status.accounts));
-        out(&format!("queued       {}", status.queued));
+        let queue = &status.queue;
+        let (queued, active, deferred, hold) = (status.queued, queue.active, queue.deferred, queue.hold);
+        out(&format!("queued       {queued} ({active} active, {deferred} deferred, {hold} on hold)"));
         for shard in &status.shards {
             let state = shard.latched.as_ref().map_or_else(|| "ok".to_owned(), |why| format!("CLOSED: {why}"));
             out(&format!(
@@ -156,6 +164,10 @@ fn cell(key: &str, value: &Value) -> String {
         Value::String(text) => text.chars().map(|c| if c.is_control() { '?' } else { c }).collect(),
         Value::Array(all) if all.is_empty() => "-".into(),
         Value::Array(all) => all.iter().map(|one| cell("", one)).collect::<Vec<_>>().join(" "),
+        Value::Object(fields) => {
+            let of = |(key, value): (&String, &Value)| format!("{key} {}", cell(key, value));
+            fields.iter().map(of).collect::<Vec<_>>().join(", ")
+        }
         other => other.to_string(),
     }
 }

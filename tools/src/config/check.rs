@@ -7,13 +7,14 @@ use std::str::FromStr;
 use tracing_subscriber::EnvFilter;
 
 /// The key and what is wrong with it.
-type Wrong = (String, String);
+pub(super) type Wrong = (String, String);
 
 /// Refuses values out of range, listeners on one address, and half a TLS identity.
 pub(super) fn check(config: &Config) -> Result<(), Wrong> {
     ranges(config)?;
     listeners(config)?;
     hostname(&config.hostname)?;
+    super::outbound::check(&config.outbound)?;
     if config.data.as_os_str().is_empty() {
         return wrong("data", "\"\" is not allowed; allowed: the path of a directory".into());
     }
@@ -34,7 +35,7 @@ pub(super) fn check(config: &Config) -> Result<(), Wrong> {
     Ok(())
 }
 
-fn wrong<T>(key: &str, what: String) -> Result<T, Wrong> {
+pub(super) fn wrong<T>(key: &str, what: String) -> Result<T, Wrong> {
     Err((key.to_owned(), what))
 }
 
@@ -58,7 +59,7 @@ fn ranges(config: &Config) -> Result<(), Wrong> {
     Ok(())
 }
 
-fn within(key: &str, value: u64, allowed: RangeInclusive<u64>) -> Result<(), Wrong> {
+pub(super) fn within(key: &str, value: u64, allowed: RangeInclusive<u64>) -> Result<(), Wrong> {
     if allowed.contains(&value) {
         return Ok(());
     }

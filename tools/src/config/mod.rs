@@ -2,10 +2,12 @@
 //! that it does not know or a value that is not allowed is an error with the file, the key and what is allowed.
 pub(crate) mod check;
 mod model;
+mod outbound;
 mod values;
 
 pub use model::{Config, LogFormat, PlaintextAuth, RuntimeChoice};
-pub use values::Count;
+pub use outbound::{Outbound, RouteTable};
+pub use values::{Count, Place};
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -43,7 +45,8 @@ impl Config {
         })?;
         let mut config = Config::parse(&file, &text)?;
         let base = path.parent().unwrap_or(Path::new(""));
-        for path in [&mut config.data, &mut config.tls.certificate, &mut config.tls.key] {
+        let own = [&mut config.data, &mut config.tls.certificate, &mut config.tls.key];
+        for path in own.into_iter().chain(outbound::paths(&mut config.outbound)) {
             if !path.as_os_str().is_empty() {
                 *path = base.join(&*path);
             }

@@ -1,4 +1,5 @@
 //! Every key of the configuration with its default. docs/configuration.md explains them; a test holds the two together.
+use super::outbound::Outbound;
 use super::values::{Address, Count, words};
 use serde::Deserialize;
 use std::path::PathBuf;
@@ -59,6 +60,8 @@ pub struct Config {
     pub login: Login,
     /// How the store is laid out.
     pub store: Store,
+    /// Mail to other hosts.
+    pub outbound: Outbound,
     /// What is logged and how.
     pub log: Log,
 }
@@ -162,6 +165,7 @@ impl Default for Config {
             tls: Tls::default(),
             login: Login::default(),
             store: Store::default(),
+            outbound: Outbound::default(),
             log: Log::default(),
         }
     }

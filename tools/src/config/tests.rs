@@ -104,6 +104,30 @@ fn errors_name_the_file_the_key_and_what_is_allowed() {
             "hostname = 'a b'",
             "posthouse.toml: hostname: \"a b\" is not allowed; allowed: auto, or a domain name of letters, digits, hyphens and dots",
         ),
+        (
+            "[outbound]\nrelay = 'smtp.example.net'",
+            "posthouse.toml: outbound.relay: \"smtp.example.net\" is not allowed; allowed: a host and a port, as in smtp.example.net:587 or [2001:db8::1]:25",
+        ),
+        (
+            "[outbound]\ntls = 'implicit'",
+            "posthouse.toml: outbound.tls: \"implicit\" is not allowed; allowed: none, opportunistic, required, verified",
+        ),
+        (
+            "[outbound]\nsource_ipv4 = '::1'",
+            "posthouse.toml: outbound.source_ipv4: \"::1\" is not allowed; allowed: an IPv4 address, or \"\"",
+        ),
+        (
+            "[outbound]\nrelay_user = 'u'",
+            "posthouse.toml: outbound.relay_password_file: missing; allowed: both outbound.relay_user and outbound.relay_password_file, or neither",
+        ),
+        (
+            "[[outbound.route]]\ndomain = 'a b'",
+            "posthouse.toml: outbound.route[0].domain: \"a b\" is not allowed; allowed: a domain, or .domain for all below it",
+        ),
+        (
+            "[[outbound.route]]\ndomain = 'x.test'\nhost = 'y'",
+            "posthouse.toml: outbound.route[0].host: unknown key; allowed: domain, relay, tls, user, password_file",
+        ),
         ("data = ''", "posthouse.toml: data: \"\" is not allowed; allowed: the path of a directory"),
     ] {
         assert_eq!(error(text), told);

@@ -2,7 +2,7 @@
 use serde::de::{self, Deserializer, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 /// Declares an enum whose values are words, with the error that lists them.
 macro_rules! words {
@@ -91,5 +91,39 @@ impl<'de> Deserialize<'de> for Address {
 impl Serialize for Address {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.0.serialize(serializer)
+    }
+}
+
+/// An IP address, or none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Ip(pub Option<IpAddr>);
+
+impl<'de> Deserialize<'de> for Ip {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Ip, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        if text.is_empty() {
+            return Ok(Ip(None));
+        }
+        text.parse().map(|ip| Ip(Some(ip))).map_err(|_| refused(&text, "an IP address, or \"\""))
+    }
+}
+
+/// A host and a port, or none.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Place(pub Option<(String, u16)>);
+
+impl<'de> Deserialize<'de> for Place {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Place, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        if text.is_empty() {
+            return Ok(Place(None));
+        }
+        let place = text.rsplit_once(':').and_then(|(host, port)| {
+            let port: u16 = port.parse().ok().filter(|port| *port > 0)?;
+            let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+            let is_host = host.parse::<IpAddr>().is_ok() || super::check::valid_hostname(host);
+            is_host.then(|| Place(Some((host.to_owned(), port))))
+        });
+        place.ok_or_else(|| refused(&text, "a host and a port, as in smtp.example.net:587 or [2001:db8::1]:25"))
     }
 }

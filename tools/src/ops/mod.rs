@@ -15,6 +15,7 @@ mod view;
 pub use change::{Change, Patch};
 pub use failure::{Failure, Kind};
 pub use files::{FileRow, ShardFilesRow};
+pub use queue::{Act, QueueFilter, State};
 pub use run::run;
 pub use status::StatusView;
 pub use view::{RemovedView, UsageView, View};
@@ -54,16 +55,23 @@ pub enum Request {
     QueueList {
         /// Only those after this id.
         after: Option<u64>,
+        /// Only those that it lets through.
+        #[serde(default)]
+        filter: QueueFilter,
     },
     /// One message in the queue.
     QueueShow {
         /// Its id.
         id: u64,
     },
-    /// Away with a message in the queue.
-    QueueRemove {
-        /// Its id.
-        id: u64,
+    /// Something is done to messages in the queue.
+    QueueAct {
+        /// What.
+        act: Act,
+        /// To these.
+        ids: Vec<u64>,
+        /// And to all that it lets through, if one is given.
+        filter: Option<QueueFilter>,
     },
     /// One page of what accounts are charged and what their entries add up to, by address.
     Usage {
@@ -131,8 +139,11 @@ pub enum Response {
         /// It.
         view: View,
     },
-    /// To `QueueRemove`.
-    Done,
+    /// To `QueueAct`.
+    Acted {
+        /// Messages for which it meant something.
+        changed: u64,
+    },
     /// To `Files`; the control shard last.
     Files {
         /// One for each shard.

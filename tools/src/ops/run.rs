@@ -13,9 +13,9 @@ pub fn run(engine: &Engine, server: ServerFacts<'_>, request: &Request) -> Respo
             list::list(engine, &page)
         }
         Request::Show { what, name } => list::show(engine, *what, name),
-        Request::QueueList { after } => Ok(queue::list(engine, *after)),
+        Request::QueueList { after, filter } => Ok(queue::list(engine, *after, filter)),
         Request::QueueShow { id } => queue::show(engine, *id),
-        Request::QueueRemove { id } => queue::remove(engine, *id),
+        Request::QueueAct { act, ids, filter } => queue::act(engine, *act, ids, filter.as_ref()),
         Request::Usage { account, after } => usage::page(engine, account.as_deref(), after.as_deref()),
         Request::Files => Ok(files::files(engine)),
         Request::RemovedList { after } => Ok(removed::list(engine, *after)),

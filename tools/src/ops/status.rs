@@ -1,6 +1,7 @@
 //! The store and the server at a glance, as `posthouse status` shows them.
 use super::ServerFacts;
 use posthouse_admin::Facts;
+use posthouse_engine::queue::Counts;
 use posthouse_engine::{Engine, ShardStatus};
 use serde::{Deserialize, Serialize};
 
@@ -13,8 +14,21 @@ pub struct StatusView {
     pub accounts: u64,
     /// Messages that wait to go to other hosts.
     pub queued: u64,
+    /// Where they stand.
+    pub queue: QueueView,
     /// The control shard last.
     pub shards: Vec<ShardView>,
+}
+
+/// How many messages of the queue stand where.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QueueView {
+    /// To be tried.
+    pub active: u64,
+    /// Tried, and to be tried again.
+    pub deferred: u64,
+    /// Held back.
+    pub hold: u64,
 }
 
 /// One shard at a glance.
@@ -41,11 +55,16 @@ pub struct ShardView {
 }
 
 pub(super) fn status(engine: &Engine, server: ServerFacts<'_>) -> StatusView {
-    let shards: Vec<ShardView> = engine.status().shards.iter().map(shard).collect();
+    let all = engine.status().shards;
+    let sum = |of: fn(&Counts) -> u64| all.iter().map(|shard| of(&shard.queue)).sum();
+    let queue =
+        QueueView { active: sum(|all| all.active), deferred: sum(|all| all.deferred), hold: sum(|all| all.hold) };
+    let shards: Vec<ShardView> = all.iter().map(shard).collect();
     StatusView {
         server: server.map(|facts| facts()),
         accounts: engine.directory(|directory| directory.account_count()) as u64,
         queued: shards.iter().map(|shard| shard.queued).sum(),
+        queue,
         shards,
     }
 }
@@ -60,6 +79,6 @@ fn shard(shard: &ShardStatus) -> ShardView {
         requests: shard.requests,
         syncs: shard.syncs,
         checkpoint_lsn: shard.checkpoint_lsn,
-        queued: shard.queued,
+        queued: shard.queue.total(),
     }
 }

@@ -184,10 +184,10 @@ pub struct QueuedView {
     /// Its number.
     pub id: u64,
     /// `active`, `deferred` or `hold`.
-    pub state: String,
+    pub state: super::State,
     /// The reverse-path; empty for `<>`.
     pub sender: String,
-    /// The forward-paths.
+    /// The forward-paths that still wait.
     pub recipients: Vec<String>,
     /// Bytes of the message.
     pub size_bytes: u64,
@@ -195,8 +195,30 @@ pub struct QueuedView {
     pub guid: String,
     /// Seconds since 1970-01-01 UTC.
     pub created: i64,
+    /// Attempts for the recipient that was tried most.
+    pub attempts: u32,
     /// Seconds since 1970-01-01 UTC.
     pub next_try: i64,
+    /// What the last attempt was answered.
+    pub reply: String,
+    /// Each recipient's way so far; in `show` only.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub progress: Vec<WaitingView>,
+}
+
+/// One recipient of a message in the queue.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WaitingView {
+    /// The forward-path.
+    pub recipient: String,
+    /// `waiting`, `relayed` or `failed`.
+    pub fate: String,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// Seconds since 1970-01-01 UTC, while it waits.
+    pub next_try: Option<i64>,
+    /// What the last attempt was answered.
+    pub reply: String,
 }
 
 fn texts<T: ToString>(all: &[T]) -> Vec<String> {

@@ -6,6 +6,7 @@ mod house;
 mod listeners;
 mod log;
 mod notify;
+mod outbound;
 mod signals;
 
 use crate::config::{Config, RuntimeChoice};
@@ -14,6 +15,7 @@ use crate::ops::{Failure, Kind};
 use crate::store::{self, Opened};
 use house::House;
 use posthouse_admin::{Admin, ListenerFacts};
+use posthouse_protocols::outbound::Outbound;
 use posthouse_protocols::runtime::{self, Choice, ConnectionLimits, Server, tls};
 use signals::Signals;
 use std::path::Path;
@@ -69,6 +71,7 @@ struct Running {
     house: Arc<House>,
     control: Control,
     admin: Admin,
+    outbound: Option<Outbound>,
 }
 
 impl Running {
@@ -83,6 +86,7 @@ impl Running {
         let (kind, why) = runtime::choose(choice).map_err(|error| Failure::new(Kind::Failed, error.to_string()))?;
         tracing::info!("{why}");
         let listeners = listeners::all(config, opened, &hostname, &identity);
+        let means = outbound::prepare(config, opened, &hostname)?;
         let limits = ConnectionLimits {
             total: config.limits.connections_max as usize,
             per_ip: config.limits.connections_per_ip_max as usize,
@@ -91,6 +95,7 @@ impl Running {
         let server = Server::start(kind, reactors, listeners, limits).map_err(|error| not_open(&error))?;
         let mut open: Vec<ListenerFacts> =
             server.local_addrs().into_iter().map(|(name, address)| house::listener(&name, address)).collect();
+        let spawner = server.spawner();
         let house = House::new(data, hostname, kind, opened.engine.clone(), server);
         let addresses: Vec<_> = config.listen.admin.iter().map(|address| address.0).collect();
         let admin = Admin::start(&addresses, house.clone()).map_err(|error| not_open(&error))?;
@@ -102,14 +107,16 @@ impl Running {
         let asked = house.clone();
         let control = Control::open(data, opened.engine.clone(), move || posthouse_admin::Host::facts(&*asked))
             .map_err(|error| Failure::io("the control socket", &error))?;
-        Ok(Running { house, control, admin })
+        let outbound = outbound::start(means, spawner);
+        Ok(Running { house, control, admin, outbound })
     }
 
-    /// Sessions end first, each reply that was promised goes out; then those who only look.
+    /// Sessions end first, ours to other hosts too: each reply that was promised goes out, each result is noted; then those who only look.
     fn stop(self, grace: Duration) {
         self.house.stop(grace);
         drop(self.control);
         drop(self.admin);
+        drop(self.outbound);
     }
 }
 

@@ -54,7 +54,8 @@ impl House {
         let house = House { directory: tempfile::tempdir().expect("a directory") };
         let names = ["smtp", "submission", "submissions", "lmtp", "imap", "imaps", "pop3", "pop3s", "admin"];
         let listen: String = names.iter().map(|name| format!("{name} = [\"127.0.0.1:0\"]\n")).collect();
-        std::fs::write(house.config(), format!("data = \"data\"\n[listen]\n{listen}")).expect("written");
+        std::fs::write(house.config(), format!("data = \"data\"\n[outbound]\nenabled = false\n[listen]\n{listen}"))
+            .expect("written");
         house
     }
 

@@ -8,6 +8,7 @@ pub(super) mod ingest;
 pub(super) mod mailboxes;
 pub(super) mod metadata;
 pub(super) mod purge;
+pub(super) mod queue;
 pub(super) mod store;
 
 use super::txn::Txn;

@@ -15,15 +15,17 @@ mod pipe;
 pub use client::Client;
 
 use std::cell::{Cell, RefCell};
+use std::collections::{HashMap, HashSet};
 use std::future::Future;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::panic::resume_unwind;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use super::executor::{Executor, Parker};
 use super::local::{self, Local};
-use super::{Service, SessionFuture, Stream};
+use super::outgoing::{Connecting, Outside};
+use super::{Service, SessionFuture, Stream, Transport};
 
 /// Real time given to other threads before simulated time jumps to the next timer, in [`run`].
 const PATIENCE: Duration = Duration::from_millis(100);
@@ -36,11 +38,16 @@ pub struct Net {
     inner: Rc<Inner>,
 }
 
+/// Who serves connections to an address.
+type Host = Rc<dyn Fn(Client) -> SessionFuture>;
+
 struct Inner {
     local: Rc<Local>,
     spawned: RefCell<Vec<SessionFuture>>,
     connections: Cell<u16>,
     segment: Cell<usize>,
+    hosts: RefCell<HashMap<SocketAddr, Host>>,
+    dark: RefCell<HashSet<SocketAddr>>,
 }
 
 /// Runs `main` and every session it starts, until `main` is done; the sessions left are dropped. When nobody can go on,
@@ -80,8 +87,11 @@ where
             spawned: RefCell::default(),
             connections: Cell::new(0),
             segment: Cell::new(usize::MAX),
+            hosts: RefCell::default(),
+            dark: RefCell::default(),
         }),
     };
+    local.set_outside(Some(Rc::new(net.clone())));
     let executor = Executor::new(parker.clone());
     let result = Rc::new(RefCell::new(None));
     let (main, slot) = (main(net.clone()), result.clone());
@@ -92,6 +102,7 @@ where
     loop {
         net.step(&executor);
         if let Some(out) = result.borrow_mut().take() {
+            local.set_outside(None);
             executor.drop_all();
             return out;
         }
@@ -164,6 +175,20 @@ impl Net {
         (Stream::new(Box::new(transport), peer, local), client)
     }
 
+    /// From now on, who connects to `addr` meets `serve`, which has the other end.
+    pub fn listen<F>(&self, addr: SocketAddr, serve: impl Fn(Client) -> F + 'static)
+    where
+        F: Future<Output = ()> + 'static,
+    {
+        let serve = move |client| Box::pin(serve(client)) as SessionFuture;
+        self.inner.hosts.borrow_mut().insert(addr, Rc::new(serve));
+    }
+
+    /// From now on nothing answers at `addr`: connecting neither succeeds nor fails.
+    pub fn darken(&self, addr: SocketAddr) {
+        self.inner.dark.borrow_mut().insert(addr);
+    }
+
     /// Runs `future` beside the caller.
     pub fn spawn(&self, future: impl Future<Output = ()> + 'static) {
         self.inner.spawned.borrow_mut().push(Box::pin(future));
@@ -182,5 +207,26 @@ impl Net {
     /// The simulated instant.
     pub fn now(&self) -> Instant {
         self.inner.local.now()
+    }
+}
+
+impl Outside for Net {
+    fn connect(&self, to: SocketAddr, from: Option<IpAddr>) -> Connecting {
+        let net = self.clone();
+        Box::pin(async move {
+            if net.inner.dark.borrow().contains(&to) {
+                std::future::pending::<()>().await;
+            }
+            let serve = net.inner.hosts.borrow().get(&to).cloned();
+            let serve = serve.ok_or(std::io::ErrorKind::ConnectionRefused)?;
+            let (transport, client) = pipe::connection(net.inner.segment.get());
+            net.spawn(serve(client));
+            let local = SocketAddr::new(from.unwrap_or([192, 0, 2, 25].into()), 40_000);
+            Ok((Box::new(transport) as Box<dyn Transport>, local))
+        })
+    }
+
+    fn spawn(&self, future: SessionFuture) {
+        self.inner.spawned.borrow_mut().push(future);
     }
 }

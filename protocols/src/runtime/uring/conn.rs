@@ -5,9 +5,15 @@ use std::io;
 use std::net::TcpStream;
 use std::task::Waker;
 
+use socket2::SockAddr;
+
 /// The slot of one connection.
 pub(super) struct Conn {
     pub(super) socket: TcpStream,
+    /// Where it is being connected to; the kernel may read it.
+    pub(super) connecting: Option<Box<SockAddr>>,
+    /// How connecting ended, until the task hears it.
+    pub(super) connected: Option<io::Result<()>>,
     /// Received, not yet taken by the session.
     pub(super) inbox: Vec<u8>,
     pub(super) receiving: Receiving,
@@ -49,6 +55,8 @@ impl Conn {
     pub(super) fn new(socket: TcpStream) -> Conn {
         Conn {
             socket,
+            connecting: None,
+            connected: None,
             inbox: Vec::new(),
             receiving: Receiving::No,
             ended: None,
@@ -63,6 +71,6 @@ impl Conn {
 
     /// Whether the kernel still has an operation on this connection.
     pub(super) fn in_flight(&self) -> bool {
-        self.receiving != Receiving::No || self.sending.is_some()
+        self.receiving != Receiving::No || self.sending.is_some() || self.connecting.is_some()
     }
 }

@@ -13,7 +13,7 @@ use super::buffers::Buffers;
 use super::conn::Conn;
 use super::ring::{Completion, Ring};
 use super::token::{Op, Token};
-use super::{accept, cancel, recv, send, wake};
+use super::{accept, cancel, connect, recv, send, wake};
 use crate::limits;
 use crate::runtime::server::{Accepted, Shared};
 
@@ -82,6 +82,9 @@ impl Driver {
         if conn.sending.is_some() {
             cancel::cancel(&mut self.ring, Token::new(Op::Send, slot));
         }
+        if conn.connecting.is_some() {
+            cancel::cancel(&mut self.ring, Token::new(Op::Connect, slot));
+        }
         self.close_if_done(slot);
     }
 
@@ -127,6 +130,10 @@ impl Driver {
             Op::Send => {
                 let conn = &mut self.conns[token.slot];
                 send::complete(&mut self.ring, token.slot, conn, completion);
+                self.close_if_done(token.slot);
+            }
+            Op::Connect => {
+                connect::complete(&mut self.conns[token.slot], completion);
                 self.close_if_done(token.slot);
             }
         }

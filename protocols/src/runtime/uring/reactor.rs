@@ -9,13 +9,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::driver::Driver;
+use super::outside::RingOutside;
 use super::transport::RingTransport;
 use super::wake;
 use crate::limits;
-use crate::runtime::Stream;
 use crate::runtime::executor::{Executor, Parker};
 use crate::runtime::local::{self, Local};
 use crate::runtime::server::{Accepted, Begin, Message, Post, Shared};
+use crate::runtime::{SessionFuture, Stream};
 
 /// What others put for this reactor.
 #[derive(Default)]
@@ -46,6 +47,8 @@ struct Reactor {
     mailbox: Arc<Mailbox>,
     posts: Vec<Post>,
     local: Rc<Local>,
+    /// Tasks that others on this thread have begun.
+    spawned: Rc<RefCell<Vec<SessionFuture>>>,
     ended: bool,
     /// The last field, so that it is dropped when the sessions are gone.
     _kept: Kept,
@@ -86,6 +89,9 @@ pub(crate) fn run(index: usize, shared: Arc<Shared>, ready: &Sender<io::Result<P
     let local = Local::real();
     let _entered = local::enter(local.clone());
     let driver = Rc::new(RefCell::new(driver));
+    let spawned: Rc<RefCell<Vec<SessionFuture>>> = Rc::default();
+    let outside = RingOutside { driver: driver.clone(), spawned: spawned.clone() };
+    local.set_outside(Some(Rc::new(outside)));
     let mut reactor = Reactor {
         _kept: Kept(driver.clone()),
         driver,
@@ -95,6 +101,7 @@ pub(crate) fn run(index: usize, shared: Arc<Shared>, ready: &Sender<io::Result<P
         mailbox,
         posts,
         local,
+        spawned,
         ended: false,
     };
     for listener in reactor.shared.accepts(index) {
@@ -122,6 +129,7 @@ impl Reactor {
             }
             self.local.fire_timers();
             self.executor.run_ready(limits::TASKS_PER_TURN_MAX);
+            self.take_up_spawned();
             self.parker.announce_sleep();
             let wait = if self.executor.has_ready() || !self.mailbox.is_empty() {
                 Some(Duration::ZERO)
@@ -139,6 +147,7 @@ impl Reactor {
         for message in self.mailbox.take() {
             match message {
                 Message::Serve(accepted) => self.spawn(accepted),
+                Message::Run(job) => self.executor.spawn(job()),
                 Message::Stop => {
                     self.driver.borrow_mut().stop_accepting();
                     self.local.stop.set();
@@ -156,6 +165,11 @@ impl Reactor {
         self.executor.spawn(session);
     }
 
+    fn take_up_spawned(&self) {
+        let spawned = std::mem::take(&mut *self.spawned.borrow_mut());
+        spawned.into_iter().for_each(|future| self.executor.spawn(future));
+    }
+
     /// Sends what this reactor accepted to where it was placed, itself included.
     fn hand_over(&self) {
         let accepted = std::mem::take(&mut self.driver.borrow_mut().accepted);
@@ -166,7 +180,9 @@ impl Reactor {
 
     /// Ends every session and waits until the kernel has given all their memory and descriptors back.
     fn finish(self) {
+        self.local.set_outside(None);
         self.executor.drop_all();
+        drop(std::mem::take(&mut *self.spawned.borrow_mut()));
         let mut driver = self.driver.borrow_mut();
         driver.stop_accepting();
         let until = Instant::now() + limits::RING_DRAIN_MAX;

@@ -9,9 +9,10 @@ pub(super) enum Op {
     Accept = 2,
     Recv = 3,
     Send = 4,
+    Connect = 5,
 }
 
-/// An operation kind and its slot: a listener for `Accept`, a connection for `Recv` and `Send`.
+/// An operation kind and its slot: a listener for `Accept`, a connection for `Recv`, `Send` and `Connect`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Token {
     pub(super) op: Op,
@@ -37,6 +38,7 @@ impl Token {
             2 => Op::Accept,
             3 => Op::Recv,
             4 => Op::Send,
+            5 => Op::Connect,
             _ => return None,
         };
         let slot = usize::try_from(data & u64::from(u32::MAX)).ok()?;

@@ -23,6 +23,10 @@ impl RingTransport {
     pub(super) fn new(driver: Rc<RefCell<Driver>>, slot: usize) -> RingTransport {
         RingTransport { driver, slot }
     }
+
+    pub(super) fn slot(&self) -> usize {
+        self.slot
+    }
 }
 
 impl Transport for RingTransport {

@@ -1,0 +1,77 @@
+//! Watches the queue and the clock, and begins sessions for what is due. Sends nothing itself.
+use super::office::Office;
+use super::session;
+use crate::limits;
+use crate::runtime::{Either, select, stopping, timeout, yield_now};
+use posthouse_engine::QueueChanges;
+use posthouse_engine::base::QueueId;
+use posthouse_engine::queue::QueueState;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Looks at the whole queue, then at what changes in it, until the server stops.
+pub(super) async fn run(office: Arc<Office>) {
+    let watch = office.engine.watch_queue();
+    look_at_all(&office);
+    let (jobs, _) = office.plan().counts();
+    tracing::debug!(jobs, "the queue is being sent");
+    let stop = stopping();
+    while !stop.is_set() {
+        take_up_due(&office).await;
+        begin_sessions(&office);
+        let told = select(watch.changes(), select(office.bell.notified(), stop.wait()));
+        match timeout(until_next(&office), told).await {
+            Some(Either::Left(QueueChanges::Items(ids))) => ids.into_iter().for_each(|id| look_at(&office, id)),
+            Some(Either::Left(QueueChanges::Many)) => look_at_all(&office),
+            Some(Either::Right(_)) => {}
+            None => office.sweep(),
+        }
+    }
+}
+
+fn look_at(office: &Office, id: QueueId) {
+    let Some(item) = office.engine.queue_item(id) else { return };
+    if item.state != QueueState::Hold {
+        office.plan().look_at(id, item.next_try);
+    }
+}
+
+fn look_at_all(office: &Office) {
+    for queue in office.engine.queues() {
+        let mut plan = office.plan();
+        for item in queue.iter().filter(|item| item.state != QueueState::Hold) {
+            plan.look_at(item.id, item.next_try);
+        }
+    }
+}
+
+/// Makes jobs of what is due, as far as there is room; other tasks of the reactor come between.
+async fn take_up_due(office: &Arc<Office>) {
+    loop {
+        for _ in 0..limits::OUTBOUND_BATCH {
+            let due = office.plan().pop_due(office.now());
+            match due {
+                Some(id) => office.consider(id),
+                None => return,
+            }
+        }
+        begin_sessions(office);
+        yield_now().await;
+    }
+}
+
+fn begin_sessions(office: &Arc<Office>) {
+    let begun = office.plan().begin_sessions();
+    for destination in begun {
+        let office_there = office.clone();
+        (office.spawn)(Box::new(move || Box::pin(session::run(office_there, destination))));
+    }
+}
+
+/// How long nothing can become due by the clock alone; at most a minute, since clocks are set.
+fn until_next(office: &Office) -> Duration {
+    let next = office.plan().next_due();
+    let wait = next.map_or(60, |next| next.saturating_sub(office.now()).clamp(0, 60));
+    // The clock counts whole seconds, and what is due in none is taken up before we wait.
+    Duration::from_millis((wait as u64 * 1000).max(100))
+}

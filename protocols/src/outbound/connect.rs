@@ -1,0 +1,88 @@
+//! Opens a conversation with a host of a destination: names, addresses in their order, TLS where it can be had. Sends no message.
+use super::client::{Client, Hello, NotOpen, Remote, open};
+use super::office::Office;
+use super::resolve::{Found, hosts_of_domain, hosts_of_relay};
+use super::route::Destination;
+use super::settings::{Login, Security};
+use crate::dsn::Reply;
+use crate::limits;
+use crate::runtime::{self, timeout};
+use std::net::SocketAddr;
+
+/// Why no host of a destination takes messages now.
+#[derive(Clone, Debug)]
+pub(super) struct Unreachable {
+    pub(super) reply: Reply,
+    /// The host that said so, if one did.
+    pub(super) remote: Option<Remote>,
+}
+
+/// Opens a conversation, or says why not: what may be otherwise later counts more than what may not.
+pub(super) async fn connect(office: &Office, destination: &Destination) -> Result<Client, Unreachable> {
+    let nowhere = |reply| Unreachable { reply, remote: None };
+    let (found, port, security, login) = look_up(office, destination).await.map_err(nowhere)?;
+    let mut worst: Option<Unreachable> = None;
+    for Found { name, ip } in found.into_iter().take(limits::OUTBOUND_ADDRESSES_MAX) {
+        let remote = Remote { name, addr: SocketAddr::new(ip, port) };
+        match try_host(office, &remote, security, login).await {
+            Ok(client) => return Ok(client),
+            Err(NotOpen { reply, .. }) => {
+                tracing::debug!(relay = %remote, %reply, "a host takes no messages now");
+                if worst.as_ref().is_none_or(|worst| !worst.reply.is_transient()) {
+                    worst = Some(Unreachable { reply, remote: Some(remote) });
+                }
+            }
+        }
+    }
+    Err(worst.unwrap_or_else(|| nowhere(Reply::own("4.4.4", "there is no host to try"))))
+}
+
+type Hosts<'a> = (Vec<Found>, u16, Security, Option<&'a Login>);
+
+async fn look_up<'a>(office: &Office, destination: &'a Destination) -> Result<Hosts<'a>, Reply> {
+    let (names, settings) = (&*office.names, &office.settings);
+    let mut random = || office.random();
+    let late = || Err(Reply::own("4.4.3", "the name servers took too long"));
+    match destination {
+        Destination::Domain(domain) => {
+            let hosts = hosts_of_domain(names, domain, &office.hostname, settings.families, &mut random);
+            let found = timeout(limits::OUTBOUND_RESOLVE_MAX, hosts).await.unwrap_or_else(late)?;
+            Ok((found, settings.port, settings.security, None))
+        }
+        Destination::Relay(relay) => {
+            let hosts = hosts_of_relay(names, &relay.host, settings.families, &mut random);
+            let found = timeout(limits::OUTBOUND_RESOLVE_MAX, hosts).await.unwrap_or_else(late)?;
+            Ok((found, relay.port, relay.security, relay.login.as_ref()))
+        }
+        Destination::Local => Err(Reply::own("5.4.6", "the mail would come back to this host")),
+    }
+}
+
+/// One address; once more in plain text when TLS is only a wish and fails.
+async fn try_host(
+    office: &Office,
+    remote: &Remote,
+    security: Security,
+    login: Option<&Login>,
+) -> Result<Client, NotOpen> {
+    match try_once(office, remote, security, login).await {
+        Err(NotOpen { reply, without_tls: true }) => {
+            tracing::info!(relay = %remote, %reply, "TLS failed and is not demanded: going on in plain text");
+            try_once(office, remote, Security::Plain, login).await
+        }
+        done => done,
+    }
+}
+
+async fn try_once(
+    office: &Office,
+    remote: &Remote,
+    security: Security,
+    login: Option<&Login>,
+) -> Result<Client, NotOpen> {
+    let from = office.settings.source(remote.addr.ip());
+    let stream = runtime::connect(remote.addr, from, limits::OUTBOUND_CONNECT_MAX).await;
+    let stream = stream.map_err(|error| Reply::own("4.4.1", format!("connect to {remote}: {error}")))?;
+    let hello = Hello { hostname: &office.hostname, security, tls: &office.tls, login };
+    open(stream, remote.clone(), &hello).await
+}

@@ -1,0 +1,155 @@
+//! A stored message as another host is to get it: without the Return-Path that was put on top for local mailboxes, with CRLF and nothing
+//! else at the ends of lines, dot-stuffed. Holds one copy, and changes nothing beyond that.
+use crate::limits;
+use crate::smtp::has_bare_line_end;
+use crate::wire::DotWriter;
+use posthouse_engine::Bytes;
+
+/// A message to be sent.
+pub(super) struct Content {
+    stored: Stored,
+    /// Where the message begins.
+    from: usize,
+    eight_bit: bool,
+    utf8_header: bool,
+}
+
+enum Stored {
+    AsItIs(Bytes),
+    /// Lines ended by a bare CR or LF got a CRLF. Mail that came by LMTP or IMAP may have them; to send them on would let a second message be
+    /// smuggled past hosts that take them for line ends (RFC 5321 section 2.3.8), and to refuse would lose mail that its senders had a 250 for.
+    Converted(Vec<u8>),
+}
+
+impl Content {
+    /// From the message as it is stored.
+    pub(super) fn new(stored: Bytes) -> Content {
+        let from = return_path_bytes(&stored);
+        let bare = has_bare_line_end(&stored[from..]);
+        let (stored, from) = match bare {
+            true => (Stored::Converted(with_crlf(&stored[from..])), 0),
+            false => (Stored::AsItIs(stored), from),
+        };
+        let mut content = Content { stored, from, eight_bit: false, utf8_header: false };
+        content.eight_bit = !content.bytes().is_ascii();
+        content.utf8_header = content.eight_bit
+            && std::str::from_utf8(crate::dsn::header_of(content.bytes())).is_ok_and(|header| !header.is_ascii());
+        content
+    }
+
+    /// The message without stuffing.
+    pub(super) fn bytes(&self) -> &[u8] {
+        match &self.stored {
+            Stored::AsItIs(bytes) => &bytes[self.from..],
+            Stored::Converted(bytes) => bytes,
+        }
+    }
+
+    /// What SIZE tells (RFC 1870 section 3): stuffing does not count, the CRLF that a last line needs does.
+    pub(super) fn size_bytes(&self) -> u64 {
+        let bytes = self.bytes();
+        bytes.len() as u64 + if bytes.is_empty() || bytes.ends_with(b"\r\n") { 0 } else { 2 }
+    }
+
+    pub(super) fn is_eight_bit(&self) -> bool {
+        self.eight_bit
+    }
+
+    pub(super) fn has_utf8_header(&self) -> bool {
+        self.utf8_header
+    }
+
+    /// The message for DATA, a piece at a time.
+    pub(super) fn pieces(&self) -> Pieces<'_> {
+        Pieces { rest: self.bytes(), writer: Some(DotWriter::default()) }
+    }
+}
+
+/// See [`Content::pieces`].
+pub(super) struct Pieces<'a> {
+    rest: &'a [u8],
+    writer: Option<DotWriter>,
+}
+
+impl Pieces<'_> {
+    /// Appends the next piece; false when all has been given out, the final dot included.
+    pub(super) fn next(&mut self, out: &mut Vec<u8>) -> bool {
+        let Some(writer) = &mut self.writer else { return false };
+        let (piece, rest) = self.rest.split_at(self.rest.len().min(limits::OUTBOUND_PIECE_BYTES));
+        writer.write(piece, out);
+        self.rest = rest;
+        if rest.is_empty()
+            && let Some(writer) = self.writer.take()
+        {
+            writer.finish(out);
+        }
+        true
+    }
+}
+
+/// Bytes of the Return-Path on top, which final delivery has put there and which is no part of the message (RFC 5321 section 4.4).
+fn return_path_bytes(stored: &[u8]) -> usize {
+    let name = b"return-path:";
+    let is_there = stored.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name));
+    if !is_there {
+        return 0;
+    }
+    memchr::memmem::find(stored, b"\r\n").map_or(0, |end| end + 2)
+}
+
+fn with_crlf(bytes: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(bytes.len() + bytes.len() / 16);
+    let mut at = 0;
+    while let Some(found) = memchr::memchr2(b'\r', b'\n', &bytes[at..]) {
+        let end = at + found;
+        out.extend_from_slice(&bytes[at..end]);
+        out.extend_from_slice(b"\r\n");
+        at = end + if bytes[end..].starts_with(b"\r\n") { 2 } else { 1 };
+    }
+    out.extend_from_slice(&bytes[at..]);
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::DotReader;
+    use proptest::prelude::*;
+
+    fn sent(message: &[u8]) -> Vec<u8> {
+        let content = Content::new(Bytes::from(message.to_vec()));
+        let (mut out, mut pieces) = (Vec::new(), content.pieces());
+        while pieces.next(&mut out) {}
+        out
+    }
+
+    #[test]
+    fn the_top_return_path_goes_and_no_other() {
+        let message = b"Return-Path: <a@b>\r\nReceived: x\r\nReturn-Path: <c>\r\n\r\n.b\r\n";
+        assert_eq!(sent(message), b"Received: x\r\nReturn-Path: <c>\r\n\r\n..b\r\n.\r\n");
+        assert_eq!(sent(b"A: b\r\n\r\nx"), b"A: b\r\n\r\nx\r\n.\r\n");
+        assert_eq!(sent(b""), b".\r\n");
+    }
+
+    #[test]
+    fn bare_line_ends_become_whole_ones() {
+        assert_eq!(sent(b"a\nb\rc\r\nd\r\r\n\n.\n.\r\n"), b"a\r\nb\r\nc\r\nd\r\n\r\n\r\n..\r\n..\r\n.\r\n");
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_sent_ends_where_it_should_and_holds_the_same_lines(message: Vec<u8>, long in 0usize..3) {
+            let message = [vec![b'x'; long * limits::OUTBOUND_PIECE_BYTES], message].concat();
+            let sent = sent(&message);
+            let (mut reader, mut got) = (DotReader::new(u64::MAX), Vec::new());
+            let step = reader.step(&sent, &mut got);
+            prop_assert_eq!(step.consumed, sent.len());
+            prop_assert!(step.end.is_some_and(|end| !end.bare_line_end));
+            let mut whole = with_crlf(&message);
+            if !whole.is_empty() && !whole.ends_with(b"\r\n") {
+                whole.extend_from_slice(b"\r\n");
+            }
+            prop_assert_eq!(got, whole);
+        }
+    }
+}

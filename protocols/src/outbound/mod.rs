@@ -1,0 +1,70 @@
+//! Mail to other hosts: takes what waits in the engine's queue to the hosts that its domains' name servers, the routes or the relay name, and
+//! notes what came of it. Everything that must survive a crash is in the queue; what is here can be made again from it.
+//!
+//! `clerk` watches the queue, `plan` says what goes next, `session` serves a destination over one connection (`connect`, `client/`), `settle`
+//! notes results and `notice` the reports about them. `resolve/` asks name servers, `route` knows the routes, `retry` the schedule.
+mod clerk;
+mod client;
+mod connect;
+mod content;
+mod local;
+mod notice;
+mod office;
+mod plan;
+pub mod resolve;
+mod retry;
+mod route;
+mod session;
+mod settings;
+mod settle;
+mod tls;
+
+#[cfg(test)]
+mod tests;
+
+pub use settings::{Families, Login, Relay, Route, Security, Settings};
+pub use tls::TlsConfigs;
+
+use crate::runtime::Spawner;
+use office::{Office, Parts};
+use posthouse_engine::Engine;
+use posthouse_engine::base::Clock;
+use resolve::Resolve;
+use std::sync::Arc;
+
+/// The sending of the queue, while the server runs. Dropping the handle does not end it: the server's stop does.
+pub struct Outbound(Arc<Office>);
+
+/// What it works with.
+pub struct Means {
+    /// The store.
+    pub engine: Arc<Engine>,
+    /// The time, the same as the store's.
+    pub clock: Arc<dyn Clock>,
+    /// Our name at EHLO and in reports.
+    pub hostname: String,
+    /// Who answers for names.
+    pub names: Arc<dyn Resolve>,
+    /// For connections that we open.
+    pub tls: TlsConfigs,
+    /// What the operator decides.
+    pub settings: Settings,
+}
+
+impl Outbound {
+    /// Begins to send what is in the queue, on the reactors of a server, until that is stopped: then each connection ends after the message that
+    /// it is at.
+    pub fn start(means: Means, spawner: Spawner) -> Outbound {
+        let Means { engine, clock, hostname, names, tls, settings } = means;
+        let spawn = Box::new(move |job: Box<dyn FnOnce() -> crate::runtime::SessionFuture + Send>| spawner.spawn(job));
+        let office = Office::new(Parts { engine, clock, names, settings, hostname, tls, spawn });
+        let there = office.clone();
+        (office.spawn)(Box::new(move || Box::pin(clerk::run(there))));
+        Outbound(office)
+    }
+
+    /// Messages that are ready or under way (counted for each destination), and connections.
+    pub fn counts(&self) -> (usize, usize) {
+        self.0.plan().counts()
+    }
+}

@@ -1,0 +1,94 @@
+//! Which reports an attempt calls for, and to whom (RFC 3461 section 5.2, RFC 3464). Sends none: they are committed with the results.
+use super::office::Office;
+use super::session::load;
+use super::settle::{Judged, Outcome};
+use crate::dsn::{self, Entry, Kind, Original, Report};
+use posthouse_engine::delivery::Delivery;
+use posthouse_engine::directory::Address;
+use posthouse_engine::queue::Fate;
+
+/// The reports to be committed with the results. What cannot be (their mailboxes are in another shard) is delivered before.
+pub(super) async fn make(office: &Office, outcome: &Outcome, judged: &[Judged]) -> Vec<Delivery> {
+    let mut notices = Vec::new();
+    for kind in [Kind::Failed, Kind::Delayed, Kind::Relayed] {
+        let entries = entries(outcome, judged, kind);
+        if entries.is_empty() {
+            continue;
+        }
+        let Some(notice) = one(office, outcome, kind, &entries).await else { continue };
+        let id = outcome.item.id;
+        if notice.targets.iter().all(|target| office.engine.holds(id, target.account)) {
+            notices.push(notice);
+            continue;
+        }
+        let delivered = office.engine.deliver(notice).await;
+        if let Some(error) = delivered.targets.into_iter().filter_map(Result::err).next() {
+            tracing::error!(id = id.0, %error, "a report did not reach its mailbox");
+        }
+    }
+    notices
+}
+
+/// The recipients that a report of this kind is about.
+fn entries(outcome: &Outcome, judged: &[Judged], kind: Kind) -> Vec<Entry> {
+    let is_about = |one: &&Judged| match kind {
+        Kind::Failed => one.fate == Fate::Failed,
+        Kind::Delayed => one.warned,
+        Kind::Relayed => one.fate == Fate::Relayed && !outcome.way.sends_notices,
+    };
+    let all = judged.iter().filter(is_about);
+    all.filter_map(|one| {
+        let recipient = outcome.item.item.recipients.get(one.recipient as usize)?;
+        kind.is_wanted(recipient.notify).then(|| Entry {
+            address: recipient.address.clone(),
+            orcpt: recipient.orcpt.clone(),
+            reply: one.reply.clone(),
+            remote: outcome.way.remote.as_ref().map(|remote| remote.name.clone()),
+        })
+    })
+    .collect()
+}
+
+async fn one(office: &Office, outcome: &Outcome, kind: Kind, entries: &[Entry]) -> Option<Delivery> {
+    let item = &outcome.item;
+    let id = item.id.0;
+    // RFC 5321 section 4.5.5: a report about a report goes to nobody, so that they cannot go round.
+    let Ok(to) = Address::parse(&item.item.sender) else {
+        tracing::info!(id, ?kind, recipients = entries.len(), "no report: the message has the null sender");
+        return None;
+    };
+    let (targets, queue) = dsn::place(&office.engine, &to);
+    if targets.is_empty() && queue.is_empty() {
+        tracing::info!(id, ?kind, sender = %to, "no report: nobody has the sender's address any more");
+        return None;
+    }
+    let loaded = match &outcome.content {
+        Some(_) => None,
+        None => load(office, item).await.ok(),
+    };
+    let content = outcome.content.as_ref().or(loaded.as_ref().map(|(content, _)| content));
+    let message = content.map_or(&[][..], |content| content.bytes());
+    let report = Report {
+        kind,
+        hostname: &office.hostname,
+        number: office.report_number(),
+        to: to.as_str(),
+        envelope_id: &item.item.envelope_id,
+        arrived: Some(item.created),
+        until: Some(item.created + i64::from(office.settings.lifetime_seconds)),
+        now: office.now(),
+        entries,
+        original: Original::of(message, item.item.ret, kind),
+    };
+    let bytes = dsn::write(&report, !targets.is_empty());
+    match office.engine.stage(Vec::new(), bytes).await {
+        Ok(staged) => {
+            tracing::info!(id, ?kind, sender = %to, recipients = entries.len(), "report to the sender");
+            Some(Delivery { staged, targets, queue })
+        }
+        Err(error) => {
+            tracing::error!(id, %error, "a report could not be made");
+            None
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! What the clerk and the sessions share, and may be used from every reactor: the plan, the store, the names, who is to be woken.
+use super::plan::{Bounds, Job, Plan};
+use super::resolve::Resolve;
+use super::route::{self, Destination};
+use super::settings::Settings;
+use super::tls::TlsConfigs;
+use crate::runtime::SessionFuture;
+use crate::session::Budget;
+use posthouse_engine::Engine;
+use posthouse_engine::base::{Clock, QueueId};
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::Notify;
+
+/// Puts a task on some reactor.
+pub(super) type Spawn = Box<dyn Fn(Box<dyn FnOnce() -> SessionFuture + Send>) + Send + Sync>;
+
+/// See above.
+pub(super) struct Office {
+    pub(super) engine: Arc<Engine>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) names: Arc<dyn Resolve>,
+    pub(super) settings: Settings,
+    pub(super) hostname: String,
+    pub(super) tls: TlsConfigs,
+    pub(super) budget: Budget,
+    pub(super) spawn: Spawn,
+    plan: Mutex<Plan>,
+    /// Wakes the clerk.
+    pub(super) bell: Notify,
+    /// Wakes sessions that wait for one more message, by destination.
+    bells: Mutex<HashMap<Destination, Arc<Notify>>>,
+    random: AtomicU64,
+    reports: AtomicU64,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // What is behind these locks is whole between any two statements.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What an office is made of.
+pub(super) struct Parts {
+    pub(super) engine: Arc<Engine>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) names: Arc<dyn Resolve>,
+    pub(super) settings: Settings,
+    pub(super) hostname: String,
+    pub(super) tls: TlsConfigs,
+    pub(super) spawn: Spawn,
+}
+
+impl Office {
+    pub(super) fn new(parts: Parts) -> Arc<Office> {
+        let Parts { engine, clock, names, settings, hostname, tls, spawn } = parts;
+        let started_ms = u64::try_from(clock.now_ms()).unwrap_or(0);
+        let bounds = Bounds {
+            sessions_max: settings.sessions_max,
+            sessions_per_destination_max: settings.sessions_per_destination_max,
+            rest_first: i64::from(settings.retry_first_seconds.max(1)),
+            rest_max: i64::from(settings.retry_max_seconds.max(1)),
+        };
+        Arc::new(Office {
+            engine,
+            clock,
+            names,
+            hostname,
+            tls,
+            budget: Budget::new(settings.message_bytes_max),
+            spawn,
+            plan: Mutex::new(Plan::new(bounds)),
+            bell: Notify::new(),
+            bells: Mutex::default(),
+            random: AtomicU64::new(RandomState::new().hash_one(started_ms)),
+            // As `session::Shared` numbers messages, with a bit that those do not have.
+            reports: AtomicU64::new(started_ms << 12 | 1 << 63),
+            settings,
+        })
+    }
+
+    pub(super) fn plan(&self) -> MutexGuard<'_, Plan> {
+        lock(&self.plan)
+    }
+
+    pub(super) fn now(&self) -> i64 {
+        self.clock.now()
+    }
+
+    /// A number without a pattern that matters.
+    pub(super) fn random(&self) -> u64 {
+        let step = self.random.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed);
+        let mixed = (step ^ step >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed ^ mixed >> 31
+    }
+
+    /// A number that no other report has.
+    pub(super) fn report_number(&self) -> u64 {
+        self.reports.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Looks at an item as it is now and plans what is due of it.
+    pub(super) fn consider(&self, id: QueueId) {
+        let Some(item) = self.engine.queue_item(id) else { return };
+        let now = self.now();
+        let to = |address: &str| route::destination(address, &self.settings, &self.engine);
+        let fed = self.plan().consider(&item, now, to);
+        fed.iter().for_each(|destination| self.ring(destination));
+        self.bell.notify_one();
+    }
+
+    /// A job is over and its results are in the store, or will never be.
+    pub(super) fn done(&self, job: &Job) {
+        self.plan().done(job);
+        self.consider(job.id);
+    }
+
+    /// What sessions of a destination wait on.
+    pub(super) fn destination_bell(&self, destination: &Destination) -> Arc<Notify> {
+        lock(&self.bells).entry(destination.clone()).or_default().clone()
+    }
+
+    /// Wakes a waiting session of a destination, if there is one.
+    pub(super) fn ring(&self, destination: &Destination) {
+        if let Some(bell) = lock(&self.bells).get(destination) {
+            bell.notify_one();
+        }
+    }
+
+    /// Forgets the bells that nobody waits on.
+    pub(super) fn sweep(&self) {
+        lock(&self.bells).retain(|_, bell| Arc::strong_count(bell) > 1);
+        let now = self.now();
+        self.plan().sweep(now);
+    }
+}
+
+/// A job under way; whatever happens to its session, it is over in the end.
+pub(super) struct Held {
+    office: Arc<Office>,
+    pub(super) job: Job,
+    buried: bool,
+}
+
+impl Held {
+    pub(super) fn new(office: Arc<Office>, job: Job) -> Held {
+        Held { office, job, buried: false }
+    }
+
+    /// Never again before a restart: what came of it could not be noted, and to send it twice would be worse.
+    pub(super) fn bury(mut self) {
+        self.buried = true;
+    }
+
+    /// Another session of its destination is to take it.
+    pub(super) fn give_back(mut self, destination: &Destination) {
+        self.buried = true;
+        self.office.plan().give_back(destination, self.job.clone());
+        self.office.ring(destination);
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if !self.buried {
+            self.office.done(&self.job);
+        }
+    }
+}

@@ -1,0 +1,264 @@
+//! Which message goes where next: what is due, what is under way, how many connections a destination may have. Pure: it asks no clock, opens
+//! nothing, and can be made again from the queue at any time.
+use super::route::Destination;
+use crate::limits;
+use posthouse_engine::base::QueueId;
+use posthouse_engine::queue::{QueueItem, QueueState};
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap, HashSet, VecDeque};
+
+/// One message for some of its recipients, all at one destination.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Job {
+    pub(super) id: QueueId,
+    /// Their places in the item.
+    pub(super) recipients: Vec<u32>,
+}
+
+/// Bounds on connections and waits.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bounds {
+    pub(super) sessions_max: usize,
+    pub(super) sessions_per_destination_max: usize,
+    /// Seconds that a destination rests when none of its hosts can be reached; doubles up to the second.
+    pub(super) rest_first: i64,
+    pub(super) rest_max: i64,
+}
+
+/// See above.
+pub(super) struct Plan {
+    bounds: Bounds,
+    /// When to look at items again; entries that `times` does not confirm are stale.
+    due: BinaryHeap<Reverse<(i64, QueueId)>>,
+    times: HashMap<QueueId, i64>,
+    /// Recipients that are ready or under way.
+    flying: HashMap<QueueId, Vec<u32>>,
+    places: HashMap<Destination, Place>,
+    /// Destinations that may want one more connection.
+    hungry: VecDeque<Destination>,
+    jobs: usize,
+    sessions: usize,
+}
+
+#[derive(Debug)]
+struct Place {
+    ready: VecDeque<Job>,
+    sessions: usize,
+    /// Sessions that wait for one more message.
+    idle: usize,
+    /// Connections that it may have now.
+    window: usize,
+    /// Nothing is tried before.
+    rests_until: i64,
+    failures: u32,
+}
+
+impl Plan {
+    pub(super) fn new(bounds: Bounds) -> Plan {
+        Plan {
+            bounds,
+            due: BinaryHeap::new(),
+            times: HashMap::new(),
+            flying: HashMap::new(),
+            places: HashMap::new(),
+            hungry: VecDeque::new(),
+            jobs: 0,
+            sessions: 0,
+        }
+    }
+
+    /// Looks at an item at `at` again, or earlier if that was planned.
+    pub(super) fn look_at(&mut self, id: QueueId, at: i64) {
+        let planned = self.times.entry(id).or_insert(i64::MAX);
+        if at < *planned {
+            *planned = at;
+            self.due.push(Reverse((at, id)));
+        }
+    }
+
+    /// The next item to look at, if its time has come and there is room for its jobs.
+    pub(super) fn pop_due(&mut self, now: i64) -> Option<QueueId> {
+        while self.jobs < limits::OUTBOUND_JOBS_MAX {
+            let Reverse((at, id)) = *self.due.peek()?;
+            if at > now {
+                return None;
+            }
+            self.due.pop();
+            if self.times.get(&id) == Some(&at) {
+                self.times.remove(&id);
+                return Some(id);
+            }
+        }
+        None
+    }
+
+    /// When `pop_due` may have something.
+    pub(super) fn next_due(&self) -> Option<i64> {
+        let room = self.jobs < limits::OUTBOUND_JOBS_MAX;
+        self.due.peek().filter(|_| room).map(|Reverse((at, _))| *at)
+    }
+
+    /// Takes up what of an item is due, and plans the next look for the rest. Names the destinations that got a job.
+    pub(super) fn consider(
+        &mut self,
+        item: &QueueItem,
+        now: i64,
+        to: impl Fn(&str) -> Destination,
+    ) -> Vec<Destination> {
+        if item.state == QueueState::Hold {
+            return Vec::new();
+        }
+        // What an operator asks for is tried at once, whatever was heard of the destination before.
+        let urged = item.state == QueueState::Active && item.progress.iter().any(|progress| progress.attempts > 0);
+        let flying = self.flying.get(&item.id);
+        let is_flying = |at: u32| flying.is_some_and(|flying| flying.contains(&at));
+        let (mut later, mut groups, mut fed) = (None, HashMap::<Destination, Vec<u32>>::new(), Vec::new());
+        for (at, recipient, progress) in item.waiting() {
+            let at = at as u32;
+            if is_flying(at) {
+                continue;
+            }
+            if progress.next_try > now {
+                later = Some(later.unwrap_or(i64::MAX).min(progress.next_try));
+                continue;
+            }
+            groups.entry(to(&recipient.address)).or_default().push(at);
+        }
+        for (destination, recipients) in groups {
+            let first = Place::new(self.bounds.sessions_per_destination_max);
+            let place = self.places.entry(destination.clone()).or_insert(first);
+            if urged {
+                place.rests_until = 0;
+            }
+            if place.rests_until > now {
+                later = Some(later.unwrap_or(i64::MAX).min(place.rests_until));
+                continue;
+            }
+            for some in recipients.chunks(limits::OUTBOUND_RECIPIENTS_MAX) {
+                place.ready.push_back(Job { id: item.id, recipients: some.to_vec() });
+                self.jobs += 1;
+            }
+            self.flying.entry(item.id).or_default().extend(recipients);
+            self.hungry.push_back(destination.clone());
+            fed.push(destination);
+        }
+        if let Some(later) = later {
+            self.look_at(item.id, later);
+        }
+        fed
+    }
+
+    /// Destinations that get one more connection now, each as often as it gets one. `ended` must follow for each.
+    pub(super) fn begin_sessions(&mut self) -> Vec<Destination> {
+        let mut begun = Vec::new();
+        while self.sessions < self.bounds.sessions_max {
+            let Some(destination) = self.hungry.pop_front() else { break };
+            let Some(place) = self.places.get_mut(&destination) else { continue };
+            if place.sessions < place.window && place.ready.len() > place.idle {
+                place.sessions += 1;
+                self.sessions += 1;
+                begun.push(destination.clone());
+                if place.ready.len() > place.idle + 1 && place.sessions < place.window {
+                    self.hungry.push_back(destination);
+                }
+            }
+        }
+        begun
+    }
+
+    /// The next message for a destination.
+    pub(super) fn next(&mut self, destination: &Destination) -> Option<Job> {
+        self.places.get_mut(destination)?.ready.pop_front()
+    }
+
+    /// A job that this session cannot do: it is the destination's next.
+    pub(super) fn give_back(&mut self, destination: &Destination, job: Job) {
+        if let Some(place) = self.places.get_mut(destination) {
+            place.ready.push_front(job);
+        }
+    }
+
+    /// All that is ready for a destination: none of its hosts can be reached.
+    pub(super) fn drain(&mut self, destination: &Destination) -> Vec<Job> {
+        self.places.get_mut(destination).map_or_else(Vec::new, |place| place.ready.drain(..).collect())
+    }
+
+    /// A job is over; its item is to be considered again.
+    pub(super) fn done(&mut self, job: &Job) {
+        self.jobs = self.jobs.saturating_sub(1);
+        let Some(flying) = self.flying.get_mut(&job.id) else { return };
+        let over: HashSet<u32> = job.recipients.iter().copied().collect();
+        flying.retain(|at| !over.contains(at));
+        if flying.is_empty() {
+            self.flying.remove(&job.id);
+        }
+    }
+
+    /// A connection was made: one more may be tried beside it.
+    pub(super) fn opened(&mut self, destination: &Destination) {
+        let most = self.bounds.sessions_per_destination_max;
+        if let Some(place) = self.places.get_mut(destination) {
+            (place.failures, place.rests_until) = (0, 0);
+            place.window = (place.window + 1).min(most);
+            self.hungry.push_back(destination.clone());
+        }
+    }
+
+    /// A connection could not be made: fewer at a time. When there is no other one the destination rests; true then.
+    pub(super) fn failed(&mut self, destination: &Destination, now: i64) -> bool {
+        let bounds = self.bounds;
+        let Some(place) = self.places.get_mut(destination) else { return true };
+        place.window = (place.window / 2).max(1);
+        if place.sessions > 1 {
+            return false;
+        }
+        let rest = (bounds.rest_first << place.failures.min(16)).min(bounds.rest_max);
+        place.failures = place.failures.saturating_add(1);
+        place.rests_until = now + rest;
+        true
+    }
+
+    /// A session waits for one more message, or does no longer.
+    pub(super) fn idles(&mut self, destination: &Destination, idle: bool) {
+        if let Some(place) = self.places.get_mut(destination) {
+            place.idle = if idle { place.idle + 1 } else { place.idle.saturating_sub(1) };
+        }
+    }
+
+    /// A session is over.
+    pub(super) fn ended(&mut self, destination: &Destination, now: i64) {
+        self.sessions = self.sessions.saturating_sub(1);
+        let Some(place) = self.places.get_mut(destination) else { return };
+        place.sessions = place.sessions.saturating_sub(1);
+        if !place.ready.is_empty() {
+            self.hungry.push_back(destination.clone());
+        } else if place.sessions == 0 && place.rests_until <= now && place.failures == 0 {
+            self.places.remove(destination);
+        }
+    }
+
+    /// Forgets destinations that nothing is known of any more.
+    pub(super) fn sweep(&mut self, now: i64) {
+        let rest_max = self.bounds.rest_max;
+        self.places
+            .retain(|_, place| place.sessions > 0 || !place.ready.is_empty() || place.rests_until + rest_max > now);
+    }
+
+    /// Jobs ready or under way, and connections.
+    pub(super) fn counts(&self) -> (usize, usize) {
+        (self.jobs, self.sessions)
+    }
+}
+
+impl Place {
+    fn new(sessions_max: usize) -> Place {
+        Place {
+            ready: VecDeque::new(),
+            sessions: 0,
+            idle: 0,
+            window: limits::OUTBOUND_WINDOW_FIRST.min(sessions_max).max(1),
+            rests_until: 0,
+            failures: 0,
+        }
+    }
+}

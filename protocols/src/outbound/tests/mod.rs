@@ -1,0 +1,6 @@
+//! The client against scripted servers, and the whole of it with a real store, on the simulated network.
+mod hosts;
+mod plan;
+mod script;
+mod stages;
+mod whole;

@@ -1,0 +1,84 @@
+//! Servers that do what a script says: `S: ` lines are sent, `C: ` lines must come (`...` stands for anything), `.` takes a message up to its
+//! dot, `wait N` waits N seconds, `stall` reads nothing more. At its end a server closes.
+use crate::outbound::client::{Client, Hello, Mail, NotOpen, Rcpt, Remote, open};
+use crate::outbound::content::Content;
+use crate::outbound::settings::Security;
+use crate::outbound::tls::TlsConfigs;
+use crate::runtime::sim::{self, Client as Peer};
+use crate::runtime::sleep;
+use crate::testing;
+use posthouse_engine::Bytes;
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::Duration;
+
+/// What servers have taken: each message with its stuffing and its dot.
+pub(super) type Taken = Rc<RefCell<Vec<String>>>;
+
+/// Plays the script to its end.
+pub(super) async fn serve(mut peer: Peer, script: &str, taken: Taken) {
+    for line in script.lines().map(str::trim_start).filter(|line| !line.is_empty()) {
+        if let Some(text) = line.strip_prefix("S: ") {
+            peer.write(format!("{text}\r\n").as_bytes()).await;
+        } else if let Some(pattern) = line.strip_prefix("C: ") {
+            testing::expect(&mut peer, pattern, line).await;
+        } else if line == "." {
+            let message = peer.read_until(b"\r\n.\r\n").await;
+            taken.borrow_mut().push(String::from_utf8_lossy(&message).into_owned());
+        } else if let Some(seconds) = line.strip_prefix("wait ") {
+            sleep(Duration::from_secs(seconds.parse().expect("a number"))).await;
+        } else if line == "stall" {
+            peer.stall(true);
+        } else {
+            panic!("a line that no script has: {line:?}");
+        }
+    }
+}
+
+/// What came of one message.
+pub(super) struct Heard {
+    /// For each recipient.
+    pub(super) replies: Vec<String>,
+    pub(super) broken: bool,
+    pub(super) taken: Vec<String>,
+    /// Simulated seconds that it took.
+    pub(super) seconds: u64,
+}
+
+pub(super) const MESSAGE: &[u8] = b"Return-Path: <ann@example.org>\r\nSubject: hello\r\n\r\n.dot\r\nend\r\n";
+
+pub(super) fn mail<'a>(content: &'a Content, recipients: &'a [Rcpt<'a>]) -> Mail<'a> {
+    Mail { sender: "ann@example.org", recipients, ret: 2, envelope_id: "QQ 1", utf8: false, content }
+}
+
+/// Opens a connection to the script's server and sends it a message for `a@x.test` and `b@x.test`.
+pub(super) fn converse(script: &'static str) -> Result<Heard, String> {
+    converse_with(script, MESSAGE)
+}
+
+/// The same with a message of one's own.
+pub(super) fn converse_with(script: &'static str, message: &'static [u8]) -> Result<Heard, String> {
+    sim::run_alone(move |net| async move {
+        let (stream, peer) = net.pair();
+        let taken = Taken::default();
+        net.spawn(serve(peer, script, taken.clone()));
+        let begun = net.now();
+        let seconds = || (net.now() - begun).as_secs();
+        let remote = Remote { name: "mx.x.test".into(), addr: ([192, 0, 2, 1], 25).into() };
+        let mut client = begin(stream, remote).await.map_err(|why| format!("{} after {} s", why.reply, seconds()))?;
+        let content = Content::new(Bytes::from(message.to_vec()));
+        let rcpt = |address| Rcpt { address, notify: 2, orcpt: "rfc822;o@y.test" };
+        let sent = client.send(&mail(&content, &[rcpt("a@x.test"), rcpt("b@x.test")])).await;
+        let (seconds, broken) = (seconds(), client.broken);
+        client.quit().await;
+        let replies = sent.replies.iter().map(ToString::to_string).collect();
+        let taken = taken.borrow().clone();
+        Ok(Heard { replies, broken, taken, seconds })
+    })
+}
+
+async fn begin(stream: crate::runtime::Stream, remote: Remote) -> Result<Client, NotOpen> {
+    let tls = TlsConfigs::new(None).expect("TLS can be had");
+    let hello = Hello { hostname: "mail.example.org", security: Security::Opportunistic, tls: &tls, login: None };
+    open(stream, remote, &hello).await
+}

@@ -1,0 +1,378 @@
+//! The clerk, the sessions and the store together: scripted hosts on the simulated network, a real engine on a simulated disk, a clock that
+//! goes with the simulated time.
+use super::script::{Taken, serve};
+use crate::outbound::clerk;
+use crate::outbound::office::{Office, Parts};
+use crate::outbound::resolve::FixedNames;
+use crate::outbound::settings::{Relay, Security, Settings};
+use crate::outbound::tls::TlsConfigs;
+use crate::runtime::sim::{self, Net};
+use crate::runtime::{self, SessionFuture, sleep};
+use crate::session::Shared;
+use crate::testing;
+use posthouse_engine::base::{Clock, MailboxId, SimClock};
+use posthouse_engine::delivery::Delivery;
+use posthouse_engine::directory::Address;
+use posthouse_engine::queue::{NewQueueItem, QueueItem, QueueRecipient, QueueState};
+use posthouse_engine::{Engine, QueueAction};
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Simulated seconds between two looks at a condition.
+const STEP: u64 = 5;
+
+/// A store, a network, and hosts in it.
+struct World {
+    net: Net,
+    shared: Shared,
+    clock: Arc<SimClock>,
+    taken: Taken,
+}
+
+impl World {
+    fn engine(&self) -> &Arc<Engine> {
+        &self.shared.engine
+    }
+
+    /// A host that plays one script for each connection, in their order; further ones are cut at once.
+    fn host(&self, addr: &str, scripts: &[&'static str]) {
+        let left: Rc<RefCell<VecDeque<&'static str>>> = Rc::new(RefCell::new(scripts.iter().copied().collect()));
+        let taken = self.taken.clone();
+        self.net.listen(addr.parse().expect("an address"), move |peer| {
+            let script = left.borrow_mut().pop_front().unwrap_or("");
+            serve(peer, script, taken.clone())
+        });
+    }
+
+    /// Begins to send.
+    fn start(&self, names: FixedNames, settings: Settings) -> Arc<Office> {
+        let office = Office::new(Parts {
+            engine: self.shared.engine.clone(),
+            clock: self.clock.clone() as Arc<dyn Clock>,
+            names: Arc::new(names),
+            settings,
+            hostname: "mail.example.org".into(),
+            tls: TlsConfigs::new(None).expect("TLS can be had"),
+            spawn: Box::new(|job: Box<dyn FnOnce() -> SessionFuture + Send>| runtime::spawn(job())),
+        });
+        runtime::spawn(clerk::run(office.clone()));
+        let clock = self.clock.clone();
+        self.net.spawn(async move {
+            loop {
+                sleep(Duration::from_secs(STEP)).await;
+                clock.advance_ms(STEP as i64 * 1000);
+            }
+        });
+        office
+    }
+
+    async fn queue(&self, item: NewQueueItem) {
+        let message = b"Subject: hello\r\n\r\n.dot\r\n".to_vec();
+        let staged = self.engine().stage(b"Received: here\r\n".to_vec(), message).await.expect("staged");
+        let outcome = self.engine().deliver(Delivery { staged, targets: Vec::new(), queue: vec![item] }).await;
+        outcome.queued.expect("queued");
+    }
+
+    /// Waits until the queue is as wished, for two simulated hours at most.
+    async fn until(&self, what: &str, wished: impl Fn(&[Arc<QueueItem>]) -> bool) {
+        for _ in 0..(7200 / STEP) {
+            if wished(&self.engine().queue()) {
+                return;
+            }
+            sleep(Duration::from_secs(STEP)).await;
+        }
+        panic!("{what}: not so: {:#?}", self.engine().queue());
+    }
+
+    async fn until_empty(&self) {
+        self.until("the queue is empty", <[_]>::is_empty).await;
+    }
+
+    fn inbox(&self, address: &str) -> Vec<String> {
+        let engine = self.engine();
+        let address = Address::parse(address).expect("an address");
+        let account = engine.directory(|known| known.account_at(&address).map(|found| found.id)).expect("an account");
+        let Ok(view) = engine.mailbox(account, MailboxId::INBOX) else { return Vec::new() };
+        let text = |at| {
+            let entry = view.entries.get(at).expect("an entry");
+            let message = engine.message(account, &entry).wait().expect("its message");
+            String::from_utf8_lossy(&message).into_owned()
+        };
+        (0..view.entries.len()).map(text).collect()
+    }
+}
+
+fn item(sender: &str, recipients: &[(&str, u8)]) -> NewQueueItem {
+    let recipient = |(address, notify): &(&str, u8)| QueueRecipient {
+        address: (*address).into(),
+        notify: *notify,
+        orcpt: String::new(),
+    };
+    let recipients = recipients.iter().map(recipient).collect();
+    NewQueueItem { sender: sender.into(), recipients, ..NewQueueItem::default() }
+}
+
+fn play<F: Future<Output = ()> + 'static>(main: impl FnOnce(World) -> F) {
+    let clock = Arc::new(SimClock::at_ms(1_795_492_248_000));
+    let shared = testing::shared_with(posthouse_engine::disk::sim::SimDisk::new(1), clock.clone());
+    sim::run(move |net| main(World { net, shared, clock, taken: Taken::default() }));
+}
+
+/// Retries within seconds, so that a test has few steps.
+fn quick() -> Settings {
+    Settings {
+        security: Security::Opportunistic,
+        retry_first_seconds: 10,
+        retry_max_seconds: 20,
+        lifetime_seconds: 100,
+        delay_warning_seconds: 0,
+        ..Settings::default()
+    }
+}
+
+fn names() -> FixedNames {
+    FixedNames::default()
+        .mx("x.test", &[(10, "mx1.x.test"), (20, "mx2.x.test")])
+        .host("mx1.x.test", &["192.0.2.11"])
+        .host("mx2.x.test", &["192.0.2.12"])
+}
+
+const HELLO: &str = "S: 220 mx\nC: EHLO ...\nS: 250 mx\n";
+const ONE: &str = "C: MAIL ...\nS: 250 ok\nC: RCPT ...\nS: 250 ok\nC: DATA\nS: 354 go\n.\nS: 250 2.0.0 taken\n";
+
+fn script(parts: &[&str]) -> &'static str {
+    parts.concat().leak()
+}
+
+#[test]
+fn a_message_goes_out_and_is_off_the_queue() {
+    play(|world| async move {
+        world.host("192.0.2.11:25", &[script(&[HELLO, ONE, "C: QUIT\nS: 221 bye"])]);
+        world.start(names(), quick());
+        world.queue(item("ann@example.org", &[("bob@x.test", 0)])).await;
+        world.until_empty().await;
+        assert_eq!(*world.taken.borrow(), ["Received: here\r\nSubject: hello\r\n\r\n..dot\r\n.\r\n"]);
+        assert!(world.inbox("ann@example.org").is_empty(), "success is told only when asked for");
+    });
+}
+
+#[test]
+fn several_messages_share_a_connection_and_a_closed_one_is_opened_again() {
+    play(|world| async move {
+        // The first connection takes two messages and closes while it is idle.
+        let first = script(&[HELLO, ONE, ONE]);
+        world.host("192.0.2.11:25", &[first, script(&[HELLO, ONE, "C: QUIT"])]);
+        world.queue(item("ann@example.org", &[("a@x.test", 0)])).await;
+        world.queue(item("ann@example.org", &[("b@x.test", 0)])).await;
+        world.queue(item("ann@example.org", &[("c@x.test", 0)])).await;
+        world.start(names(), Settings { sessions_per_destination_max: 1, ..quick() });
+        world.until_empty().await;
+        assert_eq!(world.taken.borrow().len(), 3);
+    });
+}
+
+#[test]
+fn greylisting_defers_and_the_next_attempt_succeeds_for_those_who_wait_only() {
+    play(|world| async move {
+        let start = "C: MAIL ...\nS: 250 ok\nC: RCPT TO:<a@x.test>\nS: 250 ok\nC: RCPT TO:<b@x.test>\nS: 450 4.2.0 greylisted\n";
+        let first = script(&[HELLO, start, "C: DATA\nS: 354 go\n.\nS: 250 ok\nC: QUIT"]);
+        let second =
+            "C: MAIL ...\nS: 250 ok\nC: RCPT TO:<b@x.test>\nS: 250 ok\nC: DATA\nS: 354 go\n.\nS: 250 ok\nC: QUIT";
+        world.host("192.0.2.11:25", &[first, script(&[HELLO, second])]);
+        world.start(names(), quick());
+        world.queue(item("ann@example.org", &[("a@x.test", 0), ("b@x.test", 0)])).await;
+        world
+            .until("one waits", |queue| {
+                matches!(queue, [item] if item.state == QueueState::Deferred
+                    && &*item.progress[1].reply == "450 4.2.0 greylisted" && item.waiting().count() == 1)
+            })
+            .await;
+        world.until_empty().await;
+        assert_eq!(world.taken.borrow().len(), 2);
+    });
+}
+
+#[test]
+fn a_refused_recipient_bounces_to_the_sender_here() {
+    play(|world| async move {
+        let refused = "C: MAIL ...\nS: 250 ok\nC: RCPT ...\nS: 550 5.1.1 nobody here\nC: QUIT\nS: 221 bye";
+        world.host("192.0.2.11:25", &[script(&[HELLO, refused])]);
+        world.start(names(), quick());
+        world.queue(item("ann@example.org", &[("bob@x.test", 0)])).await;
+        world.until_empty().await;
+        let inbox = world.inbox("ann@example.org");
+        let [bounce] = inbox.as_slice() else { panic!("{inbox:?}") };
+        for part in [
+            "Return-Path: <>\r\n",
+            "Final-Recipient: rfc822; bob@x.test\r\nAction: failed\r\nStatus: 5.1.1\r\nRemote-MTA: dns; mx1.x.test\r\n",
+            "Diagnostic-Code: smtp; 550 5.1.1 nobody here",
+            "Subject: hello\r\n",
+        ] {
+            assert!(bounce.contains(part), "{part:?} in {bounce}");
+        }
+    });
+}
+
+#[test]
+fn nobody_is_told_who_asked_for_silence_or_has_no_address() {
+    play(|world| async move {
+        let refused = "C: MAIL FROM:<...\nS: 550 5.7.1 no\n";
+        let reset = "C: RSET\nS: 250 ok\n";
+        let all = script(&[HELLO, refused, reset, refused, reset, refused, "C: QUIT\nS: 221 bye"]);
+        world.host("192.0.2.11:25", &[all]);
+        world.start(names(), Settings { sessions_per_destination_max: 1, ..quick() });
+        world.queue(item("ann@example.org", &[("a@x.test", 1)])).await;
+        world.queue(item("", &[("b@x.test", 0)])).await;
+        world.queue(item("ghost@example.org", &[("c@x.test", 0)])).await;
+        world.until_empty().await;
+        assert!(world.inbox("ann@example.org").is_empty());
+    });
+}
+
+#[test]
+fn a_bounce_to_another_host_goes_there_with_the_null_sender() {
+    play(|world| async move {
+        let refused = "C: MAIL FROM:<eve@y.test>\nS: 250 ok\nC: RCPT ...\nS: 550 5.1.1 nobody\nC: QUIT\nS: 221 bye";
+        world.host("192.0.2.11:25", &[script(&[HELLO, refused])]);
+        let bounce = "C: MAIL FROM:<>\nS: 250 ok\nC: RCPT TO:<eve@y.test>\nS: 550 5.1.1 gone too\nC: QUIT\nS: 221 bye";
+        world.host("192.0.2.21:25", &[script(&[HELLO, bounce])]);
+        world.start(names().mx("y.test", &[(1, "mx.y.test")]).host("mx.y.test", &["192.0.2.21"]), quick());
+        world.queue(item("eve@y.test", &[("bob@x.test", 0)])).await;
+        // The bounce is refused too, and nothing follows: bounces do not bounce.
+        world.until_empty().await;
+    });
+}
+
+#[test]
+fn the_next_host_is_tried_when_one_cannot_be_reached() {
+    play(|world| async move {
+        world.net.darken("192.0.2.11:25".parse::<SocketAddr>().expect("an address"));
+        world.host("192.0.2.12:25", &[script(&[HELLO, ONE, "C: QUIT\nS: 221 bye"])]);
+        world.start(names(), quick());
+        world.queue(item("ann@example.org", &[("bob@x.test", 0)])).await;
+        world.until_empty().await;
+        assert_eq!(world.taken.borrow().len(), 1);
+    });
+}
+
+#[test]
+fn when_no_host_can_be_reached_all_its_mail_is_deferred_and_at_last_returned() {
+    play(|world| async move {
+        let settings = Settings { lifetime_seconds: 60, delay_warning_seconds: 20, ..quick() };
+        world.queue(item("ann@example.org", &[("a@x.test", 0)])).await;
+        world.queue(item("ann@example.org", &[("b@x.test", 0)])).await;
+        world.queue(item("ann@example.org", &[("c@x.test", 4)])).await;
+        world.start(names(), settings);
+        let told = |item: &QueueItem| item.progress[0].reply.contains("4.4.1 connect to mx1.x.test[192.0.2.11]:25: ");
+        world
+            .until("all are deferred", |queue| {
+                queue.len() == 3 && queue.iter().all(|item| item.state == QueueState::Deferred && told(item))
+            })
+            .await;
+        world.until_empty().await;
+        let inbox = world.inbox("ann@example.org");
+        let count = |part: &str| inbox.iter().filter(|mail| mail.contains(part)).count();
+        assert_eq!(count("Action: delayed\r\n"), 2, "not to who asked for failures only");
+        assert_eq!(count("Action: failed\r\nStatus: 5.4.1\r\n"), 3);
+        assert!(count("tried for too long: connect to mx1.x.test") == 3, "{inbox:?}");
+    });
+}
+
+#[test]
+fn a_domain_that_does_not_exist_bounces_at_once_and_one_that_fails_does_not() {
+    play(|world| async move {
+        let fails = crate::outbound::resolve::NoAnswer::Failed("SERVFAIL".into());
+        world.start(names().no_mx("fails.test", fails), quick());
+        world.queue(item("ann@example.org", &[("a@gone.test", 0), ("b@fails.test", 0)])).await;
+        world
+            .until("one waits", |queue| {
+                matches!(queue, [item] if item.waiting().count() == 1 && item.progress[1].reply.starts_with("4.4.3 "))
+            })
+            .await;
+        let inbox = world.inbox("ann@example.org");
+        assert!(matches!(&inbox[..], [mail] if mail.contains("Status: 5.1.2\r\n")), "{inbox:?}");
+    });
+}
+
+#[test]
+fn success_is_told_when_asked_for_and_the_next_host_does_not() {
+    play(|world| async move {
+        let dsn = "S: 220 mx\nC: EHLO ...\nS: 250-mx\nS: 250 DSN\nC: MAIL ...\nS: 250 ok\nC: RCPT TO:<b@x.test> NOTIFY=SUCCESS\n";
+        let rest = "S: 250 ok\nC: DATA\nS: 354 go\n.\nS: 250 ok\nC: QUIT";
+        world.host("192.0.2.11:25", &[script(&[HELLO, ONE, "C: QUIT"]), script(&[dsn, rest])]);
+        world.start(names(), quick());
+        world.queue(item("ann@example.org", &[("a@x.test", 2)])).await;
+        world.until_empty().await;
+        sleep(Duration::from_secs(30)).await;
+        world.queue(item("ann@example.org", &[("b@x.test", 2)])).await;
+        world.until_empty().await;
+        let inbox = world.inbox("ann@example.org");
+        let [mail] = inbox.as_slice() else { panic!("{inbox:?}") };
+        assert!(mail.contains("Final-Recipient: rfc822; a@x.test\r\nAction: relayed\r\nStatus: 2.0.0\r\n"), "{mail}");
+    });
+}
+
+#[test]
+fn an_operator_holds_releases_urges_and_removes() {
+    play(|world| async move {
+        world.host("192.0.2.11:25", &["S: 450 4.3.2 not now", script(&[HELLO, ONE, "C: QUIT"])]);
+        world.start(
+            names(),
+            Settings { retry_first_seconds: 3000, retry_max_seconds: 3000, lifetime_seconds: 90_000, ..quick() },
+        );
+        world.queue(item("ann@example.org", &[("a@x.test", 0)])).await;
+        let deferred = |queue: &[Arc<QueueItem>]| queue.iter().any(|item| item.state == QueueState::Deferred);
+        world.until("it is deferred", deferred).await;
+        let id = world.engine().queue()[0].id;
+        for (action, expected) in [(QueueAction::Hold, 1), (QueueAction::Hold, 0), (QueueAction::Retry, 0)] {
+            for ticket in world.engine().queue_act(&[id], action) {
+                assert_eq!(ticket.await.expect("done").len(), expected, "{action:?}");
+            }
+        }
+        sleep(Duration::from_secs(60)).await;
+        assert_eq!(world.engine().queue()[0].state, QueueState::Hold);
+        for ticket in world.engine().queue_act(&[id], QueueAction::Release) {
+            assert_eq!(ticket.await.expect("done"), [id]);
+        }
+        world.until_empty().await;
+        assert_eq!(world.taken.borrow().len(), 1);
+    });
+}
+
+#[test]
+fn what_a_relay_takes_goes_to_it_whatever_its_domain() {
+    play(|world| async move {
+        let auth =
+            "S: 220 relay\nC: EHLO ...\nS: 250-relay\nS: 250 AUTH PLAIN\nC: AUTH PLAIN AHVzZXIAc2VjcmV0\nS: 235 ok\n";
+        let both =
+            "C: MAIL ...\nS: 250 ok\nC: RCPT TO:<a@one.test>\nS: 250 ok\nC: RCPT TO:<b@[192.0.2.99]>\nS: 250 ok\n";
+        let rest = "C: DATA\nS: 354 go\n.\nS: 250 ok\n";
+        world.host("192.0.2.31:587", &[script(&[auth, both, rest, ONE, "C: QUIT\nS: 221 bye"])]);
+        let login = Some(crate::outbound::Login { user: "user".into(), password: "secret".into() });
+        let relay = Relay { host: "192.0.2.31".into(), port: 587, security: Security::Plain, login };
+        world.queue(item("ann@example.org", &[("a@one.test", 0), ("b@[192.0.2.99]", 0)])).await;
+        world.queue(item("ann@example.org", &[("a@two.test", 0)])).await;
+        world.start(
+            FixedNames::default(),
+            Settings { relay: Some(Arc::new(relay)), sessions_per_destination_max: 1, ..quick() },
+        );
+        world.until_empty().await;
+        assert_eq!(world.taken.borrow().len(), 2, "one transaction for each message, one connection for all");
+    });
+}
+
+#[test]
+fn mail_for_a_domain_of_ours_is_delivered_here_and_stops_going_round() {
+    play(|world| async move {
+        world.start(names(), quick());
+        world.queue(item("eve@y.test", &[("ann@example.org", 0)])).await;
+        world.until_empty().await;
+        let inbox = world.inbox("ann@example.org");
+        assert_eq!(inbox.len(), 1);
+        assert!(inbox[0].starts_with("Return-Path: <eve@y.test>\r\nDelivered-To: ann@example.org\r\nReceived: by "));
+    });
+}

@@ -1,0 +1,88 @@
+//! TLS as a client: any certificate for hosts that nobody vouches for, proven ones for relays that ask for it. Opens no connection.
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+/// Client configurations of TLS.
+#[derive(Clone)]
+pub struct TlsConfigs {
+    /// Takes any certificate: protects from listeners, not from impostors (RFC 7435).
+    pub any: Arc<ClientConfig>,
+    /// Takes a certificate that a known authority has signed for the host.
+    pub proven: Arc<ClientConfig>,
+}
+
+impl TlsConfigs {
+    /// The authorities are those in the PEM file, or the system's.
+    ///
+    /// # Errors
+    /// The file cannot be read or holds no certificate; it is named.
+    pub fn new(authorities: Option<&Path>) -> io::Result<TlsConfigs> {
+        let provider = Arc::new(ring::default_provider());
+        let mut roots = RootCertStore::empty();
+        match authorities {
+            Some(path) => {
+                let named =
+                    |error: String| io::Error::new(io::ErrorKind::InvalidData, format!("{}: {error}", path.display()));
+                let all: Result<Vec<_>, _> = CertificateDer::pem_file_iter(path).and_then(Iterator::collect);
+                let (added, _) = roots.add_parsable_certificates(all.map_err(|error| named(error.to_string()))?);
+                if added == 0 {
+                    return Err(named("no certificate of an authority in it".into()));
+                }
+            }
+            None => drop(roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs)),
+        }
+        let builder = || {
+            let builder = ClientConfig::builder_with_provider(provider.clone());
+            builder.with_safe_default_protocol_versions().map_err(io::Error::other)
+        };
+        let any = Arc::new(AnyCertificate(provider.clone()));
+        let any = builder()?.dangerous().with_custom_certificate_verifier(any).with_no_client_auth();
+        let proven = builder()?.with_root_certificates(roots).with_no_client_auth();
+        Ok(TlsConfigs { any: Arc::new(any), proven: Arc::new(proven) })
+    }
+}
+
+/// Believes every name, but not a peer that does not have its certificate's key.
+#[derive(Debug)]
+struct AnyCertificate(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for AnyCertificate {
+    fn verify_server_cert(
+        &self,
+        _end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls12_signature(message, certificate, signed, &self.0.signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls13_signature(message, certificate, signed, &self.0.signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}

@@ -1,0 +1,146 @@
+//! Real queries to a small name server on the loopback: what it says, in our words, over UDP and, when an answer is cut, over TCP.
+use posthouse_protocols::outbound::resolve::{Mx, NameServers, NoAnswer, Resolve};
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, UdpSocket};
+
+const A: u16 = 1;
+const CNAME: u16 = 5;
+const MX: u16 = 15;
+const AAAA: u16 = 28;
+
+/// A name as DNS writes it.
+fn name(text: &str) -> Vec<u8> {
+    let labels = text.split('.').filter(|label| !label.is_empty());
+    let mut out: Vec<u8> = labels.flat_map(|label| [&[label.len() as u8], label.as_bytes()].concat()).collect();
+    out.push(0);
+    out
+}
+
+fn record(owner: &str, kind: u16, data: &[u8]) -> Vec<u8> {
+    let mut out = name(owner);
+    out.extend_from_slice(&kind.to_be_bytes());
+    out.extend_from_slice(&[0, 1, 0, 0, 0, 60]);
+    out.extend_from_slice(&(data.len() as u16).to_be_bytes());
+    out.extend_from_slice(data);
+    out
+}
+
+fn mx(owner: &str, preference: u16, host: &str) -> Vec<u8> {
+    record(owner, MX, &[&preference.to_be_bytes()[..], &name(host)].concat())
+}
+
+/// Response code and records.
+fn zone(asked: &str, kind: u16) -> (u8, Vec<Vec<u8>>) {
+    match (asked, kind) {
+        ("x.test", MX) => (0, vec![mx("x.test", 20, "b.x.test"), mx("x.test", 10, "A.x.test")]),
+        ("null.test", MX) => (0, vec![mx("null.test", 0, "")]),
+        ("alias.test", MX) => (0, vec![record("alias.test", CNAME, &name("x.test")), mx("x.test", 10, "a.x.test")]),
+        ("big.test", MX) => {
+            (0, (0..90).map(|n| mx("big.test", n, &format!("host-with-a-long-name-{n}.big.test"))).collect())
+        }
+        ("a.x.test", A) => (0, vec![record("a.x.test", A, &[127, 0, 0, 1])]),
+        ("a.x.test", AAAA) => (0, vec![record("a.x.test", AAAA, &std::net::Ipv6Addr::LOCALHOST.octets())]),
+        ("half.test", A) => (0, vec![record("half.test", A, &[127, 0, 0, 2])]),
+        ("half.test", _) | ("fails.test", _) => (2, Vec::new()),
+        ("empty.test", _) => (0, Vec::new()),
+        _ => (3, Vec::new()),
+    }
+}
+
+/// The answer to a query, cut when it has more than `bytes_max`.
+fn answer(query: &[u8], bytes_max: usize) -> Vec<u8> {
+    let (mut at, mut labels) = (12, Vec::new());
+    while query[at] != 0 {
+        let end = at + 1 + usize::from(query[at]);
+        labels.push(String::from_utf8_lossy(&query[at + 1..end]).to_ascii_lowercase());
+        at = end;
+    }
+    let kind = u16::from_be_bytes([query[at + 1], query[at + 2]]);
+    let (code, records) = zone(&labels.join("."), kind);
+    let mut out = query[..2].to_vec();
+    let whole: usize = records.iter().map(Vec::len).sum();
+    let cut = whole > bytes_max;
+    let count = if cut { 0 } else { records.len() as u16 };
+    out.extend_from_slice(&[0x81 | if cut { 2 } else { 0 }, 0x80 | code, 0, 1]);
+    out.extend_from_slice(&count.to_be_bytes());
+    out.extend_from_slice(&[0, 0, 0, 0]);
+    out.extend_from_slice(&query[12..at + 5]);
+    if !cut {
+        records.iter().for_each(|record| out.extend_from_slice(record));
+    }
+    out
+}
+
+/// UDP and TCP on one port; the threads end with the test's process.
+fn serve() -> SocketAddr {
+    let (udp, tcp) = loop {
+        let udp = UdpSocket::bind("127.0.0.1:0").expect("a port");
+        let addr = udp.local_addr().expect("it has one");
+        if let Ok(tcp) = TcpListener::bind(addr) {
+            break (udp, tcp);
+        }
+    };
+    let addr = udp.local_addr().expect("it has one");
+    std::thread::spawn(move || {
+        let mut query = [0; 4096];
+        while let Ok((got, from)) = udp.recv_from(&mut query) {
+            let _ = udp.send_to(&answer(&query[..got], 1000), from);
+        }
+    });
+    std::thread::spawn(move || {
+        for mut stream in tcp.incoming().flatten() {
+            let mut len = [0; 2];
+            while stream.read_exact(&mut len).is_ok() {
+                let mut query = vec![0; usize::from(u16::from_be_bytes(len))];
+                if stream.read_exact(&mut query).is_err() {
+                    break;
+                }
+                let answer = answer(&query, usize::MAX);
+                let framed = [&(answer.len() as u16).to_be_bytes()[..], &answer].concat();
+                if stream.write_all(&framed).is_err() {
+                    break;
+                }
+            }
+        }
+    });
+    addr
+}
+
+#[test]
+fn answers_and_their_absence_are_told_apart() {
+    let names = NameServers::start(&[serve()]).expect("it starts");
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    let mx = |domain: &str| {
+        let answer = runtime.block_on(names.mx(domain));
+        answer.map(|mut hosts| {
+            hosts.sort_by_key(|mx| mx.preference);
+            hosts.into_iter().map(|Mx { preference, host }| format!("{preference} {host}")).collect::<Vec<_>>()
+        })
+    };
+    assert_eq!(mx("x.test"), Ok(vec!["10 a.x.test".into(), "20 b.x.test".into()]));
+    assert_eq!(mx("null.test"), Ok(vec!["0 ".into()]));
+    assert_eq!(mx("alias.test"), Ok(vec!["10 a.x.test".into()]));
+    assert_eq!(mx("big.test").map(|hosts| hosts.len()), Ok(90), "over TCP");
+    assert_eq!(mx("gone.test"), Err(NoAnswer::NoName));
+    assert_eq!(mx("empty.test"), Err(NoAnswer::NoRecord));
+    assert!(matches!(mx("fails.test"), Err(NoAnswer::Failed(_))), "{:?}", mx("fails.test"));
+    let label: &str = &format!("{}.test", "x".repeat(64));
+    assert_eq!(mx(label), Err(NoAnswer::NoName), "no server can be asked for it");
+    let addresses = |host: &str| {
+        let answer = runtime.block_on(names.addresses(host));
+        answer.map(|all| all.iter().map(ToString::to_string).collect::<Vec<_>>())
+    };
+    assert_eq!(addresses("a.x.test"), Ok(vec!["127.0.0.1".into(), "::1".into()]));
+    assert_eq!(addresses("half.test"), Ok(vec!["127.0.0.2".into()]), "what IPv6 hides, IPv4 may have");
+    assert_eq!(addresses("gone.test"), Err(NoAnswer::NoName));
+    assert_eq!(addresses("empty.test"), Err(NoAnswer::NoRecord));
+    assert!(matches!(addresses("fails.test"), Err(NoAnswer::Failed(_))));
+}
+
+#[test]
+fn a_server_that_is_not_there_is_a_failure_that_may_pass() {
+    let gone = UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a port");
+    let names = NameServers::start(&[gone]).expect("it starts");
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    assert!(matches!(runtime.block_on(names.mx("x.test")), Err(NoAnswer::Failed(_))));
+}

@@ -1,0 +1,297 @@
+#!/usr/bin/env python3
+"""Mail to other hosts: a real Postfix, smtp-sink and hosts that misbehave on loopback addresses, behind a name server of their own.
+
+Starts all servers itself. MX hosts differ by their loopback address and share one port.
+"""
+import collections
+import glob
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+
+from lib import imap, names, procs, smtp, target
+from lib.names import A, CNAME, MX, SERVFAIL
+from lib.peers import Peers
+from lib.report import Checks, want
+from lib.servers import PASSWORD, Posthouse, free_ports
+from lib.sink import Sink
+
+HOME = "home.test"
+RUNTIME = os.environ.get("PH_RUNTIME", "auto")
+# The corpus mails to Postfix, and the messages of the kill -9 run.
+MAILS = int(os.environ.get("PH_MAILS", "40"))
+KILLED = 500
+
+
+class Sender(Posthouse):
+    """Posthouse with members of its own domain; mail to others goes by `lib.names`."""
+
+    def users(self):
+        return [f"u{n}@{HOME}" for n in range(self.accounts)]
+
+    def provision(self):
+        self.cli("tenant", "add", "home")
+        self.cli("domain", "add", HOME, "--tenant", "home")
+        for user in self.users():
+            self.cli("member", "add", user, "--password-stdin", stdin=PASSWORD)
+        self.provisioned = True
+
+    def use(self):
+        """Makes the clients of `lib` talk to this server."""
+        os.environ.update({f"PH_{p.upper()}_PORT": str(self.ports[p]) for p in self.ports})
+
+    def queue(self, *filters):
+        return json.loads(self.cli("queue", "list", "--json", *filters))
+
+    def submit(self, rcpts, raw, sender=0, options="", params=""):
+        with smtp.Smtp("submission") as client:
+            client.hello().starttls()
+            login(client, self.users()[sender])
+            client.command(f"MAIL FROM:<{self.users()[sender]}>{options}")
+            for rcpt in rcpts:
+                client.command(f"RCPT TO:<{rcpt}>{params}")
+            client.command("DATA", 354)
+            client.send(smtp.stuff(raw) + b".\r\n")
+            client.expect(250)
+
+
+def login(client, user):
+    import base64
+    secret = base64.b64encode(f"\0{user}\0{PASSWORD}".encode()).decode()
+    client.command(f"AUTH PLAIN {secret}", 235)
+
+
+def toml(port, dns, more=""):
+    return f"""
+hostname = "mail.{HOME}"
+[outbound]
+port = {port}
+resolver = ["127.0.0.1:{dns}"]
+retry_first_seconds = 2
+retry_max_seconds = 4
+{more}
+"""
+
+
+def mail(subject, body="x\r\n"):
+    return f"Subject: {subject}\r\nMessage-ID: <{subject}@{HOME}>\r\n\r\n{body}".encode()
+
+
+def until(check, what, seconds=40):
+    procs.wait_until(check, seconds, what)
+
+
+def inbox(user, subject):
+    """The mails in a member's INBOX whose text contains the subject."""
+    conn = imap.login(user, mailbox="INBOX")
+    found = imap.ok(conn.search(None, "TEXT", f'"{subject}"'))[0].decode().replace(" ", ",")
+    mails = [body for *_, body in imap.bodies(conn, found)] if found else []
+    conn.logout()
+    return mails
+
+
+def bounced(user, subject, *parts):
+    until(lambda: inbox(user, subject), f"a report about {subject}")
+    (report,) = inbox(user, subject)
+    for part in parts:
+        want(part.encode() in report, f"{part!r} is not in\n{report.decode('utf-8', 'replace')}")
+
+
+def to_postfix(checks, server, peer):
+    with checks.check(f"{MAILS} corpus mails reach Postfix as they are, over TLS, on few connections"):
+        sent = dict(list(target.corpus(limit=MAILS)))
+        for raw in sent.values():
+            server.submit(["u1@bench.test"], raw)
+        until(lambda: not server.queue(), "an empty queue", 120)
+        before = dict(os.environ)
+        os.environ.update(peer.env())
+        try:
+            def arrived():
+                conn = imap.login("u1@bench.test", mailbox="INBOX")
+                count = int(imap.ok(conn.select("INBOX"))[0])
+                conn.logout()
+                return count >= len(sent)
+            until(arrived, "all mails in Postfix's mailboxes", 60)
+            conn = imap.login("u1@bench.test", mailbox="INBOX")
+            stored = [body for *_, body in imap.bodies(conn, "1:*")]
+            conn.logout()
+        finally:
+            os.environ.clear()
+            os.environ.update(before)
+        want(len(stored) == len(sent), f"{len(stored)} of {len(sent)}")
+        for body in stored:
+            ident, trace, rest = target.split_trace(body)
+            want(rest == sent[ident], target.difference(sent[ident], rest))
+            want(b"using TLSv1.3" in trace, f"not over TLS: {trace.decode()}")
+        log = open(server.log, errors="replace").read()
+        want(re.search(r"tls=\W?TLSv1.3 \S+ unverified", re.sub(r"\x1b\[[0-9;]*m", "", log)), "the log names the TLS")
+    with checks.check("a domain that Postfix does not serve: 5xx, the sender gets a report"):
+        server.submit(["someone@refused.test"], mail("postfix-refuses"))
+        bounced("u0@" + HOME, "postfix-refuses", "Action: failed", "Final-Recipient: rfc822; someone@refused.test",
+                "Remote-MTA: dns; mx.bench.test", "Relay access denied")
+
+
+def replies(checks, server, sink):
+    with checks.check("greylisting: 4xx, deferred, then taken once"):
+        server.submit(["greylist@sink.test", "other@sink.test"], mail("grey"))
+        until(lambda: len(sink.of("grey")) == 2, "both recipients' copies")
+        until(lambda: not server.queue(), "an empty queue")
+        want(sink.tried["greylist@sink.test"] == 2 and sink.tried["other@sink.test"] == 1, f"tried {sink.tried}")
+    for name, subject, status in (("never", "at-rcpt", "5.1.1"), ("full", "after-data", "5.2.2")):
+        with checks.check(f"5xx {'at RCPT' if name == 'never' else 'after the data'}: a report in the sender's INBOX"):
+            server.submit([f"{name}@sink.test"], mail(subject))
+            bounced("u0@" + HOME, subject, f"Status: {status}", f"Final-Recipient: rfc822; {name}@sink.test", "Return-Path: <>")
+    with checks.check("names: NXDOMAIN and null MX return at once, SERVFAIL waits, CNAME and no MX at all are followed"):
+        server.submit(["a@nowhere.test"], mail("no-domain"))
+        bounced("u0@" + HOME, "no-domain", "Status: 5.1.2")
+        server.submit(["a@null.test"], mail("null-mx"))
+        bounced("u0@" + HOME, "null-mx", "Status: 5.1.10")
+        server.submit(["a@fails.test"], mail("servfail"))
+        until(lambda: [row["reply"][:5] for row in server.queue("--domain", "fails.test")] == ["4.4.3"], "a deferred message")
+        server.cli("queue", "remove", "--domain", "fails.test")
+        server.submit(["a@alias.test", "a@host.test"], mail("by-name"))
+        until(lambda: len(sink.of("by-name")) == 2, "both copies")
+    with checks.check("mail whose best MX is this host does not come back"):
+        server.submit(["a@ours.test"], mail("a-loop"))
+        bounced("u0@" + HOME, "a-loop", "Status: 5.4.6")
+    with checks.check("one message for a member here and somebody there: Return-Path only here"):
+        server.submit(["u1@" + HOME, "b@sink.test"], mail("both", ".dot\r\nend\r\n"))
+        until(lambda: sink.of("both") and inbox("u1@" + HOME, "both"), "both copies")
+        (_, _, there), = sink.of("both")
+        (here,) = inbox("u1@" + HOME, "both")
+        want(here.startswith(b"Return-Path: <u0@home.test>\r\n") and there.startswith(b"Received: "), repr(there[:60]))
+        want(here.split(b"\r\n", 1)[1] == there, "otherwise the same bytes")
+    with checks.check("the case of a local part there is kept; NOTIFY=SUCCESS is answered for a host without DSN"):
+        server.submit(["MiXed@Sink.test"], mail("success"), params=" NOTIFY=SUCCESS")
+        until(lambda: any("<MiXed@sink.test>" in rcpts[0] for _, rcpts, _ in sink.of("success")), "the copy")
+        bounced("u0@" + HOME, "success", "Action: relayed")
+    with checks.check("a host whose STARTTLS is broken gets its mail in plain text"):
+        server.submit(["a@broken.test"], mail("broken-tls"))
+        until(lambda: BROKEN.of("broken-tls"), "the copy")
+
+
+def commands(checks, server, sink):
+    with checks.check("queue: list with filters, show, hold, release, retry, remove; status counts"):
+        for number in range(3):
+            server.submit(["later@sink.test"], mail(f"slow-{number}"), sender=number % 2)
+        until(lambda: len(server.queue("--state", "deferred")) == 3, "three deferred messages")
+        row = server.queue("--sender", "u1@")[0]
+        shown = json.loads(server.cli("queue", "show", str(row["id"]), "--json"))
+        want(shown["progress"][0]["reply"] == "450 4.2.0 greylisted, come again", str(shown))
+        want("1 message on hold" in server.cli("queue", "hold", str(row["id"])), "held")
+        want([held["id"] for held in server.queue("--state", "hold")] == [row["id"]], "the one on hold")
+        status = json.loads(server.cli("status", "--json"))
+        want(status["queued"] == 3 and status["queue"]["hold"] == 1, str(status["queue"]))
+        tried = sink.tried["later@sink.test"]
+        want("2 messages to be tried now" in server.cli("queue", "flush"), "flushed")
+        until(lambda: sink.tried["later@sink.test"] >= tried + 2, "both tried again")
+        want(server.queue("--older-than", "1h") == [], "nothing is that old")
+        want("1 message released" in server.cli("queue", "release", "--state", "hold"), "released")
+    with checks.check("a restart keeps the queue and its attempts; the commands work offline too"):
+        attempts = sorted(row["attempts"] for row in server.queue())
+        server.stop()
+        again = sorted(row["attempts"] for row in server.queue())
+        want(len(again) == 3 and all(b >= a for a, b in zip(attempts, again)), f"{attempts} {again}")
+        want("3 messages removed" in server.cli("queue", "remove", "--recipient", "LATER@"), "removed")
+        server.start()
+        want(server.queue() == [], "an empty queue")
+
+
+def numbers_in(folder):
+    """How often each X-Number is in the dumps of smtp-sink."""
+    found = collections.Counter()
+    for path in glob.glob(os.path.join(folder, "*")):
+        with open(path, errors="replace") as file:
+            found.update(re.findall(r"^X-Number: (\d+)", file.read(), re.M))
+    return found
+
+
+def killed(checks, port, dns):
+    with checks.check(f"kill -9 amid {KILLED} messages: each arrives, hardly any twice"):
+        server = Sender("killed", runtime=RUNTIME, accounts=2, toml=toml(port, dns, "enabled = false"))
+        server.start()
+        server.use()
+        with smtp.Smtp("submission") as client:
+            client.hello().starttls()
+            login(client, server.users()[0])
+            for number in range(KILLED):
+                raw = f"Subject: n\r\nX-Number: {number}\r\n\r\nx\r\n".encode()
+                client.deliver(raw, [f"r{number % 7}@smtpsink.test"], sender=server.users()[0])
+        want(len(server.queue()) == KILLED, "all are queued")
+        server.stop()
+        dumps = os.path.join(server.folder, "dumps")
+        os.makedirs(dumps)
+        os.chmod(dumps, 0o777)
+        as_user = ["-u", "nobody"] if os.getuid() == 0 else []
+        sink = subprocess.Popen(["smtp-sink", *as_user, "-d", f"{dumps}/%H%M%S.", f"127.0.0.2:{port}", "100"],
+                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=dumps)
+        try:
+            server.toml = toml(port, dns)
+            kills = 0
+            while True:
+                before = len(numbers_in(dumps))
+                server.start()
+                if kills < 3:
+                    until(lambda: len(numbers_in(dumps)) >= min(KILLED, before + 60), "some more", 60)
+                    server.kill()
+                    kills += 1
+                    continue
+                until(lambda: not server.queue(), "an empty queue", 120)
+                break
+            server.stop()
+            found = numbers_in(dumps)
+            missing = [n for n in range(KILLED) if str(n) not in found]
+            twice = sum(count - 1 for count in found.values())
+            want(not missing, f"{len(missing)} are missing: {missing[:9]}")
+            # At most what each connection of each killed server had under way.
+            want(twice <= kills * 20, f"{twice} arrived more than once")
+            print(f"        {twice} of {KILLED} arrived twice after {kills} kills", flush=True)
+        finally:
+            sink.kill()
+            sink.wait()
+
+
+def main():
+    global BROKEN
+    checks = Checks("outbound")
+    peer = Peers("outbound", postfix=True, accounts=4)
+    peer.start()
+    (dns,) = free_ports(1)
+    port = peer.ports["smtp"]
+    sink, BROKEN = Sink("127.0.0.3", port), Sink("127.0.0.4", port, broken_tls=True)
+    zone = {
+        ("bench.test", MX): [(10, "mx.bench.test")], ("refused.test", MX): [(10, "mx.bench.test")],
+        ("mx.bench.test", A): ["127.0.0.1"],
+        # The first host of the domain answers nobody: the second one gets the mail.
+        ("sink.test", MX): [(10, "dead.sink.test"), (20, "mx.sink.test")],
+        ("dead.sink.test", A): ["127.0.0.9"], ("mx.sink.test", A): ["127.0.0.3"],
+        ("alias.test", CNAME): ["sink.test"], ("host.test", A): ["127.0.0.3"],
+        ("broken.test", MX): [(10, "mx.broken.test")], ("mx.broken.test", A): ["127.0.0.4"],
+        ("null.test", MX): [(0, "")], ("fails.test", MX): SERVFAIL,
+        ("ours.test", MX): [(10, f"mail.{HOME}"), (20, "mx.sink.test")],
+        ("smtpsink.test", MX): [(10, "mx.smtpsink.test")], ("mx.smtpsink.test", A): ["127.0.0.2"],
+    }
+    name_server = names.Names(dns, zone)
+    server = Sender("outbound", runtime=RUNTIME, accounts=2, toml=toml(port, dns))
+    try:
+        server.start()
+        server.use()
+        to_postfix(checks, server, peer)
+        replies(checks, server, sink)
+        commands(checks, server, sink)
+        server.stop()
+        killed(checks, port, dns)
+    finally:
+        if server.process is not None:
+            server.stop()
+        peer.stop()
+        for one in (sink, BROKEN, name_server):
+            one.close()
+    checks.finish()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,88 @@
+//! The sending of the queue as the configuration wishes it. Sends nothing itself.
+use crate::config::{Config, Outbound as Wishes, Place};
+use crate::ops::Failure;
+use crate::store::Opened;
+use posthouse_engine::directory::normalise_domain;
+use posthouse_protocols::outbound::resolve::NameServers;
+use posthouse_protocols::outbound::{Login, Means, Outbound, Relay, Route, Security, Settings, TlsConfigs};
+use posthouse_protocols::runtime::Spawner;
+use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
+use std::sync::Arc;
+
+/// Everything that can fail, before anything listens; `None` when the queue is not to be sent.
+pub(super) fn prepare(config: &Config, opened: &Opened, hostname: &str) -> Result<Option<Means>, Failure> {
+    let wishes = &config.outbound;
+    if !wishes.enabled {
+        return Ok(None);
+    }
+    let authorities = Some(wishes.tls_authorities.as_path()).filter(|path| !path.as_os_str().is_empty());
+    let tls = TlsConfigs::new(authorities).map_err(|error| Failure::io("outbound.tls_authorities", &error))?;
+    let servers: Vec<SocketAddr> = wishes.resolver.iter().map(|address| address.0).collect();
+    let names = NameServers::start(&servers).map_err(|error| Failure::io("outbound.resolver", &error))?;
+    Ok(Some(Means {
+        engine: opened.engine.clone(),
+        clock: opened.clock.clone(),
+        hostname: hostname.to_owned(),
+        names: Arc::new(names),
+        tls,
+        settings: settings(config)?,
+    }))
+}
+
+/// Begins to send.
+pub(super) fn start(means: Option<Means>, spawner: Spawner) -> Option<Outbound> {
+    match means {
+        Some(means) => Some(Outbound::start(means, spawner)),
+        None => {
+            tracing::info!("mail for other hosts waits: outbound.enabled is false");
+            None
+        }
+    }
+}
+
+fn settings(config: &Config) -> Result<Settings, Failure> {
+    let wishes = &config.outbound;
+    let route = |route: &crate::config::RouteTable| {
+        let relay = relay(&route.relay, route.tls.security(), &route.user, &route.password_file)?;
+        let (dot, domain) = match route.domain.strip_prefix('.') {
+            Some(domain) => (".", domain),
+            None => ("", route.domain.as_str()),
+        };
+        Ok(Route { domain: format!("{dot}{}", normalise_domain(domain)?), relay })
+    };
+    Ok(Settings {
+        port: wishes.port,
+        security: wishes.tls.security(),
+        relay: relay(&wishes.relay, wishes.relay_tls.security(), &wishes.relay_user, &wishes.relay_password_file)?,
+        routes: wishes.route.iter().map(route).collect::<Result<_, Failure>>()?,
+        families: wishes.ip.families(),
+        source_ipv4: source(wishes).0,
+        source_ipv6: source(wishes).1,
+        sessions_max: wishes.connections_max as usize,
+        sessions_per_destination_max: wishes.connections_per_destination_max as usize,
+        retry_first_seconds: wishes.retry_first_seconds,
+        retry_max_seconds: wishes.retry_max_seconds,
+        lifetime_seconds: wishes.lifetime_seconds,
+        delay_warning_seconds: wishes.delay_warning_seconds,
+        message_bytes_max: config.store.stage_bytes_max,
+    })
+}
+
+fn source(wishes: &Wishes) -> (Option<std::net::Ipv4Addr>, Option<std::net::Ipv6Addr>) {
+    let v4 = wishes.source_ipv4.0.and_then(|ip| if let IpAddr::V4(ip) = ip { Some(ip) } else { None });
+    let v6 = wishes.source_ipv6.0.and_then(|ip| if let IpAddr::V6(ip) = ip { Some(ip) } else { None });
+    (v4, v6)
+}
+
+fn relay(place: &Place, security: Security, user: &str, file: &Path) -> Result<Option<Arc<Relay>>, Failure> {
+    let Some((host, port)) = &place.0 else { return Ok(None) };
+    let login = match user {
+        "" => None,
+        user => {
+            let text = std::fs::read_to_string(file).map_err(|error| Failure::io(file.display(), &error))?;
+            Some(Login { user: user.to_owned(), password: text.lines().next().unwrap_or_default().to_owned() })
+        }
+    };
+    Ok(Some(Arc::new(Relay { host: host.clone(), port: *port, security, login })))
+}
