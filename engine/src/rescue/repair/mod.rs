@@ -12,6 +12,7 @@ mod write;
 
 pub use step::{Act, Step};
 
+use super::contents::Contents;
 use super::finding::Watch;
 use super::inventory::{self, Inventory, Log};
 use super::lock::lock;
@@ -65,10 +66,11 @@ fn files(
     parts: &Parts,
     found: &Surveyed,
     distrusted: &Distrusted,
+    contents: &Contents,
 ) -> Result<Files> {
     let mut files =
         Files { images: Vec::new(), aside: Vec::new(), misplaced: Vec::new(), opens: false, steps: Vec::new() };
-    planner.files(shard, log, parts, found, distrusted, &mut files)?;
+    planner.files(shard, log, parts, found, distrusted, contents, &mut files)?;
     Ok(files)
 }
 
@@ -145,7 +147,7 @@ impl Repair {
             let name = disk.full_path(&crate::engine::shard_dir(plan.shard)).display().to_string();
             let empty = Log::default();
             let log = inventory.logs.get(&plan.shard).unwrap_or(&empty);
-            let mut describe = apply::describer(disk, log);
+            let mut describe = apply::describer(disk, log, plan.contents.clone());
             let (directory, describe) = (&self.control.wanted, &mut describe as state::Describe<'_>);
             let mut words = Words { name: &name, directory, describe, steps: &mut steps };
             let mut changes = false;

@@ -17,6 +17,7 @@ use crate::rescue::survey::{Distrusted, Done, Survey, Surveyed};
 use std::collections::BTreeSet;
 use std::hash::{BuildHasher, RandomState};
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::sync::Arc;
 
 /// Longest file that is made for segments that are missing.
@@ -40,6 +41,8 @@ pub(in crate::rescue) struct ShardPlan {
     pub(in crate::rescue) orphans: Vec<Locator>,
     /// What the survey found.
     pub(in crate::rescue) findings: Vec<Finding>,
+    /// Has seen every dictionary of the log.
+    pub(in crate::rescue) contents: Rc<Contents>,
     /// By how much every mailbox's uid and modseq counters are raised.
     pub(super) raise: Option<(u32, u64)>,
     /// Whether the log's fold is lenient to its end.
@@ -78,7 +81,7 @@ impl Planner<'_> {
         watch: Watch<'_>,
     ) -> Result<ShardPlan> {
         let (mut plan, found, distrusted, parts) = self.state(shard, log, scratch, watch)?;
-        let files = super::files(self, shard, log, &parts, &found, &distrusted)?;
+        let files = super::files(self, shard, log, &parts, &found, &distrusted, &plan.contents)?;
         (plan.images, plan.aside, plan.misplaced) = (files.images, files.aside, files.misplaced);
         (plan.opens, plan.steps) = (files.opens, files.steps);
         Ok(plan)
@@ -117,11 +120,10 @@ impl Planner<'_> {
         parts: &Parts,
         found: &Surveyed,
         distrusted: &Distrusted,
+        contents: &Contents,
         plan: &mut super::Files,
     ) -> Result<()> {
-        let contents = Contents::default();
-        let survey =
-            Survey { disk: self.disk, log, contents: &contents, covered: parts.lsn(), live: false, distrusted };
+        let survey = Survey { disk: self.disk, log, contents, covered: parts.lsn(), live: false, distrusted };
         for (at, segment) in log.segments.iter().enumerate().filter(|(_, one)| found.damaged.contains(&one.id)) {
             let layout = survey.layout(segment, log.segments.get(at + 1), &mut |_| {}, &mut |_| Ok(()))?;
             let to = crate::log::segment_path(&log.dir, segment.id);
