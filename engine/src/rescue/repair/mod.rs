@@ -12,16 +12,14 @@ mod write;
 
 pub use step::{Act, Step};
 
-use super::contents::Contents;
 use super::finding::Watch;
 use super::inventory::{self, Inventory, Log};
 use super::lock::lock;
 use super::rebuild::Tools;
-use super::survey::{Distrusted, Done, Surveyed};
+use super::survey::Done;
 use crate::base::{AccountId, Error, Result, ShardId};
 use crate::disk::Lock;
 use crate::engine::store_file;
-use crate::index::Parts;
 use control::ControlPlan;
 use shard::{Planner, ShardPlan};
 use state::Words;
@@ -51,27 +49,13 @@ pub struct Repaired {
 }
 
 /// Images and files of one log, before anything is known of its state.
+#[derive(Default)]
 struct Files {
     images: Vec<image::Image>,
     aside: Vec<std::path::PathBuf>,
     misplaced: Vec<std::path::PathBuf>,
     opens: bool,
     steps: Vec<Step>,
-}
-
-fn files(
-    planner: &Planner<'_>,
-    shard: ShardId,
-    log: &Log,
-    parts: &Parts,
-    found: &Surveyed,
-    distrusted: &Distrusted,
-    contents: &Contents,
-) -> Result<Files> {
-    let mut files =
-        Files { images: Vec::new(), aside: Vec::new(), misplaced: Vec::new(), opens: false, steps: Vec::new() };
-    planner.files(shard, log, parts, found, distrusted, contents, &mut files)?;
-    Ok(files)
 }
 
 impl Repair {

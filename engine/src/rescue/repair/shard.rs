@@ -1,4 +1,5 @@
 //! What one account shard's log adds up to once it is mended, and what it should: planned from the files alone, before anything is changed.
+use super::Files;
 use super::attempt::{Attempt, Distrust};
 use super::image::{self, Image};
 use super::step::{Act, Step};
@@ -81,7 +82,7 @@ impl Planner<'_> {
         watch: Watch<'_>,
     ) -> Result<ShardPlan> {
         let (mut plan, found, distrusted, parts) = self.state(shard, log, scratch, watch)?;
-        let files = super::files(self, shard, log, &parts, &found, &distrusted, &plan.contents)?;
+        let files = self.files(shard, log, &parts, &found, &distrusted, &plan.contents)?;
         (plan.images, plan.aside, plan.misplaced) = (files.images, files.aside, files.misplaced);
         (plan.opens, plan.steps) = (files.opens, files.steps);
         Ok(plan)
@@ -121,8 +122,8 @@ impl Planner<'_> {
         found: &Surveyed,
         distrusted: &Distrusted,
         contents: &Contents,
-        plan: &mut super::Files,
-    ) -> Result<()> {
+    ) -> Result<Files> {
+        let mut plan = Files::default();
         let survey = Survey { disk: self.disk, log, contents, covered: parts.lsn(), live: false, distrusted };
         for (at, segment) in log.segments.iter().enumerate().filter(|(_, one)| found.damaged.contains(&one.id)) {
             let layout = survey.layout(segment, log.segments.get(at + 1), &mut |_| {}, &mut |_| Ok(()))?;
@@ -166,7 +167,7 @@ impl Planner<'_> {
                 plan.opens = true;
             }
         }
-        Ok(())
+        Ok(plan)
     }
 
     /// Files for a stretch of the log that is missing; all but the last of the log are sealed.
