@@ -86,7 +86,10 @@ impl Accounts {
                 }
                 self.name_in_use(*account, None, name, &mut missing)?;
             }
-            Event::Subscribed { account, .. } => self.missing_account(*account, &mut missing)?,
+            Event::MetadataSet { account, mailbox, .. } => self.missing_place(*account, *mailbox, &mut missing)?,
+            Event::Subscribed { account, .. } | Event::AccountPurged { account } => {
+                self.missing_account(*account, &mut missing)?;
+            }
             _ => {}
         }
         Ok(missing)

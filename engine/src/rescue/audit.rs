@@ -106,11 +106,13 @@ pub(super) fn digest(account: &Account) -> Result<u64> {
     let mut hasher = DefaultHasher::new();
     let sums = (account.used_bytes, account.messages, account.mailbox_next, account.uid_validity_next);
     (account.id, sums, &*account.subscriptions).hash(&mut hasher);
+    account.metadata.iter().for_each(|entry| entry.hash(&mut hasher));
     let mut bytes = Vec::with_capacity(Entry::BYTES);
     for mailbox in &account.mailboxes {
         let counters = (mailbox.uid_validity, mailbox.uid_next, mailbox.highest_modseq, mailbox.recent_from);
         let sums = (mailbox.unseen, mailbox.deleted, mailbox.size_bytes, mailbox.entries.len());
         (mailbox.id, &*mailbox.name, counters, sums, mailbox.special_use, &*mailbox.keywords).hash(&mut hasher);
+        mailbox.metadata.iter().for_each(|entry| entry.hash(&mut hasher));
         mailbox.expunged.ranges().iter().for_each(|gone| (gone.first, gone.last, gone.modseq).hash(&mut hasher));
         for entry in mailbox.entries.range(0..mailbox.entries.len()) {
             bytes.clear();

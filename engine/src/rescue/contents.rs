@@ -1,73 +1,126 @@
 //! What frames hold, read with the proofs that stand inside them: the crc of a message, of its summary, the one encoding of events.
+use super::walk::Frame;
 use crate::base::{SegmentId, ShardId};
 use crate::delivery::{Dictionary, summary, unstage};
 use crate::directory;
-use crate::format::{Event, Footer, FrameHeader, FrameKind, MESSAGE_HEAD_BYTES, MessageHead, PartHead};
+use crate::disk::File;
+use crate::format::frame::FRAME_HEADER_BYTES;
+use crate::format::{
+    Event, Footer, FrameHeader, FrameKind, FrameRef, MESSAGE_HEAD_BYTES, MessageHead, PartHead, SegmentHeader,
+};
 use crate::index::mime::SummaryRef;
 use crate::log::FrameBytes;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::Arc;
 
-/// Reads what frames of one shard hold. It is shown every frame in order, and keeps what later ones refer to: the dictionaries, and the parts of
-/// the segment that is being read.
+/// Reads what frames of one shard hold. It is shown every frame in order and keeps what later ones lean on: the dictionaries. Parts are read
+/// where they stand, in the segment that is being walked.
 #[derive(Default)]
 pub(super) struct Contents(RefCell<Kept>);
 
 #[derive(Default)]
 struct Kept {
     dictionaries: HashMap<u16, Arc<Dictionary>>,
-    segment: SegmentId,
-    parts: HashMap<u32, FrameBytes>,
+    /// Parts whose bytes were mended in memory only.
+    mended: HashMap<(SegmentId, u32), FrameBytes>,
+    reading: Option<(Arc<dyn File>, SegmentHeader)>,
+}
+
+/// Why a message cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Unread {
+    /// Its own bytes make no sense, although the frame's crc is right.
+    Damaged(String),
+    /// It leans on a frame that is lost; its own bytes may be whole.
+    Needs(String),
+}
+
+impl fmt::Display for Unread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Unread::Damaged(why) | Unread::Needs(why)) = self;
+        f.write_str(why)
+    }
 }
 
 impl Contents {
-    /// A frame that is whole, at an offset of a segment.
-    pub(super) fn saw(&self, segment: SegmentId, offset: u64, header: &FrameHeader, payload: &[u8]) {
+    /// The segment whose frames come next.
+    pub(super) fn reads(&self, file: &Arc<dyn File>, segment: &SegmentHeader) {
         let mut kept = self.0.borrow_mut();
-        if kept.segment != segment {
-            kept.segment = segment;
-            kept.parts.clear();
+        let same = kept.reading.as_ref().is_some_and(|(held, _)| Arc::ptr_eq(held, file));
+        if !same {
+            kept.reading = Some((file.clone(), *segment));
         }
-        match header.kind {
+    }
+
+    /// A frame that is whole, or was made so.
+    pub(super) fn saw(&self, segment: SegmentId, frame: &Frame) {
+        match frame.header.kind {
             FrameKind::Dictionary => {
-                if let Ok(dictionary) = Dictionary::decode(payload, header.flags) {
-                    kept.dictionaries.insert(header.dictionary, Arc::new(dictionary));
+                if let Ok(dictionary) = Dictionary::decode(&frame.payload, frame.header.flags) {
+                    self.0.borrow_mut().dictionaries.insert(frame.header.dictionary, Arc::new(dictionary));
                 }
             }
-            FrameKind::Part => {
-                let bytes = FrameBytes::owned(*header, payload.to_vec(), 0..payload.len());
-                kept.parts.insert(offset as u32, bytes);
+            FrameKind::Part if frame.mended.is_some() => {
+                let bytes = FrameBytes::owned(frame.header, frame.payload.clone(), 0..frame.payload.len());
+                self.0.borrow_mut().mended.insert((segment, frame.offset as u32), bytes);
             }
             _ => {}
         }
     }
 
-    fn dictionary(&self, header: &FrameHeader) -> Result<Option<Arc<Dictionary>>, String> {
+    fn dictionary(&self, header: &FrameHeader) -> Result<Option<Arc<Dictionary>>, Unread> {
         let missing =
             || format!("dictionary {}, which it was compressed with, is missing or damaged", header.dictionary);
         match header.dictionary {
             0 => Ok(None),
-            id => self.0.borrow().dictionaries.get(&id).cloned().map(Some).ok_or_else(missing),
+            id => {
+                let found = self.0.borrow().dictionaries.get(&id).cloned();
+                found.map(Some).ok_or_else(|| Unread::Needs(missing()))
+            }
         }
     }
 
+    /// The part frame at an offset of the segment that is being walked.
+    fn part(&self, offset: u32) -> Option<FrameBytes> {
+        let kept = self.0.borrow();
+        let (file, segment) = kept.reading.as_ref()?;
+        if let Some(mended) = kept.mended.get(&(segment.segment, offset)) {
+            return Some(mended.clone());
+        }
+        let mut bytes = [0; FRAME_HEADER_BYTES];
+        file.read_exact_at(&mut bytes, offset.into()).ok()?;
+        let header = FrameHeader::decode(&bytes, segment.salt).ok()?;
+        if header.kind != FrameKind::Part || header.lsn.0 != segment.first_lsn.0 + u64::from(offset) {
+            return None;
+        }
+        let mut payload = vec![0; header.payload_len as usize];
+        file.read_exact_at(&mut payload, u64::from(offset) + FRAME_HEADER_BYTES as u64).ok()?;
+        let whole = FrameRef { header, payload: &payload }.payload_is_whole();
+        let len = payload.len();
+        whole.then(|| FrameBytes::owned(header, payload, 0..len))
+    }
+
     /// The message in a frame's payload, proven by its own size and crc.
-    pub(super) fn message(&self, header: &FrameHeader, payload: &[u8]) -> Result<Vec<u8>, String> {
+    pub(super) fn message(&self, header: &FrameHeader, payload: &[u8]) -> Result<Vec<u8>, Unread> {
         let dictionary = self.dictionary(header)?;
+        let missing = Cell::new(false);
         let part_at = |offset| {
-            let part = self.0.borrow().parts.get(&offset).cloned();
+            let part = self.part(offset);
+            missing.set(missing.get() || part.is_none());
             let part = part.ok_or_else(|| format!("the part at byte {offset} is missing or damaged"))?;
             let flags = part.header().flags;
             Ok((part, flags))
         };
-        unstage(payload, header.flags, dictionary.as_deref(), &part_at)
+        let read = unstage(payload, header.flags, dictionary.as_deref(), &part_at);
+        read.map_err(|why| if missing.get() { Unread::Needs(why) } else { Unread::Damaged(why) })
     }
 
     /// The summary in a message frame's payload, proven by its own crc and readable.
     pub(super) fn summary(&self, header: &FrameHeader, payload: &[u8]) -> Result<Vec<u8>, String> {
         let head = MessageHead::decode(payload).map_err(|why| why.to_string())?;
-        let dictionary = self.dictionary(header)?;
+        let dictionary = self.dictionary(header).map_err(|why| why.to_string())?;
         let summary = match summary(payload, header.flags, dictionary.as_deref())? {
             Some(summary) => summary,
             None => payload[MESSAGE_HEAD_BYTES..head.body_start()].to_vec(),

@@ -19,21 +19,29 @@ impl Hole {
     pub(super) fn loses_events(&self) -> bool {
         // An event frame is longer than its header.
         let room = self.range.end - self.range.start > FRAME_HEADER_BYTES as u64;
-        room && (!self.complete || self.lost.iter().any(|(_, kind)| *kind != FrameKind::Message))
+        room && (!self.complete || self.lost.iter().any(|(_, kind)| *kind == FrameKind::Events))
     }
 }
 
 impl Hole {
     /// What stood there, in words.
     pub(super) fn lost_words(&self) -> String {
-        let count = |kind| self.lost.iter().filter(|(_, lost)| *lost == kind).count();
-        match (self.complete, count(FrameKind::Message), count(FrameKind::Events)) {
-            (false, ..) => "all messages and events that stood there".into(),
-            (true, 1, 0) => "one message".into(),
-            (true, messages, 0) => format!("{messages} messages"),
-            (true, 0, events) => format!("the events of {events} transactions"),
-            (true, messages, events) => format!("{messages} messages and the events of {events} transactions"),
+        if !self.complete {
+            return "all messages and events that stood there".into();
         }
+        let kinds = [
+            (FrameKind::Message, "message", "messages"),
+            (FrameKind::Events, "transaction", "transactions"),
+            (FrameKind::Part, "part that messages share", "parts that messages share"),
+            (FrameKind::Dictionary, "dictionary", "dictionaries"),
+        ];
+        let count = |kind| self.lost.iter().filter(|(_, lost)| *lost == kind).count();
+        let words = kinds.map(|(kind, one, many)| match count(kind) {
+            0 => None,
+            1 => Some(format!("1 {one}")),
+            more => Some(format!("{more} {many}")),
+        });
+        words.into_iter().flatten().collect::<Vec<_>>().join(", ")
     }
 }
 

@@ -1,6 +1,6 @@
 //! Any file of a store as lines for people: headers, frames, events, footers, records. Damage is a line like any other, and the reading goes
 //! on at the next frame that is believed. Changes nothing, refuses nothing.
-use super::contents::{Contents, directory_events};
+use super::contents::{Contents, Unread, directory_events};
 use super::describe::describe;
 use super::finding::Kind;
 use super::identify::{Unknown, identify};
@@ -9,8 +9,8 @@ use super::walk::{Frame, Piece, Walk};
 use crate::base::{Error, Result, SegmentId, ShardId};
 use crate::disk::Disk;
 use crate::engine::store_file;
-use crate::format::segment::{SEGMENT_HEADER_BYTES, SEGMENT_MAGIC};
-use crate::format::{Event, Footer, FrameKind, MessageHead, SegmentHeader};
+use crate::format::segment::{SEGMENT_HEADER_BYTES, SEGMENT_MAGIC, TRAILER_BYTES};
+use crate::format::{Event, Footer, FrameKind, MessageHead, SegmentHeader, Trailer};
 use crate::index::{PART_MAGIC, Part, mime::SummaryRef};
 use std::path::Path;
 
@@ -54,7 +54,9 @@ pub fn inspect(disk: &dyn Disk, path: &Path, range: Range, show: &mut dyn FnMut(
     let front = source.get(0, 8).map(<[u8]>::to_vec).unwrap_or_default();
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     if front == SEGMENT_MAGIC || name.ends_with(".phl") {
-        segment(&mut source, &name, &mut show);
+        let contents = Contents::default();
+        learn(disk, path, &contents);
+        segment(&mut source, &name, &contents, &mut show);
         Ok(())
     } else if front == PART_MAGIC || name.ends_with(".phi") {
         part(disk, path, &mut show)
@@ -75,7 +77,29 @@ pub fn inspect(disk: &dyn Disk, path: &Path, range: Range, show: &mut dyn FnMut(
 
 type Show<'a> = &'a mut dyn FnMut(Line) -> bool;
 
-fn segment(source: &mut Source, name: &str, show: Show<'_>) {
+/// Dictionaries stand in whatever segment first used them: those in the files beside this one are read from where their footers say.
+fn learn(disk: &dyn Disk, path: &Path, contents: &Contents) {
+    let dir = path.parent().unwrap_or(Path::new(""));
+    for name in disk.list(dir).unwrap_or_default() {
+        let Some(id) = crate::log::segment_id(&name) else { continue };
+        let Ok(mut source) = Source::open(disk, &dir.join(&name)) else { continue };
+        let Ok(identity) = identify(&mut source, ShardId(0), id) else { continue };
+        let header = identity.header;
+        let trailer = source.len.checked_sub(TRAILER_BYTES as u64).and_then(|at| {
+            let trailer = Trailer::decode(source.get(at, TRAILER_BYTES)?, header.salt).ok()?;
+            Some(u64::from(trailer.footer_offset)..at)
+        });
+        let piece = trailer.and_then(|range| Walk::new(&mut source, contents, header, range).next());
+        let Some(Piece::Frame(frame)) = piece else { continue };
+        let Ok(footer) = Footer::decode(&frame.payload) else { continue };
+        for (offset, _) in footer.table.iter().filter(|(_, kind)| *kind == FrameKind::Dictionary) {
+            let range = u64::from(offset)..source.len;
+            Walk::new(&mut source, contents, header, range).next();
+        }
+    }
+}
+
+fn segment(source: &mut Source, name: &str, contents: &Contents, show: Show<'_>) {
     let id = crate::log::segment_id(name).unwrap_or(SegmentId(0));
     let control = source.path.components().any(|part| part.as_os_str() == "control");
     let shard = if control { ShardId::CONTROL } else { ShardId(0) };
@@ -93,7 +117,6 @@ fn segment(source: &mut Source, name: &str, show: Show<'_>) {
             return;
         }
     };
-    let contents = Contents::default();
     let mut at = SEGMENT_HEADER_BYTES as u64;
     let mut after_footer = false;
     while at < source.len {
@@ -102,14 +125,14 @@ fn segment(source: &mut Source, name: &str, show: Show<'_>) {
             let good = trailer_is_good(source, &header, at);
             Some(Piece::Trailer { range: at..end, good })
         } else {
-            Walk::new(source, &contents, header, at..end).next()
+            Walk::new(source, contents, header, at..end).next()
         };
         let Some(piece) = piece else { return };
         let line = match piece {
             Piece::Frame(frame) => {
                 at = frame.end();
                 after_footer = frame.header.kind == FrameKind::Footer;
-                frame_line(&frame, &header, &contents)
+                frame_line(&frame, &header, contents)
             }
             Piece::Gap { range, why, cut } => {
                 at = range.end;
@@ -187,10 +210,12 @@ fn message_words(frame: &Frame, contents: &Contents) -> Vec<String> {
             let envelope = SummaryRef::decode(&summary).ok().and_then(|summary| describe(summary.envelope()));
             lines.extend(envelope);
         }
-        Err(why) => lines.push(format!("DAMAGED: {why}")),
+        Err(why) => lines.push(format!("the summary cannot be read: {why}")),
     }
-    if let Err(why) = contents.message(&frame.header, &frame.payload) {
-        lines.push(format!("DAMAGED: {why}"));
+    match contents.message(&frame.header, &frame.payload) {
+        Err(Unread::Damaged(why)) => lines.push(format!("DAMAGED: {why}")),
+        Err(Unread::Needs(why)) => lines.push(format!("not readable by itself: {why}")),
+        Ok(_) => {}
     }
     lines
 }

@@ -14,6 +14,7 @@ use crate::format::MessageHead;
 use crate::index::{Account, Entry, Flags, Mailbox};
 use std::collections::HashSet;
 use std::path::Path;
+use std::rc::Rc;
 
 /// Where a message belongs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -139,7 +140,7 @@ pub fn salvage(disk: &dyn Disk, scratch: Scratch<'_>, watch: Watch<'_>, give: Gi
             plan: &plan,
             directory: &directory,
             heads: Heads::new(disk, log),
-            contents: Contents::default(),
+            contents: plan.contents.clone(),
             orphans: plan.orphans.iter().copied().collect(),
             report: &mut report,
         };
@@ -158,7 +159,7 @@ struct Giving<'a> {
     plan: &'a ShardPlan,
     directory: &'a Directory,
     heads: Heads<'a>,
-    contents: Contents,
+    contents: Rc<Contents>,
     orphans: HashSet<Locator>,
     report: &'a mut Salvage,
 }
@@ -228,7 +229,7 @@ impl Giving<'_> {
         if head.size_bytes != size_bytes {
             return Err("another message stands there".into());
         }
-        self.contents.message(&frame.header, &frame.payload)
+        self.contents.message(&frame.header, &frame.payload).map_err(|why| why.to_string())
     }
 }
 

@@ -30,6 +30,11 @@ impl Source {
         Ok(Source { path: path.to_owned(), name, len, file, start: 0, bytes: Vec::new() })
     }
 
+    /// The open file itself.
+    pub(super) fn file(&self) -> &Arc<dyn File> {
+        &self.file
+    }
+
     /// `len` bytes at `at`; `None` when the file ends before or they cannot be read.
     pub(super) fn get(&mut self, at: u64, len: usize) -> Option<&[u8]> {
         let end = at.checked_add(len as u64).filter(|end| *end <= self.len)?;

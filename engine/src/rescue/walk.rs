@@ -77,6 +77,7 @@ impl<'a> Walk<'a> {
         range: Range<u64>,
     ) -> Walk<'a> {
         let end = range.end.min(source.len);
+        contents.reads(source.file(), &segment);
         Walk { source, contents, segment, at: range.start, end, footer_at: None }
     }
 
@@ -110,7 +111,7 @@ impl<'a> Walk<'a> {
             frame.mended = Some(frame.mended.map_or(header.clone(), |payload| format!("{header}; {payload}")));
         }
         if frame.whole || frame.mended.is_some() {
-            self.contents.saw(self.segment.segment, frame.offset, &frame.header, &frame.payload);
+            self.contents.saw(self.segment.segment, &frame);
         }
         self.at = frame.end();
         self.footer_at = (header.kind == FrameKind::Footer).then_some(frame.offset);

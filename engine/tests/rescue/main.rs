@@ -1,6 +1,7 @@
 //! Stores that are damaged on purpose: noticed, named, mended, and never answered for with wrong data.
 mod flips;
 mod format;
+mod leaning;
 mod quota;
 mod rebuild;
 mod repair;

@@ -5,7 +5,7 @@ use crate::world::{Files, answers, closed, crashed, deliver, disk, files, ids, o
 use posthouse_engine::base::{Error, MailboxId, Result, SimClock, Uid};
 use posthouse_engine::disk::Disk;
 use posthouse_engine::disk::sim::{Random, SimDisk};
-use posthouse_engine::rescue::{Act, Repair, Repaired, Step, Tools};
+use posthouse_engine::rescue::{Act, Kind, Repair, Repaired, Step, Tools};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,11 +16,11 @@ fn with<T>(disk: &SimDisk, work: impl FnOnce(&mut Tools<'_>) -> Result<T>) -> Re
     work(&mut Tools { disk: Arc::new(disk.clone()), clock, scratch: &mut scratch })
 }
 
-fn plan(disk: &SimDisk) -> Result<Vec<Step>> {
+pub fn plan(disk: &SimDisk) -> Result<Vec<Step>> {
     with(disk, |tools| Ok(Repair::plan(tools, &mut |_| {})?.steps().to_vec()))
 }
 
-fn apply(disk: &SimDisk) -> Result<Repaired> {
+pub fn apply(disk: &SimDisk) -> Result<Repaired> {
     with(disk, |tools| Repair::plan(tools, &mut |_| {})?.apply(tools, &mut |_| {}))
 }
 
@@ -65,7 +65,10 @@ fn mend(damaged: &Files, good: &Seen, case: &str) -> (Seen, Vec<Step>) {
     assert_eq!(done.steps, planned, "{case}: what is done is what was planned");
     let after = files(&disk);
     let (report, found) = findings(&after);
-    assert_eq!((report.damages, report.notes), (0, 0), "{case}: {found:#?}\nafter {planned:#?}");
+    // Mail whose dictionary is lost stays, byte for byte, with nobody who refers to it.
+    let only_leaning =
+        found.iter().all(|one| one.kind == Kind::Message && one.what.contains("its own bytes are whole"));
+    assert!(report.damages == 0 && only_leaning, "{case}: {found:#?}\nafter {planned:#?}");
     assert_eq!(plan(&disk).expect("plans"), Vec::new(), "{case}: nothing is left to do");
     kept(damaged, &after, &done, case);
     let seen = see(&disk, case);

@@ -1,11 +1,11 @@
 //! salvage gets out every message outside of the damage, under its account, mailbox and uid, and says what it could not read; the source is
 //! never changed.
 use crate::world::{Files, closed, crashed, disk, files, ids, open};
-use posthouse_engine::base::Locator;
 use posthouse_engine::disk::Disk;
 use posthouse_engine::disk::sim::{Random, SimDisk};
 use posthouse_engine::rescue::{Belongs, Finding, Salvage, Salvaged, Told, salvage};
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -15,17 +15,17 @@ type Place = (u64, String, u32);
 type Content = (u32, u16, Vec<String>, i64);
 
 #[derive(Default)]
-struct Out {
+pub struct Out {
     filed: BTreeMap<Place, Content>,
     addresses: BTreeSet<String>,
     unfiled: Vec<u32>,
     queued: Vec<u32>,
     lost: Vec<Belongs>,
     findings: Vec<Finding>,
-    report: Salvage,
+    pub report: Salvage,
 }
 
-fn run(damaged: &Files) -> Out {
+pub fn run(damaged: &Files) -> Out {
     let disk = disk(damaged);
     let mut out = Out::default();
     let mut findings = Vec::new();
@@ -59,23 +59,39 @@ fn run(damaged: &Files) -> Out {
     out
 }
 
-/// Where each entry's frame stands in the undamaged store: (shard, locator, bytes of the frame).
-type Frames = BTreeMap<Place, (u64, Locator, u64)>;
+/// Bytes of a file of the undamaged store.
+type Stretch = (PathBuf, Range<u64>);
+/// The stretches that each entry's message needs: its frame, and that of the dictionary it was compressed with.
+type Frames = BTreeMap<Place, Vec<Stretch>>;
+
+/// Where the dictionaries of the shards stand.
+fn dictionaries(whole: &Files) -> BTreeMap<(PathBuf, u16), Stretch> {
+    let all = crate::leaning::frames(whole).into_iter().filter(|frame| frame.1 == 4);
+    all.map(|(path, _, id, at, len)| {
+        let shard = path.parent().expect("a directory").to_owned();
+        ((shard, id), (path, at as u64..(at + 32 + len) as u64))
+    })
+    .collect()
+}
 
 fn frames(whole: &Files) -> Frames {
     let (engine, _) = open(&disk(whole)).expect("opens");
-    let mut all = Frames::new();
+    let (mut all, dictionaries) = (Frames::new(), dictionaries(whole));
     for id in ids(&engine) {
         let account = engine.account(id).expect("there");
         for mailbox in &account.mailboxes {
             for entry in mailbox.entries.range(0..mailbox.entries.len()) {
                 let entry = entry.expect("an entry");
                 let shard = id.0 % 2;
-                let path = Path::new("shards").join(format!("{shard:05}/seg-{:010}.phl", entry.locator.segment.0));
+                let dir = Path::new("shards").join(format!("{shard:05}"));
+                let path = dir.join(format!("seg-{:010}.phl", entry.locator.segment.0));
                 let at = entry.locator.offset as usize;
-                let len = u32::from_le_bytes(whole[&path][at + 8..at + 12].try_into().expect("four bytes"));
-                let place = (id.0, mailbox.name.to_string(), entry.uid.0);
-                all.insert(place, (shard, entry.locator, 32 + u64::from(len)));
+                let bytes = &whole[&path];
+                let len = u32::from_le_bytes(bytes[at + 8..at + 12].try_into().expect("four bytes"));
+                let dictionary = u16::from_le_bytes(bytes[at + 6..at + 8].try_into().expect("two bytes"));
+                let mut needs = vec![(path, at as u64..at as u64 + 32 + u64::from(len))];
+                needs.extend(dictionaries.get(&(dir, dictionary)).cloned());
+                all.insert((id.0, mailbox.name.to_string(), entry.uid.0), needs);
             }
         }
     }
@@ -114,11 +130,10 @@ fn every_message_outside_of_the_damage_comes_out() {
                 let out = run(&damaged);
                 let mut all_messages: Vec<u32> = out.filed.values().map(|found| found.0).collect();
                 all_messages.extend(&out.unfiled);
-                for (place, (shard, at, len)) in &places {
-                    let file = Path::new("shards").join(format!("{shard:05}/seg-{:010}.phl", at.segment.0));
-                    let frame = u64::from(at.offset)..u64::from(at.offset) + len;
-                    let hit = file == path && frame.start < end as u64 && frame.end > start as u64;
-                    if hit {
+                for (place, needs) in &places {
+                    let hit =
+                        |(file, range): &Stretch| *file == path && range.start < end as u64 && range.end > start as u64;
+                    if needs.iter().any(hit) {
                         continue;
                     }
                     let message = &good.filed[place];
@@ -163,9 +178,8 @@ fn without_footers_parts_store_and_with_a_segment_missing() {
     }
     // What was delivered after the missing segment is still there; made-up mailboxes hold what is not known better.
     let crcs: BTreeSet<u32> = out.filed.values().map(|found| found.0).chain(out.unfiled.iter().copied()).collect();
-    for ((account, mailbox, uid), (shard, at, _)) in frames(&whole) {
-        if shard == 0 && at.segment.0 > 1 {
-            let place = (account, mailbox, uid);
+    for (place, needs) in frames(&whole) {
+        if needs.iter().all(|(file, _)| *file != gone) {
             assert!(crcs.contains(&good.filed[&place].0), "{place:?} is nowhere");
         }
     }

@@ -22,6 +22,7 @@ use crate::rescue::heads::Heads;
 use crate::rescue::inventory::Log;
 use crate::rescue::keep::{flat, move_aside};
 use crate::rescue::rebuild::{Tools, move_former, open};
+use std::rc::Rc;
 
 /// Bytes of events in one frame.
 const FRAME_BYTES: usize = 4 << 20;
@@ -34,6 +35,7 @@ const SUMMARY_READ_BYTES: usize = 4096;
 pub(super) fn describer<'a>(
     disk: &'a dyn Disk,
     log: &'a Log,
+    contents: Rc<Contents>,
 ) -> impl FnMut(crate::base::Locator) -> Option<String> + 'a {
     let mut heads = Heads::new(disk, log);
     move |at| {
@@ -42,7 +44,7 @@ pub(super) fn describer<'a>(
         if head.body_start() > payload.len() {
             payload = heads.front(at, head.body_start()).ok()?.1;
         }
-        let summary = Contents::default().summary(&header, &payload).ok()?;
+        let summary = contents.summary(&header, &payload).ok()?;
         describe(SummaryRef::decode(&summary).ok()?.envelope())
     }
 }
@@ -78,8 +80,11 @@ impl Repair {
     /// Every image is written and proven before the first one goes to its place.
     fn files(&self, disk: &dyn Disk, stamp: i64, done: &mut Repaired) -> Result<()> {
         let images = || self.shards.iter().flat_map(|plan| &plan.images).chain(&self.control.images);
-        for image in images() {
-            let kept = write::write(disk, image, stamp)?;
+        let none = Rc::default();
+        let of_control = self.control.images.iter().map(|image| (image, &none));
+        let of_shards = self.shards.iter().flat_map(|plan| plan.images.iter().map(|image| (image, &plan.contents)));
+        for (image, contents) in of_shards.chain(of_control) {
+            let kept = write::write(disk, image, contents, stamp)?;
             done.kept.extend(kept.iter().map(|path| path.display().to_string()));
         }
         let aside = self.shards.iter().flat_map(|plan| &plan.aside).chain(&self.control.aside);

@@ -9,7 +9,7 @@ use crate::format::{Event, FrameKind, Mending, MessageHead};
 use crate::index::Parts;
 use crate::queue::Queue;
 use crate::rescue::audit::digest;
-use crate::rescue::contents::Contents;
+use crate::rescue::contents::{Contents, Unread};
 use crate::rescue::finding::{Finding, Told, Watch};
 use crate::rescue::fold::{Fold, Scratch};
 use crate::rescue::heads::Heads;
@@ -19,6 +19,7 @@ use crate::rescue::references::References;
 use crate::rescue::survey::{Distrusted, Done, Item, Survey, Surveyed};
 use crate::rescue::walk::Frame;
 use std::collections::BTreeSet;
+use std::rc::Rc;
 use std::sync::Arc;
 
 /// A frame that cannot be believed after all; the plan is made again without it.
@@ -29,7 +30,7 @@ pub(super) struct Attempt<'a> {
     name: String,
     fold: Fold,
     target: Option<Fold>,
-    contents: Contents,
+    contents: Rc<Contents>,
     references: References<'a>,
     lost: Places,
     parts: &'a Arc<Parts>,
@@ -52,7 +53,7 @@ impl<'a> Attempt<'a> {
             name: disk.full_path(&log.dir).display().to_string(),
             fold: Fold::new(shard, "repair"),
             target: None,
-            contents: Contents::default(),
+            contents: Rc::default(),
             references: References::new(Heads::new(disk, log)),
             lost: Places::default(),
             parts,
@@ -75,7 +76,7 @@ impl<'a> Attempt<'a> {
         scratch: Scratch<'_>,
         watch: Watch<'_>,
     ) -> Result<Surveyed> {
-        let (contents, covered) = (Contents::default(), self.parts.lsn());
+        let (contents, covered) = (self.contents.clone(), self.parts.lsn());
         let disk = self.references.heads.disk();
         let survey = Survey { disk, log, contents: &contents, covered, live: false, distrusted };
         // The sentinel only ends the pass; it is taken for what it is by the caller.
@@ -115,9 +116,16 @@ impl<'a> Attempt<'a> {
         let payload = frame.payload.as_slice();
         match frame.header.kind {
             FrameKind::Message => {
-                if let Err(why) = self.contents.message(&frame.header, payload) {
-                    self.distrust = Some(Distrust(at, why));
-                } else if let Ok(head) = MessageHead::decode(payload) {
+                match self.contents.message(&frame.header, payload) {
+                    // Its own bytes are as they were written: none of them is cut.
+                    Err(Unread::Needs(why)) => self.lost.add(at.segment, frame.offset..frame.end(), &why),
+                    Err(Unread::Damaged(why)) => {
+                        self.distrust = Some(Distrust(at, why));
+                        return Ok(());
+                    }
+                    Ok(_) => {}
+                }
+                if let Ok(head) = MessageHead::decode(payload) {
                     self.references.saw(at, head.guid, head.size_bytes);
                     self.pending.push(at);
                 }
@@ -241,6 +249,7 @@ impl<'a> Attempt<'a> {
             shard: self.fold.shard,
             orphans,
             findings: self.findings,
+            contents: self.contents,
             images: Vec::new(),
             aside: Vec::new(),
             misplaced: Vec::new(),

@@ -70,7 +70,7 @@ impl Planner<'_> {
             }
         };
         let wanted = fold.target.map_or_else(|| fold.directory.clone(), |(directory, _)| directory);
-        let mut plan = super::files(self, ShardId::CONTROL, log, &parts, &found, &distrusted)?;
+        let mut plan = self.files(ShardId::CONTROL, log, &parts, &found, &distrusted, &Contents::default())?;
         if fold.replay.is_lenient() && wanted == fold.directory {
             let what =
                 "events of it are lost: what later ones needed is made up, and what nobody mentions again is gone";

@@ -105,7 +105,7 @@ fn stretch(hole: &Hole, start: u64, end: u64, group: u64, ends: bool, out: &mut 
             None => longest(end - at),
         };
         let was = hole.lost.iter().find(|(offset, _)| *offset == at).map(|(_, kind)| *kind);
-        let lost = !(hole.complete && was == Some(FrameKind::Message));
+        let lost = !hole.complete || was.is_none_or(|kind| kind == FrameKind::Events);
         out.push(Filler { offset: at, len, group, ends_group: false, lost });
         at += len;
     }

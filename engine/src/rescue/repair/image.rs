@@ -5,7 +5,7 @@ use super::step::{Act, Step};
 use crate::base::Lsn;
 use crate::base::Result;
 use crate::format::frame::{FRAME_FLAG_GROUP_END, frame_bytes};
-use crate::format::segment::{SEGMENT_HEADER_BYTES, TRAILER_BYTES};
+use crate::format::segment::{SEGMENT_HEADER_BYTES, SEGMENT_VERSION, TRAILER_BYTES};
 use crate::format::{FrameHeader, FrameKind, SegmentHeader, TableBuilder, Trailer};
 use crate::rescue::groups::stretches;
 use crate::rescue::inventory::Segment;
@@ -69,7 +69,17 @@ pub(super) fn of_layout(segment: &Segment, to: PathBuf, mut layout: Layout) -> R
         cut.push(range);
     }
     let mended = layout.frames.iter().filter(|frame| frame.rewrite).copied().collect();
-    let (header, len) = (layout.header, layout.len);
+    let (mut header, len) = (layout.header, layout.len);
+    // A reader of an older version does not know what stands in the holes.
+    if !fillers.is_empty() && header.version < SEGMENT_VERSION {
+        header.version = SEGMENT_VERSION;
+        let range = 0..SEGMENT_HEADER_BYTES as u64;
+        if !cut.contains(&range) {
+            let what = format!("the header says format version {SEGMENT_VERSION} from now on");
+            steps.push(Step::new(Act::Mend, &segment.name, what).range(&range));
+            cut.push(range);
+        }
+    }
     Ok(Image { from: Some(segment.path.clone()), to, header, len, fillers, mended, footer, cut, steps })
 }
 

@@ -16,11 +16,10 @@ use super::finding::Watch;
 use super::inventory::{self, Inventory, Log};
 use super::lock::lock;
 use super::rebuild::Tools;
-use super::survey::{Distrusted, Done, Surveyed};
+use super::survey::Done;
 use crate::base::{AccountId, Error, Result, ShardId};
 use crate::disk::Lock;
 use crate::engine::store_file;
-use crate::index::Parts;
 use control::ControlPlan;
 use shard::{Planner, ShardPlan};
 use state::Words;
@@ -50,26 +49,13 @@ pub struct Repaired {
 }
 
 /// Images and files of one log, before anything is known of its state.
+#[derive(Default)]
 struct Files {
     images: Vec<image::Image>,
     aside: Vec<std::path::PathBuf>,
     misplaced: Vec<std::path::PathBuf>,
     opens: bool,
     steps: Vec<Step>,
-}
-
-fn files(
-    planner: &Planner<'_>,
-    shard: ShardId,
-    log: &Log,
-    parts: &Parts,
-    found: &Surveyed,
-    distrusted: &Distrusted,
-) -> Result<Files> {
-    let mut files =
-        Files { images: Vec::new(), aside: Vec::new(), misplaced: Vec::new(), opens: false, steps: Vec::new() };
-    planner.files(shard, log, parts, found, distrusted, &mut files)?;
-    Ok(files)
 }
 
 impl Repair {
@@ -145,7 +131,7 @@ impl Repair {
             let name = disk.full_path(&crate::engine::shard_dir(plan.shard)).display().to_string();
             let empty = Log::default();
             let log = inventory.logs.get(&plan.shard).unwrap_or(&empty);
-            let mut describe = apply::describer(disk, log);
+            let mut describe = apply::describer(disk, log, plan.contents.clone());
             let (directory, describe) = (&self.control.wanted, &mut describe as state::Describe<'_>);
             let mut words = Words { name: &name, directory, describe, steps: &mut steps };
             let mut changes = false;

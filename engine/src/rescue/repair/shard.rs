@@ -1,4 +1,5 @@
 //! What one account shard's log adds up to once it is mended, and what it should: planned from the files alone, before anything is changed.
+use super::Files;
 use super::attempt::{Attempt, Distrust};
 use super::image::{self, Image};
 use super::step::{Act, Step};
@@ -17,6 +18,7 @@ use crate::rescue::survey::{Distrusted, Done, Survey, Surveyed};
 use std::collections::BTreeSet;
 use std::hash::{BuildHasher, RandomState};
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::sync::Arc;
 
 /// Longest file that is made for segments that are missing.
@@ -40,6 +42,8 @@ pub(in crate::rescue) struct ShardPlan {
     pub(in crate::rescue) orphans: Vec<Locator>,
     /// What the survey found.
     pub(in crate::rescue) findings: Vec<Finding>,
+    /// Has seen every dictionary of the log.
+    pub(in crate::rescue) contents: Rc<Contents>,
     /// By how much every mailbox's uid and modseq counters are raised.
     pub(super) raise: Option<(u32, u64)>,
     /// Whether the log's fold is lenient to its end.
@@ -78,7 +82,7 @@ impl Planner<'_> {
         watch: Watch<'_>,
     ) -> Result<ShardPlan> {
         let (mut plan, found, distrusted, parts) = self.state(shard, log, scratch, watch)?;
-        let files = super::files(self, shard, log, &parts, &found, &distrusted)?;
+        let files = self.files(shard, log, &parts, &found, &distrusted, &plan.contents)?;
         (plan.images, plan.aside, plan.misplaced) = (files.images, files.aside, files.misplaced);
         (plan.opens, plan.steps) = (files.opens, files.steps);
         Ok(plan)
@@ -117,11 +121,10 @@ impl Planner<'_> {
         parts: &Parts,
         found: &Surveyed,
         distrusted: &Distrusted,
-        plan: &mut super::Files,
-    ) -> Result<()> {
-        let contents = Contents::default();
-        let survey =
-            Survey { disk: self.disk, log, contents: &contents, covered: parts.lsn(), live: false, distrusted };
+        contents: &Contents,
+    ) -> Result<Files> {
+        let mut plan = Files::default();
+        let survey = Survey { disk: self.disk, log, contents, covered: parts.lsn(), live: false, distrusted };
         for (at, segment) in log.segments.iter().enumerate().filter(|(_, one)| found.damaged.contains(&one.id)) {
             let layout = survey.layout(segment, log.segments.get(at + 1), &mut |_| {}, &mut |_| Ok(()))?;
             let to = crate::log::segment_path(&log.dir, segment.id);
@@ -164,7 +167,7 @@ impl Planner<'_> {
                 plan.opens = true;
             }
         }
-        Ok(())
+        Ok(plan)
     }
 
     /// Files for a stretch of the log that is missing; all but the last of the log are sealed.

@@ -24,7 +24,7 @@ fn temporary(image: &Image) -> PathBuf {
 }
 
 /// Writes and proves the image; its place is as before. Gives the paths of what was kept of the old file.
-pub(super) fn write(disk: &dyn Disk, image: &Image, stamp: i64) -> Result<Vec<PathBuf>> {
+pub(super) fn write(disk: &dyn Disk, image: &Image, contents: &Contents, stamp: i64) -> Result<Vec<PathBuf>> {
     let mut kept = Vec::new();
     if let Some(from) = &image.from {
         for range in &image.cut {
@@ -43,12 +43,12 @@ pub(super) fn write(disk: &dyn Disk, image: &Image, stamp: i64) -> Result<Vec<Pa
         disk.create_dir(dir).and_then(|()| dir.ancestors().try_for_each(|dir| disk.sync_dir(dir))).map_err(failed)?;
     }
     let file = disk.create(&path).map_err(failed)?;
-    fill_file(disk, image, &*file).map_err(|why| match why {
+    fill_file(disk, image, contents, &*file).map_err(|why| match why {
         Failed::Io(why) => failed(why),
         Failed::Engine(why) => why,
     })?;
     file.sync_data().map_err(failed)?;
-    prove(disk, image, &path)?;
+    prove(disk, image, contents, &path)?;
     Ok(kept)
 }
 
@@ -69,15 +69,17 @@ impl From<Error> for Failed {
     }
 }
 
-fn fill_file(disk: &dyn Disk, image: &Image, file: &dyn File) -> Result<(), Failed> {
+fn fill_file(disk: &dyn Disk, image: &Image, contents: &Contents, file: &dyn File) -> Result<(), Failed> {
     file.set_len(image.len)?;
     if let Some(from) = &image.from {
         let mut source = Source::open(disk, from)?;
         copy(&mut source, image, file)?;
-        let contents = Contents::default();
         for frame in &image.mended {
-            let mut walk = Walk::new(&mut source, &contents, image.header, frame.offset..image.len);
-            let Some(Piece::Frame(mended)) = walk.next() else { continue };
+            let mut walk = Walk::new(&mut source, contents, image.header, frame.offset..image.len);
+            let Some(Piece::Frame(mended)) = walk.next().filter(is_whole) else {
+                let why = Error::corrupt(&source.name, frame.offset, "it cannot be mended as planned");
+                return Err(why.into());
+            };
             let mut bytes = mended.header.encode(image.header.salt).to_vec();
             bytes.extend_from_slice(&mended.payload);
             bytes.resize(mended.header.frame_bytes(), 0);
@@ -95,6 +97,10 @@ fn fill_file(disk: &dyn Disk, image: &Image, file: &dyn File) -> Result<(), Fail
         file.write_at(&bytes, at)?;
     }
     Ok(())
+}
+
+fn is_whole(piece: &Piece) -> bool {
+    matches!(piece, Piece::Frame(frame) if frame.whole)
 }
 
 /// Copies the old file but for what is cut.
@@ -127,15 +133,15 @@ fn sparse(file: &dyn File, bytes: &[u8], at: u64) -> std::io::Result<()> {
 }
 
 /// The image read back is without any fault and as long as it should be.
-fn prove(disk: &dyn Disk, image: &Image, path: &Path) -> Result<()> {
+fn prove(disk: &dyn Disk, image: &Image, contents: &Contents, path: &Path) -> Result<()> {
     let mut source = Source::open(disk, path)?;
-    let (name, contents, distrusted) = (source.name.clone(), Contents::default(), BTreeMap::new());
+    let (name, distrusted) = (source.name.clone(), BTreeMap::new());
     let mut found: Option<Finding> = None;
     let mut tell = |finding: Finding| {
         found.get_or_insert(finding);
     };
     let mut visit = |_: crate::rescue::layout::Visit<'_>| Ok(());
-    let (source, contents, distrusted) = (&mut source, &contents, &distrusted);
+    let (source, distrusted) = (&mut source, &distrusted);
     let header = image.header;
     let reading = Reading { source, contents, header, distrusted, tell: &mut tell, visit: &mut visit };
     let layout: Layout = match image.footer {

@@ -2,13 +2,14 @@
 use super::{Verify, error_finding, who};
 use crate::base::bytes::Reader;
 use crate::base::{AccountId, Locator, Lsn, Result, ShardId};
+use crate::delivery::Dictionaries;
 use crate::directory::Directory;
 use crate::engine::shard_dir;
 use crate::format::{Event, FrameKind, MessageHead};
 use crate::index::{Account, Parts, mime};
 use crate::queue::Queue;
 use crate::rescue::audit::{Wrong, audit, digest};
-use crate::rescue::contents::Contents;
+use crate::rescue::contents::{Contents, Unread};
 use crate::rescue::describe::describe;
 use crate::rescue::finding::{Finding, Kind, Told, Watch, Who};
 use crate::rescue::fold::{Fold, Scratch};
@@ -53,6 +54,7 @@ impl Verify<'_> {
             contents: &contents,
             references: References::new(Heads::new(self.disk, log)),
             lost: Places::default(),
+            dictionaries: Dictionaries::default(),
             parts: &parts,
             compared: false,
             directory,
@@ -69,6 +71,10 @@ impl Verify<'_> {
                         events += 1;
                         proof.compare(lsn, watch)?;
                         proof.events(at, lsn, frame, scratch, watch)?;
+                    }
+                    FrameKind::Dictionary => {
+                        proof.compare(lsn, watch)?;
+                        proof.dictionaries.found(frame.header.dictionary, at);
                     }
                     _ => {}
                 },
@@ -95,6 +101,8 @@ struct Proof<'a> {
     contents: &'a Contents,
     references: References<'a>,
     lost: Places,
+    /// Those that stand in the log before the checkpoint.
+    dictionaries: Dictionaries,
     parts: &'a Parts,
     compared: bool,
     directory: &'a Directory,
@@ -108,9 +116,15 @@ impl Proof<'_> {
         }
         let name = || disk.full_path(&crate::log::segment_path(&log.dir, at.segment)).display().to_string();
         let range = frame.offset..frame.end();
-        if let Err(why) = self.contents.message(header, payload) {
-            self.lost.add(at.segment, range.clone(), &why);
-            watch(Told::Finding(&Finding::damage(Kind::Message, name(), why).range(&range)));
+        let read = self.contents.message(header, payload);
+        if let Err(why) = &read {
+            self.lost.add(at.segment, range.clone(), &why.to_string());
+            // What it leans on is told where it stood; entries that lose by it are told for their owners.
+            let finding = match why {
+                Unread::Damaged(why) => Finding::damage(Kind::Message, name(), why.clone()),
+                Unread::Needs(why) => Finding::note(Kind::Message, name(), format!("{why}; its own bytes are whole")),
+            };
+            watch(Told::Finding(&finding.range(&range)));
         } else if let Err(why) = self.contents.summary(header, payload) {
             let what = format!("{why}; the message itself is whole");
             watch(Told::Finding(&Finding::damage(Kind::Message, name(), what).range(&range)));
@@ -141,7 +155,18 @@ impl Proof<'_> {
         self.compared = true;
         let Some(part) = self.parts.list().first() else { return Ok(()) };
         let lost = self.fold.replay.is_lenient();
-        match Queue::decode(&mut Reader::new(part.state())) {
+        let mut state = Reader::new(part.state());
+        let queue = Queue::decode(&mut state);
+        if queue.is_ok() && !lost && !state.is_empty() {
+            let mut wanted = Vec::new();
+            self.dictionaries.encode(&mut wanted);
+            if part.state().get(state.position()..) != Some(&wanted[..]) {
+                let what =
+                    "the places of dictionaries in this checkpoint are not those in the log; rebuild makes it anew";
+                watch(Told::Finding(&Finding::damage(Kind::Checkpoint, part.file_name(), what)));
+            }
+        }
+        match queue {
             Ok(queue) if lost || queue == self.fold.queue => {}
             Ok(_) => {
                 let what = "the queue in this checkpoint is not what the log adds up to; rebuild makes it anew";
@@ -218,7 +243,10 @@ impl Proof<'_> {
             let what = format!("an account of another shard: with {shards} shards it is not looked for here");
             watch(Told::Finding(&Finding::damage(Kind::Store, &self.name, what).of(who.clone())));
         }
-        if self.directory.account(account.id).is_some() || verify.live {
+        let known =
+            self.directory.account(account.id).is_some() || self.directory.removed_account(account.id).is_some();
+        // One that was purged is an empty shell, so that its number is never used again.
+        if known || account.is_purged() || verify.live {
             return;
         }
         let (bytes, count) = (account.used_bytes, account.messages);
