@@ -209,6 +209,7 @@ impl Accounts {
         let account = self.account(id)?;
         account.mailboxes = Vec::new();
         account.subscriptions = Arc::default();
+        account.metadata = Metadata::default();
         (account.used_bytes, account.messages) = (0, 0);
         Ok(())
     }
