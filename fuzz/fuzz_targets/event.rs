@@ -25,7 +25,7 @@ fn run(data: &[u8]) {
             return;
         }
     }
-    assert_eq!(Queue::decode(&queue.encode()).as_ref(), Ok(&queue));
+    assert_eq!(Queue::decode(&mut Reader::new(&queue.encode())).as_ref(), Ok(&queue));
     through_a_part(&mut accounts, &queue);
 }
 
@@ -34,7 +34,7 @@ fn through_a_part(accounts: &mut Accounts, queue: &Queue) {
     dirty.iter().for_each(|account| check_sums(account));
     let file = state::write_part(&dirty, queue);
     let part = Part::open("part", Map::owned(file)).expect("what was written is whole");
-    assert_eq!(Queue::decode(part.state()).as_ref(), Ok(queue));
+    assert_eq!(Queue::decode(&mut Reader::new(part.state())).as_ref(), Ok(queue));
     let parts = Parts::new(vec![Arc::new(part)]);
     for account in dirty {
         let read = parts.load(account.id).expect("readable").expect("there");

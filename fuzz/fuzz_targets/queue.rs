@@ -7,8 +7,8 @@ use posthouse_engine::queue::{NewQueueItem, Queue, QueueItem, QueueRecipient, Qu
 posthouse_fuzz::target!(run, seeds: vec![seed()]);
 
 fn run(data: &[u8]) {
-    if let Ok(queue) = Queue::decode(data) {
-        assert_eq!(Queue::decode(&queue.encode()).as_ref(), Ok(&queue));
+    if let Ok(queue) = Queue::decode(&mut Reader::new(data)) {
+        assert_eq!(Queue::decode(&mut Reader::new(&queue.encode())).as_ref(), Ok(&queue));
     }
     let mut reader = Reader::new(data);
     if let Ok(item) = NewQueueItem::decode(&mut reader) {
