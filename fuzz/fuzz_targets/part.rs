@@ -27,7 +27,7 @@ fn run(data: &[u8]) {
 
 fn read(bytes: Vec<u8>) {
     let Ok(part) = Part::open("part", Map::owned(bytes)) else { return };
-    let _ = Queue::decode(&mut posthouse_engine::base::bytes::Reader::new(part.state()));
+    let _ = Queue::decode(&mut Reader::new(part.state()));
     let ids: Vec<AccountId> = part.accounts().take(100).collect();
     let parts = Arc::new(Parts::new(vec![Arc::new(part)]));
     for id in ids {

@@ -5,7 +5,7 @@ use posthouse_engine::base::{Error, Lsn, Result, SegmentId, ShardId, SimClock};
 use posthouse_engine::disk::Disk;
 use posthouse_engine::disk::sim::SimDisk;
 use posthouse_engine::format::frame::{FRAME_FLAG_GROUP_END, frame_bytes, salted_crc};
-use posthouse_engine::format::segment::SEGMENT_HEADER_BYTES;
+use posthouse_engine::format::segment::{SEGMENT_HEADER_BYTES, SEGMENT_VERSION};
 use posthouse_engine::format::{FrameHeader, FrameKind, SegmentHeader, TableBuilder, Trailer};
 use posthouse_engine::log::{self, LogOptions, Recovered, Segments, Writer};
 use posthouse_fuzz::Take;
@@ -29,7 +29,8 @@ struct Making {
 impl Making {
     fn new(segment: u32, first_lsn: u64) -> Making {
         let (segment, first_lsn) = (SegmentId(segment), Lsn(first_lsn));
-        let header = SegmentHeader { shard: ShardId(7), epoch: 3, segment, first_lsn, created_ms: 0, salt: SALT };
+        let (version, shard) = (SEGMENT_VERSION, ShardId(7));
+        let header = SegmentHeader { version, shard, epoch: 3, segment, first_lsn, created_ms: 0, salt: SALT };
         Making {
             header,
             bytes: header.encode().to_vec(),

@@ -104,6 +104,14 @@ impl<S: ?Sized> Guest<S> {
         engine.append(account, MailboxId::INBOX, vec![append]).wait().expect("appended");
     }
 
+    /// What is in the member's INBOX, as it is read.
+    pub fn messages(&self) -> Vec<Vec<u8>> {
+        let (engine, account) = (&self.shared.engine, self.account());
+        let view = engine.mailbox(account, MailboxId::INBOX).expect("INBOX");
+        let read = |entry| engine.message(account, &entry).wait().expect("a readable message").to_vec();
+        view.entries.range(0..view.entries.len()).map(|entry| read(entry.expect("a readable entry"))).collect()
+    }
+
     fn account(&self) -> AccountId {
         let address = Address::parse(&self.name).expect("an address");
         let found = self.shared.engine.directory(|all| all.account_at(&address).map(|found| found.id));

@@ -73,9 +73,9 @@ class Run:
     def fill(self):
         """Lets it run full."""
         self.number += 1
-        self.disk.fill(self.rng.randrange(200_000, 4_000_000))
+        self.disk.fill(self.rng.randrange(200_000, 2_500_000))
         refused = self.mail.copies(REFUSED)
-        self.deliver_until_full(452, 400)
+        self.deliver_until_full(452, 3000)
         want(self.mail.copies(REFUSED) - refused >= REFUSALS * DELIVERERS, f"it is not full: {self.disk.room()} bytes are free")
 
     def recover(self):

@@ -31,7 +31,7 @@ stop_grace_seconds = 5
 class Watched:
     """An honest client and the server's memory, around one check; `bytes_max` is what it may take beyond a fresh server's."""
 
-    def __init__(self, server, bytes_max=96 * MIB):
+    def __init__(self, server, bytes_max=192 * MIB):
         self.server, self.bytes_max = server, bytes_max
 
     def __enter__(self):
@@ -180,7 +180,7 @@ def no_reading(server, user):
         for _ in range(2):
             client.deliver(raw, [user])
     talks = []
-    with Watched(server, 200 * MIB):
+    with Watched(server, 256 * MIB):
         for _ in range(10):
             talk = Talk("imap")
             talk.ask(b"l LOGIN %s %s" % (user.encode(), target.PASSWORD.encode()))
