@@ -80,15 +80,15 @@ impl UidSet {
         }
     }
 
-    /// Reads what `encode` wrote; overlapping or overflowing ranges are an error.
+    /// Reads what `encode` wrote; overlapping or overflowing ranges are an error, and so is uid 0, which no entry ever has.
     pub fn decode(reader: &mut Reader<'_>) -> Result<UidSet, DecodeError> {
         let count = reader.count()?;
         let mut set = UidSet { ranges: Vec::with_capacity(count) };
         let mut before = 0u32;
-        for i in 0..count {
+        for _ in 0..count {
             let gap = reader.varint_u32()?;
             let span = reader.varint_u32()?;
-            let first = before.checked_add(gap).filter(|_| i == 0 || gap > 0);
+            let first = before.checked_add(gap).filter(|_| gap > 0);
             let range = first.and_then(|first| Some((first, first.checked_add(span)?)));
             let Some((first, last)) = range else {
                 return reader.error("growing uid ranges expected");
@@ -103,5 +103,21 @@ impl UidSet {
 impl FromIterator<Uid> for UidSet {
     fn from_iter<I: IntoIterator<Item = Uid>>(uids: I) -> UidSet {
         UidSet::from_ranges(uids.into_iter().map(|uid| (uid.0, uid.0)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_uids_that_can_be_are_read() {
+        let set = UidSet::from_ranges([(1, 3), (5, u32::MAX)]);
+        let mut bytes = Vec::new();
+        set.encode(&mut bytes);
+        assert_eq!(UidSet::decode(&mut Reader::new(&bytes)), Ok(set));
+        for wrong in [&[1, 0, 0][..], &[2, 1, 0, 0, 1], &[1, 1, 0xff, 0xff, 0xff, 0xff, 0x0f]] {
+            assert!(UidSet::decode(&mut Reader::new(wrong)).is_err(), "{wrong:?}");
+        }
     }
 }

@@ -70,7 +70,9 @@ impl Expunged {
 /// Adds a range behind the others, or to the last one where both are one.
 fn push(ranges: &mut Vec<Gone>, gone: Gone) {
     match ranges.last_mut() {
-        Some(before) if before.last + 1 == gone.first && before.modseq == gone.modseq => before.last = gone.last,
+        Some(before) if before.last.checked_add(1) == Some(gone.first) && before.modseq == gone.modseq => {
+            before.last = gone.last
+        }
         _ => ranges.push(gone),
     }
 }
