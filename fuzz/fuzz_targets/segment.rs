@@ -22,7 +22,11 @@ fn header(data: &[u8]) {
     let crc = crc(&bytes[..at::CRC]);
     bytes[at::CRC..].copy_from_slice(&crc.to_le_bytes());
     let Ok(header) = SegmentHeader::decode(&bytes) else { return };
-    // Versions and reserved bytes are the writer's own.
+    if header.version > SEGMENT_VERSION {
+        // A newer program's, which may be read but is never written here.
+        return;
+    }
+    // The reader's version and reserved bytes are the writer's own.
     assert_eq!(SegmentHeader::decode(&header.encode()), Ok(header));
     assert_eq!(header.encode()[at::EPOCH..at::RESERVED_2], bytes[at::EPOCH..at::RESERVED_2]);
 }
