@@ -204,8 +204,12 @@ def numbers_in(folder):
     """How often each X-Number is in the dumps of smtp-sink."""
     found = collections.Counter()
     for path in glob.glob(os.path.join(folder, "*")):
-        with open(path, errors="replace") as file:
-            found.update(re.findall(r"^X-Number: (\d+)", file.read(), re.M))
+        try:
+            with open(path, errors="replace") as file:
+                found.update(re.findall(r"^X-Number: (\d+)", file.read(), re.M))
+        except FileNotFoundError:
+            # smtp-sink takes the file of a mail away whose connection was cut.
+            continue
     return found
 
 
