@@ -154,7 +154,7 @@ class Posthouse(Server):
 
     def provision(self):
         """Offline, on the closed data directory: a tenant, a domain, the members."""
-        self.cli("tenant", "add", "bench")
+        self.cli("tenant", "add", "bench", "--accounts-max", str(max(self.accounts, 200)))
         self.cli("domain", "add", DOMAIN, "--tenant", "bench")
         csv = os.path.join(self.folder, "members.csv")
         with open(csv, "w") as file:
