@@ -82,6 +82,17 @@ impl Dictionaries {
         self.get(segments, id)
     }
 
+    /// The same with its number.
+    pub(crate) fn newest_with_id(&self, segments: &Segments) -> Result<Option<(u16, Arc<Dictionary>)>> {
+        let id = self.read().last_key_value().map_or(0, |(id, _)| *id);
+        Ok(self.get(segments, id)?.map(|dictionary| (id, dictionary)))
+    }
+
+    /// Where the dictionary's frame stands in the log.
+    pub(crate) fn place(&self, id: u16) -> Option<Locator> {
+        self.read().get(&id).map(|slot| slot.at)
+    }
+
     /// The number of a dictionary that was used or added since the start.
     pub(crate) fn id_of(&self, name: Guid) -> Option<u16> {
         let all = self.read();

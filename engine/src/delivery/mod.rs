@@ -1,5 +1,6 @@
 //! Floor 6: from a message's bytes to a committed delivery. Decides nothing about policy and speaks no protocol.
 mod base64;
+mod cold;
 mod dictionaries;
 mod dictionary;
 mod read;
@@ -7,6 +8,8 @@ mod stage;
 mod unstage;
 mod zstd;
 
+pub use cold::transactions;
+pub(crate) use cold::{BLOCK_TEXT_BYTES, BlockBuilder, ColdMessage, pack};
 pub use dictionaries::Dictionaries;
 pub use dictionary::{Dictionary, Samples};
 pub(crate) use read::Found;

@@ -3,6 +3,7 @@ mod budget;
 mod bytes;
 mod checkpoint;
 mod committer;
+mod compaction;
 mod control;
 mod learning;
 mod ops;
@@ -20,6 +21,7 @@ mod workers;
 
 pub use budget::Permit;
 pub use bytes::Bytes;
+pub use compaction::{Compact, CompactStatus};
 pub use ticket::Ticket;
 pub use types::*;
 pub use watch::Watch;
@@ -28,6 +30,7 @@ use crate::base::limits::SEGMENT_BYTES_MAX;
 use crate::base::{AccountId, Error, Guid, Result, ShardId};
 use crate::disk::Lock;
 use budget::Budget;
+use compaction::{Compaction, Work};
 use control::Control;
 use learning::Learning;
 use shard::Shard;
@@ -44,6 +47,7 @@ pub struct Engine {
     workers: Workers,
     budget: Arc<Budget>,
     learning: Arc<Learning>,
+    compaction: Arc<Compaction>,
     clock: Arc<dyn crate::base::Clock>,
     /// Random for each start, so that guids of two starts never meet.
     guid_prefix: u64,
@@ -80,6 +84,7 @@ impl Engine {
         let engine = Engine {
             shards,
             learning,
+            compaction: Arc::default(),
             control,
             workers,
             budget: Budget::new(options.stage_bytes_max),
@@ -96,6 +101,7 @@ impl Engine {
     /// # Errors
     /// The first shard's that could not write its checkpoint; nothing that was answered is lost by it.
     pub fn close(&self) -> Result<()> {
+        self.compaction.close();
         self.learning.close();
         let mut closed = Ok(());
         for shard in &self.shards {
@@ -115,6 +121,24 @@ impl Engine {
         guid[..8].copy_from_slice(&self.guid_prefix.to_be_bytes());
         guid[8..].copy_from_slice(&self.guid_next.fetch_add(1, Ordering::Relaxed).to_be_bytes());
         Guid(guid)
+    }
+
+    /// Rewrites what is cold and what is half dead, while serving. `Busy` when a run is under way; `Closed` when it was stopped.
+    pub fn compact(&self, request: Compact) -> Ticket<Result<CompactStatus>> {
+        let (ticket, filler) = Ticket::pending();
+        let work = self.shards.iter().map(|shard| Work::new(shard, &self.clock)).collect();
+        self.compaction.start(work, request, move |done| filler.fill(done));
+        ticket
+    }
+
+    /// How far compaction is, or what the last run did.
+    pub fn compact_status(&self) -> CompactStatus {
+        self.compaction.status()
+    }
+
+    /// Makes compaction wait, or go on.
+    pub fn compact_pause(&self, pause: bool) {
+        self.compaction.pause(pause);
     }
 
     /// What `posthouse status` shows.

@@ -2,7 +2,7 @@
 use crate::base::{AccountId, Error, MailboxId, Result};
 use crate::index::{Account, Mailbox, Parts};
 use crate::queue::Queue;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 /// The committed state of a shard.
@@ -52,6 +52,33 @@ impl Published {
                 return Ok(Some(state.accounts.entry(id).or_insert_with(|| Arc::new(account)).clone()));
             }
         }
+    }
+
+    /// The index parts below.
+    pub(crate) fn parts(&self) -> Arc<Parts> {
+        self.read().parts.clone()
+    }
+
+    /// All accounts that were ever used.
+    pub(crate) fn ids(&self) -> BTreeSet<AccountId> {
+        let (parts, mut ids): (Arc<Parts>, BTreeSet<AccountId>) = {
+            let state = self.read();
+            (state.parts.clone(), state.accounts.keys().copied().collect())
+        };
+        parts.list().iter().for_each(|part| ids.extend(part.accounts()));
+        ids
+    }
+
+    /// The account as of the last commit, without keeping it in memory for the next who asks.
+    pub(crate) fn peek(&self, id: AccountId) -> Result<Option<Arc<Account>>> {
+        let parts = {
+            let state = self.read();
+            if let Some(account) = state.accounts.get(&id) {
+                return Ok(Some(account.clone()));
+            }
+            state.parts.clone()
+        };
+        Ok(parts.load(id)?.map(Arc::new))
     }
 
     pub(crate) fn mailbox(&self, id: AccountId, mailbox: MailboxId) -> Result<Arc<Mailbox>> {

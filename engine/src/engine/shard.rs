@@ -8,7 +8,7 @@ use super::types::{Options, ShardStatus};
 use super::watch::Watchers;
 use crate::base::bytes::{DecodeError, Reader};
 use crate::base::{Error, Locator, Lsn, Result, ShardId};
-use crate::delivery::{Dictionaries, Dictionary, Found, MessageReader};
+use crate::delivery::{self, Dictionaries, Dictionary, Found, MessageReader};
 use crate::format::Event;
 use crate::index::{Accounts, Part, Parts};
 use crate::log::{self, FrameKind, FrameRef, LogOptions, Segments, Writer};
@@ -77,9 +77,19 @@ impl std::fmt::Display for DecodeOrState {
     }
 }
 
-fn replay(accounts: &mut Accounts, queue: &mut Queue, payload: &[u8]) -> Result<(), DecodeOrState> {
-    for event in Event::decode_all(payload).map_err(DecodeOrState::Decode)? {
-        accounts.apply(&event).and_then(|()| queue.apply(&event)).map_err(DecodeOrState::State)?;
+/// Folds the transactions of a frame at `lsn` in, from `from` on.
+fn replay(
+    accounts: &mut Accounts,
+    queue: &mut Queue,
+    (from, lsn): (Lsn, Lsn),
+    frame: FrameRef<'_>,
+) -> Result<(), DecodeOrState> {
+    let all = delivery::transactions(lsn, frame.header.flags, frame.payload);
+    let all = all.map_err(|why| DecodeOrState::State(Error::corrupt("event frame", lsn.0, why)))?;
+    for (_, events) in all.iter().filter(|(lsn, _)| *lsn >= from) {
+        for event in Event::decode_all(events).map_err(DecodeOrState::Decode)? {
+            accounts.apply(&event).and_then(|()| queue.apply(&event)).map_err(DecodeOrState::State)?;
+        }
     }
     Ok(())
 }
@@ -101,7 +111,7 @@ impl Shard {
                 newer.push((frame.header.dictionary, lsn));
                 Ok(())
             }
-            _ => replay(&mut accounts, &mut queue, frame.payload),
+            _ => replay(&mut accounts, &mut queue, (parts.lsn(), lsn), frame),
         })?;
         for (id, lsn) in newer {
             let at = opened.segments.locate(lsn);

@@ -66,6 +66,8 @@ pub enum Event {
     Expunged { account: AccountId, mailbox: MailboxId, modseq: ModSeq, uids: UidSet },
     /// Entries below `uid` were shown to a session as \Recent.
     RecentClaimed { account: AccountId, mailbox: MailboxId, uid: Uid },
+    /// Compaction has left an entry's `Delivered` out, since the entry is gone: only its numbers stay used.
+    Skipped { account: AccountId, mailbox: MailboxId, uid: Uid, modseq: ModSeq },
     /// A message waits for other hosts; `item` is the queue's encoding.
     Queued { id: QueueId, guid: Guid, locator: Locator, size_bytes: u32, created: i64, item: Vec<u8> },
     /// A queue item's state or time changed.
@@ -136,6 +138,11 @@ impl Event {
                 out.put_varint(u64::from(uid.0));
             }
             Event::Queued { .. } | Event::QueueChanged { .. } | Event::QueueRemoved { .. } => self.encode_queue(out),
+            Event::Skipped { account, mailbox, uid, modseq } => {
+                put_place(out, 14, *account, *mailbox);
+                out.put_varint(u64::from(uid.0));
+                out.put_varint(modseq.0);
+            }
         }
     }
 
@@ -226,7 +233,13 @@ impl Event {
             11 => queued(reader)?,
             12 => Event::QueueChanged { id: QueueId(reader.varint()?), state: reader.u8()?, next_try: reader.i64()? },
             13 => Event::QueueRemoved { id: QueueId(reader.varint()?) },
-            _ => return reader.error("a shard event's tag of 1 to 13 expected before this byte"),
+            14 => Event::Skipped {
+                account: account(reader)?,
+                mailbox: mailbox(reader)?,
+                uid: Uid(reader.varint_u32()?),
+                modseq: ModSeq(reader.varint()?),
+            },
+            _ => return reader.error("a shard event's tag of 1 to 14 expected before this byte"),
         })
     }
 

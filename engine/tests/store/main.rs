@@ -1,5 +1,6 @@
 //! The engine as its callers see it, on the simulated disk: what was answered is there, also after a crash.
 mod actions;
+mod compaction;
 mod crash;
 mod dictionary;
 mod format;
