@@ -84,9 +84,12 @@ impl BlockBuilder {
     }
 }
 
+/// Log position and payload crc of a block.
+type Name = (u64, u32);
+
 thread_local! {
     /// The text of the block that was read last: who reads a mailbox often wants its neighbours.
-    static LAST: RefCell<Option<((u64, u32), Vec<u8>)>> = const { RefCell::new(None) };
+    static LAST: RefCell<Option<(Name, Vec<u8>)>> = const { RefCell::new(None) };
 }
 
 /// Message `index` of the block in a frame; its guid too. `Err` says what does not fit.

@@ -111,7 +111,7 @@ fn fill(engine: &Engine) -> (AccountId, Vec<Entry>) {
     let all = people(engine, 3, Quota::Unlimited);
     for number in 0..90 {
         let to = if number % 6 == 0 { &all[..] } else { &all[(number % 3) as usize..][..1] };
-        deliver(engine, to, number, BYTES).targets.into_iter().for_each(|answer| drop(answer.expect("delivered")));
+        deliver(engine, to, number, BYTES).targets.into_iter().for_each(|answer| assert!(answer.is_ok(), "{answer:?}"));
         if number == 30 {
             assert!(engine.train_dictionary());
         }
@@ -147,7 +147,10 @@ fn fill(engine: &Engine) -> (AccountId, Vec<Entry>) {
     engine.remove(account, inbox, some).wait().expect("removed");
     // What follows pushes all of it into sealed segments.
     for number in 90..120 {
-        deliver(engine, &all, number, BYTES).targets.into_iter().for_each(|answer| drop(answer.expect("delivered")));
+        deliver(engine, &all, number, BYTES)
+            .targets
+            .into_iter()
+            .for_each(|answer| assert!(answer.is_ok(), "{answer:?}"));
     }
     (all[1], entries)
 }
@@ -207,7 +210,10 @@ fn what_dies_later_goes_with_the_next_compaction_and_numbers_are_never_used_agai
     engine.remove(account, inbox, UidSet::range(Uid(2), last)).wait().expect("removed");
     for number in 200..260 {
         let to = &ids(&engine, 3)[..2];
-        deliver(&engine, to, number, BYTES).targets.into_iter().for_each(|answer| drop(answer.expect("delivered")));
+        deliver(&engine, to, number, BYTES)
+            .targets
+            .into_iter()
+            .for_each(|answer| assert!(answer.is_ok(), "{answer:?}"));
     }
     let engine = house.reopen(engine);
     let before = shown(&engine);
@@ -301,7 +307,7 @@ fn a_message_to_many_accounts_stays_one() {
             quota_bytes_max: None,
         };
         let delivery = Delivery { staged, targets: all.iter().map(target).collect(), queue: Vec::new() };
-        engine.deliver(delivery).wait().targets.into_iter().for_each(|answer| drop(answer.expect("delivered")));
+        engine.deliver(delivery).wait().targets.into_iter().for_each(|answer| assert!(answer.is_ok(), "{answer:?}"));
     }
     let engine = house.reopen(engine);
     let before = shown(&engine);
