@@ -81,6 +81,10 @@ pub const CLOSE_LINGER_MAX: Duration = Duration::from_secs(1);
 pub const CLOSE_DRAIN_SIZE_BYTES_MAX: usize = 256 * 1024;
 /// How long accepting pauses when the process or the system is out of file descriptors.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// How long a start waits for an address that is still taken.
+pub const LISTEN_RETRY_MAX: Duration = Duration::from_secs(3);
+/// The pause between two tries.
+pub const LISTEN_RETRY_PAUSE: Duration = Duration::from_millis(50);
 /// Connections the kernel may queue for a listener before we accept them.
 pub const LISTEN_BACKLOG: i32 = 1024;
 /// Reactor threads; more would be a mistake in the configuration.

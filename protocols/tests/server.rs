@@ -10,9 +10,11 @@ use std::sync::{Arc, Mutex};
 use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
 
-use common::{By, ask, connect, descriptors, echo, eventually, listener, on_both, read_all, serve};
+use common::{
+    By, MANY, ask, connect, descriptors, echo, eventually, listener, on_both, one_at_a_time, read_all, serve,
+};
 use posthouse_protocols::runtime::{
-    ConnectionLimits, Either, Server, Stream, select, sleep, stopping, timeout, yield_now,
+    ConnectionLimits, Either, Kind, Listener, Server, Stream, select, sleep, stopping, timeout, yield_now,
 };
 
 const MILLI: Duration = Duration::from_millis(1);
@@ -398,4 +400,21 @@ fn an_address_in_use_is_named_in_the_error() {
         again.addr = addr;
         drop(Server::start(kind, 1, vec![again], common::MANY).expect("the address is free"));
     });
+}
+
+/// A killed server's ring holds its listeners a moment longer than the process lives.
+#[test]
+fn a_start_waits_for_an_address_that_is_just_being_freed() {
+    let _alone = one_at_a_time();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let addr = taken.local_addr().expect("its address");
+    let holder = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_millis(200));
+        drop(taken);
+    });
+    let listener = Listener { addr, ..listener(By(echo)) };
+    let server = Server::start(Kind::Tokio, 1, vec![listener], MANY).expect("the server starts");
+    assert_eq!(ask(&mut connect(addr), b"hello"), b"hello");
+    holder.join().expect("it ends");
+    server.stop(Duration::from_secs(1));
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use socket2::{Domain, Protocol, Socket, Type};
 
@@ -230,11 +230,25 @@ fn start_reactor(kind: Kind, index: usize, shared: &Arc<Shared>) -> io::Result<S
 }
 
 fn bind(listener: Listener) -> io::Result<Bound> {
-    let socket = listen(listener.addr).map_err(|error| {
+    let socket = listen_soon(listener.addr).map_err(|error| {
         let told = format!("listener {} on {}: {error}", listener.name, listener.addr);
         io::Error::new(error.kind(), told)
     })?;
     Ok(Bound { addr: socket.local_addr()?, listener, socket })
+}
+
+/// Listens, and bears for a while that the address is taken: the kernel takes a killed server's ring apart after its process has ended, and
+/// that ring holds the listeners until then.
+fn listen_soon(addr: SocketAddr) -> io::Result<TcpListener> {
+    let until = Instant::now() + limits::LISTEN_RETRY_MAX;
+    loop {
+        match listen(addr) {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse && Instant::now() < until => {
+                std::thread::sleep(limits::LISTEN_RETRY_PAUSE);
+            }
+            done => return done,
+        }
+    }
 }
 
 fn listen(addr: SocketAddr) -> io::Result<TcpListener> {
