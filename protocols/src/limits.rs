@@ -116,6 +116,8 @@ pub const MESSAGE_FREE_BYTES: u64 = 256 << 10;
 pub const BUDGET_STEP_BYTES: u64 = 1 << 20;
 /// How long a session waits for room to read a large message while others hold all there is.
 pub const READING_WAIT_MAX: Duration = Duration::from_secs(60);
+/// How long a client may leave a piece of a large message unread before it has to let others go first; see `session::Reading`.
+pub const READING_HOLD_MAX: Duration = Duration::from_secs(2);
 /// Between the first two looks whether there is room; it doubles.
 pub const READING_PAUSE_MIN: Duration = Duration::from_millis(10);
 /// The longest such pause.

@@ -44,14 +44,21 @@ impl Session {
         Ok((maildrop.account(), newest.unwrap_or(entry)))
     }
 
-    /// Sends the first line of the answer, then `bytes` dot-stuffed and their end (RFC 1939 section 3). A message whose last line has no line
-    /// end gets one: POP3 cannot say it otherwise.
-    pub(super) async fn send(&mut self, first: &str, bytes: &[u8]) -> io::Result<Answer> {
+    /// Sends the first line of the answer, then the first `size_bytes` of the message dot-stuffed and their end (RFC 1939 section 3). A
+    /// message whose last line has no line end gets one: POP3 cannot say it otherwise.
+    pub(super) async fn send(&mut self, first: &str, mut message: Reading, size_bytes: usize) -> io::Result<Answer> {
         self.say(first);
         let mut writer = DotWriter::lenient();
-        for piece in bytes.chunks(limits::POP3_PIECE_BYTES) {
-            writer.write(piece, self.stream.output());
-            self.flush_if_large().await?;
+        let mut sent = 0;
+        while sent < size_bytes {
+            let piece = sent..size_bytes.min(sent + limits::POP3_PIECE_BYTES);
+            let bytes = message.get(piece.clone()).ok_or_else(|| io::Error::other("a message has become shorter"))?;
+            writer.write(bytes, self.stream.output());
+            sent = piece.end;
+            let is_large = self.stream.output().len() >= limits::POP3_OUTPUT_BYTES;
+            if is_large && !message.flush(&mut self.stream).await? {
+                message.wait(&self.shared, &mut self.stream).await?;
+            }
         }
         writer.finish(self.stream.output());
         yield_now().await;

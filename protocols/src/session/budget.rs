@@ -5,7 +5,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The bytes left for all sessions.
 #[derive(Clone, Debug)]
-pub struct Budget(Arc<AtomicU64>);
+pub struct Budget {
+    left: Arc<AtomicU64>,
+    size_bytes: u64,
+}
 
 /// What one message has taken; dropping it gives that back.
 #[derive(Debug)]
@@ -17,7 +20,7 @@ pub struct Share {
 impl Budget {
     /// A budget of `size_bytes`.
     pub fn new(size_bytes: u64) -> Budget {
-        Budget(Arc::new(AtomicU64::new(size_bytes)))
+        Budget { left: Arc::new(AtomicU64::new(size_bytes)), size_bytes }
     }
 
     /// A share for one message: nothing is taken yet.
@@ -34,18 +37,27 @@ impl Share {
         }
         let wanted = size_bytes.next_multiple_of(limits::BUDGET_STEP_BYTES);
         let more = wanted - self.taken_bytes;
-        let left = &self.budget.0;
-        let taken = left.fetch_update(Ordering::AcqRel, Ordering::Acquire, |left| left.checked_sub(more));
+        let taken = self.budget.left.fetch_update(Ordering::AcqRel, Ordering::Acquire, |left| left.checked_sub(more));
         if taken.is_ok() {
             self.taken_bytes = wanted;
         }
         taken.is_ok()
     }
+
+    /// Whether others may soon wait for what this share holds: half of the budget is taken.
+    pub fn is_wanted(&self) -> bool {
+        self.taken_bytes > 0 && self.budget.left.load(Ordering::Acquire) < self.budget.size_bytes / 2
+    }
+
+    /// Gives back what is taken.
+    pub fn release(&mut self) {
+        self.budget.left.fetch_add(std::mem::take(&mut self.taken_bytes), Ordering::AcqRel);
+    }
 }
 
 impl Drop for Share {
     fn drop(&mut self) {
-        self.budget.0.fetch_add(self.taken_bytes, Ordering::AcqRel);
+        self.release();
     }
 }
 
@@ -62,6 +74,10 @@ mod tests {
         let mut second = budget.share();
         assert!(second.hold(limits::MESSAGE_FREE_BYTES));
         assert!(!second.hold(limits::MESSAGE_FREE_BYTES + 1));
+        assert!(first.is_wanted() && !second.is_wanted());
+        first.release();
+        assert!(second.hold(limits::MESSAGE_FREE_BYTES + 1) && !second.is_wanted());
+        second.release();
         drop(first);
         assert!(second.hold(limits::MESSAGE_FREE_BYTES + 1));
     }

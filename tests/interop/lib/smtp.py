@@ -25,9 +25,9 @@ def insecure_tls():
 
 
 class Smtp:
-    def __init__(self, protocol, timeout=60, tls=False):
+    def __init__(self, protocol, timeout=60, tls=False, source=None):
         self.lmtp = protocol == "lmtp"
-        self.sock = socket.create_connection((target.HOST, target.port(protocol)), timeout)
+        self.sock = socket.create_connection((target.HOST, target.port(protocol)), timeout, (source, 0) if source else None)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if tls:
             self.sock = insecure_tls().wrap_socket(self.sock)

@@ -183,14 +183,14 @@ impl Session {
         Ok((summary, message))
     }
 
-    /// Writes one response; what of it is long is sent in pieces, so that a slow client holds the message and no more.
+    /// Writes one response; what of it is long is sent in pieces, so that a slow client holds the message at most.
     async fn write(
         &mut self,
         plan: &Plan,
         at: usize,
         entry: &Entry,
         summary: Option<Bytes>,
-        message: Option<Reading>,
+        mut message: Option<Reading>,
         flags_changed: bool,
     ) -> io::Result<std::result::Result<(), Answer>> {
         let Some(selected) = &self.selected else {
@@ -207,7 +207,6 @@ impl Session {
             keywords: &mailbox.keywords,
             recent: self.is_recent(entry.uid),
             summary,
-            message: message.as_deref().unwrap_or_default(),
             flags_changed,
             condstore: self.enabled.condstore,
             uid_only: self.enabled.uid_only,
@@ -217,20 +216,54 @@ impl Session {
             return Ok(Err(Answer::no(text)));
         }
         render::begin(self.stream.output(), &source);
-        for at in 0..plan.items.len() {
-            let long = render::part(self.stream.output(), plan, at, &source);
-            for piece in long.iter().flat_map(|long| long.chunks(limits::IMAP_OUTPUT_BYTES)) {
-                self.stream.output().extend_from_slice(piece);
-                self.flush_if_large().await?;
-            }
-            if source.message.len() as u64 > limits::MESSAGE_FREE_BYTES {
-                // Undoing a transfer encoding takes its time.
-                yield_now().await;
+        for item in 0..plan.items.len() {
+            if let Some(message) = &mut message {
+                self.write_content(plan, item, &source, message).await?;
+            } else {
+                render::part(self.stream.output(), plan, item, &source, &[]);
             }
         }
         render::end(self.stream.output(), plan, &source);
         self.flush_if_large().await?;
         Ok(Ok(()))
+    }
+
+    /// Writes an item of which the bytes are long, perhaps, in pieces.
+    async fn write_content(
+        &mut self,
+        plan: &Plan,
+        item: usize,
+        source: &Source<'_>,
+        message: &mut Reading,
+    ) -> io::Result<()> {
+        let mut sent = 0;
+        loop {
+            // After a message was given up for others, what stands before its bytes has been sent already.
+            let mut again = Vec::new();
+            let out = if sent == 0 { self.stream.output() } else { &mut again };
+            let Some(long) = render::part(out, plan, item, source, message) else {
+                return Ok(());
+            };
+            let mut taken = true;
+            for piece in long.get(sent..).unwrap_or_default().chunks(limits::IMAP_OUTPUT_BYTES) {
+                self.stream.output().extend_from_slice(piece);
+                sent += piece.len();
+                taken =
+                    self.stream.output().len() < limits::IMAP_OUTPUT_BYTES || message.flush(&mut self.stream).await?;
+                if !taken {
+                    break;
+                }
+            }
+            drop(long);
+            if message.len() as u64 > limits::MESSAGE_FREE_BYTES {
+                // Undoing a transfer encoding takes its time.
+                yield_now().await;
+            }
+            if taken {
+                return Ok(());
+            }
+            message.wait(&self.shared, &mut self.stream).await?;
+        }
     }
 
     /// Reading a body marks it \Seen (RFC 3501 section 6.4.5). One commit for all of the piece; says which messages were unseen.

@@ -29,7 +29,6 @@ pub(in crate::imap) struct Source<'a> {
     pub(in crate::imap) keywords: &'a [String],
     pub(in crate::imap) recent: bool,
     pub(in crate::imap) summary: Option<SummaryRef<'a>>,
-    pub(in crate::imap) message: &'a [u8],
     /// FETCH itself has changed the flags: they are told though not asked for.
     pub(in crate::imap) flags_changed: bool,
     /// CONDSTORE is on, so that changed flags come with their MODSEQ.
@@ -47,11 +46,18 @@ pub(in crate::imap) fn begin(out: &mut Vec<u8>, source: &Source<'_>) {
 }
 
 /// The item of that place in the plan; what of it is long is given back. Begun items can be ended: `check` has been asked before.
-pub(in crate::imap) fn part<'a>(out: &mut Vec<u8>, plan: &Plan, at: usize, source: &Source<'a>) -> Long<'a> {
+/// `message` is empty where the plan needs none.
+pub(in crate::imap) fn part<'m>(
+    out: &mut Vec<u8>,
+    plan: &Plan,
+    at: usize,
+    source: &Source<'_>,
+    message: &'m [u8],
+) -> Long<'m> {
     if at > 0 {
         out.push(b' ');
     }
-    item(out, &plan.items[at], source)
+    item(out, &plan.items[at], source, message)
 }
 
 /// What stands behind the items.
@@ -108,7 +114,7 @@ fn head(out: &mut Vec<u8>, at: usize, entry: &Entry, uid_only: bool) {
     out.extend_from_slice(if uid_only { b" UIDFETCH (" } else { b" FETCH (" });
 }
 
-fn item<'a>(out: &mut Vec<u8>, item: &Item, source: &Source<'a>) -> Long<'a> {
+fn item<'m>(out: &mut Vec<u8>, item: &Item, source: &Source<'_>, message: &'m [u8]) -> Long<'m> {
     match item {
         Item::Flags => write_flags(out, source.entry, source.keywords, source.recent),
         Item::Uid => uid(out, source.entry),
@@ -150,10 +156,10 @@ fn item<'a>(out: &mut Vec<u8>, item: &Item, source: &Source<'a>) -> Long<'a> {
         }
         Item::Preview => {
             out.extend_from_slice(b"PREVIEW ");
-            let text = source.summary.as_ref().map(|summary| preview(source.message, summary, PREVIEW_CHARS_MAX));
+            let text = source.summary.as_ref().map(|summary| preview(message, summary, PREVIEW_CHARS_MAX));
             out::string(out, text.unwrap_or_default().as_bytes());
         }
-        Item::Content(content) => return section::write(out, content, source.summary.as_ref(), source.message),
+        Item::Content(content) => return section::write(out, content, source.summary.as_ref(), message),
     }
     None
 }

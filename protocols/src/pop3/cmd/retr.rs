@@ -9,7 +9,10 @@ pub(in crate::pop3) fn run(session: &mut Session, request: Request) -> Running<'
             Err(refusal) => return Ok(refusal),
         };
         match session.message(number).await? {
-            Ok(bytes) => session.send(&format!("+OK {} octets", bytes.len()), &bytes).await,
+            Ok(message) => {
+                let size_bytes = message.len();
+                session.send(&format!("+OK {size_bytes} octets"), message, size_bytes).await
+            }
             Err(refusal) => Ok(refusal),
         }
     })

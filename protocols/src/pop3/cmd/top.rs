@@ -10,7 +10,10 @@ pub(in crate::pop3) fn run(session: &mut Session, request: Request) -> Running<'
             return Ok(Answer::bad("A message number and a number of lines are expected"));
         };
         match session.message(number).await? {
-            Ok(bytes) => session.send("+OK Top of message follows", top(&bytes, lines)).await,
+            Ok(message) => {
+                let size_bytes = top(&message, lines).len();
+                session.send("+OK Top of message follows", message, size_bytes).await
+            }
             Err(refusal) => Ok(refusal),
         }
     })

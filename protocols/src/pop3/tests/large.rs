@@ -1,7 +1,8 @@
 //! Much of it: large messages to slow readers, maildrops with many messages, and what is held meanwhile.
 use super::{append, ask, logged_in, service, shared};
 use crate::limits;
-use crate::runtime::sim;
+use crate::runtime::{sim, sleep};
+use crate::session::Budget;
 use crate::testing::Random;
 
 /// Undoes dot-stuffing, of what stands before the final dot.
@@ -58,7 +59,7 @@ fn a_reader_that_takes_nothing_is_given_up_and_frees_the_maildrop() {
         let begun = net.now();
         client.stall(true);
         loop {
-            crate::runtime::sleep(limits::SEND_STALL_MAX / 4).await;
+            sleep(limits::SEND_STALL_MAX / 4).await;
             let mut other = net.connect(&service);
             other.read_line().await;
             ask(&mut other, "USER ann@example.org").await;
@@ -105,5 +106,27 @@ fn a_large_maildrop_is_listed_whole_and_emptied() {
         assert_eq!(ask(&mut client, "QUIT").await, "+OK Bye");
         let mut client = logged_in(&net, &service, "ann@example.org").await;
         assert_eq!(ask(&mut client, "STAT").await, "+OK 1 14");
+    });
+}
+
+#[test]
+fn a_reader_that_takes_nothing_lets_others_read_and_then_reads_on() {
+    let mut shared = shared();
+    shared.reading = Budget::new(3 << 20);
+    let large = mail(2 << 20, &mut Random(13));
+    append(&shared, "ann@example.org", &[&large]);
+    let room = shared.reading.clone();
+    let service = service(shared);
+    sim::run(move |net| async move {
+        let mut slow = logged_in(&net, &service, "ann@example.org").await;
+        slow.stall(true);
+        slow.write(b"RETR 1\r\n").await;
+        sleep(limits::READING_HOLD_MAX / 2).await;
+        assert!(!room.share().hold(2 << 20), "the slow one has its message");
+        sleep(limits::READING_HOLD_MAX).await;
+        assert!(room.share().hold(2 << 20), "the slow one has let it go");
+        slow.stall(false);
+        slow.read_line().await;
+        assert!(unstuffed(&slow.read_until(b"\r\n.\r\n").await) == large);
     });
 }
