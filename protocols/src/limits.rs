@@ -21,6 +21,16 @@ pub const IMAP_BAD_MAX: u32 = 20;
 pub const IMAP_OUTPUT_BYTES: usize = 64 * 1024;
 /// Messages that FETCH, STORE and SEARCH go through before other sessions of the reactor are served.
 pub const IMAP_BATCH_MESSAGES: usize = 256;
+/// Keys of one SEARCH.
+pub const IMAP_SEARCH_KEYS_MAX: usize = 1000;
+/// Keys of one SEARCH that look into the text of messages: each goes through all of it.
+pub const IMAP_SEARCH_TEXTS_MAX: usize = 64;
+/// Bytes of a message that a SEARCH looks through on the reactor; larger ones are a worker's.
+pub const IMAP_SEARCH_INLINE_BYTES_MAX: u32 = 16 << 10;
+/// Names that LIST goes through before other sessions of the reactor are served.
+pub const IMAP_LIST_BATCH: usize = 64;
+/// Patterns of one LIST.
+pub const IMAP_PATTERNS_MAX: usize = 64;
 /// Levels of AND, OR and NOT in one SEARCH.
 pub const IMAP_SEARCH_DEPTH_MAX: usize = 64;
 /// Bytes of a LIST or LSUB pattern with its reference.

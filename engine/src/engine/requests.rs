@@ -45,6 +45,13 @@ impl Engine {
         ticket
     }
 
+    /// Runs work of the processor that would hold up a reactor: a few milliseconds or more.
+    pub fn work<T: Send + 'static>(&self, job: impl FnOnce() -> T + Send + 'static) -> Ticket<T> {
+        let (ticket, filler) = Ticket::pending();
+        self.workers.run(move || filler.fill(job()));
+        ticket
+    }
+
     pub(super) fn origin(&self) -> Origin {
         Origin { guid: self.next_guid(), received: self.clock.now(), dictionary: self.learning.current() }
     }

@@ -1,6 +1,6 @@
 //! Flags as they are written and read (RFC 3501 section 2.3.2): system flags, keywords, \Recent. Changes no entry.
 use super::answer::Answer;
-use posthouse_engine::base::limits::KEYWORD_BYTES_MAX;
+use posthouse_engine::base::limits::{KEYWORD_BYTES_MAX, KEYWORDS_MAX};
 use posthouse_engine::index::{Flags, Keywords};
 
 /// `(\Seen $Forwarded \Recent)`
@@ -62,6 +62,9 @@ pub(super) fn named(names: &[&str]) -> Result<(Flags, Vec<String>), Answer> {
         }
         if !keywords.iter().any(|known| known.eq_ignore_ascii_case(name)) {
             keywords.push((*name).to_owned());
+        }
+        if keywords.len() > KEYWORDS_MAX {
+            return Err(Answer::no(format!("[LIMIT] A mailbox has at most {KEYWORDS_MAX} keywords")));
         }
     }
     Ok((flags, keywords))

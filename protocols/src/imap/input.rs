@@ -1,12 +1,15 @@
 //! Reads one command after the other within limits of size and time (RFC 3501 sections 2.2.1 and 5.4). Knows what a command is made
 //! of, not what it means.
-use super::scan::{Literal, Scan, Scanner};
+use super::scan::{Literal, Scan, Scanner, announced};
 use super::state::Session;
 use super::{append, parse};
 use crate::limits;
 use crate::runtime::{Either, now, select, stopping, timeout};
 use std::io;
 use std::time::Instant;
+
+/// More than the announcement of a literal takes, with the line's end.
+const ANNOUNCEMENT_BYTES_MAX: usize = 64;
 
 /// What a client has sent.
 #[derive(Debug)]
@@ -55,7 +58,7 @@ impl Session {
         loop {
             match scanner.scan(self.stream.buffered(), line_max) {
                 Scan::Complete(end) => return Ok(Input::Command(end)),
-                Scan::TooLong => return Box::pin(self.pass_over(deadline)).await,
+                Scan::TooLong => return Box::pin(self.pass_over(scanner.line(), deadline)).await,
                 Scan::Literal { end, literal } => {
                     if self.is_append(end) {
                         return Ok(Input::Append { end, literal });
@@ -105,19 +108,25 @@ impl Session {
         if synchronizing { Input::TooLong(tag) } else { Input::Over(Over::TooMuch) }
     }
 
-    /// Passes over the rest of a line that is too long.
-    async fn pass_over(&mut self, deadline: Instant) -> io::Result<Input> {
+    /// Passes over the rest of a line that is too long and begins at byte `line` of what is buffered: before it are literals, whose content
+    /// must not be taken for lines.
+    async fn pass_over(&mut self, line: usize, deadline: Instant) -> io::Result<Input> {
         let tag = tag_of(self.stream.buffered());
-        let mut passed = 0;
+        self.stream.consume(line);
+        let (mut passed, mut tail) = (0, Vec::new());
         loop {
             let buffered = self.stream.buffered();
-            if let Some(end) = buffered.iter().position(|&byte| byte == b'\n') {
-                self.stream.consume(end + 1);
-                return Ok(Input::TooLong(tag));
-            }
-            let len = buffered.len();
+            let end = buffered.iter().position(|&byte| byte == b'\n');
+            let len = end.map_or(buffered.len(), |end| end + 1);
+            tail.extend_from_slice(&buffered[len.saturating_sub(ANNOUNCEMENT_BYTES_MAX)..len]);
+            tail.drain(..tail.len().saturating_sub(ANNOUNCEMENT_BYTES_MAX));
             passed += len;
             self.stream.consume(len);
+            if end.is_some() {
+                // A literal that is on its way behind the line would be taken for commands.
+                let follows = announced(&tail).is_some_and(|literal| !literal.synchronizing);
+                return Ok(if follows { Input::Over(Over::TooMuch) } else { Input::TooLong(tag) });
+            }
             if passed > limits::IMAP_SKIP_BYTES_MAX {
                 return Ok(Input::Over(Over::TooMuch));
             }

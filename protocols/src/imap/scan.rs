@@ -68,6 +68,11 @@ impl Scanner {
         self.literals += size as usize;
     }
 
+    /// Where the line begins that is being looked at, behind the last literal.
+    pub(super) fn line(&self) -> usize {
+        self.line
+    }
+
     /// Bytes of all literals accepted.
     pub(super) fn literal_bytes(&self) -> usize {
         self.literals

@@ -122,10 +122,12 @@ impl Executor {
         READY.with(|ready| !ready.borrow().is_empty())
     }
 
-    /// Gives ready tasks their turns, at most `turns_max` of them, in the order they were woken.
+    /// Gives ready tasks their turns, at most `turns_max` of them, in the order they were woken. What is woken meanwhile waits for the next
+    /// time, so that a task that yields lets the ring be served, not only its neighbours.
     pub(crate) fn run_ready(&self, turns_max: usize) {
         self.collect_woken();
-        for _ in 0..turns_max {
+        let turns = READY.with(|ready| ready.borrow().len()).min(turns_max);
+        for _ in 0..turns {
             let Some(next) = READY.with(|ready| ready.borrow_mut().pop_front()) else {
                 return;
             };
@@ -195,5 +197,30 @@ impl Drop for Executor {
         HERE.with(|here| here.set(0));
         let left = READY.with(|ready| std::mem::take(&mut *ready.borrow_mut()));
         drop(left);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::runtime::yield_now;
+    use std::rc::Rc;
+
+    /// Else one long command would keep everybody else's bytes waiting in the kernel for hundreds of its pieces.
+    #[test]
+    fn a_task_that_yields_gets_one_turn_at_a_time() {
+        let executor = Executor::new(Parker::new(|| {}));
+        let turns = Rc::new(Cell::new(0));
+        let counted = turns.clone();
+        executor.spawn(Box::pin(async move {
+            loop {
+                counted.set(counted.get() + 1);
+                yield_now().await;
+            }
+        }));
+        for expected in 1..=3 {
+            executor.run_ready(256);
+            assert_eq!(turns.get(), expected);
+        }
     }
 }

@@ -48,7 +48,7 @@ impl Incoming {
     }
 
     /// Adds what a URL names.
-    async fn add(&self, session: &Session, url: &[u8], message: &mut Vec<u8>) -> Result<(), Fail> {
+    async fn add(&mut self, session: &Session, url: &[u8], message: &mut Vec<u8>) -> Result<(), Fail> {
         let bad = || {
             let mut code = b"[BADURL ".to_vec();
             out::string(&mut code, &url.iter().copied().filter(u8::is_ascii_graphic).collect::<Vec<u8>>());
@@ -70,7 +70,9 @@ impl Incoming {
         let summary = engine.summary(account, &entry)?;
         let summary = SummaryRef::decode(&summary).map_err(|_| bad())?;
         let bytes = section::bytes(&source.content, Some(&summary), &found).ok_or_else(bad)?;
-        self.room_for(session, (message.len() + bytes.len()) as u64)?;
+        let size_bytes = (message.len() + bytes.len()) as u64;
+        self.room_for(session, size_bytes)?;
+        self.hold(size_bytes)?;
         message.extend_from_slice(&bytes);
         Ok(())
     }

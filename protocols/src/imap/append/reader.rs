@@ -156,9 +156,7 @@ impl Incoming {
             left -= len;
             // What is left of the literal is passed over if this fails.
             self.literal = Some(Literal { size: left as u32, synchronizing: false, binary: false });
-            if !self.share.hold(self.size_bytes + message.len() as u64) {
-                return Err(Answer::no("[LIMIT] Too many messages are under way; try again").into());
-            }
+            self.hold(message.len() as u64)?;
             if left > 0
                 && let Some(over) = session.wait_for_bytes(session.input_deadline()).await?
             {
@@ -178,6 +176,14 @@ impl Incoming {
                 Err(Answer::bad("APPEND broken off").into())
             }
         }
+    }
+
+    /// Takes room in memory for the message being put together, beside those before it.
+    pub(super) fn hold(&mut self, size_bytes: u64) -> Result<(), Answer> {
+        if self.share.hold(self.size_bytes + size_bytes) {
+            return Ok(());
+        }
+        Err(Answer::no("[LIMIT] Too many messages are under way; try again"))
     }
 
     /// Refuses what is too large, or more than the account may hold, before it is sent.

@@ -9,6 +9,7 @@ use crate::imap::pattern::Pattern;
 use crate::imap::state::{Running, Session};
 use crate::imap::table::Request;
 use crate::limits;
+use crate::runtime::yield_now;
 use posthouse_engine::index::Account;
 
 pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'_> {
@@ -93,6 +94,9 @@ impl Asked {
 impl Session {
     /// Patterns with the reference before them, in UTF-8 and ready to be matched.
     pub(super) fn patterns(&self, reference: &[u8], patterns: &[Vec<u8>]) -> Result<Vec<Pattern>, Answer> {
+        if patterns.len() > limits::IMAP_PATTERNS_MAX {
+            return Err(Answer::no("[LIMIT] There are too many patterns"));
+        }
         let reference = self.name(reference)?;
         let mut bytes = 0;
         let mut ready = Vec::with_capacity(patterns.len());
@@ -110,7 +114,10 @@ impl Session {
     async fn list(&mut self, account: &Account, patterns: &[Pattern], asked: &Asked) -> Result<(), Fail> {
         let names = Names::of(account, &asked.selection);
         let utf8 = self.names_utf8();
-        for name in names.inbox_first() {
+        for (count, name) in names.inbox_first().enumerate() {
+            if count % limits::IMAP_LIST_BATCH == limits::IMAP_LIST_BATCH - 1 {
+                yield_now().await;
+            }
             if !patterns.iter().any(|pattern| pattern.matches(name)) {
                 continue;
             }

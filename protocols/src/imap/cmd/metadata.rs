@@ -122,8 +122,19 @@ fn text(args: &mut Args<'_>) -> Result<String, Answer> {
     Ok(String::from_utf8_lossy(&args.astring()?).into_owned())
 }
 
+/// Each name once.
 pub(super) fn checked(names: &[String]) -> Result<Vec<String>, Answer> {
-    names.iter().map(|name| checked_name(name)).collect()
+    let mut checked = Vec::new();
+    for name in names {
+        let name = checked_name(name)?;
+        if !checked.contains(&name) {
+            checked.push(name);
+        }
+        if checked.len() > METADATA_ENTRIES_MAX {
+            return Err(Answer::no(format!("[LIMIT] At most {METADATA_ENTRIES_MAX} entries can be named at a time")));
+        }
+    }
+    Ok(checked)
 }
 
 /// `/private/...` or `/shared/...` in small letters (RFC 5464 section 3.2).
@@ -171,11 +182,13 @@ impl Session {
                 None => line.extend_from_slice(b"NIL"),
             }
         };
-        for entry in entries {
+        for (at, entry) in entries.iter().enumerate() {
             if metadata.get(entry).is_none() && options.depth == Some(0) {
                 put(&mut line, entry, None);
             }
-            for (name, value) in metadata.iter().filter(|(name, _)| options.takes(entry, name)) {
+            // Each value once, however many of the entries named take it in.
+            let is_told = |name: &str| entries[..at].iter().any(|before| options.takes(before, name));
+            for (name, value) in metadata.iter().filter(|(name, _)| options.takes(entry, name) && !is_told(name)) {
                 let size = value.len() as u64;
                 if options.size_max.is_some_and(|max| size > max) {
                     longest = longest.max(Some(size));

@@ -4,7 +4,7 @@ use crate::imap::answer::{Answer, Fail};
 use crate::imap::args::Args;
 use crate::imap::search::charset;
 use crate::imap::search::eval::Facts;
-use crate::imap::search::keys::{Context, Key};
+use crate::imap::search::keys::{Context, Key, Taken};
 use crate::imap::search::results::{Found, Names, Wanted};
 use crate::imap::set;
 use crate::imap::state::{Running, Session};
@@ -40,7 +40,7 @@ pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'
 
 /// A SEARCH under way.
 pub(super) struct Search {
-    key: Key,
+    key: Arc<Key>,
     pub(super) view: Arc<Mailbox>,
     /// MODSEQ belongs to the answer.
     modseq: bool,
@@ -99,8 +99,9 @@ impl Session {
             now: self.shared.clock.now(),
             uid_only: self.enabled.uid_only,
             modseq: false,
+            taken: Taken::default(),
         };
-        let key = context.all(args)?;
+        let key = Arc::new(context.all(args)?);
         let modseq = context.modseq;
         if modseq {
             self.enable_condstore();
@@ -137,21 +138,27 @@ impl Session {
                 return Ok(());
             };
             let entry = selected.newest(entry?);
-            let facts = Facts { at, entry: &entry, recent: &selected.recent };
+            let facts = Facts { at, entry, recent: selected.recent.contains(entry.uid) };
             let found = match search.key.cheap(facts) {
                 Some(found) => found,
-                None => {
-                    let message = self.shared.message(self.account(), &entry).await?;
-                    // Decoding a message's text is work that other sessions should not wait for in a row.
-                    yield_now().await;
-                    search.key.full(facts, &message)
-                }
+                None => self.look_into(&search.key, facts).await?,
             };
             if found {
                 search.found.push(at);
             }
         }
         Ok(())
+    }
+
+    /// Asks a key of the message itself. Decoding its text is work that other sessions should not wait for.
+    async fn look_into(&self, key: &Arc<Key>, facts: Facts) -> Result<bool, Error> {
+        let message = self.shared.message(self.account(), &facts.entry).await?;
+        if facts.entry.size_bytes <= limits::IMAP_SEARCH_INLINE_BYTES_MAX {
+            yield_now().await;
+            return Ok(key.full(facts, &message));
+        }
+        let key = key.clone();
+        Ok(self.shared.engine.work(move || key.full(facts, &message)).await)
     }
 
     /// A SEARCH that should have saved its results and has failed leaves nothing saved (RFC 5182 section 2.1).

@@ -54,8 +54,12 @@ impl Session {
                 yield_now().await;
             }
         }
-        keyed.sort_by(|(_, a), (_, b)| criteria.compare(a, b));
-        search.found = Found::Ordered(keyed.into_iter().map(|(at, _)| at).collect());
+        let criteria = criteria.clone();
+        let ordered = self.shared.engine.work(move || {
+            keyed.sort_by(|(_, a), (_, b)| criteria.compare(a, b));
+            keyed.into_iter().map(|(at, _)| at).collect()
+        });
+        search.found = Found::Ordered(ordered.await);
         Ok(())
     }
 }

@@ -58,7 +58,12 @@ impl Session {
                 yield_now().await;
             }
         }
-        ordered_subject(items, out);
+        let written = self.shared.engine.work(move || {
+            let mut out = Vec::new();
+            ordered_subject(items, &mut out);
+            out
+        });
+        out.append(&mut written.await);
         Ok(())
     }
 
@@ -73,7 +78,12 @@ impl Session {
             gathering.bytes += threader.add(item, &message);
             yield_now().await;
         }
-        threader.write(out);
+        let written = self.shared.engine.work(move || {
+            let mut out = Vec::new();
+            threader.write(&mut out);
+            out
+        });
+        out.append(&mut written.await);
         Ok(())
     }
 

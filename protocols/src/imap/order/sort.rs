@@ -35,7 +35,7 @@ const NAMES: [(&str, By); 9] = [
 ];
 
 /// The criteria, the first one first; with each whether it is reversed.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::imap) struct Criteria(Vec<(By, bool)>);
 
 /// What a message is ordered by.

@@ -1,21 +1,21 @@
 //! Asks a key of one message. An entry answers what it can for nothing; only what is left open needs the message. Pure.
 use super::keys::Key;
 use crate::imap::date::DAY;
+use posthouse_engine::index::Entry;
 use posthouse_engine::index::mime::{find_header, header_fields, sent_date};
-use posthouse_engine::index::{Entry, UidSet};
 use posthouse_engine::search::text::{contains_text, decoded_header, fold};
 
 /// What an entry tells.
 #[derive(Clone, Copy)]
-pub(in crate::imap) struct Facts<'a> {
+pub(in crate::imap) struct Facts {
     pub(in crate::imap) at: usize,
-    pub(in crate::imap) entry: &'a Entry,
-    pub(in crate::imap) recent: &'a UidSet,
+    pub(in crate::imap) entry: Entry,
+    pub(in crate::imap) recent: bool,
 }
 
 impl Key {
     /// The answer as far as the entry gives it; `None`: the message has to be read.
-    pub(in crate::imap) fn cheap(&self, facts: Facts<'_>) -> Option<bool> {
+    pub(in crate::imap) fn cheap(&self, facts: Facts) -> Option<bool> {
         match self {
             Key::Not(key) => key.cheap(facts).map(|found| !found),
             Key::And(keys) => {
@@ -39,7 +39,7 @@ impl Key {
     }
 
     /// The answer with the message at hand.
-    pub(in crate::imap) fn full(&self, facts: Facts<'_>, message: &[u8]) -> bool {
+    pub(in crate::imap) fn full(&self, facts: Facts, message: &[u8]) -> bool {
         match self {
             Key::Not(key) => !key.full(facts, message),
             Key::And(keys) => keys.iter().all(|key| key.full(facts, message)),
@@ -48,8 +48,8 @@ impl Key {
         }
     }
 
-    fn of_entry(&self, facts: Facts<'_>) -> Option<bool> {
-        let entry = facts.entry;
+    fn of_entry(&self, facts: Facts) -> Option<bool> {
+        let entry = &facts.entry;
         Some(match self {
             Key::Constant(found) => *found,
             Key::Positions(ranges) => {
@@ -59,7 +59,7 @@ impl Key {
             Key::Uids(uids) => uids.contains(entry.uid),
             Key::Flags(flags) => entry.flags.contains(*flags),
             Key::Keyword(bits) => entry.keywords.0 & bits != 0,
-            Key::Recent => facts.recent.contains(entry.uid),
+            Key::Recent => facts.recent,
             Key::Received(times) => times.contains(&entry.internal_date),
             Key::Saved(times) => times.contains(&entry.save_date.into()),
             Key::Larger(size) => u64::from(entry.size_bytes) > *size,

@@ -3,12 +3,13 @@
 use super::charset;
 use crate::imap::answer::Answer;
 use crate::imap::args::Args;
-use crate::imap::set::{self, Numbers};
+use crate::imap::set::{self, Numbers, Set};
 use crate::imap::{date, objects};
 use crate::limits;
 use posthouse_engine::base::Guid;
 use posthouse_engine::index::{Flags, Mailbox, UidSet};
 use std::ops::Range;
+use std::sync::Arc;
 
 /// A key ready to be asked.
 #[derive(Debug)]
@@ -17,7 +18,7 @@ pub(in crate::imap) enum Key {
     Constant(bool),
     /// Message numbers, as positions.
     Positions(Vec<Range<usize>>),
-    Uids(UidSet),
+    Uids(Arc<UidSet>),
     /// All of these flags.
     Flags(Flags),
     /// One of these keyword bits.
@@ -58,6 +59,18 @@ pub(in crate::imap) struct Context<'a> {
     pub(in crate::imap) uid_only: bool,
     /// A MODSEQ key has been met.
     pub(in crate::imap) modseq: bool,
+    /// What has been read so far.
+    pub(in crate::imap) taken: Taken,
+}
+
+/// How much a command has asked of each message.
+#[derive(Debug, Default)]
+pub(in crate::imap) struct Taken {
+    keys: usize,
+    /// Keys that look into the text of a message.
+    texts: usize,
+    /// What `$` stands for, once for all keys.
+    saved: Option<Arc<UidSet>>,
 }
 
 /// Keys that ask for a flag: its presence or its absence.
@@ -93,6 +106,10 @@ impl Context<'_> {
         let Some(depth) = depth.checked_sub(1) else {
             return Err(Answer::no("[LIMIT] The search keys are nested too deeply"));
         };
+        self.taken.keys += 1;
+        if self.taken.keys > limits::IMAP_SEARCH_KEYS_MAX {
+            return Err(Answer::no("[LIMIT] There are too many search keys"));
+        }
         match args.peek() {
             Some(b'(') => return Ok(Key::And(args.list(false, |args| self.key(args, depth))?)),
             Some(b'0'..=b'9' | b'*' | b'$') => return self.numbers(args),
@@ -122,10 +139,10 @@ impl Context<'_> {
         })
     }
 
-    fn numbers(&self, args: &mut Args<'_>) -> Result<Key, Answer> {
+    fn numbers(&mut self, args: &mut Args<'_>) -> Result<Key, Answer> {
         let set = args.set()?;
-        if set == set::Set::Saved {
-            return Ok(Key::Uids(self.numbers.saved.clone()));
+        if set == Set::Saved {
+            return self.uids(&set);
         }
         if self.uid_only {
             return Err(Answer::bad("[UIDREQUIRED] Message numbers cannot be used after ENABLE UIDONLY"));
@@ -133,9 +150,16 @@ impl Context<'_> {
         Ok(Key::Positions(set::positions(&set, false, self.numbers)?))
     }
 
+    fn uids(&mut self, set: &Set) -> Result<Key, Answer> {
+        Ok(Key::Uids(match set {
+            Set::Saved => self.taken.saved.get_or_insert_with(|| Arc::new(self.numbers.saved.clone())).clone(),
+            Set::Ranges(_) => Arc::new(set::uids_of(set, self.numbers)?),
+        }))
+    }
+
     fn with_argument(&mut self, name: &str, args: &mut Args<'_>) -> Result<Key, Answer> {
         Ok(match name {
-            "UID" => Key::Uids(set::uids_of(&args.set()?, self.numbers)?),
+            "UID" => self.uids(&args.set()?)?,
             "KEYWORD" | "UNKEYWORD" => {
                 let bit = self.mailbox.keyword_bit(args.atom("a keyword")?).unwrap_or(0);
                 if name == "KEYWORD" { Key::Keyword(bit) } else { not(Key::Keyword(bit)) }
@@ -177,7 +201,7 @@ impl Context<'_> {
         Ok(Key::ModSeq(args.number()?))
     }
 
-    fn text(&self, name: &str, args: &mut Args<'_>) -> Result<Key, Answer> {
+    fn text(&mut self, name: &str, args: &mut Args<'_>) -> Result<Key, Answer> {
         let field: Vec<u8> = match name {
             "FROM" | "TO" | "CC" | "BCC" | "SUBJECT" => name.into(),
             "HEADER" => {
@@ -188,6 +212,10 @@ impl Context<'_> {
             "BODY" | "TEXT" => Vec::new(),
             _ => return Err(Answer::bad(format!("There is no search key {name}"))),
         };
+        self.taken.texts += 1;
+        if self.taken.texts > limits::IMAP_SEARCH_TEXTS_MAX {
+            return Err(Answer::no("[LIMIT] There are too many texts to search for"));
+        }
         let text = charset::folded(&args.astring()?, self.charset);
         Ok(match name {
             "BODY" => Key::Body(text),

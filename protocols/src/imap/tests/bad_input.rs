@@ -64,6 +64,53 @@ fn a_line_without_end_is_passed_over() {
     });
 }
 
+/// What a webmail puts into a literal for its user must not run as commands, whatever else the command has.
+#[test]
+fn a_literal_in_a_command_that_is_too_long_is_not_taken_for_commands() {
+    let service = ImapService::new(Arc::new(shared()));
+    sim::run(move |net| async move {
+        let long = "1,3,".repeat(limits::IMAP_LINE_BYTES_MAX / 4) + "5";
+        let mut client = logged_in(&net, &service, "ann@example.org").await;
+        client.write(b"c CREATE victim\r\n").await;
+        client.read_until(b"c OK").await;
+        client.read_line().await;
+        client
+            .write(format!("a SEARCH SUBJECT {{20+}}\r\nx\r\nz DELETE victim\r\n UID {long}\r\nb NOOP\r\n").as_bytes())
+            .await;
+        assert!(client.read_line().await.starts_with(b"a BAD [TOOBIG]"));
+        assert_eq!(client.read_line().await, b"b OK NOOP completed\r\n");
+        // One that follows the long line is on its way too.
+        client.write(format!("a SEARCH UID {long} SUBJECT {{20+}}\r\nx\r\nz DELETE victim\r\n\r\n").as_bytes()).await;
+        assert!(client.read_line().await.starts_with(b"* BYE [TOOBIG]"));
+        let mut client = logged_in(&net, &service, "ann@example.org").await;
+        client.write(b"s STATUS victim (MESSAGES)\r\n").await;
+        assert_eq!(client.read_line().await, b"* STATUS victim (MESSAGES 0)\r\n");
+    });
+}
+
+#[test]
+fn what_costs_much_is_bounded() {
+    let service = ImapService::new(Arc::new(shared()));
+    sim::run(move |net| async move {
+        let mut client = logged_in(&net, &service, "ann@example.org").await;
+        client.write(b"s SELECT INBOX\r\n").await;
+        client.read_until(b"s OK").await;
+        client.read_line().await;
+        let entries = (0..101).map(|n| format!(" /private/{n}")).collect::<String>();
+        for (command, bound) in [
+            (format!("a SEARCH {}", "$ ".repeat(limits::IMAP_SEARCH_KEYS_MAX) + "ALL"), "too many search keys"),
+            (format!("a SEARCH {}", "TEXT a ".repeat(limits::IMAP_SEARCH_TEXTS_MAX) + "BODY b"), "too many texts"),
+            (format!("a LIST \"\" ({})", "\"\" ".repeat(limits::IMAP_PATTERNS_MAX) + "*"), "too many patterns"),
+            (format!("a GETMETADATA \"\" (/private/a{entries})"), "At most 100 entries"),
+            (format!("a STORE 1 FLAGS ({})", (0..65).map(|n| format!("k{n} ")).collect::<String>() + "k"), "keywords"),
+        ] {
+            client.write((command.clone() + "\r\n").as_bytes()).await;
+            let answer = String::from_utf8_lossy(&client.read_line().await).into_owned();
+            assert!(answer.starts_with("a NO [LIMIT]") && answer.contains(bound), "{}: {answer}", &command[..20]);
+        }
+    });
+}
+
 #[test]
 fn pipelined_commands_are_answered_in_order() {
     let service = ImapService::new(Arc::new(shared()));

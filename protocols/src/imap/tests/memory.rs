@@ -63,3 +63,22 @@ fn large_messages_on_their_way_out_are_bounded_over_all_sessions() {
         assert!(answer.windows(large.len()).any(|window| window == large));
     });
 }
+
+#[test]
+fn a_message_put_together_takes_its_room() {
+    let mut shared = shared();
+    shared.budget = Budget::new(1 << 20);
+    let large = [b"Subject: x\r\n\r\n".as_slice(), &b"0123456789abcde\n".repeat(25_000)].concat();
+    append(&shared, "ann@example.org", &[&large]);
+    let service = ImapService::new(Arc::new(shared));
+    sim::run(move |net| async move {
+        let mut client = logged_in(&net, &service, "ann@example.org").await;
+        let url = " URL \"/INBOX/;UID=1\"";
+        for (parts, messages, answer) in [(2, 1, "a OK"), (3, 1, "a NO [LIMIT]"), (2, 2, "a NO [LIMIT]")] {
+            let message = format!(" CATENATE ({})", url.repeat(parts).trim_start());
+            client.write(format!("a APPEND INBOX{}\r\n", message.repeat(messages)).as_bytes()).await;
+            let heard = client.read_line().await;
+            assert!(heard.starts_with(answer.as_bytes()), "{parts} parts: {}", String::from_utf8_lossy(&heard));
+        }
+    });
+}

@@ -76,3 +76,17 @@ fn annotations_go_with_a_renamed_mailbox_and_have_an_end() {
     script += "C: f SETMETADATA z (/private/n100 \"\")\nS: f NO [METADATA TOOMANY] ...\nC: g SETMETADATA z (/private/n99 \"again\")\nS: g OK ...";
     play(Box::leak(script.into_boxed_str()));
 }
+
+#[test]
+fn each_entry_is_told_once() {
+    play(
+        "C: a SETMETADATA INBOX (/private/a/b \"one\" /private/a \"two\")
+         S: a OK ...
+         C: b GETMETADATA (DEPTH infinity) INBOX (/private/a /private/A /private/a/b)
+         S: * METADATA INBOX (/private/a \"two\" /private/a/b \"one\")
+         S: b OK ...
+         C: c GETMETADATA INBOX (/private/none /private/none)
+         S: * METADATA INBOX (/private/none NIL)
+         S: c OK ...",
+    );
+}
