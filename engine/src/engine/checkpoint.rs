@@ -53,9 +53,15 @@ pub(crate) fn find(disk: &dyn Disk, shard: ShardId, dir: &Path) -> Result<(Parts
 fn open(disk: &dyn Disk, shard: ShardId, dir: &Path, number: u32) -> Result<Parts> {
     let newest = open_part(disk, shard, dir, number)?;
     let older: Vec<u32> = newest.needs().iter().copied().filter(|part| *part != number).collect();
-    let mut parts = vec![Arc::new(newest)];
-    for part in older {
-        parts.push(Arc::new(open_part(disk, shard, dir, part)?));
+    let newest = Arc::new(newest);
+    let mut parts = vec![newest.clone()];
+    for number in older {
+        let part = open_part(disk, shard, dir, number)?;
+        if !newest.is_over(&part) {
+            let what = format!("it needs a part {number} that is not the one which is there now");
+            return Err(Error::corrupt(newest.file_name(), 0, what));
+        }
+        parts.push(Arc::new(part));
     }
     Ok(Parts::new(parts))
 }
@@ -86,11 +92,17 @@ pub(crate) struct Snapshot {
     pub(crate) parts: Arc<Parts>,
 }
 
+/// The number of the next part: above all that there are, whole or not, so that no part ever stands where an older one needs another.
+fn next_number(disk: &dyn Disk, dir: &Path) -> Result<u32> {
+    let last = names(disk, dir)?.iter().filter_map(|name| part_number(name)).max().unwrap_or(0);
+    last.checked_add(1).ok_or_else(|| Error::Limit(format!("index parts of {}", disk.full_path(dir).display())))
+}
+
 impl Snapshot {
     /// Writes and syncs the next part, then removes the files that no part of the new checkpoint needs.
     pub(crate) fn write(&self, disk: &dyn Disk, dir: &Path) -> Result<Parts> {
         let old = self.parts.list();
-        let number = old.first().map_or(1, |part| part.id() + 1);
+        let number = next_number(disk, dir)?;
         let fresh_bytes: usize = self.accounts.iter().map(|account| account.messages as usize * 64 + 256).sum();
         let folded = self.parts.mergeable(fresh_bytes as u64);
         let (fold, keep) = old.split_at(folded);
@@ -106,10 +118,7 @@ impl Snapshot {
         disk.sync_dir(dir).map_err(sync)?;
         let mut parts = vec![Arc::new(open_part(disk, self.shard, dir, number)?)];
         parts.extend(keep.iter().cloned());
-        for part in fold {
-            // A file that stays behind is only room; the next checkpoint does not need it.
-            let _ = disk.remove(&path(dir, part.id()));
-        }
+        remove_others(disk, dir, &parts);
         Ok(Parts::new(parts))
     }
 
@@ -122,7 +131,6 @@ impl Snapshot {
         keep: &[Arc<Part>],
     ) -> Result<()> {
         let kept: BTreeSet<u32> = keep.iter().map(|part| part.id()).collect();
-        let older: Vec<u32> = keep.iter().map(|part| part.id()).collect();
         write_file(disk, at, &mut |sink| {
             let mut writer = PartWriter::new(self.shard, number, kept.clone(), sink)?;
             let mut written = BTreeSet::new();
@@ -139,15 +147,25 @@ impl Snapshot {
                     }
                 }
             }
-            writer.finish(self.lsn, &self.state, &older)
+            writer.finish(self.lsn, &self.state, keep)
         })
+    }
+}
+
+/// Removes every part that is none of the new checkpoint's, also what was passed over. What stays behind is only room.
+fn remove_others(disk: &dyn Disk, dir: &Path, parts: &[Arc<Part>]) {
+    let numbers = names(disk, dir).unwrap_or_default();
+    for number in numbers.iter().filter_map(|name| part_number(name)) {
+        if !parts.iter().any(|part| part.id() == number) {
+            let _ = disk.remove(&path(dir, number));
+        }
     }
 }
 
 /// A checkpoint of one part that needs no other, behind those that are there; its number. The others stay.
 pub(crate) fn write_whole(disk: &dyn Disk, shard: ShardId, lsn: Lsn, accounts: &Accounts, state: &[u8]) -> Result<u32> {
     let dir = super::shard::dir(shard);
-    let number = names(disk, &dir)?.iter().filter_map(|name| part_number(name)).max().unwrap_or(0) + 1;
+    let number = next_number(disk, &dir)?;
     let temporary = dir.join(format!("idx-{number:010}.tmp"));
     write_file(disk, &temporary, &mut |sink| {
         let mut writer = PartWriter::new(shard, number, BTreeSet::new(), sink)?;

@@ -14,6 +14,7 @@ use crate::disk::Disk;
 use crate::index::{Accounts, Parts};
 use crate::log::Writer;
 use crate::queue::Queue;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -25,7 +26,7 @@ type Request = Box<dyn FnOnce(&mut Txn<'_>) -> Reply + Send>;
 
 enum Message {
     Request(Request),
-    CheckpointDone(Snapshot, Result<Parts>),
+    CheckpointDone(Arc<Snapshot>, Result<Parts>),
     Close,
 }
 
@@ -256,14 +257,19 @@ impl Core {
         if !due || self.checkpoint_running || end < self.checkpoint_not_before || self.writer.latch().check().is_err() {
             return;
         }
-        let snapshot = self.snapshot();
-        let (shared, own) = (self.shared.clone(), own.clone());
+        let snapshot = Arc::new(self.snapshot());
+        let (shared, own, taken) = (self.shared.clone(), own.clone(), snapshot.clone());
         let job = move || {
-            let parts = snapshot.write(&*shared.disk, &shared.dir);
+            // Whatever happens here, the committer must hear of its end: a stop waits for it.
+            let parts = catch_unwind(AssertUnwindSafe(|| write_checkpoint(&taken, &shared)));
+            let parts = parts.unwrap_or_else(|_| Err(Error::Invalid("the checkpoint's thread panicked".into())));
             // The committer may have ended meanwhile; the part is found at the next start.
-            let _ = own.send(Message::CheckpointDone(snapshot, parts));
+            let _ = own.send(Message::CheckpointDone(taken, parts));
         };
-        self.checkpoint_running = std::thread::Builder::new().name("checkpoint".into()).spawn(job).is_ok();
+        self.checkpoint_running = true;
+        if let Err(why) = spawn(job) {
+            self.checkpoint_done(&snapshot, Err(Error::io("start a thread for a checkpoint", why)));
+        }
     }
 
     fn checkpoint_done(&mut self, snapshot: &Snapshot, parts: Result<Parts>) {
@@ -308,3 +314,23 @@ impl Core {
         }
     }
 }
+
+fn write_checkpoint(snapshot: &Snapshot, shared: &Shared) -> Result<Parts> {
+    #[cfg(test)]
+    if tests::PANICS.load(Ordering::Relaxed) {
+        std::panic::resume_unwind(Box::new("as the test wants it"));
+    }
+    snapshot.write(&*shared.disk, &shared.dir)
+}
+
+/// Runs a checkpoint beside the commits.
+fn spawn(job: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
+    #[cfg(test)]
+    if tests::NO_THREADS.load(Ordering::Relaxed) {
+        return Err(std::io::ErrorKind::WouldBlock.into());
+    }
+    std::thread::Builder::new().name("checkpoint".into()).spawn(job).map(drop)
+}
+
+#[cfg(test)]
+mod tests;

@@ -28,6 +28,7 @@ pub(crate) struct PartFile {
 pub struct Part {
     file: Arc<PartFile>,
     meta: Meta,
+    meta_crc: u32,
 }
 
 /// What a part says of itself.
@@ -43,6 +44,8 @@ struct Meta {
     state_len: u64,
     state_crc: u32,
     parts: Vec<u32>,
+    /// The meta crc of each of `parts` but the first; none in parts that were written before these were.
+    older_crcs: Vec<u32>,
 }
 
 impl Meta {
@@ -59,6 +62,7 @@ impl Meta {
         }
         out.put_varint(self.parts.len() as u64);
         self.parts.iter().for_each(|part| out.put_varint(u64::from(*part)));
+        self.older_crcs.iter().for_each(|crc| out.put_u32(*crc));
     }
 
     fn decode(bytes: &[u8]) -> Result<Meta, DecodeError> {
@@ -67,8 +71,22 @@ impl Meta {
         let (id, lsn) = (reader.varint_u32()?, Lsn(reader.varint()?));
         let (table_offset, table_len, table_crc) = (reader.varint()?, reader.varint()?, reader.u32()?);
         let (state_offset, state_len, state_crc) = (reader.varint()?, reader.varint()?, reader.u32()?);
-        let parts = (0..reader.count()?).map(|_| reader.varint_u32()).collect::<Result<_, _>>()?;
-        Ok(Meta { shard, id, lsn, table_offset, table_len, table_crc, state_offset, state_len, state_crc, parts })
+        let parts: Vec<u32> = (0..reader.count()?).map(|_| reader.varint_u32()).collect::<Result<_, _>>()?;
+        let crcs = if reader.is_empty() { 0 } else { parts.len().saturating_sub(1) };
+        let older_crcs = (0..crcs).map(|_| reader.u32()).collect::<Result<_, _>>()?;
+        Ok(Meta {
+            shard,
+            id,
+            lsn,
+            table_offset,
+            table_len,
+            table_crc,
+            state_offset,
+            state_len,
+            state_crc,
+            parts,
+            older_crcs,
+        })
     }
 }
 
@@ -86,7 +104,7 @@ impl Part {
         let meta = Meta::decode(meta).map_err(|why| Error::corrupt(file, offset, why.to_string()))?;
         section(file, &map, meta.table_offset, meta.table_len, meta.table_crc)?;
         section(file, &map, meta.state_offset, meta.state_len, meta.state_crc)?;
-        Ok(Part { file: Arc::new(PartFile { id: meta.id, name: file.to_owned(), map }), meta })
+        Ok(Part { file: Arc::new(PartFile { id: meta.id, name: file.to_owned(), map }), meta, meta_crc: crc })
     }
 
     /// The part's number; numbers only grow.
@@ -112,6 +130,14 @@ impl Part {
     /// This part and the older ones that its records refer to, newest first.
     pub fn needs(&self) -> &[u32] {
         &self.meta.parts
+    }
+
+    /// Whether `older` is the part that this one was written over, and not another one of its number: the crc of its meta says so, in parts
+    /// that do not have that yet its place in the log.
+    pub(crate) fn is_over(&self, older: &Part) -> bool {
+        let at = self.meta.parts.iter().skip(1).position(|part| *part == older.id());
+        let same = |at: usize| self.meta.older_crcs.get(at).is_none_or(|crc| *crc == older.meta_crc);
+        at.is_some_and(same) && older.lsn() <= self.lsn()
     }
 
     /// The state that is no account: the queue, or in the control shard the directory.
@@ -297,7 +323,7 @@ impl<'a> PartWriter<'a> {
     }
 
     /// Ends the part: `older` are the parts it still needs, newest first.
-    pub fn finish(mut self, lsn: Lsn, state: &[u8], older: &[u32]) -> Result<()> {
+    pub fn finish(mut self, lsn: Lsn, state: &[u8], older: &[Arc<Part>]) -> Result<()> {
         self.rows.sort_unstable();
         let mut table = Vec::with_capacity(self.rows.len() * ROW_BYTES);
         for (id, offset, len) in &self.rows {
@@ -307,7 +333,8 @@ impl<'a> PartWriter<'a> {
             table.put_u32(0);
         }
         let mut meta = Meta { shard: self.shard.0, id: self.id, lsn, parts: vec![self.id], ..Meta::default() };
-        meta.parts.extend_from_slice(older);
+        meta.parts.extend(older.iter().map(|part| part.id()));
+        meta.older_crcs.extend(older.iter().map(|part| part.meta_crc));
         (meta.table_offset, meta.table_len, meta.table_crc) =
             (self.write(&table)?, table.len() as u64, crc32fast::hash(&table));
         (meta.state_offset, meta.state_len, meta.state_crc) =

@@ -6,5 +6,6 @@ mod quota;
 mod rebuild;
 mod repair;
 mod salvage;
+mod strangers;
 mod verify;
 mod world;

@@ -92,7 +92,7 @@ pub fn ids(engine: &Engine) -> Vec<AccountId> {
     (0..PEOPLE).map(|at| find(at).expect("the member is there")).collect()
 }
 
-fn people(engine: &Engine) {
+pub fn people(engine: &Engine) {
     let mut changes = vec![
         Change::TenantAdd { name: "acme".into(), title: "Acme".into(), accounts_max: None },
         Change::DomainAdd { tenant: "acme".into(), domain: "acme.test".into() },

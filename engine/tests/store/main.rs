@@ -1,6 +1,7 @@
 //! The engine as its callers see it, on the simulated disk: what was answered is there, also after a crash.
 mod actions;
 mod bin;
+mod checkpoints;
 mod crash;
 mod damage;
 mod dictionary;

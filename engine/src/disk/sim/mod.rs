@@ -43,6 +43,16 @@ impl SimDisk {
         self.state().faults.insert(op, fault);
     }
 
+    /// Reads and maps made so far: the number of the next one.
+    pub fn reads(&self) -> u64 {
+        self.state().reads
+    }
+
+    /// Makes the read or map number `read` fail with EIO.
+    pub fn fail_read_at(&self, read: u64) {
+        self.state().read_faults.insert(read);
+    }
+
     /// Turns the machine off in the midst of the changing call number `op`: it and every call after it fail.
     pub fn crash_at(&self, op: u64) {
         self.state().crash_at = Some(op);
@@ -94,8 +104,8 @@ impl Disk for SimDisk {
     }
 
     fn map(&self, path: &Path) -> io::Result<Map> {
-        let state = self.state();
-        state.alive()?;
+        let mut state = self.state();
+        state.read()?;
         Ok(Map::owned(state.inodes[state.find(path)?].visible().to_vec()))
     }
 
@@ -193,8 +203,8 @@ impl File for SimFile {
     }
 
     fn read_exact_at(&self, into: &mut [u8], offset: u64) -> io::Result<()> {
-        let state = self.disk.state();
-        state.alive()?;
+        let mut state = self.disk.state();
+        state.read()?;
         let visible = state.inodes[self.inode].visible();
         let from = usize::try_from(offset).unwrap_or(usize::MAX);
         match from.checked_add(into.len()).and_then(|to| visible.get(from..to)) {

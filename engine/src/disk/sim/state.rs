@@ -45,6 +45,8 @@ pub(super) struct State {
     pub(super) faults: BTreeMap<u64, Fault>,
     pub(super) crash_at: Option<u64>,
     pub(super) free_bytes: u64,
+    pub(super) reads: u64,
+    pub(super) read_faults: BTreeSet<u64>,
     pub(super) locks: BTreeSet<PathBuf>,
     random: Random,
     off: bool,
@@ -59,6 +61,8 @@ impl State {
             faults: BTreeMap::new(),
             crash_at: None,
             free_bytes: u64::MAX,
+            reads: 0,
+            read_faults: BTreeSet::new(),
             locks: BTreeSet::new(),
             random: Random::new(seed),
             off: false,
@@ -75,6 +79,14 @@ impl State {
 
     pub(super) fn find(&self, path: &Path) -> io::Result<usize> {
         self.names.find(path)
+    }
+
+    /// Counts a read; one that was ordered to fails.
+    pub(super) fn read(&mut self) -> io::Result<()> {
+        self.alive()?;
+        let read = self.reads;
+        self.reads += 1;
+        if self.read_faults.remove(&read) { Err(Fault::Io.error()) } else { Ok(()) }
     }
 
     /// Counts a changing call and says what becomes of it.

@@ -6,7 +6,7 @@ use crate::base::{Error, Locator, Lsn, Result, ShardId};
 use crate::disk::Disk;
 use crate::format::mending::filler_payload;
 use crate::format::{Event, FrameKind, Mending, MessageHead};
-use crate::index::Parts;
+use crate::index::{Account, Mailbox, Parts};
 use crate::queue::Queue;
 use crate::rescue::audit::digest;
 use crate::rescue::contents::{Contents, Unread};
@@ -211,19 +211,21 @@ impl<'a> Attempt<'a> {
         let queue = Queue::decode(&mut Reader::new(part.state()));
         let mut readable = queue.is_ok();
         let mut same = queue.as_ref().is_ok_and(|queue| *queue == self.fold.queue);
+        let mut behind = false;
         let mut ids = self.fold.accounts.ids();
         ids.extend(self.parts.list().iter().flat_map(|part| part.accounts()));
         for id in ids {
-            match self.parts.load(id).and_then(|account| account.map(|one| digest(&one)).transpose()) {
-                Ok(found) => {
-                    let folded = self.fold.accounts.load(id)?.map(|account| digest(&account)).transpose()?;
-                    same &= found == folded;
-                }
+            let folded = self.fold.accounts.load(id)?;
+            let known = self.parts.load(id);
+            behind |= matches!((&known, &folded), (Ok(known), Some(folded)) if is_behind(known.as_ref(), folded));
+            match known.and_then(|account| account.map(|one| digest(&one)).transpose()) {
+                Ok(found) => same &= found == folded.map(|account| digest(&account)).transpose()?,
                 Err(_) => readable = false,
             }
         }
-        self.derived_bad |= !readable || (self.loses == 0 && !same);
-        if let (Ok(queue), true, true) = (queue, readable, self.loses > 0) {
+        // What is lost only makes the log know less: a checkpoint that has given out fewer uids than the log is of another log.
+        self.derived_bad |= !readable || behind || (self.loses == 0 && !same);
+        if let (Ok(queue), true, true, false) = (queue, readable, self.loses > 0, behind) {
             for id in self.parts.list().iter().flat_map(|part| part.accounts()).collect::<BTreeSet<_>>() {
                 if let Some(account) = self.parts.load(id)? {
                     self.references.check_account(&account, &mut self.lost)?;
@@ -264,4 +266,15 @@ impl<'a> Attempt<'a> {
             lost: self.lost,
         }
     }
+}
+
+/// Whether the checkpoint's account has given out less than the log's, which it cannot as of the same place.
+fn is_behind(known: Option<&Account>, folded: &Account) -> bool {
+    let Some(known) = known else { return !folded.is_purged() };
+    let behind = |mailbox: &Arc<Mailbox>| {
+        known
+            .mailbox(mailbox.id)
+            .is_some_and(|known| known.uid_next < mailbox.uid_next || known.highest_modseq < mailbox.highest_modseq)
+    };
+    known.mailbox_next < folded.mailbox_next || folded.mailboxes.iter().any(behind)
 }
