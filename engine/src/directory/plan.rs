@@ -4,11 +4,13 @@ mod accounts;
 mod bin;
 mod groups;
 
+pub(super) use accounts::account_at;
+
 use crate::base::{Error, Result, TenantId, limits};
 
 use super::overlay::Overlay;
 use super::tables::{Occupant, Tables};
-use super::{Address, Change, Directory, Domain, Event, Tenant, fold, normalise_domain};
+use super::{Address, Change, Directory, Domain, Event, Rules, Tenant, access, fold, normalise_domain};
 
 /// The events of one change.
 pub(super) fn plan(tables: &impl Tables, change: &Change, now: i64) -> Result<Vec<Event>> {
@@ -33,6 +35,7 @@ pub(super) fn plan(tables: &impl Tables, change: &Change, now: i64) -> Result<Ve
             groups::set(tables, address, name.as_deref(), members_add, members_remove)
         }
         Change::GroupRemove { address } => groups::remove(tables, address),
+        Change::Access(change) => access::plan::plan(tables, change, now),
     }
 }
 
@@ -78,6 +81,7 @@ fn tenant_add(
         title: display_name("tenant title", title)?,
         accounts_max: accounts_max.unwrap_or(limits::TENANT_ACCOUNTS_DEFAULT),
         disabled: false,
+        rules: Rules::default(),
         created: now,
         accounts: 0,
         domains: Vec::new(),
@@ -148,7 +152,7 @@ fn domain_remove(tables: &impl Tables, domain: &str) -> Result<Vec<Event>> {
     Ok(vec![Event::DomainRemoved(name.into())])
 }
 
-fn tenant<'a>(tables: &'a impl Tables, name: &str) -> Result<&'a Tenant> {
+pub(super) fn tenant<'a>(tables: &'a impl Tables, name: &str) -> Result<&'a Tenant> {
     let id = tables.tenant_named(name);
     id.and_then(|id| tables.tenant(id)).ok_or_else(|| Error::NotFound(format!("tenant {name}")))
 }
@@ -169,7 +173,7 @@ fn tenant_for<'a>(tables: &'a impl Tables, address: &Address) -> Result<&'a Tena
 }
 
 /// A name for people: may be empty, holds no controls, is bounded.
-fn display_name(what: &str, name: &str) -> Result<Box<str>> {
+pub(super) fn display_name(what: &str, name: &str) -> Result<Box<str>> {
     let name = name.trim();
     if name.len() > limits::DISPLAY_NAME_BYTES_MAX || name.chars().any(char::is_control) {
         let max = limits::DISPLAY_NAME_BYTES_MAX;

@@ -10,7 +10,9 @@ use super::tables::{Next, Tables};
 use super::{Account, Directory, codec};
 
 /// What is written.
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
+/// What has no secret; it is read.
+const VERSION_WITHOUT_SECRET: u8 = 2;
 /// What has no recycle bin; it is read.
 const VERSION_WITHOUT_BIN: u8 = 1;
 
@@ -34,6 +36,7 @@ impl Directory {
         groups.for_each(|group| codec::put_group(out, group));
         out.put_varint(self.removed.len() as u64);
         self.removed.values().for_each(|removed| codec::put_removed(out, removed));
+        out.put_bytes(self.secret.as_ref().map_or(&[], |secret| secret.as_slice()));
     }
 
     /// Reads what `encode_snapshot` wrote; `Error::Corrupt` when it contradicts itself.
@@ -69,6 +72,9 @@ impl Directory {
             require_before(removed.account.id < next.account)?;
             admit_removed(&mut directory, &removed)?;
         }
+        if version > VERSION_WITHOUT_SECRET {
+            directory.secret = secret(&mut reader).map_err(unreadable)?;
+        }
         if reader.is_empty() { Ok(directory) } else { Err(corrupt("bytes after the snapshot's end".into())) }
     }
 }
@@ -90,7 +96,7 @@ impl Eq for Directory {}
 fn header(reader: &mut Reader<'_>) -> std::result::Result<(u8, Next), DecodeError> {
     let version = reader.u8()?;
     if !(VERSION_WITHOUT_BIN..=VERSION).contains(&version) {
-        return reader.error("version 1 or 2 of the directory snapshot expected before this byte");
+        return reader.error("version 1 to 3 of the directory snapshot expected before this byte");
     }
     Ok((version, Next { tenant: TenantId(reader.varint_u32()?), account: AccountId(reader.varint()?) }))
 }
@@ -111,4 +117,14 @@ fn require_before(holds: bool) -> Result<()> {
 
 fn unreadable(error: DecodeError) -> Error {
     Error::corrupt("directory snapshot", error.at as u64, error.what)
+}
+
+fn secret(reader: &mut Reader<'_>) -> std::result::Result<Option<[u8; 32]>, DecodeError> {
+    match reader.bytes()? {
+        [] => Ok(None),
+        bytes => match bytes.try_into() {
+            Ok(secret) => Ok(Some(secret)),
+            Err(_) => reader.error("a secret of 32 bytes expected before this byte"),
+        },
+    }
 }

@@ -5,6 +5,7 @@ pub(crate) mod checkpoint;
 mod committer;
 mod control;
 mod learning;
+mod login;
 mod ops;
 mod parts;
 mod point;
@@ -24,6 +25,7 @@ mod workers;
 
 pub use bytes::Bytes;
 pub use carry::{Checksum, Ingested, Purged, ShardFiles};
+pub use login::Attempt;
 pub use point::{TakenBack, take_back};
 pub use queue_watch::{QueueChanges, QueueWatch};
 pub(crate) use shard::dir as shard_dir;
@@ -34,6 +36,7 @@ pub use watch::Watch;
 use crate::base::limits::SEGMENT_BYTES_MAX;
 use crate::base::{AccountId, Error, Guid, Result, ShardId};
 use crate::disk::Lock;
+use crate::trace::LoginLog;
 use control::Control;
 use learning::Learning;
 use queue_watch::QueueFeed;
@@ -51,6 +54,7 @@ pub struct Engine {
     queue_feed: Arc<QueueFeed>,
     workers: Workers,
     learning: Arc<Learning>,
+    logins: Arc<LoginLog>,
     clock: Arc<dyn crate::base::Clock>,
     /// Random for each start, so that guids of two starts never meet.
     guid_prefix: u64,
@@ -96,6 +100,7 @@ impl Engine {
             control,
             queue_feed,
             workers,
+            logins: Arc::new(LoginLog::new(options.disk)),
             clock: options.clock,
             guid_prefix: RandomState::new().hash_one(std::process::id()),
             guid_next: AtomicU64::new(1),
@@ -115,6 +120,9 @@ impl Engine {
             closed = closed.and(shard.committer.close());
         }
         closed = closed.and(self.control.close());
+        if let Err(why) = self.logins.write() {
+            tracing::warn!(%why, "the last logins could not be noted");
+        }
         *self.lock.lock().unwrap_or_else(PoisonError::into_inner) = None;
         closed
     }

@@ -1,5 +1,5 @@
 //! Changes of the directory as they travel: addresses and quotas as text. Judges nothing itself: the directory does.
-use super::Failure;
+use super::{Access, Failure};
 use posthouse_engine::base::AccountId;
 use posthouse_engine::directory::{self, AccountPatch, Address};
 use serde::{Deserialize, Serialize};
@@ -23,6 +23,7 @@ pub enum Change {
     GroupAdd { address: String, name: String, members: Vec<String> },
     GroupSet { address: String, name: Option<String>, members_add: Vec<String>, members_remove: Vec<String> },
     GroupRemove { address: String },
+    Access(Access),
 }
 
 /// What shall change in an account; absent keeps what is. The fields are those of the engine's `directory::AccountPatch`.
@@ -98,6 +99,7 @@ impl Change {
                 members_remove: addresses(&members_remove)?,
             },
             Change::GroupRemove { address: at } => To::GroupRemove { address: address(&at)? },
+            Change::Access(access) => To::Access(access.to_engine()?),
         })
     }
 }

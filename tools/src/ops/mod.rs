@@ -1,5 +1,6 @@
 //! What an operator may ask of a store, as values that travel as JSON, and the one function that carries it out: the same for a
 //! command on a closed data directory and for a running server. Prints nothing and reads no arguments.
+mod access;
 pub mod bulk;
 mod change;
 mod failure;
@@ -12,6 +13,7 @@ mod status;
 mod usage;
 mod view;
 
+pub use access::{Access, AppPasswordView, LoginFilter, LoginView, RulesView, RulesWords, write_keys};
 pub use change::{Change, Patch};
 pub use failure::{Failure, Kind};
 pub use files::{FileRow, ShardFilesRow};
@@ -90,6 +92,24 @@ pub enum Request {
         /// Its number.
         number: u64,
     },
+    /// The app passwords of an account.
+    AppPasswords {
+        /// Its address or an alias.
+        account: String,
+    },
+    /// The salt with which keys for a name's passwords are made.
+    Salt {
+        /// The account's address.
+        account: String,
+    },
+    /// One page of the login log, the newest first.
+    Logins {
+        /// Only those older than this one: `next` of the page before.
+        before: Option<u64>,
+        /// Only those that it lets through.
+        #[serde(default)]
+        filter: LoginFilter,
+    },
     /// Which files a copy of the store needs.
     Files,
     /// The store, and the server when one runs.
@@ -127,7 +147,7 @@ pub enum Response {
         /// As many as there were changes.
         results: Vec<Option<Failure>>,
     },
-    /// To `List`, `QueueList`, `Usage` and `RemovedList`.
+    /// To `List`, `QueueList`, `Usage`, `RemovedList`, `AppPasswords` and `Logins`.
     Listed {
         /// The page.
         rows: Vec<View>,
@@ -138,6 +158,11 @@ pub enum Response {
     Shown {
         /// It.
         view: View,
+    },
+    /// To `Salt`.
+    Salt {
+        /// In base64.
+        salt: String,
     },
     /// To `QueueAct`.
     Acted {

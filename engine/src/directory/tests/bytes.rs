@@ -2,7 +2,7 @@
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-use super::super::{Change, Directory, Event};
+use super::super::{AccessChange, Change, Directory, Event};
 use super::history::history;
 use super::town;
 use crate::base::Error;
@@ -118,15 +118,18 @@ fn nothing_may_follow_a_snapshot() {
     assert!(Directory::decode_snapshot(&bytes).is_err());
 }
 
-/// A snapshot without a bin, as an earlier posthouse wrote it.
+/// Snapshots without a secret and without a bin, as earlier posthouses wrote them.
 #[test]
-fn version_1_of_the_snapshot_is_read() {
+fn earlier_versions_of_the_snapshot_are_read() {
     let mut bytes = Vec::new();
     town().encode_snapshot(&mut bytes);
-    assert_eq!((bytes[0], bytes.pop()), (2, Some(0)), "the bin's count comes last");
+    assert_eq!((bytes[0], bytes.pop()), (3, Some(0)), "the secret comes last");
+    bytes[0] = 2;
+    assert_eq!(Directory::decode_snapshot(&bytes).ok(), Some(town()));
+    assert_eq!(bytes.pop(), Some(0), "before it the bin's count");
     bytes[0] = 1;
     assert_eq!(Directory::decode_snapshot(&bytes).ok(), Some(town()));
-    bytes[0] = 3;
+    bytes[0] = 4;
     assert!(Directory::decode_snapshot(&bytes).is_err());
 }
 
@@ -159,8 +162,9 @@ fn the_table_of_events_is_that_of_the_code() {
         Change::AccountRemove { address: super::at("a@a.example") },
         Change::AccountPurgeBegin { id },
         Change::AccountPurgeEnd { id },
+        Change::Access(AccessChange::SecretMake([1; 32])),
     ]]);
-    assert_eq!(log.len(), 8);
+    assert_eq!(log.len(), 9);
     for event in &log {
         let mut bytes = Vec::new();
         event.encode(&mut bytes);
