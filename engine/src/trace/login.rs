@@ -22,7 +22,7 @@ pub enum Means {
     ScramSha256Plus,
 }
 
-const MEANS: [(Means, &str); 7] = [
+pub(super) const MEANS: [(Means, &str); 7] = [
     (Means::Command, "command"),
     (Means::Plain, "PLAIN"),
     (Means::Login, "LOGIN"),
@@ -58,7 +58,7 @@ pub enum LoginResult {
     Expired,
 }
 
-const RESULTS: [(LoginResult, &str); 7] = [
+pub(super) const RESULTS: [(LoginResult, &str); 7] = [
     (LoginResult::Done, "logged in"),
     (LoginResult::Wrong, "wrong name or password"),
     (LoginResult::Throttled, "too many failures"),

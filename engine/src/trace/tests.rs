@@ -1,7 +1,8 @@
 //! The login log through what it answers: order, bounds, damage, filters.
+use super::login;
 use super::{LoginFilter, LoginLog, LoginRecord, LoginResult, Means};
 use crate::base::bytes::Reader;
-use crate::base::{AccountId, Protocol};
+use crate::base::{AccountId, Protocol, limits};
 use crate::disk::Disk;
 use crate::disk::sim::{Fault, SimDisk};
 use proptest::prelude::*;
@@ -103,6 +104,27 @@ fn a_torn_end_is_cut_and_a_failing_disk_costs_records_only() {
     assert!(log.write().is_err());
     noted(&log, 6..8);
     assert_eq!(shown(&log, &LoginFilter::default()), [7, 6, 4, 3, 2, 1, 0]);
+}
+
+/// docs/format.md names each number as the code does.
+#[test]
+fn the_page_is_that_of_the_code() {
+    let page = include_str!("../../../docs/format.md");
+    let section = page.split("\n## Login log").nth(1).and_then(|rest| rest.split("\n## ").next()).unwrap_or("");
+    for (at, (_, name)) in login::MEANS.iter().enumerate() {
+        assert!(section.contains(&format!("{} {name}", at + 1)), "{name}");
+    }
+    for (at, (_, name)) in login::RESULTS.iter().enumerate() {
+        assert!(section.contains(&format!("{at} {name}")), "{name}");
+    }
+    for bound in [limits::LOGIN_LOG_FILE_BYTES_MAX >> 20, limits::LOGIN_LOG_BYTES_MAX >> 20] {
+        assert!(section.contains(&format!("{bound} MiB")), "{bound}");
+    }
+    assert!(section.contains(&format!("{} days", limits::LOGIN_LOG_DAYS_MAX)) && section.contains("PHLOGIN1"));
+    let mut bytes = Vec::new();
+    LoginRecord { name: "n".into(), ..record(1) }.encode(&mut bytes);
+    // Length, crc, when, four numbers, address and port, two varints, the name.
+    assert_eq!(bytes.len(), 2 + 4 + 8 + 4 + (1 + 4 + 2) + 2 + 2);
 }
 
 proptest! {
