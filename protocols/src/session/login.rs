@@ -2,6 +2,7 @@
 //! log. Words no answer and opens no account.
 use super::sasl::Credentials;
 use super::scram::Bindings;
+use super::throttle::Refusal;
 use super::{Guess, Shared};
 use crate::runtime::{Stream, now, sleep};
 use posthouse_engine::Attempt;
@@ -78,10 +79,15 @@ impl Shared {
     /// Begins a guess and waits as long as it must; `None`: none is allowed.
     async fn guess(&self, place: &Place, means: Means, name: &str) -> Option<Guess<'_>> {
         let (peer, protocol) = (place.peer.ip(), place.protocol.name());
-        let Some(guess) = self.throttle.begin(peer, name, now()) else {
-            tracing::info!(%peer, name = %name.escape_debug(), protocol, "login refused: too many failures");
-            self.note(place, means, name, LoginResult::Throttled, None);
-            return None;
+        let guess = match self.throttle.begin(peer, name, now()) {
+            Ok(guess) => guess,
+            Err(Refusal { first }) => {
+                tracing::info!(%peer, name = %name.escape_debug(), protocol, "login refused: too many failures");
+                if first {
+                    self.note(place, means, name, LoginResult::Throttled, None);
+                }
+                return None;
+            }
         };
         if !guess.wait().is_zero() {
             sleep(guess.wait()).await;

@@ -19,7 +19,7 @@ pub use login::{Place, Proof};
 pub use maildrop::{MaildropLock, Maildrops};
 pub use reading::Reading;
 pub use scram::Bindings;
-pub use throttle::{Guess, Throttle};
+pub use throttle::{Guess, Refusal, Throttle};
 pub use wait::{Over, wait_for_bytes};
 
 use crate::limits;

@@ -31,21 +31,33 @@ pub struct Guess<'a> {
     ended: bool,
 }
 
+/// No guess is allowed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The first one from there since its failures began to count: only that one is worth a line in a log of bounded size.
+    pub first: bool,
+}
+
 impl Throttle {
-    /// A guess from `address` for the account `name` at `now`; `None`: too many failures from this address, refuse without a check.
-    pub fn begin(&self, address: IpAddr, name: &str, now: Instant) -> Option<Guess<'_>> {
+    /// A guess from `address` for the account `name` at `now`.
+    ///
+    /// # Errors
+    /// Too many failures from this address: refuse without a check.
+    pub fn begin(&self, address: IpAddr, name: &str, now: Instant) -> Result<Guess<'_>, Refusal> {
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         let (address, name) = (site(address), Box::<str>::from(key(name)));
         let from_address = counts.addresses.count(&address, now);
         // A proxy or webmail on this machine speaks for many: it waits, but is not shut out.
         if from_address >= limits::LOGIN_FAILURES_MAX && !address.is_loopback() {
-            return None;
+            let first =
+                counts.addresses.failures.get_mut(&address).is_some_and(|it| !std::mem::replace(&mut it.told, true));
+            return Err(Refusal { first });
         }
         let for_name = counts.names.count(&name, now);
         counts.addresses.begin(address);
         counts.names.begin(name.clone());
         let wait = delay(from_address.max(for_name));
-        Some(Guess { throttle: self, address, name, wait, begun: now, ended: false })
+        Ok(Guess { throttle: self, address, name, wait, begun: now, ended: false })
     }
 }
 
@@ -122,6 +134,8 @@ impl<K: Eq + Hash> Table<K> {
 struct Failures {
     count: u32,
     last: Instant,
+    /// A refusal was told.
+    told: bool,
 }
 
 impl Failures {
@@ -147,9 +161,9 @@ fn note<K: Eq + Hash>(failures: &mut HashMap<K, Failures>, key: K, now: Instant)
             failures.clear();
         }
     }
-    let entry = failures.entry(key).or_insert(Failures { count: 0, last: now });
+    let entry = failures.entry(key).or_insert(Failures { count: 0, last: now, told: false });
     if entry.is_over(now) {
-        entry.count = 0;
+        (entry.count, entry.told) = (0, false);
     }
     entry.count = entry.count.saturating_add(1);
     entry.last = now;
@@ -177,7 +191,7 @@ mod tests {
 
     /// How long a guess must wait; it fails then.
     fn fail(throttle: &Throttle, address: IpAddr, name: &str, now: Instant) -> Option<Duration> {
-        let guess = throttle.begin(address, name, now)?;
+        let guess = throttle.begin(address, name, now).ok()?;
         let wait = guess.wait();
         guess.ended(now, false);
         Some(wait)
@@ -185,7 +199,7 @@ mod tests {
 
     /// How long a guess would have to wait.
     fn told(throttle: &Throttle, address: IpAddr, name: &str, now: Instant) -> Option<Duration> {
-        let mut guess = throttle.begin(address, name, now)?;
+        let mut guess = throttle.begin(address, name, now).ok()?;
         guess.ended = true;
         let mut counts = throttle.counts.lock().unwrap();
         counts.addresses.end(&guess.address);
@@ -201,7 +215,8 @@ mod tests {
         for _ in 0..limits::LOGIN_FAILURES_MAX {
             assert!(fail(&throttle, IP, "a", now).is_some());
         }
-        assert_eq!(told(&throttle, IP, "b", now), None);
+        let refused = [0, 1, 2].map(|_| throttle.begin(IP, "b", now).expect_err("it is shut out").first);
+        assert_eq!(refused, [true, false, false], "one line for the log");
         assert_eq!(told(&throttle, OTHER, "A", now), Some(limits::LOGIN_DELAY_MAX));
         assert_eq!(told(&throttle, OTHER, "b", now), Some(Duration::ZERO));
         throttle.begin(OTHER, "a", now).expect("it may").ended(now, true);
@@ -220,7 +235,7 @@ mod tests {
         honest.into_iter().for_each(|guess| guess.ended(now, true));
         // One failure, and the next thousand on parallel connections are not all let through.
         assert_eq!(fail(&throttle, IP, "a", now), Some(Duration::ZERO));
-        let guesses: Vec<_> = (0..1_000).map_while(|_| throttle.begin(IP, "a", now)).collect();
+        let guesses: Vec<_> = (0..1_000).map_while(|_| throttle.begin(IP, "a", now).ok()).collect();
         assert!(guesses.len() < 100, "{}", guesses.len());
         let at_once = guesses.iter().filter(|guess| guess.wait().is_zero()).count();
         assert!(at_once <= 40, "{at_once}");
