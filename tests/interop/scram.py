@@ -169,11 +169,11 @@ def passwords(checks):
         cli("member", "rules", USER, "--trusted", "127.0.0.0/8,::1")
         want(by_imap("SCRAM-SHA-256", target.PASSWORD), "from a trusted network")
         cli("member", "rules", USER, "--trusted", "somewhere", code=5)
-        cli("member", "rules", USER, "--trusted", "inherit", "--app-passwords", "required")
+        cli("member", "rules", USER, "--trusted", "inherit", "--app-only", "true")
         want(not by_imap("SCRAM-SHA-256", target.PASSWORD), "the own password where app passwords are required")
         shown = json.loads(cli("member", "show", USER, "--json"))
-        want(shown["login_rules"]["app_passwords"] == "required" and shown["has_scram_keys"], f"{shown}")
-        cli("member", "rules", USER, "--app-passwords", "inherit")
+        want(shown["login_rules"]["app_only"] is True and shown["has_scram_keys"], f"{shown}")
+        cli("member", "rules", USER, "--app-only", "inherit")
     with checks.check("the login log: who, when, from where, by which protocol, how it ended"):
         rows = json.loads(cli("logins", "--account", USER, "--json"))
         told = {(row["protocol"], row["means"], row["result"]) for row in rows}

@@ -47,9 +47,9 @@ pub struct RulesArgs {
     /// Where clients may come from: any, inherit, or addresses and ranges with commas between
     #[arg(long, value_name = "LIST")]
     pub trusted: Option<String>,
-    /// Whether only app passwords are taken: required, optional, inherit
-    #[arg(long, value_name = "WORD")]
-    pub app_passwords: Option<String>,
+    /// Whether only app passwords are taken
+    #[arg(long, value_name = "true|false|inherit")]
+    pub app_only: Option<String>,
 }
 
 /// Which logins.

@@ -100,7 +100,7 @@ pub enum MemberCommand {
     #[command(subcommand, after_help = "Example: posthouse member app-password add carol@acme.example --name 'Phone'")]
     AppPassword(AppPasswordCommand),
     /// What its logins must keep; goes before its tenant's rules
-    #[command(after_help = "Example: posthouse member rules carol@acme.example --trusted any --app-passwords required")]
+    #[command(after_help = "Example: posthouse member rules carol@acme.example --trusted any --app-only true")]
     Rules {
         /// Its address or an alias
         address: String,

@@ -35,7 +35,7 @@ pub(super) fn app_password(context: &mut Context<'_>, command: AppPasswordComman
 
 impl From<RulesArgs> for RulesWords {
     fn from(args: RulesArgs) -> RulesWords {
-        RulesWords { protocols: args.protocols, trusted: args.trusted, app_passwords: args.app_passwords }
+        RulesWords { protocols: args.protocols, trusted: args.trusted, app_only: args.app_only }
     }
 }
 

@@ -30,8 +30,8 @@ pub struct RulesWords {
     pub protocols: Option<String>,
     /// `inherit`, `any`, or networks and addresses separated by commas.
     pub trusted: Option<String>,
-    /// `inherit`, `required`, `optional`.
-    pub app_passwords: Option<String>,
+    /// Whether only app passwords are taken: `inherit`, `true`, `false`.
+    pub app_only: Option<String>,
 }
 
 /// Rules as they are shown; `null`: as one step higher.
@@ -41,8 +41,8 @@ pub struct RulesView {
     pub protocols: Option<Vec<String>>,
     /// Where clients may come from; `any`: from anywhere.
     pub trusted: Option<Vec<String>>,
-    /// `required` or `optional`.
-    pub app_passwords: Option<String>,
+    /// Whether only app passwords are taken.
+    pub app_only: Option<bool>,
 }
 
 /// An app password as it is shown.
@@ -177,11 +177,11 @@ impl RulesWords {
         };
         let networks = rule(&self.trusted).map(|text| text.map(networks).transpose()).transpose()?;
         let needed = |text: String| match text.as_str() {
-            "required" => Ok(true),
-            "optional" => Ok(false),
-            other => Err(refused(format!("app passwords {other:?}: allowed are required, optional, inherit"))),
+            "true" => Ok(true),
+            "false" => Ok(false),
+            other => Err(refused(format!("app_only {other:?}: allowed are true, false, inherit"))),
         };
-        let app_only = rule(&self.app_passwords).map(|text| text.map(needed).transpose()).transpose()?;
+        let app_only = rule(&self.app_only).map(|text| text.map(needed).transpose()).transpose()?;
         Ok(RulesPatch { protocols, networks, app_only })
     }
 }
@@ -199,7 +199,7 @@ pub(super) fn rules_view(rules: &Rules) -> RulesView {
     RulesView {
         protocols: rules.protocols.map(names),
         trusted: rules.networks.as_ref().map(networks),
-        app_passwords: rules.app_only.map(|only| if only { "required" } else { "optional" }.to_owned()),
+        app_only: rules.app_only,
     }
 }
 
