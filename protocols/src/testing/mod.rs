@@ -28,10 +28,15 @@ pub(crate) fn shared_on(disk: SimDisk) -> Shared {
 
 /// The same with a clock that the test sets.
 pub(crate) fn shared_with(disk: SimDisk, clock: Arc<SimClock>) -> Shared {
+    shared_in(disk, clock, 1)
+}
+
+/// The same in several shards: ann is in the second of two, bob in the first.
+pub(crate) fn shared_in(disk: SimDisk, clock: Arc<SimClock>, shards: u16) -> Shared {
     let options = Options {
         disk: Arc::new(disk),
         clock: clock.clone(),
-        shards: 1,
+        shards,
         segment_bytes_max: 8 << 20,
         checkpoint_log_bytes: 64 << 20,
         workers: 1,
