@@ -402,10 +402,7 @@ fn a_host_that_has_enough_of_a_connection_gets_a_fresh_one() {
 #[test]
 fn a_report_reaches_a_sender_in_another_shard_once() {
     play_in(2, |world| async move {
-        world.host(
-            "192.0.2.11:25",
-            &[script(&[HELLO, "C: MAIL ...\nS: 250 ok\nC: RCPT ...\nS: 550 no\nC: QUIT"])],
-        );
+        world.host("192.0.2.11:25", &[script(&[HELLO, "C: MAIL ...\nS: 250 ok\nC: RCPT ...\nS: 550 no\nC: QUIT"])]);
         let bob = world.engine().directory(|known| known.login("bob@example.org").map(|found| found.id)).expect("bob");
         let staged = world.engine().stage(Vec::new(), b"Subject: x\r\n\r\n".to_vec()).await.expect("staged");
         let target = Target { account: bob, place: Place::Inbox, flags: Flags::NONE, quota_bytes_max: None };
