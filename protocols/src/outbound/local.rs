@@ -3,10 +3,12 @@ use super::office::{Held, Office};
 use super::session::{load, note_unreadable};
 use super::settle::{Outcome, Way, settle};
 use crate::dsn::{Reply, header_of};
+use crate::smtp::place;
 use crate::wire::write_date_time;
 use posthouse_engine::base::{Error, Flags};
-use posthouse_engine::delivery::{Delivery, Place, Target};
-use posthouse_engine::directory::{Address, Resolution};
+use posthouse_engine::delivery::{Delivery, Target};
+use posthouse_engine::directory::{Address, Recipient, Resolution};
+use posthouse_engine::mailflow::Copy;
 use posthouse_engine::queue::{NewQueueItem, QueueItem, QueueRecipient};
 use std::sync::Arc;
 
@@ -39,9 +41,11 @@ async fn to_one(office: &Office, item: &QueueItem, recipient: &QueueRecipient, m
     if has_passed(message, &address) {
         return Reply::own("5.4.6", format!("the message has been at {address} before: it goes in circles"));
     }
-    let target =
-        |account, quota_bytes_max| Target { account, place: Place::Inbox, flags: Flags::NONE, quota_bytes_max };
-    let targets = local.into_iter().map(|one| target(one.account, one.quota_bytes_max)).collect();
+    let target = |one: Recipient| {
+        let place = place(if one.is_transfer { Copy::Transfer } else { Copy::Inbox })?;
+        Some(Target { account: one.account, place, flags: Flags::NONE, quota_bytes_max: one.quota_bytes_max })
+    };
+    let targets = local.into_iter().filter_map(target).collect();
     let onward = |address: Address| QueueRecipient { address: address.to_string(), ..recipient.clone() };
     let onward: Vec<QueueRecipient> = external.into_iter().map(onward).collect();
     let queue = match onward.is_empty() {
