@@ -8,7 +8,7 @@ use posthouse_engine::directory::Address;
 pub(super) struct Says {
     /// Addresses of all From fields; those that are none are left out.
     pub(super) from: Vec<Address>,
-    /// From holds something that is no address.
+    /// From holds something that is no address, or the header is too long to be read whole.
     pub(super) from_is_odd: bool,
     /// Fields of that name; RFC 5322 section 3.6 asks for one.
     pub(super) from_fields: usize,
@@ -18,7 +18,8 @@ pub(super) struct Says {
 
 /// Reads the first `header_bytes` of a message.
 pub(super) fn read(message: &[u8], header_bytes: usize) -> Says {
-    let mut says = Says::default();
+    // What is beyond the bound could be another From.
+    let mut says = Says { from_is_odd: header_bytes > limits::SMTP_JUDGED_HEADER_BYTES_MAX, ..Says::default() };
     let header = &message[..header_bytes.min(limits::SMTP_JUDGED_HEADER_BYTES_MAX)];
     let Some(parsed) = MessageParser::default().parse_headers(header) else {
         return says;
@@ -73,5 +74,7 @@ mod tests {
         assert!(says("From:\r\n").from_is_odd);
         assert!(!says("Subject: x\r\n").from_is_odd);
         assert_eq!(says("From: a@x.test\r\nfrom : b@x.test\r\n").from_fields, 2);
+        let long = format!("X: {}\r\nFrom: a@x.test\r\n", "x".repeat(limits::SMTP_JUDGED_HEADER_BYTES_MAX));
+        assert!(says(&long).from_is_odd);
     }
 }

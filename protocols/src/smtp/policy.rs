@@ -93,7 +93,7 @@ impl Session {
             Err(Reply::new(550, format!("5.7.1 {} may not write as {what} (From of the message)", login.address)))
         };
         if says.from_is_odd {
-            return refuse("what is no address");
+            return refuse("what is no address, or hides behind a header that is too long");
         }
         let owns = |address: &&Address| self.shared.engine.directory(|known| known.may_send_as(login.account, address));
         match says.from.iter().find(|address| !owns(address)) {

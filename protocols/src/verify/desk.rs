@@ -53,8 +53,11 @@ fn start_one(settings: &Settings, at: usize) -> io::Result<mpsc::UnboundedSender
             while let Some(job) = asked.recv().await {
                 match job {
                     Job::Sign { top, message, keys, reply } => {
-                        let fields = sign::fields(&top, &message, &keys);
-                        let _ = reply.send(Signed { top, message, fields });
+                        // A task, so that a panic in it would cost its message only, and never the thread.
+                        tokio::spawn(async move {
+                            let fields = sign::fields(&top, &message, &keys);
+                            let _ = reply.send(Signed { top, message, fields });
+                        });
                     }
                     Job::Check { envelope, message, seal, reply } => {
                         // Nobody asks when nothing is checked.
