@@ -77,7 +77,8 @@ impl Directory {
         self.account_at(&address).filter(|account| self.is_active(account))
     }
 
-    /// Whether `account` may send as `address`: its own address or alias, or that of a business mailbox it opens, with a tag or not.
+    /// Whether `account` may send as `address`: its own address or alias, or that of a business mailbox it opens, with a tag or
+    /// not; or that of a group that it represents.
     /// Never when one of the two is disabled.
     pub fn may_send_as(&self, account: AccountId, address: &Address) -> bool {
         let active = |id| self.account(id).is_some_and(|account| self.is_active(account));
@@ -88,8 +89,16 @@ impl Directory {
                     && active(account)
                     && active(owner.id)
             }
-            None => false,
+            None => self.group(address).is_some_and(|group| active(account) && self.represents(account, group)),
         }
+    }
+
+    fn represents(&self, account: AccountId, group: &Group) -> bool {
+        let is_named = |rule: &Rule| match rule {
+            Rule::Representative(address) => self.account_at(address).is_some_and(|named| named.id == account),
+            _ => false,
+        };
+        self.is_tenant_active(group.tenant) && self.rules(&Scope::Group(group.address.clone())).iter().any(is_named)
     }
 
     /// Neither the account nor its tenant is disabled.

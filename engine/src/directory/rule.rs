@@ -74,6 +74,8 @@ pub enum Rule {
     CatchAll(Address),
     /// These may send to the group; without such a rule anybody may (D3).
     Senders(Senders),
+    /// This account may send as the group (D3).
+    Representative(Address),
 }
 
 impl Pattern {
@@ -119,7 +121,8 @@ impl fmt::Display for Pattern {
 
 /// Shown with every refusal of `Rule::from_str`.
 const ALLOWED: &str = "allowed: block PATTERN, allow PATTERN, keyword reject TEXT, keyword quarantine TEXT, outbound yes, outbound no, \
-    rate NUMBER/PERIOD (as in 500/1d; units s, m, h, d), catch-all ADDRESS, senders tenant, senders members, senders ADDRESS";
+    rate NUMBER/PERIOD (as in 500/1d; units s, m, h, d), catch-all ADDRESS, senders tenant, senders members, senders ADDRESS, \
+    representative ADDRESS";
 
 impl FromStr for Rule {
     type Err = Error;
@@ -136,6 +139,7 @@ impl FromStr for Rule {
             ("outbound", "no") => Ok(Rule::Outbound(false)),
             ("rate", rate) => parse_rate(rate).ok_or_else(refuse),
             ("catch-all", address) => Ok(Rule::CatchAll(Address::parse(address)?)),
+            ("representative", address) => Ok(Rule::Representative(Address::parse(address)?)),
             ("senders", "tenant") => Ok(Rule::Senders(Senders::Tenant)),
             ("senders", "members") => Ok(Rule::Senders(Senders::Members)),
             ("senders", address) => Ok(Rule::Senders(Senders::Address(Address::parse(address)?))),
@@ -189,6 +193,7 @@ impl fmt::Display for Rule {
                 write!(f, "rate {recipients}/{}{unit}", seconds / scale)
             }
             Rule::CatchAll(address) => write!(f, "catch-all {address}"),
+            Rule::Representative(address) => write!(f, "representative {address}"),
             Rule::Senders(Senders::Tenant) => f.write_str("senders tenant"),
             Rule::Senders(Senders::Members) => f.write_str("senders members"),
             Rule::Senders(Senders::Address(address)) => write!(f, "senders {address}"),
@@ -205,7 +210,7 @@ impl Rule {
             }
             Rule::Keyword(..) => matches!(scope, Scope::Tenant(_)),
             Rule::CatchAll(_) => matches!(scope, Scope::Domain(_)),
-            Rule::Senders(_) => matches!(scope, Scope::Group(_)),
+            Rule::Senders(_) | Rule::Representative(_) => matches!(scope, Scope::Group(_)),
         }
     }
 
@@ -300,6 +305,10 @@ pub(super) fn put_rule(out: &mut Vec<u8>, rule: &Rule) {
             out.put_u8(6);
             codec::put_address(out, address);
         }
+        Rule::Representative(address) => {
+            out.put_u8(8);
+            codec::put_address(out, address);
+        }
         Rule::Senders(senders) => {
             out.put_u8(7);
             match senders {
@@ -331,6 +340,7 @@ pub(super) fn get_rule(reader: &mut Reader<'_>) -> Decoded<Rule> {
             2 => Senders::Address(codec::get_address(reader)?),
             _ => return reader.error("a kind of senders expected before this byte"),
         }),
+        8 => Rule::Representative(codec::get_address(reader)?),
         _ => return reader.error("a kind of rule expected before this byte"),
     })
 }

@@ -212,6 +212,18 @@ fn groups_say_who_may_send() {
 }
 
 #[test]
+fn representatives_send_as_their_group() {
+    let mut town = town();
+    let (ann, bob, all) = (id(&town, "ann@a.test"), id(&town, "bob@a.test"), at("all@a.test"));
+    assert!(!town.may_send_as(ann, &all));
+    rule(&mut town, ScopeName::Group(all.clone()), "representative ann@a.test");
+    assert!(town.may_send_as(ann, &all) && !town.may_send_as(bob, &all));
+    let stranger: Rule = "representative eve@o.test".parse().expect("a rule");
+    let refused = town.plan(&Change::RuleAdd { scope: ScopeName::Group(all), rule: stranger }, 0);
+    assert!(refused.is_err(), "of another tenant");
+}
+
+#[test]
 fn mail_for_unknown_addresses_is_transferred() {
     let mut town = town();
     assert_eq!(town.resolve(&at("nobody@a.test")), Resolution::Unknown);

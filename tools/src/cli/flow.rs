@@ -85,7 +85,8 @@ Rules (docs/mailflow.md explains them):
   outbound yes|no                   of a tenant or an account: whether mail may leave the tenant
   rate NUMBER/PERIOD                of a tenant or an account: recipients outside for each member, as in 500/1d
   catch-all ADDRESS                 of a domain: who gets mail for unknown addresses
-  senders tenant|members|ADDRESS    of a group: who may send to it; several are allowed";
+  senders tenant|members|ADDRESS    of a group: who may send to it; several are allowed
+  representative ADDRESS            of a group: who may send as it; several are allowed";
 
 /// Rules of the mail flow.
 #[derive(Debug, Subcommand)]

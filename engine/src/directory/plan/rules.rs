@@ -28,11 +28,13 @@ pub(super) fn add(tables: &impl Tables, name: &ScopeName, rule: &Rule) -> Result
     let scope = scope_named(tables, name)?;
     if !rule.fits(&scope) {
         return Err(Error::Invalid(format!(
-            "rule {rule}: block, allow, outbound and rate are for tenants and accounts, keyword for tenants, catch-all for domains, senders for groups"
+            "rule {rule}: block, allow, outbound and rate are for tenants and accounts, keyword for tenants, catch-all for domains, senders and representative for groups"
         )));
     }
-    if let (Rule::CatchAll(address), Scope::Domain(domain)) = (rule, &scope) {
-        require_account(tables, address, domain)?;
+    match (rule, &scope) {
+        (Rule::CatchAll(address), Scope::Domain(domain)) => require_account(tables, address, domain)?,
+        (Rule::Representative(address), Scope::Group(group)) => require_account(tables, address, group.domain())?,
+        _ => {}
     }
     let rules = tables.rules_of(&scope);
     if rules.binary_search(rule).is_ok() {
@@ -48,7 +50,7 @@ pub(super) fn add(tables: &impl Tables, name: &ScopeName, rule: &Rule) -> Result
     Ok(events)
 }
 
-/// What a catch-all names is an account of the same tenant.
+/// What a catch-all or a group's representative names is an account of the same tenant.
 fn require_account(tables: &impl Tables, address: &super::super::Address, domain: &str) -> Result<()> {
     let account = match tables.occupant(address) {
         Some(Occupant::Account(id) | Occupant::Alias(id)) => tables.account(id),

@@ -153,6 +153,7 @@ fn rule_change() -> impl Strategy<Value = Change> {
         "senders tenant",
         "senders members",
         "senders ann@a.example",
+        "representative ann@a.example",
     ];
     let rule = move || select(texts.to_vec()).prop_map(|text| text.parse::<Rule>().expect("a rule"));
     prop_oneof![
