@@ -59,6 +59,13 @@ pub(super) fn fold(tables: &mut impl Tables, event: &Event) -> Result<()> {
             tables.set_removed(*id, None);
             Ok(())
         }
+        _ => fold_flow(tables, event),
+    }
+}
+
+/// Keys and rules.
+fn fold_flow(tables: &mut impl Tables, event: &Event) -> Result<()> {
+    match event {
         Event::KeyAdded(key) => admit_key(tables, key),
         Event::KeySet { domain, selector, state } => {
             let key = tables.key(domain, selector).cloned();
@@ -79,6 +86,7 @@ pub(super) fn fold(tables: &mut impl Tables, event: &Event) -> Result<()> {
             tables.set_rules(scope, rules);
             Ok(())
         }
+        _ => Ok(()),
     }
 }
 
