@@ -381,6 +381,12 @@ def rules(checks, world):
         refused(deliver(letter("x@plain.test", f"team@{HOME}", "to-group"), f"team@{HOME}", f"ann@{HOME}"), 550, "may not send to the group")
         taken(submit("carl", letter(f"carl@{HOME}", f"team@{HOME}", "to-group"), f"team@{HOME}"))
         want(having("ann", "to-group") and having("bob", "to-group"), "both have it")
+    with checks.check("a representative writes as the group, others do not"):
+        refused(submit("ann", letter(f"team@{HOME}", f"carl@{HOME}", "as-group"), f"carl@{HOME}"), 550, "5.7.1")
+        world.rule("--group", f"team@{HOME}", "representative", f"ann@{HOME}")
+        taken(submit("ann", letter(f"team@{HOME}", f"carl@{HOME}", "as-group"), f"carl@{HOME}", sender=f"team@{HOME}"))
+        refused(submit("bob", letter(f"team@{HOME}", f"carl@{HOME}", "as-group"), f"carl@{HOME}"), 550, "5.7.1")
+        want(len(having("carl", "as-group")) == 1, "one of three")
     with checks.check("rules are listed, survive a restart, and work on the closed data directory"):
         before = json.loads(world.server.cli("rule", "list", "--json"))
         world.server.stop()
