@@ -3,17 +3,21 @@
 use super::{Case, Copy, Counters, Dmarc, Letter, Origin, Refusal, Verdict, Wanted};
 use crate::directory::{Address, Pattern, Rule, Scope};
 
+/// A pattern, and whether it allows.
+fn entry(rule: &Rule) -> Option<(&Pattern, bool)> {
+    match rule {
+        Rule::Block(pattern) => Some((pattern, false)),
+        Rule::Allow(pattern) => Some((pattern, true)),
+        _ => None,
+    }
+}
+
 /// `Some(true)`: allowed; `Some(false)`: blocked.
 fn decision(rules: &[Rule], senders: &[&Address]) -> Option<bool> {
     let rank = |pattern: &Pattern| match pattern {
         Pattern::Address(_) => usize::MAX,
         Pattern::Domain(_) => usize::MAX - 1,
         Pattern::Below(domain) => domain.len(),
-    };
-    let entry = |rule| match rule {
-        &Rule::Block(ref pattern) => Some((pattern, false)),
-        &Rule::Allow(ref pattern) => Some((pattern, true)),
-        _ => None,
     };
     let known = rules.iter().filter_map(entry).filter(|(pattern, _)| senders.iter().any(|one| pattern.means(one)));
     known.max_by_key(|(pattern, allows)| (rank(pattern), !allows)).map(|(_, allows)| allows)
