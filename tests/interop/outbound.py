@@ -129,7 +129,7 @@ def to_postfix(checks, server, peer):
         for body in stored:
             ident, trace, rest = target.split_trace(body)
             want(rest == sent[ident], target.difference(sent[ident], rest))
-            want(b"using TLSv1.3" in trace, f"not over TLS: {trace.decode()}")
+            want(b"(Postfix) with ESMTPS id" in trace, f"not over TLS: {trace.decode()}")
         log = open(server.log, errors="replace").read()
         want(re.search(r"tls=\W?TLSv1.3 \S+ unverified", re.sub(r"\x1b\[[0-9;]*m", "", log)), "the log names the TLS")
     with checks.check("a domain that Postfix does not serve: 5xx, the sender gets a report"):
