@@ -94,6 +94,20 @@ pub const DOMAINS_MAX: usize = 10_000;
 pub const GROUP_MEMBERS_MAX: usize = RECIPIENTS_MAX;
 /// Members who may open one business mailbox.
 pub const BUSINESS_USERS_MAX: usize = 1000;
+/// Signing keys of one domain.
+pub const DOMAIN_KEYS_MAX: usize = 16;
+/// Bytes of a selector: one label of a domain name.
+pub const SELECTOR_BYTES_MAX: usize = 63;
+/// Bytes of a private or public signing key: RSA of 4096 bits fits.
+pub const SIGNING_KEY_BYTES_MAX: usize = 4096;
+/// Rules of one tenant, domain, account or group.
+pub const RULES_MAX: usize = 10_000;
+/// Bytes of a keyword.
+pub const RULE_TEXT_BYTES_MAX: usize = 256;
+/// Seconds of the longest period of a sending rate.
+pub const RATE_SECONDS_MAX: u32 = 31 * 86_400;
+/// Accounts whose sending is counted at a time.
+pub const RATE_ACCOUNTS_MAX: usize = 1 << 20;
 /// Bytes of a password; what is longer is refused before any work is spent on it.
 pub const PASSWORD_BYTES_MAX: usize = 1024;
 /// Bytes of a stored password hash (PHC string).

@@ -57,6 +57,12 @@ impl Address {
         Address(format!("@{domain}").into())
     }
 
+    /// The address without `+tag` in its local part (RFC 5233); `None` when it has none.
+    pub fn without_tag(&self) -> Option<Address> {
+        let (name, _) = self.local().split_once('+').filter(|(name, _)| !name.is_empty() && !name.starts_with('"'))?;
+        Address::from_stored(&format!("{name}@{}", self.domain()))
+    }
+
     /// The canonical form.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -15,7 +15,8 @@ impl Directory {
         self.check_ids()?;
         self.check_counts(&addresses)?;
         self.check_lists()?;
-        self.check_users()
+        self.check_users()?;
+        self.check_rules()
     }
 
     /// Every address is that of one thing and is found as that; says who has each.
@@ -101,6 +102,21 @@ impl Directory {
         }
         let groups = self.groups.values();
         groups.into_iter().try_for_each(|group| hold(sorted::is_set(&group.members), || group.address.to_string()))
+    }
+
+    /// Keys are of domains that are there, rules of somebody who is there.
+    fn check_rules(&self) -> Result<()> {
+        let keys = self.keys.iter().all(|((domain, selector), key)| {
+            *domain == key.domain && *selector == key.selector && self.domain(domain).is_some()
+        });
+        hold(keys, || "a signing key of no domain".into())?;
+        self.rules.iter().try_for_each(|(scope, rules)| {
+            let holds = self.tenant_of(scope).is_some_and(|id| self.tenant(id).is_some())
+                && !rules.is_empty()
+                && sorted::is_set(rules)
+                && rules.iter().all(|rule| rule.fits(scope));
+            hold(holds, || format!("rules of {scope:?}"))
+        })
     }
 }
 

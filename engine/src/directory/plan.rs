@@ -3,6 +3,8 @@
 mod accounts;
 mod bin;
 mod groups;
+mod keys;
+mod rules;
 
 use crate::base::{Error, Result, TenantId, limits};
 
@@ -33,6 +35,11 @@ pub(super) fn plan(tables: &impl Tables, change: &Change, now: i64) -> Result<Ve
             groups::set(tables, address, name.as_deref(), members_add, members_remove)
         }
         Change::GroupRemove { address } => groups::remove(tables, address),
+        Change::KeyAdd(key) => keys::add(tables, key, now),
+        Change::KeySet { domain, selector, state } => keys::set(tables, domain, selector, *state),
+        Change::KeyRemove { domain, selector } => keys::remove(tables, domain, selector),
+        Change::RuleAdd { scope, rule } => rules::add(tables, scope, rule),
+        Change::RuleRemove { scope, rule } => rules::remove(tables, scope, rule),
     }
 }
 

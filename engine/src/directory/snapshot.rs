@@ -4,13 +4,16 @@ use crate::base::bytes::{DecodeError, Put, Reader};
 use crate::base::{AccountId, Error, Result, TenantId};
 
 use super::fold::{
-    admit_account, admit_domain, admit_group, admit_removed, admit_tenant, corrupt, open_to, require_users,
+    admit_account, admit_domain, admit_group, admit_key, admit_removed, admit_rule, admit_tenant, corrupt, open_to,
+    require_users,
 };
 use super::tables::{Next, Tables};
-use super::{Account, Directory, codec};
+use super::{Account, Directory, codec, rule, signing};
 
 /// What is written.
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
+/// What has neither keys nor rules; it is read.
+const VERSION_WITHOUT_RULES: u8 = 2;
 /// What has no recycle bin; it is read.
 const VERSION_WITHOUT_BIN: u8 = 1;
 
@@ -34,6 +37,14 @@ impl Directory {
         groups.for_each(|group| codec::put_group(out, group));
         out.put_varint(self.removed.len() as u64);
         self.removed.values().for_each(|removed| codec::put_removed(out, removed));
+        out.put_varint(self.keys.len() as u64);
+        self.keys.values().for_each(|key| signing::put_key(out, key));
+        out.put_varint(self.rules.len() as u64);
+        for (scope, rules) in &self.rules {
+            rule::put_scope(out, scope);
+            out.put_varint(rules.len() as u64);
+            rules.iter().for_each(|rule| rule::put_rule(out, rule));
+        }
     }
 
     /// Reads what `encode_snapshot` wrote; `Error::Corrupt` when it contradicts itself.
@@ -69,8 +80,26 @@ impl Directory {
             require_before(removed.account.id < next.account)?;
             admit_removed(&mut directory, &removed)?;
         }
+        if version > VERSION_WITHOUT_RULES {
+            read_keys_and_rules(&mut directory, &mut reader)?;
+        }
         if reader.is_empty() { Ok(directory) } else { Err(corrupt("bytes after the snapshot's end".into())) }
     }
+}
+
+fn read_keys_and_rules(directory: &mut Directory, reader: &mut Reader<'_>) -> Result<()> {
+    for _ in 0..reader.count().map_err(unreadable)? {
+        let key = signing::get_key(reader).map_err(unreadable)?;
+        admit_key(directory, &key)?;
+    }
+    for _ in 0..reader.count().map_err(unreadable)? {
+        let scope = rule::get_scope(reader).map_err(unreadable)?;
+        for _ in 0..reader.count().map_err(unreadable)? {
+            let rule = rule::get_rule(reader).map_err(unreadable)?;
+            admit_rule(directory, &scope, &rule)?;
+        }
+    }
+    Ok(())
 }
 
 /// Equal when the same events would have to be said: counts and tables follow from those.
@@ -90,7 +119,7 @@ impl Eq for Directory {}
 fn header(reader: &mut Reader<'_>) -> std::result::Result<(u8, Next), DecodeError> {
     let version = reader.u8()?;
     if !(VERSION_WITHOUT_BIN..=VERSION).contains(&version) {
-        return reader.error("version 1 or 2 of the directory snapshot expected before this byte");
+        return reader.error("version 1, 2 or 3 of the directory snapshot expected before this byte");
     }
     Ok((version, Next { tenant: TenantId(reader.varint_u32()?), account: AccountId(reader.varint()?) }))
 }

@@ -8,7 +8,9 @@ use hashbrown::HashTable;
 use crate::base::{AccountId, Result, TenantId};
 
 use super::tables::{Next, Occupant, Tables};
-use super::{Account, AccountKind, Address, Change, Domain, Event, Group, Removed, Tenant, fold, plan};
+use super::{
+    Account, AccountKind, Address, Change, Domain, Event, Group, Removed, Rule, Scope, SigningKey, Tenant, fold, plan,
+};
 
 /// Everything the control shard's events add up to. An account costs its record and about 60 bytes of tables.
 #[derive(Clone, Debug, Default)]
@@ -31,6 +33,10 @@ pub struct Directory {
     pub(super) opens: HashMap<AccountId, Vec<AccountId>>,
     /// The recycle bin.
     pub(super) removed: BTreeMap<AccountId, Removed>,
+    /// By domain and selector.
+    pub(super) keys: BTreeMap<(Box<str>, Box<str>), SigningKey>,
+    /// Only scopes that have some; ascending.
+    pub(super) rules: BTreeMap<Scope, Vec<Rule>>,
     hasher: RandomState,
 }
 
@@ -231,6 +237,35 @@ impl Tables for Directory {
 
     fn removed_of(&self, tenant: TenantId) -> usize {
         Directory::removed(self, Some(tenant)).count()
+    }
+
+    fn key(&self, domain: &str, selector: &str) -> Option<&SigningKey> {
+        self.keys.get(&(domain.into(), selector.into()))
+    }
+
+    fn keys_of(&self, domain: &str) -> Vec<&SigningKey> {
+        let from = (Box::from(domain), Box::default());
+        self.keys.range(from..).take_while(|((of, _), _)| **of == *domain).map(|(_, key)| key).collect()
+    }
+
+    fn set_key(&mut self, domain: &str, selector: &str, key: Option<SigningKey>) {
+        let at = (domain.into(), selector.into());
+        match key {
+            Some(key) => self.keys.insert(at, key),
+            None => self.keys.remove(&at),
+        };
+    }
+
+    fn rules_of(&self, scope: &Scope) -> &[Rule] {
+        self.rules(scope)
+    }
+
+    fn set_rules(&mut self, scope: &Scope, rules: Vec<Rule>) {
+        if rules.is_empty() {
+            self.rules.remove(scope);
+        } else {
+            self.rules.insert(scope.clone(), rules);
+        }
     }
 
     fn occupant(&self, address: &Address) -> Option<Occupant> {

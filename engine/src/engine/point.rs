@@ -98,6 +98,7 @@ fn control_times(payload: &[u8]) -> Result<Vec<i64>> {
             E::DomainAdded(domain) => Some(domain.created),
             E::AccountAdded(account) => Some(account.created),
             E::GroupAdded(group) => Some(group.created),
+            E::KeyAdded(key) => Some(key.created),
             E::AccountBinned { when, .. } | E::AccountPurgeBegun { when, .. } => Some(when),
             _ => None,
         });

@@ -10,7 +10,8 @@ use crate::limits;
 use posthouse_engine::Engine;
 use posthouse_engine::base::Flags;
 use posthouse_engine::delivery::{Place, Target};
-use posthouse_engine::directory::{Address, Resolution};
+use posthouse_engine::directory::{Address, Recipient, Resolution};
+use posthouse_engine::mailflow::TRANSFER_FOLDER;
 use posthouse_engine::queue::{NewQueueItem, QueueRecipient};
 
 /// What a report is about.
@@ -105,14 +106,14 @@ pub(crate) fn queued(to: &Address) -> NewQueueItem {
 pub(crate) fn place(engine: &Engine, to: &Address) -> (Vec<Target>, Vec<NewQueueItem>) {
     match engine.resolve(to) {
         Resolution::Recipients { local, .. } => {
-            let target = |account| Target {
-                account,
-                place: Place::Inbox,
+            let target = |recipient: Recipient| Target {
+                account: recipient.account,
+                place: if recipient.is_transfer { Place::Named(TRANSFER_FOLDER.to_owned()) } else { Place::Inbox },
                 flags: Flags::NONE,
                 // A notice of lost mail must not be lost for want of room.
                 quota_bytes_max: None,
             };
-            (local.into_iter().map(|recipient| target(recipient.account)).collect(), Vec::new())
+            (local.into_iter().map(target).collect(), Vec::new())
         }
         Resolution::NotLocal => (Vec::new(), vec![queued(to)]),
         Resolution::Unknown | Resolution::Disabled => (Vec::new(), Vec::new()),

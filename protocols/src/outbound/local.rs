@@ -3,10 +3,12 @@ use super::office::{Held, Office};
 use super::session::{load, note_unreadable};
 use super::settle::{Outcome, Way, settle};
 use crate::dsn::{Reply, header_of};
+use crate::smtp::place;
 use crate::wire::write_date_time;
 use posthouse_engine::base::{AccountId, Error, Flags};
-use posthouse_engine::delivery::{Delivery, Place, Target};
-use posthouse_engine::directory::{Address, Resolution};
+use posthouse_engine::delivery::{Delivery, Target};
+use posthouse_engine::directory::{Address, Recipient, Resolution};
+use posthouse_engine::mailflow::Copy;
 use posthouse_engine::queue::{NewQueueItem, QueueItem, QueueRecipient, QueueState};
 use std::sync::Arc;
 
@@ -42,9 +44,12 @@ async fn to_one(office: &Office, item: &QueueItem, recipient: &QueueRecipient, m
     if has_passed(message, &address) {
         return Reply::own("5.4.6", format!("the message has been at {address} before: it goes in circles"));
     }
-    let target =
-        |account, quota_bytes_max| Target { account, place: Place::Inbox, flags: Flags::NONE, quota_bytes_max };
-    let targets = local.iter().map(|one| target(one.account, one.quota_bytes_max)).collect();
+    let target = |one: Recipient| {
+        let place = place(if one.is_transfer { Copy::Transfer } else { Copy::Inbox })?;
+        Some(Target { account: one.account, place, flags: Flags::NONE, quota_bytes_max: one.quota_bytes_max })
+    };
+    let targets: Vec<Target> = local.into_iter().filter_map(target).collect();
+    let accounts: Vec<AccountId> = targets.iter().map(|target| target.account).collect();
     let onward = |address: Address| QueueRecipient { address: address.to_string(), ..recipient.clone() };
     let onward: Vec<QueueRecipient> = external.into_iter().map(onward).collect();
     let queue = match onward.is_empty() {
@@ -55,16 +60,16 @@ async fn to_one(office: &Office, item: &QueueItem, recipient: &QueueRecipient, m
         Ok(staged) => staged,
         Err(error) => return refused(&error),
     };
-    let all = local.len() + queue.len();
+    let all = accounts.len() + queue.len();
     let outcome = office.engine.deliver(Delivery { staged, targets, queue: queue.clone() }).await;
     let (mut failed, mut missing, mut failure) = (0, Vec::new(), None);
     if let Err(error) = outcome.queued {
         (failed, missing, failure) = (queue.len(), queue, Some(error));
     }
-    for (one, answer) in local.iter().zip(outcome.targets) {
+    for (account, answer) in accounts.into_iter().zip(outcome.targets) {
         let Err(error) = answer else { continue };
         failed += 1;
-        missing.extend(own_item(office, item, recipient, one.account));
+        missing.extend(own_item(office, item, recipient, account));
         failure = failure.or(Some(error));
     }
     match failure {

@@ -1,5 +1,6 @@
 //! What the tests of every protocol share: a real engine on a simulated disk with two members, and transcripts of what clients send and
 //! must hear. Compiled for tests only.
+pub(crate) mod dns;
 pub(crate) mod tls;
 
 use crate::runtime::Service;

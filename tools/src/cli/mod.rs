@@ -2,6 +2,7 @@
 mod account;
 mod carry;
 mod directory;
+mod flow;
 mod queue;
 mod removed;
 mod rescue;
@@ -9,6 +10,7 @@ mod rescue;
 pub use account::{BusinessCommand, MemberCommand, PasswordArgs, PasswordSetArgs};
 pub use carry::{BackupArgs, ExportArgs, ImportArgs, RestoreArgs};
 pub use directory::{AliasCommand, DomainCommand, GroupCommand, ListArgs, TenantCommand};
+pub use flow::{AlgorithmArg, DkimCommand, RuleCommand, ScopeArgs};
 pub use queue::{QueueCommand, QueueFilterArgs, QueueWhich};
 pub use rescue::{InspectArgs, QuotaArgs, RebuildArgs, RepairArgs, SalvageArgs, VerifyArgs};
 
@@ -85,6 +87,12 @@ pub enum Command {
     /// Shared mailboxes that members open
     #[command(subcommand, after_help = "Example: posthouse business add info@acme.example --user carol@acme.example")]
     Business(BusinessCommand),
+    /// Keys that sign the mail of our domains
+    #[command(subcommand, after_help = "Example: posthouse dkim add acme.example")]
+    Dkim(DkimCommand),
+    /// Rules of the mail flow: blocklists, keywords, who may send what to whom
+    #[command(subcommand, after_help = "Example: posthouse rule add --tenant acme block .spam.example")]
+    Rule(RuleCommand),
     /// Messages that wait to go to other hosts
     #[command(subcommand, after_help = "Example: posthouse queue list")]
     Queue(QueueCommand),

@@ -2,6 +2,7 @@
 mod account;
 mod carry;
 mod directory;
+mod flow;
 mod import;
 mod queue;
 mod quota;
@@ -99,6 +100,8 @@ fn dispatch(cli: Cli) -> Result<End, Trouble> {
         Command::Group(command) => directory::group(&mut context, command)?,
         Command::Member(command) => account::member(&mut context, command)?,
         Command::Business(command) => account::business(&mut context, command)?,
+        Command::Dkim(command) => flow::dkim(&mut context, command)?,
+        Command::Rule(command) => flow::rule(&mut context, command)?,
         Command::Queue(command) => queue::queue(&mut context, command)?,
         Command::Purge(args) => removed::purge_all(&mut context, &args)?,
         Command::Export(args) => carry::export(&mut context, args)?,

@@ -11,7 +11,7 @@ pub(super) struct Show {
 }
 
 /// Columns of a list for people, by kind of row; the rest is in `show` and in JSON.
-const COLUMNS: [(&str, &[&str]); 9] = [
+const COLUMNS: [(&str, &[&str]); 11] = [
     ("tenant", &["name", "title", "accounts", "accounts_max", "disabled"]),
     ("domain", &["name", "tenant", "addresses"]),
     ("member", &["address", "name", "vip", "quota", "used_bytes", "messages", "disabled"]),
@@ -20,6 +20,8 @@ const COLUMNS: [(&str, &[&str]); 9] = [
     ("group", &["address", "name", "member_count"]),
     ("usage", &["address", "used_bytes", "entries_bytes", "messages", "entries", "quota_bytes_max", "agrees"]),
     ("removed", &["number", "address", "kind", "messages", "used_bytes", "removed", "kept_until"]),
+    ("key", &["domain", "selector", "algorithm", "state", "created"]),
+    ("rule", &["scope", "of", "rule"]),
     ("queued", &["id", "state", "sender", "recipients", "size_bytes", "attempts", "next_try", "reply"]),
 ];
 

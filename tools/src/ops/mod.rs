@@ -4,6 +4,7 @@ pub mod bulk;
 mod change;
 mod failure;
 mod files;
+mod flow;
 mod list;
 mod queue;
 mod removed;
@@ -12,9 +13,10 @@ mod status;
 mod usage;
 mod view;
 
-pub use change::{Change, Patch};
+pub use change::{Change, Patch, ScopeText};
 pub use failure::{Failure, Kind};
 pub use files::{FileRow, ShardFilesRow};
+pub use flow::{KeyView, RuleView};
 pub use queue::{Act, QueueFilter, State};
 pub use run::run;
 pub use status::StatusView;
@@ -116,6 +118,10 @@ pub enum What {
     BusinessAlias,
     /// Distribution lists.
     Group,
+    /// Signing keys of domains.
+    Key,
+    /// Rules of the mail flow.
+    Rule,
 }
 
 /// One answer.

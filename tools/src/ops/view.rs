@@ -16,6 +16,10 @@ pub enum View {
     Group(GroupView),
     Queued(QueuedView),
     Usage(UsageView),
+    /// A signing key.
+    Key(super::KeyView),
+    /// A rule of the mail flow.
+    Rule(super::RuleView),
     /// What the recycle bin holds.
     Removed(RemovedView),
 }

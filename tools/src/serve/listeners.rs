@@ -7,6 +7,7 @@ use posthouse_protocols::pop3::Pop3Service;
 use posthouse_protocols::runtime::{Listener, Service};
 use posthouse_protocols::session::{Budget, PlaintextAuth, Shared};
 use posthouse_protocols::smtp::SmtpService;
+use posthouse_protocols::verify::Verifier;
 use std::sync::Arc;
 
 /// All listeners that the configuration names, the admin pages left out.
@@ -15,9 +16,11 @@ pub(super) fn all(
     opened: &Opened,
     hostname: &str,
     identity: &Arc<rustls::ServerConfig>,
+    verifier: Arc<Verifier>,
 ) -> Vec<Listener> {
     let mut shared = Shared::new(opened.engine.clone(), opened.clock.clone(), hostname);
     shared.tls = Some(identity.clone());
+    shared.verifier = Some(verifier);
     shared.plaintext_auth = match config.login.plaintext_auth {
         config::PlaintextAuth::Never => PlaintextAuth::Never,
         config::PlaintextAuth::Loopback => PlaintextAuth::Loopback,

@@ -2,7 +2,7 @@
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-use super::super::{Change, Directory, Event};
+use super::super::{Algorithm, Change, Directory, Event, KeyState, Rule, ScopeName, SigningKey};
 use super::history::history;
 use super::town;
 use crate::base::Error;
@@ -118,15 +118,18 @@ fn nothing_may_follow_a_snapshot() {
     assert!(Directory::decode_snapshot(&bytes).is_err());
 }
 
-/// A snapshot without a bin, as an earlier posthouse wrote it.
+/// Snapshots without rules and keys, and without a bin, as earlier versions of posthouse wrote them.
 #[test]
-fn version_1_of_the_snapshot_is_read() {
+fn earlier_versions_of_the_snapshot_are_read() {
     let mut bytes = Vec::new();
     town().encode_snapshot(&mut bytes);
-    assert_eq!((bytes[0], bytes.pop()), (2, Some(0)), "the bin's count comes last");
+    assert_eq!((bytes[0], bytes.pop(), bytes.pop()), (3, Some(0), Some(0)), "the counts of keys and rules come last");
+    bytes[0] = 2;
+    assert_eq!(Directory::decode_snapshot(&bytes).ok(), Some(town()));
+    assert_eq!(bytes.pop(), Some(0), "the bin's count");
     bytes[0] = 1;
     assert_eq!(Directory::decode_snapshot(&bytes).ok(), Some(town()));
-    bytes[0] = 3;
+    bytes[0] = 4;
     assert!(Directory::decode_snapshot(&bytes).is_err());
 }
 
@@ -150,6 +153,16 @@ fn the_table_of_events_is_that_of_the_code() {
         (0..=u8::MAX).filter(|tag| Event::decode(&mut Reader::new(&[*tag])).map_or_else(|why| why.at > 0, |_| true));
     assert_eq!(known.count(), documented, "each tag has its row");
     let id = crate::base::AccountId(1);
+    let key = Change::KeyAdd(SigningKey {
+        domain: "a.example".into(),
+        selector: "s".into(),
+        algorithm: Algorithm::Rsa,
+        state: KeyState::Next,
+        private: Box::new([1]),
+        public: Box::new([2]),
+        created: 0,
+    });
+    let rule: Rule = "block b.example".parse().expect("a rule");
     let (_, log) = live(&[vec![
         super::tenant("acme"),
         super::domain("acme", "a.example"),
@@ -159,8 +172,13 @@ fn the_table_of_events_is_that_of_the_code() {
         Change::AccountRemove { address: super::at("a@a.example") },
         Change::AccountPurgeBegin { id },
         Change::AccountPurgeEnd { id },
+        key.clone(),
+        Change::KeySet { domain: "a.example".into(), selector: "s".into(), state: KeyState::Active },
+        Change::KeyRemove { domain: "a.example".into(), selector: "s".into() },
+        Change::RuleAdd { scope: ScopeName::Tenant("acme".into()), rule: rule.clone() },
+        Change::RuleRemove { scope: ScopeName::Tenant("acme".into()), rule },
     ]]);
-    assert_eq!(log.len(), 8);
+    assert_eq!(log.len(), 13);
     for event in &log {
         let mut bytes = Vec::new();
         event.encode(&mut bytes);

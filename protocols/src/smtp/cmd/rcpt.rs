@@ -50,9 +50,10 @@ impl Session {
         if let [recipient] = local.as_slice() {
             self.check_room(recipient, transaction)?;
         }
+        let outside = self.judge_recipient(transaction, &address, &local, &external)?;
         let notify = envelope::notify(to.flags);
         let orcpt = to.orcpt.map_or_else(String::new, |orcpt| format!("rfc822;{orcpt}"));
-        Ok(Rcpt { given, local, external, notify, orcpt })
+        Ok(Rcpt { given, address, outside, local, external, notify, orcpt })
     }
 
     fn resolve(&self, address: &Address) -> Result<(Vec<Recipient>, Vec<Address>), Reply> {
