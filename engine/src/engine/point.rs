@@ -6,7 +6,7 @@ use crate::base::{Clock, Error, Lsn, Result, ShardId};
 use crate::directory;
 use crate::disk::Disk;
 use crate::format::segment::SEGMENT_HEADER_BYTES;
-use crate::format::{Event, SegmentHeader};
+use crate::format::{Event, FrameKind, SegmentHeader};
 use crate::log::{self, LogOptions, Segments};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -34,6 +34,10 @@ pub fn take_back(disk: &Arc<dyn Disk>, clock: &Arc<dyn Clock>, shard: ShardId, a
     let options = LogOptions { shard, dir: own, segment_bytes_max: crate::base::limits::SEGMENT_BYTES_MAX, epoch: 1 };
     let mut found = Found { at, last: None, kept: None, later: false };
     let (writer, segments, _) = log::open(disk.clone(), clock.clone(), options, Lsn(0), &mut |lsn, frame| {
+        // Dictionaries come along with the events, and say nothing of time that a log's order needs.
+        if frame.header.kind != FrameKind::Events {
+            return Ok(());
+        }
         let times = match shard {
             ShardId::CONTROL => control_times(frame.payload),
             _ => times(frame.payload),

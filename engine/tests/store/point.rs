@@ -24,11 +24,15 @@ fn open(disk: &Arc<dyn Disk>, clock: &Arc<SimClock>) -> Arc<Engine> {
     Engine::open(options).expect("opens").0
 }
 
-/// One delivery every ten seconds from `BEGUN` + 10 on, each marked seen three seconds later, and a member more every fifty.
+/// One delivery every ten seconds from `BEGUN` + 10 on, each marked seen three seconds later, and a member more every fifty. In the middle the
+/// store learns a dictionary, so that its log holds frames of other kinds than messages and events.
 fn history(disk: &Arc<dyn Disk>, clock: &Arc<SimClock>) {
     let engine = open(disk, clock);
     let account = people(&engine, 1, Quota::Default)[0];
     for number in 1..=40u32 {
+        if number == 20 {
+            assert!(engine.train_dictionary(), "mails of one kind have something in common");
+        }
         clock.advance_ms(10_000 - if number > 1 { 3_000 } else { 0 });
         let staged = engine.stage(Vec::new(), message(number, 700)).wait().expect("staged");
         let target = Target { account, place: Place::Inbox, flags: Flags::NONE, quota_bytes_max: None };
