@@ -5,6 +5,7 @@ use crate::world::{Files, answers, closed, crashed, deliver, disk, files, ids, o
 use posthouse_engine::base::{Error, MailboxId, Result, SimClock, Uid};
 use posthouse_engine::disk::Disk;
 use posthouse_engine::disk::sim::{Random, SimDisk};
+use posthouse_engine::queue::{QueueItem, QueueState};
 use posthouse_engine::rescue::{Act, Kind, Repair, Repaired, Step, Tools};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -31,6 +32,8 @@ struct Seen {
     held: Held,
     /// UIDNEXT and highest modseq by (account, UIDVALIDITY).
     counters: BTreeMap<(u64, u32), (u32, u64)>,
+    /// Queue items that may be sent.
+    queue: BTreeMap<u64, Arc<QueueItem>>,
     lines: Vec<String>,
 }
 
@@ -51,7 +54,9 @@ fn see(disk: &SimDisk, case: &str) -> Seen {
             }
         }
     }
-    Seen { held, counters, lines }
+    let queue = engine.queue().into_iter().filter(|item| item.state != QueueState::Hold);
+    let queue = queue.map(|item| (item.id.0, item)).collect();
+    Seen { held, counters, queue, lines }
 }
 
 /// Plans, applies, and proves everything that must hold whatever the damage was. Gives what is there afterwards and the steps.
@@ -78,6 +83,9 @@ fn mend(damaged: &Files, good: &Seen, case: &str) -> (Seen, Vec<Step>) {
     for (mailbox, (uid_next, modseq)) in &good.counters {
         let Some((now_uid, now_modseq)) = seen.counters.get(mailbox) else { continue };
         assert!(now_uid >= uid_next && now_modseq >= modseq, "{case}: counters of {mailbox:?} went back");
+    }
+    for (id, item) in &seen.queue {
+        assert_eq!(good.queue.get(id), Some(item), "{case}: somebody gets a message again");
     }
     (seen, planned)
 }

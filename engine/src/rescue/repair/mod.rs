@@ -5,6 +5,7 @@ mod attempt;
 pub(super) mod control;
 mod fill;
 mod image;
+mod requeue;
 pub(super) mod shard;
 mod state;
 mod step;
