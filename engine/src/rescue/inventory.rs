@@ -31,7 +31,7 @@ impl Segment {
 }
 
 /// One shard's files.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Log {
     pub(super) dir: PathBuf,
     /// By id; each begins at or after the end of the one before as far as headers tell.
@@ -112,6 +112,13 @@ pub(super) fn take(disk: &dyn Disk) -> Result<Inventory> {
     expected_shards(disk, &mut inventory);
     inventory.logs.values_mut().for_each(in_order);
     Ok(inventory)
+}
+
+/// One shard's files, looked at again. A server that writes meanwhile makes segments all the time: what a checkpoint says of the log can be held
+/// only against files that were listed after the checkpoint was read.
+pub(super) fn again(disk: &dyn Disk, shard: ShardId) -> Result<Log> {
+    let log = take(disk)?.logs.remove(&shard);
+    Ok(log.unwrap_or_else(|| Log { dir: crate::engine::shard_dir(shard), ..Log::default() }))
 }
 
 fn store(disk: &dyn Disk) -> Result<u16, String> {
