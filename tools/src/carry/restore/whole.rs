@@ -35,6 +35,8 @@ pub struct Restored {
     pub accounts: u64,
     /// Removed accounts whose mail was about to go when the backup was made: it is gone.
     pub purged: u64,
+    /// Queued messages that are held: they may have been sent since the backup was made.
+    pub held: u64,
 }
 
 /// Restores into `data`, which is empty or not there.
@@ -51,6 +53,7 @@ pub fn whole(found: &Found, data: &Path, config: &Config) -> Result<Restored, Fa
         taken_back_bytes: 0,
         accounts: 0,
         purged: 0,
+        held: 0,
     };
     let done = fill(found, &staging, config, &mut restored).and_then(|()| publish(&staging, data));
     if done.is_err() {
@@ -118,6 +121,7 @@ fn fill(found: &Found, staging: &Path, config: &Config, restored: &mut Restored)
     }
     let opened = store::open(staging, config)?;
     restored.purged = opened.engine.purge_orphans()?;
+    restored.held = opened.engine.settle_restored()?;
     restored.accounts = opened.engine.directory(|directory| directory.account_count()) as u64;
     Ok(opened.engine.close()?)
 }
