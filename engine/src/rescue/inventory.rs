@@ -7,7 +7,7 @@ use crate::base::{Error, Lsn, Result, SegmentId, ShardId};
 use crate::disk::Disk;
 use crate::engine::store_file;
 use crate::format::segment::SEGMENT_HEADER_BYTES;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
@@ -73,12 +73,22 @@ fn shard_of(name: &str) -> Option<ShardId> {
     }
 }
 
+/// The ending of a segment that a repair has written and not yet put in its place.
+pub(super) const MENDING: &str = "mending";
+
 /// A file with a segment's name and what it is.
 struct Found {
     path: PathBuf,
     place: (ShardId, SegmentId),
     len: u64,
     identity: Result<Identity, Unknown>,
+}
+
+impl Found {
+    /// Which segment it says that it is.
+    fn claim(&self) -> Option<(ShardId, SegmentId)> {
+        self.identity.as_ref().ok().map(|identity| (identity.header.shard, identity.header.segment))
+    }
 }
 
 /// Takes stock.
@@ -93,7 +103,7 @@ pub(super) fn take(disk: &dyn Disk) -> Result<Inventory> {
         Err(why) if why.kind() == ErrorKind::NotFound => Vec::new(),
         listed => listed.map_err(|why| Error::io(format!("list {}", disk.full_path(root).display()), why))?,
     };
-    let mut pool = Vec::new();
+    let (mut pool, mut mending) = (Vec::new(), Vec::new());
     for (name, shard) in dirs.iter().filter_map(|name| Some((name, shard_of(name)?))) {
         let dir = root.join(name);
         let names = disk.list(&dir);
@@ -102,12 +112,21 @@ pub(super) fn take(disk: &dyn Disk) -> Result<Inventory> {
         for name in names {
             if let Some(id) = crate::log::segment_id(&name) {
                 pool.push(look(disk, &dir.join(&name), (shard, id), &mut inventory.findings));
+            } else if Path::new(&name).extension().is_some_and(|end| end == MENDING) {
+                // Segment 0 is none: wherever it belongs, it is not there yet. What is wrong with a half-written one is nobody's concern.
+                mending.push(look(disk, &dir.join(&name), (shard, SegmentId(0)), &mut Vec::new()));
             } else if name.ends_with(".phi") {
                 log.parts.push(name);
             }
         }
         inventory.logs.insert(shard, log);
     }
+    let claimed: BTreeSet<_> = pool.iter().filter_map(Found::claim).collect();
+    let only = |found: &Found| {
+        let whole = found.identity.as_ref().is_ok_and(|identity| identity.damage.is_none());
+        whole && found.claim().is_some_and(|claim| !claimed.contains(&claim))
+    };
+    pool.extend(mending.into_iter().filter(only));
     assign(disk, pool, &mut inventory);
     expected_shards(disk, &mut inventory);
     inventory.logs.values_mut().for_each(in_order);
@@ -154,14 +173,12 @@ fn look(disk: &dyn Disk, path: &Path, place: (ShardId, SegmentId), findings: &mu
 
 /// Gives every segment its file: the one of its name if that is it, else a file that says it is this segment.
 fn assign(disk: &dyn Disk, pool: Vec<Found>, inventory: &mut Inventory) {
-    let claim =
-        |found: &Found| found.identity.as_ref().ok().map(|identity| (identity.header.shard, identity.header.segment));
-    let at_home: std::collections::BTreeSet<_> =
-        pool.iter().filter(|found| claim(found) == Some(found.place)).map(|found| found.place).collect();
+    let at_home: BTreeSet<_> =
+        pool.iter().filter(|found| found.claim() == Some(found.place)).map(|found| found.place).collect();
     let mut taken = at_home.clone();
     for found in pool {
         let name = disk.full_path(&found.path).display().to_string();
-        let claims = claim(&found);
+        let claims = found.claim();
         let (shard, _) = found.place;
         let identity = match found.identity {
             Ok(identity) => identity,

@@ -346,14 +346,30 @@ fn a_crash_at_every_operation_can_be_repaired_again() {
     bytes[600..1400].fill(0);
     let tail = segments(&damaged).into_iter().rfind(|path| path.starts_with("shards/00000")).expect("a tail");
     damaged.get_mut(&tail).expect("there").truncate(300);
-    let (expected, _) = mend(&damaged, &good, "without a crash");
-    let counted = disk(&damaged);
+    crash_everywhere(&damaged, &good, 40);
+}
+
+#[test]
+fn a_crash_while_segments_change_places_loses_none() {
+    let whole = closed();
+    let good = see(&disk(&whole), "whole");
+    let paths = ["shards/00000/seg-0000000001.phl", "shards/00001/seg-0000000002.phl"].map(PathBuf::from);
+    let mut damaged = whole.clone();
+    damaged.insert(paths[0].clone(), whole[&paths[1]].clone());
+    damaged.insert(paths[1].clone(), whole[&paths[0]].clone());
+    crash_everywhere(&damaged, &good, 10);
+}
+
+/// A repair that the machine's end interrupts at any operation ends as one that nothing interrupts, when it is begun again.
+fn crash_everywhere(damaged: &Files, good: &Seen, operations_min: u64) {
+    let (expected, _) = mend(damaged, good, "without a crash");
+    let counted = disk(damaged);
     let start = counted.ops();
     apply(&counted).expect("applies");
     let operations = counted.ops() - start;
-    assert!(operations > 40, "{operations}");
+    assert!(operations > operations_min, "{operations}");
     for at in 0..operations {
-        let sim = disk(&damaged);
+        let sim = disk(damaged);
         sim.crash_at(sim.ops() + at);
         assert!(apply(&sim).is_err(), "operation {at} fails");
         let after = sim.crash();
