@@ -51,6 +51,8 @@ pub(super) struct Inventory {
     /// By shard; the control shard is the last.
     pub(super) logs: BTreeMap<ShardId, Log>,
     pub(super) findings: Vec<Finding>,
+    /// A segment that is there and cannot be opened: what it holds is not known, which is another thing than that it is lost.
+    pub(super) unopened: Option<Error>,
 }
 
 impl Inventory {
@@ -93,7 +95,8 @@ impl Found {
 
 /// Takes stock.
 pub(super) fn take(disk: &dyn Disk) -> Result<Inventory> {
-    let mut inventory = Inventory { shards: store(disk), logs: BTreeMap::new(), findings: Vec::new() };
+    let empty = |shards| Inventory { shards, logs: BTreeMap::new(), findings: Vec::new(), unopened: None };
+    let (mut inventory, mut quiet) = (empty(store(disk)), empty(Ok(0)));
     if let Err(why) = &inventory.shards {
         let name = disk.full_path(Path::new(store_file::NAME)).display().to_string();
         inventory.findings.push(Finding::damage(Kind::Store, name, why.clone()));
@@ -111,10 +114,10 @@ pub(super) fn take(disk: &dyn Disk) -> Result<Inventory> {
         let mut log = Log { dir: dir.clone(), ..Log::default() };
         for name in names {
             if let Some(id) = crate::log::segment_id(&name) {
-                pool.push(look(disk, &dir.join(&name), (shard, id), &mut inventory.findings));
+                pool.push(look(disk, &dir.join(&name), (shard, id), &mut inventory));
             } else if Path::new(&name).extension().is_some_and(|end| end == MENDING) {
                 // Segment 0 is none: wherever it belongs, it is not there yet. What is wrong with a half-written one is nobody's concern.
-                mending.push(look(disk, &dir.join(&name), (shard, SegmentId(0)), &mut Vec::new()));
+                mending.push(look(disk, &dir.join(&name), (shard, SegmentId(0)), &mut quiet));
             } else if name.ends_with(".phi") {
                 log.parts.push(name);
             }
@@ -152,21 +155,25 @@ fn store(disk: &dyn Disk) -> Result<u16, String> {
     store_file::parse(&bytes)
 }
 
-fn look(disk: &dyn Disk, path: &Path, place: (ShardId, SegmentId), findings: &mut Vec<Finding>) -> Found {
+fn look(disk: &dyn Disk, path: &Path, place: (ShardId, SegmentId), inventory: &mut Inventory) -> Found {
     let name = disk.full_path(path).display().to_string();
     match Source::open(disk, path) {
         Ok(mut source) => {
             let identity = identify(&mut source, place.0, place.1);
             if let Ok(Identity { damage: Some(what), .. }) = &identity {
                 let range = 0..SEGMENT_HEADER_BYTES as u64;
-                findings
+                inventory
+                    .findings
                     .push(Finding::damage(Kind::Header, &name, format!("{what}; it can be made again")).range(&range));
             }
             Found { path: path.to_owned(), place, len: source.len, identity }
         }
         Err(why) => {
-            findings.push(Finding::damage(Kind::File, name, why.to_string()));
-            Found { path: path.to_owned(), place, len: 0, identity: Err(Unknown::Nothing(why.to_string())) }
+            inventory.findings.push(Finding::damage(Kind::File, name, why.to_string()));
+            let found =
+                Found { path: path.to_owned(), place, len: 0, identity: Err(Unknown::Nothing(why.to_string())) };
+            inventory.unopened.get_or_insert(why);
+            found
         }
     }
 }

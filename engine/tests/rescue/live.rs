@@ -1,8 +1,10 @@
-//! Beside a server that writes: files that come between two looks are no damage, to verify and to the proof of quotas.
+//! Beside a server that writes: files that come between two looks are no damage, to verify and to the proof of quotas. And a segment that cannot
+//! be opened is not one that is lost, to repair.
 use crate::world::{closed, disk, fill, open};
+use posthouse_engine::base::{Error, SimClock};
 use posthouse_engine::disk::sim::SimDisk;
 use posthouse_engine::disk::{Disk, File, Lock, Map};
-use posthouse_engine::rescue::{Finding, Told, prove_quota, verify};
+use posthouse_engine::rescue::{Finding, Repair, Told, Tools, prove_quota, verify};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -12,6 +14,8 @@ use std::sync::{Arc, Mutex};
 struct Busy {
     below: SimDisk,
     server: Mutex<Option<Box<dyn FnOnce() + Send>>>,
+    /// Nobody may open this file.
+    denied: Option<PathBuf>,
 }
 
 impl Disk for Busy {
@@ -20,6 +24,9 @@ impl Disk for Busy {
     }
 
     fn open(&self, path: &Path) -> io::Result<Arc<dyn File>> {
+        if self.denied.as_deref() == Some(path) {
+            return Err(io::ErrorKind::PermissionDenied.into());
+        }
         self.below.open(path)
     }
 
@@ -81,7 +88,7 @@ fn busy() -> Busy {
             assert!(new.count() > 0, "a new file {ending}");
         }
     };
-    Busy { below, server: Mutex::new(Some(Box::new(server))) }
+    Busy { below, server: Mutex::new(Some(Box::new(server))), denied: None }
 }
 
 fn scratch() -> posthouse_engine::base::Result<Arc<dyn Disk>> {
@@ -109,4 +116,17 @@ fn what_comes_while_usage_is_proven_is_no_damage() {
     };
     prove_quota(&busy(), None, &mut scratch, &mut |_| {}, &mut give).expect("proven");
     assert_eq!(count.into_inner(), crate::world::PEOPLE as u32);
+}
+
+#[test]
+fn a_segment_that_cannot_be_opened_is_not_made_anew() {
+    let denied = Some(PathBuf::from("shards/00001/seg-0000000001.phl"));
+    let disk = Busy { below: disk(&closed()), server: Mutex::new(None), denied };
+    let mut tools =
+        Tools { disk: Arc::new(disk), clock: Arc::new(SimClock::at_ms(1_700_000_009_000)), scratch: &mut scratch };
+    match Repair::plan(&mut tools, &mut |_| {}) {
+        Err(Error::Invalid(why)) => assert!(why.contains("seg-0000000001.phl"), "{why}"),
+        Err(why) => panic!("{why}"),
+        Ok(repair) => panic!("{:#?}", repair.steps()),
+    }
 }
