@@ -467,3 +467,19 @@ fn a_store_goes_back_to_a_point_in_time() {
         ["restore", "--from", &from, "--account", "a@acme.test", "--into", "b@acme.test", "--at", &rfc3339(first)];
     assert!(house.run(&part).ok().starts_with("400 messages imported, "));
 }
+
+#[test]
+fn what_carries_no_time_is_kept_as_far_as_an_older_backup_proves_it() {
+    let house = house(1);
+    import(&house, "a@acme.test", "INBOX", &mails(&house, "one", 0, 3));
+    house.run(&["alias", "add", "early@acme.test", "--account", "a@acme.test"]).ok();
+    backup(&house, &[]);
+    next_second();
+    let at = next_second();
+    house.run(&["alias", "add", "late@acme.test", "--account", "a@acme.test"]).ok();
+    next_second();
+    backup(&house, &[]);
+    let back = restored(&house, &["--at", &rfc3339(at)]);
+    let shown = back.json(&["member", "show", "a@acme.test"]).to_string();
+    assert!(shown.contains("early@acme.test") && !shown.contains("late@acme.test"), "{shown}");
+}

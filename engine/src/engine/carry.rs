@@ -137,6 +137,9 @@ impl Engine {
 
     /// Removes the mail of accounts that the directory neither has nor keeps in its bin. Only for a store that was just restored and that
     /// nobody else uses: a purge may have been under way when the copy was made. Answers how many there were.
+    ///
+    /// # Errors
+    /// `Invalid`: an account has mail and its number was never given.
     pub fn purge_orphans(&self) -> Result<u64> {
         let mut count = 0;
         for shard in &self.shards {
@@ -144,6 +147,13 @@ impl Engine {
                 let known = |all: &Directory| all.account(id).is_some() || all.removed_account(id).is_some();
                 if self.directory(known) || self.account(id).is_err() {
                     continue;
+                }
+                // Only a number that was given can be one whose account was removed.
+                if id >= self.directory(Directory::account_next) {
+                    let what = format!(
+                        "account {id} has mail and the directory of that time does not know it; restore to a later time, or without one"
+                    );
+                    return Err(Error::Invalid(what));
                 }
                 shard.committer.submit(move |txn| purge::plan(txn, id)).wait()?;
                 count += 1;

@@ -5,7 +5,7 @@ use crate::config::Config;
 use crate::ops::{Failure, Kind};
 use crate::progress::Progress;
 use crate::store;
-use posthouse_engine::base::{Clock, ShardId, SystemClock};
+use posthouse_engine::base::{Clock, SegmentId, ShardId, SystemClock};
 use posthouse_engine::disk::{Disk, StdDisk};
 use posthouse_engine::take_back;
 use serde::Serialize;
@@ -137,7 +137,12 @@ pub(super) fn back(disk: &Arc<dyn Disk>, found: &Found, at: i64) -> Result<u64, 
                 Failure::new(Kind::Failed, format!("{}: the directory of a shard expected", shard.dir))
             })?),
         };
-        let taken = take_back(disk, &clock, id, at)?;
+        let before = found.before.iter().flat_map(|backup| &backup.shards).find(|before| before.dir == shard.dir);
+        let floor = before.and_then(|before| before.files.last()).and_then(|file| {
+            let id = file.name.strip_prefix("seg-")?.split('.').next()?.parse().ok()?;
+            Some((SegmentId(id), file.bytes))
+        });
+        let taken = take_back(disk, &clock, id, at, floor)?;
         bytes += taken.bytes;
         last = last.max(taken.last);
     }
