@@ -14,3 +14,4 @@ mod oracle;
 mod parts;
 mod point;
 mod queue;
+mod restored;
