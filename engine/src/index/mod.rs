@@ -1,5 +1,6 @@
 //! Floor 4: accounts, mailboxes and their entries as a pure fold over events, with immutable views for readers. No I/O but maps handed in.
 mod account;
+mod chunk;
 mod diff;
 mod entry;
 mod expunged;
