@@ -66,7 +66,8 @@ impl Account {
     /// About how many bytes a checkpoint that keeps all older parts writes for it.
     pub(crate) fn fresh_bytes(&self) -> u64 {
         let chunks = self.mailboxes.iter().flat_map(|mailbox| mailbox.entries.chunks());
-        let bytes = |chunk: &Arc<Chunk>| if chunk.is_in_memory() { u64::from(chunk.len) * Entry::BYTES as u64 } else { 0 };
+        let bytes =
+            |chunk: &Arc<Chunk>| if chunk.is_in_memory() { u64::from(chunk.len) * Entry::BYTES as u64 } else { 0 };
         256 + chunks.map(|chunk| 24 + bytes(chunk)).sum::<u64>()
     }
 

@@ -1,7 +1,7 @@
 //! What changed between two views of one mailbox: how sessions learn of each other's changes. Never looks at chunks that did not change.
+use super::chunk::Chunk;
 use super::entry::Entry;
 use super::mailbox::Mailbox;
-use super::chunk::Chunk;
 use super::table::{Block, EntryTable};
 use crate::base::{Result, Uid, UidSet};
 use std::cmp::Ordering;

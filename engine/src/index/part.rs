@@ -1,7 +1,7 @@
 //! Index parts: the checkpointed state of a shard in immutable, mapped files; the newest record of an account counts. Docs: format.md, "Index part". Writes through a sink, opens no file.
 use super::account::Account;
-use super::record;
 use super::chunk::Source;
+use super::record;
 use crate::base::bytes::{DecodeError, Put, Reader};
 use crate::base::{AccountId, Error, Lsn, Result, ShardId};
 use crate::disk::Map;

@@ -1,10 +1,10 @@
 //! An account's record in an index part: everything but its entries, which are chunks it points to. Pure bytes.
 use super::account::Account;
+use super::chunk::{Chunk, Source};
 use super::expunged::{Expunged, Gone};
 use super::mailbox::Mailbox;
 use super::metadata::Metadata;
 use super::part::PartFile;
-use super::chunk::{Chunk, Source};
 use super::table::EntryTable;
 use crate::base::bytes::{DecodeError, Put, Reader};
 use crate::base::limits::{CHUNK_ENTRIES_MAX, EXPUNGED_RANGES_MAX};

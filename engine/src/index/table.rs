@@ -128,8 +128,9 @@ impl EntryTable {
     pub fn get(&self, position: usize) -> Result<Entry> {
         let block = last_before(&self.blocks, |block| block.start as usize <= position);
         let within = block.map(|block| (position - block.start as usize, block));
-        let slot = within
-            .and_then(|(within, block)| Some((within, last_before(&block.slots, |slot| slot.start as usize <= within)?)));
+        let slot = within.and_then(|(within, block)| {
+            Some((within, last_before(&block.slots, |slot| slot.start as usize <= within)?))
+        });
         match slot {
             Some((within, slot)) => slot.chunk.get(within - slot.start as usize),
             None => Err(Error::Invalid("a position beyond the mailbox".into())),
