@@ -12,6 +12,8 @@ mod part;
 mod record;
 mod shard;
 mod table;
+#[cfg(test)]
+mod table_tests;
 
 pub use crate::base::{FlagMode, Flags, Keywords, SpecialUse, UidSet};
 pub use account::Account;
