@@ -62,6 +62,17 @@ pub const KEYWORDS_MAX: usize = 64;
 pub const KEYWORD_BYTES_MAX: usize = 128;
 /// Entries of one chunk of a mailbox's table.
 pub const CHUNK_ENTRIES_MAX: usize = 512;
+/// Chunks of one block of a mailbox's table: a change copies the list of one block's chunks.
+pub const BLOCK_CHUNKS_MAX: usize = 128;
+/// Entries of a chunk in an index part up to which a new entry is put into a copy of it; behind a longer one a new chunk begins, so that a
+/// delivery to a mailbox that nobody touched lately copies little.
+pub const CHUNK_COPY_ENTRIES_MAX: usize = 64;
+/// Changed accounts of a shard from which on a checkpoint is written, however little log there is: they lie in memory until then.
+pub const DIRTY_ACCOUNTS_MAX: usize = 16_384;
+/// Unchanged accounts of a shard that are kept in memory for readers.
+pub const READ_ACCOUNTS_MAX: usize = 8192;
+/// Chunks in memory from which on an account that was changed during a checkpoint takes back what was written.
+pub const ADOPT_CHUNKS_MIN: usize = 16;
 /// Annotations of one mailbox, or of an account itself (RFC 5464).
 pub const METADATA_ENTRIES_MAX: usize = 100;
 /// Bytes of one annotation's value.

@@ -47,9 +47,13 @@ impl Address {
     /// Takes what `as_str` gave before. Checks only the shape: a newer Unicode table may fold a name in another way,
     /// and a log must stay readable all the same.
     pub(crate) fn from_stored(text: &str) -> Option<Address> {
-        let (local, domain) = text.rsplit_once('@')?;
-        let clean = !text.chars().any(|c| c.is_control());
-        (clean && !local.is_empty() && !domain.is_empty()).then(|| Address(text.into()))
+        Address::is_stored(text).then(|| Address(text.into()))
+    }
+
+    /// Whether the text has the shape of one.
+    pub(super) fn is_stored(text: &str) -> bool {
+        let Some((local, domain)) = text.rsplit_once('@') else { return false };
+        !local.is_empty() && !domain.is_empty() && !text.chars().any(|c| c.is_control())
     }
 
     /// The least of all addresses of a domain, below those that have a local part.

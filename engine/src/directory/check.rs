@@ -29,7 +29,7 @@ impl Directory {
             }
             Ok(())
         };
-        for account in &self.accounts {
+        for account in self.accounts.iter() {
             one(&account.address, Occupant::Account(account.id))?;
             account.aliases.iter().try_for_each(|alias| one(alias, Occupant::Alias(account.id)))?;
         }
@@ -79,8 +79,13 @@ impl Directory {
         let all = Filter::default();
         let of_kind = |kind| self.accounts.iter().filter(|account| account.kind == kind).count();
         let lists = [
-            ("member", self.members(all).count(), self.members.len(), of_kind(AccountKind::Member)),
-            ("business mailbox", self.business(all).count(), self.business.len(), of_kind(AccountKind::Business)),
+            ("member", self.members(all).count(), self.lists().members.len(), of_kind(AccountKind::Member)),
+            (
+                "business mailbox",
+                self.business(all).count(),
+                self.lists().business.len(),
+                of_kind(AccountKind::Business),
+            ),
             ("group", self.groups(all).count(), self.group_list.len(), self.groups.len()),
         ];
         lists.into_iter().try_for_each(|(what, shown, listed, there)| {
@@ -92,7 +97,7 @@ impl Directory {
     fn check_users(&self) -> Result<()> {
         let pairs = |held: usize| hold(held == self.accounts.iter().map(|a| a.users.len()).sum(), || "users".into());
         pairs(self.opens.values().map(Vec::len).sum())?;
-        for account in &self.accounts {
+        for account in self.accounts.iter() {
             let mutual = account.users.iter().all(|user| {
                 self.account(*user).is_some_and(|user| user.tenant == account.tenant)
                     && self.opens(*user).binary_search(&account.id).is_ok()

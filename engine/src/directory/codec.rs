@@ -159,6 +159,38 @@ pub(super) fn get_account(reader: &mut Reader<'_>) -> Decoded<Account> {
     })
 }
 
+/// What the tables need of an account's record, without taking it out of its bytes.
+pub(super) struct Skimmed<'a> {
+    pub(super) id: AccountId,
+    pub(super) kind: AccountKind,
+    pub(super) tenant: TenantId,
+    pub(super) address: &'a str,
+    pub(super) name: &'a str,
+    /// It has neither aliases nor users.
+    pub(super) plain: bool,
+}
+
+/// Reads over a record that `get_account` would take, and over no other.
+pub(super) fn skim_account<'a>(reader: &mut Reader<'a>) -> Decoded<Skimmed<'a>> {
+    let id = AccountId(reader.varint()?);
+    let flags = bits(reader, DISABLED | VIP | HASHED | BUSINESS)?;
+    let tenant = TenantId(reader.varint_u32()?);
+    let address = reader.clone().str()?;
+    if !Address::is_stored(address) {
+        return reader.error("a mail address expected");
+    }
+    reader.str()?;
+    let name = reader.str()?;
+    get_quota(reader)?;
+    if flags & HASHED != 0 {
+        reader.str()?;
+    }
+    let plain = get_addresses(reader)?.is_empty() & get_ids(reader)?.is_empty();
+    reader.i64()?;
+    let kind = if flags & BUSINESS != 0 { AccountKind::Business } else { AccountKind::Member };
+    Ok(Skimmed { id, kind, tenant, address, name, plain })
+}
+
 pub(super) fn put_group(out: &mut Vec<u8>, group: &Group) {
     out.put_varint(u64::from(group.tenant.0));
     put_address(out, &group.address);

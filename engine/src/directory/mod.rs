@@ -17,6 +17,7 @@ pub mod password;
 mod plan;
 mod removed;
 mod resolve;
+mod roster;
 mod rule;
 mod signing;
 mod snapshot;

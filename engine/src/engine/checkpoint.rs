@@ -103,8 +103,8 @@ impl Snapshot {
     pub(crate) fn write(&self, disk: &dyn Disk, dir: &Path) -> Result<Parts> {
         let old = self.parts.list();
         let number = next_number(disk, dir)?;
-        let fresh_bytes: usize = self.accounts.iter().map(|account| account.messages as usize * 64 + 256).sum();
-        let folded = self.parts.mergeable(fresh_bytes as u64);
+        let fresh_bytes: u64 = self.accounts.iter().map(|account| account.fresh_bytes()).sum();
+        let folded = self.parts.mergeable(fresh_bytes);
         let (fold, keep) = old.split_at(folded);
         let temporary = dir.join(format!("idx-{number:010}.tmp"));
         self.write_part(disk, &temporary, number, fold, keep).inspect_err(|_| {

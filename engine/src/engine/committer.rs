@@ -7,7 +7,7 @@ use super::queue_watch::QueueFeed;
 use super::ticket::Ticket;
 use super::txn::{Touched, Txn};
 use super::watch::Watchers;
-use crate::base::limits::{COMMIT_QUEUE_LEN, GROUP_BYTES_MAX, GROUP_REQUESTS_MAX};
+use crate::base::limits::{COMMIT_QUEUE_LEN, DIRTY_ACCOUNTS_MAX, GROUP_BYTES_MAX, GROUP_REQUESTS_MAX};
 use crate::base::{Clock, Error, Lsn, Result, ShardId};
 use crate::delivery::Dictionaries;
 use crate::disk::Disk;
@@ -253,7 +253,8 @@ impl Core {
 
     fn start_checkpoint_if_due(&mut self, own: &SyncSender<Message>) {
         let end = self.writer.end();
-        let due = end.0 - self.accounts.parts().lsn().0.min(end.0) >= self.checkpoint_log_bytes;
+        let due = end.0 - self.accounts.parts().lsn().0.min(end.0) >= self.checkpoint_log_bytes
+            || self.accounts.dirty_count() >= DIRTY_ACCOUNTS_MAX;
         if !due || self.checkpoint_running || end < self.checkpoint_not_before || self.writer.latch().check().is_err() {
             return;
         }
@@ -278,9 +279,9 @@ impl Core {
             Ok(parts) => {
                 let parts = Arc::new(parts);
                 self.shared.counters.checkpoint_lsn.store(parts.lsn().0, Ordering::Relaxed);
-                self.accounts.rebase(parts.clone());
+                let written = self.accounts.rebase(parts.clone());
                 let accounts = &self.accounts;
-                self.shared.published.rebase(parts, |id| accounts.is_dirty(id));
+                self.shared.published.rebase(parts, |id| accounts.is_dirty(id), &written);
             }
             Err(why) => {
                 tracing::error!(shard = %self.shared.dir.display(), %why, "checkpoint failed; the log is whole, the next start takes longer");

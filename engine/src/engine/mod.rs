@@ -5,6 +5,7 @@ pub(crate) mod checkpoint;
 mod committer;
 mod control;
 mod learning;
+mod open;
 mod ops;
 mod parts;
 mod point;
@@ -32,7 +33,7 @@ pub use types::*;
 pub use watch::Watch;
 
 use crate::base::limits::SEGMENT_BYTES_MAX;
-use crate::base::{AccountId, Error, Guid, Result, ShardId};
+use crate::base::{AccountId, Error, Guid, Result};
 use crate::disk::Lock;
 use control::Control;
 use learning::Learning;
@@ -76,14 +77,8 @@ impl Engine {
         let count = found.unwrap_or(options.shards);
         store_file::check_count(count)?;
         let workers = Workers::start(options.workers).map_err(|why| Error::io("start the workers", why))?;
-        let (control, mut notices) = Control::open(&options)?;
-        let mut shards = Vec::with_capacity(usize::from(count));
         let queue_feed: Arc<QueueFeed> = Arc::default();
-        for number in 0..count {
-            let (shard, lines) = Shard::open(&options, ShardId(number), &queue_feed)?;
-            shards.push(shard);
-            notices.extend(lines);
-        }
+        let (control, shards, mut notices) = open::open(&options, count, &queue_feed)?;
         if found.is_none() {
             store_file::write(&*options.disk, count)?;
         }

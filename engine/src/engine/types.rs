@@ -20,7 +20,7 @@ pub struct Options {
     pub segment_bytes_max: u32,
     /// Bytes of log after which a checkpoint is written.
     pub checkpoint_log_bytes: u64,
-    /// Threads for password hashing, large messages and cold reads.
+    /// Threads for password hashing, large messages and cold reads; as many shards are opened at a time.
     pub workers: usize,
 }
 

@@ -1,7 +1,7 @@
 //! Index parts: the checkpointed state of a shard in immutable, mapped files; the newest record of an account counts. Docs: format.md, "Index part". Writes through a sink, opens no file.
 use super::account::Account;
+use super::chunk::Source;
 use super::record;
-use super::table::Source;
 use crate::base::bytes::{DecodeError, Put, Reader};
 use crate::base::{AccountId, Error, Lsn, Result, ShardId};
 use crate::disk::Map;
@@ -200,7 +200,7 @@ fn account_words(account: &Account) -> Vec<String> {
             mailbox.id,
             mailbox.name,
             mailbox.entries.len(),
-            mailbox.entries.slots().len(),
+            mailbox.entries.chunk_count(),
             mailbox.size_bytes,
             mailbox.unseen,
             mailbox.deleted,
@@ -303,12 +303,12 @@ impl<'a> PartWriter<'a> {
         let mut chunks = Vec::new();
         let mut bytes = Vec::new();
         for mailbox in &account.mailboxes {
-            for slot in mailbox.entries.slots() {
-                let place = match &slot.chunk.source {
+            for chunk in mailbox.entries.chunks() {
+                let place = match &chunk.source {
                     Source::Part { part, offset, crc, .. } if self.kept.contains(&part.id) => (part.id, *offset, *crc),
                     _ => {
                         bytes.clear();
-                        slot.chunk.to_vec()?.iter().for_each(|entry| entry.encode(&mut bytes));
+                        chunk.to_vec()?.iter().for_each(|entry| entry.encode(&mut bytes));
                         (self.id, self.write(&bytes)?, crc32fast::hash(&bytes))
                     }
                 };

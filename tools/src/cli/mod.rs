@@ -138,8 +138,9 @@ pub enum Command {
     Repair(RepairArgs),
     /// Every good message of a damaged store as files, with a list of what is lost
     #[command(
-        after_help = "The source is only read. The directory is laid out as an export is, so posthouse import takes it. Ends with 8 when something is lost.\n\n\
-        Example: posthouse salvage /mnt/broken/posthouse --to /backup/salvaged --format maildir"
+        after_help = "The source is only read. The directory is laid out as an export is, so posthouse import takes it; with --into a new store is made of it, with members, passwords, groups and flags. Ends with 8 when something is lost.\n\n\
+        Example: posthouse salvage /mnt/broken/posthouse --to /backup/salvaged --format maildir\n\
+        Example: posthouse salvage /mnt/broken/posthouse --into /var/lib/posthouse-new"
     )]
     Salvage(SalvageArgs),
     /// Prove that what accounts are charged is the sum of what they hold

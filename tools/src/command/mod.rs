@@ -110,7 +110,7 @@ fn dispatch(cli: Cli) -> Result<End, Trouble> {
         Command::Inspect(args) => rescue::inspect(show, &args)?,
         Command::Rebuild(args) => rescue::rebuild(&data, show, args)?,
         Command::Repair(args) => rescue::repair(&data, show, args)?,
-        Command::Salvage(args) => rescue::salvage(show, args)?,
+        Command::Salvage(args) => rescue::salvage(session.config(), show, args)?,
         Command::Quota(args) => quota::prove(&mut context, args)?,
         Command::Backup(args) => carry::backup(&mut context, &args)?,
         Command::Restore(args) => carry::restore(&mut context, args)?,

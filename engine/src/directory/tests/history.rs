@@ -225,12 +225,22 @@ fn lives_by_one_rule(directory: &Directory) {
     }
 }
 
+/// Through a snapshot.
+fn again(directory: &Directory) -> Directory {
+    let mut snapshot = Vec::new();
+    directory.encode_snapshot(&mut snapshot);
+    Directory::decode_snapshot(&snapshot).expect("what was encoded is read")
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1000))]
     #[test]
     fn all_ways_lead_to_one_state(history in history()) {
         let (mut live, mut replayed, mut stepwise) = (Directory::default(), Directory::default(), Directory::default());
+        let mut restarted = Directory::default();
         for (now, batch) in history.iter().enumerate() {
+            // As after a restart: what is asked for comes out of the snapshot's bytes.
+            restarted = again(&restarted);
             let planned = live.plan_all(batch, now as i64);
             prop_assert_eq!(planned.len(), batch.len());
             for (change, result) in batch.iter().zip(&planned) {
@@ -239,12 +249,16 @@ proptest! {
                 for event in result.iter().flatten() {
                     prop_assert!(stepwise.apply(event).is_ok(), "{:?}", event);
                     prop_assert!(live.apply(event).is_ok(), "{:?}", event);
+                    prop_assert!(restarted.apply(event).is_ok(), "{:?}", event);
                     prop_assert!(replayed.apply(&through_bytes(event)).is_ok(), "{:?}", event);
                 }
                 prop_assert!(stepwise.check().is_ok(), "{:?} after {:?}", stepwise.check(), change);
             }
         }
         prop_assert_eq!(&live, &stepwise);
+        prop_assert!(restarted.check().is_ok(), "{:?}", restarted.check());
+        prop_assert_eq!(census(&restarted), census(&live));
+        prop_assert_eq!(&live, &restarted);
         prop_assert_eq!(&live, &replayed);
         lives_by_one_rule(&replayed);
         let mut snapshot = Vec::new();
