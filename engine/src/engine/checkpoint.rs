@@ -6,6 +6,8 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+/// About what a part takes that holds nothing.
+const PART_FRAME_BYTES: u64 = 256;
 /// Bytes gathered before a write.
 const BUFFER_BYTES: usize = 1 << 20;
 
@@ -103,7 +105,9 @@ impl Snapshot {
     pub(crate) fn write(&self, disk: &dyn Disk, dir: &Path) -> Result<Parts> {
         let old = self.parts.list();
         let number = next_number(disk, dir)?;
-        let fresh_bytes: u64 = self.accounts.iter().map(|account| account.fresh_bytes()).sum();
+        let accounts_bytes: u64 = self.accounts.iter().map(|account| account.fresh_bytes()).sum();
+        // The state is written whole each time; were it not counted, a control shard's parts would never be folded.
+        let fresh_bytes = accounts_bytes + self.state.len() as u64 + PART_FRAME_BYTES;
         let folded = self.parts.mergeable(fresh_bytes);
         let (fold, keep) = old.split_at(folded);
         let temporary = dir.join(format!("idx-{number:010}.tmp"));

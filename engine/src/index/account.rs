@@ -63,12 +63,12 @@ impl Account {
         }
     }
 
-    /// About how many bytes a checkpoint that keeps all older parts writes for it.
+    /// About how many bytes a checkpoint that keeps all older parts writes for it, rather more than less.
     pub(crate) fn fresh_bytes(&self) -> u64 {
         let chunks = self.mailboxes.iter().flat_map(|mailbox| mailbox.entries.chunks());
         let bytes =
             |chunk: &Arc<Chunk>| if chunk.is_in_memory() { u64::from(chunk.len) * Entry::BYTES as u64 } else { 0 };
-        256 + chunks.map(|chunk| 24 + bytes(chunk)).sum::<u64>()
+        256 + 128 * self.mailboxes.len() as u64 + chunks.map(|chunk| 32 + bytes(chunk)).sum::<u64>()
     }
 
     /// Whether everything in it was purged: it has no mailbox, not even INBOX, and nothing may be put into it any more.
