@@ -38,7 +38,11 @@ pub const SEGMENT_BYTES_DEFAULT: u32 = 64 << 20;
 pub const SEGMENT_BYTES_MAX: u32 = 2 << 30;
 /// Bytes of one frame's payload: a message that does not compress, with its summary.
 pub const FRAME_PAYLOAD_BYTES_MAX: usize = MESSAGE_BYTES_MAX + (8 << 20);
-/// Bytes of one transaction's event frame.
+/// Bytes of a transaction's events after which the next ones go to a frame of their own in the same group.
+pub const EVENT_FRAME_BYTES: usize = 4 << 20;
+/// Entries that one COPY or MOVE makes: their events wait in memory for the commit.
+pub const COPY_ENTRIES_MAX: usize = 1_000_000;
+/// Bytes of one event frame.
 pub const EVENT_PAYLOAD_BYTES_MAX: usize = 64 << 20;
 /// Bytes of log after which a checkpoint is written.
 pub const CHECKPOINT_LOG_BYTES: u64 = 64 << 20;

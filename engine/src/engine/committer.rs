@@ -18,14 +18,17 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 
-type Reply = Box<dyn FnOnce(Result<()>) + Send>;
-type Request = Box<dyn FnOnce(&mut Txn<'_>) -> Reply + Send>;
+/// What somebody asks for. It is planned once, and once more if another request of its group has to be left out; then it is answered.
+trait Request: Send {
+    fn plan(&mut self, txn: &mut Txn<'_>);
+    fn answer(self: Box<Self>, committed: Result<()>);
+}
 
 enum Message {
-    Request(Request),
+    Request(Box<dyn Request>),
     CheckpointDone(Arc<Snapshot>, Result<Parts>),
     Close,
 }
@@ -66,10 +69,11 @@ impl Committer {
         Ok(Committer { inbox, thread: std::sync::Mutex::new(Some(thread)) })
     }
 
-    /// Asks for a change. `plan` runs on the committer's thread; its answer comes after the sync. `Busy` when too many wait.
+    /// Asks for a change. `plan` runs on the committer's thread, and again from the same state if its first events had to be forgotten for
+    /// another request's sake; its answer comes after the sync. `Busy` when too many wait.
     pub(crate) fn submit<T: Send + 'static>(
         &self,
-        plan: impl FnOnce(&mut Txn<'_>) -> Result<T> + Send + 'static,
+        plan: impl FnMut(&mut Txn<'_>) -> Result<T> + Send + 'static,
     ) -> Ticket<Result<T>> {
         let (ticket, filler) = Ticket::pending();
         self.submit_then(plan, move |answer| filler.fill(answer));
@@ -79,23 +83,17 @@ impl Committer {
     /// The same with a function instead of a ticket; it runs on the committer's thread and must be short.
     pub(crate) fn submit_then<T: Send + 'static>(
         &self,
-        plan: impl FnOnce(&mut Txn<'_>) -> Result<T> + Send + 'static,
+        plan: impl FnMut(&mut Txn<'_>) -> Result<T> + Send + 'static,
         then: impl FnOnce(Result<T>) + Send + 'static,
     ) {
-        let mut then = Answer { then: Some(then), value: std::marker::PhantomData };
-        let request: Request = Box::new(move |txn| {
-            let planned = plan(txn);
-            // What failed halfway for want of the disk takes its group with it; a refusal leaves whole facts behind.
-            if let Err(why) = &planned
-                && why.is_transient()
-                && !txn.events.is_empty()
-            {
-                txn.failed = Some(why.clone());
-            }
-            Box::new(move |committed| then.give(committed.and(planned)))
-        });
+        let answer = Answer { then: Some(then), value: std::marker::PhantomData };
+        let request: Box<dyn Request> = Box::new(Asked { plan, planned: None, answer });
         // A request that is not taken is dropped, which answers it.
-        let _ = self.inbox.try_send(Message::Request(request));
+        if let Err(TrySendError::Disconnected(Message::Request(request))) =
+            self.inbox.try_send(Message::Request(request))
+        {
+            request.answer(Err(Error::Closed));
+        }
     }
 
     /// Commits what was asked before, writes a last checkpoint, ends the thread.
@@ -105,6 +103,36 @@ impl Committer {
         // A committer that has ended already has said why to those who asked.
         let _ = self.inbox.send(Message::Close);
         thread.join().unwrap_or_else(|_| Err(Error::Latched { reason: "the committer panicked".into() }))
+    }
+}
+
+/// A request as it was asked, with what came of its last plan.
+struct Asked<T, P, F: FnOnce(Result<T>)> {
+    plan: P,
+    planned: Option<Result<T>>,
+    answer: Answer<T, F>,
+}
+
+impl<T, P, F> Request for Asked<T, P, F>
+where
+    T: Send,
+    P: FnMut(&mut Txn<'_>) -> Result<T> + Send,
+    F: FnOnce(Result<T>) + Send,
+{
+    fn plan(&mut self, txn: &mut Txn<'_>) {
+        let planned = (self.plan)(txn);
+        // What failed halfway for want of the disk must not stay; a refusal leaves whole facts behind.
+        if let Err(why) = &planned
+            && why.is_transient()
+        {
+            txn.spoil(why);
+        }
+        self.planned = Some(planned);
+    }
+
+    fn answer(mut self: Box<Self>, committed: Result<()>) {
+        let planned = self.planned.take().unwrap_or(Err(Error::Busy));
+        self.answer.give(committed.and(planned));
     }
 }
 
@@ -154,33 +182,52 @@ impl Core {
 
     /// Commits one group; says whether it was asked to close.
     fn group(&mut self, first: Message, requests: &Receiver<Message>) -> bool {
-        let mut replies: Vec<Reply> = Vec::new();
+        let mut group: Vec<Box<dyn Request>> = Vec::new();
         let mut touched = Touched::default();
-        let mut closing = false;
-        let mut failed = Ok(());
+        let (mut closing, mut spoilt) = (false, false);
         let mut next = Some(first);
         while let Some(message) = next {
             match message {
-                Message::Request(request) => replies.push(self.plan(request, &mut touched, &mut failed)),
+                Message::Request(request) => {
+                    group.push(request);
+                    spoilt = !self.plan_last(&mut group, &mut touched);
+                }
                 Message::CheckpointDone(snapshot, parts) => self.checkpoint_done(&snapshot, parts),
                 Message::Close => closing = true,
             }
-            let full = replies.len() >= GROUP_REQUESTS_MAX || self.writer.group_bytes() >= GROUP_BYTES_MAX;
-            next = if full || closing { None } else { requests.try_recv().ok() };
+            let full = group.len() >= GROUP_REQUESTS_MAX || self.writer.group_bytes() >= GROUP_BYTES_MAX;
+            next = if full || closing || spoilt { None } else { requests.try_recv().ok() };
         }
-        let committed = failed.and_then(|()| self.commit());
+        let committed = self.commit();
         match &committed {
             Ok(()) => self.publish(touched),
             Err(_) => self.roll_back(&touched),
         }
         let counters = &self.shared.counters;
-        counters.requests.fetch_add(replies.len() as u64, Ordering::Relaxed);
+        counters.requests.fetch_add(group.len() as u64, Ordering::Relaxed);
         counters.syncs.store(self.writer.syncs(), Ordering::Relaxed);
-        replies.into_iter().for_each(|reply| reply(committed.clone()));
+        group.into_iter().for_each(|request| request.answer(committed.clone()));
         closing
     }
 
-    fn plan(&mut self, request: Request, touched: &mut Touched, failed: &mut Result<()>) -> Reply {
+    /// Plans the last of the group. One that leaves half a change behind is answered with its error and takes nobody with it: the group is
+    /// forgotten and the others are planned again from the committed state; `false` then, and the group should be committed.
+    fn plan_last(&mut self, group: &mut Vec<Box<dyn Request>>, touched: &mut Touched) -> bool {
+        let mut at = group.len() - 1;
+        let mut whole = true;
+        while let Some(request) = group.get_mut(at) {
+            let Err(why) = self.plan(&mut **request, touched) else {
+                at += 1;
+                continue;
+            };
+            self.roll_back(&std::mem::take(touched));
+            group.remove(at).answer(Err(why));
+            (at, whole) = (0, false);
+        }
+        whole
+    }
+
+    fn plan(&mut self, request: &mut dyn Request, touched: &mut Touched) -> Result<()> {
         let mut txn = Txn {
             accounts: &mut self.accounts,
             queue: &mut self.queue,
@@ -193,14 +240,10 @@ impl Core {
             queued: 0,
             failed: None,
             events: Vec::new(),
+            changed: false,
         };
-        let reply = request(&mut txn);
-        if let Err(why) = txn.finish()
-            && failed.is_ok()
-        {
-            *failed = Err(why);
-        }
-        reply
+        request.plan(&mut txn);
+        txn.finish()
     }
 
     fn commit(&mut self) -> Result<()> {

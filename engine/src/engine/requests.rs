@@ -1,5 +1,6 @@
 //! What callers ask an open store to change. Each is one transaction; the answer comes after the sync that covers it.
 use super::ops::{append, copy, deliver, expunge, mailboxes, metadata, store};
+use super::txn::Txn;
 use super::{Append, Appended, Copied, Engine, Store, Stored, Ticket};
 use crate::base::{AccountId, Error, Flags, MailboxId, Result, Uid};
 use crate::delivery::{self, Delivered, Delivery, Origin, Outcome, Staged, Target};
@@ -133,7 +134,8 @@ impl Engine {
         message: Append,
     ) -> Ticket<Result<Appended>> {
         let quota = self.quota_bytes_max(account);
-        self.shard(account).committer.submit(move |txn| append::replace(txn, account, entry, (mailbox, message), quota))
+        let plan = move |txn: &mut Txn<'_>| append::replace(txn, account, entry, (mailbox, &message), quota);
+        self.shard(account).committer.submit(plan)
     }
 
     /// STORE.
