@@ -75,7 +75,7 @@ impl Committer {
         &self,
         plan: impl FnMut(&mut Txn<'_>) -> Result<T> + Send + 'static,
     ) -> Ticket<Result<T>> {
-        let (ticket, filler) = Ticket::pending();
+        let (ticket, filler) = Ticket::pending(Err(Error::Busy));
         self.submit_then(plan, move |answer| filler.fill(answer));
         ticket
     }

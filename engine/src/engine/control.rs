@@ -92,11 +92,11 @@ impl Control {
 
     pub(super) fn change(&self, changes: Vec<Change>) -> Ticket<Answers> {
         let count = changes.len();
-        let (ticket, filler) = Ticket::pending();
+        // What comes behind a `Close` is never looked at: it is dropped with the inbox.
+        let (ticket, filler) = Ticket::pending(vec![Err(Error::Closed); count]);
         match self.inbox.try_send(Message::Change(changes, filler)) {
-            Ok(()) => ticket,
             Err(TrySendError::Full(_)) => Ticket::ready(vec![Err(Error::Busy); count]),
-            Err(TrySendError::Disconnected(_)) => Ticket::ready(vec![Err(Error::Closed); count]),
+            Ok(()) | Err(TrySendError::Disconnected(_)) => ticket,
         }
     }
 
@@ -200,5 +200,34 @@ impl Core {
                 self.checkpoint_not_before = Lsn(end.0 + self.checkpoint_log_bytes);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::SimClock;
+    use crate::disk::sim::SimDisk;
+
+    #[test]
+    fn a_change_behind_the_close_is_answered() {
+        let options = Options {
+            disk: Arc::new(SimDisk::new(1)),
+            clock: Arc::new(SimClock::at_ms(0)),
+            shards: 1,
+            segment_bytes_max: 64 << 10,
+            checkpoint_log_bytes: 1 << 20,
+            workers: 1,
+        };
+        let (control, _) = Control::open(&options).expect("opens");
+        let add = || vec![Change::TenantAdd { name: "acme".into(), title: String::new(), accounts_max: None }];
+        // The thread waits for the directory while the close and a change queue up behind its first change.
+        let held = control.directory.write().expect("nobody panicked");
+        let first = control.change(add());
+        control.inbox.send(Message::Close).expect("taken");
+        let behind = control.change(add());
+        drop(held);
+        assert!(first.wait()[0].is_ok());
+        assert!(matches!(behind.wait()[..], [Err(Error::Closed)]));
     }
 }

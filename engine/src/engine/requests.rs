@@ -1,5 +1,6 @@
 //! What callers ask an open store to change. Each is one transaction; the answer comes after the sync that covers it.
 use super::ops::{append, copy, deliver, expunge, mailboxes, metadata, store};
+use super::ticket::given_up;
 use super::txn::Txn;
 use super::{Append, Appended, Copied, Engine, Store, Stored, Ticket};
 use crate::base::{AccountId, Error, Flags, MailboxId, Result, Uid};
@@ -41,15 +42,15 @@ impl Engine {
         }
         let (origin, learning) = (self.origin(), self.learning.clone());
         let see = move |summary: &[u8], message: &[u8]| learning.see(summary, message);
-        let (ticket, filler) = Ticket::pending();
+        let (ticket, filler) = Ticket::pending(Err(given_up()));
         self.workers.run(move || filler.fill(delivery::stage(origin, trace, &message, see)));
         ticket
     }
 
-    /// Runs work of the processor that would hold up a reactor: a few milliseconds or more.
-    pub fn work<T: Send + 'static>(&self, job: impl FnOnce() -> T + Send + 'static) -> Ticket<T> {
-        let (ticket, filler) = Ticket::pending();
-        self.workers.run(move || filler.fill(job()));
+    /// Runs work of the processor that would hold up a reactor: a few milliseconds or more. `Io` if it panics.
+    pub fn work<T: Send + 'static>(&self, job: impl FnOnce() -> T + Send + 'static) -> Ticket<Result<T>> {
+        let (ticket, filler) = Ticket::pending(Err(given_up()));
+        self.workers.run(move || filler.fill(Ok(job())));
         ticket
     }
 
@@ -70,7 +71,8 @@ impl Engine {
 
     /// Commits a message to its targets: one stored copy per shard.
     pub fn deliver(&self, delivery: Delivery) -> Ticket<Outcome> {
-        let (ticket, filler) = Ticket::pending();
+        let given_up = Outcome { targets: vec![Err(given_up()); delivery.targets.len()], queued: Err(given_up()) };
+        let (ticket, filler) = Ticket::pending(given_up);
         let mut by_shard: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
         for (at, target) in delivery.targets.iter().enumerate() {
             by_shard.entry((target.account.0 % self.shards.len() as u64) as usize).or_default().push(at);

@@ -1,4 +1,5 @@
 //! What readers ask of an open store: the directory, accounts, mailboxes, messages. All as of the last commit; nothing waits for a committer.
+use super::ticket::given_up;
 use super::{Bytes, Engine, Login, Ticket, Watch};
 use crate::base::{AccountId, Error, MailboxId, Result};
 use crate::directory::{Address, Directory, Resolution, password};
@@ -27,7 +28,7 @@ impl Engine {
             Some((login, account.password_hash.clone()?.to_string()))
         });
         let password = password.to_owned();
-        let (ticket, filler) = Ticket::pending();
+        let (ticket, filler) = Ticket::pending(None);
         self.workers.run(move || {
             filler.fill(match found {
                 Some((login, hash)) => password::verify(&hash, &password).then_some(login),
@@ -71,7 +72,7 @@ impl Engine {
             return Ticket::ready(reader.message(at).map(Bytes::owned));
         }
         let reader = reader.clone();
-        let (ticket, filler) = Ticket::pending();
+        let (ticket, filler) = Ticket::pending(Err(given_up()));
         self.workers.run(move || filler.fill(reader.message(at).map(Bytes::owned)));
         ticket
     }
