@@ -71,6 +71,7 @@ fn open(disk: &dyn Disk, shard: ShardId, dir: &Path, number: u32) -> Result<Part
 fn open_part(disk: &dyn Disk, shard: ShardId, dir: &Path, number: u32) -> Result<Part> {
     let path = path(dir, number);
     let name = disk.full_path(&path).display().to_string();
+    probe(disk, &path).map_err(|why| Error::io(format!("read {name}"), why))?;
     let map = disk.map(&path).map_err(|why| Error::io(format!("map {name}"), why))?;
     let part = Part::open(&name, map)?;
     if part.id() != number || part.shard() != shard {
@@ -78,6 +79,19 @@ fn open_part(disk: &dyn Disk, shard: ShardId, dir: &Path, number: u32) -> Result
         return Err(Error::corrupt(name, 0, what));
     }
     Ok(part)
+}
+
+/// Reads a file once from end to end: a bad sector is an error here, where touching it in a map would end the process.
+fn probe(disk: &dyn Disk, path: &Path) -> std::io::Result<()> {
+    let file = disk.open(path)?;
+    let (len, mut at) = (file.len()?, 0);
+    let mut bytes = vec![0; BUFFER_BYTES.min(usize::try_from(len).unwrap_or(BUFFER_BYTES))];
+    while at < len {
+        let step = (bytes.len() as u64).min(len - at);
+        file.read_exact_at(&mut bytes[..step as usize], at)?;
+        at += step;
+    }
+    Ok(())
 }
 
 /// What a checkpoint is made of, as of one position of the log.

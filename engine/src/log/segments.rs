@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
-/// Bytes that the first read of a frame in the tail asks for: most messages come whole.
+/// Bytes that the first read of a frame in a file asks for: most messages come whole.
 const TAIL_READ_BYTES: usize = 8 << 10;
 /// A part that begins later than this in its payload is read apart from the header.
 const PART_SKIP_BYTES: usize = 64 << 10;
@@ -54,7 +54,15 @@ impl Segment {
         Error::corrupt(self.file.display().to_string(), offset, what)
     }
 
-    fn io(&self, error: std::io::Error) -> Error {
+    /// The file, to read from by calls.
+    pub(super) fn open(&self, disk: &dyn Disk) -> Result<Arc<dyn File>> {
+        disk.open(&self.path).map_err(|error| self.io(error))
+    }
+
+    pub(super) fn io(&self, error: std::io::Error) -> Error {
+        if error.kind() == std::io::ErrorKind::UnexpectedEof {
+            return self.corrupt(0, "a longer file expected: somebody has shortened it");
+        }
         Error::io(format!("read {}", self.file.display()), error)
     }
 
@@ -109,17 +117,26 @@ impl Segment {
             return Err(self.corrupt(at, format!("a frame offset below {readable} expected")));
         }
         let payload_at = offset as usize + FRAME_HEADER_BYTES;
-        match self.bytes(disk)? {
-            Bytes::Map(map) => {
-                let header = self.header_at(&map[offset as usize..], offset, readable)?;
-                let range = clip(range, header.payload_len);
-                Ok(FrameBytes::mapped(header, map, payload_at + range.start..payload_at + range.end))
+        let map = match self.bytes(disk)? {
+            Bytes::Map(map) => map,
+            Bytes::Tail(file) => return self.read_file(&*file, offset, range, readable),
+        };
+        // What is not in memory is read by a call: where the disk fails, or the file was shortened, that is an error, and touching the map
+        // would be the end of the process. One look covers most frames.
+        let looked = (payload_at + range.end.min(TAIL_READ_BYTES)).min(map.len());
+        if map.is_resident(offset as usize..looked) {
+            let header = self.header_at(&map[offset as usize..], offset, readable)?;
+            let range = clip(range.clone(), header.payload_len);
+            let wanted = payload_at + range.start..payload_at + range.end;
+            if wanted.end <= looked || map.is_resident(wanted.clone()) {
+                return Ok(FrameBytes::mapped(header, map, wanted));
             }
-            Bytes::Tail(file) => self.read_tail(&*file, offset, range, readable),
         }
+        let file = self.open(disk)?;
+        self.read_file(&*file, offset, range, readable)
     }
 
-    fn read_tail(&self, file: &dyn File, offset: u32, range: Range<usize>, readable: u64) -> Result<FrameBytes> {
+    fn read_file(&self, file: &dyn File, offset: u32, range: Range<usize>, readable: u64) -> Result<FrameBytes> {
         let at = u64::from(offset);
         let wanted = if range.start > PART_SKIP_BYTES {
             0
@@ -128,8 +145,12 @@ impl Segment {
         };
         let first = (FRAME_HEADER_BYTES + wanted).min(usize::try_from(readable - at).unwrap_or(usize::MAX));
         let mut bytes = vec![0; first];
-        file.read_exact_at(&mut bytes, at).map_err(|error| self.io(error))?;
-        let header = self.header_at(&bytes, offset, readable)?;
+        if file.read_exact_at(&mut bytes, at).is_err() {
+            // What cannot be read may stand behind the frame.
+            bytes.truncate(FRAME_HEADER_BYTES);
+            file.read_exact_at(&mut bytes, at).map_err(|error| self.io(error))?;
+        }
+        let (first, header) = (bytes.len(), self.header_at(&bytes, offset, readable)?);
         let range = clip(range, header.payload_len);
         if range.start > PART_SKIP_BYTES {
             let mut part = vec![0; range.len()];
@@ -267,9 +288,9 @@ impl Segments {
     /// `NotFound`: no such segment. `Corrupt`: the footer is not what was written.
     pub fn footer(&self, id: SegmentId) -> Result<Option<Footer>> {
         let segment = self.get(id)?;
-        match segment.bytes(&*self.disk)? {
-            Bytes::Map(map) => segment.footer_in(&map).map(Some),
-            Bytes::Tail(_) => Ok(None),
+        match &segment.source {
+            Source::Sealed { len, .. } => segment.footer_of(&*self.disk, *len).map(Some),
+            Source::Tail(_) => Ok(None),
         }
     }
 

@@ -15,3 +15,4 @@ mod parts;
 mod point;
 mod queue;
 mod restored;
+mod shortened;
