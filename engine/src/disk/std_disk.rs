@@ -17,7 +17,14 @@ impl StdDisk {
     pub fn new(root: impl Into<PathBuf>) -> io::Result<StdDisk> {
         use std::os::unix::fs::DirBuilderExt;
         let root = root.into();
+        let made: Vec<&Path> =
+            root.ancestors().take_while(|dir| !dir.as_os_str().is_empty() && !dir.exists()).collect();
         fs::DirBuilder::new().recursive(true).mode(0o700).create(&root)?;
+        // A name is durable once its directory is synced.
+        for dir in made {
+            let parent = dir.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            fs::File::open(parent)?.sync_all()?;
+        }
         Ok(StdDisk { root })
     }
 

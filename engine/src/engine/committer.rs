@@ -21,6 +21,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 
+/// A failed open drops what it has opened so far: its threads end while it still has the directory's lock.
+impl Drop for Committer {
+    fn drop(&mut self) {
+        let _ = self.close();
+    }
+}
+
 /// What somebody asks for. It is planned once, and once more if another request of its group has to be left out; then it is answered.
 trait Request: Send {
     fn plan(&mut self, txn: &mut Txn<'_>);

@@ -128,6 +128,13 @@ impl Control {
     }
 }
 
+/// As of a committer.
+impl Drop for Control {
+    fn drop(&mut self) {
+        let _ = self.close();
+    }
+}
+
 impl Core {
     fn run(mut self, inbox: &Receiver<Message>) -> Result<()> {
         while let Ok(Message::Change(changes, filler)) = inbox.recv() {

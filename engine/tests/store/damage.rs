@@ -82,3 +82,22 @@ fn sums_that_are_not_those_of_the_mailboxes_are_not_believed() {
     let why = engine.account(all[0]).expect_err("a record that contradicts itself");
     assert!(matches!(why, Error::Corrupt { .. }), "{why}");
 }
+
+#[test]
+fn a_failed_start_leaves_nothing_running_behind_it() {
+    let sim = SimDisk::new(2);
+    let disk: Arc<dyn Disk> = Arc::new(sim.clone());
+    let engine = open(&disk, 2).expect("opens");
+    let all = people(&engine, 2, Quota::Default);
+    deliver(&engine, &all, 1, 700).targets.iter().for_each(|answer| assert!(answer.is_ok()));
+    let disk: Arc<dyn Disk> = Arc::new(sim.crash());
+    drop(engine);
+    disk.open(Path::new("shards/00001/seg-0000000001.phl")).expect("there").write_at(&[0; 64], 0).expect("written");
+    assert!(open(&disk, 2).is_err(), "a segment without a header");
+    // The control shard and the first one have ended in order, before the lock was free.
+    for dir in ["shards/control", "shards/00000"] {
+        let names = disk.list(Path::new(dir)).expect("a directory");
+        assert!(names.iter().any(|name| name.ends_with(".phi")), "{dir}: {names:?}");
+    }
+    assert!(disk.lock(Path::new("LOCK")).is_ok(), "the lock is free");
+}
