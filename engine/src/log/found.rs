@@ -71,7 +71,7 @@ impl Shard<'_> {
     }
 
     /// Every segment but the last, and the last.
-    pub(super) fn segments(&self) -> Result<(Vec<Arc<Segment>>, Last)> {
+    pub(super) fn segments(&self, replay_from: Lsn) -> Result<(Vec<Arc<Segment>>, Last)> {
         let dir = &self.options.dir;
         let names = self.disk.list(dir);
         let names = names.map_err(|error| Error::io(format!("list {}", self.dir_name()), error))?;
@@ -91,7 +91,7 @@ impl Shard<'_> {
         }
         match self.open(*last, end)? {
             Some((file, header, len)) => Ok((list, Last::Found { file, header, len })),
-            None => self.remove_unmade(*last, end).map(|last| (list, last)),
+            None => self.remove_unmade(*last, end, replay_from).map(|last| (list, last)),
         }
     }
 
@@ -135,13 +135,15 @@ impl Shard<'_> {
         Error::corrupt(self.name(id), 0, "a segment header expected")
     }
 
-    /// A crash while a segment was made leaves a file without a valid header and without frames: it was never used.
-    fn remove_unmade(&self, id: SegmentId, end: Option<Lsn>) -> Result<Last> {
+    /// A crash while a segment was made leaves a file without a valid header and without frames: it was never used, unless a checkpoint knows
+    /// of more log.
+    fn remove_unmade(&self, id: SegmentId, end: Option<Lsn>, replay_from: Lsn) -> Result<Last> {
         let first_lsn = match end {
             Some(end) => end,
             None if id == SegmentId(1) => Lsn(0),
             None => return Err(self.bad_header(id)),
         };
+        self.check_end(Lsn(first_lsn.0 + SEGMENT_HEADER_BYTES as u64), replay_from)?;
         let removed = self.disk.remove(&segment_path(&self.options.dir, id));
         removed.map_err(|error| Error::io(format!("remove {}", self.name(id)), error))?;
         Ok(Last::Missing { id, first_lsn })

@@ -66,7 +66,7 @@ pub fn open(
 ) -> Result<(Writer, Arc<Segments>, Recovered)> {
     let shard = Shard { disk: &*disk, options: &options };
     shard.make_dir()?;
-    let (mut list, last) = shard.segments()?;
+    let (mut list, last) = shard.segments(replay_from)?;
     let first = list.first().map_or(last.first_lsn(), |segment| segment.header.first_lsn);
     if first > replay_from {
         let what =
