@@ -46,6 +46,10 @@ pub const COPY_ENTRIES_MAX: usize = 1_000_000;
 pub const EVENT_PAYLOAD_BYTES_MAX: usize = 64 << 20;
 /// Bytes of log after which a checkpoint is written.
 pub const CHECKPOINT_LOG_BYTES: u64 = 64 << 20;
+/// Steps in which room for the next checkpoint is held in a file, in bytes.
+pub const RESERVE_STEP_BYTES: u64 = 256 << 10;
+/// Bytes of a checkpoint beside its accounts and its state: magic, meta, trailer, and what a dictionary adds to the state.
+pub const RESERVE_SLACK_BYTES: u64 = 16 << 10;
 /// Requests that wait for one committer before callers hear `Busy`.
 pub const COMMIT_QUEUE_LEN: usize = 4096;
 /// Bytes that one group commit gathers before it syncs.

@@ -57,6 +57,9 @@ pub trait File: Send + Sync {
     fn sync_data(&self) -> io::Result<()>;
     /// Sets the length in bytes.
     fn set_len(&self, len_bytes: u64) -> io::Result<()>;
+    /// Makes the file at least that long, with room on the medium for every byte of it: later writes within it do not fail for want of
+    /// room. New bytes are zero. Durable by `sync_data`. On an error nothing has changed that matters.
+    fn allocate(&self, len_bytes: u64) -> io::Result<()>;
     /// The length in bytes.
     fn len(&self) -> io::Result<u64>;
     /// Whether the file is empty.

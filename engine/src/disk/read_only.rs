@@ -126,6 +126,10 @@ impl File for ReadOnlyFile {
         Err(refused())
     }
 
+    fn allocate(&self, _len_bytes: u64) -> io::Result<()> {
+        Err(refused())
+    }
+
     fn len(&self) -> io::Result<u64> {
         Ok(self.0.metadata()?.len())
     }

@@ -2,6 +2,7 @@
 use super::{Disk, File, Lock, Map};
 use std::fs::{self, OpenOptions, TryLockError};
 use std::io;
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::FileExt;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
@@ -119,6 +120,18 @@ impl File for StdFile {
 
     fn set_len(&self, len_bytes: u64) -> io::Result<()> {
         self.0.set_len(len_bytes)
+    }
+
+    fn allocate(&self, len_bytes: u64) -> io::Result<()> {
+        let len = libc::off_t::try_from(len_bytes).map_err(|_| io::ErrorKind::FileTooLarge)?;
+        loop {
+            // SAFETY: the descriptor is open as long as `self`; the call takes no pointers.
+            match unsafe { libc::posix_fallocate(self.0.as_raw_fd(), 0, len) } {
+                0 => return Ok(()),
+                libc::EINTR => {}
+                code => return Err(io::Error::from_raw_os_error(code)),
+            }
+        }
     }
 
     fn len(&self) -> io::Result<u64> {

@@ -1,19 +1,23 @@
 //! One thread per shard: gathers requests, plans them against the newest state, writes them as one group with one sync, shows the result, answers.
 //! No answer leaves before the sync that covers it.
-use super::checkpoint::Snapshot;
+use super::checkpoint::{self, Snapshot};
 use super::parts::TailParts;
 use super::published::Published;
 use super::queue_watch::QueueFeed;
+use super::reserve::{Need, Reserve};
 use super::ticket::Ticket;
 use super::txn::{Touched, Txn};
 use super::watch::Watchers;
-use crate::base::limits::{COMMIT_QUEUE_LEN, DIRTY_ACCOUNTS_MAX, GROUP_BYTES_MAX, GROUP_REQUESTS_MAX};
+use crate::base::limits::{
+    COMMIT_QUEUE_LEN, DIRTY_ACCOUNTS_MAX, GROUP_BYTES_MAX, GROUP_REQUESTS_MAX, RESERVE_SLACK_BYTES,
+};
 use crate::base::{Clock, Error, Lsn, Result, ShardId};
 use crate::delivery::Dictionaries;
 use crate::disk::Disk;
 use crate::index::{Accounts, Parts};
 use crate::log::Writer;
 use crate::queue::Queue;
+use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -32,6 +36,12 @@ impl Drop for Committer {
 trait Request: Send {
     fn plan(&mut self, txn: &mut Txn<'_>);
     fn answer(self: Box<Self>, committed: Result<()>);
+}
+
+/// What a panic said.
+fn panic_text(why: &(dyn Any + Send)) -> &str {
+    let text = why.downcast_ref::<String>().map(String::as_str).or_else(|| why.downcast_ref::<&str>().copied());
+    text.unwrap_or("no reason given")
 }
 
 enum Message {
@@ -72,7 +82,13 @@ impl Committer {
     pub(crate) fn start(name: &str, core: Core) -> std::io::Result<Committer> {
         let (inbox, requests) = sync_channel(COMMIT_QUEUE_LEN);
         let own = inbox.clone();
-        let thread = std::thread::Builder::new().name(name.to_owned()).spawn(move || core.run(&requests, &own))?;
+        let run = move || {
+            let latch = core.writer.latch().clone();
+            // What the state in memory is after a panic nobody knows: a restart replays the log.
+            catch_unwind(AssertUnwindSafe(|| core.run(&requests, &own)))
+                .unwrap_or_else(|why| Err(latch.close(format!("the committer panicked: {}", panic_text(&*why)))))
+        };
+        let thread = std::thread::Builder::new().name(name.to_owned()).spawn(run)?;
         Ok(Committer { inbox, thread: std::sync::Mutex::new(Some(thread)) })
     }
 
@@ -174,6 +190,11 @@ pub(crate) struct Core {
     pub(crate) checkpoint_running: bool,
     /// No new checkpoint before the log's end has come here: a failed one is not tried again at once.
     pub(crate) checkpoint_not_before: Lsn,
+    /// The number of the next index part.
+    pub(crate) next_part: u32,
+    /// How large the next checkpoint can get, and the room that is held for it.
+    pub(crate) need: Need,
+    pub(crate) reserve: Reserve,
 }
 
 impl Core {
@@ -205,9 +226,12 @@ impl Core {
             let full = group.len() >= GROUP_REQUESTS_MAX || self.writer.group_bytes() >= GROUP_BYTES_MAX;
             next = if full || closing || spoilt { None } else { requests.try_recv().ok() };
         }
-        let committed = self.commit();
+        let committed = self.hold_room(&touched).and_then(|()| self.commit());
         match &committed {
-            Ok(()) => self.publish(touched),
+            Ok(()) => {
+                self.need.state_bytes += touched.state_bytes();
+                self.publish(touched);
+            }
             Err(_) => self.roll_back(&touched),
         }
         let counters = &self.shared.counters;
@@ -253,6 +277,15 @@ impl Core {
         txn.finish()
     }
 
+    /// Holds room for a checkpoint with the open group in it: on a disk that is too full for it the group is not taken.
+    fn hold_room(&mut self, touched: &Touched) -> Result<()> {
+        if self.writer.group_bytes() == 0 || self.writer.latch().check().is_err() {
+            return Ok(());
+        }
+        touched.accounts.keys().for_each(|id| self.need.measure(&self.accounts, *id));
+        self.reserve.hold(self.need.bytes() + touched.state_bytes() + RESERVE_SLACK_BYTES)
+    }
+
     fn commit(&mut self) -> Result<()> {
         if self.writer.group_bytes() == 0 {
             return Ok(());
@@ -286,6 +319,7 @@ impl Core {
         touched.dictionaries.iter().for_each(|id| self.shared.dictionaries.forget(*id));
         for id in touched.accounts.keys() {
             self.accounts.restore(*id, self.shared.published.in_memory(*id));
+            self.need.measure(&self.accounts, *id);
         }
         if !touched.queue.is_empty() {
             self.queue = self.shared.published.queue();
@@ -298,7 +332,12 @@ impl Core {
         let shard = self.shared.shard;
         let mut state = self.queue.encode();
         self.shared.dictionaries.encode(&mut state);
-        Snapshot { shard, lsn: self.writer.end(), accounts, state, parts }
+        self.need.clear();
+        self.need.state_bytes = state.len() as u64;
+        let number = self.next_part;
+        self.next_part += 1;
+        let room = self.reserve.take(&checkpoint::temporary(&self.shared.dir, number));
+        Snapshot { shard, lsn: self.writer.end(), accounts, state, parts, number, room }
     }
 
     fn start_checkpoint_if_due(&mut self, own: &SyncSender<Message>) {
@@ -313,7 +352,7 @@ impl Core {
         let job = move || {
             // Whatever happens here, the committer must hear of its end: a stop waits for it.
             let parts = catch_unwind(AssertUnwindSafe(|| write_checkpoint(&taken, &shared)));
-            let parts = parts.unwrap_or_else(|_| Err(Error::Invalid("the checkpoint's thread panicked".into())));
+            let parts = parts.unwrap_or_else(|why| Err(Error::Invalid(format!("it panicked: {}", panic_text(&*why)))));
             // The committer may have ended meanwhile; the part is found at the next start.
             let _ = own.send(Message::CheckpointDone(taken, parts));
         };
@@ -330,12 +369,17 @@ impl Core {
                 let parts = Arc::new(parts);
                 self.shared.counters.checkpoint_lsn.store(parts.lsn().0, Ordering::Relaxed);
                 let written = self.accounts.rebase(parts.clone());
+                // What changed meanwhile may point to parts that are folded now.
+                self.need.measure_all(&self.accounts);
                 let accounts = &self.accounts;
                 self.shared.published.rebase(parts, |id| accounts.is_dirty(id), &written);
             }
             Err(why) => {
                 tracing::error!(shard = %self.shared.dir.display(), %why, "checkpoint failed; the log is whole, the next start takes longer");
                 self.accounts.keep_dirty(&snapshot.accounts);
+                // What was never begun, or panicked, has left its room behind.
+                let _ = self.shared.disk.remove(&checkpoint::temporary(&self.shared.dir, snapshot.number));
+                self.need.measure_all(&self.accounts);
                 self.checkpoint_not_before = Lsn(self.writer.end().0 + self.checkpoint_log_bytes);
             }
         }
@@ -351,7 +395,7 @@ impl Core {
             self.group(message, requests);
         }
         self.writer.latch().check()?;
-        if self.writer.end() == self.accounts.parts().lsn() {
+        if checkpoint::is_needless(self.writer.end(), self.accounts.parts().lsn()) {
             return Ok(());
         }
         let snapshot = self.snapshot();

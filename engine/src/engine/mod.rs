@@ -14,6 +14,7 @@ mod queue;
 mod queue_watch;
 pub(crate) mod replay;
 mod requests;
+mod reserve;
 mod shard;
 pub(crate) mod store_file;
 mod ticket;

@@ -19,6 +19,17 @@ pub(crate) struct Touched {
     pub(crate) queue: Vec<QueueId>,
     /// Dictionaries that were written with the group.
     pub(crate) dictionaries: Vec<u16>,
+    /// Bytes of its events.
+    pub(crate) event_bytes: u64,
+}
+
+impl Touched {
+    /// Bytes by which the queue and the dictionaries in a checkpoint grow at most: a number, a segment and an offset for each dictionary,
+    /// and of the queue no more than what its events say, with counters that they do not.
+    pub(crate) fn state_bytes(&self) -> u64 {
+        let queue = if self.queue.is_empty() { 0 } else { 2 * self.event_bytes + 64 * self.queue.len() as u64 };
+        queue + 16 * self.dictionaries.len() as u64
+    }
 }
 
 /// The state as one request sees it: committed groups and the requests before it in its own group.
@@ -138,6 +149,7 @@ impl Txn<'_> {
     /// Large requests take several frames: none of a group is believed after a crash unless all are.
     fn write_events(&mut self) -> Result<()> {
         let written = self.writer.push(FrameKind::Events, 0, 0, &[&self.events]);
+        self.touched.event_bytes += self.events.len() as u64;
         self.events.clear();
         written.map(drop).inspect_err(|why| self.failed = Some(why.clone()))
     }

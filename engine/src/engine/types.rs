@@ -104,6 +104,8 @@ pub struct ShardStatus {
     pub name: String,
     /// Why it has closed itself, if it has.
     pub latched: Option<String>,
+    /// What its start had to say: a torn tail that was cut, a damaged checkpoint that was passed over.
+    pub notes: Vec<String>,
     /// Bytes of log.
     pub log_bytes: u64,
     /// Segment files.

@@ -3,6 +3,8 @@ use super::chunk::Chunk;
 use super::entry::Entry;
 use super::mailbox::Mailbox;
 use super::metadata::Metadata;
+use super::part::ROW_BYTES;
+use super::record::{VARINT_BYTES_MAX, metadata_bytes_max};
 use crate::base::{AccountId, MailboxId, SpecialUse};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -69,6 +71,14 @@ impl Account {
         let bytes =
             |chunk: &Arc<Chunk>| if chunk.is_in_memory() { u64::from(chunk.len) * Entry::BYTES as u64 } else { 0 };
         256 + 128 * self.mailboxes.len() as u64 + chunks.map(|chunk| 32 + bytes(chunk)).sum::<u64>()
+    }
+
+    /// Bytes that its record, its row and its chunks take at most in a new index part that may refer to the parts which `kept` names.
+    pub(super) fn checkpoint_bytes_max(&self, kept: &dyn Fn(u32) -> bool) -> u64 {
+        let names: usize = self.subscriptions.iter().map(|name| name.len() + VARINT_BYTES_MAX).sum();
+        let fixed = 8 * VARINT_BYTES_MAX + ROW_BYTES + metadata_bytes_max(&self.metadata);
+        let mailboxes: u64 = self.mailboxes.iter().map(|mailbox| mailbox.checkpoint_bytes_max(kept)).sum();
+        (fixed + names) as u64 + mailboxes
     }
 
     /// Whether everything in it was purged: it has no mailbox, not even INBOX, and nothing may be put into it any more.

@@ -15,7 +15,7 @@ pub const PART_END: [u8; 8] = *b"PHIDXEND";
 /// Bytes of the trailer: meta offset u64, meta length u32, meta crc u32, `PART_END`.
 pub const TRAILER_BYTES: usize = 24;
 /// Bytes of one row of the account table: id u64, record offset u64, record length u32, reserved u32.
-const ROW_BYTES: usize = 24;
+pub(super) const ROW_BYTES: usize = 24;
 
 /// A part's bytes and what errors call them.
 pub(crate) struct PartFile {
@@ -236,6 +236,11 @@ impl Parts {
     /// Newest first.
     pub fn list(&self) -> &[Arc<Part>] {
         &self.0
+    }
+
+    /// Whether the part of that number is one of them.
+    pub(crate) fn has(&self, id: u32) -> bool {
+        self.0.iter().any(|part| part.id() == id)
     }
 
     /// Everything before this position of the log is in the parts.

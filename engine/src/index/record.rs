@@ -15,6 +15,14 @@ use std::sync::atomic::AtomicBool;
 /// Part, offset and crc of a chunk.
 pub(super) type Place = (u32, u64, u32);
 
+/// Bytes of a varint.
+pub(super) const VARINT_BYTES_MAX: usize = 10;
+
+/// Bytes of annotations in a record.
+pub(super) fn metadata_bytes_max(metadata: &Metadata) -> usize {
+    metadata.size_bytes() + (2 * metadata.len() + 1) * VARINT_BYTES_MAX
+}
+
 /// Appends the record and its crc32. `places` holds one place for each chunk, mailbox by mailbox.
 pub(super) fn encode(account: &Account, places: &[Place], out: &mut Vec<u8>) {
     let start = out.len();

@@ -93,6 +93,17 @@ impl Accounts {
         self.dirty.extend(taken.iter().map(|account| account.id));
     }
 
+    /// The accounts that differ from the index parts.
+    pub(crate) fn dirty_ids(&self) -> impl Iterator<Item = AccountId> + '_ {
+        self.dirty.iter().copied()
+    }
+
+    /// Bytes that the account takes at most in an index part beside those that are there; 0 if it need not be written.
+    pub(crate) fn checkpoint_bytes(&self, id: AccountId) -> u64 {
+        let account = self.hot.get(&id).filter(|_| self.dirty.contains(&id));
+        account.map_or(0, |account| account.checkpoint_bytes_max(&|part| self.parts.has(part)))
+    }
+
     /// Takes new index parts; accounts that did not change since they were written need no memory any more, and of large ones that did,
     /// only what changed. Answers those as they are in the parts.
     pub fn rebase(&mut self, parts: Arc<Parts>) -> Vec<Account> {

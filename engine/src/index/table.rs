@@ -1,11 +1,14 @@
 //! The entries of a mailbox, sorted by uid, as immutable chunks in blocks: a change copies one chunk, one block and the list of blocks, whatever
 //! the mailbox holds; a view copies nothing. Does no I/O.
-use super::chunk::Chunk;
+use super::chunk::{Chunk, Source};
 use super::entry::Entry;
 use crate::base::limits::BLOCK_CHUNKS_MAX;
 use crate::base::{Error, ModSeq, Result, Uid, UidSet};
 use std::ops::Range;
 use std::sync::Arc;
+
+/// Bytes of what a record says of one chunk: four varints of 32 bits, two of 64, a crc.
+const PLACE_BYTES_MAX: u64 = 4 * 5 + 2 * 10 + 4;
 
 /// A chunk in its block.
 #[derive(Clone, Debug)]
@@ -98,6 +101,15 @@ impl EntryTable {
             chunk.last < uid_next && u64::from(chunk.len) <= uids && chunk.modseq_max <= highest_modseq
         };
         in_order && self.chunks().all(|chunk| chunk.base <= chunk.last && fits(chunk))
+    }
+
+    /// Bytes of the chunks in a record, and of those that are in none of the parts which `kept` names.
+    pub(super) fn checkpoint_bytes_max(&self, kept: &dyn Fn(u32) -> bool) -> u64 {
+        let chunk = |chunk: &Arc<Chunk>| match &chunk.source {
+            Source::Part { part, .. } if kept(part.id) => PLACE_BYTES_MAX,
+            _ => PLACE_BYTES_MAX + u64::from(chunk.len) * Entry::BYTES as u64,
+        };
+        self.chunks().map(chunk).sum()
     }
 
     pub(crate) fn blocks(&self) -> &[Block] {

@@ -91,8 +91,25 @@ impl Shard<'_> {
         }
         match self.open(*last, end)? {
             Some((file, header, len)) => Ok((list, Last::Found { file, header, len })),
-            None => self.remove_unmade(*last, end, replay_from).map(|last| (list, last)),
+            None => self.remove_unmade(*last, end, replay_from).and_then(|missing| self.without_unmade(list, missing)),
         }
+    }
+
+    /// When the last segment was never used, the one before it is the last: the writer begins the next when there is something to write,
+    /// so that a full disk keeps no log closed. One whose footer is damaged is no place to go on from.
+    fn without_unmade(&self, mut list: Vec<Arc<Segment>>, missing: Last) -> Result<(Vec<Arc<Segment>>, Last)> {
+        let Some(before) = list.pop() else { return Ok((list, missing)) };
+        let id = before.header.segment;
+        let (file, header, len) = self.open(id, None)?.ok_or_else(|| self.bad_header(id))?;
+        let footer = match sealed_len(&*file, &header, len).map_err(|error| self.unreadable(id, error))? {
+            Some((short, trailer)) => read_footer(&*file, &header, short, trailer),
+            None => Ok(None),
+        };
+        if footer.map_err(|error| self.unreadable(id, error))?.is_none() {
+            list.push(before);
+            return Ok((list, missing));
+        }
+        Ok((list, Last::Found { file, header, len }))
     }
 
     /// A segment's file with its header; `None` if there is no valid header.

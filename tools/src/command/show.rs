@@ -102,6 +102,7 @@ impl Show {
                 "shard {:7} {state}; {} bytes of log in {} segments; {} requests in {} groups, {} syncs since the start",
                 shard.name, shard.log_bytes, shard.segments, shard.requests, shard.groups, shard.syncs
             ));
+            shard.notes.iter().for_each(|note| out(&format!("              at the start: {note}")));
         }
     }
 }

@@ -195,6 +195,10 @@ impl File for Lifted {
         self.lifted()?.set_len(len_bytes)
     }
 
+    fn allocate(&self, len_bytes: u64) -> io::Result<()> {
+        self.lifted()?.allocate(len_bytes)
+    }
+
     fn len(&self) -> io::Result<u64> {
         self.now().len()
     }
