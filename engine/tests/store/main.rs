@@ -7,6 +7,7 @@ mod damage;
 mod dictionary;
 mod faults;
 mod format;
+mod format_part;
 mod full;
 mod help;
 mod histories;

@@ -62,6 +62,14 @@ pub struct SalvageArgs {
     pub scratch: Option<PathBuf>,
 }
 
+/// What of an upgrade is wanted.
+#[derive(Debug, Args)]
+pub struct UpgradeArgs {
+    /// Say what this program would change, whether the one before can still be gone back to, and until when; change nothing
+    #[arg(long, required = true)]
+    pub check: bool,
+}
+
 /// Whose usage is proven.
 #[derive(Debug, Args)]
 pub struct QuotaArgs {

@@ -9,10 +9,11 @@ mod quota;
 mod removed;
 mod rescue;
 mod show;
+mod upgrade;
 
 pub use import::read_members;
 
-use crate::cli::{Cli, Command, Global};
+use crate::cli::{Cli, Command, Global, UpgradeArgs};
 use crate::config::{self, Config, ConfigError};
 use crate::ops::{Change, Failure, Request, Response};
 use crate::session::Session;
@@ -110,6 +111,7 @@ fn dispatch(cli: Cli) -> Result<End, Trouble> {
         Command::Inspect(args) => rescue::inspect(show, &args)?,
         Command::Rebuild(args) => rescue::rebuild(&data, show, args)?,
         Command::Repair(args) => rescue::repair(&data, show, args)?,
+        Command::Upgrade(UpgradeArgs { check: _ }) => upgrade::check(&data, show)?,
         Command::Salvage(args) => rescue::salvage(session.config(), show, args)?,
         Command::Quota(args) => quota::prove(&mut context, args)?,
         Command::Backup(args) => carry::backup(&mut context, &args)?,
