@@ -167,7 +167,7 @@ impl History {
     /// The store as a backup taken now gives it back: the log's files as far as they are durable, and nothing that is derived.
     fn restored(&self) -> Arc<Engine> {
         let copy = SimDisk::new(4);
-        let mut put = |path: &Path, len: Option<u64>| {
+        let put = |path: &Path, len: Option<u64>| {
             copy.create_dir(path.parent().expect("below the root")).expect("made");
             let bytes = self.disk.map(path).expect("read");
             let len = len.map_or(bytes.len(), |len| len as usize);
