@@ -83,7 +83,9 @@ fn item() -> NewQueueItem {
         account: None,
         sender: "m0@acme.test".into(),
         recipients: vec![QueueRecipient { address: "x@elsewhere.test".into(), notify: 0, orcpt: String::new() }],
-        ..NewQueueItem::default()
+        ret: 0,
+        utf8: false,
+        envelope_id: String::new(),
     }
 }
 
