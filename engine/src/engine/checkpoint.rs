@@ -2,7 +2,7 @@
 use crate::base::{Error, Lsn, Result, ShardId};
 use crate::disk::{Disk, File};
 use crate::format::segment::SEGMENT_HEADER_BYTES;
-use crate::index::{Account, Accounts, Part, PartWriter, Parts};
+use crate::index::{Account, Accounts, PART_MAGIC_BEFORE, Part, PartWriter, Parts};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -57,10 +57,16 @@ pub(crate) fn find_below(disk: &dyn Disk, shard: ShardId, dir: &Path, below: u32
     for number in numbers {
         match open(disk, shard, dir, number) {
             Ok(parts) => return Ok((parts, bad)),
+            // The program before laid its parts out in another way; they are no damage, and the log stands in for them.
+            Err(_) if is_of_program_before(disk, &path(dir, number)) => {}
             Err(why) => bad.push(why),
         }
     }
     Ok((Parts::default(), bad))
+}
+
+fn is_of_program_before(disk: &dyn Disk, part: &Path) -> bool {
+    disk.map(part).is_ok_and(|map| map.starts_with(&PART_MAGIC_BEFORE))
 }
 
 fn open(disk: &dyn Disk, shard: ShardId, dir: &Path, number: u32) -> Result<Parts> {

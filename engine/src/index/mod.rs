@@ -23,6 +23,6 @@ pub use expunged::Expunged;
 pub use mailbox::{Mailbox, check_mailbox_name};
 pub use mending::put_account;
 pub use metadata::Metadata;
-pub use part::{PART_MAGIC, Part, PartWriter, Parts};
+pub use part::{PART_MAGIC, PART_MAGIC_BEFORE, Part, PartWriter, Parts};
 pub use shard::{Accounts, DEFAULT_MAILBOXES};
 pub use table::EntryTable;

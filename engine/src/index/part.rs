@@ -10,6 +10,8 @@ use std::sync::Arc;
 
 /// The first bytes of an index part.
 pub const PART_MAGIC: [u8; 8] = *b"PHIDX\0\0\x02";
+/// The same of the layout before, which is not read: the log makes such parts anew.
+pub const PART_MAGIC_BEFORE: [u8; 8] = *b"PHIDX\0\0\x01";
 /// The last bytes of an index part that was written whole.
 pub const PART_END: [u8; 8] = *b"PHIDXEND";
 /// Bytes of the trailer: meta offset u64, meta length u32, meta crc u32, `PART_END`.

@@ -31,22 +31,27 @@ fn a_store_of_this_program_needs_nothing() {
     assert_eq!((&found["back"], &found["changes"]), (&"none".into(), &serde_json::json!([])));
 }
 
+/// What it says as JSON, whatever its code.
+fn check(house: &House) -> serde_json::Value {
+    let said = house.run(&["--json", "upgrade", "--check"]);
+    serde_json::from_str(&said.out).unwrap_or_else(|why| panic!("{why}: {}{}", said.out, said.err))
+}
+
 #[test]
 fn the_way_back_is_open_until_the_first_change() {
     let house = older();
     house.run(&["upgrade", "--check"]).refused(1, "");
-    let found = house.run(&["--json", "upgrade", "--check"]);
-    let found: serde_json::Value = serde_json::from_str(&found.out).expect("JSON");
+    let found = check(&house);
     assert_eq!((&found["back"], &found["writes"], &found["reads_from"]), (&"open".into(), &2.into(), &1.into()));
     assert!(!found["changes"].as_array().expect("a list").is_empty(), "{found}");
     house.run(&["status"]).ok();
     house.run(&["verify"]).ok();
-    let found = house.run(&["--json", "upgrade", "--check"]);
-    assert!(found.out.contains("\"back\":\"open\""), "who only looks changes nothing");
+    assert_eq!(check(&house)["back"], "open", "who only looks changes nothing");
     house.run(&["tenant", "add", "more", "--title", "More"]).ok();
-    let found = house.run(&["--json", "upgrade", "--check"]);
-    assert!(found.out.contains("\"back\":\"ended\""), "{}", found.out);
-    assert!(found.out.contains("shards/control/seg-"), "the segment is named: {}", found.out);
+    let found = check(&house);
+    assert_eq!(found["back"], "ended");
+    let by = found["back_ended_by"].as_str().expect("a path");
+    assert!(by.contains("shards/control/seg-"), "the segment is named: {by}");
 }
 
 #[test]
