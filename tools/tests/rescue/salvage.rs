@@ -81,7 +81,7 @@ fn mail(at: &Path) -> Vec<(String, String, (String, String, String))> {
 fn into_a_new_store_with_all_who_lived_in_the_old_one() {
     let house = filled();
     house.run(&["member", "set", "bob@acme.test", "--quota", "5MiB"]).ok();
-    house.run(&["alias", "add", "bob@acme.test", "robert@acme.test"]).ok();
+    house.run(&["alias", "add", "--account", "bob@acme.test", "robert@acme.test"]).ok();
     let whole = house.path().join("whole");
     house.run(&["export", "--all", "--format", "eml", "--to", &text(&whole)]).ok();
     let file = segment(&house, "00000", 1);
