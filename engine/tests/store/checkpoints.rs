@@ -44,7 +44,7 @@ fn large_and_small(disk: &Arc<dyn Disk>) -> Vec<usize> {
     engine.close().expect("closes");
     drop(engine);
     let found = session(disk, 300);
-    assert_eq!(parts(disk).len(), 2, "a large part and a small one: {:?}", parts(disk));
+    assert!(parts(disk).len() > 1, "a large part and a small one: {:?}", parts(disk));
     found
 }
 
@@ -65,8 +65,9 @@ fn a_damaged_older_part_is_never_replaced_by_a_stranger() {
     let sim = SimDisk::new(5);
     let disk: Arc<dyn Disk> = Arc::new(sim.clone());
     let before = large_and_small(&disk);
-    let large = parts(&disk).remove(0);
-    let len = disk.map(&large).expect("readable").len() as u64;
+    let len_of = |part: &PathBuf| disk.map(part).expect("readable").len() as u64;
+    let large = parts(&disk).into_iter().max_by_key(len_of).expect("a part");
+    let len = len_of(&large);
     sim.flip(&large, len - 3, 4).expect("a byte of the trailer");
     go_on(&disk, before, "a byte of the trailer");
 }

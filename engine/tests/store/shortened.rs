@@ -29,7 +29,7 @@ fn open(root: &Path) -> Arc<Engine> {
 
 fn child(root: &Path) {
     let engine = open(root);
-    for number in 0..700 {
+    for number in 0..2000 {
         let staged = engine.stage(Vec::new(), message(number, 3000)).wait().expect("staged");
         let target = Target { account: ACCOUNT, place: Place::Inbox, flags: Flags::NONE, quota_bytes_max: None };
         let outcome = engine.deliver(Delivery { staged, targets: vec![target], queue: Vec::new() }).wait();
@@ -52,6 +52,7 @@ fn child(root: &Path) {
         assert!(matches!(answer, Err(Error::Corrupt { .. } | Error::Io { .. })), "{answer:?}");
     }
     engine.message(ACCOUNT, first).wait().expect("what is there is read");
+    assert!(of_first.len() < entries.len(), "there is a second segment");
     engine.message(ACCOUNT, &entries[entries.len() - 1]).wait().expect("other segments are read");
 }
 
