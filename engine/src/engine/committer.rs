@@ -1,6 +1,7 @@
 //! One thread per shard: gathers requests, plans them against the newest state, writes them as one group with one sync, shows the result, answers.
 //! No answer leaves before the sync that covers it.
 use super::checkpoint::Snapshot;
+use super::pace::Pace;
 use super::parts::TailParts;
 use super::published::Published;
 use super::queue_watch::QueueFeed;
@@ -20,6 +21,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
+use std::time::Instant;
 
 /// A failed open drops what it has opened so far: its threads end while it still has the directory's lock.
 impl Drop for Committer {
@@ -174,6 +176,7 @@ pub(crate) struct Core {
     pub(crate) checkpoint_running: bool,
     /// No new checkpoint before the log's end has come here: a failed one is not tried again at once.
     pub(crate) checkpoint_not_before: Lsn,
+    pub(crate) pace: Pace,
 }
 
 impl Core {
@@ -203,9 +206,10 @@ impl Core {
                 Message::Close => closing = true,
             }
             let full = group.len() >= GROUP_REQUESTS_MAX || self.writer.group_bytes() >= GROUP_BYTES_MAX;
-            next = if full || closing || spoilt { None } else { requests.try_recv().ok() };
+            let over = full || closing || spoilt;
+            next = if over { None } else { self.next(group.len(), requests) };
         }
-        let committed = self.commit();
+        let committed = self.commit(group.len());
         match &committed {
             Ok(()) => self.publish(touched),
             Err(_) => self.roll_back(&touched),
@@ -253,11 +257,23 @@ impl Core {
         txn.finish()
     }
 
-    fn commit(&mut self) -> Result<()> {
+    /// The next message, if there is one or if it pays to wait for one. Who asks meanwhile wakes nobody: the thread sleeps by the clock.
+    fn next(&mut self, gathered: usize, requests: &Receiver<Message>) -> Option<Message> {
+        loop {
+            if let Ok(message) = requests.try_recv() {
+                return Some(message);
+            }
+            std::thread::sleep(self.pace.step(gathered)?);
+        }
+    }
+
+    fn commit(&mut self, requests: usize) -> Result<()> {
         if self.writer.group_bytes() == 0 {
             return Ok(());
         }
+        let begun = Instant::now();
         self.writer.commit()?;
+        self.pace.committed(requests, begun.elapsed());
         self.parts.keep_group();
         self.shared.counters.groups.fetch_add(1, Ordering::Relaxed);
         Ok(())
@@ -350,7 +366,7 @@ impl Core {
             let Ok(message) = requests.recv() else { break };
             self.group(message, requests);
         }
-        self.writer.latch().check()?;
+        self.writer.trim()?;
         if self.writer.end() == self.accounts.parts().lsn() {
             return Ok(());
         }

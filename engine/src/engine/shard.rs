@@ -2,6 +2,7 @@
 use super::bytes::Bytes;
 use super::checkpoint;
 use super::committer::{Committer, Core, Counters, Shared};
+use super::pace::{Coming, Pace};
 use super::parts::TailParts;
 use super::published::Published;
 use super::queue_watch::QueueFeed;
@@ -47,7 +48,10 @@ pub(super) fn open_log(
     from: Lsn,
     apply: &mut dyn FnMut(Lsn, FrameRef<'_>) -> Result<(), DecodeOrState>,
 ) -> Result<Opened> {
-    let log = LogOptions { shard, dir: dir(shard), segment_bytes_max: options.segment_bytes_max, epoch: 1 };
+    // The directory seldom changes.
+    let writes_ahead = shard != ShardId::CONTROL;
+    let segment_bytes_max = options.segment_bytes_max;
+    let log = LogOptions { shard, dir: dir(shard), segment_bytes_max, epoch: 1, writes_ahead };
     let name = options.disk.full_path(&dir(shard)).display().to_string();
     let mut fold = |lsn: Lsn, frame: FrameRef<'_>| {
         apply(lsn, frame).map_err(|why| Error::corrupt(&name, lsn.0, format!("the events at this Lsn: {why}")))
@@ -63,7 +67,12 @@ pub(super) fn open_log(
 }
 
 impl Shard {
-    pub(super) fn open(options: &Options, shard: ShardId, feed: &Arc<QueueFeed>) -> Result<(Shard, Vec<String>)> {
+    pub(super) fn open(
+        options: &Options,
+        shard: ShardId,
+        feed: &Arc<QueueFeed>,
+        coming: &Coming,
+    ) -> Result<(Shard, Vec<String>)> {
         let disk = &options.disk;
         let (parts, mut notices) = checkpoint::load(&**disk, shard, &dir(shard))?;
         let parts = Arc::new(parts);
@@ -116,6 +125,7 @@ impl Shard {
             checkpoint_log_bytes: options.checkpoint_log_bytes,
             checkpoint_running: false,
             checkpoint_not_before: Lsn(0),
+            pace: Pace::new(coming.clone()),
         };
         let committer = Committer::start(&format!("commit-{shard}"), core)
             .map_err(|why| Error::io(format!("start the committer of shard {shard}"), why))?;
