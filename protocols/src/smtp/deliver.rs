@@ -10,6 +10,7 @@ use super::role::Role;
 use super::state::{Answer, Rcpt, Session, Transaction};
 use super::{header, policy};
 use crate::limits;
+use posthouse_engine::Expected;
 use posthouse_engine::base::Flags;
 use posthouse_engine::delivery::{Delivery, Target};
 use posthouse_engine::directory::Address;
