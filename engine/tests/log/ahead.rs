@@ -32,7 +32,7 @@ fn most_groups_change_no_length() {
         commit(&mut log.writer, &group(number, 1)).unwrap();
         let len = file(&disk).len().unwrap();
         let end = log.writer.end().0;
-        assert!(len >= end && len <= end + end.max(LOG_AHEAD_BYTES_MIN).min(LOG_AHEAD_BYTES_MAX) + LOG_AHEAD_BYTES_MIN);
+        assert!(len >= end && len <= end + end.clamp(LOG_AHEAD_BYTES_MIN, LOG_AHEAD_BYTES_MAX) + LOG_AHEAD_BYTES_MIN);
         let mut rest = vec![1; (len - end) as usize];
         file(&disk).read_exact_at(&mut rest, end).unwrap();
         assert!(rest.iter().all(|byte| *byte == 0));
