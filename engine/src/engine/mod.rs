@@ -7,6 +7,7 @@ mod control;
 mod learning;
 mod open;
 mod ops;
+mod pace;
 mod parts;
 mod point;
 mod published;
@@ -26,6 +27,7 @@ mod workers;
 
 pub use bytes::Bytes;
 pub use carry::{Checksum, Ingested, Purged, ShardFiles};
+pub use pace::Expected;
 pub use point::{TakenBack, take_back};
 pub use queue_watch::{QueueChanges, QueueWatch};
 pub(crate) use shard::dir as shard_dir;
@@ -38,6 +40,7 @@ use crate::base::{AccountId, Error, Guid, Result};
 use crate::disk::Lock;
 use control::Control;
 use learning::Learning;
+use pace::Coming;
 use queue_watch::QueueFeed;
 use shard::Shard;
 use std::hash::{BuildHasher, RandomState};
@@ -53,6 +56,7 @@ pub struct Engine {
     queue_feed: Arc<QueueFeed>,
     workers: Workers,
     learning: Arc<Learning>,
+    coming: Coming,
     clock: Arc<dyn crate::base::Clock>,
     /// Random for each start, so that guids of two starts never meet.
     guid_prefix: u64,
@@ -78,8 +82,8 @@ impl Engine {
         let count = found.unwrap_or(options.shards);
         store_file::check_count(count)?;
         let workers = Workers::start(options.workers).map_err(|why| Error::io("start the workers", why))?;
-        let queue_feed: Arc<QueueFeed> = Arc::default();
-        let (control, shards, mut notices) = open::open(&options, count, &queue_feed)?;
+        let (queue_feed, coming): (Arc<QueueFeed>, Coming) = Default::default();
+        let (control, shards, mut notices) = open::open(&options, count, &queue_feed, &coming)?;
         if found.is_none() {
             store_file::write(&*options.disk, count)?;
         }
@@ -89,6 +93,7 @@ impl Engine {
         let engine = Engine {
             shards,
             learning,
+            coming,
             control,
             queue_feed,
             workers,
