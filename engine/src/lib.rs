@@ -7,6 +7,7 @@ mod engine;
 pub mod format;
 pub mod index;
 pub mod log;
+pub mod mailflow;
 pub mod queue;
 pub mod quota;
 pub mod rescue;

@@ -2,6 +2,7 @@
 use crate::state::check_sums;
 use posthouse_engine::base::{AccountId, Flags, MailboxId, SimClock};
 use posthouse_engine::directory::{Address, Change, Quota};
+use posthouse_engine::disk::Disk;
 use posthouse_engine::disk::sim::SimDisk;
 use posthouse_engine::{Append, Engine, Options};
 use posthouse_protocols::session::{PlaintextAuth, Shared};
@@ -15,6 +16,51 @@ const NOW_MS: i64 = 1_795_492_248_000;
 const QUOTA_BYTES: u64 = 20_000;
 /// Members of one store; then a new store begins, so that memory does not grow.
 const MEMBERS_MAX: u32 = 5_000;
+
+/// How a store on that disk is opened.
+pub fn options(disk: Arc<dyn Disk>) -> Options {
+    Options {
+        disk,
+        clock: Arc::new(SimClock::at_ms(NOW_MS)),
+        shards: 1,
+        segment_bytes_max: 1 << 20,
+        checkpoint_log_bytes: 256 << 10,
+        workers: 1,
+    }
+}
+
+/// The disk of a store with one member and three messages, whose machine was switched off.
+pub fn small() -> SimDisk {
+    let disk = SimDisk::new(1);
+    let (engine, _) = Engine::open(options(Arc::new(disk.clone()))).expect("an empty store opens");
+    let address = || Address::parse("a@example.org").expect("an address");
+    let member = Change::MemberAdd {
+        address: address(),
+        name: String::new(),
+        password_hash: None,
+        vip: false,
+        quota: Quota::Default,
+    };
+    change(
+        &engine,
+        vec![
+            Change::TenantAdd { name: "t".into(), title: String::new(), accounts_max: None },
+            Change::DomainAdd { tenant: "t".into(), domain: "example.org".into() },
+            member,
+        ],
+    );
+    let account = engine.directory(|all| all.account_at(&address()).map(|found| found.id)).expect("the member");
+    engine.open_account(account).wait().expect("opened");
+    for number in 0..3 {
+        let raw = format!("Subject: {number}\r\n\r\nhello\r\n").into_bytes();
+        let staged = engine.stage(Vec::new(), raw).wait().expect("staged");
+        let append = Append { staged, flags: Flags::NONE, keywords: Vec::new(), internal_date: None };
+        engine.append(account, MailboxId::INBOX, vec![append]).wait().expect("appended");
+    }
+    let after = disk.crash();
+    drop(engine);
+    after
+}
 
 /// An empty store.
 pub fn engine() -> (Arc<Engine>, Arc<SimClock>) {

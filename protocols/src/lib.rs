@@ -12,4 +12,5 @@ pub mod session;
 pub mod smtp;
 #[cfg(test)]
 mod testing;
+pub mod verify;
 pub mod wire;

@@ -163,6 +163,15 @@ pub const SMTP_HOPS_MAX: usize = 100;
 pub const SMTP_LOGGED_RECIPIENTS_MAX: usize = 10;
 /// Bytes of a message's header that are sent back with a bounce.
 pub const SMTP_BOUNCE_HEADER_BYTES_MAX: usize = 64 * 1024;
+/// Bytes of a header that are looked at for From and Subject.
+pub const SMTP_JUDGED_HEADER_BYTES_MAX: usize = 256 * 1024;
+/// Addresses of From that are looked at.
+pub const SMTP_FROM_MAX: usize = 100;
+
+// ---- verify ----
+
+/// DKIM signatures of one message that are checked: the first ones.
+pub const VERIFY_SIGNATURES_MAX: usize = 10;
 
 // ---- dsn ----
 

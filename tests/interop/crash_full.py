@@ -148,6 +148,8 @@ def round_of(run, checks, number):
         run.fill()
         code = run.server.stop(30)
         want(code == 0, f"code {code}:\n{run.server.log_tail(8)}")
+        # The room for it is kept in reserve.
+        want("no checkpoint" not in run.server.log_tail(12), f"it stopped without a checkpoint:\n{run.server.log_tail(12)}")
         run.start()
         run.read_all()
         run.recover()

@@ -9,7 +9,7 @@ from lib import smtp, target
 from lib.report import Checks, want
 
 USER = target.account("curl")
-MAIL = target.marked("curl", b"From: c@x.test\r\nSubject: by curl\r\n\r\n.one\r\ntwo\r\n")
+MAIL = target.marked("curl", b"From: " + USER.encode() + b"\r\nSubject: by curl\r\n\r\n.one\r\ntwo\r\n")
 
 
 def curl(*argv):

@@ -90,11 +90,15 @@ step_build() {
     cargo build --release --locked -p posthouse -p posthouse-benches
 }
 
+step_count() {
+    need_debian && build_once && benches/count/run
+}
+
 step_interop() {
     local runtime code=0
     need_corpora && build_once || return 1
     for runtime in $RUNTIMES; do
-        tests/interop/run --runtime "$runtime" clients outbound || code=1
+        tests/interop/run --runtime "$runtime" clients outbound mailflow || code=1
     done
     return $code
 }
@@ -115,6 +119,11 @@ step_fuzz() {
 step_bench() {
     need_corpora && build_once || return 1
     cargo bench --quiet --locked -p posthouse-benches --no-run || return 1
+    # Each bench of a layer once; `cargo bench -p posthouse-benches --bench NAME` measures.
+    local layer
+    for layer in frame commit index; do
+        check "bench $layer" cargo bench --quiet --locked -p posthouse-benches --bench $layer -- --test || return 1
+    done
     check "benches/peers/run --short" benches/peers/run --short
 }
 

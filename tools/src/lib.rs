@@ -14,6 +14,7 @@ mod rescue;
 mod room;
 mod serve;
 mod session;
+mod signing;
 mod store;
 mod time;
 

@@ -9,6 +9,8 @@ pub const CONTROL_ANSWER_BYTES_MAX: usize = 64 << 20;
 pub const CONTROL_CONNECTIONS_MAX: usize = 32;
 /// A command that says nothing for this long is let go.
 pub const CONTROL_IDLE_MAX: Duration = Duration::from_secs(60);
+/// How long a command that is slow to read its last answer holds up a server that stops.
+pub const CONTROL_STOP_MAX: Duration = Duration::from_secs(2);
 /// How long a command waits for the control socket of a server that is starting or stopping.
 pub const CONTROL_WAIT_MAX: Duration = Duration::from_secs(3);
 /// Rows of one page of a list.

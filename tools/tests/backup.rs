@@ -178,6 +178,81 @@ fn what_has_changed_in_a_backup_is_noticed() {
     other.run(&["restore", "--from", &from]).refused(4, "is not empty");
 }
 
+/// A byte in the middle of the largest file of the pool.
+fn flip(house: &House) {
+    let largest = pool(house).into_iter().max_by_key(|path| path.metadata().map_or(0, |about| about.len()));
+    let largest = largest.expect("a file");
+    let mut bytes = std::fs::read(&largest).expect("read");
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&largest, bytes).expect("written");
+}
+
+#[test]
+fn damage_in_the_pool_heals_with_the_next_backup() {
+    let house = house(1);
+    (0..3).for_each(|part| import(&house, "a@acme.test", "INBOX", &mails(&house, "mails", part * 300, 300)));
+    let first = backup(&house, &[]);
+    let before = content(&house, "before");
+    flip(&house);
+    assert_eq!(check(&house).code, 8);
+    let second = backup(&house, &[]);
+    assert_eq!(second["healed"], 1, "{second}");
+    assert!(check(&house).ok().starts_with("2 backups are whole; "));
+    same(&content(&restored(&house, &["--backup", first["name"].as_str().expect("a name")]), "out"), &before);
+    same(&content(&restored(&house, &[]), "out"), &before);
+    // Also when the older one goes in the same run.
+    flip(&house);
+    let third = backup(&house, &["--keep", "1"]);
+    assert_eq!((&third["healed"], &third["removed"]), (&1.into(), &2.into()), "{third}");
+    same(&content(&restored(&house, &[]), "out"), &before);
+    assert_eq!(backup(&house, &[])["healed"], 0);
+}
+
+#[test]
+fn after_a_repair_a_backup_has_what_the_repair_made() {
+    for more in [&[][..], &["--link"]] {
+        let house = house(1);
+        // Many small mails: the table in a footer is longer than what fits beside the hash in a page.
+        let mut mbox = Vec::new();
+        for number in 0..8000 {
+            mbox.extend_from_slice(
+                format!("From - Tue Nov 24 05:00:00 2026\nSubject: {number:x}\n\n{number}\n\n").as_bytes(),
+            );
+        }
+        let path = house.path().join("small");
+        std::fs::write(&path, mbox).expect("written");
+        import(&house, "a@acme.test", "INBOX", &path);
+        import(&house, "a@acme.test", "INBOX", &mails(&house, "mails", 0, 600));
+        backup(&house, more);
+        let segment = house.data().join("shards/00000/seg-0000000001.phl");
+        let good = std::fs::read(&segment).expect("read");
+        let mut bytes = good.clone();
+        bytes[300_000..301_000].fill(0);
+        // In a file of its own, as a medium that breaks leaves a link alone.
+        std::fs::remove_file(&segment).expect("removed");
+        std::fs::write(&segment, &bytes).expect("written");
+        house.run(&["repair", "--apply"]);
+        let mended = std::fs::read(&segment).expect("read");
+        assert!(mended != good && mended != bytes, "there was something to cut");
+        backup(&house, more);
+        let other = restored(&house, &[]);
+        assert!(std::fs::read(other.data().join("shards/00000/seg-0000000001.phl")).expect("read") == mended);
+        same(&content(&other, "out"), &content(&house, "now"));
+    }
+}
+
+#[test]
+fn another_store_is_refused() {
+    let (one, two) = (house(1), house(1));
+    backup(&one, &[]);
+    let to = text(&one.path().join("backups"));
+    two.run(&["backup", "--to", &to, "--keep", "1"]).refused(4, "the backups of another store");
+    // The same store at another place is the same store.
+    restored(&one, &[]).run(&["backup", "--to", &to]).ok();
+    assert!(check(&one).ok().starts_with("2 backups are whole; "));
+}
+
 #[test]
 fn strange_directories_are_left_alone() {
     let house = house(1);
@@ -187,6 +262,9 @@ fn strange_directories_are_left_alone() {
     house.run(&["backup", "--to", &text(&target)]).refused(4, "holds something else than backups");
     house.run(&["restore", "--from", &text(&target)]).refused(3, "a directory of backups");
     std::fs::remove_file(target.join("letter.txt")).expect("removed");
+    // What a first backup leaves when it is killed at once.
+    std::fs::create_dir(target.join("files")).expect("made");
+    std::fs::write(target.join("unfinished"), "posthouse b").expect("written");
     backup(&house, &[]);
     let lock = std::fs::File::open(target.join("LOCK")).expect("a lock");
     lock.lock().expect("locked");
@@ -281,6 +359,7 @@ fn backups_under_load_are_consistent() {
         let other = House::new();
         let from = text(&house.path().join("backups"));
         let report = other.json(&["restore", "--from", &from, "--backup", &name]);
+        assert_eq!(report["held"], 0, "{report}");
         assert_eq!(report["purged"], 0, "mail of an account that the directory does not know: {report}");
         let found = content(&other, "out");
         assert!(found.len() >= before, "a later backup holds less");
@@ -387,4 +466,20 @@ fn a_store_goes_back_to_a_point_in_time() {
     let part =
         ["restore", "--from", &from, "--account", "a@acme.test", "--into", "b@acme.test", "--at", &rfc3339(first)];
     assert!(house.run(&part).ok().starts_with("400 messages imported, "));
+}
+
+#[test]
+fn what_carries_no_time_is_kept_as_far_as_an_older_backup_proves_it() {
+    let house = house(1);
+    import(&house, "a@acme.test", "INBOX", &mails(&house, "one", 0, 3));
+    house.run(&["alias", "add", "early@acme.test", "--account", "a@acme.test"]).ok();
+    backup(&house, &[]);
+    next_second();
+    let at = next_second();
+    house.run(&["alias", "add", "late@acme.test", "--account", "a@acme.test"]).ok();
+    next_second();
+    backup(&house, &[]);
+    let back = restored(&house, &["--at", &rfc3339(at)]);
+    let shown = back.json(&["member", "show", "a@acme.test"]).to_string();
+    assert!(shown.contains("early@acme.test") && !shown.contains("late@acme.test"), "{shown}");
 }

@@ -135,3 +135,61 @@ fn a_locked_directory_without_a_server_is_told() {
     drop(lock);
     house.run(&["tenant", "list"]).ok();
 }
+
+/// Keys and rules: what is added is listed, what cannot be is refused with the way out.
+fn flow(house: &House) {
+    house.run(&["tenant", "add", "acme"]).ok();
+    house.run(&["domain", "add", "acme.test", "--tenant", "acme"]).ok();
+    house.run(&["member", "add", "carol@acme.test", "--no-password"]).ok();
+    house.run(&["dkim", "rotate", "acme.test"]).refused(3, "posthouse dkim add acme.test");
+    house.run(&["dkim", "add", "other.test", "--algorithm", "ed25519"]).refused(3, "domain other.test");
+    let first = house.json(&["dkim", "add", "acme.test", "--algorithm", "ed25519", "--selector", "one"]);
+    assert_eq!((&first[0]["state"], &first[0]["name"]), (&"next".into(), &"one._domainkey.acme.test".into()));
+    house.run(&["dkim", "add", "acme.test", "--algorithm", "ed25519", "--selector", "one"]).refused(4, "one");
+    house.run(&["dkim", "add", "acme.test", "--algorithm", "ed25519", "--selector", "O_"]).refused(5, "selector");
+    let next = house.json(&["dkim", "rotate", "acme.test"]);
+    assert_eq!((next.as_array().map(Vec::len), &next[0]["state"]), (Some(1), &"next".into()));
+    let all = house.json(&["dkim", "list", "--tenant", "acme"]);
+    let states: Vec<_> = all.as_array().into_iter().flatten().map(|key| key["state"].to_string()).collect();
+    assert!(states.contains(&"\"active\"".into()) && states.contains(&"\"next\"".into()), "{all}");
+    assert!(!all.to_string().contains("private"), "{all}");
+    assert!(
+        house
+            .run(&["dkim", "dns", "acme.test"])
+            .ok()
+            .contains("one._domainkey.acme.test. IN TXT ( \"v=DKIM1; k=ed25519; p=")
+    );
+    house.run(&["dkim", "remove", "acme.test", "one"]).ok();
+    house.run(&["dkim", "remove", "acme.test", "one"]).refused(3, "one");
+
+    house.run(&["rule", "add", "--tenant", "acme", "block", ".Spam.test"]).ok();
+    house.run(&["rule", "add", "--account", "carol@acme.test", "rate", "5/36h"]).ok();
+    house.run(&["rule", "add", "--account", "carol@acme.test", "rate", "7/1d"]).ok();
+    house.run(&["rule", "add", "--tenant", "acme", "ban", "x.test"]).refused(5, "allowed: block PATTERN");
+    house.run(&["rule", "add", "--tenant", "acme", "catch-all", "carol@acme.test"]).refused(5, "catch-all for domains");
+    house
+        .run(&["rule", "add", "--domain", "acme.test", "catch-all", "nobody@acme.test"])
+        .refused(3, "nobody@acme.test");
+    house.run(&["rule", "remove", "--tenant", "acme", "block", "spam.test"]).refused(3, "rule block spam.test");
+    let rules = house.json(&["rule", "list", "--tenant", "acme"]);
+    let texts: Vec<_> =
+        rules.as_array().into_iter().flatten().map(|rule| rule["rule"].as_str().unwrap_or("")).collect();
+    assert_eq!(texts, ["block .spam.test", "rate 7/1d"]);
+    assert_eq!(rules[1]["of"], "carol@acme.test");
+    house.run(&["rule", "remove", "--tenant", "acme", "block", ".spam.test"]).ok();
+    house.run(&["member", "remove", "carol@acme.test"]).ok();
+    assert_eq!(house.json(&["rule", "list"]), serde_json::json!([]), "rules go with their account");
+}
+
+#[test]
+fn keys_and_rules_on_a_closed_data_directory() {
+    flow(&House::new());
+}
+
+#[test]
+fn keys_and_rules_against_a_running_server() {
+    let house = House::new();
+    let serving = house.serve(&[]);
+    flow(&house);
+    assert_eq!(serving.stop(), Some(0));
+}

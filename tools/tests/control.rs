@@ -73,6 +73,60 @@ fn too_many_commands_at_once_hear_that() {
     assert_eq!(serving.stop(), Some(0));
 }
 
+/// SIGTERM; whether it ended in time.
+fn ends(serving: support::Serving) -> bool {
+    let pid = serving.pid();
+    let (sender, receiver) = std::sync::mpsc::channel();
+    let thread = std::thread::spawn(move || sender.send(serving.stop()));
+    let ended = receiver.recv_timeout(Duration::from_secs(20));
+    if ended.is_err() {
+        let _ = std::process::Command::new("kill").args(["-KILL", &pid.to_string()]).status();
+    }
+    thread.join().expect("joined").expect("sent");
+    ended == Ok(Some(0))
+}
+
+#[test]
+fn a_busy_command_does_not_hold_up_the_stop() {
+    let house = House::new();
+    let serving = house.serve(&[]);
+    // One never pauses between its requests, the other does not read its answers.
+    let asked = std::sync::Arc::new(std::sync::atomic::AtomicU32::new(0));
+    let busy = std::thread::spawn({
+        let (mut stream, asked) = (connect(&house), asked.clone());
+        move || loop {
+            if stream.write_all(b"{\"op\":\"status\"}\n").is_err() {
+                return String::new();
+            }
+            let mut said = String::new();
+            let _ = BufReader::new(&stream).read_line(&mut said);
+            asked.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+            if !said.contains("\"answer\":\"status\"") {
+                return said;
+            }
+        }
+    });
+    let deaf = std::thread::spawn({
+        let mut stream = connect(&house);
+        move || while stream.write_all(b"{\"op\":\"status\"}\n").is_ok() {}
+    });
+    while asked.load(std::sync::atomic::Ordering::SeqCst) < 20 {
+        std::thread::yield_now();
+    }
+    assert!(ends(serving), "it does not stop");
+    let said = busy.join().expect("ended");
+    assert!(said.is_empty() || said.contains("the server is stopping"), "{said}");
+    deaf.join().expect("ended");
+}
+
+#[test]
+fn a_removed_socket_does_not_hold_up_the_stop() {
+    let house = House::new();
+    let serving = house.serve(&[]);
+    std::fs::remove_file(house.data().join("control.sock")).expect("removed");
+    assert!(ends(serving), "it does not stop");
+}
+
 #[test]
 fn a_socket_left_by_a_crash_is_replaced() {
     let house = House::new();

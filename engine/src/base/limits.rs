@@ -36,12 +36,24 @@ pub const SAMPLE_BYTES_MAX: usize = 4 << 10;
 pub const SEGMENT_BYTES_DEFAULT: u32 = 64 << 20;
 /// Largest `segment_bytes_max` that can be configured.
 pub const SEGMENT_BYTES_MAX: u32 = 2 << 30;
+/// Zeros that are written in front of a growing log when the last ones are used up: at least, and at most. Powers of two.
+pub const LOG_AHEAD_BYTES_MIN: u64 = 16 << 10;
+/// See `LOG_AHEAD_BYTES_MIN`.
+pub const LOG_AHEAD_BYTES_MAX: u64 = 1 << 20;
 /// Bytes of one frame's payload: a message that does not compress, with its summary.
 pub const FRAME_PAYLOAD_BYTES_MAX: usize = MESSAGE_BYTES_MAX + (8 << 20);
-/// Bytes of one transaction's event frame.
+/// Bytes of a transaction's events after which the next ones go to a frame of their own in the same group.
+pub const EVENT_FRAME_BYTES: usize = 4 << 20;
+/// Entries that one COPY or MOVE makes: their events wait in memory for the commit.
+pub const COPY_ENTRIES_MAX: usize = 1_000_000;
+/// Bytes of one event frame.
 pub const EVENT_PAYLOAD_BYTES_MAX: usize = 64 << 20;
 /// Bytes of log after which a checkpoint is written.
 pub const CHECKPOINT_LOG_BYTES: u64 = 64 << 20;
+/// Steps in which room for the next checkpoint is held in a file, in bytes.
+pub const RESERVE_STEP_BYTES: u64 = 256 << 10;
+/// Bytes of a checkpoint beside its accounts and its state: magic, meta, trailer, and what a dictionary adds to the state.
+pub const RESERVE_SLACK_BYTES: u64 = 16 << 10;
 /// Requests that wait for one committer before callers hear `Busy`.
 pub const COMMIT_QUEUE_LEN: usize = 4096;
 /// Bytes that one group commit gathers before it syncs.
@@ -62,6 +74,17 @@ pub const KEYWORDS_MAX: usize = 64;
 pub const KEYWORD_BYTES_MAX: usize = 128;
 /// Entries of one chunk of a mailbox's table.
 pub const CHUNK_ENTRIES_MAX: usize = 512;
+/// Chunks of one block of a mailbox's table: a change copies the list of one block's chunks.
+pub const BLOCK_CHUNKS_MAX: usize = 128;
+/// Entries of a chunk in an index part up to which a new entry is put into a copy of it; behind a longer one a new chunk begins, so that a
+/// delivery to a mailbox that nobody touched lately copies little.
+pub const CHUNK_COPY_ENTRIES_MAX: usize = 64;
+/// Changed accounts of a shard from which on a checkpoint is written, however little log there is: they lie in memory until then.
+pub const DIRTY_ACCOUNTS_MAX: usize = 16_384;
+/// Unchanged accounts of a shard that are kept in memory for readers.
+pub const READ_ACCOUNTS_MAX: usize = 8192;
+/// Chunks in memory from which on an account that was changed during a checkpoint takes back what was written.
+pub const ADOPT_CHUNKS_MIN: usize = 16;
 /// Annotations of one mailbox, or of an account itself (RFC 5464).
 pub const METADATA_ENTRIES_MAX: usize = 100;
 /// Bytes of one annotation's value.
@@ -94,6 +117,20 @@ pub const DOMAINS_MAX: usize = 10_000;
 pub const GROUP_MEMBERS_MAX: usize = RECIPIENTS_MAX;
 /// Members who may open one business mailbox.
 pub const BUSINESS_USERS_MAX: usize = 1000;
+/// Signing keys of one domain.
+pub const DOMAIN_KEYS_MAX: usize = 16;
+/// Bytes of a selector: one label of a domain name.
+pub const SELECTOR_BYTES_MAX: usize = 63;
+/// Bytes of a private or public signing key: RSA of 4096 bits fits.
+pub const SIGNING_KEY_BYTES_MAX: usize = 4096;
+/// Rules of one tenant, domain, account or group.
+pub const RULES_MAX: usize = 10_000;
+/// Bytes of a keyword.
+pub const RULE_TEXT_BYTES_MAX: usize = 256;
+/// Seconds of the longest period of a sending rate.
+pub const RATE_SECONDS_MAX: u32 = 31 * 86_400;
+/// Accounts whose sending is counted at a time.
+pub const RATE_ACCOUNTS_MAX: usize = 1 << 20;
 /// Bytes of a password; what is longer is refused before any work is spent on it.
 pub const PASSWORD_BYTES_MAX: usize = 1024;
 /// Bytes of a stored password hash (PHC string).

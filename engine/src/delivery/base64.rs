@@ -76,7 +76,9 @@ fn is_base64(byte: u8) -> bool {
 
 /// Appends a piece as it stands in the message.
 pub(super) fn encode(piece: &Piece, decoded: &[u8], out: &mut Vec<u8>) {
-    let line_bytes = if piece.line_chars == 0 { decoded.len().max(1) } else { piece.line_chars as usize / 4 * 3 };
+    // A recipe that makes no sense may say lines of 4 GiB.
+    let all = decoded.len().max(1);
+    let line_bytes = if piece.line_chars == 0 { all } else { all.min(piece.line_chars as usize / 4 * 3) };
     let mut buffer = vec![0; line_bytes.div_ceil(3) * 4];
     for (number, line) in decoded.chunks(line_bytes).enumerate() {
         if number > 0 {

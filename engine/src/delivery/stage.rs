@@ -1,5 +1,5 @@
 //! From bytes to a message frame's payload: parsed once, base64 parts decoded, compressed once. Does no I/O.
-use super::zstd::shrink;
+use super::zstd::{shrink, shrink_fast};
 use super::{Dictionary, base64};
 use crate::base::limits::{MESSAGE_BYTES_MAX, PART_APART_BYTES_MIN};
 use crate::base::{Error, Guid, Result};
@@ -98,7 +98,7 @@ pub fn stage(origin: Origin, mut trace: Vec<u8>, message: &[u8], sample: impl Fn
     sample(&summary, &whole);
     let mut flags = 0;
     // Without a dictionary a summary is too short to gain anything.
-    if let Some(small) = dictionary.as_ref().and_then(|dictionary| shrink(&summary, Some(dictionary))) {
+    if let Some(small) = dictionary.as_ref().and_then(|dictionary| shrink_fast(&summary, dictionary)) {
         (summary, flags) = (small, FRAME_FLAG_SUMMARY_ZSTD);
     }
     let head = MessageHead {

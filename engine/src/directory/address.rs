@@ -47,14 +47,24 @@ impl Address {
     /// Takes what `as_str` gave before. Checks only the shape: a newer Unicode table may fold a name in another way,
     /// and a log must stay readable all the same.
     pub(crate) fn from_stored(text: &str) -> Option<Address> {
-        let (local, domain) = text.rsplit_once('@')?;
-        let clean = !text.chars().any(|c| c.is_control());
-        (clean && !local.is_empty() && !domain.is_empty()).then(|| Address(text.into()))
+        Address::is_stored(text).then(|| Address(text.into()))
+    }
+
+    /// Whether the text has the shape of one.
+    pub(super) fn is_stored(text: &str) -> bool {
+        let Some((local, domain)) = text.rsplit_once('@') else { return false };
+        !local.is_empty() && !domain.is_empty() && !text.chars().any(|c| c.is_control())
     }
 
     /// The least of all addresses of a domain, below those that have a local part.
     pub(super) fn first_of(domain: &str) -> Address {
         Address(format!("@{domain}").into())
+    }
+
+    /// The address without `+tag` in its local part (RFC 5233); `None` when it has none.
+    pub fn without_tag(&self) -> Option<Address> {
+        let (name, _) = self.local().split_once('+').filter(|(name, _)| !name.is_empty() && !name.starts_with('"'))?;
+        Address::from_stored(&format!("{name}@{}", self.domain()))
     }
 
     /// The canonical form.

@@ -1,5 +1,5 @@
 //! What somebody may ask of the directory. Says nothing of whether it is allowed: see `plan`.
-use super::{AccessChange, Address, Quota};
+use super::{AccessChange, Address, KeyState, Quota, Rule, SigningKey};
 use crate::base::AccountId;
 
 /// One request of an administrator. Tenants are named by their slug, everything else by its address.
@@ -136,6 +136,51 @@ pub enum Change {
         /// Which one.
         address: Address,
     },
+    /// A new signing key; its `created` is set here.
+    KeyAdd(SigningKey),
+    /// What a signing key is for from now on.
+    KeySet {
+        /// Whose.
+        domain: String,
+        /// Which one.
+        selector: String,
+        /// The new state.
+        state: KeyState,
+    },
+    /// Away with a signing key.
+    KeyRemove {
+        /// Whose.
+        domain: String,
+        /// Which one.
+        selector: String,
+    },
+    /// A rule from now on; of those that can stand only once it takes the former one's place.
+    RuleAdd {
+        /// For whom.
+        scope: ScopeName,
+        /// What.
+        rule: Rule,
+    },
+    /// Away with a rule.
+    RuleRemove {
+        /// For whom.
+        scope: ScopeName,
+        /// What.
+        rule: Rule,
+    },
+}
+
+/// For whom a rule is to hold, by name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ScopeName {
+    /// An enterprise, by its slug.
+    Tenant(String),
+    /// A domain.
+    Domain(String),
+    /// A member or a business mailbox, by its address or an alias.
+    Account(Address),
+    /// A group.
+    Group(Address),
 }
 
 /// What shall change in an account; `None` and empty lists keep what is.

@@ -15,7 +15,8 @@ impl Directory {
         self.check_ids()?;
         self.check_counts(&addresses)?;
         self.check_lists()?;
-        self.check_users()
+        self.check_users()?;
+        self.check_rules()
     }
 
     /// Every address is that of one thing and is found as that; says who has each.
@@ -28,7 +29,7 @@ impl Directory {
             }
             Ok(())
         };
-        for account in &self.accounts {
+        for account in self.accounts.iter() {
             one(&account.address, Occupant::Account(account.id))?;
             account.aliases.iter().try_for_each(|alias| one(alias, Occupant::Alias(account.id)))?;
         }
@@ -78,8 +79,13 @@ impl Directory {
         let all = Filter::default();
         let of_kind = |kind| self.accounts.iter().filter(|account| account.kind == kind).count();
         let lists = [
-            ("member", self.members(all).count(), self.members.len(), of_kind(AccountKind::Member)),
-            ("business mailbox", self.business(all).count(), self.business.len(), of_kind(AccountKind::Business)),
+            ("member", self.members(all).count(), self.lists().members.len(), of_kind(AccountKind::Member)),
+            (
+                "business mailbox",
+                self.business(all).count(),
+                self.lists().business.len(),
+                of_kind(AccountKind::Business),
+            ),
             ("group", self.groups(all).count(), self.group_list.len(), self.groups.len()),
         ];
         lists.into_iter().try_for_each(|(what, shown, listed, there)| {
@@ -91,7 +97,7 @@ impl Directory {
     fn check_users(&self) -> Result<()> {
         let pairs = |held: usize| hold(held == self.accounts.iter().map(|a| a.users.len()).sum(), || "users".into());
         pairs(self.opens.values().map(Vec::len).sum())?;
-        for account in &self.accounts {
+        for account in self.accounts.iter() {
             let mutual = account.users.iter().all(|user| {
                 self.account(*user).is_some_and(|user| user.tenant == account.tenant)
                     && self.opens(*user).binary_search(&account.id).is_ok()
@@ -101,6 +107,21 @@ impl Directory {
         }
         let groups = self.groups.values();
         groups.into_iter().try_for_each(|group| hold(sorted::is_set(&group.members), || group.address.to_string()))
+    }
+
+    /// Keys are of domains that are there, rules of somebody who is there.
+    fn check_rules(&self) -> Result<()> {
+        let keys = self.keys.iter().all(|((domain, selector), key)| {
+            *domain == key.domain && *selector == key.selector && self.domain(domain).is_some()
+        });
+        hold(keys, || "a signing key of no domain".into())?;
+        self.rules.iter().try_for_each(|(scope, rules)| {
+            let holds = self.tenant_of(scope).is_some_and(|id| self.tenant(id).is_some())
+                && !rules.is_empty()
+                && sorted::is_set(rules)
+                && rules.iter().all(|rule| rule.fits(scope));
+            hold(holds, || format!("rules of {scope:?}"))
+        })
     }
 }
 

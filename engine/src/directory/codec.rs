@@ -3,8 +3,8 @@
 use crate::base::bytes::{DecodeError, Put, Reader};
 use crate::base::{AccountId, TenantId};
 
-use super::access::{get_access, get_rules, put_access, put_rules};
-use super::{Account, AccountKind, Address, Domain, Group, Quota, Removed, Rules, Tenant, sorted};
+use super::access::{get_access, get_login_rules, put_access, put_login_rules};
+use super::{Account, AccountKind, Address, Domain, Group, LoginRules, Quota, Removed, Tenant, sorted};
 
 pub(super) type Decoded<T> = std::result::Result<T, DecodeError>;
 
@@ -86,7 +86,7 @@ const VIP: u8 = 2;
 const HASHED: u8 = 4;
 const BUSINESS: u8 = 8;
 const ACCESS: u8 = 16;
-const RULES: u8 = 2;
+const LOGIN_RULES: u8 = 2;
 
 fn flag(on: bool, bit: u8) -> u8 {
     if on { bit } else { 0 }
@@ -94,20 +94,20 @@ fn flag(on: bool, bit: u8) -> u8 {
 
 pub(super) fn put_tenant(out: &mut Vec<u8>, tenant: &Tenant) {
     out.put_varint(u64::from(tenant.id.0));
-    let has_rules = tenant.rules != Rules::default();
-    out.put_u8(flag(tenant.disabled, DISABLED) | flag(has_rules, RULES));
+    let has_rules = tenant.rules != LoginRules::default();
+    out.put_u8(flag(tenant.disabled, DISABLED) | flag(has_rules, LOGIN_RULES));
     out.put_str(&tenant.name);
     out.put_str(&tenant.title);
     out.put_varint(u64::from(tenant.accounts_max));
     out.put_i64(tenant.created);
     if has_rules {
-        put_rules(out, &tenant.rules);
+        put_login_rules(out, &tenant.rules);
     }
 }
 
 pub(super) fn get_tenant(reader: &mut Reader<'_>) -> Decoded<Tenant> {
     let id = TenantId(reader.varint_u32()?);
-    let flags = bits(reader, DISABLED | RULES)?;
+    let flags = bits(reader, DISABLED | LOGIN_RULES)?;
     Ok(Tenant {
         id,
         disabled: flags & DISABLED != 0,
@@ -115,16 +115,16 @@ pub(super) fn get_tenant(reader: &mut Reader<'_>) -> Decoded<Tenant> {
         title: get_box(reader)?,
         accounts_max: reader.varint_u32()?,
         created: reader.i64()?,
-        rules: if flags & RULES != 0 { get_some_rules(reader)? } else { Rules::default() },
+        rules: if flags & LOGIN_RULES != 0 { get_some_login_rules(reader)? } else { LoginRules::default() },
         accounts: 0,
         domains: Vec::new(),
     })
 }
 
-fn get_some_rules(reader: &mut Reader<'_>) -> Decoded<Rules> {
-    let rules = get_rules(reader)?;
-    if rules == Rules::default() {
-        reader.error("rules that say something expected before this byte")
+fn get_some_login_rules(reader: &mut Reader<'_>) -> Decoded<LoginRules> {
+    let rules = get_login_rules(reader)?;
+    if rules == LoginRules::default() {
+        reader.error("login rules that say something expected before this byte")
     } else {
         Ok(rules)
     }
@@ -189,6 +189,41 @@ pub(super) fn get_account(reader: &mut Reader<'_>) -> Decoded<Account> {
         created: reader.i64()?,
         access: if flags & ACCESS != 0 { Some(Box::new(get_access(reader)?)) } else { None },
     })
+}
+
+/// What the tables need of an account's record, without taking it out of its bytes.
+pub(super) struct Skimmed<'a> {
+    pub(super) id: AccountId,
+    pub(super) kind: AccountKind,
+    pub(super) tenant: TenantId,
+    pub(super) address: &'a str,
+    pub(super) name: &'a str,
+    /// It has neither aliases nor users.
+    pub(super) plain: bool,
+}
+
+/// Reads over a record that `get_account` would take, and over no other.
+pub(super) fn skim_account<'a>(reader: &mut Reader<'a>) -> Decoded<Skimmed<'a>> {
+    let id = AccountId(reader.varint()?);
+    let flags = bits(reader, DISABLED | VIP | HASHED | BUSINESS | ACCESS)?;
+    let tenant = TenantId(reader.varint_u32()?);
+    let address = reader.clone().str()?;
+    if !Address::is_stored(address) {
+        return reader.error("a mail address expected");
+    }
+    reader.str()?;
+    let name = reader.str()?;
+    get_quota(reader)?;
+    if flags & HASHED != 0 {
+        reader.str()?;
+    }
+    let plain = get_addresses(reader)?.is_empty() & get_ids(reader)?.is_empty();
+    reader.i64()?;
+    if flags & ACCESS != 0 {
+        get_access(reader)?;
+    }
+    let kind = if flags & BUSINESS != 0 { AccountKind::Business } else { AccountKind::Member };
+    Ok(Skimmed { id, kind, tenant, address, name, plain })
 }
 
 pub(super) fn put_group(out: &mut Vec<u8>, group: &Group) {

@@ -5,7 +5,10 @@ use crate::format::Mending;
 use crate::format::mending::{COMMON_TAG_MAX, DIRECTORY_PUT, MENDING_TAG_MIN};
 
 use super::codec::choice;
-use super::{AccessEvent, Account, Address, Domain, Group, Quota, Tenant, codec};
+use super::{
+    AccessEvent, Account, Address, Domain, Group, KeyState, Quota, Rule, Scope, SigningKey, Tenant, codec, rule,
+    signing,
+};
 
 /// A fact about the directory, as it stands in the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -97,6 +100,28 @@ pub enum Event {
     },
     /// Its mail is gone, and its record with it.
     AccountPurged(AccountId),
+    /// A domain's signing key as it began.
+    KeyAdded(SigningKey),
+    /// What it is for from now on.
+    KeySet {
+        /// Whose.
+        domain: Box<str>,
+        /// Which one.
+        selector: Box<str>,
+        /// The new state.
+        state: KeyState,
+    },
+    /// It is gone.
+    KeyRemoved {
+        /// Whose.
+        domain: Box<str>,
+        /// Which one.
+        selector: Box<str>,
+    },
+    /// A rule holds.
+    RuleAdded(Scope, Rule),
+    /// It holds no longer.
+    RuleRemoved(Scope, Rule),
 }
 
 /// What changed in an account; `None` and empty lists keep what is.
@@ -137,6 +162,11 @@ const ACCOUNT_BINNED: u8 = 14;
 const ACCOUNT_RESTORED: u8 = 15;
 const ACCOUNT_PURGE_BEGUN: u8 = 16;
 const ACCOUNT_PURGED: u8 = 17;
+const KEY_ADDED: u8 = 18;
+const KEY_SET: u8 = 19;
+const KEY_REMOVED: u8 = 20;
+const RULE_ADDED: u8 = 21;
+const RULE_REMOVED: u8 = 22;
 
 impl Event {
     /// The first byte of the event's encoding.
@@ -161,6 +191,11 @@ impl Event {
             Event::AccountRestored { .. } => ACCOUNT_RESTORED,
             Event::AccountPurgeBegun { .. } => ACCOUNT_PURGE_BEGUN,
             Event::AccountPurged(_) => ACCOUNT_PURGED,
+            Event::KeyAdded(_) => KEY_ADDED,
+            Event::KeySet { .. } => KEY_SET,
+            Event::KeyRemoved { .. } => KEY_REMOVED,
+            Event::RuleAdded(..) => RULE_ADDED,
+            Event::RuleRemoved(..) => RULE_REMOVED,
         }
     }
 
@@ -222,6 +257,28 @@ impl Event {
                 codec::put_ids(out, users);
             }
             Event::AccountPurged(id) => out.put_varint(id.0),
+            _ => self.encode_extra(out),
+        }
+    }
+
+    /// The fields of what came later: keys and rules.
+    fn encode_extra(&self, out: &mut Vec<u8>) {
+        match self {
+            Event::KeyAdded(key) => signing::put_key(out, key),
+            Event::KeySet { domain, selector, state } => {
+                out.put_str(domain);
+                out.put_str(selector);
+                state.put(out);
+            }
+            Event::KeyRemoved { domain, selector } => {
+                out.put_str(domain);
+                out.put_str(selector);
+            }
+            Event::RuleAdded(scope, rule) | Event::RuleRemoved(scope, rule) => {
+                rule::put_scope(out, scope);
+                rule::put_rule(out, rule);
+            }
+            _ => {}
         }
     }
 
@@ -230,7 +287,7 @@ impl Event {
         let tag = reader.clone().u8()?;
         let common = (MENDING_TAG_MIN..=COMMON_TAG_MAX).contains(&tag);
         let access = AccessEvent::TAGS.contains(&tag);
-        if !(TENANT_ADDED..=ACCOUNT_PURGED).contains(&tag) && !access && !common && tag != DIRECTORY_PUT {
+        if !(TENANT_ADDED..=RULE_REMOVED).contains(&tag) && !access && !common && tag != DIRECTORY_PUT {
             return reader.error("the tag of a directory event expected");
         }
         Ok(match reader.u8()? {
@@ -263,7 +320,16 @@ impl Event {
                 users: codec::get_ids(reader)?,
             },
             ACCOUNT_PURGE_BEGUN => Event::AccountPurgeBegun { id: AccountId(reader.varint()?), when: reader.i64()? },
-            _ => Event::AccountPurged(AccountId(reader.varint()?)),
+            ACCOUNT_PURGED => Event::AccountPurged(AccountId(reader.varint()?)),
+            KEY_ADDED => Event::KeyAdded(signing::get_key(reader)?),
+            KEY_SET => Event::KeySet {
+                domain: codec::get_box(reader)?,
+                selector: codec::get_box(reader)?,
+                state: KeyState::get(reader)?,
+            },
+            KEY_REMOVED => Event::KeyRemoved { domain: codec::get_box(reader)?, selector: codec::get_box(reader)? },
+            RULE_ADDED => Event::RuleAdded(rule::get_scope(reader)?, rule::get_rule(reader)?),
+            _ => Event::RuleRemoved(rule::get_scope(reader)?, rule::get_rule(reader)?),
         })
     }
 }

@@ -3,7 +3,10 @@ use crate::base::{AccountId, Error, Result, TenantId};
 
 use super::event::AccountEdit;
 use super::tables::{Next, Tables};
-use super::{Access, Account, AccountKind, Address, Domain, Event, Group, Removed, Tenant, access, sorted};
+use super::{
+    Access, Account, AccountKind, Address, Domain, Event, Group, Removed, Rule, Scope, SigningKey, Tenant, access,
+    sorted,
+};
 
 /// Folds one event into the tables.
 pub(super) fn fold(tables: &mut impl Tables, event: &Event) -> Result<()> {
@@ -37,6 +40,7 @@ pub(super) fn fold(tables: &mut impl Tables, event: &Event) -> Result<()> {
         Event::GroupRemoved(address) => {
             require(tables.group(address).is_some(), || format!("no group {address}"))?;
             tables.remove_group(address);
+            tables.set_rules(&Scope::Group(address.clone()), Vec::new());
             leave_domain(tables, address);
             Ok(())
         }
@@ -59,7 +63,61 @@ pub(super) fn fold(tables: &mut impl Tables, event: &Event) -> Result<()> {
             tables.set_removed(*id, None);
             Ok(())
         }
+        _ => fold_flow(tables, event),
     }
+}
+
+/// Keys and rules.
+fn fold_flow(tables: &mut impl Tables, event: &Event) -> Result<()> {
+    match event {
+        Event::KeyAdded(key) => admit_key(tables, key),
+        Event::KeySet { domain, selector, state } => {
+            let key = tables.key(domain, selector).cloned();
+            let key = key.ok_or_else(|| corrupt(format!("no signing key {selector} of {domain}")))?;
+            tables.set_key(domain, selector, Some(SigningKey { state: *state, ..key }));
+            Ok(())
+        }
+        Event::KeyRemoved { domain, selector } => {
+            require(tables.key(domain, selector).is_some(), || format!("no signing key {selector} of {domain}"))?;
+            tables.set_key(domain, selector, None);
+            Ok(())
+        }
+        Event::RuleAdded(scope, rule) => admit_rule(tables, scope, rule),
+        Event::RuleRemoved(scope, rule) => {
+            let mut rules = tables.rules_of(scope).to_vec();
+            let at = rules.binary_search(rule).map_err(|_| corrupt(format!("no rule {rule}")))?;
+            rules.remove(at);
+            tables.set_rules(scope, rules);
+            Ok(())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Takes a signing key in.
+pub(super) fn admit_key(tables: &mut impl Tables, key: &SigningKey) -> Result<()> {
+    let fits = tables.domain(&key.domain).is_some() && tables.key(&key.domain, &key.selector).is_none();
+    require(fits, || format!("signing key {} of {} twice, or of no domain", key.selector, key.domain))?;
+    tables.set_key(&key.domain, &key.selector, Some(key.clone()));
+    Ok(())
+}
+
+/// Takes a rule in.
+pub(super) fn admit_rule(tables: &mut impl Tables, scope: &Scope, rule: &Rule) -> Result<()> {
+    let there = match scope {
+        Scope::Tenant(id) => tables.tenant(*id).is_some(),
+        Scope::Domain(name) => tables.domain(name).is_some(),
+        Scope::Account(id) => tables.account(*id).is_some(),
+        Scope::Group(address) => tables.group(address).is_some(),
+    };
+    require(there && rule.fits(scope), || format!("rule {rule} of nobody"))?;
+    let mut rules = tables.rules_of(scope).to_vec();
+    match rules.binary_search(rule) {
+        Ok(_) => return Err(corrupt(format!("rule {rule} twice"))),
+        Err(at) => rules.insert(at, rule.clone()),
+    }
+    tables.set_rules(scope, rules);
+    Ok(())
 }
 
 /// Setting what is given and keeping the rest.
@@ -104,6 +162,7 @@ fn tenant_removed(tables: &mut impl Tables, id: TenantId) -> Result<()> {
     let empty = tables.tenant(id).is_some_and(|tenant| tenant.accounts == 0 && tenant.domains.is_empty());
     require(empty && tables.removed_of(id) == 0, || format!("tenant {id} is removed, and is not there or not empty"))?;
     tables.remove_tenant(id);
+    tables.set_rules(&Scope::Tenant(id), Vec::new());
     Ok(())
 }
 
@@ -123,6 +182,9 @@ fn domain_removed(tables: &mut impl Tables, name: &str) -> Result<()> {
         sorted::edit(&mut tenant.domains, &[], &[domain.name]);
     }
     tables.remove_domain(name);
+    tables.set_rules(&Scope::Domain(name.into()), Vec::new());
+    let selectors: Vec<Box<str>> = tables.keys_of(name).into_iter().map(|key| key.selector.clone()).collect();
+    selectors.iter().for_each(|selector| tables.set_key(name, selector, None));
     Ok(())
 }
 
@@ -225,6 +287,7 @@ fn account_removed(tables: &mut impl Tables, id: AccountId) -> Result<Account> {
     require(tables.opens(id).is_empty(), || format!("{} still opens a business mailbox", account.address))?;
     close_to(tables, id, &account.users);
     tables.remove_account(id);
+    tables.set_rules(&Scope::Account(id), Vec::new());
     std::iter::once(&account.address).chain(&account.aliases).for_each(|address| leave_domain(tables, address));
     if let Some(tenant) = tables.tenant_mut(account.tenant) {
         tenant.accounts -= 1;

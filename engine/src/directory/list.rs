@@ -36,12 +36,12 @@ impl Directory {
 
     /// Members' accounts, sorted by address (domain first). A page is `.take(n)`, the next one begins `after` its last.
     pub fn members<'a>(&'a self, filter: Filter<'a>) -> impl Iterator<Item = &'a Account> {
-        self.accounts_of(&self.members, filter)
+        self.accounts_of(&self.lists().members, filter)
     }
 
     /// Business mailboxes, sorted by address (domain first).
     pub fn business<'a>(&'a self, filter: Filter<'a>) -> impl Iterator<Item = &'a Account> {
-        self.accounts_of(&self.business, filter)
+        self.accounts_of(&self.lists().business, filter)
     }
 
     /// Groups, sorted by address (domain first).
@@ -53,7 +53,7 @@ impl Directory {
                 self.group_list.range((from, Bound::Unbounded)).take_while(of_domain)
             })
             .filter_map(|address| self.group(address))
-            .filter(move |group| wanted(&group.address, &group.name))
+            .filter(move |group| wanted(group.address.as_str(), &group.name))
     }
 
     /// The business mailboxes that a member may open, sorted by id.
@@ -73,8 +73,8 @@ impl Directory {
                     move |(address, _): &(&Address, _)| domain.is_none_or(|domain| address.domain() == domain);
                 list.range((from, Bound::Unbounded)).take_while(of_domain)
             })
+            .filter(move |(_, id)| self.accounts.names(**id).is_some_and(|names| wanted(names.address, names.name)))
             .filter_map(|(_, id)| self.account(*id))
-            .filter(move |account| wanted(&account.address, &account.name))
     }
 
     /// Where to begin in a list, and the domain at whose end to stop: one stretch for each of a tenant's domains,
@@ -99,9 +99,7 @@ impl Directory {
 }
 
 /// Whether an address or a name contains `text`, in any case.
-fn contains(text: &str) -> impl Fn(&Address, &str) -> bool {
+fn contains(text: &str) -> impl Fn(&str, &str) -> bool {
     let wanted = text.to_lowercase();
-    move |address, name| {
-        wanted.is_empty() || address.as_str().contains(&wanted) || name.to_lowercase().contains(&wanted)
-    }
+    move |address, name| wanted.is_empty() || address.contains(&wanted) || name.to_lowercase().contains(&wanted)
 }

@@ -18,6 +18,9 @@ pub mod password;
 mod plan;
 mod removed;
 mod resolve;
+mod roster;
+mod rule;
+mod signing;
 mod snapshot;
 mod sorted;
 mod state;
@@ -26,18 +29,20 @@ mod tenant;
 #[cfg(test)]
 mod tests;
 
-pub use access::plan::{AccessChange, RulesPatch, Whose};
+pub use access::plan::{AccessChange, LoginRulesPatch, Whose};
 pub use access::{
-    Access, AccessEvent, AppPassword, Candidate, Denial, LoginKeys, Network, Protocol, Protocols, Proven, Rules, Scram,
-    ScramHash,
+    Access, AccessEvent, AppPassword, Candidate, Denial, LoginKeys, LoginRules, Network, Protocol, Protocols, Proven,
+    Scram, ScramHash,
 };
 pub use account::{Account, AccountKind, Quota};
 pub use address::{Address, normalise_domain};
-pub use change::{AccountPatch, Change};
+pub use change::{AccountPatch, Change, ScopeName};
 pub use event::{AccountEdit, Event};
 pub use group::Group;
 pub use list::Filter;
 pub use removed::Removed;
 pub use resolve::{Recipient, Resolution};
+pub use rule::{Found, Pattern, Rule, Scope, Senders};
+pub use signing::{Algorithm, KeyState, SigningKey};
 pub use state::Directory;
 pub use tenant::{Domain, Tenant};

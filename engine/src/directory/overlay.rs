@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::base::{AccountId, TenantId};
 
 use super::tables::{Next, Occupant, Tables};
-use super::{Account, Address, Directory, Domain, Group, Removed, Tenant};
+use super::{Account, Address, Directory, Domain, Group, Removed, Rule, Scope, SigningKey, Tenant};
 
 /// What differs from the table below; `None` is gone.
 struct Layer<K, V>(HashMap<K, Option<V>>);
@@ -50,6 +50,8 @@ pub(super) struct Overlay<'a> {
     occupants: Layer<Address, Occupant>,
     opens: HashMap<AccountId, Vec<AccountId>>,
     removed: Layer<AccountId, Removed>,
+    keys: HashMap<(Box<str>, Box<str>), Option<SigningKey>>,
+    rules: HashMap<Scope, Vec<Rule>>,
 }
 
 impl<'a> Overlay<'a> {
@@ -67,6 +69,8 @@ impl<'a> Overlay<'a> {
             occupants: Layer::default(),
             opens: HashMap::new(),
             removed: Layer::default(),
+            keys: HashMap::new(),
+            rules: HashMap::new(),
         }
     }
 }
@@ -196,6 +200,32 @@ impl Tables for Overlay<'_> {
         let planned = self.removed.0.values().flatten().filter(|removed| removed.account.tenant == tenant);
         let below = self.base.removed(Some(tenant)).filter(|removed| !self.removed.0.contains_key(&removed.account.id));
         planned.count() + below.count()
+    }
+
+    fn key(&self, domain: &str, selector: &str) -> Option<&SigningKey> {
+        let planned = self.keys.get(&(domain.into(), selector.into()));
+        planned.map_or_else(|| self.base.key(domain, selector), Option::as_ref)
+    }
+
+    fn keys_of(&self, domain: &str) -> Vec<&SigningKey> {
+        let planned = self.keys.iter().filter(|((of, _), _)| **of == *domain).filter_map(|(_, key)| key.as_ref());
+        let is_planned = |key: &&SigningKey| self.keys.contains_key(&(key.domain.clone(), key.selector.clone()));
+        let below = Tables::keys_of(self.base, domain).into_iter().filter(|key| !is_planned(key));
+        let mut all: Vec<&SigningKey> = planned.chain(below).collect();
+        all.sort_unstable_by(|a, b| a.selector.cmp(&b.selector));
+        all
+    }
+
+    fn set_key(&mut self, domain: &str, selector: &str, key: Option<SigningKey>) {
+        self.keys.insert((domain.into(), selector.into()), key);
+    }
+
+    fn rules_of(&self, scope: &Scope) -> &[Rule] {
+        self.rules.get(scope).map_or_else(|| self.base.rules(scope), Vec::as_slice)
+    }
+
+    fn set_rules(&mut self, scope: &Scope, rules: Vec<Rule>) {
+        self.rules.insert(scope.clone(), rules);
     }
 
     fn occupant(&self, address: &Address) -> Option<Occupant> {

@@ -3,6 +3,8 @@
 mod accounts;
 mod bin;
 mod groups;
+mod keys;
+mod rules;
 
 pub(super) use accounts::account_at;
 
@@ -10,7 +12,7 @@ use crate::base::{Error, Result, TenantId, limits};
 
 use super::overlay::Overlay;
 use super::tables::{Occupant, Tables};
-use super::{Address, Change, Directory, Domain, Event, Rules, Tenant, access, fold, normalise_domain};
+use super::{Address, Change, Directory, Domain, Event, LoginRules, Tenant, access, fold, normalise_domain};
 
 /// The events of one change.
 pub(super) fn plan(tables: &impl Tables, change: &Change, now: i64) -> Result<Vec<Event>> {
@@ -35,6 +37,11 @@ pub(super) fn plan(tables: &impl Tables, change: &Change, now: i64) -> Result<Ve
             groups::set(tables, address, name.as_deref(), members_add, members_remove)
         }
         Change::GroupRemove { address } => groups::remove(tables, address),
+        Change::KeyAdd(key) => keys::add(tables, key, now),
+        Change::KeySet { domain, selector, state } => keys::set(tables, domain, selector, *state),
+        Change::KeyRemove { domain, selector } => keys::remove(tables, domain, selector),
+        Change::RuleAdd { scope, rule } => rules::add(tables, scope, rule),
+        Change::RuleRemove { scope, rule } => rules::remove(tables, scope, rule),
         Change::Access(change) => access::plan::plan(tables, change, now),
     }
 }
@@ -81,7 +88,7 @@ fn tenant_add(
         title: display_name("tenant title", title)?,
         accounts_max: accounts_max.unwrap_or(limits::TENANT_ACCOUNTS_DEFAULT),
         disabled: false,
-        rules: Rules::default(),
+        rules: LoginRules::default(),
         created: now,
         accounts: 0,
         domains: Vec::new(),

@@ -2,7 +2,7 @@
 use crate::base::{AccountId, TenantId};
 
 use super::tables::{Occupant, Tables};
-use super::{Account, Address, Directory, Group};
+use super::{Account, Address, Directory, Group, Rule, Scope};
 
 /// An account that gets a copy.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,6 +13,8 @@ pub struct Recipient {
     pub address: Address,
     /// Bytes that it may hold; `None` is no bound.
     pub quota_bytes_max: Option<u64>,
+    /// It was asked for by an address that nobody has, and its account takes the mail of such addresses (F8).
+    pub is_transfer: bool,
 }
 
 /// What an address means.
@@ -43,8 +45,28 @@ impl Directory {
                 None => Resolution::Disabled,
             },
             Some(Occupant::Group) => self.group(address).map_or(Resolution::Unknown, |group| self.expand(group)),
-            None if self.domain(address.domain()).is_some() => Resolution::Unknown,
+            None if self.domain(address.domain()).is_some() => self.resolve_unknown(address),
             None => Resolution::NotLocal,
+        }
+    }
+
+    /// An address in a domain of ours that nobody has: an account's with a tag (RFC 5233), or one for the catch-all.
+    fn resolve_unknown(&self, address: &Address) -> Resolution {
+        let tagged = address.without_tag().and_then(|plain| self.account_at(&plain));
+        if let Some(account) = tagged {
+            return match self.recipient(account.id) {
+                Some(recipient) => Resolution::Recipients { local: vec![recipient], external: Vec::new() },
+                None => Resolution::Disabled,
+            };
+        }
+        let rules = self.rules(&Scope::Domain(address.domain().into())).iter();
+        let named = |rule: &Rule| if let Rule::CatchAll(to) = rule { self.account_at(to) } else { None };
+        match rules.filter_map(named).find_map(|account| self.recipient(account.id)) {
+            Some(recipient) => {
+                let local = vec![Recipient { is_transfer: true, ..recipient }];
+                Resolution::Recipients { local, external: Vec::new() }
+            }
+            None => Resolution::Unknown,
         }
     }
 
@@ -55,18 +77,28 @@ impl Directory {
         self.account_at(&address).filter(|account| self.is_active(account))
     }
 
-    /// Whether `account` may send as `address`: its own address or alias, or that of a business mailbox it opens.
+    /// Whether `account` may send as `address`: its own address or alias, or that of a business mailbox it opens, with a tag or
+    /// not; or that of a group that it represents.
     /// Never when one of the two is disabled.
     pub fn may_send_as(&self, account: AccountId, address: &Address) -> bool {
         let active = |id| self.account(id).is_some_and(|account| self.is_active(account));
-        match self.account_at(address) {
+        let plain = || address.without_tag().and_then(|plain| self.account_at(&plain));
+        match self.account_at(address).or_else(plain) {
             Some(owner) => {
                 (owner.id == account || owner.users.binary_search(&account).is_ok())
                     && active(account)
                     && active(owner.id)
             }
-            None => false,
+            None => self.group(address).is_some_and(|group| active(account) && self.represents(account, group)),
         }
+    }
+
+    fn represents(&self, account: AccountId, group: &Group) -> bool {
+        let is_named = |rule: &Rule| match rule {
+            Rule::Representative(address) => self.account_at(address).is_some_and(|named| named.id == account),
+            _ => false,
+        };
+        self.is_tenant_active(group.tenant) && self.rules(&Scope::Group(group.address.clone())).iter().any(is_named)
     }
 
     /// Neither the account nor its tenant is disabled.
@@ -80,7 +112,8 @@ impl Directory {
 
     fn recipient(&self, id: AccountId) -> Option<Recipient> {
         let account = self.account(id).filter(|account| self.is_active(account))?;
-        Some(Recipient { account: id, address: account.address.clone(), quota_bytes_max: account.quota_bytes_max() })
+        let quota_bytes_max = account.quota_bytes_max();
+        Some(Recipient { account: id, address: account.address.clone(), quota_bytes_max, is_transfer: false })
     }
 
     /// One level: what stands in a group is an account or is sent on.

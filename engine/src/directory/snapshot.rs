@@ -3,16 +3,20 @@
 use crate::base::bytes::{DecodeError, Put, Reader};
 use crate::base::{AccountId, Error, Result, TenantId};
 
+use super::codec::Skimmed;
 use super::fold::{
-    admit_account, admit_domain, admit_group, admit_removed, admit_tenant, corrupt, open_to, require_users,
+    admit_account, admit_domain, admit_group, admit_key, admit_removed, admit_rule, admit_tenant, corrupt, open_to,
+    require_users,
 };
 use super::tables::{Next, Tables};
-use super::{Account, Directory, codec};
+use super::{Address, Directory, codec, rule, signing};
 
 /// What is written.
-const VERSION: u8 = 3;
+const VERSION: u8 = 4;
 /// What has no secret; it is read.
-const VERSION_WITHOUT_SECRET: u8 = 2;
+const VERSION_WITHOUT_SECRET: u8 = 3;
+/// What has neither keys nor rules; it is read.
+const VERSION_WITHOUT_RULES: u8 = 2;
 /// What has no recycle bin; it is read.
 const VERSION_WITHOUT_BIN: u8 = 1;
 
@@ -27,15 +31,21 @@ impl Directory {
         self.tenants.values().for_each(|tenant| codec::put_tenant(out, tenant));
         out.put_varint(self.domains.len() as u64);
         self.domains(None).for_each(|domain| codec::put_domain(out, domain));
-        let mut accounts: Vec<&Account> = self.accounts.iter().map(|account| &**account).collect();
-        accounts.sort_unstable_by_key(|account| account.id);
-        out.put_varint(accounts.len() as u64);
-        accounts.into_iter().for_each(|account| codec::put_account(out, account));
+        out.put_varint(self.accounts.len() as u64);
+        self.accounts.encode(out);
         out.put_varint(self.group_list.len() as u64);
         let groups = self.group_list.iter().filter_map(|address| self.groups.get(address));
         groups.for_each(|group| codec::put_group(out, group));
         out.put_varint(self.removed.len() as u64);
         self.removed.values().for_each(|removed| codec::put_removed(out, removed));
+        out.put_varint(self.keys.len() as u64);
+        self.keys.values().for_each(|key| signing::put_key(out, key));
+        out.put_varint(self.rules.len() as u64);
+        for (scope, rules) in &self.rules {
+            rule::put_scope(out, scope);
+            out.put_varint(rules.len() as u64);
+            rules.iter().for_each(|rule| rule::put_rule(out, rule));
+        }
         out.put_bytes(self.secret.as_ref().map_or(&[], |secret| secret.as_slice()));
     }
 
@@ -55,9 +65,17 @@ impl Directory {
             admit_domain(&mut directory, &domain)?;
         }
         let mut shared: Vec<AccountId> = Vec::new();
-        for _ in 0..reader.count().map_err(unreadable)? {
-            let account = codec::get_account(&mut reader).map_err(unreadable)?;
-            require_before(account.id < next.account)?;
+        let count = reader.count().map_err(unreadable)?;
+        directory.expect(bytes, count);
+        for _ in 0..count {
+            let (at, begun) = (reader.position(), reader.clone());
+            let skimmed = codec::skim_account(&mut reader).map_err(unreadable)?;
+            require_before(skimmed.id < next.account)?;
+            if skimmed.plain && directory.accounts.comes_last(skimmed.id) {
+                admit_plain(&mut directory, &skimmed, at)?;
+                continue;
+            }
+            let account = codec::get_account(&mut begun.clone()).map_err(unreadable)?;
             admit_account(&mut directory, &account)?;
             shared.extend((!account.users.is_empty()).then_some(account.id));
         }
@@ -72,11 +90,29 @@ impl Directory {
             require_before(removed.account.id < next.account)?;
             admit_removed(&mut directory, &removed)?;
         }
+        if version > VERSION_WITHOUT_RULES {
+            read_keys_and_rules(&mut directory, &mut reader)?;
+        }
         if version > VERSION_WITHOUT_SECRET {
             directory.secret = secret(&mut reader).map_err(unreadable)?;
         }
         if reader.is_empty() { Ok(directory) } else { Err(corrupt("bytes after the snapshot's end".into())) }
     }
+}
+
+fn read_keys_and_rules(directory: &mut Directory, reader: &mut Reader<'_>) -> Result<()> {
+    for _ in 0..reader.count().map_err(unreadable)? {
+        let key = signing::get_key(reader).map_err(unreadable)?;
+        admit_key(directory, &key)?;
+    }
+    for _ in 0..reader.count().map_err(unreadable)? {
+        let scope = rule::get_scope(reader).map_err(unreadable)?;
+        for _ in 0..reader.count().map_err(unreadable)? {
+            let rule = rule::get_rule(reader).map_err(unreadable)?;
+            admit_rule(directory, &scope, &rule)?;
+        }
+    }
+    Ok(())
 }
 
 /// Equal when the same events would have to be said: counts and tables follow from those.
@@ -96,9 +132,26 @@ impl Eq for Directory {}
 fn header(reader: &mut Reader<'_>) -> std::result::Result<(u8, Next), DecodeError> {
     let version = reader.u8()?;
     if !(VERSION_WITHOUT_BIN..=VERSION).contains(&version) {
-        return reader.error("version 1 to 3 of the directory snapshot expected before this byte");
+        return reader.error("version 1 to 4 of the directory snapshot expected before this byte");
     }
     Ok((version, Next { tenant: TenantId(reader.varint_u32()?), account: AccountId(reader.varint()?) }))
+}
+
+/// Takes an account in as `admit_account` does, but leaves its record in the snapshot.
+fn admit_plain(directory: &mut Directory, account: &Skimmed<'_>, at: usize) -> Result<()> {
+    let (address, id, tenant) = (account.address, account.id, account.tenant);
+    let domain = address.rsplit_once('@').map_or("", |(_, domain)| domain);
+    let domain = directory.domains.get_mut(domain).filter(|domain| domain.tenant == tenant);
+    let domain = domain.ok_or_else(|| corrupt(format!("{address} is in no domain of tenant {tenant}")))?;
+    domain.addresses += 1;
+    let of = directory.tenants.get_mut(&tenant).ok_or_else(|| corrupt(format!("no tenant {tenant}")))?;
+    of.accounts += 1;
+    let alias = !directory.aliases.is_empty()
+        && Address::from_stored(address).is_some_and(|address| directory.aliases.contains_key(&address));
+    if alias || !directory.take_plain(id, address, at) {
+        return Err(corrupt(format!("{address} twice")));
+    }
+    Ok(())
 }
 
 /// Who opens what, once all accounts are there.

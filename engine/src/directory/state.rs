@@ -1,16 +1,40 @@
 //! The directory as it stands: tables by id and by address. Changes only by events (`fold`), never checks them itself.
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::{BuildHasher, RandomState};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
 
 use crate::base::{AccountId, Result, TenantId};
 
+use super::roster::Roster;
 use super::tables::{Next, Occupant, Tables};
-use super::{Account, AccountKind, Address, Change, Domain, Event, Group, Removed, Tenant, fold, plan};
+use super::{
+    Account, AccountKind, Address, Change, Domain, Event, Group, Removed, Rule, Scope, SigningKey, Tenant, fold, plan,
+};
 
-/// Everything the control shard's events add up to. An account costs its record and about 60 bytes of tables.
+/// Bytes that an account's record has at least.
+const RECORD_BYTES_MIN: usize = 16;
+
+/// The lists of accounts that people page through.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Lists {
+    pub(super) members: BTreeMap<Address, AccountId>,
+    pub(super) business: BTreeMap<Address, AccountId>,
+}
+
+impl Lists {
+    fn of(&mut self, kind: AccountKind) -> &mut BTreeMap<Address, AccountId> {
+        match kind {
+            AccountKind::Member => &mut self.members,
+            AccountKind::Business => &mut self.business,
+        }
+    }
+}
+
+/// Everything the control shard's events add up to. An account costs its record as a snapshot has it and about 50 bytes of tables; one that
+/// somebody has asked for costs its record once more.
 #[derive(Clone, Debug, Default)]
 pub struct Directory {
     next: Next,
@@ -19,20 +43,22 @@ pub struct Directory {
     pub(super) tenants: BTreeMap<TenantId, Tenant>,
     pub(super) tenant_names: BTreeMap<Box<str>, TenantId>,
     pub(super) domains: HashMap<Arc<str>, Domain>,
-    /// By id. The tables of accounts hold no key of their own: it stands in the record.
-    pub(super) accounts: HashTable<Box<Account>>,
-    /// By the account's own address.
+    pub(super) accounts: Roster,
+    /// By the account's own address, which stands in its record.
     by_address: HashTable<AccountId>,
     pub(super) aliases: HashMap<Address, AccountId>,
-    /// The lists that people page through.
-    pub(super) members: BTreeMap<Address, AccountId>,
-    pub(super) business: BTreeMap<Address, AccountId>,
+    /// Made when somebody asks for the first page.
+    lists: OnceLock<Lists>,
     pub(super) groups: HashMap<Address, Group>,
     pub(super) group_list: BTreeSet<Address>,
     /// Member -> business mailboxes; only for members that open some.
     pub(super) opens: HashMap<AccountId, Vec<AccountId>>,
     /// The recycle bin.
     pub(super) removed: BTreeMap<AccountId, Removed>,
+    /// By domain and selector.
+    pub(super) keys: BTreeMap<(Box<str>, Box<str>), SigningKey>,
+    /// Only scopes that have some; ascending.
+    pub(super) rules: BTreeMap<Scope, Vec<Rule>>,
     hasher: RandomState,
 }
 
@@ -58,12 +84,12 @@ impl Directory {
 
     /// The account of that id.
     pub fn account(&self, id: AccountId) -> Option<&Account> {
-        self.accounts.find(self.hasher.hash_one(id), |account| account.id == id).map(|account| &**account)
+        self.accounts.get(id)
     }
 
     /// The account whose address or alias this is, disabled or not.
     pub fn account_at(&self, address: &Address) -> Option<&Account> {
-        let own = self.by_address.find(self.hasher.hash_one(address), |id| self.has(*id, address));
+        let own = self.by_address.find(self.hasher.hash_one(address.as_str()), |id| self.has(*id, address));
         self.account(*own.or_else(|| self.aliases.get(address))?)
     }
 
@@ -93,13 +119,42 @@ impl Directory {
     }
 
     fn has(&self, id: AccountId, address: &Address) -> bool {
-        self.account(id).is_some_and(|account| account.address == *address)
+        self.accounts.names(id).is_some_and(|names| names.address == address.as_str())
     }
 
-    fn list_of(&mut self, kind: AccountKind) -> &mut BTreeMap<Address, AccountId> {
-        match kind {
-            AccountKind::Member => &mut self.members,
-            AccountKind::Business => &mut self.business,
+    pub(super) fn lists(&self) -> &Lists {
+        self.lists.get_or_init(|| {
+            let mut lists = Lists::default();
+            let of_kind = |kind| {
+                let all = self.accounts.all_names().filter(move |(_, names)| names.kind == kind);
+                all.filter_map(|(id, names)| Some((names.owned_address()?, id))).collect()
+            };
+            lists.members = of_kind(AccountKind::Member);
+            lists.business = of_kind(AccountKind::Business);
+            lists
+        })
+    }
+
+    /// Room for the accounts of a snapshot, whose bytes are `snapshot`.
+    pub(super) fn expect(&mut self, snapshot: &[u8], count: usize) {
+        let count = count.min(snapshot.len() / RECORD_BYTES_MIN);
+        self.accounts = Roster::of(snapshot, count);
+        self.by_address.reserve(count, |_| 0);
+    }
+
+    /// Takes in an account without aliases and users whose record begins at that byte of the snapshot. Its id is the greatest so far, and
+    /// all else about it was checked but its address; says whether that is free.
+    pub(super) fn take_plain(&mut self, id: AccountId, address: &str, at: usize) -> bool {
+        let (accounts, hasher) = (&self.accounts, &self.hasher);
+        let same = |other: &AccountId| accounts.names(*other).is_some_and(|names| names.address == address);
+        let rehash = |id: &AccountId| accounts.names(*id).map_or(0, |names| hasher.hash_one(names.address));
+        match self.by_address.entry(hasher.hash_one(address), same, rehash) {
+            Entry::Occupied(_) => false,
+            Entry::Vacant(free) => {
+                free.insert(id);
+                self.accounts.take(id, at);
+                true
+            }
         }
     }
 }
@@ -165,37 +220,35 @@ impl Tables for Directory {
     }
 
     fn account_mut(&mut self, id: AccountId) -> Option<&mut Account> {
-        let hash = self.hasher.hash_one(id);
-        self.accounts.find_mut(hash, |account| account.id == id).map(|account| &mut **account)
+        self.accounts.get_mut(id)
     }
 
     fn insert_account(&mut self, account: Account) {
-        let (id, hasher) = (account.id, &self.hasher);
-        let address_hash = hasher.hash_one(&account.address);
+        let id = account.id;
+        let address_hash = self.hasher.hash_one(account.address.as_str());
         self.aliases.extend(account.aliases.iter().map(|alias| (alias.clone(), id)));
-        let listed = account.address.clone();
-        let kind = account.kind;
-        self.accounts.insert_unique(hasher.hash_one(id), Box::new(account), |account| hasher.hash_one(account.id));
-        let accounts = &self.accounts;
+        if let Some(lists) = self.lists.get_mut() {
+            lists.of(account.kind).insert(account.address.clone(), id);
+        }
+        self.accounts.insert(account);
+        let (accounts, hasher) = (&self.accounts, &self.hasher);
         self.by_address.insert_unique(address_hash, id, |id| {
-            let found = accounts.find(hasher.hash_one(id), |account| account.id == *id);
-            found.map_or(0, |account| hasher.hash_one(&account.address))
+            accounts.names(*id).map_or(0, |names| hasher.hash_one(names.address))
         });
-        self.list_of(kind).insert(listed, id);
     }
 
     fn remove_account(&mut self, id: AccountId) {
-        let hash = self.hasher.hash_one(id);
-        let Ok(found) = self.accounts.find_entry(hash, |account| account.id == id) else { return };
-        let (account, _) = found.remove();
-        let address_hash = self.hasher.hash_one(&account.address);
+        let Some(account) = self.accounts.remove(id) else { return };
+        let address_hash = self.hasher.hash_one(account.address.as_str());
         if let Ok(found) = self.by_address.find_entry(address_hash, |other| *other == id) {
             found.remove();
         }
         for alias in &account.aliases {
             self.aliases.remove(alias);
         }
-        self.list_of(account.kind).remove(&account.address);
+        if let Some(lists) = self.lists.get_mut() {
+            lists.of(account.kind).remove(&account.address);
+        }
     }
 
     fn insert_alias(&mut self, alias: Address, account: AccountId) {
@@ -243,8 +296,37 @@ impl Tables for Directory {
         Directory::removed(self, Some(tenant)).count()
     }
 
+    fn key(&self, domain: &str, selector: &str) -> Option<&SigningKey> {
+        self.keys.get(&(domain.into(), selector.into()))
+    }
+
+    fn keys_of(&self, domain: &str) -> Vec<&SigningKey> {
+        let from = (Box::from(domain), Box::default());
+        self.keys.range(from..).take_while(|((of, _), _)| **of == *domain).map(|(_, key)| key).collect()
+    }
+
+    fn set_key(&mut self, domain: &str, selector: &str, key: Option<SigningKey>) {
+        let at = (domain.into(), selector.into());
+        match key {
+            Some(key) => self.keys.insert(at, key),
+            None => self.keys.remove(&at),
+        };
+    }
+
+    fn rules_of(&self, scope: &Scope) -> &[Rule] {
+        self.rules(scope)
+    }
+
+    fn set_rules(&mut self, scope: &Scope, rules: Vec<Rule>) {
+        if rules.is_empty() {
+            self.rules.remove(scope);
+        } else {
+            self.rules.insert(scope.clone(), rules);
+        }
+    }
+
     fn occupant(&self, address: &Address) -> Option<Occupant> {
-        let own = self.by_address.find(self.hasher.hash_one(address), |id| self.has(*id, address));
+        let own = self.by_address.find(self.hasher.hash_one(address.as_str()), |id| self.has(*id, address));
         if let Some(id) = own {
             return Some(Occupant::Account(*id));
         }

@@ -2,7 +2,7 @@
 //! them. Judges nothing: the callers have checked.
 use crate::base::{AccountId, TenantId};
 
-use super::{Account, Address, Domain, Group, Removed, Tenant};
+use super::{Account, Address, Domain, Group, Removed, Rule, Scope, SigningKey, Tenant};
 
 /// Who has an address. It is never two of these.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,6 +69,18 @@ pub(super) trait Tables {
     fn set_removed(&mut self, id: AccountId, removed: Option<Removed>);
     /// How many accounts of a tenant are in the bin.
     fn removed_of(&self, tenant: TenantId) -> usize;
+
+    /// A domain's key.
+    fn key(&self, domain: &str, selector: &str) -> Option<&SigningKey>;
+    /// A domain's keys, by selector.
+    fn keys_of(&self, domain: &str) -> Vec<&SigningKey>;
+    /// Puts a key in, in place of what is there; `None` takes it out.
+    fn set_key(&mut self, domain: &str, selector: &str, key: Option<SigningKey>);
+
+    /// The rules of a scope, ascending.
+    fn rules_of(&self, scope: &Scope) -> &[Rule];
+    /// Puts them in place of what is there.
+    fn set_rules(&mut self, scope: &Scope, rules: Vec<Rule>);
 
     /// Who has this address.
     fn occupant(&self, address: &Address) -> Option<Occupant>;

@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use crate::base::TenantId;
 
-use super::Rules;
+use super::LoginRules;
 
 /// An enterprise on this system.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,7 +19,7 @@ pub struct Tenant {
     /// No account of it logs in, sends or receives.
     pub disabled: bool,
     /// What the logins of its accounts must keep.
-    pub rules: Rules,
+    pub rules: LoginRules,
     /// Seconds since 1970-01-01 UTC.
     pub created: i64,
     /// Accounts that it has now; derived.

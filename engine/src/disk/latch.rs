@@ -15,9 +15,13 @@ impl Latch {
         }
     }
 
-    /// Closes the latch and gives back the error to answer with. Only the first reason is kept.
+    /// Closes the latch, says so in the log, and gives back the error to answer with. Only the first reason is kept.
     pub fn close(&self, reason: String) -> Error {
-        Error::Latched { reason: self.0.get_or_init(|| reason).clone() }
+        let first = || {
+            tracing::error!(%reason, "a shard has closed itself: it takes no change before a restart, which replays its log");
+            reason
+        };
+        Error::Latched { reason: self.0.get_or_init(first).clone() }
     }
 
     /// The first failure, if there was one.

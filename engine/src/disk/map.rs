@@ -1,17 +1,25 @@
-//! A read-only view of a whole file that nobody changes any more. Never shows a file that is still written.
+//! A read-only view of a file, or of its first part, that nobody changes any more. Never shows bytes that may still be written.
 use std::io;
 use std::ops::{Deref, Range};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Instant;
 
-/// The bytes of a sealed file: a memory map, or a copy on the simulated disk.
+/// The bytes of a file: a memory map, or a copy on the simulated disk.
 pub struct Map(Bytes);
 
 enum Bytes {
-    Mapped(memmap2::Mmap),
+    /// With the moment at which each block was found in memory last.
+    Mapped(memmap2::Mmap, Box<[AtomicU32]>),
     Owned(Vec<u8>),
 }
 
 /// Pages asked for in one `mincore` call.
 const PAGES: usize = 64;
+/// Bytes that one `mincore` call answers for: it takes as long as reading a summary does.
+const BLOCK_BYTES: usize = 64 << 10;
+/// How long its answer is believed, in milliseconds.
+const BELIEVED_MS: u32 = 2000;
 
 impl Map {
     /// Maps `file`, which must not change its length or content while the map lives.
@@ -22,7 +30,26 @@ impl Map {
         // SAFETY: the promise of `Disk::map` is that nobody changes the file any more; the data directory's lock keeps other processes of
         // ours away, and a sealed segment is never written or truncated, only unlinked (which keeps the mapped pages).
         let map = unsafe { memmap2::Mmap::map(file)? };
-        Ok(Map(Bytes::Mapped(map)))
+        Ok(Map::with_blocks(map))
+    }
+
+    fn with_blocks(map: memmap2::Mmap) -> Map {
+        let blocks = (0..map.len().div_ceil(BLOCK_BYTES)).map(|_| AtomicU32::new(0)).collect();
+        Map(Bytes::Mapped(map, blocks))
+    }
+
+    /// Maps the first `len` bytes of `file`, which must not change, nor the file become shorter than that, while the map lives.
+    pub(super) fn of_start(file: &std::fs::File, len: usize) -> io::Result<Map> {
+        if file.metadata()?.len() < len as u64 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        if len == 0 {
+            return Ok(Map(Bytes::Owned(Vec::new())));
+        }
+        // SAFETY: the promise of `Disk::map_start` is that nobody changes these bytes or shortens the file below them: the writer of a
+        // growing segment writes behind its durable end only, and cuts there at most. The data directory's lock keeps other processes away.
+        let map = unsafe { memmap2::MmapOptions::new().len(len).map(file)? };
+        Ok(Map::with_blocks(map))
     }
 
     /// A view of bytes in memory.
@@ -30,16 +57,42 @@ impl Map {
         Map(Bytes::Owned(bytes))
     }
 
-    /// Whether reading `range` now would not wait for the disk. A hint: pages may leave memory right after. Out of bounds is false.
+    /// Whether reading `range` now would not wait for the disk: it is in memory, or was two seconds ago. A hint: pages may leave memory right
+    /// after. Out of bounds is false.
     pub fn is_resident(&self, range: Range<usize>) -> bool {
         if range.start > range.end || range.end > self.len() {
             return false;
         }
         match &self.0 {
             Bytes::Owned(_) => true,
-            Bytes::Mapped(map) => range.is_empty() || pages_resident(map, range),
+            Bytes::Mapped(map, seen) => {
+                range.is_empty() || blocks_resident(map, seen, &range) || pages_resident(map, range)
+            }
         }
     }
+}
+
+/// Milliseconds since the first call, never zero.
+fn now_ms() -> u32 {
+    static START: OnceLock<Instant> = OnceLock::new();
+    (START.get_or_init(Instant::now).elapsed().as_millis() as u32).max(1)
+}
+
+/// Whether all blocks of `range`, which is not empty and within `map`, are in memory.
+fn blocks_resident(map: &memmap2::Mmap, seen: &[AtomicU32], range: &Range<usize>) -> bool {
+    let now = now_ms();
+    (range.start / BLOCK_BYTES..=(range.end - 1) / BLOCK_BYTES).all(|at| {
+        let Some(block) = seen.get(at) else { return false };
+        let before = block.load(Ordering::Relaxed);
+        if before != 0 && now.wrapping_sub(before) < BELIEVED_MS {
+            return true;
+        }
+        let resident = pages_resident(map, at * BLOCK_BYTES..map.len().min((at + 1) * BLOCK_BYTES));
+        if resident {
+            block.store(now, Ordering::Relaxed);
+        }
+        resident
+    })
 }
 
 /// `range` is not empty and within `map`.
@@ -70,7 +123,7 @@ impl Deref for Map {
     type Target = [u8];
     fn deref(&self) -> &[u8] {
         match &self.0 {
-            Bytes::Mapped(map) => map,
+            Bytes::Mapped(map, _) => map,
             Bytes::Owned(bytes) => bytes,
         }
     }

@@ -29,6 +29,8 @@ pub trait Disk: Send + Sync + 'static {
     fn open(&self, path: &Path) -> io::Result<Arc<dyn File>>;
     /// A read-only view of the whole file, which nobody changes any more. Empty files give an empty view.
     fn map(&self, path: &Path) -> io::Result<Map>;
+    /// A read-only view of the file's first `len_bytes`, which nobody changes or cuts off any more; the file may grow behind them.
+    fn map_start(&self, path: &Path, len_bytes: usize) -> io::Result<Map>;
     /// Renames within one directory, replacing what has the new name.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
     /// Removes a file.
@@ -57,6 +59,9 @@ pub trait File: Send + Sync {
     fn sync_data(&self) -> io::Result<()>;
     /// Sets the length in bytes.
     fn set_len(&self, len_bytes: u64) -> io::Result<()>;
+    /// Makes the file at least that long, with room on the medium for every byte of it: later writes within it do not fail for want of
+    /// room. New bytes are zero. Durable by `sync_data`. On an error nothing has changed that matters.
+    fn allocate(&self, len_bytes: u64) -> io::Result<()>;
     /// The length in bytes.
     fn len(&self) -> io::Result<u64>;
     /// Whether the file is empty.

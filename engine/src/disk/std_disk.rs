@@ -2,6 +2,7 @@
 use super::{Disk, File, Lock, Map};
 use std::fs::{self, OpenOptions, TryLockError};
 use std::io;
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::FileExt;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
@@ -17,7 +18,14 @@ impl StdDisk {
     pub fn new(root: impl Into<PathBuf>) -> io::Result<StdDisk> {
         use std::os::unix::fs::DirBuilderExt;
         let root = root.into();
+        let made: Vec<&Path> =
+            root.ancestors().take_while(|dir| !dir.as_os_str().is_empty() && !dir.exists()).collect();
         fs::DirBuilder::new().recursive(true).mode(0o700).create(&root)?;
+        // A name is durable once its directory is synced.
+        for dir in made {
+            let parent = dir.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            fs::File::open(parent)?.sync_all()?;
+        }
         Ok(StdDisk { root })
     }
 
@@ -55,6 +63,10 @@ impl Disk for StdDisk {
 
     fn map(&self, path: &Path) -> io::Result<Map> {
         Map::of(&fs::File::open(self.at(path)?)?)
+    }
+
+    fn map_start(&self, path: &Path, len_bytes: usize) -> io::Result<Map> {
+        Map::of_start(&fs::File::open(self.at(path)?)?, len_bytes)
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
@@ -112,6 +124,18 @@ impl File for StdFile {
 
     fn set_len(&self, len_bytes: u64) -> io::Result<()> {
         self.0.set_len(len_bytes)
+    }
+
+    fn allocate(&self, len_bytes: u64) -> io::Result<()> {
+        let len = libc::off_t::try_from(len_bytes).map_err(|_| io::ErrorKind::FileTooLarge)?;
+        loop {
+            // SAFETY: the descriptor is open as long as `self`; the call takes no pointers.
+            match unsafe { libc::posix_fallocate(self.0.as_raw_fd(), 0, len) } {
+                0 => return Ok(()),
+                libc::EINTR => {}
+                code => return Err(io::Error::from_raw_os_error(code)),
+            }
+        }
     }
 
     fn len(&self) -> io::Result<u64> {

@@ -1,8 +1,9 @@
 //! Mail in bulk: what export, import and restore ask of an open store beyond what a mail client does. Waits for the disk on the caller's
 //! thread, so it is not for reactor threads.
-use super::ops::{adopt, ingest, purge};
+use super::ops::{adopt, ingest, purge, queue, restored};
 use super::shard::{self, Shard};
-use super::{Append, Bytes, Engine, Ticket};
+use super::txn::Txn;
+use super::{Append, Bytes, Engine, QueueAction, Ticket};
 use crate::base::{AccountId, Error, Guid, MailboxId, Result, ShardId, Uid, UidSet};
 use crate::delivery::{self, Origin, Staged};
 use crate::directory::Directory;
@@ -10,6 +11,9 @@ use crate::format::{MESSAGE_HEAD_BYTES, MessageHead};
 use crate::index::Entry;
 use crate::log::SegmentFile;
 use std::path::PathBuf;
+
+/// Queue items, or accounts, of one transaction after a restore.
+const RESTORED_STEP: usize = 256;
 
 /// What `ingest` did with one message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -133,6 +137,9 @@ impl Engine {
 
     /// Removes the mail of accounts that the directory neither has nor keeps in its bin. Only for a store that was just restored and that
     /// nobody else uses: a purge may have been under way when the copy was made. Answers how many there were.
+    ///
+    /// # Errors
+    /// `Invalid`: an account has mail and its number was never given.
     pub fn purge_orphans(&self) -> Result<u64> {
         let mut count = 0;
         for shard in &self.shards {
@@ -141,11 +148,39 @@ impl Engine {
                 if self.directory(known) || self.account(id).is_err() {
                     continue;
                 }
+                // Only a number that was given can be one whose account was removed.
+                if id >= self.directory(Directory::account_next) {
+                    let what = format!(
+                        "account {id} has mail and the directory of that time does not know it; restore to a later time, or without one"
+                    );
+                    return Err(Error::Invalid(what));
+                }
                 shard.committer.submit(move |txn| purge::plan(txn, id)).wait()?;
                 count += 1;
             }
         }
         Ok(count)
+    }
+
+    /// Makes a store that was just restored, and that nobody else uses, ready to serve: every queued message is held, since it may have been
+    /// sent after the copy was made, and no uid or modseq that was given out since is given out again. Answers how many messages were held.
+    pub fn settle_restored(&self) -> Result<u64> {
+        let mut held = 0;
+        for shard in &self.shards {
+            let items: Vec<_> = shard.shared.published.queue().iter().map(|item| item.id).collect();
+            for ids in items.chunks(RESTORED_STEP) {
+                let ids = ids.to_vec();
+                let hold = move |txn: &mut Txn<'_>| queue::act(txn, &ids, QueueAction::Hold);
+                held += shard.committer.submit(hold).wait()?.len() as u64;
+            }
+            let accounts: Vec<_> = shard.shared.published.ids().into_iter().collect();
+            for ids in accounts.chunks(RESTORED_STEP) {
+                let ids = ids.to_vec();
+                let raise = move |txn: &mut Txn<'_>| ids.iter().try_for_each(|id| restored::raise(txn, *id));
+                shard.committer.submit(raise).wait()?;
+            }
+        }
+        Ok(held)
     }
 
     /// Size and crc of an entry's message, without reading the message.

@@ -1,31 +1,53 @@
 //! One thread per shard: gathers requests, plans them against the newest state, writes them as one group with one sync, shows the result, answers.
 //! No answer leaves before the sync that covers it.
-use super::checkpoint::Snapshot;
+use super::checkpoint::{self, Snapshot};
+use super::pace::Pace;
 use super::parts::TailParts;
 use super::published::Published;
 use super::queue_watch::QueueFeed;
+use super::reserve::{Need, Reserve};
 use super::ticket::Ticket;
 use super::txn::{Touched, Txn};
 use super::watch::Watchers;
-use crate::base::limits::{COMMIT_QUEUE_LEN, GROUP_BYTES_MAX, GROUP_REQUESTS_MAX};
+use crate::base::limits::{
+    COMMIT_QUEUE_LEN, DIRTY_ACCOUNTS_MAX, GROUP_BYTES_MAX, GROUP_REQUESTS_MAX, RESERVE_SLACK_BYTES,
+};
 use crate::base::{Clock, Error, Lsn, Result, ShardId};
 use crate::delivery::Dictionaries;
 use crate::disk::Disk;
 use crate::index::{Accounts, Parts};
 use crate::log::Writer;
 use crate::queue::Queue;
+use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
+use std::time::Instant;
 
-type Reply = Box<dyn FnOnce(Result<()>) + Send>;
-type Request = Box<dyn FnOnce(&mut Txn<'_>) -> Reply + Send>;
+/// A failed open drops what it has opened so far: its threads end while it still has the directory's lock.
+impl Drop for Committer {
+    fn drop(&mut self) {
+        let _ = self.close();
+    }
+}
+
+/// What somebody asks for. It is planned once, and once more if another request of its group has to be left out; then it is answered.
+trait Request: Send {
+    fn plan(&mut self, txn: &mut Txn<'_>);
+    fn answer(self: Box<Self>, committed: Result<()>);
+}
+
+/// What a panic said.
+fn panic_text(why: &(dyn Any + Send)) -> &str {
+    let text = why.downcast_ref::<String>().map(String::as_str).or_else(|| why.downcast_ref::<&str>().copied());
+    text.unwrap_or("no reason given")
+}
 
 enum Message {
-    Request(Request),
+    Request(Box<dyn Request>),
     CheckpointDone(Arc<Snapshot>, Result<Parts>),
     Close,
 }
@@ -62,16 +84,23 @@ impl Committer {
     pub(crate) fn start(name: &str, core: Core) -> std::io::Result<Committer> {
         let (inbox, requests) = sync_channel(COMMIT_QUEUE_LEN);
         let own = inbox.clone();
-        let thread = std::thread::Builder::new().name(name.to_owned()).spawn(move || core.run(&requests, &own))?;
+        let run = move || {
+            let latch = core.writer.latch().clone();
+            // What the state in memory is after a panic nobody knows: a restart replays the log.
+            catch_unwind(AssertUnwindSafe(|| core.run(&requests, &own)))
+                .unwrap_or_else(|why| Err(latch.close(format!("the committer panicked: {}", panic_text(&*why)))))
+        };
+        let thread = std::thread::Builder::new().name(name.to_owned()).spawn(run)?;
         Ok(Committer { inbox, thread: std::sync::Mutex::new(Some(thread)) })
     }
 
-    /// Asks for a change. `plan` runs on the committer's thread; its answer comes after the sync. `Busy` when too many wait.
+    /// Asks for a change. `plan` runs on the committer's thread, and again from the same state if its first events had to be forgotten for
+    /// another request's sake; its answer comes after the sync. `Busy` when too many wait.
     pub(crate) fn submit<T: Send + 'static>(
         &self,
-        plan: impl FnOnce(&mut Txn<'_>) -> Result<T> + Send + 'static,
+        plan: impl FnMut(&mut Txn<'_>) -> Result<T> + Send + 'static,
     ) -> Ticket<Result<T>> {
-        let (ticket, filler) = Ticket::pending();
+        let (ticket, filler) = Ticket::pending(Err(Error::Busy));
         self.submit_then(plan, move |answer| filler.fill(answer));
         ticket
     }
@@ -79,23 +108,17 @@ impl Committer {
     /// The same with a function instead of a ticket; it runs on the committer's thread and must be short.
     pub(crate) fn submit_then<T: Send + 'static>(
         &self,
-        plan: impl FnOnce(&mut Txn<'_>) -> Result<T> + Send + 'static,
+        plan: impl FnMut(&mut Txn<'_>) -> Result<T> + Send + 'static,
         then: impl FnOnce(Result<T>) + Send + 'static,
     ) {
-        let mut then = Answer { then: Some(then), value: std::marker::PhantomData };
-        let request: Request = Box::new(move |txn| {
-            let planned = plan(txn);
-            // What failed halfway for want of the disk takes its group with it; a refusal leaves whole facts behind.
-            if let Err(why) = &planned
-                && why.is_transient()
-                && !txn.events.is_empty()
-            {
-                txn.failed = Some(why.clone());
-            }
-            Box::new(move |committed| then.give(committed.and(planned)))
-        });
+        let answer = Answer { then: Some(then), value: std::marker::PhantomData };
+        let request: Box<dyn Request> = Box::new(Asked { plan, planned: None, answer });
         // A request that is not taken is dropped, which answers it.
-        let _ = self.inbox.try_send(Message::Request(request));
+        if let Err(TrySendError::Disconnected(Message::Request(request))) =
+            self.inbox.try_send(Message::Request(request))
+        {
+            request.answer(Err(Error::Closed));
+        }
     }
 
     /// Commits what was asked before, writes a last checkpoint, ends the thread.
@@ -105,6 +128,36 @@ impl Committer {
         // A committer that has ended already has said why to those who asked.
         let _ = self.inbox.send(Message::Close);
         thread.join().unwrap_or_else(|_| Err(Error::Latched { reason: "the committer panicked".into() }))
+    }
+}
+
+/// A request as it was asked, with what came of its last plan.
+struct Asked<T, P, F: FnOnce(Result<T>)> {
+    plan: P,
+    planned: Option<Result<T>>,
+    answer: Answer<T, F>,
+}
+
+impl<T, P, F> Request for Asked<T, P, F>
+where
+    T: Send,
+    P: FnMut(&mut Txn<'_>) -> Result<T> + Send,
+    F: FnOnce(Result<T>) + Send,
+{
+    fn plan(&mut self, txn: &mut Txn<'_>) {
+        let planned = (self.plan)(txn);
+        // What failed halfway for want of the disk must not stay; a refusal leaves whole facts behind.
+        if let Err(why) = &planned
+            && why.is_transient()
+        {
+            txn.spoil(why);
+        }
+        self.planned = Some(planned);
+    }
+
+    fn answer(mut self: Box<Self>, committed: Result<()>) {
+        let planned = self.planned.take().unwrap_or(Err(Error::Busy));
+        self.answer.give(committed.and(planned));
     }
 }
 
@@ -139,6 +192,12 @@ pub(crate) struct Core {
     pub(crate) checkpoint_running: bool,
     /// No new checkpoint before the log's end has come here: a failed one is not tried again at once.
     pub(crate) checkpoint_not_before: Lsn,
+    /// The number of the next index part.
+    pub(crate) next_part: u32,
+    /// How large the next checkpoint can get, and the room that is held for it.
+    pub(crate) need: Need,
+    pub(crate) reserve: Reserve,
+    pub(crate) pace: Pace,
 }
 
 impl Core {
@@ -154,33 +213,56 @@ impl Core {
 
     /// Commits one group; says whether it was asked to close.
     fn group(&mut self, first: Message, requests: &Receiver<Message>) -> bool {
-        let mut replies: Vec<Reply> = Vec::new();
+        let mut group: Vec<Box<dyn Request>> = Vec::new();
         let mut touched = Touched::default();
-        let mut closing = false;
-        let mut failed = Ok(());
+        let (mut closing, mut spoilt) = (false, false);
         let mut next = Some(first);
         while let Some(message) = next {
             match message {
-                Message::Request(request) => replies.push(self.plan(request, &mut touched, &mut failed)),
+                Message::Request(request) => {
+                    group.push(request);
+                    spoilt = !self.plan_last(&mut group, &mut touched);
+                }
                 Message::CheckpointDone(snapshot, parts) => self.checkpoint_done(&snapshot, parts),
                 Message::Close => closing = true,
             }
-            let full = replies.len() >= GROUP_REQUESTS_MAX || self.writer.group_bytes() >= GROUP_BYTES_MAX;
-            next = if full || closing { None } else { requests.try_recv().ok() };
+            let full = group.len() >= GROUP_REQUESTS_MAX || self.writer.group_bytes() >= GROUP_BYTES_MAX;
+            let over = full || closing || spoilt;
+            next = if over { None } else { self.next(group.len(), requests) };
         }
-        let committed = failed.and_then(|()| self.commit());
+        let committed = self.hold_room(&touched).and_then(|()| self.commit(group.len()));
         match &committed {
-            Ok(()) => self.publish(touched),
+            Ok(()) => {
+                self.need.state_bytes += touched.state_bytes();
+                self.publish(touched);
+            }
             Err(_) => self.roll_back(&touched),
         }
         let counters = &self.shared.counters;
-        counters.requests.fetch_add(replies.len() as u64, Ordering::Relaxed);
+        counters.requests.fetch_add(group.len() as u64, Ordering::Relaxed);
         counters.syncs.store(self.writer.syncs(), Ordering::Relaxed);
-        replies.into_iter().for_each(|reply| reply(committed.clone()));
+        group.into_iter().for_each(|request| request.answer(committed.clone()));
         closing
     }
 
-    fn plan(&mut self, request: Request, touched: &mut Touched, failed: &mut Result<()>) -> Reply {
+    /// Plans the last of the group. One that leaves half a change behind is answered with its error and takes nobody with it: the group is
+    /// forgotten and the others are planned again from the committed state; `false` then, and the group should be committed.
+    fn plan_last(&mut self, group: &mut Vec<Box<dyn Request>>, touched: &mut Touched) -> bool {
+        let mut at = group.len() - 1;
+        let mut whole = true;
+        while let Some(request) = group.get_mut(at) {
+            let Err(why) = self.plan(&mut **request, touched) else {
+                at += 1;
+                continue;
+            };
+            self.roll_back(&std::mem::take(touched));
+            group.remove(at).answer(Err(why));
+            (at, whole) = (0, false);
+        }
+        whole
+    }
+
+    fn plan(&mut self, request: &mut dyn Request, touched: &mut Touched) -> Result<()> {
         let mut txn = Txn {
             accounts: &mut self.accounts,
             queue: &mut self.queue,
@@ -193,21 +275,38 @@ impl Core {
             queued: 0,
             failed: None,
             events: Vec::new(),
+            changed: false,
         };
-        let reply = request(&mut txn);
-        if let Err(why) = txn.finish()
-            && failed.is_ok()
-        {
-            *failed = Err(why);
-        }
-        reply
+        request.plan(&mut txn);
+        txn.finish()
     }
 
-    fn commit(&mut self) -> Result<()> {
+    /// Holds room for a checkpoint with the open group in it: on a disk that is too full for it the group is not taken.
+    fn hold_room(&mut self, touched: &Touched) -> Result<()> {
+        if self.writer.group_bytes() == 0 || self.writer.latch().check().is_err() {
+            return Ok(());
+        }
+        touched.accounts.keys().for_each(|id| self.need.measure(&self.accounts, *id));
+        self.reserve.hold(self.need.bytes() + touched.state_bytes() + RESERVE_SLACK_BYTES)
+    }
+
+    /// The next message, if there is one or if it pays to wait for one. Who asks meanwhile wakes nobody: the thread sleeps by the clock.
+    fn next(&mut self, gathered: usize, requests: &Receiver<Message>) -> Option<Message> {
+        loop {
+            if let Ok(message) = requests.try_recv() {
+                return Some(message);
+            }
+            std::thread::sleep(self.pace.step(gathered)?);
+        }
+    }
+
+    fn commit(&mut self, requests: usize) -> Result<()> {
         if self.writer.group_bytes() == 0 {
             return Ok(());
         }
+        let begun = Instant::now();
         self.writer.commit()?;
+        self.pace.committed(requests, begun.elapsed());
         self.parts.keep_group();
         self.shared.counters.groups.fetch_add(1, Ordering::Relaxed);
         Ok(())
@@ -236,6 +335,7 @@ impl Core {
         touched.dictionaries.iter().for_each(|id| self.shared.dictionaries.forget(*id));
         for id in touched.accounts.keys() {
             self.accounts.restore(*id, self.shared.published.in_memory(*id));
+            self.need.measure(&self.accounts, *id);
         }
         if !touched.queue.is_empty() {
             self.queue = self.shared.published.queue();
@@ -248,12 +348,18 @@ impl Core {
         let shard = self.shared.shard;
         let mut state = self.queue.encode();
         self.shared.dictionaries.encode(&mut state);
-        Snapshot { shard, lsn: self.writer.end(), accounts, state, parts }
+        self.need.clear();
+        self.need.state_bytes = state.len() as u64;
+        let number = self.next_part;
+        self.next_part += 1;
+        let room = self.reserve.take(&checkpoint::temporary(&self.shared.dir, number));
+        Snapshot { shard, lsn: self.writer.end(), accounts, state, parts, number, room }
     }
 
     fn start_checkpoint_if_due(&mut self, own: &SyncSender<Message>) {
         let end = self.writer.end();
-        let due = end.0 - self.accounts.parts().lsn().0.min(end.0) >= self.checkpoint_log_bytes;
+        let due = end.0 - self.accounts.parts().lsn().0.min(end.0) >= self.checkpoint_log_bytes
+            || self.accounts.dirty_count() >= DIRTY_ACCOUNTS_MAX;
         if !due || self.checkpoint_running || end < self.checkpoint_not_before || self.writer.latch().check().is_err() {
             return;
         }
@@ -262,7 +368,7 @@ impl Core {
         let job = move || {
             // Whatever happens here, the committer must hear of its end: a stop waits for it.
             let parts = catch_unwind(AssertUnwindSafe(|| write_checkpoint(&taken, &shared)));
-            let parts = parts.unwrap_or_else(|_| Err(Error::Invalid("the checkpoint's thread panicked".into())));
+            let parts = parts.unwrap_or_else(|why| Err(Error::Invalid(format!("it panicked: {}", panic_text(&*why)))));
             // The committer may have ended meanwhile; the part is found at the next start.
             let _ = own.send(Message::CheckpointDone(taken, parts));
         };
@@ -278,13 +384,18 @@ impl Core {
             Ok(parts) => {
                 let parts = Arc::new(parts);
                 self.shared.counters.checkpoint_lsn.store(parts.lsn().0, Ordering::Relaxed);
-                self.accounts.rebase(parts.clone());
+                let written = self.accounts.rebase(parts.clone());
+                // What changed meanwhile may point to parts that are folded now.
+                self.need.measure_all(&self.accounts);
                 let accounts = &self.accounts;
-                self.shared.published.rebase(parts, |id| accounts.is_dirty(id));
+                self.shared.published.rebase(parts, |id| accounts.is_dirty(id), &written);
             }
             Err(why) => {
                 tracing::error!(shard = %self.shared.dir.display(), %why, "checkpoint failed; the log is whole, the next start takes longer");
                 self.accounts.keep_dirty(&snapshot.accounts);
+                // What was never begun, or panicked, has left its room behind.
+                let _ = self.shared.disk.remove(&checkpoint::temporary(&self.shared.dir, snapshot.number));
+                self.need.measure_all(&self.accounts);
                 self.checkpoint_not_before = Lsn(self.writer.end().0 + self.checkpoint_log_bytes);
             }
         }
@@ -300,7 +411,8 @@ impl Core {
             self.group(message, requests);
         }
         self.writer.latch().check()?;
-        if self.writer.end() == self.accounts.parts().lsn() {
+        self.writer.trim()?;
+        if checkpoint::is_needless(self.writer.end(), self.accounts.parts().lsn()) {
             return Ok(());
         }
         let snapshot = self.snapshot();

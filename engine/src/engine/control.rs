@@ -1,10 +1,11 @@
 //! The control shard: the directory's log. One thread plans, writes, syncs, folds; lookups read the directory under a lock held for no I/O.
 use super::checkpoint::{self, Snapshot};
 use super::replay::Replay;
+use super::reserve::Reserve;
 use super::shard::{self, dir};
 use super::ticket::{Filler, Ticket};
 use super::types::{Options, ShardStatus};
-use crate::base::limits::COMMIT_QUEUE_LEN;
+use crate::base::limits::{COMMIT_QUEUE_LEN, RESERVE_SLACK_BYTES};
 use crate::base::{Clock, Error, Lsn, Result, ShardId};
 use crate::directory::{Change, Directory};
 use crate::disk::{Disk, Latch};
@@ -37,6 +38,8 @@ pub(super) struct Control {
     segments: Arc<Segments>,
     latch: Arc<Latch>,
     counters: Arc<Counters>,
+    /// What its start had to say.
+    notes: Vec<String>,
 }
 
 struct Core {
@@ -48,34 +51,35 @@ struct Core {
     checkpoint_log_bytes: u64,
     checkpoint_not_before: Lsn,
     counters: Arc<Counters>,
+    /// How large the next checkpoint can get, and the room that is held for it.
+    need_bytes: u64,
+    reserve: Reserve,
+    next_part: u32,
 }
 
 impl Control {
     pub(super) fn open(options: &Options) -> Result<(Control, Vec<String>)> {
-        let (parts, mut notices) = checkpoint::load(&*options.disk, ShardId::CONTROL, &dir(ShardId::CONTROL))?;
-        let mut directory = match shard::newest(&parts) {
-            Some(part) => Directory::decode_snapshot(part.state())?,
-            None => Directory::default(),
-        };
-        let mut replay = Replay::default();
-        let opened =
-            shard::open_log(options, ShardId::CONTROL, parts.lsn(), &mut |_, frame| match frame.header.kind {
-                FrameKind::Events => replay.control(&mut directory, frame.payload),
-                _ => Ok(()),
-            })?;
+        let ((parts, directory, opened), mut notices) =
+            shard::over_checkpoints(options, ShardId::CONTROL, &mut |parts, covered| folded(options, parts, covered))?;
         notices.extend(opened.notices);
         let (directory, counters) = (Arc::new(RwLock::new(directory)), Arc::new(Counters::default()));
         counters.checkpoint_lsn.store(parts.lsn().0, Ordering::Relaxed);
         let latch = opened.writer.latch().clone();
+        let mut state = Vec::new();
+        directory.read().unwrap_or_else(PoisonError::into_inner).encode_snapshot(&mut state);
+        let need_bytes = state.len() as u64;
         let core = Core {
             directory: directory.clone(),
             writer: opened.writer,
             disk: options.disk.clone(),
             clock: options.clock.clone(),
-            parts: Arc::new(parts),
+            parts,
             checkpoint_log_bytes: options.checkpoint_log_bytes,
             checkpoint_not_before: Lsn(0),
             counters: counters.clone(),
+            need_bytes,
+            reserve: Reserve::new(options.disk.clone(), &dir(ShardId::CONTROL)),
+            next_part: checkpoint::next_number(&*options.disk, &dir(ShardId::CONTROL))?,
         };
         let (inbox, changes) = sync_channel(COMMIT_QUEUE_LEN);
         let thread = std::thread::Builder::new()
@@ -83,7 +87,8 @@ impl Control {
             .spawn(move || core.run(&changes))
             .map_err(|why| Error::io("start the control shard's thread", why))?;
         let thread = Mutex::new(Some(thread));
-        Ok((Control { directory, inbox, thread, segments: opened.segments, latch, counters }, notices))
+        let notes = notices.clone();
+        Ok((Control { directory, inbox, thread, segments: opened.segments, latch, counters, notes }, notices))
     }
 
     pub(super) fn read<R>(&self, read: impl FnOnce(&Directory) -> R) -> R {
@@ -92,11 +97,11 @@ impl Control {
 
     pub(super) fn change(&self, changes: Vec<Change>) -> Ticket<Answers> {
         let count = changes.len();
-        let (ticket, filler) = Ticket::pending();
+        // What comes behind a `Close` is never looked at: it is dropped with the inbox.
+        let (ticket, filler) = Ticket::pending(vec![Err(Error::Closed); count]);
         match self.inbox.try_send(Message::Change(changes, filler)) {
-            Ok(()) => ticket,
             Err(TrySendError::Full(_)) => Ticket::ready(vec![Err(Error::Busy); count]),
-            Err(TrySendError::Disconnected(_)) => Ticket::ready(vec![Err(Error::Closed); count]),
+            Ok(()) | Err(TrySendError::Disconnected(_)) => ticket,
         }
     }
 
@@ -104,7 +109,7 @@ impl Control {
     pub(super) fn changer(&self) -> impl Fn(Vec<Change>) + Send + 'static {
         let inbox = self.inbox.clone();
         move |changes| {
-            let (_, filler) = Ticket::pending();
+            let (_, filler) = Ticket::pending(Vec::new());
             let _ = inbox.try_send(Message::Change(changes, filler));
         }
     }
@@ -126,6 +131,7 @@ impl Control {
         ShardStatus {
             name: "control".into(),
             latched: self.latch.reason().map(str::to_owned),
+            notes: self.notes.clone(),
             log_bytes: files.iter().map(|file| file.len_bytes).sum(),
             segments: files.len() as u64,
             groups: self.counters.groups.load(Ordering::Relaxed),
@@ -135,6 +141,28 @@ impl Control {
             queue: Default::default(),
         }
     }
+}
+
+/// As of a committer.
+impl Drop for Control {
+    fn drop(&mut self) {
+        let _ = self.close();
+    }
+}
+
+/// The directory after the last event of its log.
+fn folded(options: &Options, parts: Arc<Parts>, covered: Lsn) -> Result<(Arc<Parts>, Directory, shard::Opened)> {
+    let mut directory = match shard::newest(&parts) {
+        Some(part) => Directory::decode_snapshot(part.state())?,
+        None => Directory::default(),
+    };
+    let mut replay = Replay::default();
+    let opened =
+        shard::open_log(options, ShardId::CONTROL, parts.lsn(), covered, &mut |_, frame| match frame.header.kind {
+            FrameKind::Events => replay.control(&mut directory, frame.payload),
+            _ => Ok(()),
+        })?;
+    Ok((parts, directory, opened))
 }
 
 impl Core {
@@ -176,10 +204,14 @@ impl Core {
     }
 
     fn write(&mut self, bytes: &[u8]) -> Result<()> {
-        let pushed = self.writer.push(FrameKind::Events, 0, 0, &[bytes]);
+        // A directory grows by no more than what its events say, with a few bytes for what moves from one table to another.
+        let need_bytes = self.need_bytes + 2 * bytes.len() as u64;
+        let held = self.writer.latch().check().and_then(|()| self.reserve.hold(need_bytes + RESERVE_SLACK_BYTES));
+        let pushed = held.and_then(|()| self.writer.push(FrameKind::Events, 0, 0, &[bytes]));
         let written = pushed.and_then(|_| self.writer.commit());
         match written {
             Ok(_) => {
+                self.need_bytes = need_bytes;
                 self.counters.groups.fetch_add(1, Ordering::Relaxed);
                 Ok(())
             }
@@ -192,13 +224,19 @@ impl Core {
 
     fn checkpoint_if_due(&mut self, log_bytes: u64) {
         let end = self.writer.end();
-        if end.0.saturating_sub(self.parts.lsn().0) < log_bytes || end < self.checkpoint_not_before {
+        let due = end.0.saturating_sub(self.parts.lsn().0) >= log_bytes && end >= self.checkpoint_not_before;
+        if !due || checkpoint::is_needless(end, self.parts.lsn()) {
             return;
         }
         let mut state = Vec::new();
         self.directory.read().unwrap_or_else(PoisonError::into_inner).encode_snapshot(&mut state);
         let shard = ShardId::CONTROL;
-        let snapshot = Snapshot { shard, lsn: end, accounts: Vec::new(), state, parts: self.parts.clone() };
+        self.need_bytes = state.len() as u64;
+        let number = self.next_part;
+        self.next_part += 1;
+        let room = self.reserve.take(&checkpoint::temporary(&dir(shard), number));
+        let parts = self.parts.clone();
+        let snapshot = Snapshot { shard, lsn: end, accounts: Vec::new(), state, parts, number, room };
         match snapshot.write(&*self.disk, &dir(ShardId::CONTROL)) {
             Ok(parts) => {
                 self.counters.checkpoint_lsn.store(parts.lsn().0, Ordering::Relaxed);
@@ -209,5 +247,34 @@ impl Core {
                 self.checkpoint_not_before = Lsn(end.0 + self.checkpoint_log_bytes);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::SimClock;
+    use crate::disk::sim::SimDisk;
+
+    #[test]
+    fn a_change_behind_the_close_is_answered() {
+        let options = Options {
+            disk: Arc::new(SimDisk::new(1)),
+            clock: Arc::new(SimClock::at_ms(0)),
+            shards: 1,
+            segment_bytes_max: 64 << 10,
+            checkpoint_log_bytes: 1 << 20,
+            workers: 1,
+        };
+        let (control, _) = Control::open(&options).expect("opens");
+        let add = || vec![Change::TenantAdd { name: "acme".into(), title: String::new(), accounts_max: None }];
+        // The thread waits for the directory while the close and a change queue up behind its first change.
+        let held = control.directory.write().expect("nobody panicked");
+        let first = control.change(add());
+        control.inbox.send(Message::Close).expect("taken");
+        let behind = control.change(add());
+        drop(held);
+        assert!(first.wait()[0].is_ok());
+        assert!(matches!(behind.wait()[..], [Err(Error::Closed)]));
     }
 }

@@ -31,7 +31,7 @@ impl Engine {
             None => self.login_candidate(&attempt.name),
         };
         let change = self.control.changer();
-        let (ticket, filler) = Ticket::pending();
+        let (ticket, filler) = Ticket::pending(None);
         self.workers.run(move || {
             let proven = candidate.check(&password, attempt.protocol, attempt.peer, now);
             let of_hash = candidate.lacks_keys().map(str::to_owned);

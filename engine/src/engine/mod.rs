@@ -6,7 +6,9 @@ mod committer;
 mod control;
 mod learning;
 mod login;
+mod open;
 mod ops;
+mod pace;
 mod parts;
 mod point;
 mod published;
@@ -14,6 +16,7 @@ mod queue;
 mod queue_watch;
 pub(crate) mod replay;
 mod requests;
+mod reserve;
 mod shard;
 pub(crate) mod store_file;
 mod ticket;
@@ -26,6 +29,7 @@ mod workers;
 pub use bytes::Bytes;
 pub use carry::{Checksum, Ingested, Purged, ShardFiles};
 pub use login::Attempt;
+pub use pace::Expected;
 pub use point::{TakenBack, take_back};
 pub use queue_watch::{QueueChanges, QueueWatch};
 pub(crate) use shard::dir as shard_dir;
@@ -34,11 +38,12 @@ pub use types::*;
 pub use watch::Watch;
 
 use crate::base::limits::SEGMENT_BYTES_MAX;
-use crate::base::{AccountId, Error, Guid, Result, ShardId};
+use crate::base::{AccountId, Error, Guid, Result};
 use crate::disk::Lock;
 use crate::trace::LoginLog;
 use control::Control;
 use learning::Learning;
+use pace::Coming;
 use queue_watch::QueueFeed;
 use shard::Shard;
 use std::hash::{BuildHasher, RandomState};
@@ -55,6 +60,7 @@ pub struct Engine {
     workers: Workers,
     learning: Arc<Learning>,
     logins: Arc<LoginLog>,
+    coming: Coming,
     clock: Arc<dyn crate::base::Clock>,
     /// Random for each start, so that guids of two starts never meet.
     guid_prefix: u64,
@@ -80,14 +86,8 @@ impl Engine {
         let count = found.unwrap_or(options.shards);
         store_file::check_count(count)?;
         let workers = Workers::start(options.workers).map_err(|why| Error::io("start the workers", why))?;
-        let (control, mut notices) = Control::open(&options)?;
-        let mut shards = Vec::with_capacity(usize::from(count));
-        let queue_feed: Arc<QueueFeed> = Arc::default();
-        for number in 0..count {
-            let (shard, lines) = Shard::open(&options, ShardId(number), &queue_feed)?;
-            shards.push(shard);
-            notices.extend(lines);
-        }
+        let (queue_feed, coming): (Arc<QueueFeed>, Coming) = Default::default();
+        let (control, shards, mut notices) = open::open(&options, count, &queue_feed, &coming)?;
         if found.is_none() {
             store_file::write(&*options.disk, count)?;
         }
@@ -97,6 +97,7 @@ impl Engine {
         let engine = Engine {
             shards,
             learning,
+            coming,
             control,
             queue_feed,
             workers,

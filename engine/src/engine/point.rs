@@ -2,11 +2,11 @@
 //! then is cut off. Never guesses: a change that carries no time goes when nothing after it proves that it came early enough.
 use super::shard::dir;
 use crate::base::bytes::Reader;
-use crate::base::{Clock, Error, Lsn, Result, ShardId};
+use crate::base::{Clock, Error, Lsn, Result, SegmentId, ShardId};
 use crate::directory;
 use crate::disk::Disk;
 use crate::format::segment::SEGMENT_HEADER_BYTES;
-use crate::format::{Event, SegmentHeader};
+use crate::format::{Event, FrameKind, SegmentHeader};
 use crate::log::{self, LogOptions, Segments};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -21,19 +21,31 @@ pub struct TakenBack {
 }
 
 /// Cuts the log of a shard after the last group that is proven to be no later than `at` (seconds since 1970-01-01 UTC): proven by a time in
-/// it or after it. Index parts must not be there, since they may know of what is cut.
+/// it or after it, or by `floor`, a length of a segment that an older copy of the log had by then. Index parts must not be there, since they may
+/// know of what is cut.
 ///
 /// # Errors
 /// As opening the log; `Invalid` when there are index parts.
-pub fn take_back(disk: &Arc<dyn Disk>, clock: &Arc<dyn Clock>, shard: ShardId, at: i64) -> Result<TakenBack> {
+pub fn take_back(
+    disk: &Arc<dyn Disk>,
+    clock: &Arc<dyn Clock>,
+    shard: ShardId,
+    at: i64,
+    floor: Option<(SegmentId, u64)>,
+) -> Result<TakenBack> {
     let own = dir(shard);
     let listed = disk.list(&own).map_err(|why| Error::io(format!("list {}", own.display()), why))?;
     if listed.iter().any(|name| name.starts_with("idx-")) {
         return Err(Error::Invalid(format!("{}: index parts stand beside a log that is to be cut", own.display())));
     }
-    let options = LogOptions { shard, dir: own, segment_bytes_max: crate::base::limits::SEGMENT_BYTES_MAX, epoch: 1 };
-    let mut found = Found { at, last: None, kept: None, later: false };
+    let segment_bytes_max = crate::base::limits::SEGMENT_BYTES_MAX;
+    let options = LogOptions { shard, dir: own, segment_bytes_max, epoch: 1, writes_ahead: false };
+    let mut found = Found { at, last: None, kept: None, late: None };
     let (writer, segments, _) = log::open(disk.clone(), clock.clone(), options, Lsn(0), &mut |lsn, frame| {
+        // Dictionaries come along with the events, and say nothing of time that a log's order needs.
+        if frame.header.kind != FrameKind::Events {
+            return Ok(());
+        }
         let times = match shard {
             ShardId::CONTROL => control_times(frame.payload),
             _ => times(frame.payload),
@@ -53,6 +65,13 @@ pub fn take_back(disk: &Arc<dyn Disk>, clock: &Arc<dyn Clock>, shard: ShardId, a
         let begun = header.created_ms.div_euclid(1000);
         found.last = found.last.max((header.first_lsn.0 > 0).then_some(begun));
     }
+    if let Some(floor) = floor.and_then(|floor| floor_of(&headers, &segments, floor)) {
+        // The copy may have been made a moment after the time that it carries: what is known to be later is not in the result.
+        let late = found.late.map(|lsn| group_start(&segments, lsn)).transpose()?;
+        if late.is_none_or(|late| floor <= late) {
+            end = end.max(floor);
+        }
+    }
     cut(&**disk, shard, &segments, end).map(|bytes| TakenBack { bytes, last: found.last })
 }
 
@@ -62,14 +81,16 @@ struct Found {
     last: Option<i64>,
     /// The last frame that is early enough.
     kept: Option<Lsn>,
-    /// One that is too late was seen: the log is in order, so nothing after it counts.
-    later: bool,
+    /// The first one that is too late: the log is in order, so nothing after it counts.
+    late: Option<Lsn>,
 }
 
 impl Found {
     fn see(&mut self, lsn: Lsn, times: &[i64]) {
-        self.later |= times.iter().any(|time| *time > self.at);
-        if !self.later && !times.is_empty() {
+        if times.iter().any(|time| *time > self.at) {
+            self.late = self.late.or(Some(lsn));
+        }
+        if self.late.is_none() && !times.is_empty() {
             self.kept = Some(lsn);
             self.last = self.last.max(times.iter().copied().max());
         }
@@ -98,11 +119,25 @@ fn control_times(payload: &[u8]) -> Result<Vec<i64>> {
             E::DomainAdded(domain) => Some(domain.created),
             E::AccountAdded(account) => Some(account.created),
             E::GroupAdded(group) => Some(group.created),
+            E::KeyAdded(key) => Some(key.created),
             E::AccountBinned { when, .. } | E::AccountPurgeBegun { when, .. } => Some(when),
             _ => None,
         });
     }
     Ok(out)
+}
+
+/// The log position of a length of a segment, if that is still there.
+fn floor_of(headers: &[SegmentHeader], segments: &Segments, (id, bytes): (SegmentId, u64)) -> Option<Lsn> {
+    let len = segments.files().iter().find(|file| file.id == id)?.len_bytes;
+    let header = headers.iter().find(|header| header.segment == id).filter(|_| bytes <= len)?;
+    Some(Lsn(header.first_lsn.0 + bytes))
+}
+
+/// Where the group of the frame at `lsn` begins.
+fn group_start(segments: &Arc<Segments>, lsn: Lsn) -> Result<Lsn> {
+    let frame = segments.frames(lsn).next().transpose()?;
+    Ok(frame.map_or(lsn, |(_, _, header)| Lsn(lsn.0 - u64::from(header.group_back))))
 }
 
 /// Where the group of the frame at `lsn` ends.

@@ -1,4 +1,5 @@
 //! What readers see of a shard: the accounts as of the last commit. Changed by the committer only; a reader holds the lock for one look-up.
+use crate::base::limits::READ_ACCOUNTS_MAX;
 use crate::base::{AccountId, Error, MailboxId, QueueId, Result};
 use crate::index::{Account, Mailbox, Parts};
 use crate::queue::{Queue, QueueItem};
@@ -11,15 +12,31 @@ pub(crate) struct Published(RwLock<State>);
 
 #[derive(Default)]
 struct State {
+    /// Those that differ from the parts.
     accounts: HashMap<AccountId, Arc<Account>>,
+    /// Some of those that do not, as readers asked for them.
+    read: HashMap<AccountId, Arc<Account>>,
     parts: Arc<Parts>,
     queue: Queue,
+}
+
+impl State {
+    /// Takes in what a reader has loaded; there may be a newer one meanwhile.
+    fn keep(&mut self, account: Account) -> Arc<Account> {
+        if let Some(changed) = self.accounts.get(&account.id) {
+            return changed.clone();
+        }
+        if self.read.len() >= READ_ACCOUNTS_MAX {
+            self.read.clear();
+        }
+        self.read.entry(account.id).or_insert_with(|| Arc::new(account)).clone()
+    }
 }
 
 impl Published {
     pub(crate) fn new(accounts: Vec<Arc<Account>>, parts: Arc<Parts>, queue: Queue) -> Published {
         let accounts = accounts.into_iter().map(|account| (account.id, account)).collect();
-        Published(RwLock::new(State { accounts, parts, queue }))
+        Published(RwLock::new(State { accounts, read: HashMap::new(), parts, queue }))
     }
 
     fn read(&self) -> RwLockReadGuard<'_, State> {
@@ -35,7 +52,7 @@ impl Published {
         loop {
             let parts = {
                 let state = self.read();
-                if let Some(account) = state.accounts.get(&id) {
+                if let Some(account) = state.accounts.get(&id).or_else(|| state.read.get(&id)) {
                     return Ok(Some(account.clone()));
                 }
                 state.parts.clone()
@@ -49,7 +66,7 @@ impl Published {
             };
             let mut state = self.write();
             if Arc::ptr_eq(&state.parts, &parts) {
-                return Ok(Some(state.accounts.entry(id).or_insert_with(|| Arc::new(account)).clone()));
+                return Ok(Some(state.keep(account)));
             }
         }
     }
@@ -86,6 +103,7 @@ impl Published {
     pub(crate) fn publish(&self, accounts: impl Iterator<Item = Arc<Account>>, queue: Option<Queue>) {
         let mut state = self.write();
         for account in accounts {
+            state.read.remove(&account.id);
             state.accounts.insert(account.id, account);
         }
         if let Some(queue) = queue {
@@ -93,10 +111,17 @@ impl Published {
         }
     }
 
-    /// Takes new index parts and forgets the accounts that are in them as they are.
-    pub(crate) fn rebase(&self, parts: Arc<Parts>, is_dirty: impl Fn(AccountId) -> bool) {
+    /// Takes new index parts and forgets the accounts that are in them as they are, and of the large ones of `written` what is.
+    pub(crate) fn rebase(&self, parts: Arc<Parts>, is_dirty: impl Fn(AccountId) -> bool, written: &[Account]) {
         let mut state = self.write();
         state.accounts.retain(|id, _| is_dirty(*id));
+        // What is read again comes from the new parts, so that no file is held that they do not need.
+        state.read.clear();
+        for there in written {
+            if let Some(account) = state.accounts.get_mut(&there.id) {
+                Arc::make_mut(account).adopt(there);
+            }
+        }
         state.parts = parts;
     }
 }

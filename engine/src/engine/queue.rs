@@ -1,6 +1,7 @@
 //! The queue as callers see and change it: items by id, pages, the outcome of an attempt, what an operator does. Sends nothing.
 use super::ops::queue;
 use super::shard::Shard;
+use super::ticket::given_up;
 use super::{Bytes, Engine, QueueAction, QueueWatch, Settle, Settled, Ticket};
 use crate::base::{AccountId, Error, QueueId, Result};
 use crate::queue::{Queue, QueueItem};
@@ -56,7 +57,7 @@ impl Engine {
             return Ticket::ready(Err(missing(id)));
         };
         let (reader, at) = (shard.reader.clone(), item.locator);
-        let (ticket, filler) = Ticket::pending();
+        let (ticket, filler) = Ticket::pending(Err(given_up()));
         self.workers.run(move || filler.fill(reader.message(at).map(Bytes::owned)));
         ticket
     }

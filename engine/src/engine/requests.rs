@@ -1,6 +1,8 @@
 //! What callers ask an open store to change. Each is one transaction; the answer comes after the sync that covers it.
 use super::ops::{append, copy, deliver, expunge, mailboxes, metadata, store};
-use super::{Append, Appended, Copied, Engine, Store, Stored, Ticket};
+use super::ticket::given_up;
+use super::txn::Txn;
+use super::{Append, Appended, Copied, Engine, Expected, Store, Stored, Ticket};
 use crate::base::{AccountId, Error, Flags, MailboxId, Result, Uid};
 use crate::delivery::{self, Delivered, Delivery, Origin, Outcome, Staged, Target};
 use crate::directory;
@@ -33,6 +35,12 @@ impl Engine {
         }
     }
 
+    /// A message has begun to come in: commits under way may wait a moment for it, so that fewer syncs do for all. Drop what is given back when
+    /// the delivery has been asked for.
+    pub fn expect(&self) -> Expected {
+        self.coming.expect()
+    }
+
     /// Parses and compresses `trace` + `message` (CRLF line ends): inline when small, on a worker when large.
     pub fn stage(&self, trace: Vec<u8>, message: Vec<u8>) -> Ticket<Result<Staged>> {
         if message.len() <= INLINE_BYTES_MAX {
@@ -40,15 +48,15 @@ impl Engine {
         }
         let (origin, learning) = (self.origin(), self.learning.clone());
         let see = move |summary: &[u8], message: &[u8]| learning.see(summary, message);
-        let (ticket, filler) = Ticket::pending();
+        let (ticket, filler) = Ticket::pending(Err(given_up()));
         self.workers.run(move || filler.fill(delivery::stage(origin, trace, &message, see)));
         ticket
     }
 
-    /// Runs work of the processor that would hold up a reactor: a few milliseconds or more.
-    pub fn work<T: Send + 'static>(&self, job: impl FnOnce() -> T + Send + 'static) -> Ticket<T> {
-        let (ticket, filler) = Ticket::pending();
-        self.workers.run(move || filler.fill(job()));
+    /// Runs work of the processor that would hold up a reactor: a few milliseconds or more. `Io` if it panics.
+    pub fn work<T: Send + 'static>(&self, job: impl FnOnce() -> T + Send + 'static) -> Ticket<Result<T>> {
+        let (ticket, filler) = Ticket::pending(Err(given_up()));
+        self.workers.run(move || filler.fill(Ok(job())));
         ticket
     }
 
@@ -69,7 +77,8 @@ impl Engine {
 
     /// Commits a message to its targets: one stored copy per shard.
     pub fn deliver(&self, delivery: Delivery) -> Ticket<Outcome> {
-        let (ticket, filler) = Ticket::pending();
+        let given_up = Outcome { targets: vec![Err(given_up()); delivery.targets.len()], queued: Err(given_up()) };
+        let (ticket, filler) = Ticket::pending(given_up);
         let mut by_shard: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
         for (at, target) in delivery.targets.iter().enumerate() {
             by_shard.entry((target.account.0 % self.shards.len() as u64) as usize).or_default().push(at);
@@ -133,7 +142,8 @@ impl Engine {
         message: Append,
     ) -> Ticket<Result<Appended>> {
         let quota = self.quota_bytes_max(account);
-        self.shard(account).committer.submit(move |txn| append::replace(txn, account, entry, (mailbox, message), quota))
+        let plan = move |txn: &mut Txn<'_>| append::replace(txn, account, entry, (mailbox, &message), quota);
+        self.shard(account).committer.submit(plan)
     }
 
     /// STORE.

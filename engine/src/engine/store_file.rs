@@ -44,7 +44,12 @@ pub(crate) fn read(disk: &dyn Disk) -> Result<Option<u16>> {
 pub(crate) fn parse(bytes: &[u8]) -> Result<u16, String> {
     let text = std::str::from_utf8(bytes).map_err(|_| "text expected")?;
     let lines: Vec<&str> = text.lines().collect();
-    let [first, format, shards, crc] = lines[..] else { return Err("four lines expected".into()) };
+    let (first, format, shards, crc) = match lines[..] {
+        [first, format, shards, crc] => (first, format, shards, Some(crc)),
+        // As programs of segment version 1 wrote it.
+        [first, format, shards] => (first, format, shards, None),
+        _ => return Err("four lines expected".into()),
+    };
     if first != "posthouse store" || !text.ends_with('\n') {
         return Err("a first line `posthouse store` and a last line's end expected".into());
     }
@@ -56,9 +61,11 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<u16, String> {
     if format != FORMAT {
         return Err(format!("format {format}: this posthouse reads format {FORMAT}"));
     }
-    let proven = crc32fast::hash(&text.as_bytes()[..text.len() - crc.len() - 1]);
-    if value(crc, "crc")? != format!("{proven:08x}") {
-        return Err("the crc of the lines before expected in the last line".into());
+    if let Some(crc) = crc {
+        let proven = crc32fast::hash(&text.as_bytes()[..text.len() - crc.len() - 1]);
+        if value(crc, "crc")? != format!("{proven:08x}") {
+            return Err("the crc of the lines before expected in the last line".into());
+        }
     }
     let shards = value(shards, "shards")?.parse().ok();
     shards.filter(|shards| (1..u16::MAX).contains(shards)).ok_or_else(|| "shards: 1 to 65534 expected".into())

@@ -1,4 +1,5 @@
 //! An answer that comes after a sync: a future for reactors, a wait for threads. Knows no runtime.
+use crate::base::Error;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -28,9 +29,17 @@ struct Inner<T> {
     waiting: bool,
 }
 
-/// The engine's end of a ticket.
+/// The engine's end of a ticket. Dropped without an answer it gives the one it was made with, so that nobody waits for ever.
 #[derive(Debug)]
-pub(crate) struct Filler<T>(Arc<Slot<T>>);
+pub(crate) struct Filler<T> {
+    slot: Arc<Slot<T>>,
+    otherwise: Option<T>,
+}
+
+/// The answer to what was given up: the thread that had it panicked.
+pub(crate) fn given_up() -> Error {
+    Error::io("carry out a request", std::io::Error::other("it was given up in the midst of it"))
+}
 
 impl<T> Ticket<T> {
     /// An answer that is there already.
@@ -38,10 +47,11 @@ impl<T> Ticket<T> {
         Ticket(State::Ready(Some(value)))
     }
 
-    pub(crate) fn pending() -> (Ticket<T>, Filler<T>) {
+    /// A ticket and its filler; `otherwise` is the answer if the filler never gets one.
+    pub(crate) fn pending(otherwise: T) -> (Ticket<T>, Filler<T>) {
         let inner = Inner { value: None, waker: None, waiting: false };
         let slot = Arc::new(Slot { inner: Mutex::new(inner), filled: Condvar::new() });
-        (Ticket(State::Pending(slot.clone())), Filler(slot))
+        (Ticket(State::Pending(slot.clone())), Filler { slot, otherwise: Some(otherwise) })
     }
 
     /// Blocks the thread until the answer is there. Not for reactor threads.
@@ -64,16 +74,22 @@ impl<T> Ticket<T> {
 
 impl<T> Filler<T> {
     /// Gives the answer and wakes who waits for it.
-    pub(crate) fn fill(self, value: T) {
-        let mut inner = self.0.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        inner.value = Some(value);
+    pub(crate) fn fill(mut self, value: T) {
+        self.otherwise = Some(value);
+    }
+}
+
+impl<T> Drop for Filler<T> {
+    fn drop(&mut self) {
+        let mut inner = self.slot.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        inner.value = self.otherwise.take();
         let (waker, waiting) = (inner.waker.take(), inner.waiting);
         drop(inner);
         if let Some(waker) = waker {
             waker.wake();
         }
         if waiting {
-            self.0.filled.notify_all();
+            self.slot.filled.notify_all();
         }
     }
 }
@@ -99,5 +115,21 @@ impl<T> Future for Ticket<T> {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_filler_that_is_dropped_answers_all_the_same() {
+        let (ticket, filler) = Ticket::pending(1);
+        let waiting = std::thread::spawn(move || ticket.wait());
+        drop(filler);
+        assert_eq!(waiting.join().expect("answered"), 1);
+        let (ticket, filler) = Ticket::pending(1);
+        filler.fill(2);
+        assert_eq!(ticket.wait(), 2);
     }
 }

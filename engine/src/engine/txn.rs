@@ -1,6 +1,7 @@
 //! One request's changes on the committer's thread: each event is folded into the newest state at once and written with the group.
 //! A request checks everything before its first event: after that it can only succeed.
 use super::parts::TailParts;
+use crate::base::limits::EVENT_FRAME_BYTES;
 use crate::base::{AccountId, Error, Locator, MailboxId, QueueId, Result, ShardId};
 use crate::delivery::{Dictionaries, Dictionary, Staged};
 use crate::format::{Event, FrameKind};
@@ -18,6 +19,17 @@ pub(crate) struct Touched {
     pub(crate) queue: Vec<QueueId>,
     /// Dictionaries that were written with the group.
     pub(crate) dictionaries: Vec<u16>,
+    /// Bytes of its events.
+    pub(crate) event_bytes: u64,
+}
+
+impl Touched {
+    /// Bytes by which the queue and the dictionaries in a checkpoint grow at most: a number, a segment and an offset for each dictionary,
+    /// and of the queue no more than what its events say, with counters that they do not.
+    pub(crate) fn state_bytes(&self) -> u64 {
+        let queue = if self.queue.is_empty() { 0 } else { 2 * self.event_bytes + 64 * self.queue.len() as u64 };
+        queue + 16 * self.dictionaries.len() as u64
+    }
 }
 
 /// The state as one request sees it: committed groups and the requests before it in its own group.
@@ -32,8 +44,11 @@ pub(crate) struct Txn<'a> {
     pub(crate) now: i64,
     pub(super) shard: ShardId,
     pub(super) queued: u64,
+    /// Events that are not written with the group yet.
     pub(super) events: Vec<u8>,
-    /// Why the group cannot be committed.
+    /// Whether there was an event.
+    pub(super) changed: bool,
+    /// Why what the request did must be forgotten.
     pub(super) failed: Option<Error>,
 }
 
@@ -117,7 +132,26 @@ impl Txn<'_> {
         }
         folded?;
         event.encode(&mut self.events);
+        self.changed = true;
+        if self.events.len() >= EVENT_FRAME_BYTES {
+            self.write_events()?;
+        }
         Ok(())
+    }
+
+    /// Forgets the request's events, if there were any, and answers it with `why`: for one that fails halfway and must leave nothing.
+    pub(crate) fn spoil(&mut self, why: &Error) {
+        if self.changed && self.failed.is_none() {
+            self.failed = Some(why.clone());
+        }
+    }
+
+    /// Large requests take several frames: none of a group is believed after a crash unless all are.
+    fn write_events(&mut self) -> Result<()> {
+        let written = self.writer.push(FrameKind::Events, 0, 0, &[&self.events]);
+        self.touched.event_bytes += self.events.len() as u64;
+        self.events.clear();
+        written.map(drop).inspect_err(|why| self.failed = Some(why.clone()))
     }
 
     /// The same for an event that changes mailboxes it does not name: who watches them is woken.
@@ -157,14 +191,11 @@ impl Txn<'_> {
         }
     }
 
-    /// Adds the request's events to the group as one frame: all of them or none survive a crash.
-    pub(super) fn finish(self) -> Result<()> {
-        if let Some(why) = self.failed {
-            return Err(why);
+    /// Adds the request's last events to the group. An error: what it did must be forgotten.
+    pub(super) fn finish(mut self) -> Result<()> {
+        if self.failed.is_none() && !self.events.is_empty() {
+            self.write_events()?;
         }
-        if self.events.is_empty() {
-            return Ok(());
-        }
-        self.writer.push(FrameKind::Events, 0, 0, &[&self.events]).map(drop)
+        self.failed.map_or(Ok(()), Err)
     }
 }

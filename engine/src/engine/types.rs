@@ -20,7 +20,7 @@ pub struct Options {
     pub segment_bytes_max: u32,
     /// Bytes of log after which a checkpoint is written.
     pub checkpoint_log_bytes: u64,
-    /// Threads for password hashing, large messages and cold reads.
+    /// Threads for password hashing, large messages and cold reads; as many shards are opened at a time.
     pub workers: usize,
 }
 
@@ -104,6 +104,8 @@ pub struct ShardStatus {
     pub name: String,
     /// Why it has closed itself, if it has.
     pub latched: Option<String>,
+    /// What its start had to say: a torn tail that was cut, a damaged checkpoint that was passed over.
+    pub notes: Vec<String>,
     /// Bytes of log.
     pub log_bytes: u64,
     /// Segment files.

@@ -1,4 +1,5 @@
 //! What readers ask of an open store: the directory, accounts, mailboxes, messages. All as of the last commit; nothing waits for a committer.
+use super::ticket::given_up;
 use super::{Bytes, Engine, Ticket, Watch};
 use crate::base::{AccountId, Error, MailboxId, Result};
 use crate::directory::{Address, Directory, Resolution};
@@ -50,7 +51,7 @@ impl Engine {
             return Ticket::ready(reader.message(at).map(Bytes::owned));
         }
         let reader = reader.clone();
-        let (ticket, filler) = Ticket::pending();
+        let (ticket, filler) = Ticket::pending(Err(given_up()));
         self.workers.run(move || filler.fill(reader.message(at).map(Bytes::owned)));
         ticket
     }

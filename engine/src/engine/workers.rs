@@ -1,4 +1,5 @@
 //! A few threads for work that must not hold up a reactor: password hashing, large messages, cold reads, checkpoints. Knows none of it.
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -37,7 +38,12 @@ fn work(inbox: &Mutex<Receiver<Job>>) {
     loop {
         let job = inbox.lock().unwrap_or_else(PoisonError::into_inner).recv();
         match job {
-            Ok(job) => job(),
+            // Who waits for it hears of its end from what the job drops.
+            Ok(job) => {
+                if catch_unwind(AssertUnwindSafe(job)).is_err() {
+                    tracing::error!("a worker's job panicked; the worker goes on");
+                }
+            }
             Err(_) => return,
         }
     }
@@ -49,5 +55,19 @@ impl Drop for Workers {
         for thread in self.threads.drain(..) {
             let _ = thread.join();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_job_that_panics_takes_no_worker_with_it() {
+        let workers = Workers::start(1).expect("a thread");
+        let (done, seen) = channel();
+        workers.run(|| panic!("as the test wants it"));
+        workers.run(move || done.send(7).expect("somebody waits"));
+        assert_eq!(seen.recv().expect("the worker lives"), 7);
     }
 }

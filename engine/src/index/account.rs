@@ -1,6 +1,10 @@
 //! One mail store: its mailboxes, subscriptions and the exact sum of what it holds. A value, like its mailboxes.
+use super::chunk::Chunk;
+use super::entry::Entry;
 use super::mailbox::Mailbox;
 use super::metadata::Metadata;
+use super::part::ROW_BYTES;
+use super::record::{VARINT_BYTES_MAX, metadata_bytes_max};
 use crate::base::{AccountId, MailboxId, SpecialUse};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -44,6 +48,37 @@ impl Account {
             return Some("mailbox ids in order and below the next one expected");
         }
         self.mailboxes.iter().find_map(|mailbox| mailbox.contradiction())
+    }
+
+    /// Chunks that lie in memory only.
+    pub(crate) fn chunks_in_memory(&self) -> usize {
+        let chunks = self.mailboxes.iter().flat_map(|mailbox| mailbox.entries.chunks());
+        chunks.filter(|chunk| chunk.is_in_memory()).count()
+    }
+
+    /// Takes from `written`, the account as a checkpoint has it, the chunks that did not change since.
+    pub(crate) fn adopt(&mut self, written: &Account) {
+        for mailbox in &mut self.mailboxes {
+            if let Some(written) = written.mailbox(mailbox.id) {
+                Arc::make_mut(mailbox).entries.adopt(&written.entries);
+            }
+        }
+    }
+
+    /// About how many bytes a checkpoint that keeps all older parts writes for it, rather more than less.
+    pub(crate) fn fresh_bytes(&self) -> u64 {
+        let chunks = self.mailboxes.iter().flat_map(|mailbox| mailbox.entries.chunks());
+        let bytes =
+            |chunk: &Arc<Chunk>| if chunk.is_in_memory() { u64::from(chunk.len) * Entry::BYTES as u64 } else { 0 };
+        256 + 128 * self.mailboxes.len() as u64 + chunks.map(|chunk| 32 + bytes(chunk)).sum::<u64>()
+    }
+
+    /// Bytes that its record, its row and its chunks take at most in a new index part that may refer to the parts which `kept` names.
+    pub(super) fn checkpoint_bytes_max(&self, kept: &dyn Fn(u32) -> bool) -> u64 {
+        let names: usize = self.subscriptions.iter().map(|name| name.len() + VARINT_BYTES_MAX).sum();
+        let fixed = 8 * VARINT_BYTES_MAX + ROW_BYTES + metadata_bytes_max(&self.metadata);
+        let mailboxes: u64 = self.mailboxes.iter().map(|mailbox| mailbox.checkpoint_bytes_max(kept)).sum();
+        (fixed + names) as u64 + mailboxes
     }
 
     /// Whether everything in it was purged: it has no mailbox, not even INBOX, and nothing may be put into it any more.

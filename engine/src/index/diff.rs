@@ -1,7 +1,8 @@
 //! What changed between two views of one mailbox: how sessions learn of each other's changes. Never looks at chunks that did not change.
+use super::chunk::Chunk;
 use super::entry::Entry;
 use super::mailbox::Mailbox;
-use super::table::{Chunk, EntryTable};
+use super::table::{Block, EntryTable};
 use crate::base::{Result, Uid, UidSet};
 use std::cmp::Ordering;
 
@@ -37,20 +38,55 @@ pub fn diff(old: &Mailbox, new: &Mailbox) -> Result<Diff> {
     Ok(found)
 }
 
-fn chunks(old: &EntryTable, new: &EntryTable, expunged: &mut Vec<Uid>, changed: &mut Vec<Uid>) -> Result<()> {
-    let mut new_slots = new.slots().iter().peekable();
-    for slot in old.slots() {
-        while new_slots.next_if(|candidate| candidate.chunk.base < slot.chunk.base).is_some() {}
-        match new_slots.peek() {
-            Some(same) if same.chunk.base == slot.chunk.base => {
-                if !slot.chunk.same_as(&same.chunk) {
-                    entries(&slot.chunk, &same.chunk, expunged, changed)?;
-                }
-            }
-            _ => expunged.extend(slot.chunk.to_vec()?.iter().map(|entry| entry.uid)),
+/// Where one is in a table: a block, and a chunk in it.
+#[derive(Clone, Copy, Default)]
+struct Cursor {
+    block: usize,
+    slot: usize,
+}
+
+impl Cursor {
+    /// The block that begins here.
+    fn begins(self, table: &EntryTable) -> Option<&Block> {
+        if self.slot == 0 { table.blocks().get(self.block) } else { None }
+    }
+
+    fn chunk(self, table: &EntryTable) -> Option<&Chunk> {
+        table.blocks().get(self.block)?.slots().get(self.slot).map(|slot| &*slot.chunk)
+    }
+
+    fn next(self, table: &EntryTable) -> Cursor {
+        match table.blocks().get(self.block) {
+            Some(block) if self.slot + 1 < block.slots().len() => Cursor { slot: self.slot + 1, ..self },
+            _ => Cursor { block: self.block + 1, slot: 0 },
         }
     }
-    Ok(())
+}
+
+fn chunks(old: &EntryTable, new: &EntryTable, expunged: &mut Vec<Uid>, changed: &mut Vec<Uid>) -> Result<()> {
+    let (mut ours, mut theirs) = (Cursor::default(), Cursor::default());
+    loop {
+        // Blocks that both views share are the rule: one look, whatever they hold.
+        while let (Some(one), Some(other)) = (ours.begins(old), theirs.begins(new))
+            && one.is(other)
+        {
+            (ours.block, theirs.block) = (ours.block + 1, theirs.block + 1);
+        }
+        let Some(chunk) = ours.chunk(old) else { return Ok(()) };
+        while theirs.chunk(new).is_some_and(|candidate| candidate.base < chunk.base) {
+            theirs = theirs.next(new);
+        }
+        match theirs.chunk(new) {
+            Some(same) if same.base == chunk.base => {
+                if !chunk.same_as(same) {
+                    entries(chunk, same, expunged, changed)?;
+                }
+                theirs = theirs.next(new);
+            }
+            _ => expunged.extend(chunk.to_vec()?.iter().map(|entry| entry.uid)),
+        }
+        ours = ours.next(old);
+    }
 }
 
 fn entries(old: &Chunk, new: &Chunk, expunged: &mut Vec<Uid>, changed: &mut Vec<Uid>) -> Result<()> {

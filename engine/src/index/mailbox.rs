@@ -1,6 +1,7 @@
 //! One IMAP folder: its name, counters, keyword table and entries. A value: readers hold old ones while the committer makes new ones.
 use super::expunged::Expunged;
 use super::metadata::Metadata;
+use super::record::{VARINT_BYTES_MAX, metadata_bytes_max};
 use super::table::EntryTable;
 use crate::base::limits::{KEYWORDS_MAX, MAILBOX_DEPTH_MAX, MAILBOX_NAME_BYTES_MAX};
 use crate::base::{Error, MailboxId, ModSeq, Result, SpecialUse, Uid, UidSet};
@@ -50,6 +51,14 @@ impl Mailbox {
             return Some("counters within what the mailbox holds expected");
         }
         (self.keywords.len() > KEYWORDS_MAX).then_some("at most KEYWORDS_MAX keywords expected")
+    }
+
+    /// Bytes that it takes at most in a record, with the chunks that are in none of the parts which `kept` names.
+    pub(super) fn checkpoint_bytes_max(&self, kept: &dyn Fn(u32) -> bool) -> u64 {
+        let words: usize = self.keywords.iter().map(|keyword| keyword.len() + VARINT_BYTES_MAX).sum();
+        let gone = self.expunged.ranges().len() * 3 * VARINT_BYTES_MAX;
+        let fixed = self.name.len() + 15 * VARINT_BYTES_MAX + words + gone + metadata_bytes_max(&self.metadata);
+        fixed as u64 + self.entries.checkpoint_bytes_max(kept)
     }
 
     /// The bit of a keyword, compared without case.

@@ -1,5 +1,6 @@
 //! Floor 4: accounts, mailboxes and their entries as a pure fold over events, with immutable views for readers. No I/O but maps handed in.
 mod account;
+mod chunk;
 mod diff;
 mod entry;
 mod expunged;
@@ -11,6 +12,8 @@ mod part;
 mod record;
 mod shard;
 mod table;
+#[cfg(test)]
+mod table_tests;
 
 pub use crate::base::{FlagMode, Flags, Keywords, SpecialUse, UidSet};
 pub use account::Account;
@@ -20,6 +23,6 @@ pub use expunged::Expunged;
 pub use mailbox::{Mailbox, check_mailbox_name};
 pub use mending::put_account;
 pub use metadata::Metadata;
-pub use part::{PART_MAGIC, Part, PartWriter, Parts};
+pub use part::{PART_MAGIC, PART_MAGIC_BEFORE, Part, PartWriter, Parts};
 pub use shard::{Accounts, DEFAULT_MAILBOXES};
 pub use table::EntryTable;

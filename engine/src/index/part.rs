@@ -1,7 +1,7 @@
 //! Index parts: the checkpointed state of a shard in immutable, mapped files; the newest record of an account counts. Docs: format.md, "Index part". Writes through a sink, opens no file.
 use super::account::Account;
+use super::chunk::Source;
 use super::record;
-use super::table::Source;
 use crate::base::bytes::{DecodeError, Put, Reader};
 use crate::base::{AccountId, Error, Lsn, Result, ShardId};
 use crate::disk::Map;
@@ -10,12 +10,14 @@ use std::sync::Arc;
 
 /// The first bytes of an index part.
 pub const PART_MAGIC: [u8; 8] = *b"PHIDX\0\0\x02";
+/// The same of the layout before, which is not read: the log makes such parts anew.
+pub const PART_MAGIC_BEFORE: [u8; 8] = *b"PHIDX\0\0\x01";
 /// The last bytes of an index part that was written whole.
 pub const PART_END: [u8; 8] = *b"PHIDXEND";
 /// Bytes of the trailer: meta offset u64, meta length u32, meta crc u32, `PART_END`.
 pub const TRAILER_BYTES: usize = 24;
 /// Bytes of one row of the account table: id u64, record offset u64, record length u32, reserved u32.
-const ROW_BYTES: usize = 24;
+pub(super) const ROW_BYTES: usize = 24;
 
 /// A part's bytes and what errors call them.
 pub(crate) struct PartFile {
@@ -200,7 +202,7 @@ fn account_words(account: &Account) -> Vec<String> {
             mailbox.id,
             mailbox.name,
             mailbox.entries.len(),
-            mailbox.entries.slots().len(),
+            mailbox.entries.chunk_count(),
             mailbox.size_bytes,
             mailbox.unseen,
             mailbox.deleted,
@@ -236,6 +238,11 @@ impl Parts {
     /// Newest first.
     pub fn list(&self) -> &[Arc<Part>] {
         &self.0
+    }
+
+    /// Whether the part of that number is one of them.
+    pub(crate) fn has(&self, id: u32) -> bool {
+        self.0.iter().any(|part| part.id() == id)
     }
 
     /// Everything before this position of the log is in the parts.
@@ -303,12 +310,12 @@ impl<'a> PartWriter<'a> {
         let mut chunks = Vec::new();
         let mut bytes = Vec::new();
         for mailbox in &account.mailboxes {
-            for slot in mailbox.entries.slots() {
-                let place = match &slot.chunk.source {
+            for chunk in mailbox.entries.chunks() {
+                let place = match &chunk.source {
                     Source::Part { part, offset, crc, .. } if self.kept.contains(&part.id) => (part.id, *offset, *crc),
                     _ => {
                         bytes.clear();
-                        slot.chunk.to_vec()?.iter().for_each(|entry| entry.encode(&mut bytes));
+                        chunk.to_vec()?.iter().for_each(|entry| entry.encode(&mut bytes));
                         (self.id, self.write(&bytes)?, crc32fast::hash(&bytes))
                     }
                 };

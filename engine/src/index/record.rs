@@ -1,10 +1,11 @@
 //! An account's record in an index part: everything but its entries, which are chunks it points to. Pure bytes.
 use super::account::Account;
+use super::chunk::{Chunk, Source};
 use super::expunged::{Expunged, Gone};
 use super::mailbox::Mailbox;
 use super::metadata::Metadata;
 use super::part::PartFile;
-use super::table::{Chunk, EntryTable, Source};
+use super::table::EntryTable;
 use crate::base::bytes::{DecodeError, Put, Reader};
 use crate::base::limits::{CHUNK_ENTRIES_MAX, EXPUNGED_RANGES_MAX};
 use crate::base::{AccountId, MailboxId, ModSeq, SpecialUse, Uid};
@@ -13,6 +14,14 @@ use std::sync::atomic::AtomicBool;
 
 /// Part, offset and crc of a chunk.
 pub(super) type Place = (u32, u64, u32);
+
+/// Bytes of a varint.
+pub(super) const VARINT_BYTES_MAX: usize = 10;
+
+/// Bytes of annotations in a record.
+pub(super) fn metadata_bytes_max(metadata: &Metadata) -> usize {
+    metadata.size_bytes() + (2 * metadata.len() + 1) * VARINT_BYTES_MAX
+}
 
 /// Appends the record and its crc32. `places` holds one place for each chunk, mailbox by mailbox.
 pub(super) fn encode(account: &Account, places: &[Place], out: &mut Vec<u8>) {
@@ -29,12 +38,12 @@ pub(super) fn encode(account: &Account, places: &[Place], out: &mut Vec<u8>) {
     let mut places = places.iter();
     for mailbox in &account.mailboxes {
         encode_mailbox(mailbox, out);
-        out.put_varint(mailbox.entries.slots().len() as u64);
-        for (slot, (part, offset, crc)) in mailbox.entries.slots().iter().zip(places.by_ref()) {
-            out.put_varint(u64::from(slot.chunk.base.0));
-            out.put_varint(u64::from(slot.chunk.last.0 - slot.chunk.base.0));
-            out.put_varint(u64::from(slot.chunk.len));
-            out.put_varint(slot.chunk.modseq_max.0);
+        out.put_varint(mailbox.entries.chunk_count() as u64);
+        for (chunk, (part, offset, crc)) in mailbox.entries.chunks().zip(places.by_ref()) {
+            out.put_varint(u64::from(chunk.base.0));
+            out.put_varint(u64::from(chunk.last.0 - chunk.base.0));
+            out.put_varint(u64::from(chunk.len));
+            out.put_varint(chunk.modseq_max.0);
             out.put_varint(u64::from(*part));
             out.put_varint(*offset);
             out.put_u32(*crc);

@@ -6,7 +6,7 @@ use super::mailbox::Mailbox;
 use super::metadata::Metadata;
 use super::part::Parts;
 use super::table::EntryTable;
-use crate::base::limits::KEYWORDS_MAX;
+use crate::base::limits::{ADOPT_CHUNKS_MIN, KEYWORDS_MAX};
 use crate::base::{AccountId, Error, Flags, MailboxId, ModSeq, Result, SpecialUse, Uid, UidSet};
 use crate::format::{DeliveredTo, Event};
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -93,10 +93,39 @@ impl Accounts {
         self.dirty.extend(taken.iter().map(|account| account.id));
     }
 
-    /// Takes new index parts; accounts that did not change since they were written need no memory any more.
-    pub fn rebase(&mut self, parts: Arc<Parts>) {
+    /// The accounts that differ from the index parts.
+    pub(crate) fn dirty_ids(&self) -> impl Iterator<Item = AccountId> + '_ {
+        self.dirty.iter().copied()
+    }
+
+    /// Bytes that the account takes at most in an index part beside those that are there; 0 if it need not be written.
+    pub(crate) fn checkpoint_bytes(&self, id: AccountId) -> u64 {
+        let account = self.hot.get(&id).filter(|_| self.dirty.contains(&id));
+        account.map_or(0, |account| account.checkpoint_bytes_max(&|part| self.parts.has(part)))
+    }
+
+    /// Takes new index parts; accounts that did not change since they were written need no memory any more, and of large ones that did,
+    /// only what changed. Answers those as they are in the parts.
+    pub fn rebase(&mut self, parts: Arc<Parts>) -> Vec<Account> {
         self.hot.retain(|id, _| self.dirty.contains(id));
         self.parts = parts;
+        let mut written = Vec::new();
+        for (id, account) in &mut self.hot {
+            if account.chunks_in_memory() < ADOPT_CHUNKS_MIN {
+                continue;
+            }
+            // A record that cannot be read costs memory here; who needs it hears of it.
+            if let Ok(Some(there)) = self.parts.load(*id) {
+                Arc::make_mut(account).adopt(&there);
+                written.push(there);
+            }
+        }
+        written
+    }
+
+    /// How many accounts differ from the index parts.
+    pub fn dirty_count(&self) -> usize {
+        self.dirty.len()
     }
 
     /// Whether the account differs from the index parts.

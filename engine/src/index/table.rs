@@ -1,142 +1,129 @@
-//! The entries of a mailbox, sorted by uid, as immutable chunks: a change copies one chunk, a view copies none. Does no I/O; a chunk may lie in a mapped index part.
+//! The entries of a mailbox, sorted by uid, as immutable chunks in blocks: a change copies one chunk, one block and the list of blocks, whatever
+//! the mailbox holds; a view copies nothing. Does no I/O.
+use super::chunk::{Chunk, Source};
 use super::entry::Entry;
-use super::part::PartFile;
-use crate::base::limits::CHUNK_ENTRIES_MAX;
+use crate::base::limits::BLOCK_CHUNKS_MAX;
 use crate::base::{Error, ModSeq, Result, Uid, UidSet};
-use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Up to `CHUNK_ENTRIES_MAX` entries. Two chunks with equal `base`, `len` and `modseq_max` hold the same entries.
-#[derive(Debug)]
-pub(crate) struct Chunk {
-    /// The first uid when the chunk was begun; it names the chunk even when that entry is gone.
-    pub(crate) base: Uid,
-    pub(crate) last: Uid,
-    pub(crate) len: u32,
-    pub(crate) modseq_max: ModSeq,
-    pub(crate) source: Source,
-}
+/// Bytes of what a record says of one chunk: four varints of 32 bits, two of 64, a crc.
+const PLACE_BYTES_MAX: u64 = 4 * 5 + 2 * 10 + 4;
 
-pub(crate) enum Source {
-    Memory(Vec<Entry>),
-    Part { part: Arc<PartFile>, offset: u64, crc: u32, checked: AtomicBool },
-}
-
-impl fmt::Debug for Source {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Source::Memory(entries) => write!(f, "Memory({} entries)", entries.len()),
-            Source::Part { part, offset, .. } => write!(f, "Part({} at {offset})", part.id),
-        }
-    }
-}
-
-impl Chunk {
-    fn of(base: Uid, entries: Vec<Entry>, modseq_max: ModSeq) -> Chunk {
-        let last = entries.last().map_or(base, |entry| entry.uid);
-        Chunk { base, last, len: entries.len() as u32, modseq_max, source: Source::Memory(entries) }
-    }
-
-    /// The chunk's bytes in its part; their crc is proven at the first touch.
-    fn part_bytes<'a>(&self, part: &'a PartFile, offset: u64, crc: u32, checked: &AtomicBool) -> Result<&'a [u8]> {
-        let corrupt = |what: String| Error::corrupt(&part.name, offset, what);
-        let start = usize::try_from(offset).map_err(|_| corrupt("an offset within the part expected".into()))?;
-        let end = start.checked_add(self.len as usize * Entry::BYTES);
-        let bytes = end.and_then(|end| part.map.get(start..end));
-        let bytes = bytes.ok_or_else(|| corrupt("the chunk ends beyond the part".into()))?;
-        if !checked.load(Ordering::Relaxed) {
-            let found = crc32fast::hash(bytes);
-            if found != crc {
-                return Err(corrupt(format!("chunk crc {crc:08x} expected, {found:08x} found")));
-            }
-            checked.store(true, Ordering::Relaxed);
-        }
-        Ok(bytes)
-    }
-
-    pub(crate) fn get(&self, at: usize) -> Result<Entry> {
-        match &self.source {
-            Source::Memory(entries) => {
-                entries.get(at).copied().ok_or_else(|| Error::Invalid("a position beyond the mailbox".into()))
-            }
-            Source::Part { part, offset, crc, checked } => {
-                let bytes = self.part_bytes(part, *offset, *crc, checked)?;
-                let entry = bytes.get(at * Entry::BYTES..).unwrap_or_default();
-                Entry::decode(entry)
-                    .map_err(|why| Error::corrupt(&part.name, offset + (at * Entry::BYTES) as u64, why.to_string()))
-            }
-        }
-    }
-
-    fn uid_at(&self, at: usize) -> Result<Uid> {
-        Ok(self.get(at)?.uid)
-    }
-
-    pub(crate) fn to_vec(&self) -> Result<Vec<Entry>> {
-        (0..self.len as usize).map(|at| self.get(at)).collect()
-    }
-
-    /// How many entries have a smaller uid.
-    fn lower_bound(&self, uid: Uid) -> Result<usize> {
-        let (mut low, mut high) = (0, self.len as usize);
-        while low < high {
-            let middle = (low + high) / 2;
-            if self.uid_at(middle)? < uid {
-                low = middle + 1;
-            } else {
-                high = middle;
-            }
-        }
-        Ok(low)
-    }
-
-    pub(crate) fn same_as(&self, other: &Chunk) -> bool {
-        self.base == other.base && self.len == other.len && self.modseq_max == other.modseq_max
-    }
-}
-
+/// A chunk in its block.
 #[derive(Clone, Debug)]
 pub(crate) struct Slot {
-    /// Entries in the chunks before.
-    pub(crate) start: u32,
+    /// Entries in the block's chunks before.
+    start: u32,
     pub(crate) chunk: Arc<Chunk>,
+}
+
+/// Up to `BLOCK_CHUNKS_MAX` chunks; never empty.
+#[derive(Clone, Debug)]
+pub(crate) struct Block {
+    /// Entries in the blocks before.
+    start: u32,
+    len: u32,
+    slots: Arc<Vec<Slot>>,
+}
+
+impl Block {
+    fn of(chunk: Chunk, start: u32) -> Block {
+        Block { start, len: chunk.len, slots: Arc::new(vec![Slot { start: 0, chunk: Arc::new(chunk) }]) }
+    }
+
+    /// The greatest uid in it.
+    fn last(&self) -> Uid {
+        self.slots.last().map_or(Uid(0), |slot| slot.chunk.last)
+    }
+
+    fn base(&self) -> Uid {
+        self.slots.first().map_or(Uid(0), |slot| slot.chunk.base)
+    }
+
+    pub(crate) fn slots(&self) -> &[Slot] {
+        &self.slots
+    }
+
+    /// Whether both are one and the same in memory, so that nothing in them differs.
+    pub(crate) fn is(&self, other: &Block) -> bool {
+        Arc::ptr_eq(&self.slots, &other.slots)
+    }
+
+    /// Counts again after chunks changed or went.
+    fn recount(&mut self, slots: &mut Vec<Slot>) {
+        slots.retain(|slot| slot.chunk.len > 0);
+        self.len = 0;
+        for slot in slots.iter_mut() {
+            slot.start = self.len;
+            self.len += slot.chunk.len;
+        }
+    }
+
+    fn lower_bound(&self, uid: Uid) -> Result<usize> {
+        let at = self.slots.partition_point(|slot| slot.chunk.last < uid);
+        match self.slots.get(at) {
+            Some(slot) => Ok((self.start + slot.start) as usize + slot.chunk.lower_bound(uid)?),
+            None => Ok((self.start + self.len) as usize),
+        }
+    }
 }
 
 /// The entries of a mailbox by uid. Cloning is cheap and gives an immutable view.
 #[derive(Clone, Debug, Default)]
 pub struct EntryTable {
-    slots: Arc<Vec<Slot>>,
+    blocks: Arc<Vec<Block>>,
     len: u32,
 }
 
 impl EntryTable {
     /// A table of chunks that were read; `None` when they hold more than 32 bits can count.
     pub(crate) fn from_chunks(chunks: Vec<Chunk>) -> Option<EntryTable> {
-        let mut table = EntryTable::default();
-        let mut slots = Vec::with_capacity(chunks.len());
-        for chunk in chunks {
-            let len = chunk.len;
-            slots.push(Slot { start: table.len, chunk: Arc::new(chunk) });
-            table.len = table.len.checked_add(len)?;
+        let mut chunks = chunks.into_iter().peekable();
+        let (mut blocks, mut total) = (Vec::new(), 0u32);
+        while chunks.peek().is_some() {
+            let (start, mut slots) = (total, Vec::new());
+            for chunk in chunks.by_ref().take(BLOCK_CHUNKS_MAX) {
+                let len = chunk.len;
+                slots.push(Slot { start: total - start, chunk: Arc::new(chunk) });
+                total = total.checked_add(len)?;
+            }
+            blocks.push(Block { start, len: total - start, slots: Arc::new(slots) });
         }
-        table.slots = Arc::new(slots);
-        Some(table)
+        Some(EntryTable { blocks: Arc::new(blocks), len: total })
     }
 
     /// Whether the chunks follow each other and stay below what the mailbox says of itself. Reads no entry.
     pub(crate) fn is_whole(&self, uid_next: Uid, highest_modseq: ModSeq) -> bool {
-        let in_order = self.slots.is_sorted_by(|a, b| a.chunk.last < b.chunk.base);
-        let fits = |chunk: &Chunk| {
+        let in_order = self.chunks().is_sorted_by(|a, b| a.last < b.base);
+        let fits = |chunk: &Arc<Chunk>| {
             let uids = u64::from(chunk.last.0) + 1 - u64::from(chunk.base.0);
             chunk.last < uid_next && u64::from(chunk.len) <= uids && chunk.modseq_max <= highest_modseq
         };
-        in_order && self.slots.iter().all(|slot| slot.chunk.base <= slot.chunk.last && fits(&slot.chunk))
+        in_order && self.chunks().all(|chunk| chunk.base <= chunk.last && fits(chunk))
     }
 
-    pub(crate) fn slots(&self) -> &[Slot] {
-        &self.slots
+    /// Bytes of the chunks in a record, and of those that are in none of the parts which `kept` names.
+    pub(super) fn checkpoint_bytes_max(&self, kept: &dyn Fn(u32) -> bool) -> u64 {
+        let chunk = |chunk: &Arc<Chunk>| match &chunk.source {
+            Source::Part { part, .. } if kept(part.id) => PLACE_BYTES_MAX,
+            _ => PLACE_BYTES_MAX + u64::from(chunk.len) * Entry::BYTES as u64,
+        };
+        self.chunks().map(chunk).sum()
+    }
+
+    pub(crate) fn blocks(&self) -> &[Block] {
+        &self.blocks
+    }
+
+    /// All chunks, by uid.
+    pub(crate) fn chunks(&self) -> impl Iterator<Item = &Arc<Chunk>> {
+        self.blocks.iter().flat_map(|block| block.slots.iter().map(|slot| &slot.chunk))
+    }
+
+    /// Number of chunks.
+    pub(crate) fn chunk_count(&self) -> usize {
+        self.blocks.iter().map(|block| block.slots.len()).sum()
     }
 
     /// Number of entries.
@@ -151,20 +138,21 @@ impl EntryTable {
 
     /// The entry at a position: sequence number less one.
     pub fn get(&self, position: usize) -> Result<Entry> {
-        let slot = self.slots.partition_point(|slot| slot.start as usize <= position);
-        match slot.checked_sub(1).and_then(|slot| self.slots.get(slot)) {
-            Some(slot) => slot.chunk.get(position - slot.start as usize),
+        let block = last_before(&self.blocks, |block| block.start as usize <= position);
+        let within = block.map(|block| (position - block.start as usize, block));
+        let slot = within.and_then(|(within, block)| {
+            Some((within, last_before(&block.slots, |slot| slot.start as usize <= within)?))
+        });
+        match slot {
+            Some((within, slot)) => slot.chunk.get(within - slot.start as usize),
             None => Err(Error::Invalid("a position beyond the mailbox".into())),
         }
     }
 
     /// How many entries have a smaller uid: the position of `uid` if it is there.
     pub fn lower_bound(&self, uid: Uid) -> Result<usize> {
-        let at = self.slots.partition_point(|slot| slot.chunk.last < uid);
-        match self.slots.get(at) {
-            Some(slot) => Ok(slot.start as usize + slot.chunk.lower_bound(uid)?),
-            None => Ok(self.len()),
-        }
+        let at = self.blocks.partition_point(|block| block.last() < uid);
+        self.blocks.get(at).map_or(Ok(self.len()), |block| block.lower_bound(uid))
     }
 
     /// The position of `uid`: its sequence number less one.
@@ -176,15 +164,19 @@ impl EntryTable {
     /// The entries at these positions, ascending.
     pub fn range(&self, positions: Range<usize>) -> impl Iterator<Item = Result<Entry>> + '_ {
         let end = positions.end.min(self.len());
-        let first = self.slots.partition_point(|slot| slot.start as usize <= positions.start).saturating_sub(1);
-        self.slots[first.min(self.slots.len())..].iter().take_while(move |slot| (slot.start as usize) < end).flat_map(
-            move |slot| {
-                let start = slot.start as usize;
-                let from = positions.start.saturating_sub(start);
-                let to = (end - start).min(slot.chunk.len as usize);
-                (from..to).map(move |at| slot.chunk.get(at))
-            },
-        )
+        let first = self.blocks.partition_point(|block| block.start as usize <= positions.start).saturating_sub(1);
+        let blocks = self.blocks[first.min(self.blocks.len())..].iter();
+        let blocks = blocks.take_while(move |block| (block.start as usize) < end);
+        let slots = blocks.flat_map(move |block| {
+            let within = positions.start.saturating_sub(block.start as usize);
+            let first = block.slots.partition_point(|slot| slot.start as usize <= within).saturating_sub(1);
+            block.slots[first..].iter().map(|slot| ((block.start + slot.start) as usize, slot))
+        });
+        slots.take_while(move |(start, _)| *start < end).flat_map(move |(start, slot)| {
+            let from = positions.start.saturating_sub(start);
+            let to = (end - start).min(slot.chunk.len as usize);
+            (from..to).map(move |at| slot.chunk.get(at))
+        })
     }
 
     /// The entries of a uid set with their positions, ascending; uids that are not there are passed over.
@@ -205,13 +197,24 @@ impl EntryTable {
 
     /// Adds an entry with a uid greater than all.
     pub(crate) fn push(&mut self, entry: Entry) -> Result<()> {
-        let slots = Arc::make_mut(&mut self.slots);
-        match slots.last_mut() {
-            Some(Slot { chunk, .. }) if (chunk.len as usize) < CHUNK_ENTRIES_MAX => Chunk::push(chunk, entry)?,
-            _ => {
-                let chunk = Arc::new(Chunk::of(entry.uid, vec![entry], entry.modseq));
-                slots.push(Slot { start: self.len, chunk });
-            }
+        let blocks = Arc::make_mut(&mut self.blocks);
+        let fresh = || Chunk::of(entry.uid, vec![entry], entry.modseq);
+        match blocks.last_mut().map(|block| (block.slots.len(), block)) {
+            None => blocks.push(Block::of(fresh(), 0)),
+            Some((count, block)) => match block.slots.last() {
+                Some(Slot { chunk, .. }) if chunk.takes_more() => {
+                    if let Some(slot) = Arc::make_mut(&mut block.slots).last_mut() {
+                        Chunk::push(&mut slot.chunk, entry)?;
+                    }
+                    block.len += 1;
+                }
+                _ if count < BLOCK_CHUNKS_MAX => {
+                    let slot = Slot { start: block.len, chunk: Arc::new(fresh()) };
+                    Arc::make_mut(&mut block.slots).push(slot);
+                    block.len += 1;
+                }
+                _ => blocks.push(Block::of(fresh(), self.len)),
+            },
         }
         self.len += 1;
         Ok(())
@@ -244,45 +247,49 @@ impl EntryTable {
 
     /// Rewrites each chunk that a range of `uids` touches; chunks that come out empty are dropped.
     fn rewrite(&mut self, uids: &UidSet, mut edit: impl FnMut(&mut Vec<Entry>, &mut ModSeq)) -> Result<()> {
-        let slots = Arc::make_mut(&mut self.slots);
-        for slot in slots.iter_mut() {
-            let chunk = &slot.chunk;
-            let at = uids.ranges().partition_point(|range| range.1 < chunk.base.0);
-            if uids.ranges().get(at).is_none_or(|range| range.0 > chunk.last.0) {
-                continue;
+        let blocks = Arc::make_mut(&mut self.blocks);
+        for block in blocks.iter_mut().filter(|block| touches(uids, block.base(), block.last())) {
+            let mut shared = std::mem::take(&mut block.slots);
+            let slots = Arc::make_mut(&mut shared);
+            for slot in slots.iter_mut().filter(|slot| touches(uids, slot.chunk.base, slot.chunk.last)) {
+                let (mut entries, mut modseq_max) = (slot.chunk.to_vec()?, slot.chunk.modseq_max);
+                edit(&mut entries, &mut modseq_max);
+                slot.chunk = Arc::new(Chunk::of(slot.chunk.base, entries, modseq_max));
             }
-            let mut entries = chunk.to_vec()?;
-            let mut modseq_max = chunk.modseq_max;
-            edit(&mut entries, &mut modseq_max);
-            slot.chunk = Arc::new(Chunk::of(chunk.base, entries, modseq_max));
+            block.recount(slots);
+            block.slots = shared;
         }
-        slots.retain(|slot| slot.chunk.len > 0);
+        blocks.retain(|block| block.len > 0);
         self.len = 0;
-        for slot in slots.iter_mut() {
-            slot.start = self.len;
-            self.len += slot.chunk.len;
+        for block in blocks.iter_mut() {
+            block.start = self.len;
+            self.len += block.len;
         }
         Ok(())
+    }
+
+    /// Takes chunks that were written from `written` where they are the same as ours: the memory is free then, and the next checkpoint
+    /// need not write them again.
+    pub(crate) fn adopt(&mut self, written: &EntryTable) {
+        let mut theirs = written.chunks().peekable();
+        for block in Arc::make_mut(&mut self.blocks) {
+            for slot in Arc::make_mut(&mut block.slots) {
+                while theirs.next_if(|chunk| chunk.base < slot.chunk.base).is_some() {}
+                if let Some(same) = theirs.next_if(|chunk| chunk.same_as(&slot.chunk)) {
+                    slot.chunk = same.clone();
+                }
+            }
+        }
     }
 }
 
-impl Chunk {
-    /// Adds an entry in place, or to a copy when a view still holds the chunk or it lies in a part.
-    fn push(chunk: &mut Arc<Chunk>, entry: Entry) -> Result<()> {
-        if let Some(Chunk { last, len, modseq_max, source: Source::Memory(entries), .. }) = Arc::get_mut(chunk) {
-            entries.push(entry);
-            *last = entry.uid;
-            *len += 1;
-            *modseq_max = (*modseq_max).max(entry.modseq);
-            return Ok(());
-        }
-        let mut copy = Vec::with_capacity((chunk.len as usize * 2).clamp(4, CHUNK_ENTRIES_MAX));
-        match &chunk.source {
-            Source::Memory(entries) => copy.extend_from_slice(entries),
-            Source::Part { .. } => copy.extend(chunk.to_vec()?),
-        }
-        copy.push(entry);
-        *chunk = Arc::new(Chunk::of(chunk.base, copy, chunk.modseq_max.max(entry.modseq)));
-        Ok(())
-    }
+/// Whether a range of `uids` has a uid from `base` to `last`.
+fn touches(uids: &UidSet, base: Uid, last: Uid) -> bool {
+    let at = uids.ranges().partition_point(|range| range.1 < base.0);
+    uids.ranges().get(at).is_some_and(|range| range.0 <= last.0)
+}
+
+/// The last item of those from the front for which `holds`.
+fn last_before<T>(items: &[T], holds: impl FnMut(&T) -> bool) -> Option<&T> {
+    items.partition_point(holds).checked_sub(1).and_then(|at| items.get(at))
 }

@@ -71,7 +71,7 @@ impl Shard<'_> {
     }
 
     /// Every segment but the last, and the last.
-    pub(super) fn segments(&self) -> Result<(Vec<Arc<Segment>>, Last)> {
+    pub(super) fn segments(&self, replay_from: Lsn) -> Result<(Vec<Arc<Segment>>, Last)> {
         let dir = &self.options.dir;
         let names = self.disk.list(dir);
         let names = names.map_err(|error| Error::io(format!("list {}", self.dir_name()), error))?;
@@ -91,8 +91,25 @@ impl Shard<'_> {
         }
         match self.open(*last, end)? {
             Some((file, header, len)) => Ok((list, Last::Found { file, header, len })),
-            None => self.remove_unmade(*last, end).map(|last| (list, last)),
+            None => self.remove_unmade(*last, end, replay_from).and_then(|missing| self.without_unmade(list, missing)),
         }
+    }
+
+    /// When the last segment was never used, the one before it is the last: the writer begins the next when there is something to write,
+    /// so that a full disk keeps no log closed. One whose footer is damaged is no place to go on from.
+    fn without_unmade(&self, mut list: Vec<Arc<Segment>>, missing: Last) -> Result<(Vec<Arc<Segment>>, Last)> {
+        let Some(before) = list.pop() else { return Ok((list, missing)) };
+        let id = before.header.segment;
+        let (file, header, len) = self.open(id, None)?.ok_or_else(|| self.bad_header(id))?;
+        let footer = match sealed_len(&*file, &header, len).map_err(|error| self.unreadable(id, error))? {
+            Some((short, trailer)) => read_footer(&*file, &header, short, trailer),
+            None => Ok(None),
+        };
+        if footer.map_err(|error| self.unreadable(id, error))?.is_none() {
+            list.push(before);
+            return Ok((list, missing));
+        }
+        Ok((list, Last::Found { file, header, len }))
     }
 
     /// A segment's file with its header; `None` if there is no valid header.
@@ -135,13 +152,15 @@ impl Shard<'_> {
         Error::corrupt(self.name(id), 0, "a segment header expected")
     }
 
-    /// A crash while a segment was made leaves a file without a valid header and without frames: it was never used.
-    fn remove_unmade(&self, id: SegmentId, end: Option<Lsn>) -> Result<Last> {
+    /// A crash while a segment was made leaves a file without a valid header and without frames: it was never used, unless a checkpoint knows
+    /// of more log.
+    fn remove_unmade(&self, id: SegmentId, end: Option<Lsn>, replay_from: Lsn) -> Result<Last> {
         let first_lsn = match end {
             Some(end) => end,
             None if id == SegmentId(1) => Lsn(0),
             None => return Err(self.bad_header(id)),
         };
+        self.check_end(Lsn(first_lsn.0 + SEGMENT_HEADER_BYTES as u64), replay_from)?;
         let removed = self.disk.remove(&segment_path(&self.options.dir, id));
         removed.map_err(|error| Error::io(format!("remove {}", self.name(id)), error))?;
         Ok(Last::Missing { id, first_lsn })
@@ -163,7 +182,8 @@ impl Shard<'_> {
                 .is_some()
         {
             let rewrite = u64::from(trailer.footer_offset)..len;
-            let tail = Tail { header, file, name, len: short, table: TableBuilder::default(), sealed: true };
+            let table = TableBuilder::default();
+            let tail = Tail { header, file, name, len: short, table, sealed: true, zeros_end: 0, zeros_max: 0 };
             return Ok((tail, Unsettled { rewrite, torn: None }));
         }
         let view = Segment::tail(self.disk, &self.options.dir, header, Arc::clone(&file));
@@ -171,7 +191,8 @@ impl Shard<'_> {
         let short = u32::try_from(found.last_group.end)
             .map_err(|_| Error::corrupt(&name, len, "a segment of at most 4 GiB expected"))?;
         let torn = found.torn.map(|why| (len, why));
-        let tail = Tail { header, file, name, len: short, table: found.table, sealed: false };
+        let table = found.table;
+        let tail = Tail { header, file, name, len: short, table, sealed: false, zeros_end: 0, zeros_max: 0 };
         Ok((tail, Unsettled { rewrite: found.last_group, torn }))
     }
 

@@ -14,7 +14,7 @@ mod writer;
 pub use crate::format::{FRAME_FLAG_ZSTD, FrameHeader, FrameKind, FrameRef};
 pub use frame::{Frame, FrameBytes};
 pub use iter::Frames;
-pub use recovery::{Cut, LogOptions, Recovered, open};
+pub use recovery::{Cut, LogOptions, Recovered, open, open_covered};
 pub use segments::{SegmentFile, Segments};
 pub(crate) use tail::{segment_id, segment_path};
 pub use writer::Writer;

@@ -22,6 +22,8 @@ pub struct LogOptions {
     pub segment_bytes_max: u32,
     /// Written into new segments.
     pub epoch: u64,
+    /// Whether zeros are written in front of the log, so that most syncs change no length.
+    pub writes_ahead: bool,
 }
 
 /// What opening found and did.
@@ -64,9 +66,23 @@ pub fn open(
     replay_from: Lsn,
     apply: &mut dyn FnMut(Lsn, FrameRef<'_>) -> Result<()>,
 ) -> Result<(Writer, Arc<Segments>, Recovered)> {
+    open_covered(disk, clock, options, replay_from, replay_from, apply)
+}
+
+/// The same when a checkpoint at `covered`, which lies behind `replay_from`, proves that the log was whole up to there, but is of no use
+/// by itself: nothing before `covered` is taken for a torn tail. Errors as `open`.
+pub fn open_covered(
+    disk: Arc<dyn Disk>,
+    clock: Arc<dyn Clock>,
+    options: LogOptions,
+    replay_from: Lsn,
+    covered: Lsn,
+    apply: &mut dyn FnMut(Lsn, FrameRef<'_>) -> Result<()>,
+) -> Result<(Writer, Arc<Segments>, Recovered)> {
+    let covered = covered.max(replay_from);
     let shard = Shard { disk: &*disk, options: &options };
     shard.make_dir()?;
-    let (mut list, last) = shard.segments()?;
+    let (mut list, last) = shard.segments(covered)?;
     let first = list.first().map_or(last.first_lsn(), |segment| segment.header.first_lsn);
     if first > replay_from {
         let what =
@@ -75,13 +91,13 @@ pub fn open(
     }
     let (mut tail, unsettled) = match last {
         Last::Missing { id, first_lsn } => {
-            shard.check_end(Lsn(first_lsn.0 + SEGMENT_HEADER_BYTES as u64), replay_from)?;
+            shard.check_end(Lsn(first_lsn.0 + SEGMENT_HEADER_BYTES as u64), covered)?;
             let header = segment_header(&options, &*clock, id, first_lsn);
             (Tail::create(&*disk, &options.dir, header)?, None)
         }
         Last::Found { file, header, len } => {
-            let (tail, unsettled) = shard.read_last(file, header, len, replay_from)?;
-            shard.check_end(tail.end(), replay_from)?;
+            let (tail, unsettled) = shard.read_last(file, header, len, covered)?;
+            shard.check_end(tail.end(), covered)?;
             (tail, Some(unsettled))
         }
     };

@@ -2,7 +2,7 @@
 use super::segments::{Segment, Segments};
 use super::tail::Tail;
 use crate::base::{Locator, Lsn, Result};
-use crate::disk::File;
+use crate::disk::{Disk, File};
 use crate::format::frame::{FRAME_HEADER_BYTES, FrameHeader, FrameKind, FrameRef};
 use crate::format::segment::{SEGMENT_HEADER_BYTES, TRAILER_BYTES};
 use crate::format::{Footer, FrameTable, SegmentHeader, Trailer};
@@ -41,18 +41,21 @@ pub(super) fn replay(
 }
 
 impl Segment {
-    /// The footer in the bytes of a sealed segment.
-    pub(super) fn footer_in(&self, bytes: &[u8]) -> Result<Footer> {
-        let len = bytes.len();
-        let trailer =
-            len.checked_sub(TRAILER_BYTES).and_then(|at| Trailer::decode(&bytes[at..], self.header.salt).ok());
-        let Some(trailer) = trailer else {
-            return Err(self.corrupt(len as u64, "the trailer of a sealed segment expected before this place"));
+    /// The footer of a sealed segment of `len` bytes. Touches no map, where a bad sector would end the process.
+    pub(super) fn footer_of(&self, disk: &dyn Disk, len: u32) -> Result<Footer> {
+        let file = self.open(disk)?;
+        let unreadable = |error| self.io(error);
+        let there = file.len().map_err(unreadable)?;
+        if there != u64::from(len) {
+            return Err(self.corrupt(there, format!("a sealed segment of {len} bytes expected")));
+        }
+        let Some((_, trailer)) = sealed_len(&*file, &self.header, there).map_err(unreadable)? else {
+            return Err(self.corrupt(there, "the trailer of a sealed segment expected before this place"));
         };
-        let from = trailer.footer_offset as usize;
-        let frame = bytes.get(from..len - TRAILER_BYTES).unwrap_or_default();
-        footer_of(frame, &self.header, trailer.footer_offset)
-            .ok_or_else(|| self.corrupt(from as u64, "a whole footer expected where the trailer says"))
+        let footer = read_footer(&*file, &self.header, len, trailer).map_err(unreadable)?;
+        footer.ok_or_else(|| {
+            self.corrupt(u64::from(trailer.footer_offset), "a whole footer expected where the trailer says")
+        })
     }
 }
 

@@ -1,4 +1,5 @@
-//! Which segments a shard's log has, and how bytes are read from them: maps of sealed files, positioned reads of the tail. Never writes.
+//! Which segments a shard's log has, and how bytes are read from them: maps of sealed files and of the tail's older part, positioned reads of its
+//! newest bytes. Never writes.
 use super::frame::{Frame, FrameBytes};
 use super::iter::Frames;
 use super::tail::segment_path;
@@ -12,10 +13,13 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
-/// Bytes that the first read of a frame in the tail asks for: most messages come whole.
+/// Bytes that the first read of a frame in a file asks for: most messages come whole.
 const TAIL_READ_BYTES: usize = 8 << 10;
 /// A part that begins later than this in its payload is read apart from the header.
 const PART_SKIP_BYTES: usize = 64 << 10;
+
+/// The tail is mapped again when so many bytes came behind its map: a remap costs as much as a few hundred positioned reads.
+const TAIL_MAP_STEP_BYTES: u64 = 256 << 10;
 
 /// One segment as readers see it. A tail that is sealed is replaced by a new value; who holds the old one reads on from its file.
 pub(super) struct Segment {
@@ -26,19 +30,20 @@ pub(super) struct Segment {
 }
 
 enum Source {
-    Tail(Arc<dyn File>),
+    Tail { file: Arc<dyn File>, map: RwLock<Arc<Map>> },
     Sealed { len: u32, map: OnceLock<Arc<Map>> },
 }
 
 /// The bytes of a segment for one read.
 enum Bytes {
-    Tail(Arc<dyn File>),
+    /// The second is a map of what was durable some time ago.
+    Tail(Arc<dyn File>, Arc<Map>),
     Map(Arc<Map>),
 }
 
 impl Segment {
     pub(super) fn tail(disk: &dyn Disk, dir: &Path, header: SegmentHeader, file: Arc<dyn File>) -> Segment {
-        Segment::new(disk, dir, header, Source::Tail(file))
+        Segment::new(disk, dir, header, Source::Tail { file, map: RwLock::new(Arc::new(Map::owned(Vec::new()))) })
     }
 
     pub(super) fn sealed(disk: &dyn Disk, dir: &Path, header: SegmentHeader, len: u32) -> Segment {
@@ -54,13 +59,21 @@ impl Segment {
         Error::corrupt(self.file.display().to_string(), offset, what)
     }
 
-    fn io(&self, error: std::io::Error) -> Error {
+    /// The file, to read from by calls.
+    pub(super) fn open(&self, disk: &dyn Disk) -> Result<Arc<dyn File>> {
+        disk.open(&self.path).map_err(|error| self.io(error))
+    }
+
+    pub(super) fn io(&self, error: std::io::Error) -> Error {
+        if error.kind() == std::io::ErrorKind::UnexpectedEof {
+            return self.corrupt(0, "a longer file expected: somebody has shortened it");
+        }
         Error::io(format!("read {}", self.file.display()), error)
     }
 
-    fn bytes(&self, disk: &dyn Disk) -> Result<Bytes> {
+    fn bytes(&self, disk: &dyn Disk, readable: u64) -> Result<Bytes> {
         match &self.source {
-            Source::Tail(file) => Ok(Bytes::Tail(Arc::clone(file))),
+            Source::Tail { file, map } => Ok(Bytes::Tail(Arc::clone(file), self.tail_map(disk, map, readable))),
             Source::Sealed { len, map } => {
                 if let Some(map) = map.get() {
                     return Ok(Bytes::Map(Arc::clone(map)));
@@ -74,10 +87,22 @@ impl Segment {
         }
     }
 
+    /// A map of the durable bytes, but for the newest; without memory for one, of fewer.
+    fn tail_map(&self, disk: &dyn Disk, map: &RwLock<Arc<Map>>, readable: u64) -> Arc<Map> {
+        let old = Arc::clone(&map.read().unwrap_or_else(PoisonError::into_inner));
+        if readable < old.len() as u64 + TAIL_MAP_STEP_BYTES {
+            return old;
+        }
+        let made = usize::try_from(readable).ok().and_then(|len| disk.map_start(&self.path, len).ok());
+        let Some(made) = made.map(Arc::new) else { return old };
+        *map.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&made);
+        made
+    }
+
     /// Bytes of the file that readers may see when the log is durable up to `end`.
     fn readable(&self, end: Lsn) -> u64 {
         match &self.source {
-            Source::Tail(_) => end.0.saturating_sub(self.header.first_lsn.0),
+            Source::Tail { .. } => end.0.saturating_sub(self.header.first_lsn.0),
             Source::Sealed { len, .. } => u64::from(*len),
         }
     }
@@ -109,17 +134,27 @@ impl Segment {
             return Err(self.corrupt(at, format!("a frame offset below {readable} expected")));
         }
         let payload_at = offset as usize + FRAME_HEADER_BYTES;
-        match self.bytes(disk)? {
-            Bytes::Map(map) => {
-                let header = self.header_at(&map[offset as usize..], offset, readable)?;
-                let range = clip(range, header.payload_len);
-                Ok(FrameBytes::mapped(header, map, payload_at + range.start..payload_at + range.end))
+        let (map, tail) = match self.bytes(disk, readable)? {
+            Bytes::Map(map) => (map, None),
+            Bytes::Tail(file, map) => (map, Some(file)),
+        };
+        // What is not in memory is read by a call: where the disk fails, or the file was shortened, that is an error, and touching the map
+        // would be the end of the process. One look covers most frames.
+        let looked = payload_at.saturating_add(range.end.min(TAIL_READ_BYTES)).min(map.len());
+        if payload_at <= map.len() && map.is_resident(offset as usize..looked) {
+            let header = self.header_at(&map[offset as usize..], offset, readable)?;
+            let range = clip(range.clone(), header.payload_len);
+            let wanted = payload_at + range.start..payload_at + range.end;
+            // A frame may reach beyond the tail's map.
+            if wanted.end <= map.len() && (wanted.end <= looked || map.is_resident(wanted.clone())) {
+                return Ok(FrameBytes::mapped(header, map, wanted));
             }
-            Bytes::Tail(file) => self.read_tail(&*file, offset, range, readable),
         }
+        let file = tail.map_or_else(|| self.open(disk), Ok)?;
+        self.read_file(&*file, offset, range, readable)
     }
 
-    fn read_tail(&self, file: &dyn File, offset: u32, range: Range<usize>, readable: u64) -> Result<FrameBytes> {
+    fn read_file(&self, file: &dyn File, offset: u32, range: Range<usize>, readable: u64) -> Result<FrameBytes> {
         let at = u64::from(offset);
         let wanted = if range.start > PART_SKIP_BYTES {
             0
@@ -128,8 +163,12 @@ impl Segment {
         };
         let first = (FRAME_HEADER_BYTES + wanted).min(usize::try_from(readable - at).unwrap_or(usize::MAX));
         let mut bytes = vec![0; first];
-        file.read_exact_at(&mut bytes, at).map_err(|error| self.io(error))?;
-        let header = self.header_at(&bytes, offset, readable)?;
+        if file.read_exact_at(&mut bytes, at).is_err() {
+            // What cannot be read may stand behind the frame.
+            bytes.truncate(FRAME_HEADER_BYTES);
+            file.read_exact_at(&mut bytes, at).map_err(|error| self.io(error))?;
+        }
+        let (first, header) = (bytes.len(), self.header_at(&bytes, offset, readable)?);
         let range = clip(range, header.payload_len);
         if range.start > PART_SKIP_BYTES {
             let mut part = vec![0; range.len()];
@@ -226,8 +265,8 @@ impl Segments {
     /// written a moment ago. A hint, false when in doubt.
     pub fn is_resident(&self, at: Locator, len: usize) -> bool {
         let Ok(segment) = self.get(at.segment) else { return false };
-        match segment.bytes(&*self.disk) {
-            Ok(Bytes::Tail(_)) => true,
+        match segment.bytes(&*self.disk, segment.readable(self.durable_end())) {
+            Ok(Bytes::Tail(..)) => true,
             Ok(Bytes::Map(map)) => {
                 let start = (at.offset as usize).min(map.len());
                 map.is_resident(start..start.saturating_add(FRAME_HEADER_BYTES).saturating_add(len).min(map.len()))
@@ -267,9 +306,9 @@ impl Segments {
     /// `NotFound`: no such segment. `Corrupt`: the footer is not what was written.
     pub fn footer(&self, id: SegmentId) -> Result<Option<Footer>> {
         let segment = self.get(id)?;
-        match segment.bytes(&*self.disk)? {
-            Bytes::Map(map) => segment.footer_in(&map).map(Some),
-            Bytes::Tail(_) => Ok(None),
+        match &segment.source {
+            Source::Sealed { len, .. } => segment.footer_of(&*self.disk, *len).map(Some),
+            Source::Tail { .. } => Ok(None),
         }
     }
 

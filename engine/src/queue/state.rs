@@ -118,6 +118,11 @@ impl Queue {
         self.add(QueueItem { id, item, progress, guid, locator, size_bytes, state, created, next_try: created })
     }
 
+    /// Adds an item as it is; false when its id is taken.
+    pub(crate) fn put(&mut self, item: QueueItem) -> bool {
+        self.add(item).is_ok()
+    }
+
     pub(super) fn add(&mut self, item: QueueItem) -> Result<()> {
         let (id, state) = (item.id, item.state);
         if !self.items.insert(item) {

@@ -88,8 +88,7 @@ fn audit_mailbox(mailbox: &Mailbox, lost: &Places, wrong: &mut dyn FnMut(Wrong))
 
 /// What each chunk says of itself: by that sessions learn what changed.
 fn chunks(mailbox: &Mailbox, tell: &mut dyn FnMut(Kind, Option<Entry>, String)) -> Result<()> {
-    for slot in mailbox.entries.slots() {
-        let chunk = &slot.chunk;
+    for chunk in mailbox.entries.chunks() {
         let entries = chunk.to_vec()?;
         let last = entries.last().map(|entry| entry.uid);
         let modseq = entries.iter().map(|entry| entry.modseq).max();

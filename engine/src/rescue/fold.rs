@@ -65,6 +65,8 @@ impl Fold {
     /// What changed since the parts below, as of `lsn`.
     pub(super) fn snapshot(&mut self, lsn: Lsn, state: Vec<u8>) -> Snapshot {
         let accounts = self.accounts.take_dirty();
-        Snapshot { shard: self.shard, lsn, accounts, state, parts: self.accounts.parts().clone() }
+        let parts = self.accounts.parts().clone();
+        let number = parts.list().first().map_or(1, |part| part.id() + 1);
+        Snapshot { shard: self.shard, lsn, accounts, state, parts, number, room: None }
     }
 }

@@ -7,7 +7,7 @@ use crate::base::{Error, Lsn, Result, SegmentId, ShardId};
 use crate::disk::Disk;
 use crate::engine::store_file;
 use crate::format::segment::SEGMENT_HEADER_BYTES;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
@@ -31,7 +31,7 @@ impl Segment {
 }
 
 /// One shard's files.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Log {
     pub(super) dir: PathBuf,
     /// By id; each begins at or after the end of the one before as far as headers tell.
@@ -51,6 +51,8 @@ pub(super) struct Inventory {
     /// By shard; the control shard is the last.
     pub(super) logs: BTreeMap<ShardId, Log>,
     pub(super) findings: Vec<Finding>,
+    /// A segment that is there and cannot be opened: what it holds is not known, which is another thing than that it is lost.
+    pub(super) unopened: Option<Error>,
 }
 
 impl Inventory {
@@ -73,6 +75,9 @@ fn shard_of(name: &str) -> Option<ShardId> {
     }
 }
 
+/// The ending of a segment that a repair has written and not yet put in its place.
+pub(super) const MENDING: &str = "mending";
+
 /// A file with a segment's name and what it is.
 struct Found {
     path: PathBuf,
@@ -81,9 +86,17 @@ struct Found {
     identity: Result<Identity, Unknown>,
 }
 
+impl Found {
+    /// Which segment it says that it is.
+    fn claim(&self) -> Option<(ShardId, SegmentId)> {
+        self.identity.as_ref().ok().map(|identity| (identity.header.shard, identity.header.segment))
+    }
+}
+
 /// Takes stock.
 pub(super) fn take(disk: &dyn Disk) -> Result<Inventory> {
-    let mut inventory = Inventory { shards: store(disk), logs: BTreeMap::new(), findings: Vec::new() };
+    let empty = |shards| Inventory { shards, logs: BTreeMap::new(), findings: Vec::new(), unopened: None };
+    let (mut inventory, mut quiet) = (empty(store(disk)), empty(Ok(0)));
     if let Err(why) = &inventory.shards {
         let name = disk.full_path(Path::new(store_file::NAME)).display().to_string();
         inventory.findings.push(Finding::damage(Kind::Store, name, why.clone()));
@@ -93,7 +106,7 @@ pub(super) fn take(disk: &dyn Disk) -> Result<Inventory> {
         Err(why) if why.kind() == ErrorKind::NotFound => Vec::new(),
         listed => listed.map_err(|why| Error::io(format!("list {}", disk.full_path(root).display()), why))?,
     };
-    let mut pool = Vec::new();
+    let (mut pool, mut mending) = (Vec::new(), Vec::new());
     for (name, shard) in dirs.iter().filter_map(|name| Some((name, shard_of(name)?))) {
         let dir = root.join(name);
         let names = disk.list(&dir);
@@ -101,17 +114,33 @@ pub(super) fn take(disk: &dyn Disk) -> Result<Inventory> {
         let mut log = Log { dir: dir.clone(), ..Log::default() };
         for name in names {
             if let Some(id) = crate::log::segment_id(&name) {
-                pool.push(look(disk, &dir.join(&name), (shard, id), &mut inventory.findings));
+                pool.push(look(disk, &dir.join(&name), (shard, id), &mut inventory));
+            } else if Path::new(&name).extension().is_some_and(|end| end == MENDING) {
+                // Segment 0 is none: wherever it belongs, it is not there yet. What is wrong with a half-written one is nobody's concern.
+                mending.push(look(disk, &dir.join(&name), (shard, SegmentId(0)), &mut quiet));
             } else if name.ends_with(".phi") {
                 log.parts.push(name);
             }
         }
         inventory.logs.insert(shard, log);
     }
+    let claimed: BTreeSet<_> = pool.iter().filter_map(Found::claim).collect();
+    let only = |found: &Found| {
+        let whole = found.identity.as_ref().is_ok_and(|identity| identity.damage.is_none());
+        whole && found.claim().is_some_and(|claim| !claimed.contains(&claim))
+    };
+    pool.extend(mending.into_iter().filter(only));
     assign(disk, pool, &mut inventory);
     expected_shards(disk, &mut inventory);
     inventory.logs.values_mut().for_each(in_order);
     Ok(inventory)
+}
+
+/// One shard's files, looked at again. A server that writes meanwhile makes segments all the time: what a checkpoint says of the log can be held
+/// only against files that were listed after the checkpoint was read.
+pub(super) fn again(disk: &dyn Disk, shard: ShardId) -> Result<Log> {
+    let log = take(disk)?.logs.remove(&shard);
+    Ok(log.unwrap_or_else(|| Log { dir: crate::engine::shard_dir(shard), ..Log::default() }))
 }
 
 fn store(disk: &dyn Disk) -> Result<u16, String> {
@@ -126,35 +155,37 @@ fn store(disk: &dyn Disk) -> Result<u16, String> {
     store_file::parse(&bytes)
 }
 
-fn look(disk: &dyn Disk, path: &Path, place: (ShardId, SegmentId), findings: &mut Vec<Finding>) -> Found {
+fn look(disk: &dyn Disk, path: &Path, place: (ShardId, SegmentId), inventory: &mut Inventory) -> Found {
     let name = disk.full_path(path).display().to_string();
     match Source::open(disk, path) {
         Ok(mut source) => {
             let identity = identify(&mut source, place.0, place.1);
             if let Ok(Identity { damage: Some(what), .. }) = &identity {
                 let range = 0..SEGMENT_HEADER_BYTES as u64;
-                findings
+                inventory
+                    .findings
                     .push(Finding::damage(Kind::Header, &name, format!("{what}; it can be made again")).range(&range));
             }
             Found { path: path.to_owned(), place, len: source.len, identity }
         }
         Err(why) => {
-            findings.push(Finding::damage(Kind::File, name, why.to_string()));
-            Found { path: path.to_owned(), place, len: 0, identity: Err(Unknown::Nothing(why.to_string())) }
+            inventory.findings.push(Finding::damage(Kind::File, name, why.to_string()));
+            let found =
+                Found { path: path.to_owned(), place, len: 0, identity: Err(Unknown::Nothing(why.to_string())) };
+            inventory.unopened.get_or_insert(why);
+            found
         }
     }
 }
 
 /// Gives every segment its file: the one of its name if that is it, else a file that says it is this segment.
 fn assign(disk: &dyn Disk, pool: Vec<Found>, inventory: &mut Inventory) {
-    let claim =
-        |found: &Found| found.identity.as_ref().ok().map(|identity| (identity.header.shard, identity.header.segment));
-    let at_home: std::collections::BTreeSet<_> =
-        pool.iter().filter(|found| claim(found) == Some(found.place)).map(|found| found.place).collect();
+    let at_home: BTreeSet<_> =
+        pool.iter().filter(|found| found.claim() == Some(found.place)).map(|found| found.place).collect();
     let mut taken = at_home.clone();
     for found in pool {
         let name = disk.full_path(&found.path).display().to_string();
-        let claims = claim(&found);
+        let claims = found.claim();
         let (shard, _) = found.place;
         let identity = match found.identity {
             Ok(identity) => identity,

@@ -82,6 +82,7 @@ impl Reading<'_> {
     pub(super) fn sealed(mut self, len: Option<u64>) -> Result<Layout> {
         let trailer_at = |len: u64| len.checked_sub(TRAILER_BYTES as u64);
         let file_len = self.source.len;
+        let open_len = len.is_none();
         // Whatever a segment holds, its length is a multiple of what frames are aligned to.
         let mut len = len.unwrap_or(file_len - file_len % FRAME_ALIGN as u64);
         let trailer = trailer_at(len.min(file_len)).and_then(|at| {
@@ -112,10 +113,14 @@ impl Reading<'_> {
                 }
                 layout.footer = Some(footer);
             }
-            None => self.without_footer(&mut layout, &mut table)?,
+            None => self.without_footer(&mut layout, &mut table, open_len)?,
         }
-        if file_len > len {
-            self.damage(Kind::File, &(len..file_len), "bytes after the segment's end, where the next one begins");
+        if file_len > layout.len {
+            self.damage(
+                Kind::File,
+                &(layout.len..file_len),
+                "bytes after the segment's end, where the next one begins",
+            );
         }
         layout.damaged |= !layout.ending_good || !layout.holes.is_empty();
         Ok(layout)
@@ -227,11 +232,15 @@ impl Reading<'_> {
     }
 
     /// Neither trailer nor footer say where the frames end: what is behind the last frame is a footer if it is just as long as one.
-    fn without_footer(&mut self, layout: &mut Layout, table: &mut TableBuilder) -> Result<()> {
+    fn without_footer(&mut self, layout: &mut Layout, table: &mut TableBuilder, open_len: bool) -> Result<()> {
         layout.ending_good = false;
         let end = layout.end();
         let payload = table.footer().encode();
         let ending = crate::format::frame::frame_bytes(payload.len()) as u64 + TRAILER_BYTES as u64;
+        if open_len {
+            // The file is cut off within the footer, and the segment that would say how long this one was is missing: there is room for one.
+            layout.len = layout.len.max(end + ending);
+        }
         if end + ending < layout.len {
             let range = end..layout.len - ending;
             let why = "no frame is believed up to the segment's end".to_owned();

@@ -25,6 +25,7 @@ mod repair;
 mod salvage;
 mod source;
 mod survey;
+mod upgrade;
 mod verify;
 mod walk;
 
@@ -35,4 +36,5 @@ pub use quota::{Usage, prove_quota};
 pub use rebuild::{Rebuilt, Tools, rebuild};
 pub use repair::{Act, Repair, Repaired, Step};
 pub use salvage::{Belongs, Give, Salvage, Salvaged, salvage};
+pub use upgrade::{Back, ShardVersions, Upgrade, check_upgrade};
 pub use verify::{Report, verify};

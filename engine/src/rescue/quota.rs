@@ -4,7 +4,7 @@ use super::audit::audit;
 use super::contents::Contents;
 use super::finding::{Told, Watch};
 use super::fold::{Fold, Scratch};
-use super::inventory::{self, Inventory, Log};
+use super::inventory::{self, Inventory};
 use super::places::Places;
 use super::survey::{Done, Item, Survey};
 use crate::base::{AccountId, Error, Lsn, Result, ShardId};
@@ -97,7 +97,7 @@ pub fn prove_quota(
             continue;
         }
         let mut fold = Fold::new(*shard, "quota");
-        pass(disk, *shard, log, &mut done, watch, &mut |lsn, payload| fold.apply(lsn, payload, scratch))?;
+        pass(disk, *shard, &log.dir, &mut done, watch, &mut |lsn, payload| fold.apply(lsn, payload, scratch))?;
         for id in fold.accounts.ids().into_iter().filter(|id| only.is_none_or(|only| only == *id)) {
             if let Some(account) = fold.accounts.load(id)? {
                 let known = directory.account(id);
@@ -112,7 +112,7 @@ pub fn prove_quota(
 fn directory(disk: &dyn Disk, inventory: &Inventory, done: &mut Done, watch: Watch<'_>) -> Result<Directory> {
     let (mut directory, mut replay) = (Directory::default(), Replay::default());
     if let Some(log) = inventory.logs.get(&ShardId::CONTROL) {
-        pass(disk, ShardId::CONTROL, log, done, watch, &mut |_, payload| {
+        pass(disk, ShardId::CONTROL, &log.dir, done, watch, &mut |_, payload| {
             Ok(replay.control(&mut directory, payload).map_err(|why| why.to_string()))
         })?;
     }
@@ -122,8 +122,16 @@ fn directory(disk: &dyn Disk, inventory: &Inventory, done: &mut Done, watch: Wat
 type Apply<'a> = &'a mut dyn FnMut(Lsn, &[u8]) -> Result<std::result::Result<(), String>>;
 
 /// Gives every event frame of a log that is whole.
-fn pass(disk: &dyn Disk, shard: ShardId, log: &Log, done: &mut Done, watch: Watch<'_>, apply: Apply<'_>) -> Result<()> {
-    let (parts, _) = checkpoint::find(disk, shard, &log.dir)?;
+fn pass(
+    disk: &dyn Disk,
+    shard: ShardId,
+    dir: &Path,
+    done: &mut Done,
+    watch: Watch<'_>,
+    apply: Apply<'_>,
+) -> Result<()> {
+    let (parts, _) = checkpoint::find(disk, shard, dir)?;
+    let log = &inventory::again(disk, shard)?;
     let contents = Contents::default();
     let survey =
         Survey { disk, log, contents: &contents, covered: parts.lsn(), live: true, distrusted: &Default::default() };

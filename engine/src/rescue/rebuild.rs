@@ -61,7 +61,8 @@ pub struct Tools<'a> {
 /// Rebuilds.
 ///
 /// # Errors
-/// `Busy`: somebody has the store open. `Corrupt`: the log is damaged, so that nothing can be made from it; everything is as before then.
+/// `Busy`: somebody has the store open. `Corrupt`: the log is damaged, so that nothing can be made from it; everything is as before then,
+/// but for torn ends of logs, which every start cuts.
 pub fn rebuild(tools: &mut Tools<'_>, watch: Watch<'_>) -> Result<Rebuilt> {
     let _lock = lock(&*tools.disk)?;
     rebuild_locked(tools, watch)
@@ -75,12 +76,24 @@ pub(super) fn rebuild_locked(tools: &mut Tools<'_>, watch: Watch<'_>) -> Result<
     })?;
     let mut report = Rebuilt::default();
     let stamp = tools.clock.now_ms();
+    all_logs_fold(tools, shards, &mut report.notices)?;
     control(tools, stamp, &mut report)?;
     for shard in (0..shards).map(ShardId) {
         one_shard(tools, shard, stamp, &mut report)?;
         watch(Told::Progress { done_bytes: u64::from(shard.0) + 1, total_bytes: u64::from(shards) });
     }
     Ok(report)
+}
+
+/// One damaged log is enough to refuse: found before the first checkpoint is written, and not when half of the store has new ones.
+fn all_logs_fold(tools: &mut Tools<'_>, shards: u16, notices: &mut Vec<String>) -> Result<()> {
+    directory_from(tools, Directory::default(), Lsn(0), notices)?;
+    let mut report = Rebuilt::default();
+    for shard in (0..shards).map(ShardId) {
+        folded(tools, Fold::new(shard, "check"), &mut report)?;
+    }
+    notices.append(&mut report.notices);
+    Ok(())
 }
 
 /// Opens a shard's log, which settles its end, and gives the events from `from` on.
@@ -92,7 +105,13 @@ pub(super) fn open(
     notices: &mut Vec<String>,
     apply: &mut dyn FnMut(Lsn, FrameRef<'_>) -> Result<()>,
 ) -> Result<(log::Writer, Lsn)> {
-    let options = LogOptions { shard, dir: shard_dir(shard), segment_bytes_max: SEGMENT_BYTES_DEFAULT, epoch: 1 };
+    let options = LogOptions {
+        shard,
+        dir: shard_dir(shard),
+        segment_bytes_max: SEGMENT_BYTES_DEFAULT,
+        epoch: 1,
+        writes_ahead: false,
+    };
     let mut events = |lsn: Lsn, frame: FrameRef<'_>| match frame.header.kind {
         FrameKind::Events => apply(lsn, frame),
         _ => Ok(()),

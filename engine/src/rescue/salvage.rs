@@ -56,6 +56,8 @@ pub enum Belongs {
 
 /// One thing that comes out.
 pub enum Salvaged<'a> {
+    /// Who lived there, as far as the control shard still tells; once, before all else.
+    People(&'a Directory),
     /// A mailbox; its messages follow.
     Mailbox {
         /// The account.
@@ -132,6 +134,7 @@ pub fn salvage(disk: &dyn Disk, scratch: Scratch<'_>, watch: Watch<'_>, give: Gi
         }
         _ => Directory::default(),
     };
+    give(Salvaged::People(&directory))?;
     for (shard, log) in inventory.logs.range(..ShardId::CONTROL).filter(|(_, log)| log.newer.is_none()) {
         let (plan, found, ..) = planner.state(*shard, log, scratch, watch)?;
         tell(&plan.findings, &mut report, watch);

@@ -2,6 +2,7 @@
 mod flips;
 mod format;
 mod leaning;
+mod live;
 mod quota;
 mod rebuild;
 mod repair;

@@ -1,4 +1,4 @@
-//! Usage cannot drift: over random histories with power losses, rebuilds, repairs and restarts the fold of the log, the sum over the entries, the
+//! Usage cannot drift: over random histories with power losses, rebuilds, repairs, restores and restarts the fold of the log, the sum over the entries, the
 //! open store and a ledger kept beside them say the same. Seeds are printed; `POSTHOUSE_SEED` replays one.
 use crate::world::{address, message, options};
 use posthouse_engine::base::{AccountId, FlagMode, Flags, MailboxId, SimClock, Uid, UidSet};
@@ -164,6 +164,34 @@ impl History {
         self.engine = Some(opened.unwrap_or_else(|why| panic!("{}: {why}", self.name)).0);
     }
 
+    /// The store as a backup taken now gives it back: the log's files as far as they are durable, and nothing that is derived.
+    fn restored(&self) -> Arc<Engine> {
+        let copy = SimDisk::new(4);
+        let put = |path: &Path, len: Option<u64>| {
+            copy.create_dir(path.parent().expect("below the root")).expect("made");
+            let bytes = self.disk.map(path).expect("read");
+            let len = len.map_or(bytes.len(), |len| len as usize);
+            copy.create(path).and_then(|file| file.write_at(&bytes[..len], 0)).expect("written");
+        };
+        put(Path::new("STORE"), None);
+        for shard in self.engine().files() {
+            for file in shard.files {
+                put(&shard.dir.join(format!("seg-{:010}.phl", file.id.0)), Some(file.len_bytes));
+            }
+        }
+        Engine::open(options(Arc::new(copy), 2)).unwrap_or_else(|why| panic!("{}: restored: {why}", self.name)).0
+    }
+
+    fn check_restored(&self) {
+        let engine = self.restored();
+        for id in &self.ids {
+            let account = engine.account(*id).expect("open");
+            let usage = Usage::of(&account, None, None).expect("read");
+            assert!(usage.agrees(), "{}: restored: {usage:?}", self.name);
+            assert_eq!(u128::from(usage.used_bytes), self.ledger.used_bytes(*id), "{}: restored", self.name);
+        }
+    }
+
     /// All four say the same.
     fn check(&self) {
         let mut folded: BTreeMap<AccountId, Usage> = BTreeMap::new();
@@ -201,7 +229,11 @@ fn usage_never_drifts() {
                 history.upset();
                 history.check();
             }
+            if history.random.chance(4) {
+                history.check_restored();
+            }
         }
         history.check();
+        history.check_restored();
     }
 }

@@ -5,6 +5,7 @@ use crate::world::{Files, answers, closed, crashed, deliver, disk, files, ids, o
 use posthouse_engine::base::{Error, MailboxId, Result, SimClock, Uid};
 use posthouse_engine::disk::Disk;
 use posthouse_engine::disk::sim::{Random, SimDisk};
+use posthouse_engine::queue::{QueueItem, QueueState};
 use posthouse_engine::rescue::{Act, Kind, Repair, Repaired, Step, Tools};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -31,6 +32,8 @@ struct Seen {
     held: Held,
     /// UIDNEXT and highest modseq by (account, UIDVALIDITY).
     counters: BTreeMap<(u64, u32), (u32, u64)>,
+    /// Queue items that may be sent.
+    queue: BTreeMap<u64, Arc<QueueItem>>,
     lines: Vec<String>,
 }
 
@@ -51,7 +54,9 @@ fn see(disk: &SimDisk, case: &str) -> Seen {
             }
         }
     }
-    Seen { held, counters, lines }
+    let queue = engine.queue().into_iter().filter(|item| item.state != QueueState::Hold);
+    let queue = queue.map(|item| (item.id.0, item)).collect();
+    Seen { held, counters, queue, lines }
 }
 
 /// Plans, applies, and proves everything that must hold whatever the damage was. Gives what is there afterwards and the steps.
@@ -78,6 +83,9 @@ fn mend(damaged: &Files, good: &Seen, case: &str) -> (Seen, Vec<Step>) {
     for (mailbox, (uid_next, modseq)) in &good.counters {
         let Some((now_uid, now_modseq)) = seen.counters.get(mailbox) else { continue };
         assert!(now_uid >= uid_next && now_modseq >= modseq, "{case}: counters of {mailbox:?} went back");
+    }
+    for (id, item) in &seen.queue {
+        assert_eq!(good.queue.get(id), Some(item), "{case}: somebody gets a message again");
     }
     (seen, planned)
 }
@@ -338,14 +346,30 @@ fn a_crash_at_every_operation_can_be_repaired_again() {
     bytes[600..1400].fill(0);
     let tail = segments(&damaged).into_iter().rfind(|path| path.starts_with("shards/00000")).expect("a tail");
     damaged.get_mut(&tail).expect("there").truncate(300);
-    let (expected, _) = mend(&damaged, &good, "without a crash");
-    let counted = disk(&damaged);
+    crash_everywhere(&damaged, &good, 40);
+}
+
+#[test]
+fn a_crash_while_segments_change_places_loses_none() {
+    let whole = closed();
+    let good = see(&disk(&whole), "whole");
+    let paths = ["shards/00000/seg-0000000001.phl", "shards/00001/seg-0000000002.phl"].map(PathBuf::from);
+    let mut damaged = whole.clone();
+    damaged.insert(paths[0].clone(), whole[&paths[1]].clone());
+    damaged.insert(paths[1].clone(), whole[&paths[0]].clone());
+    crash_everywhere(&damaged, &good, 10);
+}
+
+/// A repair that the machine's end interrupts at any operation ends as one that nothing interrupts, when it is begun again.
+fn crash_everywhere(damaged: &Files, good: &Seen, operations_min: u64) {
+    let (expected, _) = mend(damaged, good, "without a crash");
+    let counted = disk(damaged);
     let start = counted.ops();
     apply(&counted).expect("applies");
     let operations = counted.ops() - start;
-    assert!(operations > 40, "{operations}");
+    assert!(operations > operations_min, "{operations}");
     for at in 0..operations {
-        let sim = disk(&damaged);
+        let sim = disk(damaged);
         sim.crash_at(sim.ops() + at);
         assert!(apply(&sim).is_err(), "operation {at} fails");
         let after = sim.crash();

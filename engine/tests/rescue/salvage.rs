@@ -48,7 +48,7 @@ pub fn run(damaged: &Files) -> Out {
                     Belongs::Unfiled { .. } => out.unfiled.push(crc),
                 }
             }
-            Salvaged::Mailbox { .. } => {}
+            Salvaged::Mailbox { .. } | Salvaged::People(_) => {}
             Salvaged::Lost { belongs, .. } => out.lost.push(belongs),
         }
         Ok(())

@@ -4,8 +4,9 @@ use posthouse_engine::delivery::{Delivery, Place, Target};
 use posthouse_engine::directory::{Address, Change, Quota};
 use posthouse_engine::disk::Disk;
 use posthouse_engine::disk::sim::SimDisk;
-use posthouse_engine::queue::{NewQueueItem, QueueRecipient};
-use posthouse_engine::{Append, Engine, Options, Store};
+use posthouse_engine::format::Tried;
+use posthouse_engine::queue::{Fate, NewQueueItem, QueueRecipient};
+use posthouse_engine::{Append, Engine, Options, Settle, Store};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -125,13 +126,27 @@ pub fn deliver(engine: &Engine, to: &[AccountId], number: u32, bytes: usize, que
     let item = NewQueueItem {
         account: None,
         sender: "m0@acme.test".into(),
-        recipients: vec![QueueRecipient { address: "x@elsewhere.test".into(), notify: 0, orcpt: String::new() }],
+        recipients: ["x@elsewhere.test", "y@elsewhere.test", "z@elsewhere.test"]
+            .map(|address| QueueRecipient { address: address.into(), notify: 0, orcpt: String::new() })
+            .to_vec(),
         ..NewQueueItem::default()
     };
     let queue = if queue { vec![item] } else { Vec::new() };
     let outcome = engine.deliver(Delivery { staged, targets: to.iter().map(target).collect(), queue }).wait();
     outcome.targets.iter().for_each(|answer| assert!(answer.is_ok(), "{answer:?}"));
     outcome.queued.expect("queued");
+    for id in engine.queue().iter().filter(|item| item.progress[0].attempts == 0).map(|item| item.id) {
+        // One has its copy, one waits on and its sender was told, one was not tried.
+        let tried = |recipient, fate: Fate| Tried {
+            recipient,
+            fate: fate.code(),
+            next_try: 1_700_000_900,
+            reply: "said".into(),
+        };
+        let tried = vec![tried(0, Fate::Relayed), tried(1, Fate::Waiting)];
+        let settle = Settle { id, tried, warned: vec![1], notices: Vec::new() };
+        engine.queue_settle(settle).wait().expect("settled");
+    }
 }
 
 /// Mail, flags, keywords, copies, moves, removals; two starts, so that there are several checkpoints.

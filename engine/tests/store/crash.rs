@@ -8,17 +8,17 @@ use posthouse_engine::{Engine, Store};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-const PEOPLE: usize = 2;
+pub const PEOPLE: usize = 2;
 
 /// What callers were promised: uid -> (message, seen) in each INBOX; `None` where the answer did not come.
 #[derive(Default)]
-struct Promise {
-    people: bool,
-    inboxes: [BTreeMap<u32, (u32, bool)>; PEOPLE],
+pub struct Promise {
+    pub people: bool,
+    pub inboxes: [BTreeMap<u32, (u32, bool)>; PEOPLE],
     /// The message that was under way when the power failed.
-    unsure: Option<u32>,
+    pub unsure: Option<u32>,
     /// The uids that were being expunged then.
-    vanishing: UidSet,
+    pub vanishing: UidSet,
 }
 
 fn run(engine: &Engine, promise: &mut Promise) -> Option<()> {
@@ -65,7 +65,7 @@ fn people_or_none(engine: &Engine) -> Option<Vec<AccountId>> {
     std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| people(engine, PEOPLE, Quota::Default))).ok()
 }
 
-fn check(disk: &Arc<dyn Disk>, promise: &Promise, case: &str) {
+pub fn check(disk: &Arc<dyn Disk>, promise: &Promise, case: &str) {
     let engine = open(disk, 1).unwrap_or_else(|why| panic!("{case}: {why}"));
     if !promise.people {
         return;

@@ -7,6 +7,14 @@ use posthouse_engine::{Engine, Options};
 use std::sync::Arc;
 
 pub fn open(disk: &Arc<dyn Disk>, shards: u16) -> Result<Arc<Engine>, posthouse_engine::base::Error> {
+    open_told(disk, shards).map(|(engine, _)| engine)
+}
+
+/// The same with the lines that recovery has to say.
+pub fn open_told(
+    disk: &Arc<dyn Disk>,
+    shards: u16,
+) -> Result<(Arc<Engine>, Vec<String>), posthouse_engine::base::Error> {
     let options = Options {
         disk: disk.clone(),
         clock: Arc::new(SimClock::at_ms(1_700_000_000_000)),
@@ -15,7 +23,7 @@ pub fn open(disk: &Arc<dyn Disk>, shards: u16) -> Result<Arc<Engine>, posthouse_
         checkpoint_log_bytes: 24 << 10,
         workers: 1,
     };
-    Engine::open(options).map(|(engine, _)| engine)
+    Engine::open(options)
 }
 
 pub fn address(text: &str) -> Address {

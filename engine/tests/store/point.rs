@@ -24,11 +24,15 @@ fn open(disk: &Arc<dyn Disk>, clock: &Arc<SimClock>) -> Arc<Engine> {
     Engine::open(options).expect("opens").0
 }
 
-/// One delivery every ten seconds from `BEGUN` + 10 on, each marked seen three seconds later, and a member more every fifty.
+/// One delivery every ten seconds from `BEGUN` + 10 on, each marked seen three seconds later, and a member more every fifty. In the middle the
+/// store learns a dictionary, so that its log holds frames of other kinds than messages and events.
 fn history(disk: &Arc<dyn Disk>, clock: &Arc<SimClock>) {
     let engine = open(disk, clock);
     let account = people(&engine, 1, Quota::Default)[0];
     for number in 1..=40u32 {
+        if number == 20 {
+            assert!(engine.train_dictionary(), "mails of one kind have something in common");
+        }
         clock.advance_ms(10_000 - if number > 1 { 3_000 } else { 0 });
         let staged = engine.stage(Vec::new(), message(number, 700)).wait().expect("staged");
         let target = Target { account, place: Place::Inbox, flags: Flags::NONE, quota_bytes_max: None };
@@ -72,7 +76,7 @@ fn nothing_later_is_left_and_everything_earlier_is() {
         history(&disk, &clock);
         let as_clock: Arc<dyn Clock> = clock.clone();
         for shard in [ShardId(0), ShardId::CONTROL] {
-            take_back(&disk, &as_clock, shard, BEGUN + after).expect("taken back");
+            take_back(&disk, &as_clock, shard, BEGUN + after, None).expect("taken back");
         }
         let engine = open(&disk, &clock);
         let expected = (after / 10) as usize;
@@ -107,12 +111,15 @@ fn before_the_beginning_there_is_nothing_and_index_parts_are_in_the_way() {
     let clock = Arc::new(SimClock::at_ms(BEGUN * 1000));
     history(&disk, &clock);
     let as_clock: Arc<dyn Clock> = clock.clone();
-    let taken = take_back(&disk, &as_clock, ShardId(0), BEGUN - 1).expect("taken back");
+    let taken = take_back(&disk, &as_clock, ShardId(0), BEGUN - 1, None).expect("taken back");
     assert_eq!(taken.last, None);
     assert!(taken.bytes > 10_000, "{taken:?}");
     assert_eq!(disk.list(Path::new("shards/00000")).expect("names").len(), 1, "an empty log is left");
     let engine = open(&disk, &clock);
     engine.close().expect("closes");
     drop(engine);
-    assert!(take_back(&disk, &as_clock, ShardId::CONTROL, BEGUN).is_err(), "a checkpoint knows what would be cut");
+    assert!(
+        take_back(&disk, &as_clock, ShardId::CONTROL, BEGUN, None).is_err(),
+        "a checkpoint knows what would be cut"
+    );
 }

@@ -10,7 +10,8 @@ use crate::limits;
 use posthouse_engine::Engine;
 use posthouse_engine::base::Flags;
 use posthouse_engine::delivery::{Place, Target};
-use posthouse_engine::directory::{Address, Resolution};
+use posthouse_engine::directory::{Address, Recipient, Resolution};
+use posthouse_engine::mailflow::TRANSFER_FOLDER;
 use posthouse_engine::queue::{NewQueueItem, QueueRecipient};
 
 /// What a report is about.
@@ -95,24 +96,26 @@ pub(crate) fn header_of(message: &[u8]) -> &[u8] {
     &message[..end.min(limits::SMTP_BOUNCE_HEADER_BYTES_MAX)]
 }
 
+/// A report on its way through the queue. RFC 3461 section 6: it has the null sender and asks for no report about itself.
+pub(crate) fn queued(to: &Address) -> NewQueueItem {
+    let recipients = vec![QueueRecipient { address: to.to_string(), notify: 1, orcpt: String::new() }];
+    NewQueueItem { recipients, utf8: !to.as_str().is_ascii(), ..NewQueueItem::default() }
+}
+
 /// Where a report goes: mailboxes here, or the queue with the null sender. Neither: nobody has the address any more.
 pub(crate) fn place(engine: &Engine, to: &Address) -> (Vec<Target>, Vec<NewQueueItem>) {
     match engine.resolve(to) {
         Resolution::Recipients { local, .. } => {
-            let target = |account| Target {
-                account,
-                place: Place::Inbox,
+            let target = |recipient: Recipient| Target {
+                account: recipient.account,
+                place: if recipient.is_transfer { Place::Named(TRANSFER_FOLDER.to_owned()) } else { Place::Inbox },
                 flags: Flags::NONE,
                 // A notice of lost mail must not be lost for want of room.
                 quota_bytes_max: None,
             };
-            (local.into_iter().map(|recipient| target(recipient.account)).collect(), Vec::new())
+            (local.into_iter().map(target).collect(), Vec::new())
         }
-        Resolution::NotLocal => {
-            // RFC 3461 section 6: a notice has the null sender and asks for none about itself.
-            let recipients = vec![QueueRecipient { address: to.to_string(), notify: 1, orcpt: String::new() }];
-            (Vec::new(), vec![NewQueueItem { recipients, utf8: !to.as_str().is_ascii(), ..NewQueueItem::default() }])
-        }
+        Resolution::NotLocal => (Vec::new(), vec![queued(to)]),
         Resolution::Unknown | Resolution::Disabled => (Vec::new(), Vec::new()),
     }
 }

@@ -3,16 +3,21 @@ use super::office::{Held, Office};
 use super::session::{load, note_unreadable};
 use super::settle::{Outcome, Way, settle};
 use crate::dsn::{Reply, header_of};
+use crate::smtp::place;
 use crate::wire::write_date_time;
-use posthouse_engine::base::{Error, Flags};
-use posthouse_engine::delivery::{Delivery, Place, Target};
-use posthouse_engine::directory::{Address, Resolution};
-use posthouse_engine::queue::{NewQueueItem, QueueItem, QueueRecipient};
+use posthouse_engine::base::{AccountId, Error, Flags};
+use posthouse_engine::delivery::{Delivery, Target};
+use posthouse_engine::directory::{Address, Recipient, Resolution};
+use posthouse_engine::mailflow::Copy;
+use posthouse_engine::queue::{NewQueueItem, QueueItem, QueueRecipient, QueueState};
 use std::sync::Arc;
 
 /// Delivers a job's message and notes what came of it.
 pub(super) async fn deliver(office: &Arc<Office>, held: Held) {
     let Some(item) = office.engine.queue_item(held.job.id) else { return };
+    if item.state == QueueState::Hold {
+        return;
+    }
     let (content, _share) = match load(office, &item).await {
         Ok(loaded) => loaded,
         Err(error) => return note_unreadable(office, held, item, &error).await,
@@ -39,30 +44,57 @@ async fn to_one(office: &Office, item: &QueueItem, recipient: &QueueRecipient, m
     if has_passed(message, &address) {
         return Reply::own("5.4.6", format!("the message has been at {address} before: it goes in circles"));
     }
-    let target =
-        |account, quota_bytes_max| Target { account, place: Place::Inbox, flags: Flags::NONE, quota_bytes_max };
-    let targets = local.into_iter().map(|one| target(one.account, one.quota_bytes_max)).collect();
+    let target = |one: Recipient| {
+        let place = place(if one.is_transfer { Copy::Transfer } else { Copy::Inbox })?;
+        Some(Target { account: one.account, place, flags: Flags::NONE, quota_bytes_max: one.quota_bytes_max })
+    };
+    let targets: Vec<Target> = local.into_iter().filter_map(target).collect();
+    let accounts: Vec<AccountId> = targets.iter().map(|target| target.account).collect();
     let onward = |address: Address| QueueRecipient { address: address.to_string(), ..recipient.clone() };
     let onward: Vec<QueueRecipient> = external.into_iter().map(onward).collect();
     let queue = match onward.is_empty() {
         true => Vec::new(),
         false => vec![NewQueueItem { recipients: onward, ..item.item.clone() }],
     };
-    let trace = trace(office, item, &address);
+    let staged = match office.engine.stage(trace(office, item, &address), message.to_vec()).await {
+        Ok(staged) => staged,
+        Err(error) => return refused(&error),
+    };
+    let all = accounts.len() + queue.len();
+    let outcome = office.engine.deliver(Delivery { staged, targets, queue: queue.clone() }).await;
+    let (mut failed, mut missing, mut failure) = (0, Vec::new(), None);
+    if let Err(error) = outcome.queued {
+        (failed, missing, failure) = (queue.len(), queue, Some(error));
+    }
+    for (account, answer) in accounts.into_iter().zip(outcome.targets) {
+        let Err(error) = answer else { continue };
+        failed += 1;
+        missing.extend(own_item(office, item, recipient, account));
+        failure = failure.or(Some(error));
+    }
+    match failure {
+        None => Reply::own("2.1.5", "delivered here, or sent on"),
+        Some(error) if failed == all => refused(&error),
+        Some(_) => later(office, trace(office, item, &address), message, missing).await,
+    }
+}
+
+/// The item for one of several accounts behind an address, under its own address.
+fn own_item(office: &Office, item: &QueueItem, recipient: &QueueRecipient, account: AccountId) -> Option<NewQueueItem> {
+    let address = office.engine.directory(|known| Some(known.account(account)?.address.to_string()))?;
+    Some(NewQueueItem { recipients: vec![QueueRecipient { address, ..recipient.clone() }], ..item.item.clone() })
+}
+
+/// Queues the message for those of a group who could not have it now: who has it must not get it again.
+async fn later(office: &Office, trace: Vec<u8>, message: &[u8], missing: Vec<NewQueueItem>) -> Reply {
     let staged = match office.engine.stage(trace, message.to_vec()).await {
         Ok(staged) => staged,
         Err(error) => return refused(&error),
     };
-    let outcome = office.engine.deliver(Delivery { staged, targets, queue }).await;
-    let mut failure = outcome.queued.err();
-    for answer in outcome.targets {
-        match answer {
-            // Who has it has it; the others hear nothing, as with any group.
-            Ok(_) => return Reply::own("2.1.5", "delivered here"),
-            Err(error) => failure = failure.or(Some(error)),
-        }
+    match office.engine.deliver(Delivery { staged, targets: Vec::new(), queue: missing }).await.queued {
+        Ok(()) => Reply::own("2.1.5", "delivered here; who could not have it now gets it later"),
+        Err(error) => refused(&error),
     }
-    failure.map_or_else(|| Reply::own("2.1.5", "sent on from here"), |error| refused(&error))
 }
 
 fn refused(error: &Error) -> Reply {

@@ -7,7 +7,8 @@ use posthouse_engine::delivery::Delivery;
 use posthouse_engine::directory::Address;
 use posthouse_engine::queue::Fate;
 
-/// The reports to be committed with the results. What cannot be (their mailboxes are in another shard) is delivered before.
+/// The reports to be committed with the results. One for a mailbox in another shard goes there by way of the queue, so that it is neither
+/// lost nor sent again when the results cannot be noted at once.
 pub(super) async fn make(office: &Office, outcome: &Outcome, judged: &[Judged]) -> Vec<Delivery> {
     let mut notices = Vec::new();
     for kind in [Kind::Failed, Kind::Delayed, Kind::Relayed] {
@@ -15,16 +16,7 @@ pub(super) async fn make(office: &Office, outcome: &Outcome, judged: &[Judged]) 
         if entries.is_empty() {
             continue;
         }
-        let Some(notice) = one(office, outcome, kind, &entries).await else { continue };
-        let id = outcome.item.id;
-        if notice.targets.iter().all(|target| office.engine.holds(id, target.account)) {
-            notices.push(notice);
-            continue;
-        }
-        let delivered = office.engine.deliver(notice).await;
-        if let Some(error) = delivered.targets.into_iter().filter_map(Result::err).next() {
-            tracing::error!(id = id.0, %error, "a report did not reach its mailbox");
-        }
+        notices.extend(one(office, outcome, kind, &entries).await);
     }
     notices
 }
@@ -57,7 +49,11 @@ async fn one(office: &Office, outcome: &Outcome, kind: Kind, entries: &[Entry]) 
         tracing::info!(id, ?kind, recipients = entries.len(), "no report: the message has the null sender");
         return None;
     };
-    let (targets, queue) = dsn::place(&office.engine, &to);
+    let (mut targets, mut queue) = dsn::place(&office.engine, &to);
+    if targets.iter().any(|target| !office.engine.holds(item.id, target.account)) {
+        targets.clear();
+        queue.push(dsn::queued(&to));
+    }
     if targets.is_empty() && queue.is_empty() {
         tracing::info!(id, ?kind, sender = %to, "no report: nobody has the sender's address any more");
         return None;

@@ -12,7 +12,7 @@ use crate::limits;
 use crate::runtime::{now, select, sleep, stopping, timeout};
 use crate::session::Share;
 use posthouse_engine::base::Error;
-use posthouse_engine::queue::QueueItem;
+use posthouse_engine::queue::{QueueItem, QueueState};
 use std::sync::Arc;
 
 /// Counts in the plan while it lives.
@@ -80,6 +80,10 @@ async fn work(office: &Arc<Office>, destination: &Destination, held: Held, clien
         // Removed meanwhile.
         return true;
     };
+    if item.state == QueueState::Hold {
+        // Put on hold since it was planned; its release has it planned again.
+        return true;
+    }
     let (content, _share) = match load(office, &item).await {
         Ok(loaded) => loaded,
         Err(error) => {
@@ -155,7 +159,7 @@ async fn give_up(office: &Arc<Office>, destination: &Destination, held: Held, wh
     all.extend(rest.into_iter().map(|job| Held::new(office.clone(), job)));
     let way = Way { remote: why.remote.clone(), ..Way::default() };
     let outcome = |held: Held| {
-        let item = office.engine.queue_item(held.job.id)?;
+        let item = office.engine.queue_item(held.job.id).filter(|item| item.state != QueueState::Hold)?;
         let replies = vec![why.reply.clone(); held.job.recipients.len()];
         Some(Outcome { held, item, replies, way: way.clone(), content: None })
     };

@@ -7,7 +7,7 @@ use super::office::{Held, Office};
 use super::retry::{self, Next};
 use crate::dsn::Reply;
 use crate::limits;
-use crate::runtime::{sleep, stopping};
+use crate::runtime::sleep;
 use posthouse_engine::base::Error;
 use posthouse_engine::format::Tried;
 use posthouse_engine::queue::{Fate, QueueItem};
@@ -107,7 +107,8 @@ async fn submit(
     office.engine.queue_settle(Settle { id: outcome.item.id, tried: tried.collect(), warned, notices })
 }
 
-/// Waits for the store as long as it may still take the results: a message that is sent and not noted would be sent again.
+/// Waits for the store as long as it may still take the results, the server's stop or not: a message that is sent and not noted would be sent
+/// again.
 async fn finish(
     office: &Office,
     outcome: Outcome,
@@ -131,7 +132,7 @@ async fn finish(
             Err(error) => {
                 tracing::error!(id = outcome.item.id.0, %error, "what came of an attempt could not be noted");
                 let may_pass = matches!(error, Error::Busy | Error::NoSpace);
-                if !may_pass || stopping().is_set() {
+                if !may_pass {
                     outcome.held.bury();
                     return;
                 }

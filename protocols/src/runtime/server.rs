@@ -3,6 +3,7 @@
 
 use std::io::{self, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
@@ -218,9 +219,16 @@ fn start_reactor(kind: Kind, index: usize, shared: &Arc<Shared>) -> io::Result<S
     let (go, begin) = mpsc::channel();
     let (ready, started) = mpsc::channel();
     let shared = shared.clone();
-    let thread = std::thread::Builder::new().name(format!("reactor-{index}")).spawn(move || match kind {
-        Kind::Uring => super::uring::run(index, shared, &ready, &begin),
-        Kind::Tokio => super::tokio::run(index, shared, &ready, &begin),
+    let thread = std::thread::Builder::new().name(format!("reactor-{index}")).spawn(move || {
+        let run = || match kind {
+            Kind::Uring => super::uring::run(index, shared, &ready, &begin),
+            Kind::Tokio => super::tokio::run(index, shared, &ready, &begin),
+        };
+        // Sessions that panic are caught before. A reactor that is gone would still be given connections.
+        if catch_unwind(AssertUnwindSafe(run)).is_err() {
+            tracing::error!(index, "a reactor panicked: the server ends at once, to be started again");
+            std::process::abort();
+        }
     })?;
     match started.recv() {
         Ok(Ok(post)) => Ok((post, thread, go)),

@@ -154,8 +154,11 @@ impl Stream {
         if !self.buffered().is_empty() {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "plain text behind STARTTLS"));
         }
-        if !self.output.is_empty() || self.tls.is_some() {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "STARTTLS with output unsent or under TLS"));
+        if !self.output.is_empty() || self.tls.is_some() || self.deflate.is_some() {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "STARTTLS with output unsent, under TLS or compressed",
+            ));
         }
         let mut tls = Box::new(layer()?);
         let (transport, input) = (&mut *self.transport, &mut self.input);

@@ -35,7 +35,9 @@ impl Share {
         if size_bytes <= limits::MESSAGE_FREE_BYTES || size_bytes <= self.taken_bytes {
             return true;
         }
-        let wanted = size_bytes.next_multiple_of(limits::BUDGET_STEP_BYTES);
+        // The last step of a budget that is not made of whole ones is for a message that fits in all the same.
+        let whole = size_bytes.next_multiple_of(limits::BUDGET_STEP_BYTES);
+        let wanted = if size_bytes <= self.budget.size_bytes { whole.min(self.budget.size_bytes) } else { whole };
         let more = wanted - self.taken_bytes;
         let taken = self.budget.left.fetch_update(Ordering::AcqRel, Ordering::Acquire, |left| left.checked_sub(more));
         if taken.is_ok() {
@@ -64,6 +66,13 @@ impl Drop for Share {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_fits_in_all_of_it_fits() {
+        let budget = Budget::new(1_100_000);
+        assert!(budget.share().hold(1_090_000));
+        assert!(!budget.share().hold(1_100_001));
+    }
 
     #[test]
     fn takes_and_gives_back() {

@@ -23,11 +23,13 @@ pub use throttle::{Guess, Refusal, Throttle};
 pub use wait::{Over, wait_for_bytes};
 
 use crate::limits;
+use crate::verify::Verifier;
 use posthouse_engine::Engine;
 use posthouse_engine::base::Clock;
+use posthouse_engine::mailflow::Counters;
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Who may send a password without TLS.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -67,6 +69,10 @@ pub struct Shared {
     pub throttle: Throttle,
     /// Accounts with a POP3 session.
     pub maildrops: Maildrops,
+    /// Checks senders and signs; `None`: neither is done.
+    pub verifier: Option<Arc<Verifier>>,
+    /// What members have sent.
+    sending: Mutex<Counters>,
     /// Feeds [`Shared::next_id`].
     ids: AtomicU64,
 }
@@ -88,6 +94,8 @@ impl Shared {
             reading: Budget::new(limits::BUDGET_BYTES_DEFAULT),
             throttle: Throttle::default(),
             maildrops: Maildrops::default(),
+            verifier: None,
+            sending: Mutex::default(),
             // 4096 numbers a millisecond from the start on: a later start begins above all that were given out.
             ids: AtomicU64::new(started_ms << 12),
         }
@@ -101,6 +109,12 @@ impl Shared {
                 PlaintextAuth::Loopback => peer.to_canonical().is_loopback(),
                 PlaintextAuth::Always => true,
             }
+    }
+
+    /// What members have sent in the periods that run.
+    pub(crate) fn sending(&self) -> MutexGuard<'_, Counters> {
+        // It is whole between any two statements.
+        self.sending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A number that no other message or session of this system has: the id in Received, the log and Message-ID.

@@ -10,7 +10,9 @@ use crate::testing::tls::{self, TlsClient};
 use crate::testing::{perform, play, shared};
 use posthouse_engine::base::Protocol;
 use posthouse_engine::directory::access::new_app_password;
-use posthouse_engine::directory::{AccessChange, Address, Change, LoginKeys, Protocols, RulesPatch, ScramHash, Whose};
+use posthouse_engine::directory::{
+    AccessChange, Address, Change, LoginKeys, LoginRulesPatch, Protocols, ScramHash, Whose,
+};
 use posthouse_engine::trace::{LoginFilter, LoginResult, Means};
 use std::sync::Arc;
 
@@ -244,12 +246,12 @@ fn rules_and_app_passwords_hold_in_sessions_and_the_log_says_why() {
     let shared = Arc::new(with_scram());
     let expired = app_password(&shared, "old", Protocols::ALL, Some(shared.clock.now() + 1));
     let phone = app_password(&shared, "phone", Protocols::of([Protocol::Imap]), None);
-    let set = RulesPatch { app_only: Some(Some(true)), ..RulesPatch::default() };
-    change(&shared, AccessChange::RulesSet { of: Whose::Tenant("example".into()), set });
+    let set = LoginRulesPatch { app_only: Some(Some(true)), ..LoginRulesPatch::default() };
+    change(&shared, AccessChange::LoginRulesSet { of: Whose::Tenant("example".into()), set });
     let network = Some(Some(vec!["203.0.113.0/24".parse().expect("a network")]));
-    let set = RulesPatch { networks: network, ..RulesPatch::default() };
+    let set = LoginRulesPatch { networks: network, ..LoginRulesPatch::default() };
     let bob = Address::parse("bob@example.org").expect("an address");
-    change(&shared, AccessChange::RulesSet { of: Whose::Account(bob), set });
+    change(&shared, AccessChange::LoginRulesSet { of: Whose::Account(bob), set });
     let asked = shared.clone();
     sim::run(move |net| async move {
         let mut imap = [greeted(&net, Protocol::Imap, &asked).await];

@@ -1,20 +1,22 @@
-//! From a message that has come whole to its replies: who gets it, what the store says, and one verdict for each recipient. A positive one
-//! is given only after the sync that covers it.
-use super::bounce;
+//! From a message that has come whole to its replies: who gets it, what the policies and the store say, and one verdict for each recipient. A
+//! positive one is given only after the sync that covers it.
+use super::bounce::{self, Failed};
+use super::fate::{Fate, Places, fate, one_reply};
+use super::letter;
 use super::message::Taken;
+use super::prepare::Prepared;
 use super::reply::Reply;
 use super::role::Role;
 use super::state::{Answer, Rcpt, Session, Transaction};
-use super::{header, trace};
+use super::{header, policy};
+use crate::dsn::Kind;
 use crate::limits;
-use posthouse_engine::base::{AccountId, Error, Flags};
-use posthouse_engine::delivery::{Delivery, Outcome, Place, Target};
+use posthouse_engine::Expected;
+use posthouse_engine::base::Flags;
+use posthouse_engine::delivery::{Delivery, Target};
 use posthouse_engine::directory::Address;
+use posthouse_engine::mailflow::{Facts, Verdict};
 use posthouse_engine::queue::{NewQueueItem, QueueRecipient};
-use std::collections::HashMap;
-
-/// Which target of a delivery is which account's.
-type Places = HashMap<AccountId, usize>;
 
 impl Session {
     /// Ends the transaction with its message: one reply, or one for each recipient by LMTP (RFC 2033 section 4.2).
@@ -55,36 +57,67 @@ impl Session {
         if header.hops > limits::SMTP_HOPS_MAX {
             return refuse_all(Reply::new(554, "5.4.6 Too many hops: the message goes in circles"));
         }
+        let says = letter::read(&taken.message, header.size_bytes);
         let id = format!("{:X}", self.shared.next_id());
-        let fields = trace::fields(self, transaction, &header, &id, self.shared.clock.now());
         let bounced_header = bounce::header_of(&taken.message, header.size_bytes);
-        let (targets, places) = targets(&transaction.recipients);
-        let queue: Vec<NewQueueItem> = self.queue_item(transaction).into_iter().collect();
-        let size_bytes = fields.len() + taken.message.len();
-        let engine = &self.shared.engine;
-        let staged = match engine.stage(fields, taken.message).await {
-            Ok(staged) => staged,
-            Err(error) => return refuse_all(Reply::refused(&error)),
+        let Taken { message, share, expected } = taken;
+        let Prepared { fields, message, facts } = match self.prepare(transaction, &says, message, &header, &id).await {
+            Ok(prepared) => prepared,
+            Err(refusal) => return refuse_all(refusal),
         };
-        let queued = !queue.is_empty();
-        let outcome = engine.deliver(Delivery { staged, targets, queue }).await;
-        drop(taken.share);
-        let fates: Vec<Fate> = transaction.recipients.iter().map(|rcpt| fate(rcpt, &outcome, &places)).collect();
-        self.log(transaction, &id, size_bytes, &fates, queued);
+        if let Err(refusal) = self.check_author(&says, facts) {
+            self.log_refusal(transaction, &id, "author", &refusal);
+            return refuse_all(refusal);
+        }
+        let verdicts = self.judge_message(transaction, &says, facts);
+        let outcome = match self.commit(transaction, &verdicts, fields, (message, expected)).await {
+            Ok(outcome) => outcome,
+            Err(refusal) => return refuse_all(refusal),
+        };
+        drop(share);
+        let Committed { places, outcome, size_bytes, queued } = outcome;
+        let all = transaction.recipients.iter().zip(&verdicts);
+        let fates: Vec<Fate> = all.map(|(rcpt, verdict)| fate(rcpt, verdict, outcome.as_ref(), &places)).collect();
+        let outside = transaction.recipients.iter().zip(&fates).filter(|(rcpt, fate)| rcpt.outside && fate.is_taken());
+        self.charge(transaction, outside.count() as u32);
+        self.log(transaction, &id, (size_bytes, queued), &fates, (&verdicts, facts));
         self.report(transaction, bounced_header, &fates, &id).await;
         fates.into_iter().map(|fate| fate.verdict(self.role, &id)).collect()
     }
 
+    /// Into the store and the queue, for those whom no policy has refused it.
+    async fn commit(
+        &self,
+        transaction: &Transaction,
+        verdicts: &[Verdict],
+        fields: Vec<u8>,
+        (message, expected): (Vec<u8>, Expected),
+    ) -> Result<Committed, Reply> {
+        let (targets, places) = targets(&transaction.recipients, verdicts);
+        let queue: Vec<NewQueueItem> = self.queue_item(transaction, verdicts).into_iter().collect();
+        let size_bytes = fields.len() + message.len();
+        let queued = !queue.is_empty();
+        if targets.is_empty() && !queued {
+            return Ok(Committed { places, outcome: None, size_bytes, queued });
+        }
+        let engine = &self.shared.engine;
+        let staged = engine.stage(fields, message).await.map_err(|error| Reply::refused(&error))?;
+        let asked = engine.deliver(Delivery { staged, targets, queue });
+        drop(expected);
+        let outcome = Some(asked.await);
+        Ok(Committed { places, outcome, size_bytes, queued })
+    }
+
     /// What goes on to other hosts.
-    fn queue_item(&self, transaction: &Transaction) -> Option<NewQueueItem> {
+    fn queue_item(&self, transaction: &Transaction, verdicts: &[Verdict]) -> Option<NewQueueItem> {
         let recipient = |rcpt: &Rcpt, address: &Address| QueueRecipient {
             address: onward(rcpt, address),
             notify: rcpt.notify,
             orcpt: rcpt.orcpt.clone(),
         };
-        let all = transaction.recipients.iter();
+        let passed = transaction.recipients.iter().zip(verdicts).filter(|(_, verdict)| verdict.refusal.is_none());
         let mut recipients: Vec<QueueRecipient> =
-            all.flat_map(|rcpt| rcpt.external.iter().map(|address| recipient(rcpt, address))).collect();
+            passed.flat_map(|(rcpt, _)| rcpt.external.iter().map(|address| recipient(rcpt, address))).collect();
         recipients.sort_by(|a, b| a.address.cmp(&b.address));
         recipients.dedup_by(|a, b| a.address == b.address);
         (!recipients.is_empty()).then(|| NewQueueItem {
@@ -98,113 +131,93 @@ impl Session {
     }
 
     /// One line a message: who, to whom, how large, what became of it. The id is the one in Received.
-    fn log(&self, transaction: &Transaction, id: &str, size_bytes: usize, fates: &[Fate], queued: bool) {
+    fn log(
+        &self,
+        transaction: &Transaction,
+        id: &str,
+        (size_bytes, queued): (usize, bool),
+        fates: &[Fate],
+        (verdicts, facts): (&[Verdict], Facts),
+    ) {
         let delivered = fates.iter().filter(|fate| fate.is_taken()).count();
         let refused = fates.len() - delivered;
         let peer = self.stream.peer();
         let (from, protocol) = (transaction.sender.escape_debug(), self.role.name());
-        let all = transaction.recipients.iter();
-        let shown: Vec<&str> = all.take(limits::SMTP_LOGGED_RECIPIENTS_MAX).map(|rcpt| rcpt.given.as_str()).collect();
-        let to = shown.join(",");
+        let to = shown(transaction);
         let to = to.escape_debug();
-        tracing::info!(id, %peer, protocol, %from, %to, size_bytes, delivered, refused, queued, "message taken");
+        let policy = verdicts.iter().find_map(|verdict| verdict.refusal.as_ref()).map_or("", |refusal| refusal.stage);
+        let Facts { spf, dkim, dmarc, .. } = facts;
+        tracing::info!(
+            id, %peer, protocol, %from, %to, size_bytes, delivered, refused, queued, policy, ?spf, ?dkim, ?dmarc, "message taken"
+        );
+    }
+
+    pub(super) fn log_refusal(&self, transaction: &Transaction, id: &str, policy: &str, refusal: &Reply) {
+        let (peer, protocol, to) = (self.stream.peer(), self.role.name(), shown(transaction));
+        let (from, to, reply) = (transaction.sender.escape_debug(), to.escape_debug(), &refusal.text);
+        tracing::info!(id, %peer, protocol, %from, %to, policy, %reply, "message refused");
     }
 
     /// Tells the sender by mail of copies that failed though the client hears a 250 (RFC 5321 section 6.1).
     async fn report(&self, transaction: &Transaction, header: Vec<u8>, fates: &[Fate], id: &str) {
         let by_reply = self.role == Role::Lmtp || fates.iter().all(|fate| !fate.is_taken());
         let mut failed = Vec::new();
-        for (rcpt, fate) in transaction.recipients.iter().zip(fates) {
+        // RFC 3461 section 4.1: NOTIFY says who is to hear of it.
+        let wanted = transaction.recipients.iter().zip(fates).filter(|(rcpt, _)| Kind::Failed.is_wanted(rcpt.notify));
+        for (rcpt, fate) in wanted {
+            let failure = |address: String, reply| Failed { address, orcpt: rcpt.orcpt.clone(), reply };
             if fate.is_taken() {
-                failed.extend(fate.failed.iter().map(|(address, error)| (address.to_string(), Reply::refused(error))));
-            } else if !by_reply && let Some((_, error)) = fate.failed.first() {
-                failed.push((rcpt.given.clone(), Reply::refused(error)));
+                let members = fate.failed.iter();
+                failed.extend(members.map(|(address, error)| failure(address.to_string(), Reply::refused(error))));
+            } else if !by_reply && let Some(reply) = fate.refusal() {
+                // A policy refuses mail whose sender may be forged: a report would go to somebody who has sent nothing.
+                if fate.refused.is_none() || self.role == Role::Submission {
+                    failed.push(failure(rcpt.given.clone(), reply));
+                }
             }
         }
-        // NOTIFY=NEVER of RFC 3461 and the null sender of RFC 5321 section 4.5.5 are both obeyed there.
+        // The null sender (RFC 5321 section 4.5.5) hears nothing.
         if !failed.is_empty() {
-            bounce::send(&self.shared, &transaction.sender, &failed, header, id).await;
+            bounce::send(&self.shared, transaction, &failed, header, id).await;
         }
     }
+}
+
+/// What the store said, and what it was asked.
+struct Committed {
+    places: Places,
+    /// `None`: it was not asked, for nobody is to get anything.
+    outcome: Option<posthouse_engine::delivery::Outcome>,
+    size_bytes: usize,
+    queued: bool,
+}
+
+fn shown(transaction: &Transaction) -> String {
+    let all = transaction.recipients.iter();
+    let shown: Vec<&str> = all.take(limits::SMTP_LOGGED_RECIPIENTS_MAX).map(|rcpt| rcpt.given.as_str()).collect();
+    shown.join(",")
 }
 
 /// The address for another host: only that host knows whether letter case means something in its local part (RFC 5321 section 2.4).
 fn onward(rcpt: &Rcpt, address: &Address) -> String {
     match rcpt.given.rsplit_once('@') {
-        Some((local, _)) if Address::parse(&rcpt.given).is_ok_and(|given| given == *address) => {
-            format!("{local}@{}", address.domain())
-        }
+        Some((local, _)) if rcpt.address == *address => format!("{local}@{}", address.domain()),
         _ => address.to_string(),
     }
 }
 
-/// Each account once, whatever addresses led to it.
-fn targets(recipients: &[Rcpt]) -> (Vec<Target>, Places) {
+/// Each account once, whatever addresses led to it; the first place that one of them gives counts.
+fn targets(recipients: &[Rcpt], verdicts: &[Verdict]) -> (Vec<Target>, Places) {
     let mut targets = Vec::with_capacity(recipients.len());
     let mut places = Places::with_capacity(recipients.len());
-    for recipient in recipients.iter().flat_map(|rcpt| &rcpt.local) {
+    let passed = recipients.iter().zip(verdicts).filter(|(_, verdict)| verdict.refusal.is_none());
+    for (recipient, copy) in passed.flat_map(|(rcpt, verdict)| rcpt.local.iter().zip(&verdict.copies)) {
+        let Some(place) = policy::place(*copy) else { continue };
         places.entry(recipient.account).or_insert_with(|| {
             let quota_bytes_max = recipient.quota_bytes_max;
-            targets.push(Target {
-                account: recipient.account,
-                place: Place::Inbox,
-                flags: Flags::NONE,
-                quota_bytes_max,
-            });
+            targets.push(Target { account: recipient.account, place, flags: Flags::NONE, quota_bytes_max });
             targets.len() - 1
         });
     }
     (targets, places)
-}
-
-/// What became of one recipient.
-struct Fate {
-    taken: usize,
-    failed: Vec<(Address, Error)>,
-}
-
-impl Fate {
-    fn is_taken(&self) -> bool {
-        self.taken > 0
-    }
-
-    fn verdict(self, role: Role, id: &str) -> Result<Reply, Reply> {
-        match self.failed.into_iter().next() {
-            Some((_, error)) if self.taken == 0 => Err(Reply::refused(&error)),
-            _ if role == Role::Lmtp => Ok(Reply::new(250, format!("2.1.5 Delivered as {id}"))),
-            _ => Ok(Reply::new(250, format!("2.0.0 Taken as {id}"))),
-        }
-    }
-}
-
-fn fate(rcpt: &Rcpt, outcome: &Outcome, places: &Places) -> Fate {
-    let mut fate = Fate { taken: 0, failed: Vec::new() };
-    for recipient in &rcpt.local {
-        match places.get(&recipient.account).and_then(|at| outcome.targets.get(*at)) {
-            Some(Ok(_)) => fate.taken += 1,
-            Some(Err(error)) => fate.failed.push((recipient.address.clone(), error.clone())),
-            None => fate.failed.push((recipient.address.clone(), Error::Closed)),
-        }
-    }
-    for address in &rcpt.external {
-        match &outcome.queued {
-            Ok(()) => fate.taken += 1,
-            Err(error) => fate.failed.push((address.clone(), error.clone())),
-        }
-    }
-    fate
-}
-
-/// One reply for all (RFC 5321 section 4.2.5): positive when anybody got the message; the sender hears of the others by mail. When nobody
-/// did, one who may get it later is reason enough to try again.
-fn one_reply(verdicts: Vec<Result<Reply, Reply>>) -> Reply {
-    let mut refusals = Vec::new();
-    for verdict in verdicts {
-        match verdict {
-            Ok(reply) => return reply,
-            Err(reply) => refusals.push(reply),
-        }
-    }
-    let at = refusals.iter().position(Reply::is_transient).unwrap_or(0);
-    if refusals.is_empty() { Reply::new(503, "5.5.1 No recipient") } else { refusals.swap_remove(at) }
 }

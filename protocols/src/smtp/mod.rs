@@ -2,15 +2,19 @@
 //! which `lmtp` is the face. Keeps no mail and sends none to other hosts: the engine commits deliveries and queue items.
 //!
 //! `table` says what runs in which role; `cmd/` holds one file per command; `message` takes a message in; `deliver` plans who gets it and
-//! turns what became of it into replies; `trace` writes the fields on top; `bounce` tells a sender what a 250 could not.
+//! turns what became of it into replies; `letter` and `policy` ask the mail flow; `trace` writes the fields on top; `bounce` tells a sender what a 250 could not.
 
 mod bounce;
 mod cmd;
 mod deliver;
 mod driver;
 mod envelope;
+mod fate;
 mod header;
+mod letter;
 mod message;
+mod policy;
+mod prepare;
 mod reply;
 mod role;
 mod sizes;
@@ -22,6 +26,7 @@ mod trace;
 mod tests;
 
 pub(crate) use message::has_bare_line_end;
+pub(crate) use policy::place;
 pub(crate) use role::Role;
 
 use crate::runtime::{Service, SessionFuture, Stream};

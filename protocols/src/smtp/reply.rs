@@ -58,7 +58,11 @@ pub(super) fn write_line(out: &mut Vec<u8>, code: u16, mark: u8, text: &str) {
 
 /// An error's text as a reply line can carry it: printable ASCII, bounded (RFC 5321 section 4.5.3.1.5).
 pub(super) fn one_line(error: &Error) -> String {
-    let text = error.to_string();
+    printable(&error.to_string())
+}
+
+/// Text that a client has sent, as a reply line can carry it.
+pub(super) fn printable(text: &str) -> String {
     text.chars().take(400).map(|c| if matches!(c, ' '..='~') { c } else { '?' }).collect()
 }
 

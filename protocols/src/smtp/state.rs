@@ -55,6 +55,9 @@ pub(super) struct Transaction {
 pub(super) struct Rcpt {
     /// As it was given.
     pub(super) given: String,
+    pub(super) address: Address,
+    /// It counts against the sender's rate.
+    pub(super) outside: bool,
     /// Accounts on this system.
     pub(super) local: Vec<Recipient>,
     /// Where it goes besides: addresses on other hosts.

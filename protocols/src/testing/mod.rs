@@ -1,5 +1,6 @@
 //! What the tests of every protocol share: a real engine on a simulated disk with two members, and transcripts of what clients send and
 //! must hear. Compiled for tests only.
+pub(crate) mod dns;
 pub(crate) mod scram;
 pub(crate) mod tls;
 
@@ -29,10 +30,15 @@ pub(crate) fn shared_on(disk: SimDisk) -> Shared {
 
 /// The same with a clock that the test sets.
 pub(crate) fn shared_with(disk: SimDisk, clock: Arc<SimClock>) -> Shared {
+    shared_in(disk, clock, 1)
+}
+
+/// The same in several shards: ann is in the second of two, bob in the first.
+pub(crate) fn shared_in(disk: SimDisk, clock: Arc<SimClock>, shards: u16) -> Shared {
     let options = Options {
         disk: Arc::new(disk),
         clock: clock.clone(),
-        shards: 1,
+        shards,
         segment_bytes_max: 8 << 20,
         checkpoint_log_bytes: 64 << 20,
         workers: 1,

@@ -129,6 +129,7 @@ default_destination_concurrency_limit = 50
 default_transport = retry:no route from here
 maillog_file = {queue}/postfix.log
 maillog_file_prefixes = {queue}
+{main}
 """
 
 POSTFIX_MASTER = """\
@@ -150,6 +151,7 @@ defer unix - - n - 0 bounce
 trace unix - - n - 0 bounce
 proxymap unix - - n - - proxymap
 lmtp unix - - n - - lmtp
+smtp unix - - n - - smtp
 retry unix - - n - - error
 error unix - - n - - error
 postlog unix-dgram n - n - 1 postlogd
@@ -161,8 +163,8 @@ class Peers(Server):
 
     name = "dovecot"
 
-    def __init__(self, label="run", postfix=False, clients=4000, extra="", login="", **rest):
-        self.label, self.postfix, self.clients, self.extra, self.login = label, postfix, clients, extra, login
+    def __init__(self, label="run", postfix=False, clients=4000, extra="", login="", main="", **rest):
+        self.label, self.postfix, self.clients, self.extra, self.login, self.main = label, postfix, clients, extra, login, main
         self.protocols = tuple(p for p in Server.protocols if postfix or p in ("lmtp", "imap", "imaps", "pop3", "pop3s")) + ("auth",)
         super().__init__(label, **rest)
         self.pid_file = os.path.join(self.folder, "postfix", "queue", "pid", "master.pid")
@@ -183,7 +185,7 @@ class Peers(Server):
             file.writelines(f"{user}:{PASSWORD}::::::\n" for user in self.users())
         subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost", "-keyout",
                         f"{folder}/key.pem", "-out", f"{folder}/cert.pem"], check=True, capture_output=True)
-        values = dict(self.ports, folder=folder, data=self.data, run=self.run, log=self.log, label=self.label, domain=DOMAIN, extra=self.extra,
+        values = dict(self.ports, folder=folder, data=self.data, run=self.run, log=self.log, label=self.label, domain=DOMAIN, extra=self.extra, main=self.main,
                       login=self.login, clients=self.clients, processes=self.clients, anvil=self.clients * 8 + 1000)
         with open(os.path.join(folder, "dovecot.conf"), "w") as file:
             file.write(DOVECOT.format(**values))

@@ -7,4 +7,5 @@ pub mod manifest;
 pub mod names;
 pub mod restore;
 pub mod salvage;
+pub mod salvage_into;
 mod sha;

@@ -4,8 +4,8 @@ use super::export::{Layout, Target, layout};
 use super::manifest::{self, Line, Message};
 use super::sha;
 use crate::cli::SalvageArgs;
-use crate::ops::Failure;
 use crate::ops::bulk::{MailboxRow, Outgoing};
+use crate::ops::{Failure, Kind};
 use crate::rescue::{self, FindingView, Pace, Scratch};
 use crate::time::rfc3339;
 use posthouse_engine::base::{AccountId, Error, Flags};
@@ -66,12 +66,10 @@ impl From<Salvage> for Report {
 /// The target is not empty or cannot be written; the source holds no store. Damage is no error.
 pub fn run(args: &SalvageArgs) -> Result<Report, Failure> {
     let disk = rescue::look(&args.source)?;
-    let target = Target::make(&args.to)?;
+    let to = args.to.as_deref().ok_or_else(|| Failure::new(Kind::Refused, "--to DIR or --into DIR is needed"))?;
+    let target = Target::make(to)?;
     let made = |name: &str| {
-        target
-            .create(Path::new(name))
-            .map(BufWriter::new)
-            .map_err(|why| Failure::io(args.to.join(name).display(), &why))
+        target.create(Path::new(name)).map(BufWriter::new).map_err(|why| Failure::io(to.join(name).display(), &why))
     };
     let mut out = Out {
         layout: layout(args.format, target.clone()),
@@ -81,7 +79,7 @@ pub fn run(args: &SalvageArgs) -> Result<Report, Failure> {
         lost: 0,
     };
     let mut damage = made(DAMAGE)?;
-    let written = |why: &io::Error| Failure::io(args.to.display(), why);
+    let written = |why: &io::Error| Failure::io(to.display(), why);
     out.line(&Line::Export { version: manifest::VERSION, format: args.format }).map_err(|why| written(&why))?;
     let mut scratch = Scratch::new(args.scratch.clone());
     let mut pace = Pace::new("searched", 0);
@@ -94,7 +92,7 @@ pub fn run(args: &SalvageArgs) -> Result<Report, Failure> {
         }
         Told::Progress { done_bytes, total_bytes } => pace.at(done_bytes, total_bytes),
     };
-    let mut give = |item: Salvaged<'_>| out.take(item).map_err(|why| Error::io(args.to.display().to_string(), why));
+    let mut give = |item: Salvaged<'_>| out.take(item).map_err(|why| Error::io(to.display().to_string(), why));
     let done = posthouse_engine::rescue::salvage(&disk, &mut || scratch.disk(), &mut watch, &mut give);
     pace.end();
     let done = done?;
@@ -104,7 +102,7 @@ pub fn run(args: &SalvageArgs) -> Result<Report, Failure> {
     Ok(done.into())
 }
 
-fn json_line(to: &mut impl Write, value: &impl Serialize) -> io::Result<()> {
+pub(super) fn json_line(to: &mut impl Write, value: &impl Serialize) -> io::Result<()> {
     serde_json::to_writer(&mut *to, value).map_err(io::Error::from)?;
     to.write_all(b"\n")
 }
@@ -130,6 +128,8 @@ impl Out {
 
     fn take(&mut self, item: Salvaged<'_>) -> io::Result<()> {
         match item {
+            // Files of mail have no place for it.
+            Salvaged::People(_) => Ok(()),
             Salvaged::Mailbox { account, address, mailbox, subscribed } => {
                 self.mailbox(name_of(account, address), row(mailbox, subscribed))
             }

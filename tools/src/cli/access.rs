@@ -40,7 +40,7 @@ pub enum AppPasswordCommand {
 
 /// What logins must keep.
 #[derive(Debug, Default, Args)]
-pub struct RulesArgs {
+pub struct LoginRulesArgs {
     /// The protocols that may be used: all, none, inherit, or imap, pop3, submission with commas between
     #[arg(long, value_name = "LIST")]
     pub protocols: Option<String>,

@@ -1,5 +1,5 @@
 //! The words for tenants, domains, aliases and groups.
-use super::RulesArgs;
+use super::LoginRulesArgs;
 use clap::{Args, Subcommand};
 
 /// Which ones a list shall have.
@@ -58,14 +58,14 @@ pub enum TenantCommand {
     },
     /// What the logins of all its accounts must keep, unless an account has rules of its own
     #[command(
-        after_help = "Example: posthouse tenant rules acme --protocols imap,submission --trusted 10.0.0.0/8,2001:db8::/32"
+        after_help = "Example: posthouse tenant login-rules acme --protocols imap,submission --trusted 10.0.0.0/8,2001:db8::/32"
     )]
-    Rules {
+    LoginRules {
         /// Which one
         name: String,
         /// The rules
         #[command(flatten)]
-        rules: RulesArgs,
+        rules: LoginRulesArgs,
     },
     /// Away with one that has neither domains nor accounts
     #[command(after_help = "Example: posthouse tenant remove acme")]

@@ -3,16 +3,18 @@ mod access;
 mod account;
 mod carry;
 mod directory;
+mod flow;
 mod queue;
 mod removed;
 mod rescue;
 
-pub use access::{AppPasswordCommand, LoginsArgs, RulesArgs};
+pub use access::{AppPasswordCommand, LoginRulesArgs, LoginsArgs};
 pub use account::{BusinessCommand, MemberCommand, PasswordArgs, PasswordSetArgs};
 pub use carry::{BackupArgs, ExportArgs, ImportArgs, RestoreArgs};
 pub use directory::{AliasCommand, DomainCommand, GroupCommand, ListArgs, TenantCommand};
+pub use flow::{AlgorithmArg, DkimCommand, RuleCommand, ScopeArgs};
 pub use queue::{QueueCommand, QueueFilterArgs, QueueWhich};
-pub use rescue::{InspectArgs, QuotaArgs, RebuildArgs, RepairArgs, SalvageArgs, VerifyArgs};
+pub use rescue::{InspectArgs, QuotaArgs, RebuildArgs, RepairArgs, SalvageArgs, UpgradeArgs, VerifyArgs};
 
 pub use removed::{PurgeArgs, RemovedCommand};
 
@@ -26,7 +28,8 @@ when none runs, on the closed data directory itself. Those four need the data di
 
 Exit codes: 0 done; 1 failed (also: some rows of an import were refused); 2 wrong usage or configuration; 3 not found; 4 exists
 already; 5 a value is not allowed or a limit is reached; 6 the data directory is in use and no server answers; 7 busy, try again;
-8 done, but messages were left out: each was told. verify: 0 clean, 1 damage found, 2 it could not run.
+8 done, but messages were left out: each was told. verify: 0 clean, 1 damage found, 2 it could not run;
+upgrade --check: 0 nothing would change, 1 something would, 2 this program does not read it.
 
 Example: posthouse serve";
 
@@ -87,6 +90,12 @@ pub enum Command {
     /// Shared mailboxes that members open
     #[command(subcommand, after_help = "Example: posthouse business add info@acme.example --user carol@acme.example")]
     Business(BusinessCommand),
+    /// Keys that sign the mail of our domains
+    #[command(subcommand, after_help = "Example: posthouse dkim add acme.example")]
+    Dkim(DkimCommand),
+    /// Rules of the mail flow: blocklists, keywords, who may send what to whom
+    #[command(subcommand, after_help = "Example: posthouse rule add --tenant acme block .spam.example")]
+    Rule(RuleCommand),
     /// Messages that wait to go to other hosts
     #[command(subcommand, after_help = "Example: posthouse queue list")]
     Queue(QueueCommand),
@@ -135,10 +144,19 @@ pub enum Command {
         Example: posthouse repair --data /var/lib/posthouse --apply"
     )]
     Repair(RepairArgs),
+    /// Say what this program would change in a store of an older one, and whether that one can still be gone back to
+    #[command(
+        after_help = "Changes nothing, and may run beside a server. Ends with 0 when the store is as this program writes it, 1 when something would \
+        change, 2 when it cannot be read: by a newer program, or damaged. The first start changes nothing of the log; the first change \
+        that a shard takes begins a segment of the new version, and ends the way back.\n\n\
+        Example: posthouse upgrade --check --data /var/lib/posthouse"
+    )]
+    Upgrade(UpgradeArgs),
     /// Every good message of a damaged store as files, with a list of what is lost
     #[command(
-        after_help = "The source is only read. The directory is laid out as an export is, so posthouse import takes it. Ends with 8 when something is lost.\n\n\
-        Example: posthouse salvage /mnt/broken/posthouse --to /backup/salvaged --format maildir"
+        after_help = "The source is only read. The directory is laid out as an export is, so posthouse import takes it; with --into a new store is made of it, with members, passwords, groups and flags. Ends with 8 when something is lost.\n\n\
+        Example: posthouse salvage /mnt/broken/posthouse --to /backup/salvaged --format maildir\n\
+        Example: posthouse salvage /mnt/broken/posthouse --into /var/lib/posthouse-new"
     )]
     Salvage(SalvageArgs),
     /// Prove that what accounts are charged is the sum of what they hold

@@ -48,15 +48,26 @@ pub struct RepairArgs {
 pub struct SalvageArgs {
     /// The damaged data directory; nothing in it is changed
     pub source: PathBuf,
-    /// An empty or new directory
-    #[arg(long, value_name = "DIR")]
-    pub to: PathBuf,
+    /// An empty or new directory for files
+    #[arg(long, value_name = "DIR", required_unless_present = "into")]
+    pub to: Option<PathBuf>,
+    /// An empty or new data directory: the mail goes into a new store, with who lived there
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["to", "format"])]
+    pub into: Option<PathBuf>,
     /// How the messages lie in files
     #[arg(long, value_enum, default_value = "eml")]
     pub format: Format,
     /// Where scratch files may lie when the store is large; they are removed at the end
     #[arg(long, value_name = "DIR")]
     pub scratch: Option<PathBuf>,
+}
+
+/// What of an upgrade is wanted.
+#[derive(Debug, Args)]
+pub struct UpgradeArgs {
+    /// Say what this program would change, whether the one before can still be gone back to, and until when; change nothing
+    #[arg(long, required = true)]
+    pub check: bool,
 }
 
 /// Whose usage is proven.

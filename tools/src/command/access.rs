@@ -1,8 +1,8 @@
-//! member app-password, member rules, tenant rules, logins; and the keys that a new password gets. A password leaves this process as a hash
+//! member app-password, member login-rules, tenant login-rules, logins; and the keys that a new password gets. A password leaves this process as a hash
 //! and as keys only.
 use super::{Context, End, unexpected};
-use crate::cli::{AppPasswordCommand, LoginsArgs, RulesArgs};
-use crate::ops::{Access, Change, Failure, Kind, LoginFilter, Request, Response, RulesWords, write_keys};
+use crate::cli::{AppPasswordCommand, LoginRulesArgs, LoginsArgs};
+use crate::ops::{Access, Change, Failure, Kind, LoginFilter, LoginRulesWords, Request, Response, write_keys};
 use crate::password::Fresh;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -33,20 +33,28 @@ pub(super) fn app_password(context: &mut Context<'_>, command: AppPasswordComman
     }
 }
 
-impl From<RulesArgs> for RulesWords {
-    fn from(args: RulesArgs) -> RulesWords {
-        RulesWords { protocols: args.protocols, trusted: args.trusted, app_only: args.app_only }
+impl From<LoginRulesArgs> for LoginRulesWords {
+    fn from(args: LoginRulesArgs) -> LoginRulesWords {
+        LoginRulesWords { protocols: args.protocols, trusted: args.trusted, app_only: args.app_only }
     }
 }
 
-pub(super) fn account_rules(context: &mut Context<'_>, account: String, rules: RulesArgs) -> Result<End, Failure> {
-    let done = format!("rules of {account} set");
-    context.change(Change::Access(Access::AccountRules { account, set: rules.into() }), &done)
+pub(super) fn account_login_rules(
+    context: &mut Context<'_>,
+    account: String,
+    rules: LoginRulesArgs,
+) -> Result<End, Failure> {
+    let done = format!("login rules of {account} set");
+    context.change(Change::Access(Access::AccountLoginRules { account, set: rules.into() }), &done)
 }
 
-pub(super) fn tenant_rules(context: &mut Context<'_>, tenant: String, rules: RulesArgs) -> Result<End, Failure> {
-    let done = format!("rules of tenant {tenant} set");
-    context.change(Change::Access(Access::TenantRules { tenant, set: rules.into() }), &done)
+pub(super) fn tenant_login_rules(
+    context: &mut Context<'_>,
+    tenant: String,
+    rules: LoginRulesArgs,
+) -> Result<End, Failure> {
+    let done = format!("login rules of tenant {tenant} set");
+    context.change(Change::Access(Access::TenantLoginRules { tenant, set: rules.into() }), &done)
 }
 
 pub(super) fn logins(context: &mut Context<'_>, args: LoginsArgs) -> Result<End, Failure> {

@@ -25,9 +25,9 @@ pub(super) fn member(context: &mut Context<'_>, command: MemberCommand) -> Resul
         }
         MemberCommand::Remove { address } => remove(context, What::Member, "member", address),
         MemberCommand::AppPassword(command) => access::app_password(context, command),
-        MemberCommand::Rules { address, rules } => {
+        MemberCommand::LoginRules { address, rules } => {
             must_be(context, What::Member, &address)?;
-            access::account_rules(context, address, rules)
+            access::account_login_rules(context, address, rules)
         }
         MemberCommand::Removed(command) => removed::run(context, "member", command),
     }

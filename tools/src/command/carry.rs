@@ -80,10 +80,10 @@ pub(super) fn backup(context: &mut Context<'_>, args: &BackupArgs) -> Result<End
     if context.show.json {
         context.show.json_value(&report);
     } else {
-        let backup::Report { name, bytes, files, shared, linked, copied, copied_bytes, removed } = &report;
+        let backup::Report { name, bytes, files, shared, linked, copied, copied_bytes, healed, removed } = &report;
         context.show.done(&format!(
             "backup {name}: {bytes} bytes in {files} files, {shared} of them there already, {linked} linked, {copied} copied \
-             ({copied_bytes} bytes); {removed} older backups removed"
+             ({copied_bytes} bytes), {healed} that had changed there; {removed} older backups removed"
         ));
     }
     Ok(End::Done)
@@ -107,11 +107,16 @@ pub(super) fn restore(context: &mut Context<'_>, args: RestoreArgs) -> Result<En
     if context.show.json {
         context.show.json_value(&restored);
     } else {
-        let restore::Restored { backup, time, files, bytes, accounts, .. } = &restored;
+        let restore::Restored { backup, time, files, bytes, accounts, held, .. } = &restored;
         context.show.done(&format!(
             "{} restored from backup {backup}, as of {time}: {accounts} accounts, {bytes} bytes in {files} files",
             context.session.data().display()
         ));
+        if *held > 0 {
+            context.show.done(&format!(
+                "{held} queued messages are held, since they may have been sent since; queue list shows them, queue release sends them"
+            ));
+        }
     }
     Ok(End::Done)
 }

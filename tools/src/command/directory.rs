@@ -21,7 +21,7 @@ pub(super) fn tenant(context: &mut Context<'_>, command: TenantCommand) -> Resul
             let done = format!("tenant {name} set");
             context.change(Change::TenantSet { name, title, accounts_max, disabled }, &done)
         }
-        TenantCommand::Rules { name, rules } => access::tenant_rules(context, name, rules),
+        TenantCommand::LoginRules { name, rules } => access::tenant_login_rules(context, name, rules),
         TenantCommand::Remove { name } => {
             let done = format!("tenant {name} removed");
             context.change(Change::TenantRemove { name }, &done)

@@ -3,16 +3,18 @@ mod access;
 mod account;
 mod carry;
 mod directory;
+mod flow;
 mod import;
 mod queue;
 mod quota;
 mod removed;
 mod rescue;
 mod show;
+mod upgrade;
 
 pub use import::read_members;
 
-use crate::cli::{Cli, Command, Global};
+use crate::cli::{Cli, Command, Global, UpgradeArgs};
 use crate::config::{self, Config, ConfigError};
 use crate::ops::{Change, Failure, Request, Response};
 use crate::session::Session;
@@ -100,6 +102,8 @@ fn dispatch(cli: Cli) -> Result<End, Trouble> {
         Command::Group(command) => directory::group(&mut context, command)?,
         Command::Member(command) => account::member(&mut context, command)?,
         Command::Business(command) => account::business(&mut context, command)?,
+        Command::Dkim(command) => flow::dkim(&mut context, command)?,
+        Command::Rule(command) => flow::rule(&mut context, command)?,
         Command::Queue(command) => queue::queue(&mut context, command)?,
         Command::Logins(args) => access::logins(&mut context, args)?,
         Command::Purge(args) => removed::purge_all(&mut context, &args)?,
@@ -109,7 +113,8 @@ fn dispatch(cli: Cli) -> Result<End, Trouble> {
         Command::Inspect(args) => rescue::inspect(show, &args)?,
         Command::Rebuild(args) => rescue::rebuild(&data, show, args)?,
         Command::Repair(args) => rescue::repair(&data, show, args)?,
-        Command::Salvage(args) => rescue::salvage(show, args)?,
+        Command::Upgrade(UpgradeArgs { check: _ }) => upgrade::check(&data, show)?,
+        Command::Salvage(args) => rescue::salvage(session.config(), show, args)?,
         Command::Quota(args) => quota::prove(&mut context, args)?,
         Command::Backup(args) => carry::backup(&mut context, &args)?,
         Command::Restore(args) => carry::restore(&mut context, args)?,

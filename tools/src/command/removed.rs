@@ -80,7 +80,7 @@ pub(super) fn find(context: &mut Context<'_>, kind: Option<&str>, name: &str) ->
     }
 }
 
-fn now() -> i64 {
+pub(super) fn now() -> i64 {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64)
 }
 

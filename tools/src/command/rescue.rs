@@ -1,8 +1,9 @@
 //! verify, inspect, rebuild, repair, salvage.
 use super::show::Show;
 use super::{End, Trouble};
-use crate::carry::salvage;
+use crate::carry::{salvage, salvage_into};
 use crate::cli::{InspectArgs, RebuildArgs, RepairArgs, SalvageArgs, VerifyArgs};
+use crate::config::Config;
 use crate::ops::{Failure, Kind};
 use crate::rescue::{self, FindingView, LineView, Pace, Scratch, StepView};
 use posthouse_engine::base::SystemClock;
@@ -236,7 +237,7 @@ fn repair_json(steps: &[Step], done: Option<&Repaired>) -> serde_json::Value {
 }
 
 /// 0 all came out, 8 something is lost: it is told and listed.
-pub(super) fn salvage(show: Show, args: SalvageArgs) -> Result<End, Failure> {
+pub(super) fn salvage(config: &Config, show: Show, args: SalvageArgs) -> Result<End, Failure> {
     if rescue::in_use(&args.source) {
         let text = format!(
             "{} is in use: posthouse export gets mail out of a running server; else stop it, or salvage a copy",
@@ -244,7 +245,10 @@ pub(super) fn salvage(show: Show, args: SalvageArgs) -> Result<End, Failure> {
         );
         return Err(Failure::new(Kind::InUse, text));
     }
-    let report = salvage::run(&args)?;
+    let report = match &args.into {
+        Some(into) => salvage_into::run(&args, into, config)?,
+        None => salvage::run(&args)?,
+    };
     if show.json {
         show.json_value(&report);
     } else {

@@ -11,7 +11,7 @@ pub(super) struct Show {
 }
 
 /// Columns of a list for people, by kind of row; the rest is in `show` and in JSON.
-const COLUMNS: [(&str, &[&str]); 11] = [
+const COLUMNS: [(&str, &[&str]); 13] = [
     ("app_password", &["number", "name", "protocols", "created", "expires"]),
     ("login", &["when", "name", "from", "protocol", "means", "tls", "result", "app_password"]),
     ("tenant", &["name", "title", "accounts", "accounts_max", "disabled"]),
@@ -22,6 +22,8 @@ const COLUMNS: [(&str, &[&str]); 11] = [
     ("group", &["address", "name", "member_count"]),
     ("usage", &["address", "used_bytes", "entries_bytes", "messages", "entries", "quota_bytes_max", "agrees"]),
     ("removed", &["number", "address", "kind", "messages", "used_bytes", "removed", "kept_until"]),
+    ("key", &["domain", "selector", "algorithm", "state", "created"]),
+    ("rule", &["scope", "of", "rule"]),
     ("queued", &["id", "state", "sender", "recipients", "size_bytes", "attempts", "next_try", "reply"]),
 ];
 
@@ -102,6 +104,7 @@ impl Show {
                 "shard {:7} {state}; {} bytes of log in {} segments; {} requests in {} groups, {} syncs since the start",
                 shard.name, shard.log_bytes, shard.segments, shard.requests, shard.groups, shard.syncs
             ));
+            shard.notes.iter().for_each(|note| out(&format!("              at the start: {note}")));
         }
     }
 }

@@ -14,6 +14,7 @@ pub(super) fn check(config: &Config) -> Result<(), Wrong> {
     ranges(config)?;
     listeners(config)?;
     hostname(&config.hostname)?;
+    super::verify::check(&config.verify)?;
     super::outbound::check(&config.outbound)?;
     if config.data.as_os_str().is_empty() {
         return wrong("data", "\"\" is not allowed; allowed: the path of a directory".into());

@@ -4,10 +4,12 @@ pub(crate) mod check;
 mod model;
 mod outbound;
 mod values;
+mod verify;
 
 pub use model::{Config, LogFormat, PlaintextAuth, RuntimeChoice};
 pub use outbound::{Outbound, RouteTable};
 pub use values::{Count, Place};
+pub use verify::DmarcChoice;
 
 use std::fmt;
 use std::path::{Path, PathBuf};

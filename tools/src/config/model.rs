@@ -1,6 +1,7 @@
 //! Every key of the configuration with its default. docs/configuration.md explains them; a test holds the two together.
 use super::outbound::Outbound;
 use super::values::{Address, Count, words};
+use super::verify::Verify;
 use serde::Deserialize;
 use std::path::PathBuf;
 
@@ -60,6 +61,8 @@ pub struct Config {
     pub login: Login,
     /// How the store is laid out.
     pub store: Store,
+    /// Checks of who has sent mail.
+    pub verify: Verify,
     /// Mail to other hosts.
     pub outbound: Outbound,
     /// What is logged and how.
@@ -167,6 +170,7 @@ impl Default for Config {
             tls: Tls::default(),
             login: Login::default(),
             store: Store::default(),
+            verify: Verify::default(),
             outbound: Outbound::default(),
             log: Log::default(),
         }

@@ -8,12 +8,14 @@ use posthouse_admin::Facts;
 use posthouse_engine::Engine;
 use std::fs::{self, Permissions};
 use std::io::{self, BufReader, Write};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
+use std::time::Instant;
 
 /// What every command's thread sees.
 struct Shared {
@@ -29,6 +31,8 @@ struct Shared {
 pub struct Control {
     data: PathBuf,
     shared: Arc<Shared>,
+    /// The listening socket once more, to end its wait.
+    listening: UnixStream,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -55,17 +59,20 @@ impl Control {
             room: Room::new(limits::BULK_ROOM_BYTES),
         });
         let serving = shared.clone();
+        let listening = UnixStream::from(OwnedFd::from(listener.try_clone()?));
         let thread = std::thread::Builder::new().name("control".into()).spawn(move || accept(&listener, &serving))?;
-        Ok(Control { data: data.to_path_buf(), shared, thread: Some(thread) })
+        Ok(Control { data: data.to_path_buf(), shared, listening, thread: Some(thread) })
     }
 }
 
 impl Drop for Control {
     fn drop(&mut self) {
         self.shared.stopping.store(true, Ordering::SeqCst);
-        let Ok((path, _open)) = path::of(&self.data) else { return };
-        // The connection wakes the accepting thread, which then sees the flag.
-        let _ = UnixStream::connect(&path);
+        // Wakes the accepting thread, which then sees the flag, whatever became of the socket's name.
+        if let Err(error) = self.listening.shutdown(std::net::Shutdown::Both) {
+            tracing::error!(%error, "the control socket cannot be closed");
+            return;
+        }
         if let Some(thread) = self.thread.take()
             && thread.join().is_err()
         {
@@ -91,12 +98,28 @@ fn accept(listener: &UnixListener, shared: &Arc<Shared>) {
                 refuse(stream);
                 continue;
             }
-            threads.spawn(|| {
-                serve(stream, shared);
-                shared.connections.fetch_sub(1, Ordering::SeqCst);
+            let place = Place(shared);
+            let spare = stream.try_clone();
+            let thread = std::thread::Builder::new().name("command".into());
+            let started = thread.spawn_scoped(threads, move || {
+                serve(stream, place.0);
+                drop(place);
             });
+            if let (Err(error), Ok(spare)) = (started, spare) {
+                tracing::warn!(%error, "no thread for a command");
+                refuse(spare);
+            }
         }
     });
+}
+
+/// One of the connections that there may be; free again when it is dropped, also by a panic.
+struct Place<'a>(&'a Shared);
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.0.connections.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 fn refuse(mut stream: UnixStream) {
@@ -115,13 +138,14 @@ fn serve(stream: UnixStream, shared: &Shared) {
 fn converse(stream: UnixStream, shared: &Shared) -> io::Result<()> {
     // Short, so that a command that keeps its connection does not hold up the stop.
     stream.set_read_timeout(Some(std::time::Duration::from_millis(200)))?;
-    stream.set_write_timeout(Some(limits::CONTROL_IDLE_MAX))?;
-    let mut reader = BufReader::new(Patient { stream: stream.try_clone()?, shared });
-    let mut writer = stream;
+    stream.set_write_timeout(Some(std::time::Duration::from_millis(200)))?;
+    let mut reader = BufReader::new(Patient { stream: stream.try_clone()?, shared, stopping: None });
+    let mut writer = Patient { stream, shared, stopping: None };
     let mut desk = Desk::new(shared.engine.clone());
     loop {
         let request: Request = match line::read(&mut reader, limits::CONTROL_REQUEST_BYTES_MAX) {
             Ok(Some(request)) => request,
+            _ if shared.stopping.load(Ordering::SeqCst) => return refuse_late(&mut writer),
             Ok(None) => return Ok(()),
             Err(error) if error.kind() == io::ErrorKind::InvalidData => return refuse_line(&mut writer, &error),
             Err(error) => return Err(error),
@@ -129,6 +153,7 @@ fn converse(stream: UnixStream, shared: &Shared) -> io::Result<()> {
         let bytes = request.payload_bytes();
         let _held = shared.room.hold(usize::try_from(bytes).unwrap_or(usize::MAX));
         let payload = match line::read_payload(&mut reader, bytes, limits::BULK_PAYLOAD_BYTES_MAX) {
+            Err(_) if shared.stopping.load(Ordering::SeqCst) => return refuse_late(&mut writer),
             Err(error) if error.kind() == io::ErrorKind::InvalidData => return refuse_line(&mut writer, &error),
             payload => payload?,
         };
@@ -136,14 +161,20 @@ fn converse(stream: UnixStream, shared: &Shared) -> io::Result<()> {
     }
 }
 
+/// A command with many requests, an export for one, ends between two of them when the server stops.
+fn refuse_late(writer: &mut impl Write) -> io::Result<()> {
+    let failure = Failure::new(Kind::TryAgain, "the server is stopping; try again");
+    line::write(writer, &Response::Failed { failure }, limits::CONTROL_ANSWER_BYTES_MAX)
+}
+
 /// What follows cannot be told from what was refused, so the connection ends with this.
-fn refuse_line(writer: &mut UnixStream, error: &io::Error) -> io::Result<()> {
+fn refuse_line(writer: &mut impl Write, error: &io::Error) -> io::Result<()> {
     let failure = Failure::new(Kind::Refused, format!("the request cannot be read: {error}"));
     line::write(writer, &Response::Failed { failure }, limits::CONTROL_ANSWER_BYTES_MAX)
 }
 
 fn answer(
-    writer: &mut UnixStream,
+    writer: &mut impl Write,
     shared: &Shared,
     desk: &mut Desk,
     request: &Request,
@@ -159,27 +190,57 @@ fn answer(
     }
 }
 
-/// Reads with patience up to the idle limit, and with none once the server stops.
+/// Reads and writes with patience up to the idle limit. Once the server stops nothing more is read, and what is written has little time.
 struct Patient<'a> {
     stream: UnixStream,
     shared: &'a Shared,
+    /// Since when it is known that the server stops.
+    stopping: Option<Instant>,
+}
+
+impl Patient<'_> {
+    fn stops(&mut self) -> Option<Instant> {
+        if self.shared.stopping.load(Ordering::SeqCst) {
+            self.stopping.get_or_insert_with(Instant::now);
+        }
+        self.stopping
+    }
+}
+
+fn is_early(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
 }
 
 impl io::Read for Patient<'_> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let until = std::time::Instant::now() + limits::CONTROL_IDLE_MAX;
+        let until = Instant::now() + limits::CONTROL_IDLE_MAX;
         loop {
+            if self.stops().is_some() {
+                return Ok(0);
+            }
             match self.stream.read(into) {
-                Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {
-                    if self.shared.stopping.load(Ordering::SeqCst) {
-                        return Ok(0);
-                    }
-                    if std::time::Instant::now() >= until {
-                        return Err(error);
-                    }
-                }
+                Err(error) if is_early(&error) && Instant::now() < until => {}
                 done => return done,
             }
         }
+    }
+}
+
+impl Write for Patient<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let until = Instant::now() + limits::CONTROL_IDLE_MAX;
+        loop {
+            if self.stops().is_some_and(|since| since.elapsed() > limits::CONTROL_STOP_MAX) {
+                return Err(io::ErrorKind::TimedOut.into());
+            }
+            match self.stream.write(bytes) {
+                Err(error) if is_early(&error) && Instant::now() < until => {}
+                done => return done,
+            }
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }

@@ -6,7 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use posthouse_engine::Engine;
 use posthouse_engine::base::Protocol;
 use posthouse_engine::directory::{
-    self, AccessChange, Address, LoginKeys, Network, Protocols, Rules, RulesPatch, Whose,
+    self, AccessChange, Address, LoginKeys, LoginRules, LoginRulesPatch, Network, Protocols, Whose,
 };
 use posthouse_engine::trace::LoginRow;
 use serde::{Deserialize, Serialize};
@@ -18,14 +18,14 @@ pub enum Access {
     KeysMake { account: String, of_hash: String, keys: String },
     AppPasswordAdd { account: String, name: String, protocols: String, expires: Option<i64>, keys: String },
     AppPasswordRemove { account: String, number: u32 },
-    TenantRules { tenant: String, set: RulesWords },
-    AccountRules { account: String, set: RulesWords },
+    TenantLoginRules { tenant: String, set: LoginRulesWords },
+    AccountLoginRules { account: String, set: LoginRulesWords },
 }
 
-/// Rules as an administrator gives them; absent keeps what is, `inherit` takes a rule away.
+/// Login rules as an administrator gives them; absent keeps what is, `inherit` takes a rule away.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct RulesWords {
+pub struct LoginRulesWords {
     /// `inherit`, `all`, `none`, or names separated by commas.
     pub protocols: Option<String>,
     /// `inherit`, `any`, or networks and addresses separated by commas.
@@ -34,9 +34,9 @@ pub struct RulesWords {
     pub app_only: Option<String>,
 }
 
-/// Rules as they are shown; `null`: as one step higher.
+/// Login rules as they are shown; `null`: as one step higher.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RulesView {
+pub struct LoginRulesView {
     /// The protocols that may be used.
     pub protocols: Option<Vec<String>>,
     /// Where clients may come from; `any`: from anywhere.
@@ -123,11 +123,11 @@ impl Access {
             Access::AppPasswordRemove { account, number } => {
                 AccessChange::AppPasswordRemove { account: Address::parse(account)?, number: *number }
             }
-            Access::TenantRules { tenant, set } => {
-                AccessChange::RulesSet { of: Whose::Tenant(tenant.clone()), set: set.to_engine()? }
+            Access::TenantLoginRules { tenant, set } => {
+                AccessChange::LoginRulesSet { of: Whose::Tenant(tenant.clone()), set: set.to_engine()? }
             }
-            Access::AccountRules { account, set } => {
-                AccessChange::RulesSet { of: Whose::Account(Address::parse(account)?), set: set.to_engine()? }
+            Access::AccountLoginRules { account, set } => {
+                AccessChange::LoginRulesSet { of: Whose::Account(Address::parse(account)?), set: set.to_engine()? }
             }
         })
     }
@@ -166,8 +166,8 @@ fn read_network(text: &str) -> Result<Network, Failure> {
     })
 }
 
-impl RulesWords {
-    fn to_engine(&self) -> Result<RulesPatch, Failure> {
+impl LoginRulesWords {
+    fn to_engine(&self) -> Result<LoginRulesPatch, Failure> {
         let rule = |text: &Option<String>| text.clone().map(|text| (text != "inherit").then_some(text));
         let protocols =
             rule(&self.protocols).map(|text| text.map(|text| read_protocols(&text)).transpose()).transpose()?;
@@ -182,7 +182,7 @@ impl RulesWords {
             other => Err(refused(format!("app_only {other:?}: allowed are true, false, inherit"))),
         };
         let app_only = rule(&self.app_only).map(|text| text.map(needed).transpose()).transpose()?;
-        Ok(RulesPatch { protocols, networks, app_only })
+        Ok(LoginRulesPatch { protocols, networks, app_only })
     }
 }
 
@@ -190,13 +190,13 @@ fn names(protocols: Protocols) -> Vec<String> {
     protocols.iter().map(|protocol| protocol.name().to_owned()).collect()
 }
 
-/// Rules for people.
-pub(super) fn rules_view(rules: &Rules) -> RulesView {
+/// Login rules for people.
+pub(super) fn rules_view(rules: &LoginRules) -> LoginRulesView {
     let networks = |networks: &Vec<Network>| match networks.as_slice() {
         [] => vec!["any".to_owned()],
         some => some.iter().map(ToString::to_string).collect(),
     };
-    RulesView {
+    LoginRulesView {
         protocols: rules.protocols.map(names),
         trusted: rules.networks.as_ref().map(networks),
         app_only: rules.app_only,

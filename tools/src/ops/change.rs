@@ -1,7 +1,9 @@
 //! Changes of the directory as they travel: addresses and quotas as text. Judges nothing itself: the directory does.
-use super::{Access, Failure};
+use super::{Access, Failure, Kind};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use posthouse_engine::base::AccountId;
-use posthouse_engine::directory::{self, AccountPatch, Address};
+use posthouse_engine::directory::{self, AccountPatch, Address, Algorithm, KeyState, ScopeName, SigningKey};
 use serde::{Deserialize, Serialize};
 
 /// One change; the variants and fields are those of the engine's `directory::Change`, where each is explained.
@@ -23,7 +25,65 @@ pub enum Change {
     GroupAdd { address: String, name: String, members: Vec<String> },
     GroupSet { address: String, name: Option<String>, members_add: Vec<String>, members_remove: Vec<String> },
     GroupRemove { address: String },
+    KeyAdd { domain: String, selector: String, algorithm: String, private: String, public: String },
+    KeySet { domain: String, selector: String, state: String },
+    KeyRemove { domain: String, selector: String },
+    RuleAdd { scope: ScopeText, rule: String },
+    RuleRemove { scope: ScopeText, rule: String },
     Access(Access),
+}
+
+/// For whom a rule holds, by name; as the engine's `directory::ScopeName`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ScopeText {
+    Tenant(String),
+    Domain(String),
+    Account(String),
+    Group(String),
+}
+
+impl ScopeText {
+    fn to_engine(&self) -> Result<ScopeName, Failure> {
+        Ok(match self {
+            ScopeText::Tenant(name) => ScopeName::Tenant(name.clone()),
+            ScopeText::Domain(name) => ScopeName::Domain(name.clone()),
+            ScopeText::Account(at) => ScopeName::Account(address(at)?),
+            ScopeText::Group(at) => ScopeName::Group(address(at)?),
+        })
+    }
+}
+
+fn bytes(what: &str, text: &str) -> Result<Box<[u8]>, Failure> {
+    let read = STANDARD.decode(text);
+    read.map(Vec::into_boxed_slice).map_err(|_| Failure::new(Kind::Refused, format!("{what}: base64 is expected")))
+}
+
+/// A new key never signs before its record can be seen: it begins as the next one.
+fn key(change: &Change) -> Result<SigningKey, Failure> {
+    let Change::KeyAdd { domain, selector, algorithm, private, public } = change else {
+        return Err(Failure::new(Kind::Refused, "a signing key is expected"));
+    };
+    let algorithm = match algorithm.as_str() {
+        "rsa" => Algorithm::Rsa,
+        "ed25519" => Algorithm::Ed25519,
+        other => return Err(Failure::new(Kind::Refused, format!("algorithm {other:?}; allowed: rsa, ed25519"))),
+    };
+    Ok(SigningKey {
+        domain: domain.as_str().into(),
+        selector: selector.as_str().into(),
+        algorithm,
+        state: KeyState::Next,
+        private: bytes("the private key", private)?,
+        public: bytes("the public key", public)?,
+        created: 0,
+    })
+}
+
+fn state(word: &str) -> Result<KeyState, Failure> {
+    let all = [KeyState::Next, KeyState::Active, KeyState::Retired];
+    let found = all.into_iter().find(|state| state.word() == word);
+    found.ok_or_else(|| Failure::new(Kind::Refused, format!("state {word:?}; allowed: next, active, retired")))
 }
 
 /// What shall change in an account; absent keeps what is. The fields are those of the engine's `directory::AccountPatch`.
@@ -99,6 +159,11 @@ impl Change {
                 members_remove: addresses(&members_remove)?,
             },
             Change::GroupRemove { address: at } => To::GroupRemove { address: address(&at)? },
+            Change::KeyAdd { .. } => To::KeyAdd(key(self)?),
+            Change::KeySet { domain, selector, state: word } => To::KeySet { domain, selector, state: state(&word)? },
+            Change::KeyRemove { domain, selector } => To::KeyRemove { domain, selector },
+            Change::RuleAdd { scope, rule } => To::RuleAdd { scope: scope.to_engine()?, rule: rule.parse()? },
+            Change::RuleRemove { scope, rule } => To::RuleRemove { scope: scope.to_engine()?, rule: rule.parse()? },
             Change::Access(access) => To::Access(access.to_engine()?),
         })
     }

@@ -1,6 +1,6 @@
 //! Pages of lists, and single things by name. Holds the directory for one page only, so that a long list stops nobody.
 use super::view::{self, AliasView};
-use super::{Failure, Response, View, What};
+use super::{Failure, Response, View, What, flow};
 use crate::limits::PAGE_ROWS_MAX;
 use posthouse_engine::Engine;
 use posthouse_engine::base::{AccountId, TenantId};
@@ -20,6 +20,8 @@ pub(super) fn list(engine: &Engine, page: &Page<'_>) -> Result<Response, Failure
     match page.what {
         What::Tenant => Ok(tenants(engine, page)),
         What::Domain => Ok(domains(engine, page, tenant)),
+        What::Key => Ok(flow::keys(engine, page, tenant)),
+        What::Rule => Ok(flow::rules(engine, page, tenant)),
         _ => by_address(engine, page, tenant),
     }
 }
@@ -148,6 +150,8 @@ pub(super) fn show(engine: &Engine, what: What, name: &str) -> Result<Response, 
         }
         What::Member | What::Business => show_account(engine, what, &Address::parse(name)?),
         What::MemberAlias | What::BusinessAlias => show_alias(engine, &Address::parse(name)?),
+        // These are only listed.
+        What::Key | What::Rule => None,
     };
     let view = view.ok_or_else(|| Failure::not_found(format_args!("{} {name}", word(what))))?;
     Ok(Response::Shown { view })
@@ -161,6 +165,8 @@ fn word(what: What) -> &'static str {
         What::Business => "business mailbox",
         What::MemberAlias | What::BusinessAlias => "alias",
         What::Group => "group",
+        What::Key => "signing key",
+        What::Rule => "rule",
     }
 }
 

@@ -5,6 +5,7 @@ pub mod bulk;
 mod change;
 mod failure;
 mod files;
+mod flow;
 mod list;
 mod queue;
 mod removed;
@@ -13,10 +14,11 @@ mod status;
 mod usage;
 mod view;
 
-pub use access::{Access, AppPasswordView, LoginFilter, LoginView, RulesView, RulesWords, write_keys};
-pub use change::{Change, Patch};
+pub use access::{Access, AppPasswordView, LoginFilter, LoginRulesView, LoginRulesWords, LoginView, write_keys};
+pub use change::{Change, Patch, ScopeText};
 pub use failure::{Failure, Kind};
 pub use files::{FileRow, ShardFilesRow};
+pub use flow::{KeyView, RuleView};
 pub use queue::{Act, QueueFilter, State};
 pub use run::run;
 pub use status::StatusView;
@@ -136,6 +138,10 @@ pub enum What {
     BusinessAlias,
     /// Distribution lists.
     Group,
+    /// Signing keys of domains.
+    Key,
+    /// Rules of the mail flow.
+    Rule,
 }
 
 /// One answer.

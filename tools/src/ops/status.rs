@@ -38,6 +38,9 @@ pub struct ShardView {
     pub name: String,
     /// Why it has closed itself, if it has.
     pub latched: Option<String>,
+    /// What its start had to say: a torn tail that was cut, a damaged checkpoint that was passed over.
+    #[serde(default)]
+    pub notes: Vec<String>,
     /// Bytes of log.
     pub log_bytes: u64,
     /// Segment files.
@@ -73,6 +76,7 @@ fn shard(shard: &ShardStatus) -> ShardView {
     ShardView {
         name: shard.name.clone(),
         latched: shard.latched.clone(),
+        notes: shard.notes.clone(),
         log_bytes: shard.log_bytes,
         segments: shard.segments,
         groups: shard.groups,

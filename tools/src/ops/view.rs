@@ -17,6 +17,10 @@ pub enum View {
     Group(GroupView),
     Queued(QueuedView),
     Usage(UsageView),
+    /// A signing key.
+    Key(super::KeyView),
+    /// A rule of the mail flow.
+    Rule(super::RuleView),
     /// What the recycle bin holds.
     Removed(RemovedView),
     AppPassword(super::AppPasswordView),
@@ -82,7 +86,7 @@ pub struct TenantView {
     pub disabled: bool,
     /// What the logins of its accounts must keep.
     #[serde(default)]
-    pub login_rules: super::RulesView,
+    pub login_rules: super::LoginRulesView,
     /// Seconds since 1970-01-01 UTC.
     pub created: i64,
 }
@@ -129,7 +133,7 @@ pub struct AccountView {
     pub app_passwords: u32,
     /// What its logins must keep; what is not given is its tenant's.
     #[serde(default)]
-    pub login_rules: super::RulesView,
+    pub login_rules: super::LoginRulesView,
     /// No login, no sending, no receiving.
     pub disabled: bool,
     /// Its other addresses.

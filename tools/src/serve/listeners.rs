@@ -8,6 +8,7 @@ use posthouse_protocols::pop3::Pop3Service;
 use posthouse_protocols::runtime::{Listener, Service};
 use posthouse_protocols::session::{Budget, PlaintextAuth, Shared};
 use posthouse_protocols::smtp::SmtpService;
+use posthouse_protocols::verify::Verifier;
 use std::sync::Arc;
 
 /// All listeners that the configuration names, the admin pages left out.
@@ -16,11 +17,13 @@ pub(super) fn all(
     opened: &Opened,
     hostname: &str,
     Identity { config: identity, end_point }: &Identity,
+    verifier: Arc<Verifier>,
 ) -> Vec<Listener> {
     let mut shared = Shared::new(opened.engine.clone(), opened.clock.clone(), hostname);
     shared.tls = Some(identity.clone());
     shared.tls_end_point.clone_from(end_point);
     shared.scram = config.login.scram;
+    shared.verifier = Some(verifier);
     shared.plaintext_auth = match config.login.plaintext_auth {
         config::PlaintextAuth::Never => PlaintextAuth::Never,
         config::PlaintextAuth::Loopback => PlaintextAuth::Loopback,

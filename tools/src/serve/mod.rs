@@ -8,6 +8,7 @@ mod log;
 mod notify;
 mod outbound;
 mod signals;
+mod verify;
 
 use crate::config::{Config, RuntimeChoice};
 use crate::control::Control;
@@ -85,7 +86,7 @@ impl Running {
         };
         let (kind, why) = runtime::choose(choice).map_err(|error| Failure::new(Kind::Failed, error.to_string()))?;
         tracing::info!("{why}");
-        let listeners = listeners::all(config, opened, &hostname, &identity);
+        let listeners = listeners::all(config, opened, &hostname, &identity, verify::start(config, &hostname)?);
         let means = outbound::prepare(config, opened, &hostname)?;
         let limits = ConnectionLimits {
             total: config.limits.connections_max as usize,

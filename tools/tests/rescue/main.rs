@@ -7,6 +7,7 @@ mod quota;
 mod rebuild;
 mod repair;
 mod salvage;
+mod upgrade;
 mod verify;
 
 use posthouse_engine::base::{Flags, MailboxId, SystemClock, Uid, UidSet};

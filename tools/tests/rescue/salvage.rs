@@ -69,6 +69,43 @@ fn what_is_good_comes_out_and_goes_into_a_new_store() {
     assert_eq!(there as usize, found.len(), "{rows}");
 }
 
+/// Digests, flags and dates of each account's mail without uids: those are new in a new store.
+fn mail(at: &Path) -> Vec<(String, String, (String, String, String))> {
+    let mut mail: Vec<_> =
+        manifest(at).into_iter().map(|((account, mailbox, _), content)| (account, mailbox, content)).collect();
+    mail.sort();
+    mail
+}
+
+#[test]
+fn into_a_new_store_with_all_who_lived_in_the_old_one() {
+    let house = filled();
+    house.run(&["member", "set", "bob@acme.test", "--quota", "5MiB"]).ok();
+    house.run(&["alias", "add", "--account", "bob@acme.test", "robert@acme.test"]).ok();
+    let whole = house.path().join("whole");
+    house.run(&["export", "--all", "--format", "eml", "--to", &text(&whole)]).ok();
+    let file = segment(&house, "00000", 1);
+    damage(&file, message_body(&file, 0), 50);
+    let files_before = files(&house.data());
+    let fresh = House::new();
+    let into = fresh.data();
+    let said = house.run(&["salvage", &text(&house.data()), "--into", &text(&into), "--json"]);
+    assert_eq!(said.code, 8, "{}{}", said.out, said.err);
+    let report: serde_json::Value = serde_json::from_str(&said.out).expect("JSON");
+    assert_eq!(files(&house.data()), files_before, "the source is only read");
+    let out = fresh.path().join("out");
+    fresh.run(&["export", "--all", "--format", "eml", "--to", &text(&out)]).ok();
+    let (all, found) = (mail(&whole), mail(&out));
+    assert!(found.iter().all(|one| all.contains(one)));
+    assert_eq!(found.len() as u64 + report["lost"].as_u64().expect("a number"), all.len() as u64, "{report}");
+    let damages = json_lines(&std::fs::read_to_string(into.join("lost+found/DAMAGE.jsonl")).expect("there"));
+    assert!(damages.iter().any(|line| line["file"] == text(&file).as_str()), "{damages:?}");
+    let bob = fresh.json(&["member", "show", "robert@acme.test"]);
+    assert_eq!((&bob["address"], &bob["quota"]), (&"bob@acme.test".into(), &"5MiB".into()), "{bob}");
+    fresh.run(&["verify"]).ok();
+    house.run(&["salvage", &text(&house.data()), "--into", &text(&into)]).refused(4, "not empty");
+}
+
 #[test]
 fn refused_where_it_would_do_harm() {
     let house = filled();

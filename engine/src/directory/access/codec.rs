@@ -1,20 +1,22 @@
-//! The bytes of what accounts log in with and of the rules (docs/format.md, "Directory events"). Every value has one encoding.
+//! The bytes of what accounts log in with and of the login rules (docs/format.md, "Directory events"). Every value has one encoding.
 use std::net::IpAddr;
 
 use super::super::codec::{Decoded, bits, choice, get_box};
-use super::{Access, AccessEvent, AppPassword, KeyPair, LoginKeys, Network, Protocols, Rules, RulesOf, Secret};
+use super::{
+    Access, AccessEvent, AppPassword, KeyPair, LoginKeys, LoginRules, LoginRulesOf, Network, Protocols, Secret,
+};
 use crate::base::bytes::{Put, Reader};
 use crate::base::{AccountId, TenantId};
 
-const SECRET_MADE: u8 = 18;
-const KEYS_MADE: u8 = 19;
-const APP_PASSWORD_ADDED: u8 = 20;
-const APP_PASSWORD_REMOVED: u8 = 21;
-const RULES_SET: u8 = 22;
+const SECRET_MADE: u8 = 23;
+const KEYS_MADE: u8 = 24;
+const APP_PASSWORD_ADDED: u8 = 25;
+const APP_PASSWORD_REMOVED: u8 = 26;
+const LOGIN_RULES_SET: u8 = 27;
 
 impl AccessEvent {
     /// The tags that these events have.
-    pub(in crate::directory) const TAGS: std::ops::RangeInclusive<u8> = SECRET_MADE..=RULES_SET;
+    pub(in crate::directory) const TAGS: std::ops::RangeInclusive<u8> = SECRET_MADE..=LOGIN_RULES_SET;
 
     /// Appends the tag and the fields.
     pub(in crate::directory) fn encode(&self, out: &mut Vec<u8>) {
@@ -38,15 +40,15 @@ impl AccessEvent {
                 out.put_varint(account.0);
                 out.put_varint(u64::from(*number));
             }
-            AccessEvent::RulesSet { of, rules } => {
-                out.put_u8(RULES_SET);
+            AccessEvent::LoginRulesSet { of, rules } => {
+                out.put_u8(LOGIN_RULES_SET);
                 let (kind, id) = match of {
-                    RulesOf::Tenant(id) => (0, u64::from(id.0)),
-                    RulesOf::Account(id) => (1, id.0),
+                    LoginRulesOf::Tenant(id) => (0, u64::from(id.0)),
+                    LoginRulesOf::Account(id) => (1, id.0),
                 };
                 out.put_u8(kind);
                 out.put_varint(id);
-                put_rules(out, rules);
+                put_login_rules(out, rules);
             }
         }
     }
@@ -56,12 +58,12 @@ impl AccessEvent {
         if tag == SECRET_MADE {
             return Ok(AccessEvent::SecretMade(Secret(reader.array()?)));
         }
-        if tag == RULES_SET {
+        if tag == LOGIN_RULES_SET {
             let of = match bits(reader, 1)? {
-                0 => RulesOf::Tenant(TenantId(reader.varint_u32()?)),
-                _ => RulesOf::Account(AccountId(reader.varint()?)),
+                0 => LoginRulesOf::Tenant(TenantId(reader.varint_u32()?)),
+                _ => LoginRulesOf::Account(AccountId(reader.varint()?)),
             };
-            return Ok(AccessEvent::RulesSet { of, rules: get_rules(reader)? });
+            return Ok(AccessEvent::LoginRulesSet { of, rules: get_login_rules(reader)? });
         }
         let account = AccountId(reader.varint()?);
         Ok(match tag {
@@ -133,8 +135,8 @@ fn get_protocols(reader: &mut Reader<'_>) -> Decoded<Protocols> {
     Ok(Protocols::from_bits(bits).unwrap_or(Protocols::ALL))
 }
 
-/// Appends the rules.
-pub(in crate::directory) fn put_rules(out: &mut Vec<u8>, rules: &Rules) {
+/// Appends login rules.
+pub(in crate::directory) fn put_login_rules(out: &mut Vec<u8>, rules: &LoginRules) {
     let given =
         [rules.protocols.is_some(), rules.networks.is_some(), rules.app_only.is_some(), rules.app_only == Some(true)];
     out.put_u8(given.iter().enumerate().fold(0, |bits, (at, is)| bits | (u8::from(*is) << at)));
@@ -145,13 +147,13 @@ pub(in crate::directory) fn put_rules(out: &mut Vec<u8>, rules: &Rules) {
     }
 }
 
-/// Reads rules.
-pub(in crate::directory) fn get_rules(reader: &mut Reader<'_>) -> Decoded<Rules> {
+/// Reads login rules.
+pub(in crate::directory) fn get_login_rules(reader: &mut Reader<'_>) -> Decoded<LoginRules> {
     let given = bits(reader, 0b1111)?;
     let app_only = choice(reader, given >> 2)?;
     let protocols = if given & 1 != 0 { Some(get_protocols(reader)?) } else { None };
     let networks = if given & 2 != 0 { Some(get_networks(reader)?) } else { None };
-    Ok(Rules { protocols, networks, app_only })
+    Ok(LoginRules { protocols, networks, app_only })
 }
 
 fn put_network(out: &mut Vec<u8>, network: &Network) {
@@ -192,7 +194,7 @@ pub(in crate::directory) fn put_access(out: &mut Vec<u8>, access: &Access) {
     out.put_varint(u64::from(access.app_next));
     out.put_varint(access.app_passwords.len() as u64);
     access.app_passwords.iter().for_each(|app| put_app(out, app));
-    put_rules(out, &access.rules);
+    put_login_rules(out, &access.rules);
 }
 
 /// Reads what an account logs in with.
@@ -207,6 +209,6 @@ pub(in crate::directory) fn get_access(reader: &mut Reader<'_>) -> Decoded<Acces
         }
         app_passwords.push(app);
     }
-    let access = Access { keys, app_next, app_passwords, rules: get_rules(reader)? };
+    let access = Access { keys, app_next, app_passwords, rules: get_login_rules(reader)? };
     if access == Access::default() { reader.error("an access record that says something expected") } else { Ok(access) }
 }

@@ -1,7 +1,7 @@
 //! What each event does to what accounts log in with. Refuses with `Corrupt`, before it changes anything, what no plan can have made.
 use super::super::fold::corrupt;
 use super::super::tables::Tables;
-use super::{Access, AccessEvent, RulesOf};
+use super::{Access, AccessEvent, LoginRulesOf};
 use crate::base::{AccountId, Error, Result};
 
 /// Folds one event into the tables.
@@ -35,11 +35,11 @@ pub(in crate::directory) fn fold(tables: &mut impl Tables, event: &AccessEvent) 
             access.app_passwords.remove(at.ok_or_else(|| corrupt(format!("no app password {number}")))?);
             Ok(())
         }),
-        AccessEvent::RulesSet { of: RulesOf::Account(account), rules } => edit(tables, *account, |access| {
+        AccessEvent::LoginRulesSet { of: LoginRulesOf::Account(account), rules } => edit(tables, *account, |access| {
             access.rules = rules.clone();
             Ok(())
         }),
-        AccessEvent::RulesSet { of: RulesOf::Tenant(id), rules } => {
+        AccessEvent::LoginRulesSet { of: LoginRulesOf::Tenant(id), rules } => {
             let tenant = tables.tenant_mut(*id).ok_or_else(|| corrupt(format!("no tenant {id}")))?;
             tenant.rules = rules.clone();
             Ok(())

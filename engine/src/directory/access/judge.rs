@@ -1,4 +1,4 @@
-//! Who may log in: which of an account's passwords a client has proven, and whether the rules let it in (F13 to F15). Pure; takes as long
+//! Who may log in: which of an account's passwords a client has proven, and whether the login rules let it in (F13 to F15). Pure; takes as long
 //! for a name that nobody has.
 use super::super::{Account, Address, Directory, password};
 use super::keys::{is_same, stored_sha256};
@@ -10,7 +10,7 @@ use std::net::IpAddr;
 /// Why a client that has proven its password is not let in. Only the log learns it: a client hears the same as for a wrong password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Denial {
-    /// The rules, or the scope of the app password, do not have the protocol (F14).
+    /// The login rules, or the scope of the app password, do not have the protocol (F14).
     Protocol,
     /// The client's address is in none of the trusted networks (F13).
     Network,

@@ -1,4 +1,4 @@
-//! What an account proves itself with besides its password hash, and the rules that a login must keep (F13 to F15). Checks no password:
+//! What an account proves itself with besides its password hash, and the login rules that must be kept (F13 to F15). Checks no password:
 //! see `keys`.
 mod codec;
 mod fold;
@@ -10,7 +10,7 @@ pub use ipnet::IpNet as Network;
 pub use judge::{Candidate, Denial, Proven, Scram};
 pub use keys::{KeyPair, LoginKeys, ScramHash, app_password_form, dummy_salt, new_app_password};
 
-pub(super) use codec::{get_access, get_rules, put_access, put_rules};
+pub(super) use codec::{get_access, get_login_rules, put_access, put_login_rules};
 pub(super) use fold::fold;
 
 pub use crate::base::Protocol;
@@ -50,9 +50,9 @@ impl Protocols {
     }
 }
 
-/// A tenant's or an account's rules for logins; what is not given is as it is one step higher: account, tenant, nothing forbidden.
+/// A tenant's or an account's login rules; what is not given is as it is one step higher: account, tenant, nothing forbidden.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Rules {
+pub struct LoginRules {
     /// The protocols that may be used.
     pub protocols: Option<Protocols>,
     /// Where clients may come from, sorted; none at all: from anywhere.
@@ -87,13 +87,13 @@ pub struct Access {
     pub app_next: u32,
     /// By number.
     pub app_passwords: Vec<AppPassword>,
-    /// Its rules.
-    pub rules: Rules,
+    /// Its login rules.
+    pub rules: LoginRules,
 }
 
 impl Default for Access {
     fn default() -> Access {
-        Access { keys: None, app_next: 1, app_passwords: Vec::new(), rules: Rules::default() }
+        Access { keys: None, app_next: 1, app_passwords: Vec::new(), rules: LoginRules::default() }
     }
 }
 
@@ -107,9 +107,9 @@ impl std::fmt::Debug for Secret {
     }
 }
 
-/// Whose rules.
+/// Whose login rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RulesOf {
+pub enum LoginRulesOf {
     /// Of all accounts of an enterprise.
     Tenant(TenantId),
     /// Of one account.
@@ -142,12 +142,12 @@ pub enum AccessEvent {
         /// Which one.
         number: u32,
     },
-    /// Other rules.
-    RulesSet {
+    /// Other login rules.
+    LoginRulesSet {
         /// Whose.
-        of: RulesOf,
+        of: LoginRulesOf,
         /// All of them.
-        rules: Rules,
+        rules: LoginRules,
     },
 }
 
@@ -158,8 +158,8 @@ impl AccessEvent {
             AccessEvent::KeysMade { account, .. }
             | AccessEvent::AppPasswordAdded { account, .. }
             | AccessEvent::AppPasswordRemoved { account, .. }
-            | AccessEvent::RulesSet { of: RulesOf::Account(account), .. } => Some(*account),
-            AccessEvent::SecretMade(_) | AccessEvent::RulesSet { of: RulesOf::Tenant(_), .. } => None,
+            | AccessEvent::LoginRulesSet { of: LoginRulesOf::Account(account), .. } => Some(*account),
+            AccessEvent::SecretMade(_) | AccessEvent::LoginRulesSet { of: LoginRulesOf::Tenant(_), .. } => None,
         }
     }
 }

@@ -3,10 +3,10 @@ use super::super::event::Event;
 use super::super::plan::{account_at, display_name, tenant};
 use super::super::tables::Tables;
 use super::super::{Account, Address};
-use super::{AccessEvent, AppPassword, LoginKeys, Network, Protocols, Rules, RulesOf, Secret, dummy_salt};
+use super::{AccessEvent, AppPassword, LoginKeys, LoginRules, LoginRulesOf, Network, Protocols, Secret, dummy_salt};
 use crate::base::{Error, Result, limits};
 
-/// Whose rules an administrator means.
+/// Whose login rules an administrator means.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Whose {
     /// A tenant, by its slug.
@@ -15,9 +15,9 @@ pub enum Whose {
     Account(Address),
 }
 
-/// What shall change in rules. `None` keeps what is, `Some(None)` takes the rule away.
+/// What shall change in login rules. `None` keeps what is, `Some(None)` takes the rule away.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct RulesPatch {
+pub struct LoginRulesPatch {
     /// The protocols that may be used.
     pub protocols: Option<Option<Protocols>>,
     /// Where clients may come from; none at all: from anywhere.
@@ -60,12 +60,12 @@ pub enum AccessChange {
         /// Which one.
         number: u32,
     },
-    /// Other rules.
-    RulesSet {
+    /// Other login rules.
+    LoginRulesSet {
         /// Whose.
         of: Whose,
         /// What shall change.
-        set: RulesPatch,
+        set: LoginRulesPatch,
     },
 }
 
@@ -95,7 +95,7 @@ pub(in crate::directory) fn plan(tables: &impl Tables, change: &AccessChange, no
             }
             Some(AccessEvent::AppPasswordRemoved { account: account.id, number: *number })
         }
-        AccessChange::RulesSet { of, set } => rules_set(tables, of, set)?,
+        AccessChange::LoginRulesSet { of, set } => rules_set(tables, of, set)?,
     };
     Ok(event.map(Event::Access).into_iter().collect())
 }
@@ -145,19 +145,19 @@ fn app_name(account: &Account, name: &str) -> Result<Box<str>> {
     Ok(name)
 }
 
-fn rules_set(tables: &impl Tables, of: &Whose, set: &RulesPatch) -> Result<Option<AccessEvent>> {
+fn rules_set(tables: &impl Tables, of: &Whose, set: &LoginRulesPatch) -> Result<Option<AccessEvent>> {
     let (of, before) = match of {
         Whose::Tenant(name) => {
             let tenant = tenant(tables, name)?;
-            (RulesOf::Tenant(tenant.id), tenant.rules.clone())
+            (LoginRulesOf::Tenant(tenant.id), tenant.rules.clone())
         }
         Whose::Account(address) => {
             let account = account_at(tables, address)?;
             let rules = account.access.as_deref().map(|access| access.rules.clone());
-            (RulesOf::Account(account.id), rules.unwrap_or_default())
+            (LoginRulesOf::Account(account.id), rules.unwrap_or_default())
         }
     };
-    let rules = Rules {
+    let rules = LoginRules {
         protocols: set.protocols.unwrap_or(before.protocols),
         networks: set.networks.clone().unwrap_or_else(|| before.networks.clone()).map(sorted),
         app_only: set.app_only.unwrap_or(before.app_only),
@@ -165,7 +165,7 @@ fn rules_set(tables: &impl Tables, of: &Whose, set: &RulesPatch) -> Result<Optio
     if rules.networks.as_ref().is_some_and(|networks| networks.len() > limits::TRUSTED_NETWORKS_MAX) {
         return Err(Error::Limit(format!("{} trusted networks; allowed are {0}", limits::TRUSTED_NETWORKS_MAX)));
     }
-    Ok((rules != before).then_some(AccessEvent::RulesSet { of, rules }))
+    Ok((rules != before).then_some(AccessEvent::LoginRulesSet { of, rules }))
 }
 
 fn sorted(networks: Vec<Network>) -> Vec<Network> {

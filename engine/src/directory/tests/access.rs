@@ -1,8 +1,8 @@
 //! Who may log in: passwords, app passwords and the rules, each through what a login asks.
 use super::super::access::{Candidate, new_app_password};
 use super::super::{
-    AccessChange, AccountPatch, Change, Denial, Directory, LoginKeys, Protocol, Protocols, Proven, RulesPatch, Scram,
-    ScramHash, Whose, password,
+    AccessChange, AccountPatch, Change, Denial, Directory, LoginKeys, LoginRulesPatch, Protocol, Protocols, Proven,
+    Scram, ScramHash, Whose, password,
 };
 use super::{at, id_of, make, set, town};
 use std::net::IpAddr;
@@ -53,8 +53,8 @@ fn imap(directory: &Directory, plain: &str, now: i64) -> Option<Result<Option<u3
     })
 }
 
-fn rules(directory: &mut Directory, of: Whose, set: RulesPatch) {
-    access(directory, AccessChange::RulesSet { of, set });
+fn rules(directory: &mut Directory, of: Whose, set: LoginRulesPatch) {
+    access(directory, AccessChange::LoginRulesSet { of, set });
 }
 
 fn ann() -> Whose {
@@ -89,17 +89,17 @@ fn passwords_and_app_passwords() {
 fn rules_of_the_member_go_before_those_of_the_tenant() {
     let mut directory = guarded();
     let app = app_password(&mut directory, Protocols::ALL, None);
-    rules(&mut directory, acme(), RulesPatch { app_only: Some(Some(true)), ..RulesPatch::default() });
+    rules(&mut directory, acme(), LoginRulesPatch { app_only: Some(Some(true)), ..LoginRulesPatch::default() });
     assert_eq!(imap(&directory, "secret", NOW), Some(Err(Denial::AppPasswordNeeded)));
     assert_eq!(imap(&directory, &app, NOW), Some(Ok(Some(1))));
-    rules(&mut directory, ann(), RulesPatch { app_only: Some(Some(false)), ..RulesPatch::default() });
+    rules(&mut directory, ann(), LoginRulesPatch { app_only: Some(Some(false)), ..LoginRulesPatch::default() });
     assert_eq!(imap(&directory, "secret", NOW), Some(Ok(None)));
-    rules(&mut directory, ann(), RulesPatch { app_only: Some(None), ..RulesPatch::default() });
+    rules(&mut directory, ann(), LoginRulesPatch { app_only: Some(None), ..LoginRulesPatch::default() });
     assert_eq!(imap(&directory, "secret", NOW), Some(Err(Denial::AppPasswordNeeded)), "the tenant's again");
-    rules(&mut directory, acme(), RulesPatch { app_only: Some(None), ..RulesPatch::default() });
+    rules(&mut directory, acme(), LoginRulesPatch { app_only: Some(None), ..LoginRulesPatch::default() });
 
     let smtp_only = Some(Some(Protocols::of([Protocol::Submission])));
-    rules(&mut directory, acme(), RulesPatch { protocols: smtp_only, ..RulesPatch::default() });
+    rules(&mut directory, acme(), LoginRulesPatch { protocols: smtp_only, ..LoginRulesPatch::default() });
     assert_eq!(imap(&directory, "secret", NOW), Some(Err(Denial::Protocol)));
     assert_eq!(
         imap(&directory, &app, NOW),
@@ -107,12 +107,12 @@ fn rules_of_the_member_go_before_those_of_the_tenant() {
         "an app password opens no more than its owner may"
     );
     let all = Some(Some(Protocols::ALL));
-    rules(&mut directory, ann(), RulesPatch { protocols: all, ..RulesPatch::default() });
+    rules(&mut directory, ann(), LoginRulesPatch { protocols: all, ..LoginRulesPatch::default() });
     assert_eq!(imap(&directory, "secret", NOW), Some(Ok(None)));
 
     let office =
         Some(Some(vec!["10.0.0.0/8".parse().expect("a network"), "2001:db8::/32".parse().expect("a network")]));
-    rules(&mut directory, acme(), RulesPatch { networks: office, ..RulesPatch::default() });
+    rules(&mut directory, acme(), LoginRulesPatch { networks: office, ..LoginRulesPatch::default() });
     assert_eq!(imap(&directory, "secret", NOW), Some(Err(Denial::Network)));
     assert_eq!(imap(&directory, "wrong", NOW), None);
     let from = |address| {
@@ -129,7 +129,7 @@ fn rules_of_the_member_go_before_those_of_the_tenant() {
         assert_eq!(from(address), denial, "{address}");
     }
     let anywhere = Some(Some(Vec::new()));
-    rules(&mut directory, ann(), RulesPatch { networks: anywhere, ..RulesPatch::default() });
+    rules(&mut directory, ann(), LoginRulesPatch { networks: anywhere, ..LoginRulesPatch::default() });
     assert_eq!(imap(&directory, "secret", NOW), Some(Ok(None)), "an exception by member");
 }
 
@@ -223,4 +223,34 @@ fn what_is_refused() {
     assert_eq!(directory.plan(&Change::Access(late), NOW).expect("no error"), Vec::new());
     let again = directory.plan(&Change::Access(AccessChange::SecretMake([4; 32])), NOW);
     assert_eq!(again.expect("no error"), Vec::new(), "the secret stays");
+}
+
+#[test]
+fn logins_go_on_after_a_snapshot() {
+    let mut directory = guarded();
+    // Without aliases: its record stays the snapshot's bytes until somebody asks for it.
+    make(&mut directory, super::member("plain@acme.example")).expect("a member");
+    let account = at("plain@acme.example");
+    let plain = new_app_password();
+    let keys = LoginKeys::make(&plain, candidate(&directory, "plain@acme.example").salt()).expect("keys");
+    let (name, protocols) = ("phone".to_owned(), Protocols::ALL);
+    let add =
+        AccessChange::AppPasswordAdd { account: account.clone(), name, protocols, expires: None, keys: keys.into() };
+    access(&mut directory, add);
+    let set = LoginRulesPatch { protocols: Some(Some(Protocols::of([Protocol::Imap]))), ..LoginRulesPatch::default() };
+    rules(&mut directory, Whose::Account(account), set);
+    let mut snapshot = Vec::new();
+    directory.encode_snapshot(&mut snapshot);
+    let read = Directory::decode_snapshot(&snapshot).expect("what was encoded is read");
+    let mut again = Vec::new();
+    read.encode_snapshot(&mut again);
+    assert_eq!(again, snapshot, "of bytes that nobody has asked for");
+    let told = |protocol| {
+        let proven = candidate(&read, "plain@acme.example").check(&plain, protocol, ip("192.0.2.1"), NOW);
+        proven.map(|proven| (proven.app_password, proven.denial))
+    };
+    assert_eq!(told(Protocol::Imap), Some((Some(1), None)));
+    assert_eq!(told(Protocol::Pop3), Some((Some(1), Some(Denial::Protocol))));
+    let salt = |directory: &Directory| candidate(directory, "nobody@acme.example").salt();
+    assert_eq!(salt(&read), salt(&directory), "the secret");
 }

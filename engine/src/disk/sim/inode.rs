@@ -34,6 +34,16 @@ impl Inode {
         self.pending.push(Change::Write { offset, bytes: bytes.to_vec() });
     }
 
+    /// Programs see the write; the medium never gets it.
+    pub(super) fn seem_to_write(&mut self, bytes: &[u8], offset: usize) {
+        put(&mut self.visible, bytes, offset);
+    }
+
+    /// The medium gets what was meant for another place; programs go on seeing what they saw.
+    pub(super) fn be_overwritten(&mut self, bytes: &[u8], offset: usize) {
+        put(&mut self.durable, bytes, offset);
+    }
+
     pub(super) fn set_len(&mut self, len: usize) {
         self.visible.resize(len, 0);
         self.pending.push(Change::SetLen(len));
@@ -57,6 +67,13 @@ impl Inode {
             *bytes.get_mut(at).ok_or(io::ErrorKind::UnexpectedEof)? ^= bits;
         }
         Ok(())
+    }
+
+    /// The bytes that are on the medium when all changes have come down.
+    pub(super) fn settled(&self) -> Vec<u8> {
+        let mut bytes = self.durable.clone();
+        self.pending.iter().for_each(|change| apply(&mut bytes, change));
+        bytes
     }
 
     /// The bytes that may be on the medium if the power fails now.

@@ -3,7 +3,8 @@
 //! The fault model: every file has the bytes that programs see and the bytes that are on the medium; between them stand writes that no
 //! sync has covered. After a power loss (`crash`) each 512-byte step of those writes is there or not, later ones without earlier ones, the
 //! length grown with zeros where data is missing; directory entries likewise. A failed sync loses what it covered although programs still
-//! see it, and a later sync does not bring it back. Bytes that a sync has covered are never lost, only changed by `flip`.
+//! see it, and a later sync does not bring it back. Bytes that a sync has covered are never lost, only changed by `flip`. On order a call
+//! fails, a write is lost or lands elsewhere without a word, a read fails, the disk is full, and calls take their time.
 mod inode;
 mod names;
 mod random;
@@ -53,6 +54,19 @@ impl SimDisk {
         self.state().read_faults.insert(read);
     }
 
+    /// Makes every call on a file take up to so many microseconds, at random.
+    pub fn set_latency_us_max(&self, micros: u64) {
+        self.state().latency_us_max = micros;
+    }
+
+    /// Waits as the medium does; nobody else has to wait for it.
+    fn wait(&self) {
+        let delay = self.state().delay();
+        if !delay.is_zero() {
+            std::thread::sleep(delay);
+        }
+    }
+
     /// Turns the machine off in the midst of the changing call number `op`: it and every call after it fail.
     pub fn crash_at(&self, op: u64) {
         self.state().crash_at = Some(op);
@@ -63,9 +77,20 @@ impl SimDisk {
         self.state().free_bytes = bytes;
     }
 
+    /// Takes all room away from the changing call number `op` on.
+    pub fn fill_at(&self, op: u64) {
+        self.state().full_at = Some(op);
+    }
+
     /// Turns the machine off and gives the disk as it is found afterwards. Every handle of the old one fails from now on.
     pub fn crash(&self) -> SimDisk {
         SimDisk(Arc::new(Mutex::new(self.state().crash())))
+    }
+
+    /// The disk as another start of a machine that was shut down in order finds it: all that was written is on the medium, but for what
+    /// was lost on the way. Every handle of the old one stays as it is.
+    pub fn reboot(&self) -> SimDisk {
+        SimDisk(Arc::new(Mutex::new(self.state().reboot())))
     }
 
     /// Changes bits of a byte at rest, as a bad medium does.
@@ -104,9 +129,17 @@ impl Disk for SimDisk {
     }
 
     fn map(&self, path: &Path) -> io::Result<Map> {
+        self.wait();
         let mut state = self.state();
         state.read()?;
         Ok(Map::owned(state.inodes[state.find(path)?].visible().to_vec()))
+    }
+
+    fn map_start(&self, path: &Path, len_bytes: usize) -> io::Result<Map> {
+        let state = self.state();
+        state.alive()?;
+        let start = state.inodes[state.find(path)?].visible().get(..len_bytes);
+        start.map(|start| Map::owned(start.to_vec())).ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
@@ -199,10 +232,12 @@ struct SimFile {
 
 impl File for SimFile {
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        self.disk.wait();
         self.disk.state().write(self.inode, bytes, offset)
     }
 
     fn read_exact_at(&self, into: &mut [u8], offset: u64) -> io::Result<()> {
+        self.disk.wait();
         let mut state = self.disk.state();
         state.read()?;
         let visible = state.inodes[self.inode].visible();
@@ -217,11 +252,16 @@ impl File for SimFile {
     }
 
     fn sync_data(&self) -> io::Result<()> {
+        self.disk.wait();
         self.disk.state().sync(self.inode)
     }
 
     fn set_len(&self, len_bytes: u64) -> io::Result<()> {
         self.disk.state().set_len(self.inode, len_bytes)
+    }
+
+    fn allocate(&self, len_bytes: u64) -> io::Result<()> {
+        self.disk.state().allocate(self.inode, len_bytes)
     }
 
     fn len(&self) -> io::Result<u64> {

@@ -123,6 +123,17 @@ impl Names {
         let mut tree = self.durable.clone();
         self.pending.iter().filter(|_| random.chance(percent)).for_each(|op| tree.apply(op));
         tree.prune();
+        Names::of(tree)
+    }
+
+    /// The same when all changes have come down.
+    pub(super) fn settled(&self) -> (Names, Vec<usize>) {
+        let (names, files) = Names::of(self.visible.clone());
+        (names, files.into_iter().map(|(_, inode)| inode).collect())
+    }
+
+    /// Names whose files are numbered anew.
+    fn of(tree: Tree) -> (Names, Vec<(PathBuf, usize)>) {
         let files: Vec<(PathBuf, usize)> = tree.files.into_iter().collect();
         let numbered = files.iter().enumerate().map(|(at, (path, _))| (path.clone(), at)).collect();
         let tree = Tree { files: numbered, dirs: tree.dirs };

@@ -1,9 +1,14 @@
-//! What goes wrong beside a commit takes nothing of it away: no thread for a checkpoint, a panic in one.
-use crate::base::{AccountId, Flags, MailboxId, SimClock};
+//! What goes wrong beside a commit takes nothing of it away: no thread for a checkpoint, a panic in one, a request that fails halfway.
+use crate::base::limits::FRAME_PAYLOAD_BYTES_MAX;
+use crate::base::{AccountId, Error, Flags, MailboxId, Result, SimClock};
 use crate::delivery::{Delivery, Place, Target};
 use crate::disk::sim::SimDisk;
-use crate::engine::{Engine, Options};
+use crate::engine::ops::append::plan;
+use crate::engine::txn::Txn;
+use crate::engine::{Append, Appended, Engine, Options, Ticket};
+use crate::format::Event;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// No thread can be started for a checkpoint.
@@ -74,4 +79,108 @@ fn what_no_thread_could_be_started_for_is_in_the_next_checkpoint() {
 #[test]
 fn a_panic_in_a_checkpoint_neither_loses_its_accounts_nor_holds_up_a_stop() {
     a_checkpoint_fails_and_a_later_one_is_whole(&PANICS);
+}
+
+/// Asks for things while the committer waits, so that it takes all of them into one group.
+fn as_one_group<T>(engine: &Engine, ask: impl FnOnce() -> T) -> T {
+    let ((go, wait), (here, begun)) = (channel::<()>(), channel::<()>());
+    let held = engine.shards[0].committer.submit(move |_| {
+        let _ = here.send(());
+        // Planned again, it does not wait again.
+        let _ = wait.recv();
+        Ok(())
+    });
+    begun.recv().expect("the committer has it");
+    let asked = ask();
+    drop(go);
+    held.wait().expect("nothing to do");
+    asked
+}
+
+fn append(engine: &Engine, account: AccountId, count: usize) -> Vec<Append> {
+    let one = |at: usize| {
+        let message = format!("Subject: {account}, {at}\r\n\r\nfew words\r\n").into_bytes();
+        let staged = engine.stage(Vec::new(), message).wait().expect("staged");
+        Append { staged, flags: Flags::NONE, keywords: Vec::new(), internal_date: None }
+    };
+    (0..count).map(one).collect()
+}
+
+/// APPEND without a quota: the directory does not know these accounts.
+fn ask(engine: &Engine, account: AccountId, messages: Vec<Append>) -> Ticket<Result<Appended>> {
+    let plan = move |txn: &mut Txn<'_>| plan(txn, account, MailboxId::INBOX, &messages, None);
+    engine.shard(account).committer.submit(plan)
+}
+
+#[test]
+fn a_request_with_more_events_than_a_frame_holds_is_carried_out_and_the_others_of_its_group_too() {
+    let disk = SimDisk::new(4);
+    let engine = open(&disk);
+    deliver(&engine, FIRST);
+    let large = |txn: &mut Txn<'_>| {
+        // More than EVENT_PAYLOAD_BYTES_MAX.
+        (0..70_000)
+            .try_for_each(|at| txn.emit(&Event::Subscribed { account: FIRST, on: at % 2 == 0, name: "x".repeat(1000) }))
+    };
+    let (before, large, after) = as_one_group(&engine, || {
+        (
+            ask(&engine, FIRST, append(&engine, FIRST, 1)),
+            engine.shards[0].committer.submit(large),
+            ask(&engine, SECOND, append(&engine, SECOND, 1)),
+        )
+    });
+    before.wait().expect("appended");
+    large.wait().expect("carried out");
+    after.wait().expect("appended");
+    engine.close().expect("closes");
+    drop(engine);
+    let engine = open(&disk);
+    assert_eq!((messages(&engine, FIRST), messages(&engine, SECOND)), (2, 1));
+}
+
+#[test]
+fn a_request_that_fails_halfway_takes_no_other_with_it() {
+    let disk = SimDisk::new(5);
+    let engine = open(&disk);
+    deliver(&engine, FIRST);
+    let contradicts = |txn: &mut Txn<'_>| {
+        let opened = Event::AccountOpened { account: AccountId(3), uid_validity: 1 };
+        txn.emit(&opened)?;
+        txn.emit(&opened)
+    };
+    let mut too_large = append(&engine, FIRST, 2);
+    too_large[1].staged.body = vec![0; FRAME_PAYLOAD_BYTES_MAX + 1];
+    let groups = engine.status().shards[0].groups;
+    let (before, bad, between, limit, after) = as_one_group(&engine, || {
+        (
+            ask(&engine, FIRST, append(&engine, FIRST, 1)),
+            engine.shards[0].committer.submit(contradicts),
+            ask(&engine, SECOND, append(&engine, SECOND, 1)),
+            ask(&engine, FIRST, too_large),
+            ask(&engine, SECOND, append(&engine, SECOND, 1)),
+        )
+    });
+    for good in [before, between, after] {
+        good.wait().expect("appended");
+    }
+    assert!(matches!(bad.wait(), Err(Error::Corrupt { .. })));
+    assert!(matches!(limit.wait(), Err(Error::Limit(_))));
+    assert!(engine.status().shards[0].groups > groups);
+    let check = |engine: &Engine| {
+        assert_eq!((messages(engine, FIRST), messages(engine, SECOND)), (2, 2), "all of a request or nothing");
+        assert!(matches!(engine.account(AccountId(3)), Err(Error::NotFound(_))));
+    };
+    check(&engine);
+    engine.close().expect("closes");
+    drop(engine);
+    check(&open(&disk));
+}
+
+#[test]
+fn who_asks_after_the_close_hears_so() {
+    let engine = open(&SimDisk::new(6));
+    let late = append(&engine, FIRST, 1);
+    engine.close().expect("closes");
+    let answer = ask(&engine, FIRST, late).wait();
+    assert!(matches!(answer, Err(Error::Closed)), "{answer:?}");
 }

@@ -22,6 +22,15 @@ pub(in crate::engine) fn plan(
     names.sort_unstable_by_key(|name| name.to_ascii_lowercase());
     names.dedup_by(|a, b| a.eq_ignore_ascii_case(b));
     check_keywords(view, &names)?;
+    if view.uid_next.0.checked_add(messages.len() as u32).is_none_or(|end| end == u32::MAX) {
+        return Err(Error::Limit(format!("the uids of mailbox {} are used up", view.name)));
+    }
+    let uids = all(txn, account, mailbox, messages).inspect_err(|why| txn.spoil(why))?;
+    Ok(Appended { uid_validity, uids })
+}
+
+/// Puts the messages in; an error leaves those before it to be forgotten.
+fn all(txn: &mut Txn<'_>, account: AccountId, mailbox: MailboxId, messages: &[Append]) -> Result<UidSet> {
     let mut uids = UidSet::new();
     for message in messages {
         let staged = &message.staged;
@@ -41,7 +50,7 @@ pub(in crate::engine) fn plan(
         txn.emit(&event)?;
         uids.push(uid);
     }
-    Ok(Appended { uid_validity, uids })
+    Ok(uids)
 }
 
 /// The message comes and the old entry goes in one transaction. The quota is asked for the difference.
@@ -49,7 +58,7 @@ pub(in crate::engine) fn replace(
     txn: &mut Txn<'_>,
     account: AccountId,
     (from, uid): (MailboxId, Uid),
-    (to, message): (MailboxId, Append),
+    (to, message): (MailboxId, &Append),
     quota_bytes_max: Option<u64>,
 ) -> Result<Appended> {
     let source = txn.mailbox(account, from)?;
@@ -58,7 +67,7 @@ pub(in crate::engine) fn replace(
     };
     let freed = u64::from(source.entries.get(at)?.size_bytes);
     let quota_bytes_max = quota_bytes_max.map(|max| max.saturating_add(freed));
-    let appended = plan(txn, account, to, &[message], quota_bytes_max)?;
+    let appended = plan(txn, account, to, std::slice::from_ref(message), quota_bytes_max)?;
     let modseq = next_modseq(txn.mailbox(account, from)?);
     txn.emit(&Event::Expunged { account, mailbox: from, modseq, uids: UidSet::range(uid, uid) })?;
     Ok(appended)

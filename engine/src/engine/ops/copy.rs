@@ -1,5 +1,6 @@
 //! COPY and MOVE: new entries for the same frames; no message byte moves (RFC 3501 section 6.4.7, RFC 6851).
 use super::{check_keywords, keyword_bits, next_modseq, save_date};
+use crate::base::limits::COPY_ENTRIES_MAX;
 use crate::base::{AccountId, Error, Keywords, MailboxId, ModSeq, Result, Uid, UidSet};
 use crate::engine::Copied;
 use crate::engine::txn::Txn;
@@ -21,8 +22,11 @@ pub(in crate::engine) fn plan(txn: &mut Txn<'_>, request: &Request) -> Result<Co
     let account = request.account;
     let source = txn.mailbox(account, request.from)?.clone();
     let target = txn.mailbox(account, request.to)?.clone();
-    let entries: Vec<Entry> =
-        source.entries.in_uids(&request.uids).map(|found| found.map(|(_, entry)| entry)).collect::<Result<_>>()?;
+    let found = source.entries.in_uids(&request.uids).map(|found| found.map(|(_, entry)| entry));
+    let entries: Vec<Entry> = found.take(COPY_ENTRIES_MAX + 1).collect::<Result<_>>()?;
+    if entries.len() > COPY_ENTRIES_MAX {
+        return Err(Error::Limit(format!("COPY_ENTRIES_MAX: at most {COPY_ENTRIES_MAX} messages at once expected")));
+    }
     if !request.moves {
         let size_bytes = entries.iter().map(|entry| u64::from(entry.size_bytes)).sum();
         quota::charge(txn.account(account)?.used_bytes, size_bytes, request.quota_bytes_max)?;

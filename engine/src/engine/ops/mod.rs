@@ -9,6 +9,7 @@ pub(super) mod mailboxes;
 pub(super) mod metadata;
 pub(super) mod purge;
 pub(super) mod queue;
+pub(super) mod restored;
 pub(super) mod store;
 
 use super::txn::Txn;

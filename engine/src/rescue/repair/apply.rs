@@ -92,11 +92,20 @@ impl Repair {
             let kept = move_aside(disk, path, &format!("{}-{stamp}.aside", flat(path)))?;
             done.kept.push(kept.display().to_string());
         }
+        // The images' names are durable before the first one takes the place of what another was made from, and all are in their places for
+        // good before anything that they were made from goes.
+        self.sync(disk)?;
         images().try_for_each(|image| write::place(disk, image))?;
+        self.sync(disk)?;
         let misplaced = self.shards.iter().flat_map(|plan| &plan.misplaced).chain(&self.control.misplaced);
         for path in misplaced.filter(|path| images().all(|image| image.to != **path)) {
             disk.remove(path).map_err(|why| Error::io(format!("remove {}", disk.full_path(path).display()), why))?;
         }
+        self.sync(disk)
+    }
+
+    /// The names in all directories.
+    fn sync(&self, disk: &dyn Disk) -> Result<()> {
         for dir in self.shards.iter().map(|plan| shard_dir(plan.shard)).chain([shard_dir(ShardId::CONTROL)]) {
             match disk.sync_dir(&dir) {
                 Err(why) if why.kind() != std::io::ErrorKind::NotFound => {

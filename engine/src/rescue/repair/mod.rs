@@ -5,6 +5,7 @@ mod attempt;
 pub(super) mod control;
 mod fill;
 mod image;
+mod requeue;
 pub(super) mod shard;
 mod state;
 mod step;
@@ -63,6 +64,7 @@ impl Repair {
     ///
     /// # Errors
     /// `Busy`: somebody has the store open. `NotFound`: there is none. `Corrupt`: a file was written by a newer program.
+    /// `Invalid`: a segment is there and cannot be opened.
     pub fn plan(tools: &mut Tools<'_>, watch: Watch<'_>) -> Result<Repair> {
         let disk = tools.disk.clone();
         let inventory = inventory::take(&*disk)?;
@@ -70,6 +72,13 @@ impl Repair {
             return Err(Error::NotFound(format!("a store in {}", disk.full_path(Path::new("")).display())));
         }
         let lock = lock(&*disk)?;
+        // Again: until the lock was held, a server may have made more.
+        let inventory = inventory::take(&*disk)?;
+        if let Some(why) = inventory.unopened {
+            let what =
+                format!("{why}; a repair would make it anew, empty: let it be read, or move it away if it is lost");
+            return Err(Error::Invalid(what));
+        }
         if let Some((shard, what)) = inventory.logs.iter().find_map(|(shard, log)| Some((shard, log.newer.as_ref()?))) {
             return Err(Error::corrupt(format!("shard {shard}"), 0, what.clone()));
         }

@@ -1,5 +1,6 @@
 //! The events that bring a mended log to the state that it should have, and a step for each of them that concerns somebody. Pure, but for
 //! reading summaries of messages that are still there.
+use super::requeue;
 use super::shard::ShardPlan;
 use super::step::{Act, Step};
 use crate::base::{AccountId, MailboxId, ModSeq, Result, Uid, UidSet};
@@ -146,23 +147,20 @@ fn queue(plan: &ShardPlan, words: &mut Words<'_>) -> Group {
             }
             continue;
         }
+        let mut target = QueueItem::clone(item);
+        if plan.raise.is_some() && item.state != QueueState::Hold {
+            target.state = QueueState::Hold;
+        }
+        let events = requeue::events(there, &target);
         if there.is_none() {
             step(words, item, "put back, as the checkpoint knows it");
-            let (id, guid, locator, size_bytes, created) =
-                (item.id, item.guid, item.locator, item.size_bytes, item.created);
-            let mut bytes = Vec::new();
-            item.item.encode(&mut bytes);
-            group.push(Event::Queued { id, guid, locator, size_bytes, created, item: bytes });
+        } else if !events.is_empty() && target.state == item.state {
+            step(words, item, "what became of its recipients is put back, as the checkpoint knows it");
         }
-        let mut state = (item.state, item.next_try);
-        if plan.raise.is_some() && item.state != QueueState::Hold {
+        if target.state != item.state {
             step(words, item, "held: whether it was sent in the lost part of the log is not known");
-            state.0 = QueueState::Hold;
         }
-        let now = there.map_or((QueueState::Active, item.created), |there| (there.state, there.next_try));
-        if state != now {
-            group.push(Event::QueueChanged { id: item.id, state: state.0.code(), next_try: state.1 });
-        }
+        group.extend(events);
     }
     group
 }

@@ -5,6 +5,7 @@ use crate::disk::{Disk, File};
 use crate::format::frame::FRAME_HEADER_BYTES;
 use crate::rescue::contents::Contents;
 use crate::rescue::finding::Finding;
+use crate::rescue::inventory;
 use crate::rescue::keep::{flat, keep_range};
 use crate::rescue::layout::{Layout, Reading};
 use crate::rescue::source::Source;
@@ -18,9 +19,10 @@ const COPY_BYTES: u64 = 1 << 20;
 /// Zeros of this many bytes are left to the file system.
 const SPARSE_BYTES: usize = 4096;
 
-/// Where an image is written before it goes to its place.
+/// Where an image is written before it goes to its place; what it is made from may lie there, left by an attempt that was interrupted.
 fn temporary(image: &Image) -> PathBuf {
-    image.to.with_extension("mending")
+    let path = image.to.with_extension(inventory::MENDING);
+    if image.from.as_ref() == Some(&path) { image.to.with_extension("again") } else { path }
 }
 
 /// Writes and proves the image; its place is as before. Gives the paths of what was kept of the old file.

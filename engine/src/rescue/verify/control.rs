@@ -13,11 +13,12 @@ use crate::rescue::survey::{Item, Survey};
 impl Verify<'_> {
     /// The directory as the log says, or, where events of it are lost, as the checkpoint does.
     pub(super) fn control(&mut self, log: &Log, watch: Watch<'_>) -> Result<Directory> {
-        self.report.segments += log.segments.len() as u64;
         if log.newer.is_some() {
             return Ok(Directory::default());
         }
         let parts = self.checkpoint(ShardId::CONTROL, log, watch)?;
+        let log = &*self.log(ShardId::CONTROL, log)?;
+        self.report.segments += log.segments.len() as u64;
         let contents = Contents::default();
         let covered = self.covered(&parts);
         let survey = Survey {

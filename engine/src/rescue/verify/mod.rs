@@ -12,6 +12,7 @@ use crate::directory::Directory;
 use crate::disk::Disk;
 use crate::engine::checkpoint;
 use crate::index::Parts;
+use std::borrow::Cow;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -84,7 +85,6 @@ impl Verify<'_> {
         let control = self.inventory.logs.get(&ShardId::CONTROL).unwrap_or(&empty);
         let directory = self.control(control, watch)?;
         for (shard, log) in self.inventory.logs.range(..ShardId::CONTROL) {
-            self.report.segments += log.segments.len() as u64;
             self.shard(*shard, log, &directory, scratch, watch)?;
         }
         Ok(())
@@ -111,6 +111,11 @@ impl Verify<'_> {
             watch(Told::Finding(&Finding::note(Kind::File, file, "an index part that no checkpoint needs")));
         }
         Ok(Arc::new(parts))
+    }
+
+    /// The log to hold against a checkpoint that was just read.
+    fn log<'a>(&self, shard: ShardId, log: &'a Log) -> Result<Cow<'a, Log>> {
+        Ok(if self.live { Cow::Owned(inventory::again(self.disk, shard)?) } else { Cow::Borrowed(log) })
     }
 
     /// How far the log has to reach.

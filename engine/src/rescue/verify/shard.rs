@@ -37,6 +37,8 @@ impl Verify<'_> {
             return Ok(());
         }
         let parts = self.checkpoint(shard, log, watch)?;
+        let log = &*self.log(shard, log)?;
+        self.report.segments += log.segments.len() as u64;
         let contents = Contents::default();
         let survey = Survey {
             disk: self.disk,

@@ -59,7 +59,7 @@ impl Session {
             keyed.sort_by(|(_, a), (_, b)| criteria.compare(a, b));
             keyed.into_iter().map(|(at, _)| at).collect()
         });
-        search.found = Found::Ordered(ordered.await);
+        search.found = Found::Ordered(ordered.await?);
         Ok(())
     }
 }

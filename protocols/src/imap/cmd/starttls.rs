@@ -12,6 +12,10 @@ pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'
         if session.stream.is_tls() {
             return Ok(Answer::bad("TLS is active already"));
         }
+        if session.stream.is_compressed() {
+            // RFC 4978 section 3: TLS comes first. After UNAUTHENTICATE the connection is still compressed.
+            return Ok(Answer::bad("The connection is compressed already; TLS must come before COMPRESS"));
+        }
         if !session.stream.buffered().is_empty() {
             session.untagged("BYE [CLIENTBUG] Plain text behind STARTTLS");
             session.ended = true;

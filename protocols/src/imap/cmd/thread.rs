@@ -63,7 +63,7 @@ impl Session {
             ordered_subject(items, &mut out);
             out
         });
-        out.append(&mut written.await);
+        out.append(&mut written.await?);
         Ok(())
     }
 
@@ -83,7 +83,7 @@ impl Session {
             threader.write(&mut out);
             out
         });
-        out.append(&mut written.await);
+        out.append(&mut written.await?);
         Ok(())
     }
 

@@ -36,8 +36,16 @@ impl From<Reply> for NotOpen {
 /// Begins the conversation on a fresh connection.
 pub(in crate::outbound) async fn open(mut stream: Stream, remote: Remote, how: &Hello<'_>) -> Result<Client, NotOpen> {
     stream.set_stall(limits::OUTBOUND_STALL_MAX);
-    let mut client =
-        Client { stream, remote, offers: Offers::default(), tls: None, dirty: false, begun: 0, broken: false };
+    let mut client = Client {
+        stream,
+        remote,
+        offers: Offers::default(),
+        tls: None,
+        dirty: false,
+        begun: 0,
+        broken: false,
+        transferring: false,
+    };
     if how.security == Security::Implicit {
         client.start_tls(how).await?;
     }

@@ -58,7 +58,9 @@ impl Client {
         }
         let mut fates: Vec<Option<Reply>> = vec![None; mail.recipients.len()];
         let ended = self.transaction(mail, &mut fates).await;
-        let stale = used && matches!(ended, Err((Broken::Lost, Stage::Mail)));
+        // RFC 5321 section 3.8: a host may say 421 at any time, as to the tenth message of a connection. Nothing was transferred.
+        let refused = self.broken && !self.transferring && ended.as_ref().is_ok_and(Reply::is_transient);
+        let stale = used && (refused || matches!(ended, Err((Broken::Lost, Stage::Mail))));
         let rest = match ended {
             Ok(reply) => reply,
             Err((broken, stage)) => broken.reply(stage.words()),
@@ -69,6 +71,7 @@ impl Client {
     /// Fills in the fates of those who are refused early; what it answers is everybody else's.
     async fn transaction(&mut self, mail: &Mail<'_>, fates: &mut [Option<Reply>]) -> Result<Reply, (Broken, Stage)> {
         self.dirty = true;
+        self.transferring = false;
         let pipelining = self.offers.pipelining;
         let lost = |stage| move |broken| (broken, stage);
         self.put(&mail.mail_line(&self.offers));
@@ -128,6 +131,7 @@ impl Client {
             self.broken |= reply.is_positive();
             return Ok(if reply.is_positive() { Broken::Garbage.reply(Stage::Data.words()) } else { reply });
         }
+        self.transferring = true;
         if let Some(reply) = self.content(mail.content).await? {
             return Ok(reply);
         }

@@ -58,6 +58,8 @@ pub(super) struct Client {
     pub(super) begun: u32,
     /// Nothing more can be sent on it.
     pub(super) broken: bool,
+    /// The last message itself was begun to be sent: nobody knows what became of it unless the host says so.
+    transferring: bool,
 }
 
 impl Client {

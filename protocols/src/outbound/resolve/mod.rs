@@ -6,6 +6,7 @@ mod names;
 pub use fixed::FixedNames;
 pub(super) use hosts::{Found, hosts_of_domain, hosts_of_relay};
 pub use names::NameServers;
+pub(crate) use names::build as resolver;
 
 use std::fmt;
 use std::future::Future;

@@ -55,7 +55,8 @@ impl Resolve for NameServers {
     }
 }
 
-fn build(servers: &[SocketAddr]) -> Result<TokioResolver, NetError> {
+/// A resolver for the tokio runtime that this is called in.
+pub(crate) fn build(servers: &[SocketAddr]) -> Result<TokioResolver, NetError> {
     let mut builder = if servers.is_empty() {
         Resolver::builder_tokio()?
     } else {

@@ -10,9 +10,9 @@ use crate::runtime::sim::{self, Net};
 use crate::runtime::{self, SessionFuture, sleep};
 use crate::session::Shared;
 use crate::testing;
-use posthouse_engine::base::{Clock, MailboxId, SimClock};
-use posthouse_engine::delivery::Delivery;
-use posthouse_engine::directory::Address;
+use posthouse_engine::base::{Clock, Flags, MailboxId, SimClock};
+use posthouse_engine::delivery::{Delivery, Place, Target};
+use posthouse_engine::directory::{Address, Change};
 use posthouse_engine::queue::{NewQueueItem, QueueItem, QueueRecipient, QueueState};
 use posthouse_engine::{Engine, QueueAction};
 use std::cell::RefCell;
@@ -117,8 +117,13 @@ fn item(sender: &str, recipients: &[(&str, u8)]) -> NewQueueItem {
 }
 
 fn play<F: Future<Output = ()> + 'static>(main: impl FnOnce(World) -> F) {
+    play_in(1, main);
+}
+
+/// With the store in so many shards.
+fn play_in<F: Future<Output = ()> + 'static>(shards: u16, main: impl FnOnce(World) -> F) {
     let clock = Arc::new(SimClock::at_ms(1_795_492_248_000));
-    let shared = testing::shared_with(posthouse_engine::disk::sim::SimDisk::new(1), clock.clone());
+    let shared = testing::shared_in(posthouse_engine::disk::sim::SimDisk::new(1), clock.clone(), shards);
     sim::run(move |net| main(World { net, shared, clock, taken: Taken::default() }));
 }
 
@@ -340,6 +345,97 @@ fn an_operator_holds_releases_urges_and_removes() {
         }
         world.until_empty().await;
         assert_eq!(world.taken.borrow().len(), 1);
+    });
+}
+
+#[test]
+fn a_hold_takes_effect_on_what_is_planned_already() {
+    play(|world| async move {
+        let slow = script(&[
+            HELLO,
+            "C: MAIL ...\nwait 60\nS: 250 ok\nC: RCPT ...\nS: 250 ok\nC: DATA\nS: 354 go\n.\nS: 250 ok\n",
+            "C: QUIT",
+        ]);
+        world.host("192.0.2.11:25", &[slow, script(&[HELLO, ONE, "C: QUIT"])]);
+        world.start(names(), Settings { sessions_per_destination_max: 1, ..quick() });
+        for _ in 0..2 {
+            world.queue(item("ann@example.org", &[("a@x.test", 0)])).await;
+        }
+        sleep(Duration::from_secs(10)).await;
+        let second = world.engine().queue()[1].id;
+        for ticket in world.engine().queue_act(&[second], QueueAction::Hold) {
+            assert_eq!(ticket.await.expect("done"), [second]);
+        }
+        world.until("the first is sent", |queue| queue.len() == 1).await;
+        sleep(Duration::from_secs(300)).await;
+        assert_eq!(world.taken.borrow().len(), 1, "the second waits");
+        for ticket in world.engine().queue_act(&[second], QueueAction::Release) {
+            assert_eq!(ticket.await.expect("done"), [second]);
+        }
+        world.until_empty().await;
+        assert_eq!(world.taken.borrow().len(), 2);
+    });
+}
+
+#[test]
+fn a_host_that_has_enough_of_a_connection_gets_a_fresh_one() {
+    play(|world| async move {
+        let enough = script(&[HELLO, ONE, "C: MAIL ...\nS: 421 too many messages on this connection\n"]);
+        world.host("192.0.2.11:25", &[enough, script(&[HELLO, ONE, "C: QUIT"])]);
+        world.start(
+            names(),
+            Settings { sessions_per_destination_max: 1, retry_first_seconds: 3000, retry_max_seconds: 3000, ..quick() },
+        );
+        for _ in 0..2 {
+            world.queue(item("ann@example.org", &[("a@x.test", 0)])).await;
+        }
+        world
+            .until("both are sent, none is deferred", |queue| {
+                assert!(queue.iter().all(|item| item.state != QueueState::Deferred), "{queue:#?}");
+                queue.is_empty()
+            })
+            .await;
+    });
+}
+
+/// Reports go with the results in one commit, or by the queue where the sender's mailbox is in another shard.
+#[test]
+fn a_report_reaches_a_sender_in_another_shard_once() {
+    play_in(2, |world| async move {
+        world.host("192.0.2.11:25", &[script(&[HELLO, "C: MAIL ...\nS: 250 ok\nC: RCPT ...\nS: 550 no\nC: QUIT"])]);
+        let bob = world.engine().directory(|known| known.login("bob@example.org").map(|found| found.id)).expect("bob");
+        let staged = world.engine().stage(Vec::new(), b"Subject: x\r\n\r\n".to_vec()).await.expect("staged");
+        let target = Target { account: bob, place: Place::Inbox, flags: Flags::NONE, quota_bytes_max: None };
+        let queue = vec![item("ann@example.org", &[("a@x.test", 0)])];
+        world.engine().deliver(Delivery { staged, targets: vec![target], queue }).await.queued.expect("queued");
+        let ann = world.engine().directory(|known| known.login("ann@example.org").map(|found| found.id)).expect("ann");
+        assert!(!world.engine().holds(world.engine().queue()[0].id, ann), "the item is not in ann's shard");
+        world.start(names(), quick());
+        world.until_empty().await;
+        let inbox = world.inbox("ann@example.org");
+        assert_eq!(inbox.len(), 1);
+        assert!(inbox[0].contains("550 5.0.0 no"), "{}", inbox[0]);
+    });
+}
+
+#[test]
+fn a_member_of_a_group_who_is_full_hears_later_and_nobody_hears_twice() {
+    play(|world| async move {
+        let engine = world.engine();
+        let address = |text: &str| Address::parse(text).expect("an address");
+        let members = vec![address("ann@example.org"), address("bob@example.org")];
+        let group = Change::GroupAdd { address: address("all@example.org"), name: "All".into(), members };
+        for done in engine.change_directory(vec![group]).await {
+            done.expect("changed");
+        }
+        testing::append(&world.shared, "bob@example.org", &[&[b'x'; 9_990]]);
+        world.start(names(), quick());
+        world.queue(item("ann@example.org", &[("all@example.org", 0)])).await;
+        world.until_empty().await;
+        let inbox = world.inbox("ann@example.org");
+        let reports = inbox.iter().filter(|mail| mail.contains("Subject: Undelivered mail")).count();
+        assert_eq!((inbox.len(), reports), (2, 1), "{inbox:#?}");
+        assert!(inbox.iter().any(|mail| mail.contains("bob@example.org") && mail.contains("5.2.2")), "{inbox:#?}");
     });
 }
 

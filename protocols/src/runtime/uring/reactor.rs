@@ -108,7 +108,9 @@ pub(crate) fn run(index: usize, shared: Arc<Shared>, ready: &Sender<io::Result<P
         reactor.driver.borrow_mut().accept_from(listener);
     }
     if let Err(error) = reactor.serve() {
-        tracing::error!(%error, "the ring failed; its connections are closed");
+        // A reactor without its ring would be given connections and never answer one. The store needs no good-bye; a supervisor starts it again.
+        tracing::error!(%error, "a ring of the kernel failed: the server ends at once, to be started again");
+        std::process::abort();
     }
     reactor.finish();
 }

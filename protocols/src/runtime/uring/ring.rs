@@ -139,6 +139,9 @@ impl Ring {
     }
 }
 
+/// Before a kernel without memory is asked again.
+const MEMORY_PAUSE: Duration = Duration::from_millis(20);
+
 /// Interruptions, time's end and a full completion queue are no errors: the loop comes round again.
 fn tolerate(done: io::Result<usize>) -> io::Result<()> {
     let Err(error) = done else {
@@ -146,6 +149,12 @@ fn tolerate(done: io::Result<usize>) -> io::Result<()> {
     };
     match error.raw_os_error() {
         Some(libc::EINTR | libc::ETIME | libc::EBUSY | libc::EAGAIN) => Ok(()),
+        Some(libc::ENOMEM) => {
+            // The kernel has none to spare now; what was to be submitted still stands in the queue.
+            tracing::warn!("the kernel has no memory for a ring; tried again");
+            std::thread::sleep(MEMORY_PAUSE);
+            Ok(())
+        }
         _ => Err(error),
     }
 }

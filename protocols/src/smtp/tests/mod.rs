@@ -2,6 +2,7 @@
 mod bad_input;
 mod chunks;
 mod delivery;
+mod flow;
 mod login;
 mod mail;
 mod soup;

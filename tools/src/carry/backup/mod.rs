@@ -1,5 +1,6 @@
 //! Backup: a copy of the logs while they are served. Sealed segments never change, so each is taken once and shared by all later backups; of
 //! the growing ones the durable part is copied. A backup exists when its list has its name, which comes last.
+mod known;
 pub mod list;
 mod pool;
 
@@ -10,7 +11,8 @@ use super::sha;
 use crate::ops::{Failure, FileRow, Kind, Request, Response, ShardFilesRow};
 use crate::progress::Progress;
 use crate::session::Session;
-use crate::time::rfc3339;
+use crate::time::{parse_rfc3339, rfc3339};
+use known::Share;
 use list::{Backup, File, Shard};
 use pool::{Pool, Taken, prove};
 use serde::Serialize;
@@ -48,6 +50,8 @@ pub struct Report {
     pub copied: u64,
     /// Bytes that were copied.
     pub copied_bytes: u64,
+    /// Files that an earlier backup had and that had changed since in the backups' directory: taken again, which makes that backup whole too.
+    pub healed: u64,
     /// Older backups that were removed.
     pub removed: u64,
 }
@@ -101,8 +105,10 @@ struct Taking<'a> {
     pool: &'a Pool,
     data: &'a Path,
     link: bool,
-    /// What earlier backups have.
-    former: Vec<File>,
+    /// What earlier backups have, the newest first, and when they were begun.
+    former: Vec<(File, i64)>,
+    /// What of that is read again.
+    share: Share,
     /// The new one's.
     number: u64,
     report: Report,
@@ -121,12 +127,24 @@ impl<'a> Taking<'a> {
         for broken in &backups.broken {
             eprintln!("{broken}");
         }
-        let files = |backup: &Backup| backup.shards.iter().flat_map(|shard| shard.files.clone()).collect::<Vec<_>>();
+        if let Some((_, newest)) = backups.whole.last()
+            && known::is_of_another(pool.root(), data, newest)
+        {
+            let text = format!("{} holds the backups of another store; give this one its own", pool.root().display());
+            return Err(Failure::new(Kind::Exists, text));
+        }
+        let files = |backup: &Backup| {
+            let made = parse_rfc3339(&backup.made).unwrap_or(i64::MIN);
+            backup.shards.iter().flat_map(|shard| shard.files.clone()).map(|file| (file, made)).collect::<Vec<_>>()
+        };
         let former = backups.whole.iter().rev().flat_map(|(_, backup)| files(backup)).collect();
         let number = backups.whole.last().map_or(1, |(_, backup)| backup.number + 1);
         let total = view.iter().flat_map(|shard| &shard.files).map(|file| file.bytes).sum();
+        // No older backup goes before each byte of the new one was read from where it lies.
+        let prunes = options.keep.is_some_and(|keep| backups.whole.len() >= keep.max(1));
+        let share = Share::new(number, total, prunes);
         let (report, progress) = (Report::default(), Progress::new(total));
-        Ok(Taking { pool, data, link: options.link, former, number, report, progress, done_bytes: 0 })
+        Ok(Taking { pool, data, link: options.link, former, share, number, report, progress, done_bytes: 0 })
     }
 
     fn all(mut self, made: i64, view: &[ShardFilesRow]) -> Result<Report, Trouble> {
@@ -166,15 +184,21 @@ impl<'a> Taking<'a> {
         let whole = sealed.is_none();
         let bytes = if whole { size(&source)? } else { bytes };
         let sealed = sealed == Some(true);
-        let known = self.former.iter().find(|file| file.dir == dir && file.name == name && file.bytes == bytes);
-        if let Some(known) = known.filter(|_| sealed)
-            && self.pool.holds(known, &source).map_err(|error| trouble(&source, &error))?
+        let known = self.former.iter().find(|(file, _)| file.dir == dir && file.name == name && file.bytes == bytes);
+        let known = known.filter(|_| sealed).cloned();
+        if let Some((known, since)) = &known
+            && self.is_shared(known, &source, *since).map_err(|error| trouble(&source, &error))?
         {
             self.report.shared += 1;
             return Ok(known.clone());
         }
         let taken = self.pool.take(&source, dir, name, bytes, sealed && self.link);
         let (file, how) = taken.map_err(|error| trouble(&source, &error))?;
+        if known.is_some_and(|(known, _)| known.at == file.at) {
+            self.report.healed += 1;
+            self.progress
+                .tell(&format!("{}: had changed, and was taken again", self.pool.root().join(&file.at).display()));
+        }
         match how {
             Taken::Linked => self.report.linked += 1,
             Taken::Copied if whole => {}
@@ -184,6 +208,23 @@ impl<'a> Taking<'a> {
             }
         }
         Ok(file)
+    }
+}
+
+impl Taking<'_> {
+    /// Whether a file of the pool can be in the new backup too.
+    fn is_shared(&mut self, known: &File, source: &Path, since: i64) -> std::io::Result<bool> {
+        if !known::is_same(self.pool.root(), known, source, since)? {
+            return Ok(false);
+        }
+        if !self.share.holds(self.done_bytes..self.done_bytes + known.bytes) {
+            return Ok(true);
+        }
+        let proven = prove(self.pool.root(), known);
+        if let Err(why) = &proven {
+            self.progress.tell(why);
+        }
+        Ok(proven.is_ok())
     }
 }
 

@@ -6,7 +6,7 @@ use crate::ops::{Failure, Kind};
 use std::collections::HashSet;
 use std::fs::{self, DirBuilder, File as Handle, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// Says what the directory is.
@@ -22,8 +22,6 @@ const UNFINISHED: &str = "unfinished";
 const LIST: &str = ".json";
 /// Bytes copied at once.
 const COPY_BYTES: usize = 1 << 20;
-/// Bytes at both ends by which a sealed segment is known again: its header with salt and time, and its footer with the hash of all frames.
-const KNOWN_BYTES: u64 = 4096;
 
 /// The directory, locked.
 pub(super) struct Pool {
@@ -77,10 +75,13 @@ impl Pool {
     /// Makes the directory if it is not there; one that holds something else is refused.
     pub(super) fn open(root: &Path) -> Result<Pool, Failure> {
         let failed = |error: io::Error| Failure::io(root.display(), &error);
-        DirBuilder::new().recursive(true).mode(0o700).create(root).map_err(failed)?;
+        make(root).map_err(failed)?;
         let names = fs::read_dir(root).map_err(failed)?.map(|entry| entry.map(|entry| entry.file_name()));
         let names: Vec<_> = names.collect::<io::Result<_>>().map_err(failed)?;
-        let ours = |name: &std::ffi::OsString| name == MARK || name == LOCK;
+        // A crash of the first backup leaves these; what lies in a pool without a list is nobody's.
+        let ours = |name: &std::ffi::OsString| {
+            name == LOCK || name == UNFINISHED || (name == FILES && is_empty(&root.join(name)))
+        };
         if !root.join(MARK).is_file() && !names.iter().all(ours) {
             let text =
                 format!("{} holds something else than backups; give an empty or a new directory", root.display());
@@ -102,11 +103,13 @@ impl Pool {
     }
 
     fn begin(&self) -> io::Result<()> {
-        DirBuilder::new().recursive(true).mode(0o700).create(self.root.join(FILES))?;
         if !self.root.join(MARK).is_file() {
             self.write(&self.root.join(UNFINISHED), MARK_TEXT.as_bytes())?;
             fs::rename(self.root.join(UNFINISHED), self.root.join(MARK))?;
+            self.sync(&self.root)?;
         }
+        // After the mark: whatever the pool holds, it is known to be one.
+        DirBuilder::new().recursive(true).mode(0o700).create(self.root.join(FILES))?;
         self.sync(&self.root)
     }
 
@@ -127,23 +130,9 @@ impl Pool {
         Handle::open(dir)?.sync_all()
     }
 
-    /// Whether the pool's file is this sealed segment: the same length, header and footer. Its bytes are not read again.
-    pub(super) fn holds(&self, known: &File, source: &Path) -> io::Result<bool> {
-        let source = Handle::open(source)?;
-        let Ok(held) = Handle::open(self.root.join(&known.at)) else { return Ok(false) };
-        if source.metadata()?.len() != known.bytes || held.metadata()?.len() != known.bytes {
-            return Ok(false);
-        }
-        let ends = |file: &Handle| -> io::Result<Vec<u8>> {
-            let part = KNOWN_BYTES.min(known.bytes);
-            let mut bytes = vec![0; 2 * part as usize];
-            let (front, back) = bytes.split_at_mut(part as usize);
-            file.read_exact_at(front, 0)?;
-            file.read_exact_at(back, known.bytes - part)?;
-            Ok(bytes)
-        };
-        let ours = ends(&source)?;
-        Ok(ends(&held).is_ok_and(|theirs| theirs == ours))
+    /// Where it lies.
+    pub(super) fn root(&self) -> &Path {
+        &self.root
     }
 
     /// The first `bytes` of a file into the pool, as a link where that can be.
@@ -236,6 +225,23 @@ impl Pool {
         }
         Ok(())
     }
+}
+
+/// Makes a directory and those above it that are missing, each durable.
+fn make(dir: &Path) -> io::Result<()> {
+    let absolute = std::path::absolute(dir)?;
+    let missing: Vec<&Path> = absolute.ancestors().take_while(|dir| !dir.exists()).collect();
+    for dir in missing.into_iter().rev() {
+        DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
+        if let Some(parent) = dir.parent() {
+            Handle::open(parent)?.sync_all()?;
+        }
+    }
+    Ok(())
+}
+
+fn is_empty(dir: &Path) -> bool {
+    fs::read_dir(dir).is_ok_and(|mut names| names.next().is_none())
 }
 
 fn forget(path: &Path) -> io::Result<()> {

@@ -32,6 +32,8 @@ pub struct Found {
     pub backup: Backup,
     /// Everything later is cut off; `None`: all of it is wanted.
     pub at: Option<i64>,
+    /// The newest backup that was made before that: what it holds is early enough, whether it carries a time or not.
+    pub before: Option<Backup>,
 }
 
 impl Found {
@@ -62,6 +64,8 @@ pub fn find(root: &Path, which: &Which) -> Result<Found, Failure> {
             None => Failure::new(Kind::Refused, format!("the newest backup is of {newest}; nothing later is kept")),
         });
     };
+    let early = |backup: &Backup| parse_rfc3339(&backup.made).zip(which.at).is_some_and(|(made, at)| made < at);
+    let before = whole[..at].iter().rfind(|(_, backup)| early(backup)).map(|(_, backup)| backup.clone());
     let (name, backup) = whole.swap_remove(at);
-    Ok(Found { root: root.to_path_buf(), name, backup, at: which.at })
+    Ok(Found { root: root.to_path_buf(), name, backup, at: which.at, before })
 }

@@ -5,7 +5,7 @@ use crate::config::Config;
 use crate::ops::{Failure, Kind};
 use crate::progress::Progress;
 use crate::store;
-use posthouse_engine::base::{Clock, ShardId, SystemClock};
+use posthouse_engine::base::{Clock, SegmentId, ShardId, SystemClock};
 use posthouse_engine::disk::{Disk, StdDisk};
 use posthouse_engine::take_back;
 use serde::Serialize;
@@ -35,6 +35,8 @@ pub struct Restored {
     pub accounts: u64,
     /// Removed accounts whose mail was about to go when the backup was made: it is gone.
     pub purged: u64,
+    /// Queued messages that are held: they may have been sent since the backup was made.
+    pub held: u64,
 }
 
 /// Restores into `data`, which is empty or not there.
@@ -51,6 +53,7 @@ pub fn whole(found: &Found, data: &Path, config: &Config) -> Result<Restored, Fa
         taken_back_bytes: 0,
         accounts: 0,
         purged: 0,
+        held: 0,
     };
     let done = fill(found, &staging, config, &mut restored).and_then(|()| publish(&staging, data));
     if done.is_err() {
@@ -118,6 +121,7 @@ fn fill(found: &Found, staging: &Path, config: &Config, restored: &mut Restored)
     }
     let opened = store::open(staging, config)?;
     restored.purged = opened.engine.purge_orphans()?;
+    restored.held = opened.engine.settle_restored()?;
     restored.accounts = opened.engine.directory(|directory| directory.account_count()) as u64;
     Ok(opened.engine.close()?)
 }
@@ -133,7 +137,12 @@ pub(super) fn back(disk: &Arc<dyn Disk>, found: &Found, at: i64) -> Result<u64, 
                 Failure::new(Kind::Failed, format!("{}: the directory of a shard expected", shard.dir))
             })?),
         };
-        let taken = take_back(disk, &clock, id, at)?;
+        let before = found.before.iter().flat_map(|backup| &backup.shards).find(|before| before.dir == shard.dir);
+        let floor = before.and_then(|before| before.files.last()).and_then(|file| {
+            let id = file.name.strip_prefix("seg-")?.split('.').next()?.parse().ok()?;
+            Some((SegmentId(id), file.bytes))
+        });
+        let taken = take_back(disk, &clock, id, at, floor)?;
         bytes += taken.bytes;
         last = last.max(taken.last);
     }

@@ -1,0 +1,380 @@
+//! Rules of the mail flow as records: what they say and for whom they hold. Judges no message: `mailflow` does.
+use std::fmt;
+use std::str::FromStr;
+
+use crate::base::bytes::{Put, Reader};
+use crate::base::{AccountId, Error, Result, TenantId, limits};
+
+use super::codec::{self, Decoded};
+use super::{Address, Directory, normalise_domain};
+
+/// For whom a rule holds.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Scope {
+    /// An enterprise.
+    Tenant(TenantId),
+    /// One of its domains.
+    Domain(Box<str>),
+    /// A member or a business mailbox.
+    Account(AccountId),
+    /// A distribution list.
+    Group(Address),
+}
+
+/// Whom a list means.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Pattern {
+    /// Everybody at a domain.
+    Domain(Box<str>),
+    /// Everybody at a domain and below it.
+    Below(Box<str>),
+    /// One address.
+    Address(Address),
+}
+
+/// What becomes of mail that a keyword filter finds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Found {
+    /// It is refused.
+    Reject,
+    /// It goes to Junk.
+    Quarantine,
+}
+
+/// Who may send to a group.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Senders {
+    /// Members of the tenant.
+    Tenant,
+    /// Members of the group.
+    Members,
+    /// This address.
+    Address(Address),
+}
+
+/// One rule.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Rule {
+    /// Mail of these senders is refused (F3).
+    Block(Pattern),
+    /// Mail of these senders skips the filters (F4).
+    Allow(Pattern),
+    /// Mail whose subject holds this text, in small letters (F7).
+    Keyword(Found, Box<str>),
+    /// Whether mail may be sent outside the tenant (F5).
+    Outbound(bool),
+    /// Recipients outside the tenant that one member may have in that many seconds (F6).
+    Rate {
+        /// How many.
+        recipients: u32,
+        /// In how long.
+        seconds: u32,
+    },
+    /// Mail for unknown addresses goes to that account (F8).
+    CatchAll(Address),
+    /// These may send to the group; without such a rule anybody may (D3).
+    Senders(Senders),
+    /// This account may send as the group (D3).
+    Representative(Address),
+}
+
+impl Pattern {
+    /// Whether it means that sender.
+    pub fn means(&self, address: &Address) -> bool {
+        match self {
+            Pattern::Address(own) => own == address,
+            Pattern::Domain(domain) => address.domain() == &**domain,
+            Pattern::Below(domain) => {
+                let rest = address.domain().strip_suffix(&**domain);
+                rest.is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+            }
+        }
+    }
+}
+
+impl FromStr for Pattern {
+    type Err = Error;
+
+    /// `name@domain`, `domain` (also `@domain`), or `.domain` for all below it too.
+    fn from_str(text: &str) -> Result<Pattern> {
+        let text = text.trim();
+        let domain = text.strip_prefix('@').unwrap_or(text);
+        if domain.contains('@') {
+            return Address::parse(text).map(Pattern::Address);
+        }
+        match domain.strip_prefix('.') {
+            Some(below) => Ok(Pattern::Below(normalise_domain(below)?.into())),
+            None => Ok(Pattern::Domain(normalise_domain(domain)?.into())),
+        }
+    }
+}
+
+impl fmt::Display for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Pattern::Domain(domain) => f.write_str(domain),
+            Pattern::Below(domain) => write!(f, ".{domain}"),
+            Pattern::Address(address) => write!(f, "{address}"),
+        }
+    }
+}
+
+/// Shown with every refusal of `Rule::from_str`.
+const ALLOWED: &str = "allowed: block PATTERN, allow PATTERN, keyword reject TEXT, keyword quarantine TEXT, outbound yes, outbound no, \
+    rate NUMBER/PERIOD (as in 500/1d; units s, m, h, d), catch-all ADDRESS, senders tenant, senders members, senders ADDRESS, \
+    representative ADDRESS";
+
+impl FromStr for Rule {
+    type Err = Error;
+
+    /// Reads what `Display` writes.
+    fn from_str(text: &str) -> Result<Rule> {
+        let refuse = || Error::Invalid(format!("rule {text:?}; {ALLOWED}"));
+        let (word, rest) = text.trim().split_once(char::is_whitespace).ok_or_else(refuse)?;
+        let rest = rest.trim();
+        match (word, rest) {
+            ("block", pattern) => Ok(Rule::Block(pattern.parse()?)),
+            ("allow", pattern) => Ok(Rule::Allow(pattern.parse()?)),
+            ("outbound", "yes") => Ok(Rule::Outbound(true)),
+            ("outbound", "no") => Ok(Rule::Outbound(false)),
+            ("rate", rate) => parse_rate(rate).ok_or_else(refuse),
+            ("catch-all", address) => Ok(Rule::CatchAll(Address::parse(address)?)),
+            ("representative", address) => Ok(Rule::Representative(Address::parse(address)?)),
+            ("senders", "tenant") => Ok(Rule::Senders(Senders::Tenant)),
+            ("senders", "members") => Ok(Rule::Senders(Senders::Members)),
+            ("senders", address) => Ok(Rule::Senders(Senders::Address(Address::parse(address)?))),
+            ("keyword", rest) => {
+                let (action, text) = rest.split_once(char::is_whitespace).ok_or_else(refuse)?;
+                let action = match action {
+                    "reject" => Found::Reject,
+                    "quarantine" => Found::Quarantine,
+                    _ => return Err(refuse()),
+                };
+                keyword(action, text.trim())
+            }
+            _ => Err(refuse()),
+        }
+    }
+}
+
+fn keyword(action: Found, text: &str) -> Result<Rule> {
+    let max = limits::RULE_TEXT_BYTES_MAX;
+    let text = text.to_lowercase();
+    if text.is_empty() || text.len() > max || text.chars().any(char::is_control) {
+        return Err(Error::Invalid(format!(
+            "keyword {text:?}: allowed are 1 to {max} bytes without control characters"
+        )));
+    }
+    Ok(Rule::Keyword(action, text.into()))
+}
+
+const UNITS: [(&str, u32); 4] = [("d", 86_400), ("h", 3600), ("m", 60), ("s", 1)];
+
+fn parse_rate(text: &str) -> Option<Rule> {
+    let (recipients, period) = text.split_once('/')?;
+    let at = period.len().checked_sub(1).filter(|at| period.is_char_boundary(*at))?;
+    let (number, unit) = period.split_at(at);
+    let (_, scale) = UNITS.iter().find(|(name, _)| *name == unit)?;
+    let number: u32 = if number.is_empty() { 1 } else { number.parse().ok()? };
+    let seconds = number.checked_mul(*scale).filter(|seconds| *seconds > 0 && *seconds <= limits::RATE_SECONDS_MAX)?;
+    Some(Rule::Rate { recipients: recipients.parse().ok()?, seconds })
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Rule::Block(pattern) => write!(f, "block {pattern}"),
+            Rule::Allow(pattern) => write!(f, "allow {pattern}"),
+            Rule::Keyword(Found::Reject, text) => write!(f, "keyword reject {text}"),
+            Rule::Keyword(Found::Quarantine, text) => write!(f, "keyword quarantine {text}"),
+            Rule::Outbound(yes) => f.write_str(if *yes { "outbound yes" } else { "outbound no" }),
+            Rule::Rate { recipients, seconds } => {
+                let (unit, scale) = UNITS.iter().find(|(_, scale)| seconds.is_multiple_of(*scale)).unwrap_or(&UNITS[3]);
+                write!(f, "rate {recipients}/{}{unit}", seconds / scale)
+            }
+            Rule::CatchAll(address) => write!(f, "catch-all {address}"),
+            Rule::Representative(address) => write!(f, "representative {address}"),
+            Rule::Senders(Senders::Tenant) => f.write_str("senders tenant"),
+            Rule::Senders(Senders::Members) => f.write_str("senders members"),
+            Rule::Senders(Senders::Address(address)) => write!(f, "senders {address}"),
+        }
+    }
+}
+
+impl Rule {
+    /// Whether such a rule means something there.
+    pub(super) fn fits(&self, scope: &Scope) -> bool {
+        match self {
+            Rule::Block(_) | Rule::Allow(_) | Rule::Outbound(_) | Rule::Rate { .. } => {
+                matches!(scope, Scope::Tenant(_) | Scope::Account(_))
+            }
+            Rule::Keyword(..) => matches!(scope, Scope::Tenant(_)),
+            Rule::CatchAll(_) => matches!(scope, Scope::Domain(_)),
+            Rule::Senders(_) | Rule::Representative(_) => matches!(scope, Scope::Group(_)),
+        }
+    }
+
+    /// Whether only one of the two can stand: the later one takes the earlier one's place.
+    pub(super) fn replaces(&self, other: &Rule) -> bool {
+        matches!(
+            (self, other),
+            (Rule::Outbound(_), Rule::Outbound(_))
+                | (Rule::Rate { .. }, Rule::Rate { .. })
+                | (Rule::CatchAll(_), Rule::CatchAll(_))
+        )
+    }
+}
+
+pub(super) fn put_scope(out: &mut Vec<u8>, scope: &Scope) {
+    match scope {
+        Scope::Tenant(id) => {
+            out.put_u8(0);
+            out.put_varint(u64::from(id.0));
+        }
+        Scope::Domain(name) => {
+            out.put_u8(1);
+            out.put_str(name);
+        }
+        Scope::Account(id) => {
+            out.put_u8(2);
+            out.put_varint(id.0);
+        }
+        Scope::Group(address) => {
+            out.put_u8(3);
+            codec::put_address(out, address);
+        }
+    }
+}
+
+pub(super) fn get_scope(reader: &mut Reader<'_>) -> Decoded<Scope> {
+    Ok(match reader.u8()? {
+        0 => Scope::Tenant(TenantId(reader.varint_u32()?)),
+        1 => Scope::Domain(codec::get_box(reader)?),
+        2 => Scope::Account(AccountId(reader.varint()?)),
+        3 => Scope::Group(codec::get_address(reader)?),
+        _ => return reader.error("the scope of a rule expected before this byte"),
+    })
+}
+
+fn put_pattern(out: &mut Vec<u8>, kind: u8, pattern: &Pattern) {
+    out.put_u8(kind);
+    match pattern {
+        Pattern::Domain(domain) => {
+            out.put_u8(0);
+            out.put_str(domain);
+        }
+        Pattern::Below(domain) => {
+            out.put_u8(1);
+            out.put_str(domain);
+        }
+        Pattern::Address(address) => {
+            out.put_u8(2);
+            codec::put_address(out, address);
+        }
+    }
+}
+
+fn get_pattern(reader: &mut Reader<'_>) -> Decoded<Pattern> {
+    Ok(match reader.u8()? {
+        0 => Pattern::Domain(codec::get_box(reader)?),
+        1 => Pattern::Below(codec::get_box(reader)?),
+        2 => Pattern::Address(codec::get_address(reader)?),
+        _ => return reader.error("a kind of pattern expected before this byte"),
+    })
+}
+
+pub(super) fn put_rule(out: &mut Vec<u8>, rule: &Rule) {
+    match rule {
+        Rule::Block(pattern) => put_pattern(out, 1, pattern),
+        Rule::Allow(pattern) => put_pattern(out, 2, pattern),
+        Rule::Keyword(found, text) => {
+            out.put_u8(3);
+            out.put_u8(u8::from(*found == Found::Quarantine));
+            out.put_str(text);
+        }
+        Rule::Outbound(yes) => {
+            out.put_u8(4);
+            out.put_u8(u8::from(*yes));
+        }
+        Rule::Rate { recipients, seconds } => {
+            out.put_u8(5);
+            out.put_varint(u64::from(*recipients));
+            out.put_varint(u64::from(*seconds));
+        }
+        Rule::CatchAll(address) => {
+            out.put_u8(6);
+            codec::put_address(out, address);
+        }
+        Rule::Representative(address) => {
+            out.put_u8(8);
+            codec::put_address(out, address);
+        }
+        Rule::Senders(senders) => {
+            out.put_u8(7);
+            match senders {
+                Senders::Tenant => out.put_u8(0),
+                Senders::Members => out.put_u8(1),
+                Senders::Address(address) => {
+                    out.put_u8(2);
+                    codec::put_address(out, address);
+                }
+            }
+        }
+    }
+}
+
+pub(super) fn get_rule(reader: &mut Reader<'_>) -> Decoded<Rule> {
+    Ok(match reader.u8()? {
+        1 => Rule::Block(get_pattern(reader)?),
+        2 => Rule::Allow(get_pattern(reader)?),
+        3 => {
+            let found = if codec::bits(reader, 1)? == 1 { Found::Quarantine } else { Found::Reject };
+            Rule::Keyword(found, codec::get_box(reader)?)
+        }
+        4 => Rule::Outbound(codec::bits(reader, 1)? == 1),
+        5 => Rule::Rate { recipients: reader.varint_u32()?, seconds: reader.varint_u32()? },
+        6 => Rule::CatchAll(codec::get_address(reader)?),
+        7 => Rule::Senders(match reader.u8()? {
+            0 => Senders::Tenant,
+            1 => Senders::Members,
+            2 => Senders::Address(codec::get_address(reader)?),
+            _ => return reader.error("a kind of senders expected before this byte"),
+        }),
+        8 => Rule::Representative(codec::get_address(reader)?),
+        _ => return reader.error("a kind of rule expected before this byte"),
+    })
+}
+
+impl Directory {
+    /// The rules of a scope, ascending.
+    pub fn rules(&self, scope: &Scope) -> &[Rule] {
+        self.rules.get(scope).map_or(&[], Vec::as_slice)
+    }
+
+    /// Every scope that has rules, ascending.
+    pub fn scopes(&self) -> impl Iterator<Item = (&Scope, &[Rule])> {
+        self.rules.iter().map(|(scope, rules)| (scope, rules.as_slice()))
+    }
+
+    /// The tenant that a scope belongs to.
+    pub fn tenant_of(&self, scope: &Scope) -> Option<TenantId> {
+        match scope {
+            Scope::Tenant(id) => Some(*id),
+            Scope::Domain(name) => self.domain(name).map(|domain| domain.tenant),
+            Scope::Account(id) => self.account(*id).map(|account| account.tenant),
+            Scope::Group(address) => self.group(address).map(|group| group.tenant),
+        }
+    }
+
+    /// A scope as its name: a tenant's slug, a domain, an address.
+    pub fn scope_name(&self, scope: &Scope) -> String {
+        match scope {
+            Scope::Tenant(id) => self.tenant(*id).map_or_else(|| id.to_string(), |tenant| tenant.name.to_string()),
+            Scope::Domain(name) => name.to_string(),
+            Scope::Account(id) => {
+                self.account(*id).map_or_else(|| id.to_string(), |account| account.address.to_string())
+            }
+            Scope::Group(address) => address.to_string(),
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! What is known of a message, and what is said about it. No behaviour but a few questions.
+use crate::base::AccountId;
+use crate::directory::{Account, Address, Directory, Recipient};
+
+/// Who brings a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// Another host; what it says of the sender is not proven.
+    Outside,
+    /// A member who has logged in.
+    Member(AccountId),
+    /// A mail server in front of this one, which has judged the sender.
+    Front,
+}
+
+/// How a check of the sender ended (RFC 8601 section 2.7).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Outcome {
+    /// It was not made.
+    #[default]
+    Unchecked,
+    /// There was nothing to check.
+    None,
+    /// The sender is proven.
+    Pass,
+    /// It is proven that it is not.
+    Fail,
+    /// The domain says that it is probably not, or does not say.
+    Weak,
+    /// It may be otherwise later.
+    TempError,
+    /// What was published or sent cannot be understood.
+    PermError,
+}
+
+/// What a domain asks to be done with mail that fails DMARC (RFC 7489 section 6.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Policy {
+    /// Nothing.
+    None,
+    /// It is suspicious.
+    Quarantine,
+    /// It is to be refused.
+    Reject,
+}
+
+/// How DMARC ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Dmarc {
+    /// It was not checked.
+    #[default]
+    Unchecked,
+    /// The domain of From publishes nothing.
+    None,
+    /// SPF or DKIM has proven the domain of From.
+    Pass,
+    /// Neither has.
+    Fail(Policy),
+    /// It may be otherwise later.
+    TempError,
+    /// What was published cannot be understood.
+    PermError,
+}
+
+/// What was found out about a message's sender, before anything is judged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Facts {
+    /// RFC 7208, of MAIL FROM, or of HELO for the null sender.
+    pub spf: Outcome,
+    /// RFC 6376, the best of all signatures.
+    pub dkim: Outcome,
+    /// RFC 8617.
+    pub arc: Outcome,
+    /// RFC 7489.
+    pub dmarc: Dmarc,
+}
+
+/// What all stages may look at.
+pub struct Case<'a> {
+    /// Who is who, and the rules.
+    pub directory: &'a Directory,
+    /// Who brings it.
+    pub origin: Origin,
+    /// The reverse-path; `None` is `<>`.
+    pub sender: Option<&'a Address>,
+    /// Seconds since 1970-01-01 UTC.
+    pub now: i64,
+}
+
+impl Case<'_> {
+    /// The account that sends, where that is proven.
+    pub(super) fn member(&self) -> Option<&Account> {
+        match self.origin {
+            Origin::Member(id) => self.directory.account(id),
+            Origin::Front => self.sender.and_then(|sender| self.directory.account_at(sender)),
+            Origin::Outside => None,
+        }
+    }
+}
+
+/// What the message itself says.
+pub struct Letter<'a> {
+    /// The addresses of From.
+    pub from: &'a [Address],
+    /// The subject, decoded.
+    pub subject: &'a str,
+    /// What was found out about its sender.
+    pub facts: Facts,
+    /// Whether the operator wishes that DMARC's policies are obeyed.
+    pub obeys_dmarc: bool,
+}
+
+/// One recipient and what its address means.
+pub struct Wanted<'a> {
+    /// As it was asked for.
+    pub address: &'a Address,
+    /// Accounts on this system.
+    pub local: &'a [Recipient],
+    /// Addresses on other hosts.
+    pub external: &'a [Address],
+}
+
+/// Why a message is refused for a recipient.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// Which policy.
+    pub stage: &'static str,
+    /// RFC 5321: 550, or 450 when it may be otherwise later.
+    pub code: u16,
+    /// RFC 3463.
+    pub status: &'static str,
+    /// What is wrong, and the way out.
+    pub text: String,
+}
+
+/// Where an account's copy goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Copy {
+    /// INBOX.
+    Inbox,
+    /// The mailbox for junk.
+    Junk,
+    /// The folder of mail for unknown addresses (F8).
+    Transfer,
+    /// There is none: this account does not want it.
+    Nowhere,
+}
+
+/// What is to happen for one recipient.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// Nothing of it is delivered.
+    pub refusal: Option<Refusal>,
+    /// One for each of `Wanted::local`, in their order.
+    pub copies: Vec<Copy>,
+    /// Which of those skip the filters.
+    pub(super) allowed: Vec<bool>,
+}
+
+impl Verdict {
+    pub(super) fn refuse(&mut self, stage: &'static str, status: &'static str, text: String) {
+        self.refusal.get_or_insert(Refusal { stage, code: 550, status, text });
+    }
+}

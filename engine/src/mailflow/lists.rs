@@ -1,0 +1,71 @@
+//! Blocklists and allowlists (F3, F4), of the tenant first, then of each member: the first list that knows the sender decides. In one list the
+//! closer entry counts (an address, then a domain, then all below one), and of equals the block.
+use super::{Case, Copy, Counters, Dmarc, Letter, Origin, Refusal, Verdict, Wanted};
+use crate::directory::{Address, Pattern, Rule, Scope};
+
+/// A pattern, and whether it allows.
+fn entry(rule: &Rule) -> Option<(&Pattern, bool)> {
+    match rule {
+        Rule::Block(pattern) => Some((pattern, false)),
+        Rule::Allow(pattern) => Some((pattern, true)),
+        _ => None,
+    }
+}
+
+/// `Some(true)`: allowed; `Some(false)`: blocked.
+fn decision(rules: &[Rule], senders: &[&Address]) -> Option<bool> {
+    let rank = |pattern: &Pattern| match pattern {
+        Pattern::Address(_) => usize::MAX,
+        Pattern::Domain(_) => usize::MAX - 1,
+        Pattern::Below(domain) => domain.len(),
+    };
+    let known = rules.iter().filter_map(entry).filter(|(pattern, _)| senders.iter().any(|one| pattern.means(one)));
+    known.max_by_key(|(pattern, allows)| (rank(pattern), !allows)).map(|(_, allows)| allows)
+}
+
+fn text() -> String {
+    "the sender is on a blocklist of the recipient".to_owned()
+}
+
+/// Nobody wants it.
+pub(super) fn refuse(verdict: &mut Verdict) {
+    verdict.refuse("blocklist", "5.7.1", text());
+}
+
+/// Lists are about mail that comes in: what a member sends passes.
+fn scopes(case: &Case<'_>, wanted: &Wanted<'_>) -> Option<Scope> {
+    let comes_in = !matches!(case.origin, Origin::Member(_));
+    let domain = case.directory.domain(wanted.address.domain()).filter(|_| comes_in)?;
+    Some(Scope::Tenant(domain.tenant))
+}
+
+/// By the reverse-path, as early as can be.
+pub(super) fn at_recipient(case: &Case<'_>, _: &Counters, wanted: &Wanted<'_>, _: u32) -> Option<Refusal> {
+    let tenant = scopes(case, wanted)?;
+    let sender = [case.sender?];
+    let own = match wanted.local {
+        [one] if wanted.external.is_empty() => decision(case.directory.rules(&Scope::Account(one.account)), &sender),
+        _ => None,
+    };
+    let decided = decision(case.directory.rules(&tenant), &sender).or(own);
+    (decided == Some(false)).then(|| Refusal { stage: "blocklist", code: 550, status: "5.7.1", text: text() })
+}
+
+/// By the reverse-path and From. An allowlist does not believe a From that DMARC has found to be false.
+pub(super) fn at_message(case: &Case<'_>, letter: &Letter<'_>, wanted: &Wanted<'_>, verdict: &mut Verdict) {
+    let Some(tenant) = scopes(case, wanted) else { return };
+    let senders: Vec<&Address> = case.sender.into_iter().chain(letter.from).collect();
+    let believed = !matches!(letter.facts.dmarc, Dmarc::Fail(_));
+    let of = |scope: &Scope| decision(case.directory.rules(scope), &senders);
+    let for_all = of(&tenant);
+    if for_all == Some(false) {
+        return refuse(verdict);
+    }
+    for (at, recipient) in wanted.local.iter().enumerate() {
+        match for_all.or_else(|| of(&Scope::Account(recipient.account))) {
+            Some(true) => verdict.allowed[at] = believed,
+            Some(false) => verdict.copies[at] = Copy::Nowhere,
+            None => {}
+        }
+    }
+}

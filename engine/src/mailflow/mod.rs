@@ -1,0 +1,22 @@
+//! Floor 5: whether a message may come in or go out, and where it goes. Pure: what was found out about it comes in as facts, what shall happen
+//! comes out as verdicts. Reads the directory, changes nothing, asks nobody.
+//!
+//! `stages` is the ordered list on one screen; each policy has a file. docs/mailflow.md shows it as a picture.
+mod counters;
+mod dmarc;
+mod facts;
+mod keyword;
+mod lists;
+mod outbound;
+mod rate;
+mod senders;
+mod stages;
+#[cfg(test)]
+mod tests;
+
+pub use counters::Counters;
+pub use facts::{Case, Copy, Dmarc, Facts, Letter, Origin, Outcome, Policy, Refusal, Verdict, Wanted};
+pub use stages::{at_message, at_recipient};
+
+/// Where mail for unknown addresses goes in the account that takes it (F8).
+pub const TRANSFER_FOLDER: &str = "\u{90ae}\u{4ef6}\u{8f6c}\u{79fb}";

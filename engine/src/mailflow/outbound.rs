@@ -1,0 +1,25 @@
+//! Who may send outside the tenant (F5): the member's own rule, or else the tenant's; without a rule everybody may.
+use super::{Case, Counters, Refusal, Wanted};
+use crate::directory::{Account, Rule, Scope};
+
+/// Whether somebody outside the member's tenant would get it.
+pub(super) fn leaves(case: &Case<'_>, member: &Account, wanted: &Wanted<'_>) -> bool {
+    let inside = |account| case.directory.account(account).is_some_and(|other| other.tenant == member.tenant);
+    !wanted.external.is_empty() || wanted.local.iter().any(|recipient| !inside(recipient.account))
+}
+
+/// The rule of the member, or else of the tenant.
+pub(super) fn nearest<T>(case: &Case<'_>, member: &Account, find: impl Fn(&Rule) -> Option<T>) -> Option<T> {
+    let of = |scope: &Scope| case.directory.rules(scope).iter().find_map(&find);
+    of(&Scope::Account(member.id)).or_else(|| of(&Scope::Tenant(member.tenant)))
+}
+
+pub(super) fn at_recipient(case: &Case<'_>, _: &Counters, wanted: &Wanted<'_>, _: u32) -> Option<Refusal> {
+    let member = case.member()?;
+    let may = nearest(case, member, |rule| if let Rule::Outbound(may) = rule { Some(*may) } else { None });
+    if may != Some(false) || !leaves(case, member, wanted) {
+        return None;
+    }
+    let text = format!("{} may not send outside its organisation; ask its administrator", member.address);
+    Some(Refusal { stage: "outbound", code: 550, status: "5.7.1", text })
+}

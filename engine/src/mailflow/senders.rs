@@ -1,0 +1,30 @@
+//! Who may send to a group (D3): anybody, unless the group has rules; then those that one of them names. Of mail from outside only the reverse-path
+//! is known, so it passes for an address elsewhere and never for one of ours.
+use super::{Case, Counters, Refusal, Wanted};
+use crate::directory::{Account, Address, Group, Rule, Scope, Senders};
+
+fn fits(case: &Case<'_>, group: &Group, senders: &Senders) -> bool {
+    let member = case.member();
+    let is_ours = |address: &Address| case.directory.domain(address.domain()).is_some();
+    let stranger = case.sender.filter(|sender| member.is_none() && !is_ours(sender));
+    let lists = |address: &Address| group.members.binary_search(address).is_ok();
+    let is_listed = |member: &Account| lists(&member.address) || member.aliases.iter().any(lists);
+    match senders {
+        Senders::Tenant => member.is_some_and(|member| member.tenant == group.tenant),
+        Senders::Members => member.is_some_and(is_listed) || stranger.is_some_and(lists),
+        Senders::Address(own) => member.is_some_and(|member| member.has_address(own)) || stranger == Some(own),
+    }
+}
+
+pub(super) fn at_recipient(case: &Case<'_>, _: &Counters, wanted: &Wanted<'_>, _: u32) -> Option<Refusal> {
+    let group = case.directory.group(wanted.address)?;
+    let rules = case.directory.rules(&Scope::Group(group.address.clone()));
+    let mut named =
+        rules.iter().filter_map(|rule| if let Rule::Senders(senders) = rule { Some(senders) } else { None });
+    let first = named.next()?;
+    if std::iter::once(first).chain(named).any(|senders| fits(case, group, senders)) {
+        return None;
+    }
+    let text = format!("you may not send to the group {}", group.address);
+    Some(Refusal { stage: "senders", code: 550, status: "5.7.1", text })
+}

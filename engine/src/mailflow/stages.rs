@@ -1,0 +1,49 @@
+//! The stages in their order: the whole mail flow on one screen. Each may refuse a recipient or move its copies; the first refusal counts.
+use super::{Case, Copy, Counters, Letter, Refusal, Verdict, Wanted};
+use super::{dmarc, keyword, lists, outbound, rate, senders};
+
+/// Asked when a recipient is named, before the message is there.
+type AtRecipient = fn(&Case<'_>, &Counters, &Wanted<'_>, u32) -> Option<Refusal>;
+
+const AT_RECIPIENT: [AtRecipient; 4] = [
+    lists::at_recipient, // F3: the reverse-path is on a blocklist of the tenant, or of the member asked for
+    senders::at_recipient, // D3: who may send to a group
+    outbound::at_recipient, // F5: who may send outside the tenant
+    rate::at_recipient,  // F6: how much, in a period
+];
+
+/// Asked when the message has come whole.
+type AtMessage = fn(&Case<'_>, &Letter<'_>, &Wanted<'_>, &mut Verdict);
+
+const AT_MESSAGE: [AtMessage; 4] = [
+    dmarc::reject,       // the domain of From asks for refusal
+    lists::at_message,   // F3, F4: From and the reverse-path, the tenant's list before each member's
+    dmarc::quarantine,   // the domain of From asks for suspicion
+    keyword::at_message, // F7: the decoded subject
+];
+
+/// Whether mail for this recipient is taken at all. `pending` counts recipients outside the tenant that were taken before in the same message.
+pub fn at_recipient(case: &Case<'_>, counters: &Counters, wanted: &Wanted<'_>, pending: u32) -> Option<Refusal> {
+    AT_RECIPIENT.iter().find_map(|stage| stage(case, counters, wanted, pending))
+}
+
+/// What happens with the message for this recipient.
+pub fn at_message(case: &Case<'_>, letter: &Letter<'_>, wanted: &Wanted<'_>) -> Verdict {
+    let begin = |transfer| if transfer { Copy::Transfer } else { Copy::Inbox };
+    let mut verdict = Verdict {
+        refusal: None,
+        copies: wanted.local.iter().map(|recipient| begin(recipient.is_transfer)).collect(),
+        allowed: vec![false; wanted.local.len()],
+    };
+    for stage in AT_MESSAGE {
+        stage(case, letter, wanted, &mut verdict);
+        if verdict.refusal.is_some() {
+            break;
+        }
+    }
+    let nobody = wanted.external.is_empty() && verdict.copies.iter().all(|copy| *copy == Copy::Nowhere);
+    if nobody {
+        lists::refuse(&mut verdict);
+    }
+    verdict
+}

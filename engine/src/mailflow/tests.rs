@@ -1,0 +1,237 @@
+//! Each policy by itself and the order of all, on a small town.
+use super::*;
+use crate::base::AccountId;
+use crate::directory::{Address, Change, Directory, Quota, Resolution, Rule, ScopeName};
+
+fn at(text: &str) -> Address {
+    Address::parse(text).expect("a test's address")
+}
+
+fn make(directory: &mut Directory, change: &Change) {
+    for event in directory.plan(change, 1000).expect("allowed") {
+        directory.apply(&event).expect("it folds");
+    }
+}
+
+fn rule(directory: &mut Directory, scope: ScopeName, text: &str) {
+    let rule: Rule = text.parse().expect("a rule");
+    assert_eq!(rule.to_string(), text);
+    make(directory, &Change::RuleAdd { scope, rule });
+}
+
+fn tenant() -> ScopeName {
+    ScopeName::Tenant("acme".into())
+}
+
+fn account(address: &str) -> ScopeName {
+    ScopeName::Account(at(address))
+}
+
+/// ann, bob and the group all (with somebody elsewhere) at a.test; eve of another tenant at o.test.
+fn town() -> Directory {
+    let mut directory = Directory::default();
+    let member = |address| Change::MemberAdd {
+        address: at(address),
+        name: String::new(),
+        password_hash: None,
+        vip: false,
+        quota: Quota::Default,
+    };
+    for (name, domain) in [("acme", "a.test"), ("other", "o.test")] {
+        make(&mut directory, &Change::TenantAdd { name: name.into(), title: String::new(), accounts_max: None });
+        make(&mut directory, &Change::DomainAdd { tenant: name.into(), domain: domain.into() });
+    }
+    ["ann@a.test", "bob@a.test", "eve@o.test"].into_iter().for_each(|it| make(&mut directory, &member(it)));
+    let members = vec![at("ann@a.test"), at("bob@a.test"), at("far@x.test")];
+    make(&mut directory, &Change::GroupAdd { address: at("all@a.test"), name: String::new(), members });
+    directory
+}
+
+fn id(directory: &Directory, address: &str) -> AccountId {
+    directory.account_at(&at(address)).expect("an account").id
+}
+
+/// What a test says of one message.
+#[derive(Clone, Copy)]
+struct Mail<'a> {
+    origin: Origin,
+    sender: &'a str,
+    from: &'a str,
+    subject: &'a str,
+    facts: Facts,
+}
+
+fn outside<'a>(sender: &'a str, subject: &'a str) -> Mail<'a> {
+    Mail { origin: Origin::Outside, sender, from: sender, subject, facts: Facts::default() }
+}
+
+fn with_wanted<R>(directory: &Directory, to: &str, then: impl FnOnce(&Wanted<'_>) -> R) -> R {
+    let address = at(to);
+    let (local, external) = match directory.resolve(&address) {
+        Resolution::Recipients { local, external } => (local, external),
+        Resolution::NotLocal => (Vec::new(), vec![address.clone()]),
+        other => panic!("{to}: {other:?}"),
+    };
+    then(&Wanted { address: &address, local: &local, external: &external })
+}
+
+fn asked(directory: &Directory, counters: &Counters, mail: Mail<'_>, to: &str) -> Option<&'static str> {
+    let sender = at(mail.sender);
+    let case = Case { directory, origin: mail.origin, sender: Some(&sender), now: 1000 };
+    with_wanted(directory, to, |wanted| at_recipient(&case, counters, wanted, 0).map(|refusal| refusal.stage))
+}
+
+fn judged(directory: &Directory, mail: Mail<'_>, to: &str) -> Result<Vec<Copy>, &'static str> {
+    let (sender, from) = (at(mail.sender), at(mail.from));
+    let case = Case { directory, origin: mail.origin, sender: Some(&sender), now: 1000 };
+    let from = [from];
+    let letter = Letter { from: &from, subject: mail.subject, facts: mail.facts, obeys_dmarc: true };
+    let verdict = with_wanted(directory, to, |wanted| at_message(&case, &letter, wanted));
+    verdict.refusal.map_or(Ok(verdict.copies), |refusal| Err(refusal.stage))
+}
+
+#[test]
+fn the_tenants_list_comes_before_the_members() {
+    let mut town = town();
+    let none = Counters::default();
+    rule(&mut town, account("ann@a.test"), "block spam.test");
+    rule(&mut town, account("bob@a.test"), "allow spam.test");
+    let mail = outside("x@spam.test", "hello");
+    assert_eq!(asked(&town, &none, mail, "ann@a.test"), Some("blocklist"));
+    assert_eq!(asked(&town, &none, mail, "bob@a.test"), None);
+    // In a group only the one who has blocked it goes without.
+    assert_eq!(judged(&town, mail, "all@a.test"), Ok(vec![Copy::Nowhere, Copy::Inbox]));
+    assert_eq!(judged(&town, mail, "ann@a.test"), Err("blocklist"));
+    rule(&mut town, tenant(), "allow spam.test");
+    assert_eq!(asked(&town, &none, mail, "ann@a.test"), None);
+    rule(&mut town, tenant(), "block x@spam.test");
+    assert_eq!(asked(&town, &none, mail, "bob@a.test"), Some("blocklist"));
+    assert_eq!(asked(&town, &none, outside("y@spam.test", ""), "bob@a.test"), None);
+    // From counts too, and what members send among themselves does not.
+    let from = Mail { from: "x@spam.test", ..outside("fine@fine.test", "") };
+    assert_eq!(judged(&town, from, "bob@a.test"), Err("blocklist"));
+    let own = Mail { origin: Origin::Member(id(&town, "ann@a.test")), ..from };
+    assert_eq!(judged(&town, own, "bob@a.test"), Ok(vec![Copy::Inbox]));
+}
+
+#[test]
+fn patterns_mean_what_they_say() {
+    let mut town = town();
+    rule(&mut town, tenant(), "block .bad.test");
+    let none = Counters::default();
+    let ask = |sender| asked(&town, &none, outside(sender, ""), "ann@a.test");
+    assert_eq!(ask("a@bad.test"), Some("blocklist"));
+    assert_eq!(ask("a@deep.bad.test"), Some("blocklist"));
+    assert_eq!(ask("a@notbad.test"), None);
+}
+
+#[test]
+fn dmarc_is_obeyed_and_allowlists_do_not_believe_forgeries() {
+    let mut town = town();
+    let with = |dmarc| Mail { facts: Facts { dmarc, ..Facts::default() }, ..outside("ceo@bank.test", "hi") };
+    assert_eq!(judged(&town, with(Dmarc::Fail(Policy::Reject)), "ann@a.test"), Err("dmarc"));
+    assert_eq!(judged(&town, with(Dmarc::Fail(Policy::Quarantine)), "ann@a.test"), Ok(vec![Copy::Junk]));
+    assert_eq!(judged(&town, with(Dmarc::Fail(Policy::None)), "ann@a.test"), Ok(vec![Copy::Inbox]));
+    assert_eq!(judged(&town, with(Dmarc::Pass), "ann@a.test"), Ok(vec![Copy::Inbox]));
+    rule(&mut town, tenant(), "allow bank.test");
+    assert_eq!(judged(&town, with(Dmarc::Fail(Policy::Reject)), "ann@a.test"), Err("dmarc"));
+    assert_eq!(judged(&town, with(Dmarc::Fail(Policy::Quarantine)), "ann@a.test"), Ok(vec![Copy::Junk]));
+}
+
+#[test]
+fn keywords_are_found_in_any_case_and_allowed_senders_skip_them() {
+    let mut town = town();
+    rule(&mut town, tenant(), "keyword reject casino");
+    rule(&mut town, tenant(), "keyword quarantine \u{53d1}\u{7968}");
+    rule(&mut town, account("bob@a.test"), "allow shop.test");
+    assert_eq!(judged(&town, outside("x@shop.test", "Best CASINO"), "ann@a.test"), Err("keyword"));
+    let invoice = outside("x@shop.test", "\u{4ee3}\u{5f00}\u{53d1}\u{7968}");
+    assert_eq!(judged(&town, invoice, "ann@a.test"), Ok(vec![Copy::Junk]));
+    assert_eq!(judged(&town, invoice, "all@a.test"), Ok(vec![Copy::Junk, Copy::Inbox]));
+    assert_eq!(judged(&town, outside("x@shop.test", "casino"), "bob@a.test"), Ok(vec![Copy::Inbox]));
+    let ann = Mail { origin: Origin::Member(id(&town, "ann@a.test")), ..outside("ann@a.test", "casino") };
+    assert_eq!(judged(&town, ann, "far@x.test"), Err("keyword"));
+    assert_eq!(judged(&town, outside("x@shop.test", "casino"), "eve@o.test"), Ok(vec![Copy::Inbox]));
+}
+
+#[test]
+fn outbound_scope_and_its_exceptions() {
+    let mut town = town();
+    let none = Counters::default();
+    rule(&mut town, tenant(), "outbound no");
+    let from = |address| Mail { origin: Origin::Member(id(&town, address)), ..outside(address, "") };
+    let (ann, bob) = (from("ann@a.test"), from("bob@a.test"));
+    assert_eq!(asked(&town, &none, ann, "far@x.test"), Some("outbound"));
+    assert_eq!(asked(&town, &none, ann, "eve@o.test"), Some("outbound"), "another tenant is outside");
+    assert_eq!(asked(&town, &none, ann, "bob@a.test"), None);
+    rule(&mut town, account("bob@a.test"), "outbound yes");
+    assert_eq!(asked(&town, &none, bob, "far@x.test"), None);
+    // The later rule takes the earlier one's place.
+    rule(&mut town, account("bob@a.test"), "outbound no");
+    assert_eq!(asked(&town, &none, bob, "far@x.test"), Some("outbound"));
+}
+
+#[test]
+fn rates_are_counted_in_periods() {
+    let mut town = town();
+    rule(&mut town, tenant(), "rate 2/1h");
+    let (ann, sender) = (id(&town, "ann@a.test"), at("ann@a.test"));
+    let mut counters = Counters::default();
+    let case = |now| Case { directory: &town, origin: Origin::Member(ann), sender: Some(&sender), now };
+    let ask = |counters: &Counters, now, to: &str, pending| {
+        with_wanted(&town, to, |wanted| at_recipient(&case(now), counters, wanted, pending).map(|refusal| refusal.code))
+    };
+    assert_eq!(ask(&counters, 0, "far@x.test", 1), None);
+    assert_eq!(ask(&counters, 0, "far@x.test", 2), Some(450));
+    case(0).charge(&mut counters, 2);
+    assert_eq!(ask(&counters, 3599, "far@x.test", 0), Some(450));
+    assert_eq!(ask(&counters, 3599, "bob@a.test", 0), None, "inside is free");
+    assert_eq!(ask(&counters, 3600, "far@x.test", 0), None);
+    case(3600).charge(&mut counters, 1);
+    assert_eq!(ask(&counters, 3601, "far@x.test", 0), None);
+    assert_eq!(ask(&counters, 3601, "far@x.test", 1), Some(450));
+}
+
+#[test]
+fn groups_say_who_may_send() {
+    let mut town = town();
+    let none = Counters::default();
+    let group = || ScopeName::Group(at("all@a.test"));
+    let eve = Mail { origin: Origin::Member(id(&town, "eve@o.test")), ..outside("eve@o.test", "") };
+    let ann = Mail { origin: Origin::Member(id(&town, "ann@a.test")), ..outside("ann@a.test", "") };
+    assert_eq!(asked(&town, &none, outside("a@x.test", ""), "all@a.test"), None);
+    rule(&mut town, group(), "senders tenant");
+    assert_eq!(asked(&town, &none, ann, "all@a.test"), None);
+    assert_eq!(asked(&town, &none, eve, "all@a.test"), Some("senders"));
+    // A host that calls itself ann has not logged in.
+    assert_eq!(asked(&town, &none, outside("ann@a.test", ""), "all@a.test"), Some("senders"));
+    rule(&mut town, group(), "senders members");
+    assert_eq!(asked(&town, &none, outside("far@x.test", ""), "all@a.test"), None);
+    rule(&mut town, group(), "senders eve@o.test");
+    assert_eq!(asked(&town, &none, eve, "all@a.test"), None);
+}
+
+#[test]
+fn representatives_send_as_their_group() {
+    let mut town = town();
+    let (ann, bob, all) = (id(&town, "ann@a.test"), id(&town, "bob@a.test"), at("all@a.test"));
+    assert!(!town.may_send_as(ann, &all));
+    rule(&mut town, ScopeName::Group(all.clone()), "representative ann@a.test");
+    assert!(town.may_send_as(ann, &all) && !town.may_send_as(bob, &all));
+    let stranger: Rule = "representative eve@o.test".parse().expect("a rule");
+    let refused = town.plan(&Change::RuleAdd { scope: ScopeName::Group(all), rule: stranger }, 0);
+    assert!(refused.is_err(), "of another tenant");
+}
+
+#[test]
+fn mail_for_unknown_addresses_is_transferred() {
+    let mut town = town();
+    assert_eq!(town.resolve(&at("nobody@a.test")), Resolution::Unknown);
+    rule(&mut town, ScopeName::Domain("a.test".into()), "catch-all bob@a.test");
+    assert_eq!(judged(&town, outside("x@x.test", ""), "nobody@a.test"), Ok(vec![Copy::Transfer]));
+    assert_eq!(judged(&town, outside("x@x.test", ""), "ann+tag@a.test"), Ok(vec![Copy::Inbox]));
+    assert_eq!(town.resolve(&at("nobody@o.test")), Resolution::Unknown);
+    // What it names has gone, so the address is unknown again.
+    make(&mut town, &Change::AccountRemove { address: at("bob@a.test") });
+    assert_eq!(town.resolve(&at("bob@a.test")), Resolution::Unknown);
+}

@@ -1,0 +1,79 @@
+//! What became of each recipient, and the reply that follows from it. Delivers nothing.
+use super::policy;
+use super::reply::Reply;
+use super::role::Role;
+use super::state::Rcpt;
+use posthouse_engine::base::{AccountId, Error};
+use posthouse_engine::delivery::Outcome;
+use posthouse_engine::directory::Address;
+use posthouse_engine::mailflow::{Copy, Verdict};
+use std::collections::HashMap;
+
+/// Which target of a delivery is which account's.
+pub(super) type Places = HashMap<AccountId, usize>;
+
+/// What became of one recipient.
+pub(super) struct Fate {
+    taken: usize,
+    pub(super) failed: Vec<(Address, Error)>,
+    /// A policy has refused it.
+    pub(super) refused: Option<Reply>,
+}
+
+impl Fate {
+    pub(super) fn is_taken(&self) -> bool {
+        self.taken > 0
+    }
+
+    /// Why nobody got it.
+    pub(super) fn refusal(&self) -> Option<Reply> {
+        self.refused.clone().or_else(|| self.failed.first().map(|(_, error)| Reply::refused(error)))
+    }
+
+    pub(super) fn verdict(self, role: Role, id: &str) -> Result<Reply, Reply> {
+        match self.refusal().filter(|_| self.taken == 0) {
+            Some(refusal) => Err(refusal),
+            None if role == Role::Lmtp => Ok(Reply::new(250, format!("2.1.5 Delivered as {id}"))),
+            None => Ok(Reply::new(250, format!("2.0.0 Taken as {id}"))),
+        }
+    }
+}
+
+pub(super) fn fate(rcpt: &Rcpt, verdict: &Verdict, outcome: Option<&Outcome>, places: &Places) -> Fate {
+    let mut fate = Fate { taken: 0, failed: Vec::new(), refused: verdict.refusal.as_ref().map(policy::reply) };
+    if fate.refused.is_some() {
+        return fate;
+    }
+    for (recipient, copy) in rcpt.local.iter().zip(&verdict.copies) {
+        let at = places.get(&recipient.account);
+        match at.and_then(|at| outcome?.targets.get(*at)) {
+            // Who has blocked the sender is content without a copy.
+            _ if *copy == Copy::Nowhere => fate.taken += 1,
+            Some(Ok(_)) => fate.taken += 1,
+            Some(Err(error)) => fate.failed.push((recipient.address.clone(), error.clone())),
+            None => fate.failed.push((recipient.address.clone(), Error::Closed)),
+        }
+    }
+    for address in &rcpt.external {
+        match outcome.map(|outcome| &outcome.queued) {
+            Some(Ok(())) => fate.taken += 1,
+            Some(Err(error)) => fate.failed.push((address.clone(), error.clone())),
+            None => fate.failed.push((address.clone(), Error::Closed)),
+        }
+    }
+    fate
+}
+
+/// One reply for all (RFC 5321 section 4.2.5): positive when anybody got the message; the sender hears of the others by mail. When nobody
+/// did, one who may get it later is reason enough to try again.
+pub(super) fn one_reply(verdicts: Vec<Result<Reply, Reply>>) -> Reply {
+    let mut refusals = Vec::new();
+    for verdict in verdicts {
+        match verdict {
+            Ok(reply) => return reply,
+            Err(reply) => refusals.push(reply),
+        }
+    }
+    let at = refusals.iter().position(Reply::is_transient).unwrap_or(0);
+    if refusals.is_empty() { Reply::new(503, "5.5.1 No recipient") } else { refusals.swap_remove(at) }
+}

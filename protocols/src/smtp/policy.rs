@@ -1,0 +1,104 @@
+//! Between a session and the mail flow's policies: facts are gathered here, verdicts become replies and places. Decides nothing itself.
+use super::letter::Says;
+use super::reply::Reply;
+use super::role::Role;
+use super::state::{Rcpt, Session, Transaction};
+use posthouse_engine::delivery::Place;
+use posthouse_engine::directory::{Address, Recipient};
+use posthouse_engine::index::SpecialUse;
+use posthouse_engine::mailflow::{
+    Case, Copy, Dmarc, Facts, Letter, Origin, Refusal, TRANSFER_FOLDER, Verdict, Wanted, at_message, at_recipient,
+};
+
+/// Where an account's copy goes; `None`: it gets none.
+pub(crate) fn place(copy: Copy) -> Option<Place> {
+    match copy {
+        Copy::Inbox => Some(Place::Inbox),
+        Copy::Junk => Some(Place::For(SpecialUse::Junk)),
+        Copy::Transfer => Some(Place::Named(TRANSFER_FOLDER.to_owned())),
+        Copy::Nowhere => None,
+    }
+}
+
+/// A refusal as its reply.
+pub(super) fn reply(refusal: &Refusal) -> Reply {
+    Reply::new(refusal.code, format!("{} {}", refusal.status, refusal.text))
+}
+
+fn wanted(rcpt: &Rcpt) -> Wanted<'_> {
+    Wanted { address: &rcpt.address, local: &rcpt.local, external: &rcpt.external }
+}
+
+impl Session {
+    fn origin(&self) -> Origin {
+        match (self.role, self.account()) {
+            (_, Some(account)) => Origin::Member(account),
+            (Role::Lmtp, None) => Origin::Front,
+            (_, None) => Origin::Outside,
+        }
+    }
+
+    fn with_case<R>(&self, sender: &str, then: impl FnOnce(&Case<'_>) -> R) -> R {
+        let (sender, now) = (Address::parse(sender).ok(), self.shared.clock.now());
+        let origin = self.origin();
+        self.shared.engine.directory(|directory| then(&Case { directory, origin, sender: sender.as_ref(), now }))
+    }
+
+    /// Whether mail for this recipient is taken; and whether it counts as one outside the sender's tenant.
+    pub(super) fn judge_recipient(
+        &self,
+        transaction: &Transaction,
+        address: &Address,
+        local: &[Recipient],
+        external: &[Address],
+    ) -> Result<bool, Reply> {
+        let wanted = Wanted { address, local, external };
+        let pending = transaction.recipients.iter().filter(|rcpt| rcpt.outside).count() as u32;
+        let found = self.with_case(&transaction.sender, |case| {
+            let counters = self.shared.sending();
+            at_recipient(case, &counters, &wanted, pending).map_or_else(|| Ok(case.leaves_tenant(&wanted)), Err)
+        });
+        found.map_err(|refusal| {
+            tracing::info!(peer = %self.stream.peer(), from = %transaction.sender.escape_debug(), to = %address, policy = refusal.stage, "recipient refused");
+            reply(&refusal)
+        })
+    }
+
+    /// What is to happen with the message for each recipient.
+    pub(super) fn judge_message(&self, transaction: &Transaction, says: &Says, facts: Facts) -> Vec<Verdict> {
+        let obeys_dmarc = self.shared.verifier.as_ref().is_some_and(|verifier| verifier.obeys_dmarc());
+        let letter = Letter { from: &says.from, subject: &says.subject, facts, obeys_dmarc };
+        self.with_case(&transaction.sender, |case| {
+            transaction.recipients.iter().map(|rcpt| at_message(case, &letter, &wanted(rcpt))).collect()
+        })
+    }
+
+    /// Counts the recipients outside the tenant that the message was taken for.
+    pub(super) fn charge(&self, transaction: &Transaction, recipients: u32) {
+        if recipients > 0 {
+            self.with_case(&transaction.sender, |case| case.charge(&mut self.shared.sending(), recipients));
+        }
+    }
+
+    /// What no recipient can be asked about: whose name a member writes under (RFC 6409 section 6.1), and a header that can be read in two ways.
+    pub(super) fn check_author(&self, says: &Says, facts: Facts) -> Result<(), Reply> {
+        if self.role == Role::Mx && says.from_fields > 1 && facts.dmarc != Dmarc::Unchecked {
+            // RFC 5322 section 3.6: with two of them DMARC would judge one, and the reader see the other.
+            return Err(Reply::new(550, "5.6.0 The message has more than one From field"));
+        }
+        let Some(login) = self.login.as_ref().filter(|_| self.role == Role::Submission) else {
+            return Ok(());
+        };
+        let refuse = |what: &str| {
+            Err(Reply::new(550, format!("5.7.1 {} may not write as {what} (From of the message)", login.address)))
+        };
+        if says.from_is_odd {
+            return refuse("what is no address, or hides behind a header that is too long");
+        }
+        let owns = |address: &&Address| self.shared.engine.directory(|known| known.may_send_as(login.account, address));
+        match says.from.iter().find(|address| !owns(address)) {
+            Some(address) => refuse(&super::reply::printable(address.as_str())),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! What is done to a message between its coming and its judgement: fields that must not stay go, its sender is checked, what is lacking is added,
+//! mail of ours is signed. Refuses nothing but when the checks cannot be made at all.
+use super::header::Header;
+use super::letter::Says;
+use super::reply::Reply;
+use super::role::Role;
+use super::state::{Session, Transaction};
+use super::trace;
+use crate::verify::{Envelope, without_fields, without_forged};
+use posthouse_engine::directory::{Algorithm, KeyState, SigningKey};
+use posthouse_engine::mailflow::Facts;
+
+/// A message ready to be judged and stored.
+pub(super) struct Prepared {
+    /// What goes on top of it.
+    pub(super) fields: Vec<u8>,
+    pub(super) message: Vec<u8>,
+    pub(super) facts: Facts,
+}
+
+fn unavailable() -> Reply {
+    Reply::new(451, "4.7.0 The sender cannot be checked now; try again")
+}
+
+impl Session {
+    /// See above. `id` names the message in the log and in Received.
+    pub(super) async fn prepare(
+        &self,
+        transaction: &Transaction,
+        says: &Says,
+        message: Vec<u8>,
+        header: &Header,
+        id: &str,
+    ) -> Result<Prepared, Reply> {
+        let trace = trace::fields(self, transaction, header, id, self.shared.clock.now());
+        match self.role {
+            // The server in front has done all this.
+            Role::Lmtp => Ok(Prepared { fields: trace, message, facts: Facts::default() }),
+            Role::Submission => {
+                // RFC 6409 section 8: whom Bcc names is for the envelope only (RFC 5322 section 3.6.3).
+                let message = without_fields(message, |name, _| name.eq_ignore_ascii_case(b"bcc"));
+                let message = without_forged(message, &self.shared.hostname);
+                self.sign(says, trace, message).await
+            }
+            Role::Mx => self.check(transaction, trace, message).await,
+        }
+    }
+
+    async fn check(&self, transaction: &Transaction, trace: Vec<u8>, message: Vec<u8>) -> Result<Prepared, Reply> {
+        let ip = self.stream.peer().ip().to_canonical();
+        let mut prepared = Prepared { fields: trace, message, facts: Facts::default() };
+        if let Some(verifier) = self.shared.verifier.as_ref().filter(|verifier| verifier.wants(ip)) {
+            let helo = self.hello.as_ref().map_or_else(String::new, |hello| hello.name.clone());
+            let envelope = Envelope { ip, helo, sender: transaction.sender.clone() };
+            let seal = self.seal(transaction);
+            let message = std::mem::take(&mut prepared.message);
+            let checked = verifier.check(envelope, message, seal).await.ok_or_else(unavailable)?;
+            (prepared.message, prepared.facts) = (checked.message, checked.facts);
+            insert(&mut prepared.fields, &checked.fields);
+        }
+        // After the checks, for a signature may cover what goes here.
+        prepared.message = without_forged(prepared.message, &self.shared.hostname);
+        Ok(prepared)
+    }
+
+    /// The key for an ARC set on mail that is passed on to other hosts: that of the first such recipient's domain.
+    fn seal(&self, transaction: &Transaction) -> Option<SigningKey> {
+        let onward = transaction.recipients.iter().find(|rcpt| !rcpt.external.is_empty())?;
+        let domain = onward.address.domain();
+        let is_fit = |key: &&SigningKey| key.state == KeyState::Active && key.algorithm == Algorithm::Rsa;
+        self.shared.engine.directory(|known| known.keys_of(domain).find(is_fit).cloned())
+    }
+
+    /// With the active keys of the domain that From names: the one that DMARC asks about.
+    async fn sign(&self, says: &Says, trace: Vec<u8>, message: Vec<u8>) -> Result<Prepared, Reply> {
+        let mut prepared = Prepared { fields: trace, message, facts: Facts::default() };
+        let Some((verifier, from)) = self.shared.verifier.as_ref().zip(says.from.first()) else {
+            return Ok(prepared);
+        };
+        let is_active = |key: &&SigningKey| key.state == KeyState::Active;
+        let keys: Vec<SigningKey> =
+            self.shared.engine.directory(|known| known.keys_of(from.domain()).filter(is_active).cloned().collect());
+        if keys.is_empty() {
+            return Ok(prepared);
+        }
+        let signed = verifier.sign(prepared.fields, prepared.message, keys).await.ok_or_else(unavailable)?;
+        (prepared.fields, prepared.message) = (signed.top, signed.message);
+        insert(&mut prepared.fields, &signed.fields);
+        Ok(prepared)
+    }
+}
+
+/// Puts fields on top, but below the Return-Path, which comes first where there is one (RFC 5321 section 4.4).
+fn insert(fields: &mut Vec<u8>, new: &[u8]) {
+    let has_path = fields.starts_with(b"Return-Path:");
+    let at = if has_path { memchr::memmem::find(fields, b"\r\n").map_or(0, |end| end + 2) } else { 0 };
+    fields.splice(at..at, new.iter().copied());
+}

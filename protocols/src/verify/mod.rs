@@ -1,0 +1,112 @@
+//! Who has sent a message: SPF, DKIM, DMARC and ARC of mail that comes in; signatures and seals of mail that goes out. All name servers are asked
+//! here, on threads of its own, before anything is judged; what is left of it are facts (`mailflow` judges them) and header fields. Refuses nothing.
+//!
+//! `desk` owns the threads, `check` asks and finds, `sign` signs and seals, `forged` finds results that somebody else wrote in our name.
+mod check;
+mod desk;
+mod forged;
+mod sign;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use forged::{without_fields, without_forged};
+
+use desk::{Desk, Job};
+use posthouse_engine::directory::SigningKey;
+use posthouse_engine::mailflow::Facts;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+use tokio::sync::oneshot;
+
+/// What an operator decides about it.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Who answers for names; none: those of the system.
+    pub servers: Vec<SocketAddr>,
+    /// Our name in Authentication-Results (authserv-id, RFC 8601 section 2.5).
+    pub hostname: String,
+    /// Whether senders are checked at all; signing needs no name server.
+    pub checks: bool,
+    /// Whether hosts on loopback addresses are checked too.
+    pub checks_loopback: bool,
+    /// Whether DMARC's policies are obeyed.
+    pub obeys_dmarc: bool,
+    /// How long all checks of one message may take.
+    pub timeout: Duration,
+    /// Threads.
+    pub threads: usize,
+}
+
+/// Checks senders and signs.
+pub struct Verifier {
+    settings: Settings,
+    desk: Desk,
+}
+
+/// What SMTP knows of the sender.
+#[derive(Clone, Debug)]
+pub(crate) struct Envelope {
+    pub(crate) ip: IpAddr,
+    pub(crate) helo: String,
+    /// Empty for `<>`.
+    pub(crate) sender: String,
+}
+
+/// What was found out, and the message back.
+#[derive(Debug)]
+pub(crate) struct Checked {
+    pub(crate) message: Vec<u8>,
+    pub(crate) facts: Facts,
+    /// Authentication-Results, and above it an ARC set when the message was sealed.
+    pub(crate) fields: Vec<u8>,
+}
+
+/// A message with its signatures.
+#[derive(Debug)]
+pub(crate) struct Signed {
+    pub(crate) top: Vec<u8>,
+    pub(crate) message: Vec<u8>,
+    /// A DKIM-Signature for each key.
+    pub(crate) fields: Vec<u8>,
+}
+
+impl Verifier {
+    /// Starts the threads; they end with the last handle.
+    ///
+    /// # Errors
+    /// The system's configuration of name servers cannot be read, or a thread cannot start.
+    pub fn start(settings: Settings) -> io::Result<Verifier> {
+        let desk = Desk::start(&settings)?;
+        Ok(Verifier { settings, desk })
+    }
+
+    pub(crate) fn obeys_dmarc(&self) -> bool {
+        self.settings.obeys_dmarc
+    }
+
+    /// Whether a host at that address is checked. SPF says nothing of hosts that are this machine.
+    pub(crate) fn wants(&self, ip: IpAddr) -> bool {
+        self.settings.checks && (self.settings.checks_loopback || !ip.to_canonical().is_loopback())
+    }
+
+    /// Asks for everything within the time-out; what is not answered by then is a temporary error. With `seal` the message gets an ARC set, for
+    /// it goes on to other hosts. `None` only when the threads have ended.
+    pub(crate) async fn check(
+        &self,
+        envelope: Envelope,
+        message: Vec<u8>,
+        seal: Option<SigningKey>,
+    ) -> Option<Checked> {
+        let (reply, answer) = oneshot::channel();
+        self.desk.send(Job::Check { envelope, message, seal, reply });
+        answer.await.ok()
+    }
+
+    /// Signs `top` + `message` with each key. A key that cannot sign is left out and told in the log.
+    pub(crate) async fn sign(&self, top: Vec<u8>, message: Vec<u8>, keys: Vec<SigningKey>) -> Option<Signed> {
+        let (reply, answer) = oneshot::channel();
+        self.desk.send(Job::Sign { top, message, keys, reply });
+        answer.await.ok()
+    }
+}

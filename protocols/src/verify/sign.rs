@@ -1,0 +1,91 @@
+//! DKIM signatures (RFC 6376, RFC 8463) for mail of our domains, and ARC sets (RFC 8617) for mail that is passed on. Chooses no key.
+use mail_auth::arc::ArcSealer;
+use mail_auth::common::crypto::{Ed25519Key, RsaKey, Sha256, SigningKey as Signs};
+use mail_auth::common::headers::HeaderWriter;
+use mail_auth::dkim::{Canonicalization, DkimSigner};
+use mail_auth::{ArcOutput, AuthenticatedMessage, AuthenticationResults};
+use posthouse_engine::directory::{Algorithm, SigningKey};
+use rustls_pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+
+/// What a signature covers (RFC 6376 section 5.4.1). A field that is not there is named all the same, so that nobody can add it.
+const COVERED: [&str; 16] = [
+    "From",
+    "Reply-To",
+    "To",
+    "Cc",
+    "Subject",
+    "Date",
+    "Message-ID",
+    "In-Reply-To",
+    "References",
+    "MIME-Version",
+    "Content-Type",
+    "Content-Transfer-Encoding",
+    "List-Id",
+    "List-Unsubscribe",
+    "List-Unsubscribe-Post",
+    "List-Post",
+];
+/// What a seal's message signature covers: what has been signed before too.
+const SEALED: [&str; 9] =
+    ["From", "To", "Cc", "Subject", "Date", "Message-ID", "MIME-Version", "Content-Type", "DKIM-Signature"];
+
+fn rsa(key: &SigningKey) -> mail_auth::Result<RsaKey<Sha256>> {
+    RsaKey::from_key_der(PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(&*key.private)))
+}
+
+fn one<K: Signs<Hasher = Sha256>>(with: K, key: &SigningKey, top: &[u8], message: &[u8]) -> mail_auth::Result<String> {
+    let signer = DkimSigner::from_key(with)
+        .domain(&*key.domain)
+        .selector(&*key.selector)
+        .headers(COVERED)
+        .header_canonicalization(Canonicalization::Relaxed)
+        .body_canonicalization(Canonicalization::Relaxed);
+    signer.sign_chained([top, message]).map(|signature| signature.to_header())
+}
+
+/// A DKIM-Signature of `top` + `message` for each key.
+pub(super) fn fields(top: &[u8], message: &[u8], keys: &[SigningKey]) -> Vec<u8> {
+    let mut out = Vec::new();
+    for key in keys {
+        let signed = match key.algorithm {
+            Algorithm::Rsa => rsa(key).and_then(|with| one(with, key, top, message)),
+            Algorithm::Ed25519 => {
+                Ed25519Key::from_pkcs8_maybe_unchecked_der(&key.private).and_then(|with| one(with, key, top, message))
+            }
+        };
+        match signed {
+            Ok(field) => out.extend_from_slice(field.as_bytes()),
+            Err(error) => told(key, &error),
+        }
+    }
+    out
+}
+
+/// The three fields of an ARC set; nothing when the chain is broken already or the key cannot sign.
+pub(super) fn seal(
+    key: &SigningKey,
+    message: &AuthenticatedMessage<'_>,
+    results: &AuthenticationResults<'_>,
+    arc: &ArcOutput<'_>,
+) -> Vec<u8> {
+    // RFC 8617 section 5.1: a chain that has failed is not continued.
+    if !arc.can_be_sealed() {
+        return Vec::new();
+    }
+    let sealed = rsa(key).and_then(|with| {
+        let sealer = ArcSealer::from_key(with).domain(&*key.domain).selector(&*key.selector).headers(SEALED);
+        sealer.seal(message, results, arc).map(|set| set.to_header())
+    });
+    sealed.map_or_else(
+        |error| {
+            told(key, &error);
+            Vec::new()
+        },
+        String::into_bytes,
+    )
+}
+
+fn told(key: &SigningKey, error: &mail_auth::Error) {
+    tracing::error!(domain = %key.domain, selector = %key.selector, %error, "a message could not be signed");
+}

@@ -1,0 +1,125 @@
+//! Signatures made here and checked here, by way of a name server on loopback; facts and fields together.
+use super::*;
+use crate::testing::dns;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use posthouse_engine::directory::{Algorithm, KeyState};
+use posthouse_engine::mailflow::{Dmarc, Outcome, Policy};
+use ring::signature::{Ed25519KeyPair, KeyPair};
+
+const MESSAGE: &[u8] = b"From: Ann <ann@a.test>\r\nTo: bob@b.test\r\nSubject: x\r\nDate: Thu, 26 Nov 2026 10:00:00 +0000\r\n\r\nHello.\r\n";
+
+/// A key of `a.test` under that selector, with its record.
+fn key(selector: &str) -> (SigningKey, (String, String)) {
+    let private = Ed25519KeyPair::generate_pkcs8(&ring::rand::SystemRandom::new()).expect("a key");
+    let pair = Ed25519KeyPair::from_pkcs8(private.as_ref()).expect("the same");
+    let public = pair.public_key().as_ref().to_vec();
+    let record = format!("v=DKIM1; k=ed25519; p={}", STANDARD.encode(&public));
+    let key = SigningKey {
+        domain: "a.test".into(),
+        selector: selector.into(),
+        algorithm: Algorithm::Ed25519,
+        state: KeyState::Active,
+        private: private.as_ref().into(),
+        public: public.into(),
+        created: 0,
+    };
+    (key, (format!("{selector}._domainkey.a.test"), record))
+}
+
+fn verifier(servers: Vec<SocketAddr>, timeout: Duration) -> Verifier {
+    let hostname = "mx.our.test".into();
+    let settings =
+        Settings { servers, hostname, checks: true, checks_loopback: false, obeys_dmarc: true, timeout, threads: 1 };
+    Verifier::start(settings).expect("it starts")
+}
+
+fn with(records: &[(&str, &str)], more: Vec<(String, String)>) -> Verifier {
+    let mut all: Vec<(String, String)> = records.iter().map(|(name, text)| ((*name).into(), (*text).into())).collect();
+    all.extend(more);
+    verifier(vec![dns::serve(&all)], Duration::from_secs(20))
+}
+
+fn wait<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().build().expect("a runtime").block_on(future)
+}
+
+fn check(verifier: &Verifier, sender: &str, message: &[u8]) -> (Facts, String) {
+    let envelope = Envelope { ip: [192, 0, 2, 1].into(), helo: "client.test".into(), sender: sender.into() };
+    let checked = wait(verifier.check(envelope, message.to_vec(), None)).expect("an answer");
+    assert_eq!(checked.message, message);
+    (checked.facts, String::from_utf8(checked.fields).expect("text"))
+}
+
+fn sign(verifier: &Verifier, keys: Vec<SigningKey>) -> Vec<u8> {
+    let signed = wait(verifier.sign(b"Received: x\r\n".to_vec(), MESSAGE.to_vec(), keys)).expect("an answer");
+    [signed.fields, signed.top, signed.message].concat()
+}
+
+#[test]
+fn what_is_signed_here_passes_here_and_a_change_does_not() {
+    let ((one, one_record), (two, two_record)) = (key("one"), key("two"));
+    let reject = ("_dmarc.a.test", "v=DMARC1; p=reject");
+    let verifier = with(&[reject, ("b.test", "v=spf1 -all")], vec![one_record, two_record]);
+    let signed = sign(&verifier, vec![one, two]);
+    let (facts, fields) = check(&verifier, "x@b.test", &signed);
+    let pass = Facts { spf: Outcome::Fail, dkim: Outcome::Pass, arc: Outcome::None, dmarc: Dmarc::Pass };
+    assert_eq!(facts, pass, "{fields}");
+    assert!(fields.starts_with("Authentication-Results: mx.our.test;\r\n\tspf=fail "), "{fields}");
+    assert!(fields.contains("header.s=one") && fields.contains("header.s=two"), "{fields}");
+    assert!(fields.ends_with(" header.from=a.test policy.dmarc=reject\r\n"), "{fields}");
+    let text = String::from_utf8(signed).expect("text");
+    for changed in [text.replace("Hello", "Hullo"), text.replace("Subject: x", "Subject: y")] {
+        let (facts, fields) = check(&verifier, "x@b.test", changed.as_bytes());
+        assert_eq!((facts.dkim, facts.dmarc), (Outcome::Fail, Dmarc::Fail(Policy::Reject)), "{fields}");
+    }
+}
+
+#[test]
+fn spf_alone_proves_an_aligned_sender() {
+    let records = [("a.test", "v=spf1 ip4:192.0.2.1 -all"), ("_dmarc.a.test", "v=DMARC1; p=quarantine")];
+    let verifier = with(&records, Vec::new());
+    let (facts, _) = check(&verifier, "bounce@a.test", MESSAGE);
+    assert_eq!((facts.spf, facts.dkim, facts.dmarc), (Outcome::Pass, Outcome::None, Dmarc::Pass));
+    let (facts, _) = check(&verifier, "bounce@b.test", MESSAGE);
+    assert_eq!((facts.spf, facts.dmarc), (Outcome::None, Dmarc::Fail(Policy::Quarantine)));
+}
+
+#[test]
+fn a_domain_that_publishes_nothing_has_no_dmarc() {
+    let verifier = with(&[("elsewhere.test", "x")], Vec::new());
+    let (facts, fields) = check(&verifier, "", MESSAGE);
+    assert_eq!((facts.spf, facts.dmarc), (Outcome::None, Dmarc::None));
+    assert!(fields.contains("smtp.helo=client.test") && fields.contains("dmarc=none"), "{fields}");
+}
+
+#[test]
+fn name_servers_that_say_nothing_are_temporary_errors_in_time() {
+    // Open, and never answering.
+    let silent = std::net::UdpSocket::bind("127.0.0.1:0").expect("a port");
+    let verifier = verifier(vec![silent.local_addr().expect("it has one")], Duration::from_millis(300));
+    let begun = std::time::Instant::now();
+    let (facts, fields) = check(&verifier, "x@b.test", MESSAGE);
+    assert_eq!((facts.spf, facts.dmarc), (Outcome::TempError, Dmarc::TempError), "{fields}");
+    assert!(begun.elapsed() < Duration::from_secs(5));
+}
+
+#[test]
+fn senders_cannot_write_into_the_results() {
+    let verifier = with(&[("elsewhere.test", "x")], Vec::new());
+    let odd = b"From: x@c.test\r\nDKIM-Signature: v=1; a=rsa-sha256; d=c.test; s=(\"; h=from; bh=; b=\r\n\r\nx\r\n";
+    let (_, fields) = check(&verifier, "\"a; dkim=pass (\r\n\"@b.test", odd);
+    assert_eq!(fields.matches("Authentication-Results:").count(), 1);
+    assert!(fields.lines().skip(1).all(|line| line.starts_with(['\t', ' '])), "{fields}");
+    assert!(!fields.contains("\n\tdkim=pass") && !fields.contains("; dkim=pass header"), "{fields}");
+}
+
+#[test]
+fn hosts_on_this_machine_are_checked_on_wish_only() {
+    let mut verifier = with(&[("elsewhere.test", "x")], Vec::new());
+    assert!(verifier.wants([192, 0, 2, 1].into()) && !verifier.wants([127, 0, 0, 1].into()));
+    verifier.settings.checks_loopback = true;
+    assert!(verifier.wants([127, 0, 0, 1].into()));
+    verifier.settings.checks = false;
+    assert!(!verifier.wants([192, 0, 2, 1].into()));
+}
