@@ -10,6 +10,8 @@ use zstd::zstd_safe::{CDict, DDict};
 
 /// zstd's level for fresh mail with a dictionary (docs/decisions/0010).
 const LEVEL: i32 = 2;
+/// zstd's level for blocks of cold mail (docs/decisions/0012).
+pub(super) const COLD_LEVEL: i32 = 7;
 /// Level at which a dictionary itself is stored.
 const STORE_LEVEL: i32 = 9;
 /// Where the dictionary format keeps the number that zstd would repeat in every frame; ours is in the frame header.
@@ -21,6 +23,7 @@ pub struct Dictionary {
     created_ms: i64,
     bytes: Vec<u8>,
     encoder: OnceLock<CDict<'static>>,
+    cold_encoder: OnceLock<CDict<'static>>,
     decoder: OnceLock<DDict<'static>>,
 }
 
@@ -81,7 +84,14 @@ impl Dictionary {
     }
 
     fn new(name: Guid, created_ms: i64, bytes: Vec<u8>) -> Option<Dictionary> {
-        let dictionary = Dictionary { name, created_ms, bytes, encoder: OnceLock::new(), decoder: OnceLock::new() };
+        let dictionary = Dictionary {
+            name,
+            created_ms,
+            bytes,
+            encoder: OnceLock::new(),
+            cold_encoder: OnceLock::new(),
+            decoder: OnceLock::new(),
+        };
         dictionary.decoder.set(DDict::try_create(&dictionary.bytes)?).ok()?;
         Some(dictionary)
     }
@@ -98,6 +108,10 @@ impl Dictionary {
 
     pub(super) fn encoder(&self) -> &CDict<'static> {
         self.encoder.get_or_init(|| CDict::create(&self.bytes, LEVEL))
+    }
+
+    pub(super) fn cold_encoder(&self) -> &CDict<'static> {
+        self.cold_encoder.get_or_init(|| CDict::create(&self.bytes, COLD_LEVEL))
     }
 
     pub(super) fn decoder(&self) -> &DDict<'static> {

@@ -1,11 +1,15 @@
 //! The one place that calls zstd: one context for each thread, with a digested dictionary or without. Bounds what comes out; proves nothing.
 use super::Dictionary;
+use super::dictionary::COLD_LEVEL;
 use crate::base::{Error, Result};
 use std::cell::RefCell;
-use zstd::zstd_safe::{self, CCtx, DCtx};
+use zstd::zstd_safe::{self, CCtx, CDict, DCtx};
 
 /// zstd's level for fresh mail without a dictionary.
 const LEVEL: i32 = 1;
+
+/// For what is small and stays long: events of compacted segments.
+const SQUEEZE_LEVEL: i32 = 9;
 
 thread_local! {
     static ENCODER: RefCell<Option<CCtx<'static>>> = const { RefCell::new(None) };
@@ -23,6 +27,10 @@ pub(crate) fn shrink(bytes: &[u8], dictionary: Option<&Dictionary>) -> Option<Ve
 
 /// The same; without a dictionary at `level`, with one at the level it was digested for.
 pub(crate) fn shrink_at(bytes: &[u8], dictionary: Option<&Dictionary>, level: i32) -> Option<Vec<u8>> {
+    shrink_with(bytes, dictionary.map(Dictionary::encoder), level)
+}
+
+fn shrink_with(bytes: &[u8], dictionary: Option<&CDict<'static>>, level: i32) -> Option<Vec<u8>> {
     ENCODER.with_borrow_mut(|slot| {
         if slot.is_none() {
             *slot = CCtx::try_create();
@@ -30,7 +38,7 @@ pub(crate) fn shrink_at(bytes: &[u8], dictionary: Option<&Dictionary>, level: i3
         let encoder = slot.as_mut()?;
         let mut out = Vec::with_capacity(zstd_safe::compress_bound(bytes.len()));
         let done = match dictionary {
-            Some(dictionary) => encoder.compress_using_cdict(&mut out, bytes, dictionary.encoder()),
+            Some(dictionary) => encoder.compress_using_cdict(&mut out, bytes, dictionary),
             None => encoder.compress(&mut out, bytes, level),
         };
         done.ok().filter(|len| *len < bytes.len())?;
@@ -38,6 +46,18 @@ pub(crate) fn shrink_at(bytes: &[u8], dictionary: Option<&Dictionary>, level: i3
         out.shrink_to_fit();
         Some(out)
     })
+}
+
+/// The same for cold mail, with more effort.
+pub(crate) fn shrink_cold(bytes: &[u8], dictionary: Option<&Dictionary>) -> Option<Vec<u8>> {
+    shrink_with(bytes, dictionary.map(Dictionary::cold_encoder), COLD_LEVEL)
+}
+
+/// `bytes` as a zstd frame with much effort, smaller or not; `None` only without memory.
+pub(crate) fn squeeze(bytes: &[u8]) -> Option<Vec<u8>> {
+    let mut out = Vec::with_capacity(zstd_safe::compress_bound(bytes.len()));
+    CCtx::try_create()?.compress(&mut out, bytes, SQUEEZE_LEVEL).ok()?;
+    Some(out)
 }
 
 /// The bytes of a zstd frame; more than `size_max` are an error.

@@ -2,6 +2,7 @@
 //! command on a closed data directory and for a running server. Prints nothing and reads no arguments.
 pub mod bulk;
 mod change;
+mod compact;
 mod failure;
 mod files;
 mod flow;
@@ -14,6 +15,7 @@ mod usage;
 mod view;
 
 pub use change::{Change, Patch, ScopeText};
+pub use compact::{CompactAct, CompactionView};
 pub use failure::{Failure, Kind};
 pub use files::{FileRow, ShardFilesRow};
 pub use flow::{KeyView, RuleView};
@@ -94,6 +96,8 @@ pub enum Request {
     },
     /// Which files a copy of the store needs.
     Files,
+    /// Compaction is begun, looked at or steered.
+    Compact(CompactAct),
     /// The store, and the server when one runs.
     Status,
     /// Mail in bulk.
@@ -154,6 +158,11 @@ pub enum Response {
     Files {
         /// One for each shard.
         shards: Vec<ShardFilesRow>,
+    },
+    /// To `Compact`.
+    Compaction {
+        /// How far it is.
+        status: CompactionView,
     },
     /// To `RemovedPurge`.
     Purged {
