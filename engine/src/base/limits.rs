@@ -36,6 +36,10 @@ pub const SAMPLE_BYTES_MAX: usize = 4 << 10;
 pub const SEGMENT_BYTES_DEFAULT: u32 = 64 << 20;
 /// Largest `segment_bytes_max` that can be configured.
 pub const SEGMENT_BYTES_MAX: u32 = 2 << 30;
+/// Zeros that are written in front of a growing log when the last ones are used up: at least, and at most. Powers of two.
+pub const LOG_AHEAD_BYTES_MIN: u64 = 16 << 10;
+/// See `LOG_AHEAD_BYTES_MIN`.
+pub const LOG_AHEAD_BYTES_MAX: u64 = 1 << 20;
 /// Bytes of one frame's payload: a message that does not compress, with its summary.
 pub const FRAME_PAYLOAD_BYTES_MAX: usize = MESSAGE_BYTES_MAX + (8 << 20);
 /// Bytes of a transaction's events after which the next ones go to a frame of their own in the same group.

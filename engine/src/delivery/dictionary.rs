@@ -10,6 +10,8 @@ use zstd::zstd_safe::{CDict, DDict};
 
 /// zstd's level for fresh mail with a dictionary (docs/decisions/0010).
 const LEVEL: i32 = 2;
+/// The same for summaries. Levels below zero keep literals as they are.
+const LEVEL_FAST: i32 = -1;
 /// zstd's level for blocks of cold mail (docs/decisions/0012).
 pub(super) const COLD_LEVEL: i32 = 7;
 /// Level at which a dictionary itself is stored.
@@ -24,6 +26,7 @@ pub struct Dictionary {
     bytes: Vec<u8>,
     encoder: OnceLock<CDict<'static>>,
     cold_encoder: OnceLock<CDict<'static>>,
+    encoder_fast: OnceLock<CDict<'static>>,
     decoder: OnceLock<DDict<'static>>,
 }
 
@@ -90,6 +93,7 @@ impl Dictionary {
             bytes,
             encoder: OnceLock::new(),
             cold_encoder: OnceLock::new(),
+            encoder_fast: OnceLock::new(),
             decoder: OnceLock::new(),
         };
         dictionary.decoder.set(DDict::try_create(&dictionary.bytes)?).ok()?;
@@ -114,6 +118,11 @@ impl Dictionary {
         self.cold_encoder.get_or_init(|| CDict::create(&self.bytes, COLD_LEVEL))
     }
 
+    /// For what is read often: its literals stay as they are, so that reading undoes no Huffman code.
+    pub(super) fn encoder_fast(&self) -> &CDict<'static> {
+        self.encoder_fast.get_or_init(|| CDict::create(&self.bytes, LEVEL_FAST))
+    }
+
     pub(super) fn decoder(&self) -> &DDict<'static> {
         self.decoder.get_or_init(|| DDict::create(&self.bytes))
     }
@@ -123,7 +132,7 @@ impl Dictionary {
         let (size_bytes, crc) = (self.bytes.len() as u32, crc32fast::hash(&self.bytes));
         let mut out = Vec::with_capacity(DICTIONARY_HEAD_BYTES + self.bytes.len());
         DictionaryHead { size_bytes, crc, created_ms: self.created_ms, name: self.name }.encode(&mut out);
-        match shrink_at(&self.bytes, None, STORE_LEVEL) {
+        match shrink_at(&self.bytes, STORE_LEVEL) {
             Some(small) => {
                 out.extend_from_slice(&small);
                 (out, FRAME_FLAG_ZSTD)

@@ -1,5 +1,5 @@
 //! From bytes to a message frame's payload: parsed once, base64 parts decoded, compressed once. Does no I/O.
-use super::zstd::shrink;
+use super::zstd::{shrink, shrink_fast};
 use super::{Dictionary, base64};
 use crate::base::limits::{MESSAGE_BYTES_MAX, PART_APART_BYTES_MIN};
 use crate::base::{Error, Guid, Result};
@@ -136,7 +136,7 @@ pub(super) fn prepare(whole: Vec<u8>, dictionary: Option<&Dictionary>, sample: i
     sample(&summary, &whole);
     let mut flags = 0;
     // Without a dictionary a summary is too short to gain anything.
-    if let Some(small) = dictionary.and_then(|dictionary| shrink(&summary, Some(dictionary))) {
+    if let Some(small) = dictionary.and_then(|dictionary| shrink_fast(&summary, dictionary)) {
         (summary, flags) = (small, FRAME_FLAG_SUMMARY_ZSTD);
     }
     let (size_bytes, crc) = (whole.len() as u32, crc32fast::hash(&whole));

@@ -22,15 +22,25 @@ fn failed(code: usize) -> String {
 
 /// `bytes` as a zstd frame of fewer bytes; `None` when it would not be smaller (or zstd has no memory: the message is stored as it is).
 pub(crate) fn shrink(bytes: &[u8], dictionary: Option<&Dictionary>) -> Option<Vec<u8>> {
-    shrink_at(bytes, dictionary, LEVEL)
+    shrink_with(bytes, dictionary.map(Dictionary::encoder), LEVEL)
 }
 
-/// The same; without a dictionary at `level`, with one at the level it was digested for.
-pub(crate) fn shrink_at(bytes: &[u8], dictionary: Option<&Dictionary>, level: i32) -> Option<Vec<u8>> {
-    shrink_with(bytes, dictionary.map(Dictionary::encoder), level)
+/// The same for what is read far more often than written: a little larger, and read in less time.
+pub(crate) fn shrink_fast(bytes: &[u8], dictionary: &Dictionary) -> Option<Vec<u8>> {
+    shrink_with(bytes, Some(dictionary.encoder_fast()), LEVEL)
 }
 
-fn shrink_with(bytes: &[u8], dictionary: Option<&CDict<'static>>, level: i32) -> Option<Vec<u8>> {
+/// `shrink` for cold mail, with more effort.
+pub(crate) fn shrink_cold(bytes: &[u8], dictionary: Option<&Dictionary>) -> Option<Vec<u8>> {
+    shrink_with(bytes, dictionary.map(Dictionary::cold_encoder), COLD_LEVEL)
+}
+
+/// `shrink` at a level of its own, without a dictionary.
+pub(crate) fn shrink_at(bytes: &[u8], level: i32) -> Option<Vec<u8>> {
+    shrink_with(bytes, None, level)
+}
+
+fn shrink_with(bytes: &[u8], dictionary: Option<&CDict<'_>>, level: i32) -> Option<Vec<u8>> {
     ENCODER.with_borrow_mut(|slot| {
         if slot.is_none() {
             *slot = CCtx::try_create();
@@ -46,11 +56,6 @@ fn shrink_with(bytes: &[u8], dictionary: Option<&CDict<'static>>, level: i32) ->
         out.shrink_to_fit();
         Some(out)
     })
-}
-
-/// The same for cold mail, with more effort.
-pub(crate) fn shrink_cold(bytes: &[u8], dictionary: Option<&Dictionary>) -> Option<Vec<u8>> {
-    shrink_with(bytes, dictionary.map(Dictionary::cold_encoder), COLD_LEVEL)
 }
 
 /// `bytes` as a zstd frame with much effort, smaller or not; `None` only without memory.

@@ -1,11 +1,11 @@
-//! A read-only view of a whole file that nobody changes any more. Never shows a file that is still written.
+//! A read-only view of a file, or of its first part, that nobody changes any more. Never shows bytes that may still be written.
 use std::io;
 use std::ops::{Deref, Range};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Instant;
 
-/// The bytes of a sealed file: a memory map, or a copy on the simulated disk.
+/// The bytes of a file: a memory map, or a copy on the simulated disk.
 pub struct Map(Bytes);
 
 enum Bytes {
@@ -30,8 +30,26 @@ impl Map {
         // SAFETY: the promise of `Disk::map` is that nobody changes the file any more; the data directory's lock keeps other processes of
         // ours away, and a sealed segment is never written or truncated, only unlinked (which keeps the mapped pages).
         let map = unsafe { memmap2::Mmap::map(file)? };
+        Ok(Map::with_blocks(map))
+    }
+
+    fn with_blocks(map: memmap2::Mmap) -> Map {
         let blocks = (0..map.len().div_ceil(BLOCK_BYTES)).map(|_| AtomicU32::new(0)).collect();
-        Ok(Map(Bytes::Mapped(map, blocks)))
+        Map(Bytes::Mapped(map, blocks))
+    }
+
+    /// Maps the first `len` bytes of `file`, which must not change, nor the file become shorter than that, while the map lives.
+    pub(super) fn of_start(file: &std::fs::File, len: usize) -> io::Result<Map> {
+        if file.metadata()?.len() < len as u64 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        if len == 0 {
+            return Ok(Map(Bytes::Owned(Vec::new())));
+        }
+        // SAFETY: the promise of `Disk::map_start` is that nobody changes these bytes or shortens the file below them: the writer of a
+        // growing segment writes behind its durable end only, and cuts there at most. The data directory's lock keeps other processes away.
+        let map = unsafe { memmap2::MmapOptions::new().len(len).map(file)? };
+        Ok(Map::with_blocks(map))
     }
 
     /// A view of bytes in memory.

@@ -29,6 +29,8 @@ pub trait Disk: Send + Sync + 'static {
     fn open(&self, path: &Path) -> io::Result<Arc<dyn File>>;
     /// A read-only view of the whole file, which nobody changes any more. Empty files give an empty view.
     fn map(&self, path: &Path) -> io::Result<Map>;
+    /// A read-only view of the file's first `len_bytes`, which nobody changes or cuts off any more; the file may grow behind them.
+    fn map_start(&self, path: &Path, len_bytes: usize) -> io::Result<Map>;
     /// Renames within one directory, replacing what has the new name.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
     /// Removes a file.

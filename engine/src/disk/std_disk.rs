@@ -65,6 +65,10 @@ impl Disk for StdDisk {
         Map::of(&fs::File::open(self.at(path)?)?)
     }
 
+    fn map_start(&self, path: &Path, len_bytes: usize) -> io::Result<Map> {
+        Map::of_start(&fs::File::open(self.at(path)?)?, len_bytes)
+    }
+
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         fs::rename(self.at(from)?, self.at(to)?)
     }

@@ -1,6 +1,7 @@
 //! One thread per shard: gathers requests, plans them against the newest state, writes them as one group with one sync, shows the result, answers.
 //! No answer leaves before the sync that covers it.
 use super::checkpoint::{self, Snapshot};
+use super::pace::Pace;
 use super::parts::TailParts;
 use super::published::Published;
 use super::queue_watch::QueueFeed;
@@ -24,6 +25,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
+use std::time::Instant;
 
 /// A failed open drops what it has opened so far: its threads end while it still has the directory's lock.
 impl Drop for Committer {
@@ -195,6 +197,7 @@ pub(crate) struct Core {
     /// How large the next checkpoint can get, and the room that is held for it.
     pub(crate) need: Need,
     pub(crate) reserve: Reserve,
+    pub(crate) pace: Pace,
 }
 
 impl Core {
@@ -224,9 +227,10 @@ impl Core {
                 Message::Close => closing = true,
             }
             let full = group.len() >= GROUP_REQUESTS_MAX || self.writer.group_bytes() >= GROUP_BYTES_MAX;
-            next = if full || closing || spoilt { None } else { requests.try_recv().ok() };
+            let over = full || closing || spoilt;
+            next = if over { None } else { self.next(group.len(), requests) };
         }
-        let committed = self.hold_room(&touched).and_then(|()| self.commit());
+        let committed = self.hold_room(&touched).and_then(|()| self.commit(group.len()));
         match &committed {
             Ok(()) => {
                 self.need.state_bytes += touched.state_bytes();
@@ -286,11 +290,23 @@ impl Core {
         self.reserve.hold(self.need.bytes() + touched.state_bytes() + RESERVE_SLACK_BYTES)
     }
 
-    fn commit(&mut self) -> Result<()> {
+    /// The next message, if there is one or if it pays to wait for one. Who asks meanwhile wakes nobody: the thread sleeps by the clock.
+    fn next(&mut self, gathered: usize, requests: &Receiver<Message>) -> Option<Message> {
+        loop {
+            if let Ok(message) = requests.try_recv() {
+                return Some(message);
+            }
+            std::thread::sleep(self.pace.step(gathered)?);
+        }
+    }
+
+    fn commit(&mut self, requests: usize) -> Result<()> {
         if self.writer.group_bytes() == 0 {
             return Ok(());
         }
+        let begun = Instant::now();
         self.writer.commit()?;
+        self.pace.committed(requests, begun.elapsed());
         self.parts.keep_group();
         self.shared.counters.groups.fetch_add(1, Ordering::Relaxed);
         Ok(())
@@ -395,6 +411,7 @@ impl Core {
             self.group(message, requests);
         }
         self.writer.latch().check()?;
+        self.writer.trim()?;
         if checkpoint::is_needless(self.writer.end(), self.accounts.parts().lsn()) {
             return Ok(());
         }

@@ -8,6 +8,7 @@ mod control;
 mod learning;
 mod open;
 mod ops;
+mod pace;
 mod parts;
 mod point;
 mod published;
@@ -28,6 +29,7 @@ mod workers;
 pub use bytes::Bytes;
 pub use carry::{Checksum, Ingested, LogFile, Purged, ShardFiles};
 pub use compaction::{Compact, CompactStatus};
+pub use pace::Expected;
 pub use point::{TakenBack, take_back};
 pub use queue_watch::{QueueChanges, QueueWatch};
 pub(crate) use shard::dir as shard_dir;
@@ -41,6 +43,7 @@ use crate::disk::Lock;
 use compaction::{Compaction, Work};
 use control::Control;
 use learning::Learning;
+use pace::Coming;
 use queue_watch::QueueFeed;
 use shard::Shard;
 use std::hash::{BuildHasher, RandomState};
@@ -57,6 +60,7 @@ pub struct Engine {
     workers: Workers,
     learning: Arc<Learning>,
     compaction: Arc<Compaction>,
+    coming: Coming,
     clock: Arc<dyn crate::base::Clock>,
     /// Random for each start, so that guids of two starts never meet.
     guid_prefix: u64,
@@ -82,8 +86,8 @@ impl Engine {
         let count = found.unwrap_or(options.shards);
         store_file::check_count(count)?;
         let workers = Workers::start(options.workers).map_err(|why| Error::io("start the workers", why))?;
-        let queue_feed: Arc<QueueFeed> = Arc::default();
-        let (control, shards, mut notices) = open::open(&options, count, &queue_feed)?;
+        let (queue_feed, coming): (Arc<QueueFeed>, Coming) = Default::default();
+        let (control, shards, mut notices) = open::open(&options, count, &queue_feed, &coming)?;
         if found.is_none() {
             store_file::write(&*options.disk, count)?;
         }
@@ -94,6 +98,7 @@ impl Engine {
             shards,
             learning,
             compaction: Arc::default(),
+            coming,
             control,
             queue_feed,
             workers,

@@ -40,7 +40,8 @@ pub fn take_back(
         return Err(Error::Invalid(format!("{}: index parts stand beside a log that is to be cut", own.display())));
     }
     before_compaction(&**disk, shard, at)?;
-    let options = LogOptions { shard, dir: own, segment_bytes_max: crate::base::limits::SEGMENT_BYTES_MAX, epoch: 1 };
+    let segment_bytes_max = crate::base::limits::SEGMENT_BYTES_MAX;
+    let options = LogOptions { shard, dir: own, segment_bytes_max, epoch: 1, writes_ahead: false };
     let mut found = Found { at, last: None, kept: None, late: None };
     let (writer, segments, _) = log::open(disk.clone(), clock.clone(), options, Lsn(0), &mut |lsn, frame| {
         // Dictionaries come along with the events, and say nothing of time that a log's order needs.

@@ -2,7 +2,7 @@
 use super::ops::{append, copy, deliver, expunge, mailboxes, metadata, store};
 use super::ticket::given_up;
 use super::txn::Txn;
-use super::{Append, Appended, Copied, Engine, Store, Stored, Ticket};
+use super::{Append, Appended, Copied, Engine, Expected, Store, Stored, Ticket};
 use crate::base::{AccountId, Error, Flags, MailboxId, Result, Uid};
 use crate::delivery::{self, Delivered, Delivery, Origin, Outcome, Staged, Target};
 use crate::directory;
@@ -33,6 +33,12 @@ impl Engine {
             Ok(view) if view.recent_from == view.uid_next => Ticket::ready(Ok(view.uid_next)),
             _ => self.shard(account).committer.submit(move |txn| expunge::claim_recent(txn, account, mailbox)),
         }
+    }
+
+    /// A message has begun to come in: commits under way may wait a moment for it, so that fewer syncs do for all. Drop what is given back when
+    /// the delivery has been asked for.
+    pub fn expect(&self) -> Expected {
+        self.coming.expect()
     }
 
     /// Parses and compresses `trace` + `message` (CRLF line ends): inline when small, on a worker when large.

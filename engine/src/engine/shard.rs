@@ -2,6 +2,7 @@
 use super::bytes::Bytes;
 use super::checkpoint;
 use super::committer::{Committer, Core, Counters, Shared};
+use super::pace::{Coming, Pace};
 use super::parts::TailParts;
 use super::published::Published;
 use super::queue_watch::QueueFeed;
@@ -86,7 +87,10 @@ pub(super) fn open_log(
     covered: Lsn,
     apply: &mut dyn FnMut(Lsn, FrameRef<'_>) -> Result<(), DecodeOrState>,
 ) -> Result<Opened> {
-    let log = LogOptions { shard, dir: dir(shard), segment_bytes_max: options.segment_bytes_max, epoch: 1 };
+    // The directory seldom changes.
+    let writes_ahead = shard != ShardId::CONTROL;
+    let segment_bytes_max = options.segment_bytes_max;
+    let log = LogOptions { shard, dir: dir(shard), segment_bytes_max, epoch: 1, writes_ahead };
     let name = options.disk.full_path(&dir(shard)).display().to_string();
     let mut fold = |lsn: Lsn, frame: FrameRef<'_>| {
         apply(lsn, frame).map_err(|why| Error::corrupt(&name, lsn.0, format!("the events at this Lsn: {why}")))
@@ -158,7 +162,12 @@ impl Folded {
 }
 
 impl Shard {
-    pub(super) fn open(options: &Options, shard: ShardId, feed: &Arc<QueueFeed>) -> Result<(Shard, Vec<String>)> {
+    pub(super) fn open(
+        options: &Options,
+        shard: ShardId,
+        feed: &Arc<QueueFeed>,
+        coming: &Coming,
+    ) -> Result<(Shard, Vec<String>)> {
         let disk = &options.disk;
         let (folded, mut notices) =
             over_checkpoints(options, shard, &mut |parts, covered| Folded::open(options, shard, parts, covered))?;
@@ -192,6 +201,7 @@ impl Shard {
             next_part: checkpoint::next_number(&**disk, &dir(shard))?,
             need,
             reserve,
+            pace: Pace::new(coming.clone()),
         };
         let committer = Committer::start(&format!("commit-{shard}"), core)
             .map_err(|why| Error::io(format!("start the committer of shard {shard}"), why))?;

@@ -5,7 +5,7 @@ use super::segments::Segments;
 use crate::base::{Error, Locator, Result, SegmentId};
 use crate::disk::{Disk, Map};
 use crate::format::addresses::{Address, AddressTable, OWN_FRAME};
-use crate::format::frame::{FRAME_HEADER_BYTES, FrameHeader, FrameKind, FrameRef};
+use crate::format::frame::{FRAME_HEADER_BYTES, FrameKind};
 use std::ops::Range;
 use std::sync::{Arc, PoisonError};
 
@@ -64,7 +64,7 @@ impl Segment {
         if let Some(addressed) = self.addressed.get() {
             return Ok(addressed);
         }
-        let Bytes::Map(map) = self.bytes(disk)? else {
+        let Bytes::Map(map) = self.bytes(disk, 0)? else {
             return Err(self.corrupt(0, "a compacted segment is sealed"));
         };
         let footer = self.footer_of(disk, map.len() as u32)?;
@@ -72,16 +72,15 @@ impl Segment {
         let Some((offset, _)) = last else {
             return Err(self.corrupt(map.len() as u64, "an address table before the footer expected"));
         };
-        let at = offset as usize;
-        let bytes = map.get(at..).unwrap_or_default();
-        let header = FrameHeader::decode(bytes, self.header.salt)
-            .map_err(|why| self.corrupt(u64::from(offset) + why.at as u64, why.what))?;
-        let payload = at + FRAME_HEADER_BYTES..at + FRAME_HEADER_BYTES + header.payload_len as usize;
-        let bytes = map.get(payload.clone()).unwrap_or_default();
-        if header.kind != FrameKind::Addresses || !(FrameRef { header, payload: bytes }).payload_is_whole() {
-            return Err(self.corrupt(u64::from(offset), "a whole address table expected"));
+        // All of it is read before the map is touched, by a call where it is not in memory: a bad sector is an error.
+        let frame = self.frame(disk, offset, self.header.first_lsn)?;
+        frame.check()?;
+        if frame.kind != FrameKind::Addresses {
+            return Err(self.corrupt(u64::from(offset), "an address table expected"));
         }
-        let table = AddressTable::decode(bytes).map_err(|why| self.corrupt(payload.start as u64, why.to_string()))?;
+        let start = offset as usize + FRAME_HEADER_BYTES;
+        let payload = start..start + frame.payload().len();
+        let table = AddressTable::decode(frame.payload()).map_err(|why| self.corrupt(start as u64, why.to_string()))?;
         let segments = self.header.covers.map_or(0, |covers| covers.segments as usize);
         if table.starts.len() != segments {
             return Err(self.corrupt(payload.start as u64, format!("the starts of {segments} segments expected")));

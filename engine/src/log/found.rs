@@ -200,7 +200,8 @@ impl Shard<'_> {
             && read_footer(&*file, &header, short, trailer).map_err(|error| self.unreadable(&unit, error))?.is_some()
         {
             let rewrite = u64::from(trailer.footer_offset)..len;
-            let tail = Tail { header, file, name, len: short, table: TableBuilder::default(), sealed: true };
+            let table = TableBuilder::default();
+            let tail = Tail { header, file, name, len: short, table, sealed: true, zeros_end: 0, zeros_max: 0 };
             return Ok((tail, Unsettled { rewrite, torn: None }));
         }
         let view = Segment::tail(self.disk, &self.options.dir, header, Arc::clone(&file));
@@ -208,7 +209,8 @@ impl Shard<'_> {
         let short = u32::try_from(found.last_group.end)
             .map_err(|_| Error::corrupt(&name, len, "a segment of at most 4 GiB expected"))?;
         let torn = found.torn.map(|why| (len, why));
-        let tail = Tail { header, file, name, len: short, table: found.table, sealed: false };
+        let table = found.table;
+        let tail = Tail { header, file, name, len: short, table, sealed: false, zeros_end: 0, zeros_max: 0 };
         Ok((tail, Unsettled { rewrite: found.last_group, torn }))
     }
 

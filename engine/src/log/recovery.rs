@@ -22,6 +22,8 @@ pub struct LogOptions {
     pub segment_bytes_max: u32,
     /// Written into new segments.
     pub epoch: u64,
+    /// Whether zeros are written in front of the log, so that most syncs change no length.
+    pub writes_ahead: bool,
 }
 
 /// What opening found and did.

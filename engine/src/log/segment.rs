@@ -1,4 +1,4 @@
-//! One segment as readers see it: bytes of a map when it is sealed, positioned reads of the tail. Never writes.
+//! One segment as readers see it: maps of sealed files and of the tail's older part, positioned reads of its newest bytes. Never writes.
 use super::addressed::Addressed;
 use super::frame::{Frame, FrameBytes};
 use super::names::{Unit, segment_path};
@@ -9,12 +9,15 @@ use crate::format::frame::{FRAME_ALIGN, FRAME_HEADER_BYTES, FrameHeader};
 use crate::format::segment::SEGMENT_HEADER_BYTES;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
-/// Bytes that the first read of a frame in the tail asks for: most messages come whole.
+/// Bytes that the first read of a frame in a file asks for: most messages come whole.
 const TAIL_READ_BYTES: usize = 8 << 10;
 /// A part that begins later than this in its payload is read apart from the header.
 const PART_SKIP_BYTES: usize = 64 << 10;
+
+/// The tail is mapped again when so many bytes came behind its map: a remap costs as much as a few hundred positioned reads.
+const TAIL_MAP_STEP_BYTES: u64 = 256 << 10;
 
 /// One segment as readers see it. A tail that is sealed is replaced by a new value; who holds the old one reads on from its file.
 pub(super) struct Segment {
@@ -29,20 +32,22 @@ pub(super) struct Segment {
 }
 
 enum Source {
-    Tail(Arc<dyn File>),
+    Tail { file: Arc<dyn File>, map: RwLock<Arc<Map>> },
     Sealed { len: u32, map: OnceLock<Arc<Map>> },
 }
 
 /// The bytes of a segment for one read.
 pub(super) enum Bytes {
-    Tail(Arc<dyn File>),
+    /// The second is a map of what was durable some time ago.
+    Tail(Arc<dyn File>, Arc<Map>),
     Map(Arc<Map>),
 }
 
 impl Segment {
     /// The tail, whose file goes on growing.
     pub(super) fn tail(disk: &dyn Disk, dir: &Path, header: SegmentHeader, file: Arc<dyn File>) -> Segment {
-        Segment::new(disk, segment_path(dir, header.segment), header, Source::Tail(file))
+        let map = RwLock::new(Arc::new(Map::owned(Vec::new())));
+        Segment::new(disk, segment_path(dir, header.segment), header, Source::Tail { file, map })
     }
 
     pub(super) fn sealed(disk: &dyn Disk, dir: &Path, header: SegmentHeader, len: u32) -> Segment {
@@ -69,7 +74,7 @@ impl Segment {
     pub(super) fn sealed_len(&self) -> Option<u32> {
         match self.source {
             Source::Sealed { len, .. } => Some(len),
-            Source::Tail(_) => None,
+            Source::Tail { .. } => None,
         }
     }
 
@@ -105,9 +110,9 @@ impl Segment {
         Error::io(format!("read {}", self.file.display()), error)
     }
 
-    pub(super) fn bytes(&self, disk: &dyn Disk) -> Result<Bytes> {
+    pub(super) fn bytes(&self, disk: &dyn Disk, readable: u64) -> Result<Bytes> {
         match &self.source {
-            Source::Tail(file) => Ok(Bytes::Tail(Arc::clone(file))),
+            Source::Tail { file, map } => Ok(Bytes::Tail(Arc::clone(file), self.tail_map(disk, map, readable))),
             Source::Sealed { len, map } => {
                 if let Some(map) = map.get() {
                     return Ok(Bytes::Map(Arc::clone(map)));
@@ -121,10 +126,22 @@ impl Segment {
         }
     }
 
+    /// A map of the durable bytes, but for the newest; without memory for one, of fewer.
+    fn tail_map(&self, disk: &dyn Disk, map: &RwLock<Arc<Map>>, readable: u64) -> Arc<Map> {
+        let old = Arc::clone(&map.read().unwrap_or_else(PoisonError::into_inner));
+        if readable < old.len() as u64 + TAIL_MAP_STEP_BYTES {
+            return old;
+        }
+        let made = usize::try_from(readable).ok().and_then(|len| disk.map_start(&self.path, len).ok());
+        let Some(made) = made.map(Arc::new) else { return old };
+        *map.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&made);
+        made
+    }
+
     /// Bytes of the file that readers may see when the log is durable up to `end`.
     pub(super) fn readable(&self, end: Lsn) -> u64 {
         match &self.source {
-            Source::Tail(_) => end.0.saturating_sub(self.header.first_lsn.0),
+            Source::Tail { .. } => end.0.saturating_sub(self.header.first_lsn.0),
             Source::Sealed { len, .. } => u64::from(*len),
         }
     }
@@ -156,22 +173,23 @@ impl Segment {
             return Err(self.corrupt(at, format!("a frame offset below {readable} expected")));
         }
         let payload_at = offset as usize + FRAME_HEADER_BYTES;
-        let map = match self.bytes(disk)? {
-            Bytes::Map(map) => map,
-            Bytes::Tail(file) => return self.read_file(&*file, offset, range, readable),
+        let (map, tail) = match self.bytes(disk, readable)? {
+            Bytes::Map(map) => (map, None),
+            Bytes::Tail(file, map) => (map, Some(file)),
         };
         // What is not in memory is read by a call: where the disk fails, or the file was shortened, that is an error, and touching the map
         // would be the end of the process. One look covers most frames.
-        let looked = (payload_at + range.end.min(TAIL_READ_BYTES)).min(map.len());
-        if map.is_resident(offset as usize..looked) {
+        let looked = payload_at.saturating_add(range.end.min(TAIL_READ_BYTES)).min(map.len());
+        if payload_at <= map.len() && map.is_resident(offset as usize..looked) {
             let header = self.header_at(&map[offset as usize..], offset, readable)?;
             let range = clip(range.clone(), header.payload_len);
             let wanted = payload_at + range.start..payload_at + range.end;
-            if wanted.end <= looked || map.is_resident(wanted.clone()) {
+            // A frame may reach beyond the tail's map.
+            if wanted.end <= map.len() && (wanted.end <= looked || map.is_resident(wanted.clone())) {
                 return Ok(FrameBytes::mapped(header, map, wanted));
             }
         }
-        let file = self.open(disk)?;
+        let file = tail.map_or_else(|| self.open(disk), Ok)?;
         self.read_file(&*file, offset, range, readable)
     }
 

@@ -156,8 +156,8 @@ impl Segments {
     /// written a moment ago. A hint, false when in doubt.
     pub fn is_resident(&self, at: Locator, len: usize) -> bool {
         let Ok(segment) = self.get(at.segment) else { return false };
-        match segment.bytes(&*self.disk) {
-            Ok(Bytes::Tail(_)) => true,
+        match segment.bytes(&*self.disk, segment.readable(self.durable_end())) {
+            Ok(Bytes::Tail(..)) => true,
             Ok(Bytes::Map(map)) => {
                 let Some(offset) = segment.offset_of(&*self.disk, at) else { return false };
                 let start = (offset as usize).min(map.len());

@@ -21,6 +21,8 @@ impl Shard<'_> {
         let end = u64::from(tail.len);
         let cut = match unsettled.torn {
             None => None,
+            // What is written in front of a growing log, or the new length without the bytes: nothing is lost.
+            Some((len, _)) if is_zero(&*tail.file, end..len).map_err(|error| failed("read", tail, error))? => None,
             Some((len, reason)) => {
                 let copy = self.keep(tail, end..len, clock)?;
                 Some(Cut { file: tail.name.clone(), offset: end, bytes: len - end, reason, copy })
@@ -35,12 +37,9 @@ impl Shard<'_> {
         Ok(cut)
     }
 
-    /// Copies the torn bytes to lost+found/. None if they are all zero or the disk is full: they were never acknowledged, and a full
-    /// disk must not keep the store closed.
+    /// Copies the torn bytes to lost+found/. None if the disk is full: they were never acknowledged, and a full disk must not keep the
+    /// store closed.
     fn keep(&self, tail: &Tail, range: Range<u64>, clock: &dyn Clock) -> Result<Option<PathBuf>> {
-        if is_zero(&*tail.file, range.clone()).map_err(|error| failed("read", tail, error))? {
-            return Ok(None);
-        }
         let dir = Path::new("lost+found");
         let kept = self.disk.create_dir(dir).and_then(|()| {
             let (path, copy) = self.create_copy(dir, tail, range.start, clock)?;

@@ -1,5 +1,6 @@
 //! The growing segment of a shard: made, appended to, sealed and named here. Never holds uncommitted frames.
 use super::names::segment_path;
+use crate::base::limits::{LOG_AHEAD_BYTES_MAX, LOG_AHEAD_BYTES_MIN};
 use crate::base::{Error, Lsn, Result};
 use crate::disk::{Disk, File, Latch};
 use crate::format::frame::{FRAME_FLAG_GROUP_END, FRAME_HEADER_BYTES, FrameHeader, FrameKind};
@@ -19,6 +20,10 @@ pub(super) struct Tail {
     pub(super) table: TableBuilder,
     /// Sealed, and the next segment is not made yet.
     pub(super) sealed: bool,
+    /// Zeros were written up to here: a group that fits changes no length, so its sync needs no commit of the file system's journal.
+    pub(super) zeros_end: u64,
+    /// No zeros are written behind this.
+    pub(super) zeros_max: u64,
 }
 
 impl Tail {
@@ -38,7 +43,9 @@ impl Tail {
         }
         disk.sync_dir(dir)
             .map_err(|error| Error::Io { what: format!("sync the directory of {name}"), source: Arc::new(error) })?;
-        Ok(Tail { header, file, name, len: SEGMENT_HEADER_BYTES as u32, table: TableBuilder::default(), sealed: false })
+        let len = SEGMENT_HEADER_BYTES as u32;
+        let table = TableBuilder::default();
+        Ok(Tail { header, file, name, len, table, sealed: false, zeros_end: 0, zeros_max: 0 })
     }
 
     /// The log position after the last byte.
@@ -46,24 +53,63 @@ impl Tail {
         Lsn(self.header.first_lsn.0 + u64::from(self.len))
     }
 
-    /// One write and one sync. On a full disk the file is as before, and that is durable; any other failure closes the latch.
+    /// One write and one sync; when the zeros in front are used up, more are written with it. On a full disk the file is as before, and that
+    /// is durable; any other failure closes the latch.
     pub(super) fn append(&mut self, bytes: &[u8], latch: &Latch) -> Result<()> {
-        let at = u64::from(self.len);
-        if let Err(error) = self.file.write_at(bytes, at) {
-            let error = Error::io(format!("write {}", self.name), error);
-            return Err(if matches!(error, Error::NoSpace) {
-                self.undo(latch)
-            } else {
-                latch.close(error.to_string())
-            });
+        self.write(bytes, latch)?;
+        let end = u64::from(self.len) + bytes.len() as u64;
+        if end > self.zeros_end {
+            self.write_zeros(end, latch)?;
         }
-        self.file.sync_data().map_err(|error| latch.close(format!("sync {}: {error}", self.name)))?;
+        self.sync(latch)?;
         self.len += bytes.len() as u32;
         Ok(())
     }
 
+    fn write(&mut self, bytes: &[u8], latch: &Latch) -> Result<()> {
+        let Err(error) = self.file.write_at(bytes, u64::from(self.len)) else { return Ok(()) };
+        let error = Error::io(format!("write {}", self.name), error);
+        Err(if matches!(error, Error::NoSpace) { self.undo(latch) } else { latch.close(error.to_string()) })
+    }
+
+    fn sync(&self, latch: &Latch) -> Result<()> {
+        self.file.sync_data().map_err(|error| latch.close(format!("sync {}: {error}", self.name)))
+    }
+
+    /// As many as the segment has bytes, within bounds: a small log stays small. Without room there are none from now on.
+    fn write_zeros(&mut self, end: u64, latch: &Latch) -> Result<()> {
+        let more = end.clamp(LOG_AHEAD_BYTES_MIN, LOG_AHEAD_BYTES_MAX);
+        let upto = (end + more).next_multiple_of(LOG_AHEAD_BYTES_MIN).min(self.zeros_max);
+        self.zeros_end = upto.max(end);
+        if upto <= end {
+            return Ok(());
+        }
+        let Err(error) = self.file.write_at(&vec![0; (upto - end) as usize], end) else { return Ok(()) };
+        let error = Error::io(format!("write {}", self.name), error);
+        if !matches!(error, Error::NoSpace) {
+            return Err(latch.close(error.to_string()));
+        }
+        (self.zeros_end, self.zeros_max) = (end, 0);
+        self.cut_to(end, latch)
+    }
+
+    fn cut_to(&self, end: u64, latch: &Latch) -> Result<()> {
+        self.file.set_len(end).map_err(|error| latch.close(format!("cut {}: {error}", self.name)))
+    }
+
+    /// Gives the zeros back, durably: the log's last byte is the file's last again.
+    pub(super) fn trim(&mut self, latch: &Latch) -> Result<()> {
+        if self.zeros_end > u64::from(self.len) {
+            self.cut_to(self.len.into(), latch)?;
+            self.sync(latch)?;
+            self.zeros_end = self.len.into();
+        }
+        Ok(())
+    }
+
     /// Takes back a write that did not fit. It must be gone for good: a shorter group in its place would let its rest come back to life.
-    fn undo(&self, latch: &Latch) -> Error {
+    fn undo(&mut self, latch: &Latch) -> Error {
+        self.zeros_end = self.len.into();
         match self.file.set_len(u64::from(self.len)).and_then(|()| self.file.sync_data()) {
             Ok(()) => Error::NoSpace,
             Err(error) => latch.close(format!("take back a write to {} on a full disk: {error}", self.name)),
@@ -73,7 +119,14 @@ impl Tail {
     /// Appends footer and trailer; the file never changes after.
     pub(super) fn seal(&mut self, latch: &Latch) -> Result<()> {
         let bytes = footer_bytes(&self.header, self.len, &self.table)?;
-        self.append(&bytes, latch)?;
+        // The trailer is the file's end: the zeros go with the sync that covers it.
+        self.write(&bytes, latch)?;
+        let end = u64::from(self.len) + bytes.len() as u64;
+        if self.zeros_end > end {
+            self.cut_to(end, latch)?;
+        }
+        self.sync(latch)?;
+        self.len += bytes.len() as u32;
         self.sealed = true;
         Ok(())
     }

@@ -36,9 +36,10 @@ impl Writer {
         clock: Arc<dyn Clock>,
         options: LogOptions,
         segments: Arc<Segments>,
-        tail: Tail,
+        mut tail: Tail,
     ) -> Writer {
         let latch = Arc::default();
+        tail.zeros_max = zeros_max(&options);
         Writer { disk, clock, options, segments, tail, latch, group: Vec::new(), headers: Vec::new(), syncs: 0 }
     }
 
@@ -155,6 +156,12 @@ impl Writer {
         Ok(())
     }
 
+    /// Gives back the room that is kept in front of the log: before a clean stop. Errors as `commit`.
+    pub fn trim(&mut self) -> Result<()> {
+        self.latch.check()?;
+        self.tail.trim(&self.latch)
+    }
+
     /// Syncs of file data made so far.
     pub fn syncs(&self) -> u64 {
         self.syncs
@@ -189,9 +196,15 @@ impl Writer {
         })?;
         self.segments.put(Segment::tail(&*self.disk, &self.options.dir, header, Arc::clone(&tail.file)));
         self.tail = tail;
+        self.tail.zeros_max = zeros_max(&self.options);
         self.segments.set_durable_end(self.end());
         Ok(())
     }
+}
+
+/// Where a segment gets no zeros any more: little is written behind its size.
+fn zeros_max(options: &LogOptions) -> u64 {
+    if options.writes_ahead { u64::from(options.segment_bytes_max) } else { 0 }
 }
 
 fn payload_len(kind: FrameKind, parts: &[&[u8]]) -> Result<u32> {

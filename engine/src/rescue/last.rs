@@ -3,6 +3,7 @@
 use super::finding::{Finding, Kind};
 use super::hole::Hole;
 use super::layout::{Layout, Reading};
+use super::source::WINDOW_BYTES;
 use super::walk::{Piece, Walk};
 use crate::base::Result;
 use crate::format::segment::{SEGMENT_HEADER_BYTES, TRAILER_BYTES};
@@ -38,7 +39,7 @@ impl Reading<'_> {
         layout.frames_end = end;
         layout.len = end;
         layout.damaged |= !layout.holes.is_empty();
-        if self.source.len > end && !live {
+        if self.source.len > end && !live && !self.is_zero(end)? {
             let range = end..self.source.len;
             let name = self.source.name.clone();
             let what = format!("{why}: nobody was promised what stands there; a start cuts it and keeps a copy");
@@ -46,6 +47,18 @@ impl Reading<'_> {
             layout.torn = Some((range, why));
         }
         Ok(layout)
+    }
+
+    /// Whether only zeros follow: what a server writes in front of a growing log.
+    fn is_zero(&mut self, mut at: u64) -> Result<bool> {
+        while at < self.source.len {
+            let len = (self.source.len - at).min(WINDOW_BYTES as u64);
+            match self.source.get(at, len as usize) {
+                Some(bytes) if bytes.iter().all(|byte| *byte == 0) => at += len,
+                _ => return Ok(false),
+            }
+        }
+        Ok(true)
     }
 
     fn trailer(&mut self) -> Option<Trailer> {

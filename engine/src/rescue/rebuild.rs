@@ -105,7 +105,13 @@ pub(super) fn open(
     notices: &mut Vec<String>,
     apply: &mut dyn FnMut(Lsn, FrameRef<'_>) -> Result<()>,
 ) -> Result<(log::Writer, Lsn)> {
-    let options = LogOptions { shard, dir: shard_dir(shard), segment_bytes_max: SEGMENT_BYTES_DEFAULT, epoch: 1 };
+    let options = LogOptions {
+        shard,
+        dir: shard_dir(shard),
+        segment_bytes_max: SEGMENT_BYTES_DEFAULT,
+        epoch: 1,
+        writes_ahead: false,
+    };
     let mut events = |lsn: Lsn, frame: FrameRef<'_>| match frame.header.kind {
         FrameKind::Events => apply(lsn, frame),
         _ => Ok(()),

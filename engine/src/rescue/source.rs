@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Bytes read at once.
-const WINDOW_BYTES: usize = 1 << 20;
+pub(super) const WINDOW_BYTES: usize = 1 << 20;
 /// After a place that cannot be read, reading goes on at the next multiple of this: what a bad sector takes with it.
 pub(super) const SKIP_BYTES: u64 = 4096;
 

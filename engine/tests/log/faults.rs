@@ -1,10 +1,10 @@
 //! Every changing call fails once, in every way: a full disk leaves the writer usable, anything else closes it until a restart, and no
 //! acknowledged group is ever lost, even when the power fails after that restart.
-use crate::support::{Wanted, commit, frames, group, open};
+use crate::support::{Wanted, commit, frames, group, open, open_with, options};
 use posthouse_engine::base::{Error, Lsn};
 use posthouse_engine::disk::Disk;
 use posthouse_engine::disk::sim::{Fault, SimDisk};
-use posthouse_engine::log::FrameKind;
+use posthouse_engine::log::{FrameKind, LogOptions};
 use std::sync::Arc;
 
 const SEGMENT_BYTES_MAX: u32 = 6_000;
@@ -135,7 +135,8 @@ fn even_group(number: u8, frames: usize) -> Vec<Wanted> {
 fn a_group_that_did_not_fit_never_mixes_with_the_next() {
     for seed in 0..1_500 {
         let disk = SimDisk::new(seed);
-        let mut log = open(&as_disk(&disk), 1 << 20, Lsn(0)).unwrap();
+        let exact = LogOptions { writes_ahead: false, ..options(1 << 20) };
+        let mut log = open_with(&as_disk(&disk), exact, Lsn(0)).unwrap();
         let first = vec![Wanted { kind: FrameKind::Events, payload: vec![1; 416] }];
         commit(&mut log.writer, &first).unwrap();
         disk.set_free_bytes(4 * 512);

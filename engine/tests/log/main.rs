@@ -1,4 +1,5 @@
 //! The log through its public interface, on the machine's disk and on the simulated one. Never looks into a file's bytes by itself.
+mod ahead;
 mod basic;
 mod crash;
 mod disk;

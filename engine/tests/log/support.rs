@@ -8,7 +8,13 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Segments of `segment_bytes_max` in shard 7.
 pub fn options(segment_bytes_max: u32) -> LogOptions {
-    LogOptions { shard: ShardId(7), dir: PathBuf::from("shards/00007"), segment_bytes_max, epoch: 3 }
+    LogOptions {
+        shard: ShardId(7),
+        dir: PathBuf::from("shards/00007"),
+        segment_bytes_max,
+        epoch: 3,
+        writes_ahead: true,
+    }
 }
 
 /// An opened log and the payloads of the events that were replayed.
@@ -20,6 +26,10 @@ pub struct Opened {
 }
 
 pub fn open(disk: &Arc<dyn Disk>, segment_bytes_max: u32, from: Lsn) -> Result<Opened> {
+    open_with(disk, options(segment_bytes_max), from)
+}
+
+pub fn open_with(disk: &Arc<dyn Disk>, options: LogOptions, from: Lsn) -> Result<Opened> {
     let mut replayed = Vec::new();
     let mut apply = |lsn, frame: posthouse_engine::log::FrameRef<'_>| {
         replayed.push((lsn, frame.payload.to_vec()));
@@ -27,7 +37,7 @@ pub fn open(disk: &Arc<dyn Disk>, segment_bytes_max: u32, from: Lsn) -> Result<O
     };
     let clock = Arc::new(SimClock::at_ms(1_000));
     let (writer, segments, recovered) =
-        posthouse_engine::log::open(Arc::clone(disk), clock, options(segment_bytes_max), from, &mut apply)?;
+        posthouse_engine::log::open(Arc::clone(disk), clock, options, from, &mut apply)?;
     Ok(Opened { writer, segments, recovered, replayed })
 }
 

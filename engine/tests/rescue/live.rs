@@ -34,6 +34,10 @@ impl Disk for Busy {
         self.below.map(path)
     }
 
+    fn map_start(&self, path: &Path, len_bytes: usize) -> io::Result<Map> {
+        self.below.map_start(path, len_bytes)
+    }
+
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         self.below.rename(from, to)
     }

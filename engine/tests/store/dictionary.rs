@@ -42,7 +42,7 @@ fn check(engine: &Engine, account: AccountId, numbers: &[u32]) {
 /// Kind and dictionary of every frame of a shard's log, read without the engine.
 fn frames(disk: &Arc<dyn Disk>, shard: u16) -> (Vec<(FrameKind, u16)>, Arc<Segments>) {
     let dir = PathBuf::from(format!("shards/{shard:05}"));
-    let options = LogOptions { shard: ShardId(shard), dir, segment_bytes_max: 1 << 20, epoch: 1 };
+    let options = LogOptions { shard: ShardId(shard), dir, segment_bytes_max: 1 << 20, epoch: 1, writes_ahead: false };
     let clock = Arc::new(SimClock::at_ms(0));
     let opened = posthouse_engine::log::open(disk.clone(), clock, options, Default::default(), &mut |_, _| Ok(()));
     let segments = opened.expect("opens").1;

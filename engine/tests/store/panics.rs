@@ -36,6 +36,9 @@ impl Disk for Fragile {
     fn map(&self, path: &Path) -> io::Result<Map> {
         self.disk.map(path)
     }
+    fn map_start(&self, path: &Path, len_bytes: usize) -> io::Result<Map> {
+        self.disk.map_start(path, len_bytes)
+    }
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         self.touch(to);
         self.disk.rename(from, to)

@@ -98,9 +98,9 @@ fn equal_attachments_take_the_room_of_one() {
         .collect();
     mails.iter().for_each(|mail| deliver(&engine, &all, mail).expect("delivered"));
     check(&engine, all[0], &mails);
+    engine.close().expect("closes");
     let bytes = len(&disk, FIRST);
     assert!((90_001..100_000).contains(&bytes), "{bytes} bytes for 90,001 of two files that do not compress");
-    engine.close().expect("closes");
     drop(engine);
     for name in disk.list(Path::new("shards/00000")).expect("listed").iter().filter(|name| name.starts_with("idx-")) {
         disk.remove(&PathBuf::from("shards/00000").join(name)).expect("removed");

@@ -10,6 +10,7 @@ use super::role::Role;
 use super::state::{Answer, Rcpt, Session, Transaction};
 use super::{header, policy};
 use crate::limits;
+use posthouse_engine::Expected;
 use posthouse_engine::base::Flags;
 use posthouse_engine::delivery::{Delivery, Target};
 use posthouse_engine::directory::Address;
@@ -58,7 +59,7 @@ impl Session {
         let says = letter::read(&taken.message, header.size_bytes);
         let id = format!("{:X}", self.shared.next_id());
         let bounced_header = bounce::header_of(&taken.message, header.size_bytes);
-        let Taken { message, share } = taken;
+        let Taken { message, share, expected } = taken;
         let Prepared { fields, message, facts } = match self.prepare(transaction, &says, message, &header, &id).await {
             Ok(prepared) => prepared,
             Err(refusal) => return refuse_all(refusal),
@@ -68,7 +69,7 @@ impl Session {
             return refuse_all(refusal);
         }
         let verdicts = self.judge_message(transaction, &says, facts);
-        let outcome = match self.commit(transaction, &verdicts, fields, message).await {
+        let outcome = match self.commit(transaction, &verdicts, fields, (message, expected)).await {
             Ok(outcome) => outcome,
             Err(refusal) => return refuse_all(refusal),
         };
@@ -89,7 +90,7 @@ impl Session {
         transaction: &Transaction,
         verdicts: &[Verdict],
         fields: Vec<u8>,
-        message: Vec<u8>,
+        (message, expected): (Vec<u8>, Expected),
     ) -> Result<Committed, Reply> {
         let (targets, places) = targets(&transaction.recipients, verdicts);
         let queue: Vec<NewQueueItem> = self.queue_item(transaction, verdicts).into_iter().collect();
@@ -100,7 +101,9 @@ impl Session {
         }
         let engine = &self.shared.engine;
         let staged = engine.stage(fields, message).await.map_err(|error| Reply::refused(&error))?;
-        let outcome = Some(engine.deliver(Delivery { staged, targets, queue }).await);
+        let asked = engine.deliver(Delivery { staged, targets, queue });
+        drop(expected);
+        let outcome = Some(asked.await);
         Ok(Committed { places, outcome, size_bytes, queued })
     }
 

@@ -4,6 +4,7 @@ use super::reply::Reply;
 use super::state::Session;
 use crate::session::{Over, Share, wait_for_bytes};
 use crate::wire::{DotEnd, DotReader};
+use posthouse_engine::Expected;
 use std::io;
 
 /// A message that has come whole.
@@ -11,6 +12,8 @@ pub(super) struct Taken {
     pub(super) message: Vec<u8>,
     /// Held until the store has taken it over.
     pub(super) share: Share,
+    /// Held until its delivery has been asked for.
+    pub(super) expected: Expected,
 }
 
 /// How taking it in ended.
@@ -27,7 +30,7 @@ impl Session {
     pub(super) async fn take_data(&mut self) -> io::Result<Intake> {
         let mut reader = DotReader::new(self.shared.message_size_bytes_max);
         let mut share = self.shared.budget.share();
-        let end = message_end();
+        let (end, expected) = (message_end(), self.shared.engine.expect());
         let (mut message, mut refusal) = (Vec::new(), None);
         loop {
             let step = reader.step(self.stream.buffered(), &mut message);
@@ -42,7 +45,7 @@ impl Session {
             if let Some(ended) = step.end {
                 return Ok(match refusal.or_else(|| self.judge(&ended)) {
                     Some(reply) => Intake::Refused(reply),
-                    None => Intake::Whole(Taken { message, share }),
+                    None => Intake::Whole(Taken { message, share, expected }),
                 });
             }
             if let Some(over) = wait_for_bytes(&mut self.stream, data_deadline(end)).await? {

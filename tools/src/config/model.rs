@@ -263,7 +263,7 @@ impl Default for Store {
 impl Default for Compaction {
     fn default() -> Compaction {
         Compaction {
-            schedule: true,
+            schedule: false,
             every_hours: 24,
             idle_requests_per_minute: 600,
             cold_after_hours: 24,

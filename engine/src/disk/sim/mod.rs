@@ -135,6 +135,13 @@ impl Disk for SimDisk {
         Ok(Map::owned(state.inodes[state.find(path)?].visible().to_vec()))
     }
 
+    fn map_start(&self, path: &Path, len_bytes: usize) -> io::Result<Map> {
+        let state = self.state();
+        state.alive()?;
+        let start = state.inodes[state.find(path)?].visible().get(..len_bytes);
+        start.map(|start| Map::owned(start.to_vec())).ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
+    }
+
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         let mut state = self.state();
         if from.parent() != to.parent() {

@@ -192,7 +192,8 @@ pub(super) struct Work {
 impl Work {
     pub(super) fn new(shard: &Shard, clock: &Arc<dyn Clock>) -> Work {
         let shared = shard.shared.clone();
-        let log = LogOptions { shard: shared.shard, dir: dir(shared.shard), segment_bytes_max: 0, epoch: 1 };
+        let own = dir(shared.shard);
+        let log = LogOptions { shard: shared.shard, dir: own, segment_bytes_max: 0, epoch: 1, writes_ahead: false };
         let (reader, segments) = (shard.reader.clone(), shard.segments.clone());
         Work { shared, reader, segments, clock: clock.clone(), log }
     }

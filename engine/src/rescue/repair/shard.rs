@@ -15,6 +15,7 @@ use crate::rescue::cold::Cold;
 use crate::rescue::contents::Contents;
 use crate::rescue::finding::{Finding, Watch};
 use crate::rescue::fold::{Fold, Scratch};
+use crate::rescue::hole::Hole;
 use crate::rescue::inventory::{Log, Segment};
 use crate::rescue::layout::{Laid, Layout};
 use crate::rescue::places::Places;
@@ -238,17 +239,23 @@ impl Planner<'_> {
         let Some((header, _)) = cold.table(&layout.header, 0, None) else { return Ok(None) };
         let bytes = header.frame_bytes() as u64;
         let hole = layout.holes.last_mut().filter(|hole| hole.range.end == layout.frames_end);
-        // It takes the end of the hole that it left, or stands behind everything: nothing follows but the footer.
+        // It takes its own place where that is known, else the end of the hole that it left, or stands behind everything: nothing follows but
+        // the footer. What is known of a hole stays known: a filler that says "events may be lost" where none are would not be as planned.
         let at = match hole {
-            Some(hole) if hole.range.end - hole.range.start >= bytes + FRAME_HEADER_BYTES as u64 => {
+            Some(hole) if hole.complete => match own_place(hole) {
+                Some(at) => {
+                    hole.range.end = at;
+                    hole.lost.retain(|lost| lost.0 < at);
+                    at
+                }
+                None => layout.frames_end,
+            },
+            // The filler that stays is longer than its header, so that it can say what it stands for.
+            Some(hole) if hole.range.end - hole.range.start > bytes + FRAME_HEADER_BYTES as u64 => {
                 hole.range.end -= bytes;
-                (hole.lost, hole.complete) =
-                    (hole.lost.iter().filter(|lost| lost.0 < hole.range.end).copied().collect(), false);
-                hole.range.end
-            }
-            Some(hole) if hole.lost.iter().all(|(_, kind)| *kind == FrameKind::Addresses) && hole.complete => {
-                hole.range.end = hole.range.start;
-                hole.range.start
+                let end = hole.range.end;
+                hole.lost.retain(|lost| lost.0 < end);
+                end
             }
             _ => layout.frames_end,
         };
@@ -277,5 +284,14 @@ impl Planner<'_> {
             (at, id) = (at + len, SegmentId(id.0 + 1));
         }
         images
+    }
+}
+
+/// Where the address table stood in a hole of which all frames are known and which it ended.
+fn own_place(hole: &Hole) -> Option<u64> {
+    let before = hole.lost.iter().rposition(|(_, kind)| *kind != FrameKind::Addresses);
+    match before {
+        None => Some(hole.range.start),
+        Some(at) => hole.lost.get(at + 1).map(|(offset, _)| *offset),
     }
 }

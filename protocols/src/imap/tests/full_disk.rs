@@ -1,7 +1,9 @@
 //! A disk without room: changes are refused in words, and reading goes on.
 use super::{ImapService, logged_in};
 use crate::runtime::sim;
-use crate::testing::{append, perform, shared_on};
+use crate::testing::{Random, append, perform, shared_on};
+use posthouse_engine::Append;
+use posthouse_engine::base::{Error, Flags, MailboxId};
 use posthouse_engine::disk::sim::SimDisk;
 use std::sync::Arc;
 
@@ -10,6 +12,15 @@ fn a_full_disk_is_read_and_changes_hear_so() {
     let disk = SimDisk::new(1);
     let shared = Arc::new(shared_on(disk.clone()));
     append(&shared, "ann@example.org", &[b"Subject: a\r\n\r\nbody\r\n"]);
+    // What does not fit takes the room with it that was written in front of the log.
+    disk.set_free_bytes(0);
+    let mut random = Random(1);
+    let large: Vec<u8> = (0..100_000).map(|_| random.below(256) as u8).collect();
+    let staged = shared.engine.stage(Vec::new(), large).wait().expect("staging takes no room");
+    let one = Append { staged, flags: Flags::NONE, keywords: Vec::new(), internal_date: None };
+    let ann = shared.engine.directory(|directory| directory.login("ann@example.org").map(|account| account.id));
+    let refused = shared.engine.append(ann.expect("a member"), MailboxId::INBOX, vec![one]).wait();
+    assert!(matches!(refused, Err(Error::NoSpace)), "{refused:?}");
     let service = ImapService::new(shared);
     sim::run(move |net| async move {
         disk.set_free_bytes(0);

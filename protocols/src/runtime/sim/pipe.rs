@@ -52,7 +52,12 @@ impl Pipe {
     ) -> Poll<io::Result<usize>> {
         let taken = self.bytes.len().min(at_most);
         if taken > 0 {
-            into.extend(self.bytes.drain(..taken));
+            // By slices: a drain of bytes goes one by one.
+            let (first, second) = self.bytes.as_slices();
+            let head = first.len().min(taken);
+            into.extend_from_slice(&first[..head]);
+            into.extend_from_slice(&second[..taken - head]);
+            self.bytes.drain(..taken);
             wake(&mut self.writer);
             return Poll::Ready(Ok(taken));
         }

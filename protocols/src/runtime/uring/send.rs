@@ -6,16 +6,38 @@ use std::os::fd::AsRawFd;
 
 use io_uring::opcode::Send;
 use io_uring::types::Fd;
+use socket2::SockRef;
 
 use super::conn::{Conn, Sending};
 use super::ring::{Completion, Ring};
 use super::token::{Op, Token};
 use crate::limits;
 
-/// Begins to send `bytes` on the connection in `slot`, which has no other send under way.
-pub(super) fn start(ring: &mut Ring, slot: usize, conn: &mut Conn, bytes: Vec<u8>) {
+/// Sends what the socket takes at once, by a plain call: a reply nearly always fits, and then neither the ring nor the session has to come
+/// round again for it. `bytes` are empty if that was all; else `start` must follow with what `done` leaves of them.
+///
+/// # Errors
+/// The connection's.
+pub(super) fn at_once(conn: &mut Conn, bytes: &mut Vec<u8>) -> io::Result<usize> {
     assert!(conn.sending.is_none() && !bytes.is_empty());
-    let sending = conn.sending.insert(Sending { bytes, done: 0 });
+    let first = &bytes[..bytes.len().min(limits::SEND_SIZE_BYTES_MAX)];
+    let flags = libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT;
+    let done = match SockRef::from(&conn.socket).send_with_flags(first, flags) {
+        Ok(done) => done,
+        Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => 0,
+        Err(error) => return Err(error),
+    };
+    conn.sent_bytes += done as u64;
+    if done == bytes.len() {
+        bytes.clear();
+    }
+    Ok(done)
+}
+
+/// Begins to send `bytes` but the first `done` on the connection in `slot`, which has no other send under way.
+pub(super) fn start(ring: &mut Ring, slot: usize, conn: &mut Conn, bytes: Vec<u8>, done: usize) {
+    assert!(conn.sending.is_none() && done < bytes.len());
+    let sending = conn.sending.insert(Sending { bytes, done });
     submit(ring, slot, conn.socket.as_raw_fd(), sending);
 }
 

@@ -69,7 +69,11 @@ impl Transport for RingTransport {
             if buf.is_empty() {
                 return Poll::Ready(Ok(()));
             }
-            send::start(&mut driver.ring, self.slot, conn, std::mem::take(buf));
+            let done = send::at_once(conn, buf)?;
+            if buf.is_empty() {
+                return Poll::Ready(Ok(()));
+            }
+            send::start(&mut driver.ring, self.slot, conn, std::mem::take(buf), done);
         }
         remember(&mut conn.send_waker, cx);
         Poll::Pending

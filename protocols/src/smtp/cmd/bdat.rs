@@ -39,10 +39,11 @@ pub(in crate::smtp) fn run(session: &mut Session, request: Request<String>) -> R
             return Ok(answer);
         }
         let Chunks { message, share, refusal } = *chunks;
+        let expected = session.shared.engine.expect();
         let bare = session.role.refuses_bare_line_ends() && message::has_bare_line_end(&message);
         match refusal.or_else(|| bare.then(message::bare_line_end)) {
             Some(reply) => Ok(session.refuse(reply)),
-            None => Ok(session.finish(Taken { message, share }).await),
+            None => Ok(session.finish(Taken { message, share, expected }).await),
         }
     })
 }

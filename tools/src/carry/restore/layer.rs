@@ -98,6 +98,13 @@ impl Disk for Layer {
         }
     }
 
+    fn map_start(&self, path: &Path, len_bytes: usize) -> io::Result<Map> {
+        match self.0.lies_below(path) {
+            Some(at) => self.0.below.map_start(&at, len_bytes),
+            None => self.0.above.map_start(path, len_bytes),
+        }
+    }
+
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         self.0.lift(from)?;
         self.0.names().remove(to);

@@ -1,0 +1,58 @@
+//! `posthouse-count`: one piece of work on a hot path, so many times, for a counter of instructions to watch (`benches/count/run`).
+//!
+//! It prints nothing but what it did. Inputs are fixed; whatever is made ready costs the same however often the work is done, so that the
+//! difference of two runs is the work alone. It measures nothing itself.
+
+mod mails;
+mod session;
+mod store;
+
+use clap::{Parser, ValueEnum};
+use std::process::ExitCode;
+
+#[derive(Parser)]
+#[command(version, about = "Does one piece of work many times, to be run under valgrind")]
+struct Cli {
+    /// What to do.
+    #[arg(long, value_enum)]
+    work: Work,
+    /// How often.
+    #[arg(long, default_value_t = 1)]
+    times: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Work {
+    /// A message frame of 2 kB into the open group.
+    Frame,
+    /// A mail parsed into its summary.
+    Parse,
+    /// A mail parsed, compressed with a dictionary, ready to be committed.
+    Stage,
+    /// FETCH FLAGS of one message.
+    FetchFlags,
+    /// FETCH ENVELOPE of one message.
+    FetchEnvelope,
+    /// FETCH BODYSTRUCTURE of one message.
+    FetchBodystructure,
+    /// One IMAP command that changes nothing and finds nothing.
+    ImapCommand,
+    /// One of MAIL, RCPT, RSET by LMTP.
+    LmtpCommand,
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let done = match cli.work {
+        Work::Frame => store::frames(cli.times),
+        Work::Parse => store::parse(cli.times),
+        Work::Stage => store::stage(cli.times),
+        Work::FetchFlags => session::fetch("FLAGS", cli.times),
+        Work::FetchEnvelope => session::fetch("ENVELOPE", cli.times),
+        Work::FetchBodystructure => session::fetch("BODYSTRUCTURE", cli.times),
+        Work::ImapCommand => session::imap_commands(cli.times),
+        Work::LmtpCommand => session::lmtp_commands(cli.times),
+    };
+    println!("{:?}: {done}", cli.work);
+    ExitCode::SUCCESS
+}

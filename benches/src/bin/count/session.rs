@@ -1,0 +1,131 @@
+//! Work of whole sessions over the simulated network: what a client's commands cost from their bytes to the answer's bytes.
+use crate::mails::mail;
+use posthouse_engine::base::{Flags, MailboxId, SimClock};
+use posthouse_engine::directory::{Address, Change, Quota};
+use posthouse_engine::disk::sim::SimDisk;
+use posthouse_engine::{Append, Engine, Options};
+use posthouse_protocols::imap::ImapService;
+use posthouse_protocols::lmtp::LmtpService;
+use posthouse_protocols::runtime::sim::{self, Client};
+use posthouse_protocols::session::{PlaintextAuth, Shared};
+use std::sync::Arc;
+
+/// argon2id of `secret`, as cheap as it gets.
+const HASH: &str = "$argon2id$v=19$m=8,t=1,p=1$cG9zdGhvdXNlLXRlc3RzIQ$YHmlhUnTuVQOcrdhIx5FF+58oje3RiKtMNEPCbPmre4";
+/// 24 Nov 2026 03:50:48 UTC.
+const NOW_MS: i64 = 1_795_492_248_000;
+/// Messages in the mailbox; a FETCH reads them all.
+const MESSAGES: usize = 64;
+
+/// Reads `item` of all messages so often that `times` answers came; their bytes.
+pub fn fetch(item: &'static str, times: usize) -> usize {
+    let service = ImapService::new(Arc::new(shared(MESSAGES)));
+    sim::run(move |net| async move {
+        let mut client = net.connect(&service);
+        client.read_line().await;
+        ask(&mut client, "a LOGIN ann@example.org secret", "a ").await;
+        ask(&mut client, "b EXAMINE INBOX", "b ").await;
+        let mut bytes = 0;
+        for _ in 0..times.div_ceil(MESSAGES) {
+            bytes += ask(&mut client, &format!("c FETCH 1:* ({item})"), "c ").await;
+        }
+        bytes
+    })
+}
+
+/// Commands that are read, understood and find nothing; how many.
+pub fn imap_commands(times: usize) -> usize {
+    let service = ImapService::new(Arc::new(shared(0)));
+    sim::run(move |net| async move {
+        let mut client = net.connect(&service);
+        client.read_line().await;
+        ask(&mut client, "a LOGIN ann@example.org secret", "a ").await;
+        ask(&mut client, "b EXAMINE INBOX", "b ").await;
+        let commands = [
+            "c NOOP",
+            "c UID FETCH 7,12:40,99:* (UID FLAGS BODY.PEEK[HEADER.FIELDS (From To Subject Date)])",
+            "c UID SEARCH RETURN (ALL) UNSEEN SINCE 1-Nov-2026 FROM \"ann\" NOT DELETED",
+            "c LIST \"\" \"Nothing/%\"",
+        ];
+        for at in 0..times {
+            ask(&mut client, commands[at % commands.len()], "c ").await;
+        }
+        times
+    })
+}
+
+/// MAIL, RCPT and RSET in turn; how many.
+pub fn lmtp_commands(times: usize) -> usize {
+    let service = LmtpService::new(Arc::new(shared(0)));
+    sim::run(move |net| async move {
+        let mut client = net.connect(&service);
+        client.read_line().await;
+        ask(&mut client, "LHLO client.example.net", "250 ").await;
+        let commands = ["MAIL FROM:<sender@example.net> SIZE=5000 BODY=8BITMIME", "RCPT TO:<ann@example.org>", "RSET"];
+        for at in 0..times {
+            ask(&mut client, commands[at % commands.len()], "250 ").await;
+        }
+        times
+    })
+}
+
+/// Sends a line and reads until the last line that has come begins with `last`; the bytes that came. Looks at little of what comes: the
+/// server's work is counted, not the client's.
+async fn ask(client: &mut Client, line: &str, last: &str) -> usize {
+    assert!(client.write(format!("{line}\r\n").as_bytes()).await, "the server has gone before {line:?}");
+    let mut heard = Vec::new();
+    loop {
+        let more = client.read().await;
+        assert!(!more.is_empty(), "the server has gone after {line:?}");
+        heard.extend_from_slice(&more);
+        let Some(whole) = heard.strip_suffix(b"\r\n") else { continue };
+        let end = &whole[whole.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1)..];
+        if end.starts_with(last.as_bytes()) {
+            let refused = [&b"NO"[..], b"BAD"].iter().any(|word| end[last.len()..].starts_with(word));
+            assert!(!refused, "{line:?} was answered {:?}", String::from_utf8_lossy(end));
+            return heard.len();
+        }
+        assert!(!end.starts_with(b"5"), "{line:?}: {:?}", String::from_utf8_lossy(end));
+    }
+}
+
+/// A store with the member ann, who has so many messages.
+fn shared(messages: usize) -> Shared {
+    let clock = Arc::new(SimClock::at_ms(NOW_MS));
+    let options = Options {
+        disk: Arc::new(SimDisk::new(1)),
+        clock: clock.clone(),
+        shards: 1,
+        segment_bytes_max: 16 << 10,
+        checkpoint_log_bytes: 64 << 20,
+        workers: 1,
+    };
+    let (engine, _) = Engine::open(options).expect("an empty store opens");
+    let address = Address::parse("ann@example.org").expect("an address");
+    let name = "Ann".to_owned();
+    let changes = vec![
+        Change::TenantAdd { name: "example".into(), title: "Example".into(), accounts_max: None },
+        Change::DomainAdd { tenant: "example".into(), domain: "example.org".into() },
+        Change::MemberAdd { address, name, password_hash: Some(HASH.into()), vip: false, quota: Quota::Default },
+    ];
+    for done in engine.change_directory(changes).wait() {
+        done.expect("the directory takes it");
+    }
+    let account = engine.directory(|directory| directory.login("ann@example.org").map(|account| account.id));
+    let account = account.expect("ann is a member");
+    engine.open_account(account).wait().expect("the account opens");
+    let staged = (0..messages).map(|number| Append {
+        staged: engine.stage(Vec::new(), mail(number)).wait().expect("it is small"),
+        flags: Flags::NONE,
+        keywords: Vec::new(),
+        internal_date: None,
+    });
+    // One commit each, so that segments are sealed, but for the last: what is read lies in maps, as nearly all of a store does.
+    for one in staged {
+        engine.append(account, MailboxId::INBOX, vec![one]).wait().expect("there is room");
+    }
+    let mut shared = Shared::new(engine, clock, "mail.example.org");
+    // The simulated client is on no loopback address.
+    shared.plaintext_auth = PlaintextAuth::Always;
+    shared
+}
