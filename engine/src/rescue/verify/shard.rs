@@ -1,7 +1,7 @@
 //! Proves one account shard: every frame, the fold of its events, each account's totals and entries, the queue, and the checkpoint.
 use super::{Verify, error_finding, who};
 use crate::base::bytes::Reader;
-use crate::base::{AccountId, Locator, Lsn, Result, ShardId};
+use crate::base::{AccountId, Locator, Lsn, Result, SegmentId, ShardId};
 use crate::delivery::Dictionaries;
 use crate::directory::Directory;
 use crate::engine::shard_dir;
@@ -14,6 +14,7 @@ use crate::rescue::describe::describe;
 use crate::rescue::finding::{Finding, Kind, Told, Watch, Who};
 use crate::rescue::fold::{Fold, Scratch};
 use crate::rescue::heads::Heads;
+use crate::rescue::hole::Hole;
 use crate::rescue::inventory::{Log, Segment};
 use crate::rescue::places::Places;
 use crate::rescue::references::References;
@@ -82,15 +83,7 @@ impl Verify<'_> {
                     proof.block(disk, log, at, frame, places, watch);
                 }
                 Item::Gone { places, why } => places.iter().for_each(|at| proof.lost.add_message(*at, why)),
-                Item::Hole { segment, lsn, hole } => {
-                    if !log.segment(segment).is_some_and(Segment::is_compacted) {
-                        proof.lost.add(segment, hole.range.clone(), &hole.why);
-                    }
-                    if hole.loses_events() {
-                        proof.compare(Lsn(lsn.start), watch)?;
-                        proof.fold.replay.forced = true;
-                    }
-                }
+                Item::Hole { segment, lsn, hole } => proof.hole(log, segment, Lsn(lsn.start), hole, watch)?,
             }
             Ok(())
         })?;
@@ -115,6 +108,17 @@ struct Proof<'a> {
 }
 
 impl Proof<'_> {
+    fn hole(&mut self, log: &Log, segment: SegmentId, lsn: Lsn, hole: &Hole, watch: Watch<'_>) -> Result<()> {
+        if !log.segment(segment).is_some_and(Segment::is_compacted) {
+            self.lost.add(segment, hole.range.clone(), &hole.why);
+        }
+        if hole.loses_events() {
+            self.compare(lsn, watch)?;
+            self.fold.replay.forced = true;
+        }
+        Ok(())
+    }
+
     fn message(&mut self, disk: &dyn crate::disk::Disk, log: &Log, at: Locator, frame: &Frame, watch: Watch<'_>) {
         let (header, payload) = (&frame.header, frame.payload.as_slice());
         if let Ok(head) = MessageHead::decode(payload) {
