@@ -12,5 +12,6 @@ pub mod queue;
 pub mod quota;
 pub mod rescue;
 pub mod search;
+pub mod trace;
 
 pub use engine::*;

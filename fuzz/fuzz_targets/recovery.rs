@@ -126,7 +126,13 @@ fn open(disk: &Arc<dyn Disk>, from: Lsn) -> Result<Opened> {
         events.push(frame.payload.to_vec());
         Ok(())
     };
-    let options = LogOptions { shard: ShardId(7), dir: PathBuf::from(DIR), segment_bytes_max: 4096, epoch: 3, writes_ahead: true };
+    let options = LogOptions {
+        shard: ShardId(7),
+        dir: PathBuf::from(DIR),
+        segment_bytes_max: 4096,
+        epoch: 3,
+        writes_ahead: true,
+    };
     let clock = Arc::new(SimClock::at_ms(1_000));
     let (writer, segments, recovered) = log::open(disk.clone(), clock, options, from, &mut apply)?;
     Ok(Opened { writer, segments, recovered, events })

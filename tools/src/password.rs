@@ -6,14 +6,32 @@ use posthouse_engine::directory::password;
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 use std::io::{self, BufRead, IsTerminal, Write};
 
+/// A password that an account is to have.
+pub struct Fresh {
+    /// Its hash.
+    pub hash: String,
+    /// Itself, if it is known: for the keys that are made of it.
+    pub plain: Option<String>,
+}
+
+impl Fresh {
+    fn of(plain: String) -> Result<Option<Fresh>, Failure> {
+        Ok(Some(Fresh { hash: hashed(&plain)?, plain: Some(plain) }))
+    }
+
+    fn hash(hash: &str) -> Result<Option<Fresh>, Failure> {
+        Ok(Some(Fresh { hash: checked(hash)?, plain: None }))
+    }
+}
+
 impl PasswordArgs {
-    /// A new account's hash; `None`: it shall have no password.
-    pub fn hash(&self) -> Result<Option<String>, Failure> {
+    /// A new account's password; `None`: it shall have none.
+    pub fn fresh(&self) -> Result<Option<Fresh>, Failure> {
         match self {
-            PasswordArgs { password_hash: Some(hash), .. } => checked(hash).map(Some),
+            PasswordArgs { password_hash: Some(hash), .. } => Fresh::hash(hash),
             PasswordArgs { no_password: true, .. } => Ok(None),
-            PasswordArgs { password_stdin: true, .. } => hashed(&from_stdin()?).map(Some),
-            _ if io::stdin().is_terminal() => hashed(&from_terminal()?).map(Some),
+            PasswordArgs { password_stdin: true, .. } => Fresh::of(from_stdin()?),
+            _ if io::stdin().is_terminal() => Fresh::of(from_terminal()?),
             _ => Err(Failure::new(
                 Kind::Refused,
                 "no password: allowed are --password-stdin, --password-hash, --no-password, or a terminal to ask at",
@@ -23,12 +41,12 @@ impl PasswordArgs {
 }
 
 impl PasswordSetArgs {
-    /// Another hash; `None`: the password stays.
-    pub fn hash(&self) -> Result<Option<String>, Failure> {
+    /// Another password; `None`: it stays.
+    pub fn fresh(&self) -> Result<Option<Fresh>, Failure> {
         match self {
-            PasswordSetArgs { password_hash: Some(hash), .. } => checked(hash).map(Some),
-            PasswordSetArgs { password_stdin: true, .. } => hashed(&from_stdin()?).map(Some),
-            PasswordSetArgs { password: true, .. } => hashed(&from_terminal()?).map(Some),
+            PasswordSetArgs { password_hash: Some(hash), .. } => Fresh::hash(hash),
+            PasswordSetArgs { password_stdin: true, .. } => Fresh::of(from_stdin()?),
+            PasswordSetArgs { password: true, .. } => Fresh::of(from_terminal()?),
             _ => Ok(None),
         }
     }

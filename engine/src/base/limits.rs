@@ -135,6 +135,20 @@ pub const RATE_ACCOUNTS_MAX: usize = 1 << 20;
 pub const PASSWORD_BYTES_MAX: usize = 1024;
 /// Bytes of a stored password hash (PHC string).
 pub const PASSWORD_HASH_BYTES_MAX: usize = 512;
+/// Bytes of one file of the login log.
+pub const LOGIN_LOG_FILE_BYTES_MAX: u64 = 4 << 20;
+/// Bytes of all files of the login log together; the oldest go first.
+pub const LOGIN_LOG_BYTES_MAX: u64 = 256 << 20;
+/// Days for which a login is remembered (A8: six months).
+pub const LOGIN_LOG_DAYS_MAX: i64 = 183;
+/// Bytes of login records that wait to be written; what comes beyond is dropped and counted.
+pub const LOGIN_LOG_WAITING_BYTES_MAX: usize = 4 << 20;
+/// Rounds of PBKDF2 in new SCRAM keys. RFC 7677 section 4 asks for at least 4096; Cyrus SASL's clients take at most 65,536.
+pub const SCRAM_ITERATIONS: u32 = 32_768;
+/// App passwords of one account.
+pub const APP_PASSWORDS_MAX: usize = 50;
+/// Trusted networks of one tenant or account.
+pub const TRUSTED_NETWORKS_MAX: usize = 256;
 /// KiB of memory that one check of a stored password hash may take.
 pub const PASSWORD_MEMORY_KIB_MAX: u32 = 256 << 10;
 /// Passes over that memory.

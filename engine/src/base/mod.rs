@@ -5,6 +5,7 @@ pub mod error;
 pub mod flags;
 pub mod ids;
 pub mod limits;
+pub mod protocol;
 pub mod special_use;
 pub mod uids;
 
@@ -12,5 +13,6 @@ pub use clock::{Clock, SimClock, SystemClock};
 pub use error::{Error, Result};
 pub use flags::{FlagMode, Flags, Keywords};
 pub use ids::*;
+pub use protocol::Protocol;
 pub use special_use::SpecialUse;
 pub use uids::UidSet;

@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use crate::base::{AccountId, Error, Result, TenantId, limits};
 
-use super::Address;
+use super::{Access, Address};
 
 /// How much an account may hold.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -101,6 +101,8 @@ pub struct Account {
     pub quota: Quota,
     /// A PHC string (see `password`). Without one nobody can log in by this account's name.
     pub password_hash: Option<Box<str>>,
+    /// What it logs in with besides, and its rules; only if there is any of it.
+    pub access: Option<Box<Access>>,
     /// No login, no sending, no receiving.
     pub disabled: bool,
     /// Other addresses of the same account, sorted; at most `limits::ALIASES_MAX`.

@@ -1,5 +1,5 @@
 //! What somebody may ask of the directory. Says nothing of whether it is allowed: see `plan`.
-use super::{Address, KeyState, Quota, Rule, SigningKey};
+use super::{AccessChange, Address, KeyState, Quota, Rule, SigningKey};
 use crate::base::AccountId;
 
 /// One request of an administrator. Tenants are named by their slug, everything else by its address.
@@ -129,6 +129,8 @@ pub enum Change {
         /// Members that leave.
         members_remove: Vec<Address>,
     },
+    /// What accounts log in with, and the rules for it.
+    Access(AccessChange),
     /// Away with a group; its members stay.
     GroupRemove {
         /// Which one.

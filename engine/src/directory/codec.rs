@@ -3,7 +3,8 @@
 use crate::base::bytes::{DecodeError, Put, Reader};
 use crate::base::{AccountId, TenantId};
 
-use super::{Account, AccountKind, Address, Domain, Group, Quota, Removed, Tenant, sorted};
+use super::access::{get_access, get_login_rules, put_access, put_login_rules};
+use super::{Account, AccountKind, Address, Domain, Group, LoginRules, Quota, Removed, Tenant, sorted};
 
 pub(super) type Decoded<T> = std::result::Result<T, DecodeError>;
 
@@ -84,6 +85,8 @@ const DISABLED: u8 = 1;
 const VIP: u8 = 2;
 const HASHED: u8 = 4;
 const BUSINESS: u8 = 8;
+const ACCESS: u8 = 16;
+const LOGIN_RULES: u8 = 2;
 
 fn flag(on: bool, bit: u8) -> u8 {
     if on { bit } else { 0 }
@@ -91,24 +94,50 @@ fn flag(on: bool, bit: u8) -> u8 {
 
 pub(super) fn put_tenant(out: &mut Vec<u8>, tenant: &Tenant) {
     out.put_varint(u64::from(tenant.id.0));
-    out.put_u8(flag(tenant.disabled, DISABLED));
+    let has_rules = tenant.rules != LoginRules::default();
+    out.put_u8(flag(tenant.disabled, DISABLED) | flag(has_rules, LOGIN_RULES));
     out.put_str(&tenant.name);
     out.put_str(&tenant.title);
     out.put_varint(u64::from(tenant.accounts_max));
     out.put_i64(tenant.created);
+    if has_rules {
+        put_login_rules(out, &tenant.rules);
+    }
 }
 
 pub(super) fn get_tenant(reader: &mut Reader<'_>) -> Decoded<Tenant> {
+    let id = TenantId(reader.varint_u32()?);
+    let flags = bits(reader, DISABLED | LOGIN_RULES)?;
     Ok(Tenant {
-        id: TenantId(reader.varint_u32()?),
-        disabled: bits(reader, DISABLED)? != 0,
+        id,
+        disabled: flags & DISABLED != 0,
         name: get_box(reader)?,
         title: get_box(reader)?,
         accounts_max: reader.varint_u32()?,
         created: reader.i64()?,
+        rules: if flags & LOGIN_RULES != 0 { get_some_login_rules(reader)? } else { LoginRules::default() },
         accounts: 0,
         domains: Vec::new(),
     })
+}
+
+fn get_some_login_rules(reader: &mut Reader<'_>) -> Decoded<LoginRules> {
+    let rules = get_login_rules(reader)?;
+    if rules == LoginRules::default() {
+        reader.error("login rules that say something expected before this byte")
+    } else {
+        Ok(rules)
+    }
+}
+
+/// Two bits: whether a yes or no is given, and which.
+pub(super) fn choice(reader: &Reader<'_>, bits: u8) -> Decoded<Option<bool>> {
+    match bits & 3 {
+        0 => Ok(None),
+        1 => Ok(Some(false)),
+        3 => Ok(Some(true)),
+        _ => reader.error("a yes that is given expected"),
+    }
 }
 
 pub(super) fn put_domain(out: &mut Vec<u8>, domain: &Domain) {
@@ -128,7 +157,8 @@ pub(super) fn put_account(out: &mut Vec<u8>, account: &Account) {
         flag(account.disabled, DISABLED)
             | flag(account.vip, VIP)
             | flag(account.password_hash.is_some(), HASHED)
-            | flag(account.kind == AccountKind::Business, BUSINESS),
+            | flag(account.kind == AccountKind::Business, BUSINESS)
+            | flag(account.access.is_some(), ACCESS),
     );
     out.put_varint(u64::from(account.tenant.0));
     put_address(out, &account.address);
@@ -138,11 +168,12 @@ pub(super) fn put_account(out: &mut Vec<u8>, account: &Account) {
     put_addresses(out, &account.aliases);
     put_ids(out, &account.users);
     out.put_i64(account.created);
+    account.access.iter().for_each(|access| put_access(out, access));
 }
 
 pub(super) fn get_account(reader: &mut Reader<'_>) -> Decoded<Account> {
     let id = AccountId(reader.varint()?);
-    let flags = bits(reader, DISABLED | VIP | HASHED | BUSINESS)?;
+    let flags = bits(reader, DISABLED | VIP | HASHED | BUSINESS | ACCESS)?;
     Ok(Account {
         id,
         kind: if flags & BUSINESS != 0 { AccountKind::Business } else { AccountKind::Member },
@@ -156,6 +187,7 @@ pub(super) fn get_account(reader: &mut Reader<'_>) -> Decoded<Account> {
         aliases: get_addresses(reader)?.into(),
         users: get_ids(reader)?.into(),
         created: reader.i64()?,
+        access: if flags & ACCESS != 0 { Some(Box::new(get_access(reader)?)) } else { None },
     })
 }
 
@@ -173,7 +205,7 @@ pub(super) struct Skimmed<'a> {
 /// Reads over a record that `get_account` would take, and over no other.
 pub(super) fn skim_account<'a>(reader: &mut Reader<'a>) -> Decoded<Skimmed<'a>> {
     let id = AccountId(reader.varint()?);
-    let flags = bits(reader, DISABLED | VIP | HASHED | BUSINESS)?;
+    let flags = bits(reader, DISABLED | VIP | HASHED | BUSINESS | ACCESS)?;
     let tenant = TenantId(reader.varint_u32()?);
     let address = reader.clone().str()?;
     if !Address::is_stored(address) {
@@ -187,6 +219,9 @@ pub(super) fn skim_account<'a>(reader: &mut Reader<'a>) -> Decoded<Skimmed<'a>> 
     }
     let plain = get_addresses(reader)?.is_empty() & get_ids(reader)?.is_empty();
     reader.i64()?;
+    if flags & ACCESS != 0 {
+        get_access(reader)?;
+    }
     let kind = if flags & BUSINESS != 0 { AccountKind::Business } else { AccountKind::Member };
     Ok(Skimmed { id, kind, tenant, address, name, plain })
 }

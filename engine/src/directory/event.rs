@@ -4,7 +4,11 @@ use crate::base::{AccountId, TenantId};
 use crate::format::Mending;
 use crate::format::mending::{COMMON_TAG_MAX, DIRECTORY_PUT, MENDING_TAG_MIN};
 
-use super::{Account, Address, Domain, Group, KeyState, Quota, Rule, Scope, SigningKey, Tenant, codec, rule, signing};
+use super::codec::choice;
+use super::{
+    AccessEvent, Account, Address, Domain, Group, KeyState, Quota, Rule, Scope, SigningKey, Tenant, codec, rule,
+    signing,
+};
 
 /// A fact about the directory, as it stands in the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,6 +62,8 @@ pub enum Event {
     },
     /// It is gone.
     GroupRemoved(Address),
+    /// What accounts log in with, and the rules for it.
+    Access(AccessEvent),
     /// What a repair states: a place where something stood, or that all is whole again.
     Mending(Mending),
     /// A piece of a snapshot, written by a repair; with the last piece the directory is what the snapshot says.
@@ -179,7 +185,8 @@ impl Event {
             Event::GroupAdded(_) => GROUP_ADDED,
             Event::GroupSet { .. } => GROUP_SET,
             Event::GroupRemoved(_) => GROUP_REMOVED,
-            Event::Mending(_) | Event::DirectoryPut { .. } => DIRECTORY_PUT,
+            // Those write theirs themselves.
+            Event::Access(_) | Event::Mending(_) | Event::DirectoryPut { .. } => DIRECTORY_PUT,
             Event::AccountBinned { .. } => ACCOUNT_BINNED,
             Event::AccountRestored { .. } => ACCOUNT_RESTORED,
             Event::AccountPurgeBegun { .. } => ACCOUNT_PURGE_BEGUN,
@@ -196,6 +203,9 @@ impl Event {
     pub fn encode(&self, out: &mut Vec<u8>) {
         if let Event::Mending(mending) = self {
             return mending.encode(out);
+        }
+        if let Event::Access(event) = self {
+            return event.encode(out);
         }
         out.put_u8(self.tag());
         match self {
@@ -231,7 +241,7 @@ impl Event {
                 codec::put_addresses(out, members_remove);
             }
             Event::GroupRemoved(address) => codec::put_address(out, address),
-            Event::Mending(_) => {}
+            Event::Access(_) | Event::Mending(_) => {}
             Event::DirectoryPut { last, bytes } => {
                 out.put_u8(u8::from(*last));
                 out.put_bytes(bytes);
@@ -276,7 +286,8 @@ impl Event {
     pub fn decode(reader: &mut Reader<'_>) -> Result<Event, DecodeError> {
         let tag = reader.clone().u8()?;
         let common = (MENDING_TAG_MIN..=COMMON_TAG_MAX).contains(&tag);
-        if !(TENANT_ADDED..=RULE_REMOVED).contains(&tag) && !common && tag != DIRECTORY_PUT {
+        let access = AccessEvent::TAGS.contains(&tag);
+        if !(TENANT_ADDED..=RULE_REMOVED).contains(&tag) && !access && !common && tag != DIRECTORY_PUT {
             return reader.error("the tag of a directory event expected");
         }
         Ok(match reader.u8()? {
@@ -298,6 +309,7 @@ impl Event {
             DIRECTORY_PUT => {
                 Event::DirectoryPut { last: codec::bits(reader, 1)? == 1, bytes: reader.bytes()?.to_vec() }
             }
+            tag if access => Event::Access(AccessEvent::decode(tag, reader)?),
             tag if common => Event::Mending(Mending::decode(tag, reader)?),
             GROUP_REMOVED => Event::GroupRemoved(codec::get_address(reader)?),
             ACCOUNT_BINNED => Event::AccountBinned { id: AccountId(reader.varint()?), when: reader.i64()? },
@@ -347,16 +359,6 @@ fn decode_group_set(reader: &mut Reader<'_>) -> Result<Event, DecodeError> {
         members_add: codec::get_addresses(reader)?,
         members_remove: codec::get_addresses(reader)?,
     })
-}
-
-/// Two bits: whether a yes or no is given, and which.
-fn choice(reader: &Reader<'_>, bits: u8) -> Result<Option<bool>, DecodeError> {
-    match bits & 3 {
-        0 => Ok(None),
-        1 => Ok(Some(false)),
-        3 => Ok(Some(true)),
-        _ => reader.error("a yes that is given expected"),
-    }
 }
 
 impl AccountEdit {

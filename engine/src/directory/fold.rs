@@ -3,7 +3,10 @@ use crate::base::{AccountId, Error, Result, TenantId};
 
 use super::event::AccountEdit;
 use super::tables::{Next, Tables};
-use super::{Account, AccountKind, Address, Domain, Event, Group, Removed, Rule, Scope, SigningKey, Tenant, sorted};
+use super::{
+    Access, Account, AccountKind, Address, Domain, Event, Group, Removed, Rule, Scope, SigningKey, Tenant, access,
+    sorted,
+};
 
 /// Folds one event into the tables.
 pub(super) fn fold(tables: &mut impl Tables, event: &Event) -> Result<()> {
@@ -31,6 +34,7 @@ pub(super) fn fold(tables: &mut impl Tables, event: &Event) -> Result<()> {
             sorted::edit(&mut group.members, members_add, members_remove);
             Ok(())
         }
+        Event::Access(event) => access::fold(tables, event),
         // What these mean for the fold is the replay's to know; they are no change of a table.
         Event::Mending(_) | Event::DirectoryPut { .. } => Ok(()),
         Event::GroupRemoved(address) => {
@@ -263,6 +267,7 @@ fn account_set(tables: &mut impl Tables, edit: &AccountEdit) -> Result<()> {
     edit.name.clone_into_some(&mut account.name);
     if edit.password_hash.is_some() {
         account.password_hash.clone_from(&edit.password_hash);
+        account.access = Access::without_keys(account.access.take());
     }
     edit.vip.clone_into_some(&mut account.vip);
     edit.quota.clone_into_some(&mut account.quota);

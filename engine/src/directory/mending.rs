@@ -1,7 +1,7 @@
 //! What the fold makes up where the control shard's log lost events: accounts whose mail is there come back under made-up addresses, so that
 //! no number is ever given to somebody else. Pure.
 use super::tables::Tables;
-use super::{Account, AccountKind, Address, Directory, Domain, Event, Quota, Tenant};
+use super::{Account, AccountKind, Address, Directory, Domain, Event, LoginRules, Quota, Tenant};
 use crate::base::{AccountId, Error, Result, TenantId, limits};
 use std::sync::Arc;
 
@@ -53,6 +53,9 @@ impl MakeUp<'_> {
                 account.users.iter().try_for_each(|user| self.accounts_below(AccountId(user.0 + 1), None))
             }
             Event::AccountSet(edit) => self.accounts_below(AccountId(edit.id.0 + 1), None),
+            Event::Access(event) => {
+                event.account().map_or(Ok(()), |account| self.accounts_below(AccountId(account.0 + 1), None))
+            }
             Event::AliasAdded { account, alias } => {
                 self.accounts_below(AccountId(account.0 + 1), None)?;
                 let tenant = Directory::account(self.tables, *account).map(|account| account.tenant);
@@ -82,8 +85,17 @@ impl MakeUp<'_> {
             let id = self.tables.next().tenant;
             let (name, title) = (format!("recovered-{id}").into(), format!("Recovered {id}").into());
             let accounts_max = limits::TENANT_ACCOUNTS_DEFAULT;
-            let tenant =
-                Tenant { id, name, title, accounts_max, disabled: false, created: 0, accounts: 0, domains: Vec::new() };
+            let tenant = Tenant {
+                id,
+                name,
+                title,
+                accounts_max,
+                disabled: false,
+                rules: LoginRules::default(),
+                created: 0,
+                accounts: 0,
+                domains: Vec::new(),
+            };
             self.add(Event::TenantAdded(tenant))?;
         }
         Ok(())
@@ -116,6 +128,7 @@ impl MakeUp<'_> {
                 vip: true,
                 quota: Quota::Unlimited,
                 password_hash: None,
+                access: None,
                 disabled: false,
                 aliases: Box::default(),
                 users: Box::default(),

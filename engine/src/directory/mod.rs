@@ -2,6 +2,7 @@
 //! the control shard's events; never does I/O and never decides what a protocol answers.
 //!
 //! `Change` (what somebody asks for) -> `plan` (checks it, assigns ids) -> `Event`s (what the log keeps) -> `apply`.
+pub mod access;
 mod account;
 mod address;
 mod change;
@@ -28,6 +29,11 @@ mod tenant;
 #[cfg(test)]
 mod tests;
 
+pub use access::plan::{AccessChange, LoginRulesPatch, Whose};
+pub use access::{
+    Access, AccessEvent, AppPassword, Candidate, Denial, LoginKeys, LoginRules, Network, Protocol, Protocols, Proven,
+    Scram, ScramHash,
+};
 pub use account::{Account, AccountKind, Quota};
 pub use address::{Address, normalise_domain};
 pub use change::{AccountPatch, Change, ScopeName};

@@ -41,6 +41,7 @@ impl<K, V> Default for Layer<K, V> {
 pub(super) struct Overlay<'a> {
     base: &'a Directory,
     next: Next,
+    secret: Option<[u8; 32]>,
     tenants: Layer<TenantId, Tenant>,
     tenant_names: Layer<Box<str>, TenantId>,
     domains: Layer<Arc<str>, Domain>,
@@ -59,6 +60,7 @@ impl<'a> Overlay<'a> {
         Overlay {
             base,
             next: base.next(),
+            secret: base.secret,
             tenants: Layer::default(),
             tenant_names: Layer::default(),
             domains: Layer::default(),
@@ -80,6 +82,14 @@ impl Tables for Overlay<'_> {
 
     fn set_next(&mut self, next: Next) {
         self.next = next;
+    }
+
+    fn secret(&self) -> Option<[u8; 32]> {
+        self.secret
+    }
+
+    fn set_secret(&mut self, secret: [u8; 32]) {
+        self.secret = Some(secret);
     }
 
     fn tenant(&self, id: TenantId) -> Option<&Tenant> {

@@ -6,11 +6,13 @@ mod groups;
 mod keys;
 mod rules;
 
+pub(super) use accounts::account_at;
+
 use crate::base::{Error, Result, TenantId, limits};
 
 use super::overlay::Overlay;
 use super::tables::{Occupant, Tables};
-use super::{Address, Change, Directory, Domain, Event, Tenant, fold, normalise_domain};
+use super::{Address, Change, Directory, Domain, Event, LoginRules, Tenant, access, fold, normalise_domain};
 
 /// The events of one change.
 pub(super) fn plan(tables: &impl Tables, change: &Change, now: i64) -> Result<Vec<Event>> {
@@ -40,6 +42,7 @@ pub(super) fn plan(tables: &impl Tables, change: &Change, now: i64) -> Result<Ve
         Change::KeyRemove { domain, selector } => keys::remove(tables, domain, selector),
         Change::RuleAdd { scope, rule } => rules::add(tables, scope, rule),
         Change::RuleRemove { scope, rule } => rules::remove(tables, scope, rule),
+        Change::Access(change) => access::plan::plan(tables, change, now),
     }
 }
 
@@ -85,6 +88,7 @@ fn tenant_add(
         title: display_name("tenant title", title)?,
         accounts_max: accounts_max.unwrap_or(limits::TENANT_ACCOUNTS_DEFAULT),
         disabled: false,
+        rules: LoginRules::default(),
         created: now,
         accounts: 0,
         domains: Vec::new(),
@@ -155,7 +159,7 @@ fn domain_remove(tables: &impl Tables, domain: &str) -> Result<Vec<Event>> {
     Ok(vec![Event::DomainRemoved(name.into())])
 }
 
-fn tenant<'a>(tables: &'a impl Tables, name: &str) -> Result<&'a Tenant> {
+pub(super) fn tenant<'a>(tables: &'a impl Tables, name: &str) -> Result<&'a Tenant> {
     let id = tables.tenant_named(name);
     id.and_then(|id| tables.tenant(id)).ok_or_else(|| Error::NotFound(format!("tenant {name}")))
 }
@@ -176,7 +180,7 @@ fn tenant_for<'a>(tables: &'a impl Tables, address: &Address) -> Result<&'a Tena
 }
 
 /// A name for people: may be empty, holds no controls, is bounded.
-fn display_name(what: &str, name: &str) -> Result<Box<str>> {
+pub(super) fn display_name(what: &str, name: &str) -> Result<Box<str>> {
     let name = name.trim();
     if name.len() > limits::DISPLAY_NAME_BYTES_MAX || name.chars().any(char::is_control) {
         let max = limits::DISPLAY_NAME_BYTES_MAX;

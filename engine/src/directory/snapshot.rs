@@ -12,7 +12,9 @@ use super::tables::{Next, Tables};
 use super::{Address, Directory, codec, rule, signing};
 
 /// What is written.
-const VERSION: u8 = 3;
+const VERSION: u8 = 4;
+/// What has no secret; it is read.
+const VERSION_WITHOUT_SECRET: u8 = 3;
 /// What has neither keys nor rules; it is read.
 const VERSION_WITHOUT_RULES: u8 = 2;
 /// What has no recycle bin; it is read.
@@ -44,6 +46,7 @@ impl Directory {
             out.put_varint(rules.len() as u64);
             rules.iter().for_each(|rule| rule::put_rule(out, rule));
         }
+        out.put_bytes(self.secret.as_ref().map_or(&[], |secret| secret.as_slice()));
     }
 
     /// Reads what `encode_snapshot` wrote; `Error::Corrupt` when it contradicts itself.
@@ -90,6 +93,9 @@ impl Directory {
         if version > VERSION_WITHOUT_RULES {
             read_keys_and_rules(&mut directory, &mut reader)?;
         }
+        if version > VERSION_WITHOUT_SECRET {
+            directory.secret = secret(&mut reader).map_err(unreadable)?;
+        }
         if reader.is_empty() { Ok(directory) } else { Err(corrupt("bytes after the snapshot's end".into())) }
     }
 }
@@ -126,7 +132,7 @@ impl Eq for Directory {}
 fn header(reader: &mut Reader<'_>) -> std::result::Result<(u8, Next), DecodeError> {
     let version = reader.u8()?;
     if !(VERSION_WITHOUT_BIN..=VERSION).contains(&version) {
-        return reader.error("version 1, 2 or 3 of the directory snapshot expected before this byte");
+        return reader.error("version 1 to 4 of the directory snapshot expected before this byte");
     }
     Ok((version, Next { tenant: TenantId(reader.varint_u32()?), account: AccountId(reader.varint()?) }))
 }
@@ -164,4 +170,14 @@ fn require_before(holds: bool) -> Result<()> {
 
 fn unreadable(error: DecodeError) -> Error {
     Error::corrupt("directory snapshot", error.at as u64, error.what)
+}
+
+fn secret(reader: &mut Reader<'_>) -> std::result::Result<Option<[u8; 32]>, DecodeError> {
+    match reader.bytes()? {
+        [] => Ok(None),
+        bytes => match bytes.try_into() {
+            Ok(secret) => Ok(Some(secret)),
+            Err(_) => reader.error("a secret of 32 bytes expected before this byte"),
+        },
+    }
 }

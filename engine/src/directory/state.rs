@@ -38,6 +38,8 @@ impl Lists {
 #[derive(Clone, Debug, Default)]
 pub struct Directory {
     next: Next,
+    /// What the salts of names are derived from; made at the first need.
+    pub(super) secret: Option<[u8; 32]>,
     pub(super) tenants: BTreeMap<TenantId, Tenant>,
     pub(super) tenant_names: BTreeMap<Box<str>, TenantId>,
     pub(super) domains: HashMap<Arc<str>, Domain>,
@@ -164,6 +166,14 @@ impl Tables for Directory {
 
     fn set_next(&mut self, next: Next) {
         self.next = next;
+    }
+
+    fn secret(&self) -> Option<[u8; 32]> {
+        self.secret
+    }
+
+    fn set_secret(&mut self, secret: [u8; 32]) {
+        self.secret = Some(secret);
     }
 
     fn tenant(&self, id: TenantId) -> Option<&Tenant> {

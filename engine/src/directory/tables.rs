@@ -30,6 +30,10 @@ pub(super) trait Tables {
     fn next(&self) -> Next;
     fn set_next(&mut self, next: Next);
 
+    /// What the salts of names are derived from.
+    fn secret(&self) -> Option<[u8; 32]>;
+    fn set_secret(&mut self, secret: [u8; 32]);
+
     fn tenant(&self, id: TenantId) -> Option<&Tenant>;
     fn tenant_named(&self, name: &str) -> Option<TenantId>;
     fn tenant_mut(&mut self, id: TenantId) -> Option<&mut Tenant>;

@@ -3,6 +3,8 @@ use std::sync::Arc;
 
 use crate::base::TenantId;
 
+use super::LoginRules;
+
 /// An enterprise on this system.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tenant {
@@ -16,6 +18,8 @@ pub struct Tenant {
     pub accounts_max: u32,
     /// No account of it logs in, sends or receives.
     pub disabled: bool,
+    /// What the logins of its accounts must keep.
+    pub rules: LoginRules,
     /// Seconds since 1970-01-01 UTC.
     pub created: i64,
     /// Accounts that it has now; derived.

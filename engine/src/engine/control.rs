@@ -105,6 +105,15 @@ impl Control {
         }
     }
 
+    /// Sends changes whose outcome nobody waits for; dropped when too many wait.
+    pub(super) fn changer(&self) -> impl Fn(Vec<Change>) + Send + 'static {
+        let inbox = self.inbox.clone();
+        move |changes| {
+            let (_, filler) = Ticket::pending(Vec::new());
+            let _ = inbox.try_send(Message::Change(changes, filler));
+        }
+    }
+
     pub(super) fn close(&self) -> Result<()> {
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some(thread) = thread else { return Ok(()) };

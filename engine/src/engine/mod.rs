@@ -6,6 +6,7 @@ mod committer;
 mod compaction;
 mod control;
 mod learning;
+mod login;
 mod open;
 mod ops;
 mod pace;
@@ -29,6 +30,7 @@ mod workers;
 pub use bytes::Bytes;
 pub use carry::{Checksum, Ingested, LogFile, Purged, ShardFiles};
 pub use compaction::{Compact, CompactStatus};
+pub use login::Attempt;
 pub use pace::Expected;
 pub use point::{TakenBack, take_back};
 pub use queue_watch::{QueueChanges, QueueWatch};
@@ -40,6 +42,7 @@ pub use watch::Watch;
 use crate::base::limits::SEGMENT_BYTES_MAX;
 use crate::base::{AccountId, Error, Guid, Result};
 use crate::disk::Lock;
+use crate::trace::LoginLog;
 use compaction::{Compaction, Work};
 use control::Control;
 use learning::Learning;
@@ -60,6 +63,7 @@ pub struct Engine {
     workers: Workers,
     learning: Arc<Learning>,
     compaction: Arc<Compaction>,
+    logins: Arc<LoginLog>,
     coming: Coming,
     clock: Arc<dyn crate::base::Clock>,
     /// Random for each start, so that guids of two starts never meet.
@@ -102,6 +106,7 @@ impl Engine {
             control,
             queue_feed,
             workers,
+            logins: Arc::new(LoginLog::new(options.disk)),
             clock: options.clock,
             guid_prefix: RandomState::new().hash_one(std::process::id()),
             guid_next: AtomicU64::new(1),
@@ -122,6 +127,9 @@ impl Engine {
             closed = closed.and(shard.committer.close());
         }
         closed = closed.and(self.control.close());
+        if let Err(why) = self.logins.write() {
+            tracing::warn!(%why, "the last logins could not be noted");
+        }
         *self.lock.lock().unwrap_or_else(PoisonError::into_inner) = None;
         closed
     }

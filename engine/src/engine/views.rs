@@ -1,8 +1,8 @@
 //! What readers ask of an open store: the directory, accounts, mailboxes, messages. All as of the last commit; nothing waits for a committer.
 use super::ticket::given_up;
-use super::{Bytes, Engine, Login, Ticket, Watch};
+use super::{Bytes, Engine, Ticket, Watch};
 use crate::base::{AccountId, Error, MailboxId, Result};
-use crate::directory::{Address, Directory, Resolution, password};
+use crate::directory::{Address, Directory, Resolution};
 use crate::index::{Account, Entry, Mailbox};
 use std::sync::Arc;
 
@@ -18,27 +18,6 @@ impl Engine {
     /// Who gets mail for an address.
     pub fn resolve(&self, address: &Address) -> Resolution {
         self.directory(|directory| directory.resolve(address))
-    }
-
-    /// Proves a password on a worker thread; takes as long for an unknown name. `None`: wrong name, wrong password or disabled.
-    pub fn authenticate(&self, name: &str, password: &str) -> Ticket<Option<Login>> {
-        let found = self.directory(|directory| {
-            let account = directory.login(name)?;
-            let login = Login { account: account.id, address: account.address.clone() };
-            Some((login, account.password_hash.clone()?.to_string()))
-        });
-        let password = password.to_owned();
-        let (ticket, filler) = Ticket::pending(None);
-        self.workers.run(move || {
-            filler.fill(match found {
-                Some((login, hash)) => password::verify(&hash, &password).then_some(login),
-                None => {
-                    password::verify_dummy(&password);
-                    None
-                }
-            });
-        });
-        ticket
     }
 
     /// The account's view now; `NotFound` before its first use.

@@ -3,10 +3,11 @@ use super::answer::Answer;
 use super::maildrop::Maildrop;
 use super::state::Session;
 use crate::limits;
-use crate::session::Proof;
 use crate::session::sasl::Credentials;
+use crate::session::{Place, Proof};
 use posthouse_engine::Login;
-use posthouse_engine::base::MailboxId;
+use posthouse_engine::base::{MailboxId, Protocol};
+use posthouse_engine::trace::Means;
 
 /// What a client hears that may not send its password now.
 pub(super) fn needs_tls() -> Answer {
@@ -19,10 +20,20 @@ pub(super) fn failed() -> Answer {
 }
 
 impl Session {
+    /// Where a login on this connection comes from.
+    pub(super) fn place(&self) -> Place {
+        self.shared.place(Protocol::Pop3, &self.stream)
+    }
+
     /// Proves a password and opens the maildrop.
     pub(super) async fn prove(&mut self, credentials: Credentials) -> Answer {
-        let shared = self.shared.clone();
-        match shared.prove("pop3", self.stream.peer().ip(), credentials).await {
+        let proof = self.shared.clone().prove(&self.place(), Means::Command, credentials).await;
+        self.proven(proof).await
+    }
+
+    /// Opens the maildrop of a client that has proven itself.
+    pub(super) async fn proven(&mut self, proof: Proof) -> Answer {
+        match proof {
             Proof::Right(login) => self.open(&login).await.unwrap_or_else(|refusal| refusal),
             Proof::Wrong => {
                 self.failed_logins += 1;

@@ -65,6 +65,11 @@ impl Stream {
         self.tls.as_ref().map(|tls| tls.info())
     }
 
+    /// `tls-exporter` of RFC 9266, which binds a SCRAM proof to this connection: TLS 1.3 only.
+    pub fn tls_exporter(&self) -> Option<Vec<u8>> {
+        self.tls.as_ref().and_then(|tls| tls.exporter())
+    }
+
     /// How long `flush` bears a client that takes no byte at all; the default is [`limits::SEND_STALL_MAX`].
     pub fn set_stall(&mut self, stall: Duration) {
         self.stall = stall;

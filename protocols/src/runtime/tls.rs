@@ -7,8 +7,9 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::Arc;
 
+use ring::digest;
 use rustls::ServerConfig;
-use rustls::crypto::ring;
+use rustls::crypto::ring as provider;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
@@ -67,18 +68,89 @@ fn server_config(
     chain: Vec<CertificateDer<'static>>,
     key: PrivateKeyDer<'static>,
 ) -> Result<Arc<ServerConfig>, rustls::Error> {
-    let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+    let mut config = ServerConfig::builder_with_provider(Arc::new(provider::default_provider()))
         .with_safe_default_protocol_versions()?
         .with_no_client_auth()
         .with_single_cert(chain, key)?;
     // Tickets are sealed state that the client keeps: resumption without memory here.
-    config.ticketer = ring::Ticketer::new()?;
+    config.ticketer = provider::Ticketer::new()?;
     config.session_storage = Arc::new(rustls::server::NoServerSessionStorage {});
     config.send_tls13_tickets = 1;
     Ok(Arc::new(config))
 }
 
+/// `tls-server-end-point` of a certificate file's first certificate (RFC 5929 section 4.1): its hash. `None` for a certificate whose
+/// signature has no hash of its own (Ed25519): the binding is not defined for it.
+///
+/// # Errors
+/// A file that cannot be read or holds no certificate; the file is named.
+pub fn end_point(certificates: &Path) -> io::Result<Option<Vec<u8>>> {
+    let certificate = CertificateDer::from_pem_file(certificates).map_err(|error| named(certificates, error))?;
+    Ok(end_point_of(&certificate))
+}
+
+/// The same of a certificate.
+pub fn end_point_of(certificate: &CertificateDer<'_>) -> Option<Vec<u8>> {
+    let hash = match signature_oid(certificate)? {
+        // 1.2.840.113549.1.1: RSA with MD5 and SHA-1 (for which SHA-256 stands in), SHA-256, SHA-384, SHA-512.
+        [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 4 | 5 | 11] => &digest::SHA256,
+        [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 12] => &digest::SHA384,
+        [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 13] => &digest::SHA512,
+        // 1.2.840.10045.4: ECDSA with SHA-1, and 1.2.840.10045.4.3: with SHA-256, SHA-384, SHA-512.
+        [0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 1] | [0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 2] => &digest::SHA256,
+        [0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 3] => &digest::SHA384,
+        [0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 4] => &digest::SHA512,
+        _ => return None,
+    };
+    Some(digest::digest(hash, certificate).as_ref().to_vec())
+}
+
+/// signatureAlgorithm's OID (RFC 5280 section 4.1): what follows tbsCertificate.
+fn signature_oid(der: &[u8]) -> Option<&[u8]> {
+    let (certificate, _) = der_value(der, 0x30)?;
+    let (_, rest) = der_value(certificate, 0x30)?;
+    let (algorithm, _) = der_value(rest, 0x30)?;
+    der_value(algorithm, 0x06).map(|(oid, _)| oid)
+}
+
+/// The content of a DER value with that tag, and what follows it.
+fn der_value(der: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
+    let (&first, rest) = der.strip_prefix(&[tag])?.split_first()?;
+    let (len, rest) = match first {
+        0..=0x7f => (usize::from(first), rest),
+        0x81..=0x84 => {
+            let (len, rest) = rest.split_at_checked(usize::from(first & 0x7f))?;
+            (len.iter().fold(0, |len, byte| len << 8 | usize::from(*byte)), rest)
+        }
+        _ => return None,
+    };
+    rest.split_at_checked(len)
+}
+
 fn named(path: &Path, error: impl std::fmt::Display) -> io::Error {
     let told = format!("{}: {error}", path.display());
     io::Error::new(io::ErrorKind::InvalidData, told)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn end_points_are_the_hash_that_the_signature_has() {
+        let made = rcgen::generate_simple_self_signed(["mail.example.org".to_owned()]).expect("a certificate");
+        let der = made.cert.der();
+        // rcgen signs with ECDSA and SHA-256.
+        assert_eq!(end_point_of(der), Some(digest::digest(&digest::SHA256, der).as_ref().to_vec()));
+        let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P384_SHA384).expect("a key");
+        let params = rcgen::CertificateParams::new(vec!["mail.example.org".to_owned()]).expect("a name");
+        let der = params.self_signed(&key).expect("a certificate").der().clone();
+        assert_eq!(end_point_of(&der), Some(digest::digest(&digest::SHA384, &der).as_ref().to_vec()));
+        let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ED25519).expect("a key");
+        let params = rcgen::CertificateParams::new(vec!["mail.example.org".to_owned()]).expect("a name");
+        assert_eq!(end_point_of(params.self_signed(&key).expect("a certificate").der()), None);
+        for end in 0..der.len() {
+            let _ = end_point_of(&der[..end].to_vec().into());
+        }
+    }
 }

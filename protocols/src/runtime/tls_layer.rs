@@ -58,6 +58,14 @@ impl TlsLayer {
         TlsInfo { version, cipher }
     }
 
+    /// RFC 9266 section 2. What TLS 1.2 exports is unique only with the extended master secret (RFC 7627), which is not told apart here.
+    pub(crate) fn exporter(&self) -> Option<Vec<u8>> {
+        let is_new = self.conn.protocol_version() == Some(ProtocolVersion::TLSv1_3);
+        let exported =
+            is_new.then(|| self.conn.export_keying_material([0; 32], b"EXPORTER-Channel-Binding", Some(b"")));
+        exported?.ok().map(|bytes| bytes.to_vec())
+    }
+
     pub(crate) fn notify_close(&mut self) {
         self.conn.send_close_notify();
     }

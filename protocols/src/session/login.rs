@@ -1,17 +1,37 @@
-//! How a client proves who it is, the same for every protocol: the wait that guessing costs, the check, the note of its outcome. Words no
-//! answer and opens no account.
+//! How a client proves who it is, the same for every protocol: the wait that guessing costs, the check, the rules, the note in the login
+//! log. Words no answer and opens no account.
 use super::sasl::Credentials;
-use super::{Shared, Verdict};
-use crate::runtime::{now, sleep};
-use posthouse_engine::Login;
-use std::net::IpAddr;
+use super::scram::Bindings;
+use super::throttle::Refusal;
+use super::{Guess, Shared};
+use crate::runtime::{Stream, now, sleep};
+use posthouse_engine::Attempt;
+use posthouse_engine::base::Protocol;
+use posthouse_engine::directory::{Candidate, Denial, Proven, Scram};
+use posthouse_engine::trace::{LoginRecord, LoginResult, Means};
+use std::net::SocketAddr;
+
+pub use posthouse_engine::Login;
+
+/// Where a client wants to log in, and from where.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// By which protocol.
+    pub protocol: Protocol,
+    /// From where.
+    pub peer: SocketAddr,
+    /// Whether under TLS.
+    pub tls: bool,
+    /// What binds a proof to the connection.
+    pub bindings: Bindings,
+}
 
 /// What became of a proof.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Proof {
-    /// Name and password are right.
+    /// Name and password are right, and the rules let the client in.
     Right(Login),
-    /// Wrong name, wrong password, or an account that may not log in: a client must not learn which. A session closes after
+    /// Wrong name, wrong password, or an account that may not log in so: a client must not learn which. A session closes after
     /// [`crate::limits::LOGIN_FAILURES_PER_SESSION_MAX`] of them.
     Wrong,
     /// Too many failures from this address: nothing was checked, and the connection is to be closed.
@@ -19,29 +39,101 @@ pub enum Proof {
 }
 
 impl Shared {
-    /// Proves a password, after the wait that earlier failures from `peer` or for this name cost. `protocol` is for the log, which
-    /// learns the name but never the password.
-    pub async fn prove(&self, protocol: &'static str, peer: IpAddr, credentials: Credentials) -> Proof {
+    /// The place of a login over a connection.
+    pub fn place(&self, protocol: Protocol, stream: &Stream) -> Place {
+        let end_point = self.tls_end_point.clone().filter(|_| stream.is_tls());
+        let bindings = Bindings { end_point, exporter: stream.tls_exporter() };
+        Place { protocol, peer: stream.peer(), tls: stream.is_tls(), bindings }
+    }
+
+    /// Proves a password, after the wait that earlier failures from there or for this name cost. The logs learn the name but never the
+    /// password.
+    pub async fn prove(&self, place: &Place, means: Means, credentials: Credentials) -> Proof {
         let Credentials { name, password } = credentials;
-        match self.throttle.before(peer, &name, now()) {
-            Verdict::Refuse => {
+        let Some(guess) = self.guess(place, means, &name).await else {
+            return Proof::Refused;
+        };
+        let (protocol, peer) = (place.protocol, place.peer.ip());
+        let attempt = Attempt { name, protocol, peer, make_keys: self.scram };
+        let proven = self.engine.authenticate(&attempt, &password).await;
+        self.judged(guess, place, means, &attempt.name, proven)
+    }
+
+    /// Proves a SCRAM client's message in the same way; with `Right` goes the server's signature.
+    pub(super) async fn prove_scram(
+        &self,
+        place: &Place,
+        means: Means,
+        name: &str,
+        candidate: &Candidate,
+        scram: &Scram<'_>,
+    ) -> (Proof, Vec<u8>) {
+        let Some(guess) = self.guess(place, means, name).await else {
+            return (Proof::Refused, Vec::new());
+        };
+        let proven = candidate.check_scram(scram, place.protocol, place.peer.ip(), self.clock.now());
+        let (proven, signature) = proven.unzip();
+        (self.judged(guess, place, means, name, proven), signature.unwrap_or_default())
+    }
+
+    /// Begins a guess and waits as long as it must; `None`: none is allowed.
+    async fn guess(&self, place: &Place, means: Means, name: &str) -> Option<Guess<'_>> {
+        let (peer, protocol) = (place.peer.ip(), place.protocol.name());
+        let guess = match self.throttle.begin(peer, name, now()) {
+            Ok(guess) => guess,
+            Err(Refusal { first }) => {
                 tracing::info!(%peer, name = %name.escape_debug(), protocol, "login refused: too many failures");
-                return Proof::Refused;
+                if first {
+                    self.note(place, means, name, LoginResult::Throttled, None);
+                }
+                return None;
             }
-            Verdict::After(wait) if !wait.is_zero() => sleep(wait).await,
-            Verdict::After(_) => {}
+        };
+        if !guess.wait().is_zero() {
+            sleep(guess.wait()).await;
         }
-        let login = self.engine.authenticate(&name, &password).await;
-        self.throttle.after(peer, &name, now(), login.is_some());
-        match login {
-            Some(login) => {
-                tracing::info!(%peer, account = %login.account, address = %login.address, protocol, "login");
-                Proof::Right(login)
+        Some(guess)
+    }
+
+    /// Judges and notes an outcome.
+    fn judged(&self, guess: Guess<'_>, place: &Place, means: Means, name: &str, proven: Option<Proven>) -> Proof {
+        let (peer, protocol) = (place.peer.ip(), place.protocol.name());
+        let denial = proven.as_ref().and_then(|proven| proven.denial);
+        let result = match (&proven, denial) {
+            (None, _) => LoginResult::Wrong,
+            (Some(_), None) => LoginResult::Done,
+            (Some(_), Some(Denial::Protocol)) => LoginResult::Protocol,
+            (Some(_), Some(Denial::Network)) => LoginResult::Network,
+            (Some(_), Some(Denial::AppPasswordNeeded)) => LoginResult::AppPasswordNeeded,
+            (Some(_), Some(Denial::Expired)) => LoginResult::Expired,
+        };
+        guess.ended(now(), result == LoginResult::Done);
+        self.note(place, means, name, result, proven.as_ref());
+        match proven.filter(|_| denial.is_none()) {
+            Some(Proven { account, address, .. }) => {
+                tracing::info!(%peer, %account, %address, protocol, "login");
+                Proof::Right(Login { account, address })
             }
             None => {
-                tracing::info!(%peer, name = %name.escape_debug(), protocol, "login failed");
+                tracing::info!(%peer, name = %name.escape_debug(), protocol, why = result.name(), "login failed");
                 Proof::Wrong
             }
         }
+    }
+
+    /// A line of the login log (H2).
+    fn note(&self, place: &Place, means: Means, name: &str, result: LoginResult, proven: Option<&Proven>) {
+        let known = || self.engine.account_named(name);
+        self.engine.note_login(&LoginRecord {
+            when_ms: self.clock.now_ms(),
+            protocol: place.protocol,
+            means,
+            tls: place.tls,
+            result,
+            peer: place.peer,
+            account: proven.map(|proven| proven.account).or_else(known),
+            app_password: proven.and_then(|proven| proven.app_password),
+            name: name.to_owned(),
+        });
     }
 }

@@ -1,18 +1,25 @@
 //! What the sessions of every protocol share: the store, who may log in and how, and what all connections together may hold.
 //! Speaks no protocol.
 mod budget;
+mod dialog;
 mod login;
 mod maildrop;
 mod reading;
 pub mod sasl;
+mod scram;
 mod throttle;
 mod wait;
 
+#[cfg(test)]
+mod tests;
+
 pub use budget::{Budget, Share};
-pub use login::Proof;
+pub use dialog::{Dialog, Step};
+pub use login::{Place, Proof};
 pub use maildrop::{MaildropLock, Maildrops};
 pub use reading::Reading;
-pub use throttle::{Throttle, Verdict};
+pub use scram::Bindings;
+pub use throttle::{Guess, Refusal, Throttle};
 pub use wait::{Over, wait_for_bytes};
 
 use crate::limits;
@@ -44,6 +51,10 @@ pub struct Shared {
     pub clock: Arc<dyn Clock>,
     /// For STARTTLS; `None` = not offered.
     pub tls: Option<Arc<rustls::ServerConfig>>,
+    /// `tls-server-end-point` of the certificate in `tls` (`runtime::tls::end_point`), for SCRAM's -PLUS mechanisms.
+    pub tls_end_point: Option<Vec<u8>>,
+    /// Whether SCRAM is offered, and its keys are made when a password is proven.
+    pub scram: bool,
     /// Our name in greetings, Received and Message-ID.
     pub hostname: String,
     /// Who may send a password without TLS.
@@ -74,6 +85,8 @@ impl Shared {
             engine,
             clock,
             tls: None,
+            tls_end_point: None,
+            scram: true,
             hostname: hostname.into(),
             plaintext_auth: PlaintextAuth::default(),
             message_size_bytes_max: limits::MESSAGE_SIZE_BYTES_MAX_DEFAULT,

@@ -1,31 +1,61 @@
-//! The SASL exchanges PLAIN (RFC 4616) and LOGIN: from a client's lines to a name and a password. Never checks a password and
-//! sends nothing.
+//! The SASL exchanges PLAIN (RFC 4616) and LOGIN: from a client's lines to a name and a password. SCRAM stands in `scram`, and which of
+//! them all a client is offered in `dialog`. Never checks a password and sends nothing.
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use posthouse_engine::directory::ScramHash;
+use posthouse_engine::trace::Means;
 use std::fmt;
 
 /// A mechanism that a client may choose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mechanism {
+    /// RFC 5802, RFC 7677.
+    Scram {
+        /// Which one.
+        hash: ScramHash,
+        /// With channel binding.
+        plus: bool,
+    },
     /// RFC 4616.
     Plain,
     /// draft-murchison-sasl-login: old, and still what many clients speak.
     Login,
 }
 
+/// All of them, the best first.
+const ALL: [(Mechanism, &str, Means); 6] = [
+    (scram(ScramHash::Sha256, true), "SCRAM-SHA-256-PLUS", Means::ScramSha256Plus),
+    (scram(ScramHash::Sha256, false), "SCRAM-SHA-256", Means::ScramSha256),
+    (scram(ScramHash::Sha1, true), "SCRAM-SHA-1-PLUS", Means::ScramSha1Plus),
+    (scram(ScramHash::Sha1, false), "SCRAM-SHA-1", Means::ScramSha1),
+    (Mechanism::Plain, "PLAIN", Means::Plain),
+    (Mechanism::Login, "LOGIN", Means::Login),
+];
+
+const fn scram(hash: ScramHash, plus: bool) -> Mechanism {
+    Mechanism::Scram { hash, plus }
+}
+
 impl Mechanism {
-    /// The mechanisms as a capability line lists them.
-    pub const NAMES: &str = "PLAIN LOGIN";
+    /// All of them, the best first.
+    pub(super) fn all() -> impl Iterator<Item = Mechanism> {
+        ALL.iter().map(|(mechanism, _, _)| *mechanism)
+    }
+
+    /// As a capability line spells it.
+    pub fn name(self) -> &'static str {
+        ALL.iter().find(|(mechanism, _, _)| *mechanism == self).map_or("", |(_, name, _)| name)
+    }
+
+    /// As the login log has it.
+    pub(super) fn means(self) -> Means {
+        ALL.iter().find(|(mechanism, _, _)| *mechanism == self).map_or(Means::Plain, |(_, _, means)| *means)
+    }
 
     /// Reads a mechanism's name, in any case.
     pub fn parse(name: &[u8]) -> Option<Mechanism> {
-        if name.eq_ignore_ascii_case(b"PLAIN") {
-            Some(Mechanism::Plain)
-        } else if name.eq_ignore_ascii_case(b"LOGIN") {
-            Some(Mechanism::Login)
-        } else {
-            None
-        }
+        let found = ALL.iter().find(|(_, known, _)| name.eq_ignore_ascii_case(known.as_bytes()));
+        found.map(|(mechanism, _, _)| *mechanism)
     }
 }
 
@@ -59,7 +89,7 @@ pub enum Step {
     Refused,
 }
 
-/// An exchange under way.
+/// An exchange of PLAIN or LOGIN under way.
 #[derive(Debug)]
 pub struct Exchange {
     mechanism: Mechanism,
@@ -93,7 +123,7 @@ impl Exchange {
     /// Takes the client's answer after base64.
     pub fn answer(&mut self, decoded: &[u8]) -> Step {
         match (self.mechanism, self.name.take()) {
-            (Mechanism::Plain, _) => plain(decoded),
+            (Mechanism::Plain | Mechanism::Scram { .. }, _) => plain(decoded),
             (Mechanism::Login, None) => match text(decoded) {
                 Some(name) => {
                     self.name = Some(name);
@@ -110,7 +140,7 @@ impl Exchange {
 
     fn challenge(&self) -> Step {
         Step::Challenge(match (self.mechanism, &self.name) {
-            (Mechanism::Plain, _) => "",
+            (Mechanism::Plain | Mechanism::Scram { .. }, _) => "",
             // "Username:" and "Password:".
             (Mechanism::Login, None) => "VXNlcm5hbWU6",
             (Mechanism::Login, Some(_)) => "UGFzc3dvcmQ6",

@@ -7,15 +7,6 @@ use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// What a login attempt gets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// Check the password after this time.
-    After(Duration),
-    /// Too many failures from this address: refuse without a check.
-    Refuse,
-}
-
 /// Counts of failed logins. Shared by all protocols, so that trying IMAP after SMTP gains nothing.
 #[derive(Debug, Default)]
 pub struct Throttle {
@@ -24,46 +15,132 @@ pub struct Throttle {
 
 #[derive(Debug, Default)]
 struct Counts {
-    addresses: HashMap<IpAddr, Failures>,
-    names: HashMap<Box<str>, Failures>,
+    addresses: Table<IpAddr>,
+    names: Table<Box<str>>,
+}
+
+/// A guess under way. It counts from its beginning, so that guesses on parallel connections do not all see what was before the first of
+/// them; dropped without [`Guess::ended`] it is a failure.
+#[derive(Debug)]
+pub struct Guess<'a> {
+    throttle: &'a Throttle,
+    address: IpAddr,
+    name: Box<str>,
+    wait: Duration,
+    begun: Instant,
+    ended: bool,
+}
+
+/// No guess is allowed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The first one from there since its failures began to count: only that one is worth a line in a log of bounded size.
+    pub first: bool,
+}
+
+impl Throttle {
+    /// A guess from `address` for the account `name` at `now`.
+    ///
+    /// # Errors
+    /// Too many failures from this address: refuse without a check.
+    pub fn begin(&self, address: IpAddr, name: &str, now: Instant) -> Result<Guess<'_>, Refusal> {
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        let (address, name) = (site(address), Box::<str>::from(key(name)));
+        let from_address = counts.addresses.count(&address, now);
+        // A proxy or webmail on this machine speaks for many: it waits, but is not shut out.
+        if from_address >= limits::LOGIN_FAILURES_MAX && !address.is_loopback() {
+            let first =
+                counts.addresses.failures.get_mut(&address).is_some_and(|it| !std::mem::replace(&mut it.told, true));
+            return Err(Refusal { first });
+        }
+        let for_name = counts.names.count(&name, now);
+        counts.addresses.begin(address);
+        counts.names.begin(name.clone());
+        let wait = delay(from_address.max(for_name));
+        Ok(Guess { throttle: self, address, name, wait, begun: now, ended: false })
+    }
+}
+
+impl Guess<'_> {
+    /// How long to wait before the password is checked.
+    pub fn wait(&self) -> Duration {
+        self.wait
+    }
+
+    /// Notes how it ended.
+    pub fn ended(mut self, now: Instant, success: bool) {
+        self.note(now, success);
+    }
+
+    fn note(&mut self, now: Instant, success: bool) {
+        self.ended = true;
+        let mut counts = self.throttle.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        counts.addresses.end(&self.address);
+        counts.names.end(&self.name);
+        if success {
+            counts.names.failures.remove(&self.name);
+            return;
+        }
+        note(&mut counts.addresses.failures, self.address, now);
+        note(&mut counts.names.failures, self.name.clone(), now);
+    }
+}
+
+impl Drop for Guess<'_> {
+    fn drop(&mut self) {
+        if !self.ended {
+            self.note(self.begun, false);
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Table<K> {
+    failures: HashMap<K, Failures>,
+    /// Guesses whose outcome is not known yet; as many as there are connections at most.
+    in_flight: HashMap<K, u32>,
+}
+
+impl<K> Default for Table<K> {
+    fn default() -> Table<K> {
+        Table { failures: HashMap::new(), in_flight: HashMap::new() }
+    }
+}
+
+impl<K: Eq + Hash> Table<K> {
+    /// Failures, and guesses under way beyond those that honest clients make at a time: members behind one address all come at once after
+    /// a restart.
+    fn count(&self, key: &K, now: Instant) -> u32 {
+        let failures = self.failures.get(key).filter(|failures| !failures.is_over(now)).map_or(0, |it| it.count);
+        let free = if failures == 0 { limits::LOGIN_PARALLEL_MAX } else { limits::LOGIN_PARALLEL_AFTER_FAILURE_MAX };
+        failures.saturating_add(self.in_flight.get(key).map_or(0, |under_way| under_way.saturating_sub(free)))
+    }
+
+    fn begin(&mut self, key: K) {
+        *self.in_flight.entry(key).or_default() += 1;
+    }
+
+    fn end(&mut self, key: &K) {
+        if let Some(under_way) = self.in_flight.get_mut(key) {
+            *under_way = under_way.saturating_sub(1);
+            if *under_way == 0 {
+                self.in_flight.remove(key);
+            }
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Failures {
     count: u32,
     last: Instant,
+    /// A refusal was told.
+    told: bool,
 }
 
 impl Failures {
     fn is_over(&self, now: Instant) -> bool {
         now.saturating_duration_since(self.last) >= limits::LOGIN_FAILURES_KEPT
-    }
-}
-
-impl Throttle {
-    /// What an attempt from `address` for the account `name` gets at `now`.
-    pub fn before(&self, address: IpAddr, name: &str, now: Instant) -> Verdict {
-        let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        let address = site(address);
-        let count = |failures: Option<&Failures>| failures.filter(|f| !f.is_over(now)).map_or(0, |f| f.count);
-        let from_address = count(counts.addresses.get(&address));
-        // A proxy or webmail on this machine speaks for many: it waits, but is not shut out.
-        if from_address >= limits::LOGIN_FAILURES_MAX && !address.is_loopback() {
-            return Verdict::Refuse;
-        }
-        let for_name = count(counts.names.get(key(name).as_str()));
-        Verdict::After(delay(from_address.max(for_name)))
-    }
-
-    /// Notes how the attempt ended.
-    pub fn after(&self, address: IpAddr, name: &str, now: Instant, success: bool) {
-        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        if success {
-            counts.names.remove(key(name).as_str());
-            return;
-        }
-        note(&mut counts.addresses, site(address), now);
-        note(&mut counts.names, key(name).into(), now);
     }
 }
 
@@ -84,9 +161,9 @@ fn note<K: Eq + Hash>(failures: &mut HashMap<K, Failures>, key: K, now: Instant)
             failures.clear();
         }
     }
-    let entry = failures.entry(key).or_insert(Failures { count: 0, last: now });
+    let entry = failures.entry(key).or_insert(Failures { count: 0, last: now, told: false });
     if entry.is_over(now) {
-        entry.count = 0;
+        (entry.count, entry.told) = (0, false);
     }
     entry.count = entry.count.saturating_add(1);
     entry.last = now;
@@ -112,22 +189,62 @@ mod tests {
     const IP: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
     const OTHER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 2));
 
+    /// How long a guess must wait; it fails then.
+    fn fail(throttle: &Throttle, address: IpAddr, name: &str, now: Instant) -> Option<Duration> {
+        let guess = throttle.begin(address, name, now).ok()?;
+        let wait = guess.wait();
+        guess.ended(now, false);
+        Some(wait)
+    }
+
+    /// How long a guess would have to wait.
+    fn told(throttle: &Throttle, address: IpAddr, name: &str, now: Instant) -> Option<Duration> {
+        let mut guess = throttle.begin(address, name, now).ok()?;
+        guess.ended = true;
+        let mut counts = throttle.counts.lock().unwrap();
+        counts.addresses.end(&guess.address);
+        counts.names.end(&guess.name);
+        Some(guess.wait())
+    }
+
     #[test]
     fn failures_slow_down_the_account_everywhere_and_shut_out_the_address() {
         let throttle = Throttle::default();
         let now = Instant::now();
-        assert_eq!(throttle.before(IP, "a", now), Verdict::After(Duration::ZERO));
+        assert_eq!(told(&throttle, IP, "a", now), Some(Duration::ZERO));
         for _ in 0..limits::LOGIN_FAILURES_MAX {
-            assert_ne!(throttle.before(IP, "a", now), Verdict::Refuse);
-            throttle.after(IP, "a", now, false);
+            assert!(fail(&throttle, IP, "a", now).is_some());
         }
-        assert_eq!(throttle.before(IP, "b", now), Verdict::Refuse);
-        assert_eq!(throttle.before(OTHER, "A", now), Verdict::After(limits::LOGIN_DELAY_MAX));
-        assert_eq!(throttle.before(OTHER, "b", now), Verdict::After(Duration::ZERO));
-        throttle.after(OTHER, "a", now, true);
-        assert_eq!(throttle.before(OTHER, "a", now), Verdict::After(Duration::ZERO));
+        let refused = [0, 1, 2].map(|_| throttle.begin(IP, "b", now).expect_err("it is shut out").first);
+        assert_eq!(refused, [true, false, false], "one line for the log");
+        assert_eq!(told(&throttle, OTHER, "A", now), Some(limits::LOGIN_DELAY_MAX));
+        assert_eq!(told(&throttle, OTHER, "b", now), Some(Duration::ZERO));
+        throttle.begin(OTHER, "a", now).expect("it may").ended(now, true);
+        assert_eq!(told(&throttle, OTHER, "a", now), Some(Duration::ZERO));
         let later = now + limits::LOGIN_FAILURES_KEPT;
-        assert_eq!(throttle.before(IP, "a", later), Verdict::After(Duration::ZERO));
+        assert_eq!(told(&throttle, IP, "a", later), Some(Duration::ZERO));
+    }
+
+    #[test]
+    fn parallel_guesses_count_before_their_outcome_is_known() {
+        let throttle = Throttle::default();
+        let now = Instant::now();
+        // Members who come all at once, all with the right password.
+        let honest: Vec<_> = (0..200).map(|n| throttle.begin(IP, &n.to_string(), now).expect("it may")).collect();
+        assert!(honest.iter().all(|guess| guess.wait().is_zero()));
+        honest.into_iter().for_each(|guess| guess.ended(now, true));
+        // One failure, and the next thousand on parallel connections are not all let through.
+        assert_eq!(fail(&throttle, IP, "a", now), Some(Duration::ZERO));
+        let guesses: Vec<_> = (0..1_000).map_while(|_| throttle.begin(IP, "a", now).ok()).collect();
+        assert!(guesses.len() < 100, "{}", guesses.len());
+        let at_once = guesses.iter().filter(|guess| guess.wait().is_zero()).count();
+        assert!(at_once <= 40, "{at_once}");
+        // Connections that break off have guessed all the same.
+        drop(guesses);
+        assert_eq!(told(&throttle, IP, "a", now), None);
+        assert_eq!(told(&throttle, OTHER, "a", now), Some(limits::LOGIN_DELAY_MAX));
+        let counts = throttle.counts.lock().unwrap();
+        assert!(counts.addresses.in_flight.is_empty() && counts.names.in_flight.is_empty());
     }
 
     #[test]
@@ -135,10 +252,10 @@ mod tests {
         let throttle = Throttle::default();
         let now = Instant::now();
         for n in 0..limits::LOGIN_FAILURE_ENTRIES_MAX as u32 + 10 {
-            throttle.after(IpAddr::V4(n.into()), &n.to_string(), now, false);
+            fail(&throttle, IpAddr::V4(n.into()), &n.to_string(), now);
         }
         let counts = throttle.counts.lock().unwrap();
-        assert!(counts.addresses.len() <= limits::LOGIN_FAILURE_ENTRIES_MAX);
-        assert!(counts.names.len() <= limits::LOGIN_FAILURE_ENTRIES_MAX);
+        assert!(counts.addresses.failures.len() <= limits::LOGIN_FAILURE_ENTRIES_MAX);
+        assert!(counts.names.failures.len() <= limits::LOGIN_FAILURE_ENTRIES_MAX);
     }
 }

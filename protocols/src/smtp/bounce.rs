@@ -1,6 +1,7 @@
 //! Tells the sender of a message by mail that some of its copies failed, when the reply could not. Never answers the null sender, so that
 //! bounces do not bounce.
 use super::reply::Reply;
+use super::state::Transaction;
 use crate::dsn::{self, Entry, Kind, Original, Report};
 use crate::limits;
 use crate::session::Shared;
@@ -12,17 +13,26 @@ pub(super) fn header_of(message: &[u8], size_bytes: usize) -> Vec<u8> {
     message[..size_bytes.min(limits::SMTP_BOUNCE_HEADER_BYTES_MAX)].to_vec()
 }
 
-/// Sends it to the sender's mailbox or into the queue. `id` is the message's; `failed` holds each recipient with its refusal.
-pub(super) async fn send(shared: &Shared, sender: &str, failed: &[(String, Reply)], header: Vec<u8>, id: &str) {
-    let Ok(address) = Address::parse(sender) else {
+/// A recipient whose copy failed.
+pub(super) struct Failed {
+    pub(super) address: String,
+    /// RFC 3461 ORCPT as given, empty if not.
+    pub(super) orcpt: String,
+    pub(super) reply: Reply,
+}
+
+/// Sends it to the sender's mailbox or into the queue. `id` is the message's. It returns the header only, whatever RET asked for: the message
+/// itself is in the store by then, with those whose copies did not fail.
+pub(super) async fn send(shared: &Shared, transaction: &Transaction, failed: &[Failed], header: Vec<u8>, id: &str) {
+    let Ok(address) = Address::parse(&transaction.sender) else {
         tracing::warn!(id, failed = failed.len(), "copies failed, and there is no sender to tell");
         return;
     };
     let (targets, queue) = dsn::place(&shared.engine, &address);
-    let entry = |(address, reply): &(String, Reply)| Entry {
-        address: address.clone(),
-        orcpt: String::new(),
-        reply: dsn::Reply::heard(reply.code, &reply.text),
+    let entry = |one: &Failed| Entry {
+        address: one.address.clone(),
+        orcpt: one.orcpt.clone(),
+        reply: dsn::Reply::heard(one.reply.code, &one.reply.text),
         remote: None,
     };
     let entries: Vec<Entry> = failed.iter().map(entry).collect();
@@ -31,7 +41,7 @@ pub(super) async fn send(shared: &Shared, sender: &str, failed: &[(String, Reply
         hostname: &shared.hostname,
         number: shared.next_id(),
         to: address.as_str(),
-        envelope_id: "",
+        envelope_id: &transaction.envelope_id,
         arrived: None,
         until: None,
         now: shared.clock.now(),

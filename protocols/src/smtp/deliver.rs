@@ -1,6 +1,6 @@
 //! From a message that has come whole to its replies: who gets it, what the policies and the store say, and one verdict for each recipient. A
 //! positive one is given only after the sync that covers it.
-use super::bounce;
+use super::bounce::{self, Failed};
 use super::fate::{Fate, Places, fate, one_reply};
 use super::letter;
 use super::message::Taken;
@@ -9,6 +9,7 @@ use super::reply::Reply;
 use super::role::Role;
 use super::state::{Answer, Rcpt, Session, Transaction};
 use super::{header, policy};
+use crate::dsn::Kind;
 use crate::limits;
 use posthouse_engine::Expected;
 use posthouse_engine::base::Flags;
@@ -161,19 +162,23 @@ impl Session {
     async fn report(&self, transaction: &Transaction, header: Vec<u8>, fates: &[Fate], id: &str) {
         let by_reply = self.role == Role::Lmtp || fates.iter().all(|fate| !fate.is_taken());
         let mut failed = Vec::new();
-        for (rcpt, fate) in transaction.recipients.iter().zip(fates) {
+        // RFC 3461 section 4.1: NOTIFY says who is to hear of it.
+        let wanted = transaction.recipients.iter().zip(fates).filter(|(rcpt, _)| Kind::Failed.is_wanted(rcpt.notify));
+        for (rcpt, fate) in wanted {
+            let failure = |address: String, reply| Failed { address, orcpt: rcpt.orcpt.clone(), reply };
             if fate.is_taken() {
-                failed.extend(fate.failed.iter().map(|(address, error)| (address.to_string(), Reply::refused(error))));
+                let members = fate.failed.iter();
+                failed.extend(members.map(|(address, error)| failure(address.to_string(), Reply::refused(error))));
             } else if !by_reply && let Some(reply) = fate.refusal() {
                 // A policy refuses mail whose sender may be forged: a report would go to somebody who has sent nothing.
                 if fate.refused.is_none() || self.role == Role::Submission {
-                    failed.push((rcpt.given.clone(), reply));
+                    failed.push(failure(rcpt.given.clone(), reply));
                 }
             }
         }
-        // NOTIFY=NEVER of RFC 3461 and the null sender of RFC 5321 section 4.5.5 are both obeyed there.
+        // The null sender (RFC 5321 section 4.5.5) hears nothing.
         if !failed.is_empty() {
-            bounce::send(&self.shared, &transaction.sender, &failed, header, id).await;
+            bounce::send(&self.shared, transaction, &failed, header, id).await;
         }
     }
 }

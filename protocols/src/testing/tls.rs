@@ -10,9 +10,16 @@ const NAME: &str = "mail.example.org";
 
 /// Both ends' configuration: the client trusts the server's new certificate and nothing else.
 pub(crate) fn configs() -> (Arc<ServerConfig>, Arc<ClientConfig>) {
+    let (server, client, _) = bound_configs();
+    (server, client)
+}
+
+/// The same with the certificate's `tls-server-end-point`.
+pub(crate) fn bound_configs() -> (Arc<ServerConfig>, Arc<ClientConfig>, Vec<u8>) {
     let made = rcgen::generate_simple_self_signed([NAME.to_owned()]).expect("a certificate is made");
     let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).expect("it has a key");
     let certificate = made.cert.der().clone();
+    let end_point = crate::runtime::tls::end_point_of(&certificate).expect("rcgen signs with ECDSA");
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut roots = RootCertStore::empty();
     roots.add(certificate.clone()).expect("it can be a root");
@@ -27,7 +34,7 @@ pub(crate) fn configs() -> (Arc<ServerConfig>, Arc<ClientConfig>) {
         .expect("the versions are known")
         .with_root_certificates(roots)
         .with_no_client_auth();
-    (Arc::new(server), Arc::new(client))
+    (Arc::new(server), Arc::new(client), end_point)
 }
 
 /// A simulated client under TLS.
@@ -48,6 +55,12 @@ impl TlsClient {
             assert!(client.receive().await, "the server closed in the handshake");
         }
         client
+    }
+
+    /// `tls-exporter` of RFC 9266 as the client sees it.
+    pub(crate) fn exporter(&self) -> Vec<u8> {
+        let label = b"EXPORTER-Channel-Binding";
+        self.tls.export_keying_material(vec![0; 32], label, Some(b"")).expect("the handshake is over")
     }
 
     /// Sends all of `bytes`.

@@ -1,5 +1,5 @@
 //! The words for members and business mailboxes. A password never stands on the command line, where every process could read it.
-use super::{ListArgs, RemovedCommand};
+use super::{AppPasswordCommand, ListArgs, LoginRulesArgs, RemovedCommand};
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 
@@ -95,6 +95,18 @@ pub enum MemberCommand {
         /// Another password
         #[command(flatten)]
         password: PasswordSetArgs,
+    },
+    /// Passwords for single clients, which can be taken away one by one
+    #[command(subcommand, after_help = "Example: posthouse member app-password add carol@acme.example --name 'Phone'")]
+    AppPassword(AppPasswordCommand),
+    /// What its logins must keep; goes before its tenant's rules
+    #[command(after_help = "Example: posthouse member login-rules carol@acme.example --trusted any --app-only true")]
+    LoginRules {
+        /// Its address or an alias
+        address: String,
+        /// The rules
+        #[command(flatten)]
+        rules: LoginRulesArgs,
     },
     /// One into the recycle bin: its address is free at once, its mail is kept for 30 days
     #[command(after_help = "Example: posthouse member remove carol@acme.example")]

@@ -1,4 +1,5 @@
 //! The words for tenants, domains, aliases and groups.
+use super::LoginRulesArgs;
 use clap::{Args, Subcommand};
 
 /// Which ones a list shall have.
@@ -54,6 +55,17 @@ pub enum TenantCommand {
         /// Whether nobody of it may log in, send or receive
         #[arg(long, value_name = "true|false")]
         disabled: Option<bool>,
+    },
+    /// What the logins of all its accounts must keep, unless an account has rules of its own
+    #[command(
+        after_help = "Example: posthouse tenant login-rules acme --protocols imap,submission --trusted 10.0.0.0/8,2001:db8::/32"
+    )]
+    LoginRules {
+        /// Which one
+        name: String,
+        /// The rules
+        #[command(flatten)]
+        rules: LoginRulesArgs,
     },
     /// Away with one that has neither domains nor accounts
     #[command(after_help = "Example: posthouse tenant remove acme")]

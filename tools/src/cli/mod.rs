@@ -1,4 +1,5 @@
 //! The words of the command line, with an example on each command. Carries nothing out.
+mod access;
 mod account;
 mod carry;
 mod directory;
@@ -7,6 +8,7 @@ mod queue;
 mod removed;
 mod rescue;
 
+pub use access::{AppPasswordCommand, LoginRulesArgs, LoginsArgs};
 pub use account::{BusinessCommand, MemberCommand, PasswordArgs, PasswordSetArgs};
 pub use carry::{BackupArgs, ExportArgs, ImportArgs, RestoreArgs};
 pub use directory::{AliasCommand, DomainCommand, GroupCommand, ListArgs, TenantCommand};
@@ -97,6 +99,11 @@ pub enum Command {
     /// Messages that wait to go to other hosts
     #[command(subcommand, after_help = "Example: posthouse queue list")]
     Queue(QueueCommand),
+    /// Who has logged in or tried to, the newest first
+    #[command(
+        after_help = "Kept for half a year at least, as far as 256 MiB hold them.\n\nExample: posthouse logins --account carol@acme.example --failed --last 2d"
+    )]
+    Logins(LoginsArgs),
     /// The mail of removed mailboxes away for good: members' after 30 days, business mailboxes' after 60
     #[command(
         after_help = "Run it once a day (docs/operations.md shows a timer). Nothing else ever purges.\n\nExample: posthouse purge --dry-run"

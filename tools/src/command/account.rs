@@ -1,25 +1,34 @@
 //! member, business.
 use super::directory::first;
-use super::{Context, End, import, removed};
+use super::{Context, End, access, import, removed};
 use crate::cli::{BusinessCommand, MemberCommand};
 use crate::ops::{Change, Failure, Patch, Request, Response, What};
+use crate::password::Fresh;
 
 pub(super) fn member(context: &mut Context<'_>, command: MemberCommand) -> Result<End, Failure> {
     match command {
         MemberCommand::Add { address, name, vip, quota, password } => {
             let done = format!("member {address} added");
-            let password_hash = password.hash()?;
-            context.change(Change::MemberAdd { address, name, password_hash, vip, quota }, &done)
+            let fresh = password.fresh()?;
+            let keys = access::keys_of(context, &address, fresh.as_ref())?;
+            let password_hash = fresh.map(|fresh| fresh.hash);
+            let add = Change::MemberAdd { address, name, password_hash, vip, quota };
+            context.changes([add].into_iter().chain(keys).collect(), &done)
         }
         MemberCommand::Import { file } => import::run(context, &file),
         MemberCommand::List(args) => context.list(first(What::Member, args)),
         MemberCommand::Show { address } => context.show(&Request::Show { what: What::Member, name: address }),
         MemberCommand::Set { address, name, vip, quota, disabled, password } => {
             must_be(context, What::Member, &address)?;
-            let password_hash = password.hash()?;
-            set(context, "member", address, Patch { name, password_hash, vip, quota, disabled, ..Patch::default() })
+            let patch = Patch { name, vip, quota, disabled, ..Patch::default() };
+            set(context, "member", address, patch, password.fresh()?)
         }
         MemberCommand::Remove { address } => remove(context, What::Member, "member", address),
+        MemberCommand::AppPassword(command) => access::app_password(context, command),
+        MemberCommand::LoginRules { address, rules } => {
+            must_be(context, What::Member, &address)?;
+            access::account_login_rules(context, address, rules)
+        }
         MemberCommand::Removed(command) => removed::run(context, "member", command),
     }
 }
@@ -28,16 +37,18 @@ pub(super) fn business(context: &mut Context<'_>, command: BusinessCommand) -> R
     match command {
         BusinessCommand::Add { address, name, quota, users, password } => {
             let done = format!("business mailbox {address} added");
-            let password_hash = password.hash()?;
-            context.change(Change::BusinessAdd { address, name, password_hash, quota, users }, &done)
+            let fresh = password.fresh()?;
+            let keys = access::keys_of(context, &address, fresh.as_ref())?;
+            let password_hash = fresh.map(|fresh| fresh.hash);
+            let add = Change::BusinessAdd { address, name, password_hash, quota, users };
+            context.changes([add].into_iter().chain(keys).collect(), &done)
         }
         BusinessCommand::List(args) => context.list(first(What::Business, args)),
         BusinessCommand::Show { address } => context.show(&Request::Show { what: What::Business, name: address }),
         BusinessCommand::Set { address, name, quota, disabled, users_add, users_remove, password } => {
             must_be(context, What::Business, &address)?;
-            let password_hash = password.hash()?;
-            let patch = Patch { name, password_hash, quota, disabled, users_add, users_remove, vip: None };
-            set(context, "business mailbox", address, patch)
+            let patch = Patch { name, quota, disabled, users_add, users_remove, ..Patch::default() };
+            set(context, "business mailbox", address, patch, password.fresh()?)
         }
         BusinessCommand::Remove { address } => remove(context, What::Business, "business mailbox", address),
         BusinessCommand::Removed(command) => removed::run(context, "business", command),
@@ -52,9 +63,17 @@ fn must_be(context: &mut Context<'_>, what: What, address: &str) -> Result<(), F
     }
 }
 
-fn set(context: &mut Context<'_>, word: &str, address: String, set: Patch) -> Result<End, Failure> {
+fn set(
+    context: &mut Context<'_>,
+    word: &str,
+    address: String,
+    mut set: Patch,
+    fresh: Option<Fresh>,
+) -> Result<End, Failure> {
     let done = format!("{word} {address} set");
-    context.change(Change::AccountSet { address, set }, &done)
+    let keys = access::keys_of(context, &address, fresh.as_ref())?;
+    set.password_hash = fresh.map(|fresh| fresh.hash);
+    context.changes([Change::AccountSet { address, set }].into_iter().chain(keys).collect(), &done)
 }
 
 fn remove(context: &mut Context<'_>, what: What, word: &str, address: String) -> Result<End, Failure> {

@@ -1,5 +1,5 @@
 //! tenant, domain, alias, group.
-use super::{Context, End};
+use super::{Context, End, access};
 use crate::cli::{AliasCommand, DomainCommand, GroupCommand, ListArgs, TenantCommand};
 use crate::ops::{Change, Failure, Request, What};
 
@@ -21,6 +21,7 @@ pub(super) fn tenant(context: &mut Context<'_>, command: TenantCommand) -> Resul
             let done = format!("tenant {name} set");
             context.change(Change::TenantSet { name, title, accounts_max, disabled }, &done)
         }
+        TenantCommand::LoginRules { name, rules } => access::tenant_login_rules(context, name, rules),
         TenantCommand::Remove { name } => {
             let done = format!("tenant {name} removed");
             context.change(Change::TenantRemove { name }, &done)

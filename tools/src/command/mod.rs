@@ -1,4 +1,5 @@
 //! Turns words into requests, asks, and shows the answers. Decides nothing about the store.
+mod access;
 mod account;
 mod carry;
 mod compact;
@@ -106,6 +107,7 @@ fn dispatch(cli: Cli) -> Result<End, Trouble> {
         Command::Dkim(command) => flow::dkim(&mut context, command)?,
         Command::Rule(command) => flow::rule(&mut context, command)?,
         Command::Queue(command) => queue::queue(&mut context, command)?,
+        Command::Logins(args) => access::logins(&mut context, args)?,
         Command::Purge(args) => removed::purge_all(&mut context, &args)?,
         Command::Export(args) => carry::export(&mut context, args)?,
         Command::Import(args) => carry::import(&mut context, args)?,
@@ -141,8 +143,13 @@ struct Context<'a> {
 impl Context<'_> {
     /// One change of the directory; says `done` when it is durable.
     fn change(&mut self, change: Change, done: &str) -> Result<End, Failure> {
-        match self.session.ask(&Request::Change { changes: vec![change] })? {
-            Response::Changed { results } => match results.into_iter().next().flatten() {
+        self.changes(vec![change], done)
+    }
+
+    /// Some changes of the directory, of which the later ones mean nothing without the first.
+    fn changes(&mut self, changes: Vec<Change>, done: &str) -> Result<End, Failure> {
+        match self.session.ask(&Request::Change { changes })? {
+            Response::Changed { results } => match results.into_iter().flatten().next() {
                 Some(failure) => Err(failure),
                 None => {
                     self.show.done(done);

@@ -11,7 +11,9 @@ pub(super) struct Show {
 }
 
 /// Columns of a list for people, by kind of row; the rest is in `show` and in JSON.
-const COLUMNS: [(&str, &[&str]); 11] = [
+const COLUMNS: [(&str, &[&str]); 13] = [
+    ("app_password", &["number", "name", "protocols", "created", "expires"]),
+    ("login", &["when", "name", "from", "protocol", "means", "tls", "result", "app_password"]),
     ("tenant", &["name", "title", "accounts", "accounts_max", "disabled"]),
     ("domain", &["name", "tenant", "addresses"]),
     ("member", &["address", "name", "vip", "quota", "used_bytes", "messages", "disabled"]),
@@ -163,7 +165,9 @@ fn cell(key: &str, value: &Value) -> String {
     match value {
         Value::Null => "-".into(),
         Value::Bool(yes) => if *yes { "yes" } else { "no" }.into(),
-        Value::Number(number) if matches!(key, "created" | "next_try" | "removed" | "kept_until") => {
+        Value::Number(number)
+            if matches!(key, "created" | "next_try" | "removed" | "kept_until" | "expires" | "when") =>
+        {
             rfc3339(number.as_i64().unwrap_or(0))
         }
         Value::String(text) if text.is_empty() => "-".into(),

@@ -125,6 +125,8 @@ pub struct Tls {
 pub struct Login {
     /// Where a password may cross an unencrypted connection.
     pub plaintext_auth: PlaintextAuth,
+    /// Whether SCRAM is offered, and its keys are kept beside each password hash.
+    pub scram: bool,
 }
 
 /// `[store]`.
@@ -244,7 +246,7 @@ impl Default for Limits {
 
 impl Default for Login {
     fn default() -> Login {
-        Login { plaintext_auth: PlaintextAuth::Loopback }
+        Login { plaintext_auth: PlaintextAuth::Loopback, scram: true }
     }
 }
 

@@ -1,5 +1,5 @@
 //! Changes of the directory as they travel: addresses and quotas as text. Judges nothing itself: the directory does.
-use super::{Failure, Kind};
+use super::{Access, Failure, Kind};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use posthouse_engine::base::AccountId;
@@ -30,6 +30,7 @@ pub enum Change {
     KeyRemove { domain: String, selector: String },
     RuleAdd { scope: ScopeText, rule: String },
     RuleRemove { scope: ScopeText, rule: String },
+    Access(Access),
 }
 
 /// For whom a rule holds, by name; as the engine's `directory::ScopeName`.
@@ -163,6 +164,7 @@ impl Change {
             Change::KeyRemove { domain, selector } => To::KeyRemove { domain, selector },
             Change::RuleAdd { scope, rule } => To::RuleAdd { scope: scope.to_engine()?, rule: rule.parse()? },
             Change::RuleRemove { scope, rule } => To::RuleRemove { scope: scope.to_engine()?, rule: rule.parse()? },
+            Change::Access(access) => To::Access(access.to_engine()?),
         })
     }
 }

@@ -1,5 +1,6 @@
 //! What an operator may ask of a store, as values that travel as JSON, and the one function that carries it out: the same for a
 //! command on a closed data directory and for a running server. Prints nothing and reads no arguments.
+mod access;
 pub mod bulk;
 mod change;
 mod compact;
@@ -14,6 +15,7 @@ mod status;
 mod usage;
 mod view;
 
+pub use access::{Access, AppPasswordView, LoginFilter, LoginRulesView, LoginRulesWords, LoginView, write_keys};
 pub use change::{Change, Patch, ScopeText};
 pub use compact::{CompactAct, CompactionView};
 pub use failure::{Failure, Kind};
@@ -94,6 +96,24 @@ pub enum Request {
         /// Its number.
         number: u64,
     },
+    /// The app passwords of an account.
+    AppPasswords {
+        /// Its address or an alias.
+        account: String,
+    },
+    /// The salt with which keys for a name's passwords are made.
+    Salt {
+        /// The account's address.
+        account: String,
+    },
+    /// One page of the login log, the newest first.
+    Logins {
+        /// Only those older than this one: `next` of the page before.
+        before: Option<u64>,
+        /// Only those that it lets through.
+        #[serde(default)]
+        filter: LoginFilter,
+    },
     /// Which files a copy of the store needs.
     Files,
     /// Compaction is begun, looked at or steered.
@@ -137,7 +157,7 @@ pub enum Response {
         /// As many as there were changes.
         results: Vec<Option<Failure>>,
     },
-    /// To `List`, `QueueList`, `Usage` and `RemovedList`.
+    /// To `List`, `QueueList`, `Usage`, `RemovedList`, `AppPasswords` and `Logins`.
     Listed {
         /// The page.
         rows: Vec<View>,
@@ -148,6 +168,11 @@ pub enum Response {
     Shown {
         /// It.
         view: View,
+    },
+    /// To `Salt`.
+    Salt {
+        /// In base64.
+        salt: String,
     },
     /// To `QueueAct`.
     Acted {

@@ -1,6 +1,8 @@
 //! Carries one request out on an open store. Blocks until it is durable; not for reactor threads.
 use super::list::{self, Page};
-use super::{Change, Failure, Kind, Request, Response, ServerFacts, compact, files, queue, removed, status, usage};
+use super::{
+    Change, Failure, Kind, Request, Response, ServerFacts, access, compact, files, queue, removed, status, usage,
+};
 use crate::limits::CHANGES_MAX;
 use posthouse_engine::Engine;
 
@@ -17,6 +19,9 @@ pub fn run(engine: &Engine, server: ServerFacts<'_>, request: &Request) -> Respo
         Request::QueueShow { id } => queue::show(engine, *id),
         Request::QueueAct { act, ids, filter } => queue::act(engine, *act, ids, filter.as_ref()),
         Request::Usage { account, after } => usage::page(engine, account.as_deref(), after.as_deref()),
+        Request::AppPasswords { account } => access::app_passwords(engine, account),
+        Request::Salt { account } => access::salt(engine, account),
+        Request::Logins { before, filter } => access::logins(engine, filter, *before),
         Request::Files => Ok(files::files(engine)),
         Request::Compact(act) => compact::act(engine, *act),
         Request::RemovedList { after } => Ok(removed::list(engine, *after)),

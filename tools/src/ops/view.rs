@@ -1,4 +1,5 @@
 //! Things of the directory and the queue as they are shown. Holds no password hash.
+use super::access::rules_view;
 use crate::limits::{BUSINESS_KEPT_DAYS, MEMBER_KEPT_DAYS};
 use posthouse_engine::Engine;
 use posthouse_engine::directory::{self, Directory};
@@ -22,6 +23,8 @@ pub enum View {
     Rule(super::RuleView),
     /// What the recycle bin holds.
     Removed(RemovedView),
+    AppPassword(super::AppPasswordView),
+    Login(super::LoginView),
 }
 
 /// What an account is charged, from every side.
@@ -81,6 +84,9 @@ pub struct TenantView {
     pub domains: Vec<String>,
     /// Nobody of it logs in, sends or receives.
     pub disabled: bool,
+    /// What the logins of its accounts must keep.
+    #[serde(default)]
+    pub login_rules: super::LoginRulesView,
     /// Seconds since 1970-01-01 UTC.
     pub created: i64,
 }
@@ -119,6 +125,15 @@ pub struct AccountView {
     pub messages: u64,
     /// Whether it can log in by its own name.
     pub has_password: bool,
+    /// Whether it can log in by SCRAM with that password.
+    #[serde(default)]
+    pub has_scram_keys: bool,
+    /// How many app passwords it has.
+    #[serde(default)]
+    pub app_passwords: u32,
+    /// What its logins must keep; what is not given is its tenant's.
+    #[serde(default)]
+    pub login_rules: super::LoginRulesView,
     /// No login, no sending, no receiving.
     pub disabled: bool,
     /// Its other addresses.
@@ -241,6 +256,7 @@ pub(super) fn tenant(tenant: &directory::Tenant) -> TenantView {
         accounts_max: tenant.accounts_max,
         domains: texts(&tenant.domains),
         disabled: tenant.disabled,
+        login_rules: rules_view(&tenant.rules),
         created: tenant.created,
     }
 }
@@ -256,6 +272,8 @@ pub(super) fn domain(directory: &Directory, domain: &directory::Domain) -> Domai
 
 /// Without what it holds: see [`add_usage`].
 pub(super) fn account(directory: &Directory, account: &directory::Account) -> AccountView {
+    let none = directory::Access::default();
+    let access = account.access.as_deref().unwrap_or(&none);
     let user = |id: &_| directory.account(*id).map(|user| user.address.to_string());
     AccountView {
         address: account.address.to_string(),
@@ -267,6 +285,9 @@ pub(super) fn account(directory: &Directory, account: &directory::Account) -> Ac
         used_bytes: 0,
         messages: 0,
         has_password: account.password_hash.is_some(),
+        has_scram_keys: access.keys.is_some(),
+        app_passwords: access.app_passwords.len() as u32,
+        login_rules: rules_view(&access.rules),
         disabled: account.disabled,
         aliases: texts(&account.aliases),
         users: account.users.iter().filter_map(user).collect(),

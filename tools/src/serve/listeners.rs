@@ -1,4 +1,5 @@
 //! Which service speaks at which address, and where TLS begins at once. Opens nothing.
+use super::Identity;
 use crate::config::{self, Config};
 use crate::store::Opened;
 use posthouse_protocols::imap::ImapService;
@@ -15,11 +16,13 @@ pub(super) fn all(
     config: &Config,
     opened: &Opened,
     hostname: &str,
-    identity: &Arc<rustls::ServerConfig>,
+    Identity { config: identity, end_point }: &Identity,
     verifier: Arc<Verifier>,
 ) -> Vec<Listener> {
     let mut shared = Shared::new(opened.engine.clone(), opened.clock.clone(), hostname);
     shared.tls = Some(identity.clone());
+    shared.tls_end_point.clone_from(end_point);
+    shared.scram = config.login.scram;
     shared.verifier = Some(verifier);
     shared.plaintext_auth = match config.login.plaintext_auth {
         config::PlaintextAuth::Never => PlaintextAuth::Never,

@@ -130,15 +130,26 @@ fn not_open(error: &std::io::Error) -> Failure {
     Failure::new(Kind::Failed, format!("{error}; another address: the configuration's [listen]"))
 }
 
-fn identity(data: &Path, config: &Config, hostname: &str) -> Result<Arc<rustls::ServerConfig>, Failure> {
-    let made = if config.tls.certificate.as_os_str().is_empty() {
+/// With what we prove under TLS who we are.
+struct Identity {
+    config: Arc<rustls::ServerConfig>,
+    /// For channel binding.
+    end_point: Option<Vec<u8>>,
+}
+
+fn identity(data: &Path, config: &Config, hostname: &str) -> Result<Identity, Failure> {
+    let mut certificate = config.tls.certificate.clone();
+    let made = if certificate.as_os_str().is_empty() {
         let mut names = vec!["localhost".to_owned(), "127.0.0.1".to_owned(), "::1".to_owned()];
         if hostname != "localhost" {
             names.insert(0, hostname.to_owned());
         }
-        tls::self_signed(&data.join(first::TLS_DIRECTORY), &names)
+        let directory = data.join(first::TLS_DIRECTORY);
+        certificate = directory.join(tls::CERTIFICATE_FILE);
+        tls::self_signed(&directory, &names)
     } else {
-        tls::from_pem_files(&config.tls.certificate, &config.tls.key)
+        tls::from_pem_files(&certificate, &config.tls.key)
     };
+    let made = made.and_then(|config| Ok(Identity { config, end_point: tls::end_point(&certificate)? }));
     made.map_err(|error| Failure::io("TLS", &error))
 }

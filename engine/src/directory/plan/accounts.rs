@@ -32,6 +32,7 @@ pub(super) fn add(tables: &impl Tables, change: &Change, now: i64) -> Result<Vec
         vip,
         quota,
         password_hash: password_hash.as_deref().map(Box::from),
+        access: None,
         disabled: false,
         aliases: Box::default(),
         users: users.into(),
@@ -126,7 +127,7 @@ pub(super) fn require_seat(tenant: &Tenant) -> Result<()> {
     )))
 }
 
-fn account_at<'a>(tables: &'a impl Tables, address: &Address) -> Result<&'a Account> {
+pub(in crate::directory) fn account_at<'a>(tables: &'a impl Tables, address: &Address) -> Result<&'a Account> {
     let found = match tables.occupant(address) {
         Some(Occupant::Account(id) | Occupant::Alias(id)) => tables.account(id),
         Some(Occupant::Group) => return Err(Error::Invalid(format!("{address} is a group, not an account"))),

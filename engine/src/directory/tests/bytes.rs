@@ -2,7 +2,7 @@
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-use super::super::{Algorithm, Change, Directory, Event, KeyState, Rule, ScopeName, SigningKey};
+use super::super::{AccessChange, Algorithm, Change, Directory, Event, KeyState, Rule, ScopeName, SigningKey};
 use super::history::history;
 use super::town;
 use crate::base::Error;
@@ -118,18 +118,21 @@ fn nothing_may_follow_a_snapshot() {
     assert!(Directory::decode_snapshot(&bytes).is_err());
 }
 
-/// Snapshots without rules and keys, and without a bin, as earlier versions of posthouse wrote them.
+/// Snapshots without a secret, without rules and keys, and without a bin, as earlier versions of posthouse wrote them.
 #[test]
 fn earlier_versions_of_the_snapshot_are_read() {
     let mut bytes = Vec::new();
     town().encode_snapshot(&mut bytes);
-    assert_eq!((bytes[0], bytes.pop(), bytes.pop()), (3, Some(0), Some(0)), "the counts of keys and rules come last");
+    assert_eq!((bytes[0], bytes.pop()), (4, Some(0)), "the secret comes last");
+    bytes[0] = 3;
+    assert_eq!(Directory::decode_snapshot(&bytes).ok(), Some(town()));
+    assert_eq!((bytes.pop(), bytes.pop()), (Some(0), Some(0)), "before it the counts of keys and rules");
     bytes[0] = 2;
     assert_eq!(Directory::decode_snapshot(&bytes).ok(), Some(town()));
-    assert_eq!(bytes.pop(), Some(0), "the bin's count");
+    assert_eq!(bytes.pop(), Some(0), "before them the bin's count");
     bytes[0] = 1;
     assert_eq!(Directory::decode_snapshot(&bytes).ok(), Some(town()));
-    bytes[0] = 4;
+    bytes[0] = 5;
     assert!(Directory::decode_snapshot(&bytes).is_err());
 }
 
@@ -177,8 +180,9 @@ fn the_table_of_events_is_that_of_the_code() {
         Change::KeyRemove { domain: "a.example".into(), selector: "s".into() },
         Change::RuleAdd { scope: ScopeName::Tenant("acme".into()), rule: rule.clone() },
         Change::RuleRemove { scope: ScopeName::Tenant("acme".into()), rule },
+        Change::Access(AccessChange::SecretMake([1; 32])),
     ]]);
-    assert_eq!(log.len(), 13);
+    assert_eq!(log.len(), 14);
     for event in &log {
         let mut bytes = Vec::new();
         event.encode(&mut bytes);

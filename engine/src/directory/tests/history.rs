@@ -5,9 +5,10 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 
+use super::super::access::{KeyPair, dummy_salt};
 use super::super::{
-    AccountPatch, Address, Algorithm, Change, Directory, Event, Filter, KeyState, Quota, Resolution, Rule, ScopeName,
-    SigningKey,
+    AccessChange, AccountPatch, Address, Algorithm, Change, Directory, Event, Filter, KeyState, LoginKeys,
+    LoginRulesPatch, Protocols, Quota, Resolution, Rule, ScopeName, SigningKey, Whose,
 };
 use super::at;
 use crate::base::bytes::Reader;
@@ -95,6 +96,54 @@ fn id() -> impl Strategy<Value = AccountId> {
     (1..12u64).prop_map(AccountId)
 }
 
+const SECRET: [u8; 32] = [7; 32];
+
+/// Keys with the salt of an address, most of the time; making real ones would take too long.
+fn keys(of: &Address, known: u8) -> Box<LoginKeys> {
+    let salt = if known == 0 { [0; 16] } else { dummy_salt(&SECRET, of.as_str()) };
+    let (sha1, sha256) =
+        (KeyPair { stored: [known; 20], server: [1; 20] }, KeyPair { stored: [known; 32], server: [1; 32] });
+    Box::new(LoginKeys { salt, iterations: 4096, sha1, sha256 })
+}
+
+fn protocols() -> impl Strategy<Value = Protocols> {
+    (0..8u8).prop_filter_map("three bits", Protocols::from_bits)
+}
+
+fn rules() -> impl Strategy<Value = LoginRulesPatch> {
+    let networks = vec(select(&["10.0.0.0/8", "192.0.2.7/32", "2001:db8::/32", "10.1.2.3/8"][..]), 0..3)
+        .prop_map(|all| all.into_iter().map(|text| text.parse().expect("a network")).collect());
+    let networks = proptest::option::of(proptest::option::of(networks));
+    let protocols = proptest::option::of(proptest::option::of(protocols()));
+    (protocols, networks, any::<Option<Option<bool>>>()).prop_map(|(protocols, networks, app_only)| LoginRulesPatch {
+        protocols,
+        networks,
+        app_only,
+    })
+}
+
+fn access_change() -> impl Strategy<Value = Change> {
+    let hash = || hash().prop_filter_map("a hash", |hash| hash);
+    prop_oneof![
+        2 => Just(AccessChange::SecretMake(SECRET)),
+        4 => (address(), hash(), 0..9u8).prop_map(|(account, of_hash, known)| {
+            let keys = keys(&account, known);
+            AccessChange::KeysMake { account, of_hash, keys }
+        }),
+        4 => (address(), "[a-c]", protocols(), proptest::option::of(0..9i64), 0..9u8).prop_map(
+            |(account, name, protocols, expires, known)| {
+                let keys = keys(&account, known);
+                AccessChange::AppPasswordAdd { account, name, protocols, expires, keys }
+            },
+        ),
+        2 => (address(), 1..5u32).prop_map(|(account, number)| AccessChange::AppPasswordRemove { account, number }),
+        2 => (address(), rules()).prop_map(|(at, set)| AccessChange::LoginRulesSet { of: Whose::Account(at), set }),
+        1 => (select(&TENANTS[..]), rules())
+            .prop_map(|(name, set)| AccessChange::LoginRulesSet { of: Whose::Tenant(name.into()), set }),
+    ]
+    .prop_map(Change::Access)
+}
+
 fn group_change() -> impl Strategy<Value = Change> {
     let name = || proptest::option::of("[a-z]{0,3}");
     prop_oneof![
@@ -172,7 +221,7 @@ fn founding() -> Vec<Change> {
 /// Batches, each planned as one transaction; most begin where there is somewhere to live.
 pub(super) fn history() -> impl Strategy<Value = Vec<Vec<Change>>> {
     let change = prop_oneof![
-        1 => tenant_change(), 12 => account_change(), 6 => group_change(), 1 => key_change(), 4 => rule_change(),
+        1 => tenant_change(), 12 => account_change(), 6 => access_change(), 6 => group_change(), 1 => key_change(), 4 => rule_change(),
     ];
     let first = prop_oneof![9 => Just(founding()), 1 => vec(tenant_change(), 0..20)];
     (first, vec(vec(change, 1..40), 0..6)).prop_map(|(first, rest)| std::iter::once(first).chain(rest).collect())

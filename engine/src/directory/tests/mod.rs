@@ -1,4 +1,5 @@
 //! Tests of the directory through its public calls, and what they share. Each random test prints its seed.
+mod access;
 mod address;
 mod bytes;
 mod history;

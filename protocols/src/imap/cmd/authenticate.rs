@@ -1,10 +1,12 @@
-//! AUTHENTICATE (RFC 3501 section 6.2.2) with an initial response (RFC 4959): PLAIN and LOGIN.
+//! AUTHENTICATE (RFC 3501 section 6.2.2) with an initial response (RFC 4959), by the mechanisms of `session::sasl`.
 use super::login::needs_tls;
 use crate::imap::answer::Answer;
 use crate::imap::state::{Running, Session};
 use crate::imap::table::Request;
 use crate::limits;
-use crate::session::sasl::{Exchange, Mechanism, Step};
+use crate::session::{Dialog, Step};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use imap_codec::imap_types::command::CommandBody;
 
 pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'_> {
@@ -13,20 +15,20 @@ pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'
         let CommandBody::Authenticate { mechanism, initial_response } = &body else {
             return Ok(request.wrong());
         };
-        let Some(mechanism) = Mechanism::parse(mechanism.to_string().as_bytes()) else {
+        let place = session.place();
+        let Some(mechanism) = session.shared.mechanism(&place, mechanism.to_string().as_bytes()) else {
             return Ok(Answer::no("[CANNOT] That mechanism is not offered"));
         };
         if !session.may_log_in() {
             return Ok(needs_tls());
         }
-        let (mut exchange, mut step) = Exchange::start(mechanism, None);
-        if let Some(initial) = initial_response {
-            // imap-codec has undone base64 already.
-            step = exchange.answer(initial.declassify());
-        }
+        // imap-codec has undone base64 already.
+        let initial = initial_response.as_ref().map(|initial| STANDARD.encode(initial.declassify()));
+        let (mut dialog, mut step) =
+            Dialog::start(&session.shared, place, mechanism, initial.as_deref().map(str::as_bytes)).await;
         loop {
             match step {
-                Step::Done(credentials) => return Ok(session.prove(credentials).await?),
+                Step::Over(proof) => return Ok(session.proven(proof).await?),
                 Step::Cancelled => return Ok(Answer::bad("AUTHENTICATE cancelled")),
                 Step::Malformed => return Ok(Answer::bad("AUTHENTICATE: base64 of the mechanism's form is expected")),
                 Step::Refused => return Ok(Answer::no("[AUTHORIZATIONFAILED] Nobody may act for somebody else")),
@@ -34,7 +36,7 @@ pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'
                     let line = format!("+ {challenge}\r\n");
                     session.stream.output().extend_from_slice(line.as_bytes());
                     match session.next_line(limits::SASL_LINE_BYTES_MAX).await? {
-                        Ok(line) => step = exchange.line(&line),
+                        Ok(line) => step = dialog.line(&line).await,
                         Err(over) => {
                             session.goodbye(over);
                             return Ok(Answer::bad("AUTHENTICATE broken off"));

@@ -2,7 +2,6 @@
 use crate::imap::answer::Answer;
 use crate::imap::state::{Running, Session};
 use crate::imap::table::Request;
-use crate::session::sasl::Mechanism;
 
 /// Offered in every state.
 const ALWAYS: &str = "IMAP4rev1 IMAP4rev2 LITERAL+ SASL-IR ID ENABLE";
@@ -30,9 +29,9 @@ pub(in crate::imap) fn list(session: &Session) -> String {
         list.push_str(" STARTTLS");
     }
     if session.may_log_in() {
-        for mechanism in Mechanism::NAMES.split(' ') {
+        for mechanism in session.shared.mechanisms(&session.place()) {
             list.push_str(" AUTH=");
-            list.push_str(mechanism);
+            list.push_str(mechanism.name());
         }
     } else {
         // RFC 3501 section 6.2.3

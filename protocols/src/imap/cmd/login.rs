@@ -4,10 +4,12 @@ use crate::imap::answer::Answer;
 use crate::imap::state::{Running, Session};
 use crate::imap::table::Request;
 use crate::limits;
-use crate::session::Proof;
 use crate::session::sasl::Credentials;
+use crate::session::{Place, Proof};
 use imap_codec::imap_types::command::CommandBody;
 use imap_codec::imap_types::core::AString;
+use posthouse_engine::base::Protocol;
+use posthouse_engine::trace::Means;
 use std::io;
 
 pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'_> {
@@ -23,7 +25,9 @@ pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'
             return Ok(failed());
         };
         drop(request);
-        Ok(session.prove(Credentials { name, password }).await?)
+        let place = session.place();
+        let proof = session.shared.clone().prove(&place, Means::Command, Credentials { name, password }).await;
+        Ok(session.proven(proof).await?)
     })
 }
 
@@ -47,10 +51,15 @@ impl Session {
         self.shared.may_authenticate(self.stream.is_tls(), self.stream.peer().ip())
     }
 
-    /// Proves a password and opens the account.
-    pub(super) async fn prove(&mut self, credentials: Credentials) -> io::Result<Answer> {
+    /// Where a login on this connection comes from.
+    pub(in crate::imap) fn place(&self) -> Place {
+        self.shared.place(Protocol::Imap, &self.stream)
+    }
+
+    /// Opens the account of a client that has proven itself.
+    pub(super) async fn proven(&mut self, proof: Proof) -> io::Result<Answer> {
         let shared = self.shared.clone();
-        let login = match shared.prove("imap", self.stream.peer().ip(), credentials).await {
+        let login = match proof {
             Proof::Right(login) => login,
             Proof::Wrong => {
                 self.failed_logins += 1;

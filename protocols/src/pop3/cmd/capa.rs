@@ -2,7 +2,6 @@
 use crate::pop3::answer::Answer;
 use crate::pop3::state::{Running, Session};
 use crate::pop3::table::Request;
-use crate::session::sasl::Mechanism;
 
 /// Offered in every state. EXPIRE NEVER: nothing is removed that was not deleted.
 const ALWAYS: [&str; 8] =
@@ -17,7 +16,7 @@ pub(in crate::pop3) fn run(session: &mut Session, request: Request) -> Running<'
         ALWAYS.iter().for_each(|capability| session.say(capability));
         if session.may_log_in() {
             session.say("USER");
-            session.say(&format!("SASL {}", Mechanism::NAMES));
+            session.say(&format!("SASL {}", session.shared.mechanism_names(&session.place())));
         }
         if session.may_start_tls() {
             session.say("STLS");

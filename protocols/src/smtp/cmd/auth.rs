@@ -1,34 +1,38 @@
-//! AUTH (RFC 4954): PLAIN and LOGIN. Passwords reach no log.
+//! AUTH (RFC 4954), by the mechanisms of `session::sasl`. Passwords reach no log.
 use crate::limits;
-use crate::session::Proof;
-use crate::session::sasl::{Credentials, Exchange, Mechanism, Step};
+use crate::session::sasl::Mechanism;
+use crate::session::{Dialog, Place, Proof, Step};
 use crate::smtp::driver::Input;
 use crate::smtp::reply::Reply;
 use crate::smtp::state::{Answer, Running, Session};
-use smtp_proto::{AUTH_LOGIN, AUTH_PLAIN, Request};
-use std::io;
+use posthouse_engine::base::Protocol;
+use smtp_proto::{
+    AUTH_LOGIN, AUTH_PLAIN, AUTH_SCRAM_SHA_1, AUTH_SCRAM_SHA_1_PLUS, AUTH_SCRAM_SHA_256, AUTH_SCRAM_SHA_256_PLUS,
+    Request,
+};
 
 pub(in crate::smtp) fn run(session: &mut Session, request: Request<String>) -> Running<'_> {
     Box::pin(async move {
         let Request::Auth { mechanism, initial_response } = request else {
             return Ok(Answer::new(501, "5.5.4 AUTH mechanism is expected"));
         };
-        let mechanism = match session.may_begin(mechanism) {
+        let place = session.place();
+        let mechanism = match session.may_begin(mechanism, &place) {
             Ok(mechanism) => mechanism,
             Err(refusal) => return Ok(refusal.into()),
         };
         let initial = (!initial_response.is_empty()).then_some(initial_response.as_bytes());
-        let (mut exchange, mut step) = Exchange::start(mechanism, initial);
+        let (mut dialog, mut step) = Dialog::start(&session.shared, place, mechanism, initial).await;
         loop {
             match step {
-                Step::Done(credentials) => return session.prove(credentials).await,
+                Step::Over(proof) => return Ok(session.proven(proof)),
                 Step::Cancelled => return Ok(Answer::new(501, "5.7.0 AUTH cancelled")),
                 Step::Malformed => return Ok(Answer::new(501, "5.5.2 Base64 of the mechanism's form is expected")),
                 Step::Refused => return Ok(Answer::new(535, "5.7.8 Nobody may act for somebody else")),
                 Step::Challenge(challenge) => {
                     session.say(&Reply::new(334, challenge));
                     step = match session.next_line().await? {
-                        Input::Line(line) => exchange.line(&line),
+                        Input::Line(line) => dialog.line(&line).await,
                         Input::TooLong => return Ok(Answer::new(500, "5.5.6 The answer is too long")),
                         Input::Over(over) => {
                             session.goodbye(over);
@@ -41,8 +45,23 @@ pub(in crate::smtp) fn run(session: &mut Session, request: Request<String>) -> R
     })
 }
 
+/// How smtp-proto gives the mechanisms that we know.
+const NAMES: [(u64, &str); 6] = [
+    (AUTH_SCRAM_SHA_256_PLUS, "SCRAM-SHA-256-PLUS"),
+    (AUTH_SCRAM_SHA_256, "SCRAM-SHA-256"),
+    (AUTH_SCRAM_SHA_1_PLUS, "SCRAM-SHA-1-PLUS"),
+    (AUTH_SCRAM_SHA_1, "SCRAM-SHA-1"),
+    (AUTH_PLAIN, "PLAIN"),
+    (AUTH_LOGIN, "LOGIN"),
+];
+
 impl Session {
-    fn may_begin(&self, mechanism: u64) -> Result<Mechanism, Reply> {
+    /// Where a login on this connection comes from.
+    pub(in crate::smtp) fn place(&self) -> Place {
+        self.shared.place(Protocol::Submission, &self.stream)
+    }
+
+    fn may_begin(&self, mechanism: u64, place: &Place) -> Result<Mechanism, Reply> {
         if self.login.is_some() {
             return Err(Reply::new(503, "5.5.1 You are logged in already"));
         }
@@ -52,10 +71,10 @@ impl Session {
         if self.hello.is_none() {
             return Err(Reply::new(503, "5.5.1 EHLO first"));
         }
-        let mechanism = match mechanism {
-            AUTH_PLAIN => Mechanism::Plain,
-            AUTH_LOGIN => Mechanism::Login,
-            _ => return Err(Reply::new(504, format!("5.5.4 That mechanism is not offered; {} are", Mechanism::NAMES))),
+        let name = NAMES.iter().find(|(bit, _)| *bit == mechanism).map_or("", |(_, name)| name);
+        let Some(mechanism) = self.shared.mechanism(place, name.as_bytes()) else {
+            let offered = self.shared.mechanism_names(place);
+            return Err(Reply::new(504, format!("5.5.4 That mechanism is not offered; {offered} are")));
         };
         if !self.may_log_in() {
             return Err(Reply::new(538, "5.7.11 Use STARTTLS first"));
@@ -63,9 +82,8 @@ impl Session {
         Ok(mechanism)
     }
 
-    async fn prove(&mut self, credentials: Credentials) -> io::Result<Answer> {
-        let shared = self.shared.clone();
-        Ok(match shared.prove(self.role.name(), self.stream.peer().ip(), credentials).await {
+    fn proven(&mut self, proof: Proof) -> Answer {
+        match proof {
             Proof::Right(login) => {
                 self.login = Some(Box::new(login));
                 Answer::new(235, "2.7.0 Logged in")
@@ -74,7 +92,7 @@ impl Session {
                 self.failed_logins += 1;
                 let wrong = Reply::new(535, "5.7.8 Wrong name or password");
                 if self.failed_logins < limits::LOGIN_FAILURES_PER_SESSION_MAX {
-                    return Ok(wrong.into());
+                    return wrong.into();
                 }
                 self.say(&wrong);
                 self.ended = true;
@@ -84,6 +102,6 @@ impl Session {
                 self.ended = true;
                 Answer::new(421, "4.7.0 Too many failed logins; try again later")
             }
-        })
+        }
     }
 }

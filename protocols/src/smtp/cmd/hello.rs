@@ -1,6 +1,5 @@
 //! EHLO, HELO (RFC 5321 section 4.1.1.1) and LHLO (RFC 2033 section 4.1): who speaks, and what is offered.
 use crate::limits;
-use crate::session::sasl::Mechanism;
 use crate::smtp::reply::write_line;
 use crate::smtp::role::Role;
 use crate::smtp::state::{Answer, Hello, Running, Session};
@@ -38,7 +37,7 @@ fn offered(session: &Session) -> Vec<String> {
         lines.push("STARTTLS".into());
     }
     if session.role == Role::Submission && session.may_log_in() {
-        lines.push(format!("AUTH {}", Mechanism::NAMES));
+        lines.push(format!("AUTH {}", shared.mechanism_names(&session.place())));
     }
     lines
 }

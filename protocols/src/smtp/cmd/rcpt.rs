@@ -42,7 +42,7 @@ impl Session {
         envelope::check_rcpt(&to)?;
         let given = match to.address.as_str() {
             // smtp-proto gives this for <Postmaster> (RFC 5321 section 4.5.1) and for <>, and nobody asks for the latter.
-            "" => format!("postmaster@{}", self.shared.hostname),
+            "" => self.postmaster(),
             address => envelope::requoted(address),
         };
         let address = envelope::address(&given, transaction.utf8, 553, "5.1.3")?;
@@ -54,6 +54,20 @@ impl Session {
         let notify = envelope::notify(to.flags);
         let orcpt = to.orcpt.map_or_else(String::new, |orcpt| format!("rfc822;{orcpt}"));
         Ok(Rcpt { given, address, outside, local, external, notify, orcpt })
+    }
+
+    /// Who `<Postmaster>` without a domain is: that of our own name or of the first domain that has one.
+    fn postmaster(&self) -> String {
+        let engine = &self.shared.engine;
+        let domains = engine
+            .directory(|directory| directory.domains(None).map(|domain| domain.name.to_string()).collect::<Vec<_>>());
+        let names = std::iter::once(self.shared.hostname.clone()).chain(domains);
+        let mut addresses = names.map(|name| format!("postmaster@{name}"));
+        let is_there = |address: &String| {
+            let address = Address::parse(address);
+            address.is_ok_and(|address| matches!(engine.resolve(&address), Resolution::Recipients { .. }))
+        };
+        addresses.find(is_there).unwrap_or_else(|| format!("postmaster@{}", self.shared.hostname))
     }
 
     fn resolve(&self, address: &Address) -> Result<(Vec<Recipient>, Vec<Address>), Reply> {

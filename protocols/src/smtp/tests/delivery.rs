@@ -159,6 +159,29 @@ fn quota_by_smtp_refuses_or_bounces_and_loses_nothing() {
     assert!(inbox(&shared, "bob@example.org").is_empty());
 }
 
+/// RFC 3461: who is told, and with what of its envelope.
+#[test]
+fn a_bounce_obeys_notify_and_names_the_envelope() {
+    for (bob, reports) in [(" NOTIFY=NEVER", 0), (" NOTIFY=DELAY", 0), (" NOTIFY=FAILURE ORCPT=rfc822;Bob@old.test", 1)]
+    {
+        let shared = shared();
+        let mail = String::from_utf8(big_mail("EHLO", &["bob@example.org", "ann@example.org"])).expect("ASCII");
+        let mail = mail
+            .replace("<bob@example.org>\r\n", &format!("<bob@example.org>{bob}\r\n"))
+            .replace("MAIL FROM:<ann@example.org>", "MAIL FROM:<ann@example.org> ENVID=QQ314");
+        let heard = answers(SmtpService::mx(shared.clone()), mail.into_bytes());
+        assert!(heard.contains("\r\n250 2.0.0 Taken"), "{heard}");
+        let mails = inbox(&shared, "ann@example.org");
+        let found: Vec<&String> = mails.iter().filter(|mail| mail.starts_with("Return-Path: <>")).collect();
+        assert_eq!(found.len(), reports, "{bob}");
+        for report in found {
+            for part in ["Original-Envelope-Id: QQ314\r\n", "Original-Recipient: rfc822;Bob@old.test\r\n"] {
+                assert!(report.contains(part), "{part:?} in {report}");
+            }
+        }
+    }
+}
+
 #[test]
 fn a_full_mailbox_is_told_at_rcpt() {
     mx("S: 220 ...

@@ -1,5 +1,7 @@
 //! The commands of RFC 5321 and their order, in each role.
-use super::{lmtp, mx, submission};
+use super::{answers, inbox, lmtp, mx, shared, submission};
+use crate::smtp::SmtpService;
+use posthouse_engine::directory::{Address, Change};
 
 #[test]
 fn greeting_and_what_is_offered() {
@@ -179,4 +181,19 @@ fn sizes_that_cannot_be_meant_are_refused() {
         S: 552 5.3.4 ...
         C: mail from:<\"99999999999999999999999 SIZE=x\"@b.test> SIZE=9
         S: 250 2.1.0 Ok");
+}
+
+/// RFC 5321 section 4.5.1.
+#[test]
+fn postmaster_without_a_domain_is_that_of_a_domain_here() {
+    let shared = shared();
+    let address = |text: &str| Address::parse(text).expect("an address");
+    let change = Change::AliasAdd { account: address("ann@example.org"), alias: address("postmaster@example.org") };
+    for done in shared.engine.change_directory(vec![change]).wait() {
+        done.expect("changed");
+    }
+    let mail = b"HELO x\r\nMAIL FROM:<a@b.test>\r\nRCPT TO:<Postmaster>\r\nDATA\r\nSubject: x\r\n\r\n.\r\nQUIT\r\n";
+    let heard = answers(SmtpService::mx(shared.clone()), mail.to_vec());
+    assert!(heard.contains("\r\n250 2.0.0 Taken"), "{heard}");
+    assert_eq!(inbox(&shared, "ann@example.org").len(), 1);
 }

@@ -1,0 +1,182 @@
+//! A SASL exchange from the client's first line to the proof, the same for every protocol: which mechanisms are offered, whose turn it is,
+//! and what the proof says. Sends nothing itself.
+use super::login::Login;
+use super::sasl::{self, Exchange, Mechanism};
+use super::scram::{Bindings, Broken, First, Second, server_final};
+use super::{Place, Proof, Shared};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use posthouse_engine::directory::{Candidate, ScramHash};
+use std::borrow::Cow;
+use std::sync::Arc;
+
+/// What comes next in an exchange.
+#[derive(Debug)]
+pub enum Step {
+    /// Send this challenge, in base64 already; the client's next line goes to [`Dialog::line`].
+    Challenge(Cow<'static, str>),
+    /// The exchange is over.
+    Over(Proof),
+    /// The client gave up with `*`.
+    Cancelled,
+    /// The client's answer is no base64 or not of the mechanism's form.
+    Malformed,
+    /// The client asks to act for somebody else, which nobody may.
+    Refused,
+}
+
+/// An exchange under way.
+pub struct Dialog {
+    shared: Arc<Shared>,
+    place: Place,
+    mechanism: Mechanism,
+    state: State,
+}
+
+enum State {
+    /// PLAIN or LOGIN.
+    Simple(Exchange),
+    /// SCRAM: the client speaks first.
+    First,
+    /// SCRAM: its proof is to come.
+    Second(Box<(String, Candidate, Second)>),
+    /// SCRAM: the server's proof is sent; the client takes note of it with an empty line, and only then is logged in.
+    Noted(Box<Login>),
+    Over,
+}
+
+impl Shared {
+    /// The mechanisms that a client is offered at a place, the best first.
+    pub fn mechanisms(&self, place: &Place) -> impl Iterator<Item = Mechanism> {
+        let (scram, bound) = (self.scram, place.bindings.is_some());
+        Mechanism::all().filter(move |mechanism| match mechanism {
+            Mechanism::Scram { plus, .. } => scram && (bound || !plus),
+            Mechanism::Plain | Mechanism::Login => true,
+        })
+    }
+
+    /// The same as a capability line lists them.
+    pub fn mechanism_names(&self, place: &Place) -> String {
+        self.mechanisms(place).map(Mechanism::name).collect::<Vec<_>>().join(" ")
+    }
+
+    /// The mechanism of that name, if it is offered.
+    pub fn mechanism(&self, place: &Place, name: &[u8]) -> Option<Mechanism> {
+        let named = Mechanism::parse(name);
+        self.mechanisms(place).find(|offered| Some(*offered) == named)
+    }
+}
+
+impl Dialog {
+    /// Begins an exchange. `initial` is the initial response as sent: base64, or `=` for an empty one (RFC 4954 section 4).
+    pub async fn start(
+        shared: &Arc<Shared>,
+        place: Place,
+        mechanism: Mechanism,
+        initial: Option<&[u8]>,
+    ) -> (Dialog, Step) {
+        let mut dialog = Dialog { shared: shared.clone(), place, mechanism, state: State::First };
+        let step = match (mechanism, initial) {
+            (Mechanism::Scram { .. }, None) => Step::Challenge("".into()),
+            (Mechanism::Scram { .. }, Some(encoded)) => dialog.line(encoded).await,
+            (Mechanism::Plain | Mechanism::Login, _) => {
+                let (exchange, step) = Exchange::start(mechanism, initial);
+                dialog.state = State::Simple(exchange);
+                dialog.proven(step).await
+            }
+        };
+        (dialog, step)
+    }
+
+    /// Takes the client's line, without its CRLF.
+    pub async fn line(&mut self, line: &[u8]) -> Step {
+        if line == b"*" {
+            return Step::Cancelled;
+        }
+        match std::mem::replace(&mut self.state, State::Over) {
+            State::Simple(mut exchange) => {
+                let step = exchange.line(line);
+                self.state = State::Simple(exchange);
+                self.proven(step).await
+            }
+            state => match STANDARD.decode(line) {
+                Ok(message) => self.scram(state, &message).await,
+                Err(_) => Step::Malformed,
+            },
+        }
+    }
+
+    async fn proven(&self, step: sasl::Step) -> Step {
+        match step {
+            sasl::Step::Challenge(challenge) => Step::Challenge(challenge.into()),
+            sasl::Step::Done(credentials) => {
+                Step::Over(self.shared.prove(&self.place, self.mechanism.means(), credentials).await)
+            }
+            sasl::Step::Cancelled => Step::Cancelled,
+            sasl::Step::Malformed => Step::Malformed,
+            sasl::Step::Refused => Step::Refused,
+        }
+    }
+
+    async fn scram(&mut self, state: State, message: &[u8]) -> Step {
+        let Mechanism::Scram { hash, plus } = self.mechanism else { return Step::Malformed };
+        match state {
+            State::First => match First::read(message, plus, &self.place.bindings) {
+                Ok(first) => self.first(first).await,
+                Err(broken) => self.broken(broken, ""),
+            },
+            State::Second(second) => {
+                let (name, candidate, second) = *second;
+                match second.read(message) {
+                    Ok(last) => self.last(hash, &name, &candidate, &last).await,
+                    Err(broken) => self.broken(broken, &name),
+                }
+            }
+            State::Noted(login) if message.is_empty() => Step::Over(Proof::Right(*login)),
+            State::Noted(_) | State::Simple(_) | State::Over => Step::Malformed,
+        }
+    }
+
+    async fn first(&mut self, first: First) -> Step {
+        let engine = &self.shared.engine;
+        if !engine.has_login_secret() {
+            // A store that takes no changes answers all the same, with salts that hold until its next start.
+            let _ = engine.make_login_secret().await;
+        }
+        let candidate = engine.login_candidate(&first.name);
+        let name = first.name.clone();
+        let mut random = [0; 18];
+        if ring::rand::SecureRandom::fill(&ring::rand::SystemRandom::new(), &mut random).is_err() {
+            return Step::Over(Proof::Refused);
+        }
+        let (message, second) = first.answer(&STANDARD.encode(random), &candidate.salt(), candidate.iterations());
+        self.state = State::Second(Box::new((name, candidate, second)));
+        Step::Challenge(STANDARD.encode(message).into())
+    }
+
+    async fn last(&mut self, hash: ScramHash, name: &str, candidate: &Candidate, last: &super::scram::Last) -> Step {
+        let scram =
+            posthouse_engine::directory::Scram { hash, auth_message: last.message.as_bytes(), proof: &last.proof };
+        match self.shared.prove_scram(&self.place, self.mechanism.means(), name, candidate, &scram).await {
+            (Proof::Right(login), signature) => {
+                self.state = State::Noted(Box::new(login));
+                Step::Challenge(STANDARD.encode(server_final(&signature)).into())
+            }
+            (other, _) => Step::Over(other),
+        }
+    }
+
+    fn broken(&self, broken: Broken, name: &str) -> Step {
+        match broken {
+            Broken::Form => Step::Malformed,
+            Broken::Authorization => Step::Refused,
+            Broken::Binding => {
+                let Bindings { end_point, exporter } = &self.place.bindings;
+                let offered = (end_point.is_some(), exporter.is_some());
+                let (peer, name) = (self.place.peer, name.escape_debug());
+                tracing::warn!(%peer, %name, ?offered, "channel binding does not fit: another kind than offered, or somebody in between");
+                Step::Over(Proof::Wrong)
+            }
+        }
+    }
+}
