@@ -28,7 +28,7 @@ fn header(data: &[u8]) {
     }
     // The reader's version and reserved bytes are the writer's own.
     assert_eq!(SegmentHeader::decode(&header.encode()), Ok(header));
-    assert_eq!(header.encode()[at::EPOCH..at::RESERVED_2], bytes[at::EPOCH..at::RESERVED_2]);
+    assert_eq!(header.encode()[at::EPOCH..at::COVERED_SEGMENTS], bytes[at::EPOCH..at::COVERED_SEGMENTS]);
 }
 
 fn trailer(data: &[u8]) {
@@ -44,8 +44,9 @@ fn trailer(data: &[u8]) {
 fn footer(data: &[u8]) {
     let Ok(footer) = Footer::decode(data) else { return };
     assert_eq!(Footer::decode(&footer.encode()).as_ref(), Ok(&footer));
-    // Parts are in the table and in no count.
-    let frames = footer.table.iter().filter(|(_, kind)| *kind != FrameKind::Part).count();
+    // Parts, blocks and address tables are in the table and in no count.
+    let uncounted = |kind: &FrameKind| matches!(kind, FrameKind::Part | FrameKind::Block | FrameKind::Addresses);
+    let frames = footer.table.iter().filter(|(_, kind)| !uncounted(kind)).count();
     assert_eq!(frames, footer.messages as usize + footer.events as usize + footer.dictionaries as usize);
     assert!(footer.table.iter().is_sorted_by(|a, b| a.0 <= b.0));
 }
@@ -64,6 +65,7 @@ fn seeds() -> Vec<Vec<u8>> {
         first_lsn: Lsn(0),
         created_ms: 1000,
         salt: 0x0102_0304,
+        covers: None,
     };
     let mut table = TableBuilder::default();
     for (offset, kind) in [(64, FrameKind::Message), (640, FrameKind::Events), (800, FrameKind::Dictionary)] {

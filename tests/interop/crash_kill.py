@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""kill -9 of the running server in the midst of deliveries and IMAP changes, again and again on one data directory.
+"""kill -9 of the running server in the midst of deliveries, IMAP changes and compaction, again and again on one data directory.
 
 After each start everything that was acknowledged is there exactly once and byte for byte, nothing else is, no uid, UIDVALIDITY or
-modseq went back, and usage is the sum of the sizes. Some rounds kill the start too, delete the index parts, or stop by SIGTERM instead.
+modseq went back, and usage is the sum of the sizes. Some rounds kill the start too, delete the index parts, kill an offline compaction, undo one, or
+stop by SIGTERM instead.
 PH_CRASH_ROUNDS (default 6) and PH_CRASH_SEED (printed) say how many rounds, and which.
 """
 import json
@@ -43,6 +44,7 @@ class Run:
         self.accounts = [Account(user, random.Random(self.rng.random())) for user in self.users[:WRITERS]]
         self.protocols = [name for name in ("lmtp", "smtp") if name in self.server.protocols]
         self.cuts = 0
+        self.replaced = 0
 
     def start(self):
         self.server.start()
@@ -55,6 +57,7 @@ class Run:
         for k in range(DELIVERERS):
             rng, protocol = random.Random(self.rng.random()), self.protocols[k % len(self.protocols)]
             jobs.append(lambda k=k, rng=rng, protocol=protocol: self.mail.deliver(protocol, f"{number}-{k}", rng, self.users, stop))
+        jobs.append(lambda rng=random.Random(self.rng.random()): self.compact(rng, stop))
         threads = [threading.Thread(target=lambda job=job: ended.append(guarded(job)), daemon=True) for job in jobs]
         for thread in threads:
             thread.start()
@@ -75,6 +78,22 @@ class Run:
         self.start()
         return self.settle()
 
+    def command(self, *words):
+        return [paths.POSTHOUSE, "--config", self.server.config, "--json", *words]
+
+    def compact(self, rng, stop):
+        """Compacts over and over, at some pace, until the server's end."""
+        while not stop.is_set():
+            words = ["--cold-after-hours", "0", "--dead-percent", "1", "--bytes-per-second", str(rng.choice([0, 0, 1 << 20, 8 << 20]))]
+            words += ["--keep-hours", str(rng.choice([0, 24]))]
+            done = subprocess.run(self.command("compact", "--background", *words), stdin=subprocess.DEVNULL, capture_output=True, text=True)
+            if done.returncode == 0:
+                self.replaced += json.loads(done.stdout)["segments_done"]
+            if rng.random() < 0.2:
+                for word in ("--pause", "--resume"):
+                    subprocess.run(self.command("compact", word), stdin=subprocess.DEVNULL, capture_output=True)
+            stop.wait(rng.uniform(0.0, 0.2))
+
     def stop_in_order(self):
         code = self.server.stop(30)
         want(code == 0, f"stopped under load with code {code}:\n{self.server.log_tail()}")
@@ -88,6 +107,15 @@ class Run:
                 time.sleep(self.rng.uniform(0.005, 0.08))
                 process.send_signal(signal.SIGKILL)
                 process.wait()
+        if self.rng.random() < 0.3:
+            process = subprocess.Popen(self.command("compact", "--cold-after-hours", "0", "--bytes-per-second", "0"), stdin=subprocess.DEVNULL,
+                                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            time.sleep(self.rng.uniform(0.01, 0.4))
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+        if self.rng.random() < 0.2:
+            undone = subprocess.run(self.command("compact", "--undo"), stdin=subprocess.DEVNULL, capture_output=True, text=True)
+            want(undone.returncode in (0, 3), f"compact --undo: {undone.returncode} {undone.stderr}")
         if self.rng.random() < 0.3:
             for base, _, names in os.walk(os.path.join(self.server.data, "shards")):
                 for name in names:
@@ -110,6 +138,9 @@ class Run:
         status = json.loads(self.server.cli("--json", "status"))
         latched = [shard for shard in status["shards"] if shard["latched"]]
         want(not latched, f"status: {latched}")
+        want(not status["compaction"]["failed"], f"status: {status['compaction']}")
+        proven = subprocess.run(self.command("verify"), stdin=subprocess.DEVNULL, capture_output=True, text=True)
+        want(proven.returncode == 0, f"verify: {proven.returncode}\n{proven.stdout[-2000:]}{proven.stderr[-2000:]}")
         return total
 
 
@@ -142,6 +173,8 @@ def main():
         want(run.server.process is not None, "the server does not run")
         run.stop_in_order()
     with checks.check("the load was one"):
+        files = [name for _, _, names in os.walk(os.path.join(run.server.data, "shards")) for name in names]
+        want(any(name.startswith("cold-") for name in files), "nothing was compacted")
         want(run.mail.copies(TAKEN) > 20 * ROUNDS, f"only {run.mail.copies(TAKEN)} copies")
     checks.finish()
 

@@ -39,8 +39,8 @@ impl Dictionaries {
                 break;
             };
             for (offset, _) in footer.table.iter().filter(|(_, kind)| *kind == FrameKind::Dictionary) {
-                let at = Locator { segment: file.id, offset };
-                all.found(segments.read_part(at, 0..0)?.header().dictionary, at);
+                let (at, frame) = segments.moved_frame(file.id, offset)?;
+                all.found(frame.dictionary, at);
             }
         }
         Ok(all)
@@ -80,6 +80,17 @@ impl Dictionaries {
     pub fn newest(&self, segments: &Segments) -> Result<Option<Arc<Dictionary>>> {
         let id = self.read().last_key_value().map_or(0, |(id, _)| *id);
         self.get(segments, id)
+    }
+
+    /// The newest of those that stand in `last` or before, with its number: what is written in their place finds it durable and before it.
+    pub(crate) fn newest_up_to(&self, segments: &Segments, last: SegmentId) -> Result<Option<(u16, Arc<Dictionary>)>> {
+        let id = self.read().iter().rev().find(|(_, slot)| slot.at.segment <= last).map_or(0, |(id, _)| *id);
+        Ok(self.get(segments, id)?.map(|dictionary| (id, dictionary)))
+    }
+
+    /// Where the dictionary's frame stands in the log.
+    pub(crate) fn place(&self, id: u16) -> Option<Locator> {
+        self.read().get(&id).map(|slot| slot.at)
     }
 
     /// The number of a dictionary that was used or added since the start.

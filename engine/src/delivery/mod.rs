@@ -1,5 +1,6 @@
 //! Floor 6: from a message's bytes to a committed delivery. Decides nothing about policy and speaks no protocol.
 mod base64;
+mod cold;
 mod dictionaries;
 mod dictionary;
 mod read;
@@ -7,11 +8,14 @@ mod stage;
 mod unstage;
 mod zstd;
 
+pub use cold::transactions;
+pub(crate) use cold::{BLOCK_TEXT_BYTES, BlockBuilder, ColdMessage, message_in_block, pack};
 pub use dictionaries::Dictionaries;
 pub use dictionary::{Dictionary, Samples};
 pub(crate) use read::Found;
 pub use read::MessageReader;
 pub use stage::{Origin, Staged, stage};
+pub(crate) use unstage::summary_in_block;
 pub use unstage::{PartAt, summary, unstage};
 
 use crate::base::{AccountId, Error, MailboxId, Uid};

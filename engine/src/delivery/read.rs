@@ -1,8 +1,12 @@
 //! Reads messages and summaries of a shard's log: finds the frame, its dictionary and its parts, and proves what comes out. Waits for the disk.
+use super::cold::message_in_block;
+use super::unstage::summary_in_block;
 use super::{Dictionaries, summary, unstage};
-use crate::base::{Error, Locator, Result};
+use crate::base::bytes::DecodeError;
+use crate::base::{Error, Guid, Locator, Result};
+use crate::format::block::Block;
 use crate::format::{MESSAGE_HEAD_BYTES, MessageHead};
-use crate::log::{Frame, FrameBytes, FrameKind, Segments};
+use crate::log::{Frame, FrameBytes, FrameKind, Segments, Stored};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -31,45 +35,84 @@ impl MessageReader {
     /// The message at `at`: read, proven, put together.
     ///
     /// # Errors
-    /// `NotFound`: no such dictionary. `Corrupt`: no such segment or message frame, or it is not what was written.
+    /// `NotFound`: no such dictionary, or nothing referred to the message and compaction has dropped it. `Corrupt`: no such segment, or no
+    /// message stands there, or it is not what was written.
     pub fn message(&self, at: Locator) -> Result<Vec<u8>> {
-        let frame = self.segments.read(at).map_err(|why| self.missing(at, why))?;
-        if frame.kind != FrameKind::Message {
-            return Err(frame.corrupt("a message frame expected"));
-        }
-        self.message_in(&frame, at)
+        let stored = self.segments.stored(at).map_err(|why| self.missing(at, why))?;
+        self.put_together(stored, at).map(|(_, whole)| whole)
     }
 
-    /// The message in a frame that was read at `at`.
-    pub fn message_in(&self, frame: &Frame, at: Locator) -> Result<Vec<u8>> {
-        let dictionary = self.dictionaries.get(&self.segments, frame.dictionary)?;
-        let part_at = |offset| self.part(Locator { offset, ..at });
-        let whole = unstage(frame.payload(), frame.flags, dictionary.as_deref(), &part_at);
-        whole.map_err(|why: String| frame.corrupt(&why))
-    }
-
-    fn part(&self, at: Locator) -> Result<(FrameBytes, u8), String> {
-        let frame = self.segments.read(at).map_err(|why| why.to_string())?;
-        frame.check().map_err(|why| why.to_string())?;
-        if frame.kind != FrameKind::Part {
-            return Err(format!("a part frame at byte {} expected", at.offset));
+    /// A message's guid and bytes from what was found at `at`. Errors as `message`.
+    pub fn put_together(&self, stored: Stored, at: Locator) -> Result<(Guid, Vec<u8>)> {
+        match stored {
+            Stored::Frame(frame) if frame.kind == FrameKind::Message => {
+                let dictionary = self.dictionaries.get(&self.segments, frame.dictionary)?;
+                let part_at = |offset| part(self.segments.read(Locator { offset, ..at }));
+                let whole = unstage(frame.payload(), frame.flags, dictionary.as_deref(), &part_at);
+                let guid = MessageHead::decode(frame.payload()).map(|head| head.guid).unwrap_or_default();
+                whole.map(|whole| (guid, whole)).map_err(|why: String| frame.corrupt(&why))
+            }
+            Stored::Frame(frame) => Err(frame.corrupt("a message frame expected")),
+            Stored::InBlock { block, index, file } => {
+                let dictionary = self.dictionaries.get(&self.segments, block.dictionary)?;
+                let part_at = |offset| part(file.frame(&self.segments, offset));
+                let found = message_in_block(block.as_ref(), index as usize, dictionary.as_deref(), &part_at);
+                found.map_err(|why| block.corrupt(&why))
+            }
         }
-        let flags = frame.flags;
-        Ok((frame.into_bytes(), flags))
     }
 
     /// The encoded summary of the message at `at`. Errors as `message`.
     pub(crate) fn summary(&self, at: Locator) -> Result<Found> {
+        if self.segments.is_compacted(at.segment) {
+            return self.stored_summary(at);
+        }
         let corrupt = |what: &str| Error::corrupt(self.segments.file_name(at.segment), at.offset.into(), what);
         let mut bytes = self.segments.read_part(at, 0..SUMMARY_READ_BYTES).map_err(|why| self.missing(at, why))?;
         let head = MessageHead::decode(&bytes).map_err(|why| corrupt(&why.to_string()))?;
         if head.body_start() > bytes.len() {
             bytes = self.segments.read_part(at, 0..head.body_start())?;
         }
+        self.summary_in_frame(bytes).map_err(|why| corrupt(&why))
+    }
+
+    /// Bytes and crc of the message at `at`, without reading it. Errors as `message`.
+    pub(crate) fn checksum(&self, at: Locator) -> Result<(u32, u32)> {
+        if self.segments.is_compacted(at.segment)
+            && let Stored::InBlock { block, index, .. } = self.segments.stored(at)?
+        {
+            let rows = Block::decode(block.payload()).map_err(|why| block.corrupt(&why.to_string()))?.rows;
+            let row =
+                rows.get(index as usize).ok_or_else(|| block.corrupt("as many messages as addressed expected"))?;
+            return Ok((row.size_bytes, row.crc));
+        }
+        let bytes = self.segments.read_part(at, 0..MESSAGE_HEAD_BYTES)?;
+        let why =
+            |why: DecodeError| Error::corrupt(self.segments.file_name(at.segment), at.offset.into(), why.to_string());
+        MessageHead::decode(&bytes).map(|head| (head.size_bytes, head.crc)).map_err(why)
+    }
+
+    fn stored_summary(&self, at: Locator) -> Result<Found> {
+        match self.segments.stored(at)? {
+            Stored::Frame(frame) => {
+                let why = |why: String| Error::corrupt(format!("message {at}"), 0, why);
+                self.summary_in_frame(frame.into_bytes()).map_err(why)
+            }
+            Stored::InBlock { block, index, .. } => {
+                let dictionary = self.dictionaries.get(&self.segments, block.dictionary)?;
+                summary_in_block(block.payload(), index as usize, dictionary.as_deref())
+                    .map(Found::Owned)
+                    .map_err(|why| block.corrupt(&why))
+            }
+        }
+    }
+
+    /// `bytes` are the front of a message frame's payload.
+    fn summary_in_frame(&self, bytes: FrameBytes) -> Result<Found, String> {
         let header = *bytes.header();
-        let dictionary = self.dictionaries.get(&self.segments, header.dictionary)?;
-        let decompressed = summary(&bytes, header.flags, dictionary.as_deref()).map_err(|why| corrupt(&why))?;
-        Ok(match decompressed {
+        let head = MessageHead::decode(&bytes).map_err(|why| why.to_string())?;
+        let dictionary = self.dictionaries.get(&self.segments, header.dictionary).map_err(|why| why.to_string())?;
+        Ok(match summary(&bytes, header.flags, dictionary.as_deref())? {
             Some(summary) => Found::Owned(summary),
             None => Found::InFrame(bytes, MESSAGE_HEAD_BYTES..head.body_start()),
         })
@@ -78,7 +121,8 @@ impl MessageReader {
     /// An entry's segment that is not there is damage, and not a wrong question.
     fn missing(&self, at: Locator, why: Error) -> Error {
         match why {
-            Error::NotFound(_) => {
+            // What compaction has dropped is not found by an old view: that is no damage.
+            Error::NotFound(_) if !self.segments.is_compacted(at.segment) => {
                 let name = self.segments.file_name(at.segment);
                 Error::corrupt(name, at.offset.into(), "a message expected; the file is missing")
             }
@@ -90,4 +134,13 @@ impl MessageReader {
     pub fn is_resident(&self, at: Locator, bytes: usize) -> bool {
         self.segments.is_resident(at, bytes)
     }
+}
+
+fn part(frame: Result<Frame>) -> Result<(FrameBytes, u8), String> {
+    let frame = frame.and_then(|frame| frame.check().map(|()| frame)).map_err(|why| why.to_string())?;
+    if frame.kind != FrameKind::Part {
+        return Err("a part frame where the recipe says expected".into());
+    }
+    let flags = frame.flags;
+    Ok((frame.into_bytes(), flags))
 }

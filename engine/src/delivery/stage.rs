@@ -57,17 +57,22 @@ impl Staged {
 
     /// The recipe when the parts stand at `offsets` of the segment; empty when the message has none.
     pub(crate) fn recipe(&self, offsets: &[u32]) -> Vec<u8> {
-        let mut out = Vec::new();
-        if self.pieces.is_empty() {
-            return out;
-        }
-        let (mut pieces, mut offsets) = (self.pieces.clone(), offsets.iter());
-        for piece in pieces.iter_mut().filter(|piece| piece.kept != Kept::Inline) {
-            piece.kept = Kept::Apart(offsets.next().copied().unwrap_or_default());
-        }
-        recipe::encode(&pieces, &mut out);
-        out
+        recipe_of(&self.pieces, offsets)
     }
+}
+
+/// The recipe when the parts that are not inline stand at `offsets`; empty when there are no pieces.
+pub(super) fn recipe_of(pieces: &[Piece], offsets: &[u32]) -> Vec<u8> {
+    let mut out = Vec::new();
+    if pieces.is_empty() {
+        return out;
+    }
+    let (mut pieces, mut offsets) = (pieces.to_vec(), offsets.iter());
+    for piece in pieces.iter_mut().filter(|piece| piece.kept != Kept::Inline) {
+        piece.kept = Kept::Apart(offsets.next().copied().unwrap_or_default());
+    }
+    recipe::encode(&pieces, &mut out);
+    out
 }
 
 /// Where a message comes from when it is staged.
@@ -92,29 +97,13 @@ pub fn stage(origin: Origin, mut trace: Vec<u8>, message: &[u8], sample: impl Fn
     trace.extend_from_slice(message);
     let whole = trace;
     let Origin { guid, received, dictionary } = origin;
-    let parsed = mime::summarize(&whole);
-    let mut summary = Vec::with_capacity(512);
-    parsed.encode(&mut summary);
-    sample(&summary, &whole);
-    let mut flags = 0;
-    // Without a dictionary a summary is too short to gain anything.
-    if let Some(small) = dictionary.as_ref().and_then(|dictionary| shrink_fast(&summary, dictionary)) {
-        (summary, flags) = (small, FRAME_FLAG_SUMMARY_ZSTD);
-    }
-    let head = MessageHead {
-        size_bytes: whole.len() as u32,
-        crc: crc32fast::hash(&whole),
-        summary_len: summary.len() as u32,
-        summary_crc: crc32fast::hash(&summary),
-        guid,
-    };
+    let Prepared { size_bytes, crc, summary, mut flags, text, pieces, parts } =
+        prepare(whole, dictionary.as_deref(), sample);
+    let (summary_len, summary_crc) = (summary.len() as u32, crc32fast::hash(&summary));
+    let head = MessageHead { size_bytes, crc, summary_len, summary_crc, guid };
     let mut front = Vec::with_capacity(head.body_start());
     head.encode(&mut front);
     front.extend_from_slice(&summary);
-    let (text, pieces, parts) = take_out(whole, &parsed);
-    if !pieces.is_empty() {
-        flags |= FRAME_FLAG_RECIPE;
-    }
     let body = match shrink(&text, dictionary.as_deref()) {
         Some(body) => {
             flags |= FRAME_FLAG_ZSTD;
@@ -123,7 +112,39 @@ pub fn stage(origin: Origin, mut trace: Vec<u8>, message: &[u8], sample: impl Fn
         None => text,
     };
     let dictionary = dictionary.filter(|_| flags & (FRAME_FLAG_ZSTD | FRAME_FLAG_SUMMARY_ZSTD) != 0);
-    Ok(Staged { guid, size_bytes: head.size_bytes, received, front, body, flags, dictionary, pieces, parts })
+    Ok(Staged { guid, size_bytes, received, front, body, flags, dictionary, pieces, parts })
+}
+
+/// A message taken apart, its text not compressed yet.
+pub(super) struct Prepared {
+    pub(super) size_bytes: u32,
+    pub(super) crc: u32,
+    /// Compressed if `flags` says so.
+    pub(super) summary: Vec<u8>,
+    /// Of `FRAME_FLAG_SUMMARY_ZSTD` and `FRAME_FLAG_RECIPE`.
+    pub(super) flags: u8,
+    pub(super) text: Vec<u8>,
+    pub(super) pieces: Vec<Piece>,
+    pub(super) parts: Vec<StagedPart>,
+}
+
+/// Takes a message apart; `sample` sees the summary and the message.
+pub(super) fn prepare(whole: Vec<u8>, dictionary: Option<&Dictionary>, sample: impl FnOnce(&[u8], &[u8])) -> Prepared {
+    let parsed = mime::summarize(&whole);
+    let mut summary = Vec::with_capacity(512);
+    parsed.encode(&mut summary);
+    sample(&summary, &whole);
+    let mut flags = 0;
+    // Without a dictionary a summary is too short to gain anything.
+    if let Some(small) = dictionary.and_then(|dictionary| shrink_fast(&summary, dictionary)) {
+        (summary, flags) = (small, FRAME_FLAG_SUMMARY_ZSTD);
+    }
+    let (size_bytes, crc) = (whole.len() as u32, crc32fast::hash(&whole));
+    let (text, pieces, parts) = take_out(whole, &parsed);
+    if !pieces.is_empty() {
+        flags |= FRAME_FLAG_RECIPE;
+    }
+    Prepared { size_bytes, crc, summary, flags, text, pieces, parts }
 }
 
 /// The message without its base64 parts, followed by the small ones decoded; and the large ones.

@@ -3,6 +3,7 @@ use super::zstd::{content_bytes, grow};
 use super::{Dictionary, base64};
 use crate::base::Result;
 use crate::base::limits::{MESSAGE_BYTES_MAX, SUMMARY_BYTES_MAX};
+use crate::format::block::Block;
 use crate::format::recipe::{self, Kept, Piece};
 use crate::format::{
     FRAME_FLAG_RECIPE, FRAME_FLAG_SUMMARY_ZSTD, FRAME_FLAG_ZSTD, MESSAGE_HEAD_BYTES, MessageHead, PART_HEAD_BYTES,
@@ -45,7 +46,7 @@ pub fn unstage(
 }
 
 /// `stored` is the text, then the decoded pieces that are kept inline.
-fn join(pieces: &[Piece], stored: &[u8], size: usize, part_at: PartAt<'_>) -> Result<Vec<u8>, String> {
+pub(super) fn join(pieces: &[Piece], stored: &[u8], size: usize, part_at: PartAt<'_>) -> Result<Vec<u8>, String> {
     let short = || "text and parts of the length that the recipe says expected".to_owned();
     let inline = pieces.iter().filter(|piece| piece.kept == Kept::Inline).map(|piece| piece.size_bytes as usize);
     let text_len = stored.len().checked_sub(inline.fold(0, usize::saturating_add)).ok_or_else(short)?;
@@ -94,7 +95,28 @@ fn part(payload: &[u8], flags: u8, size_bytes: u32) -> Result<Vec<u8>, String> {
 pub fn summary(payload: &[u8], flags: u8, dictionary: Option<&Dictionary>) -> Result<Option<Vec<u8>>, String> {
     let head = MessageHead::decode(payload).map_err(|why| why.to_string())?;
     let stored = payload.get(MESSAGE_HEAD_BYTES..head.body_start()).ok_or("a summary after the head expected")?;
-    if crc32fast::hash(stored) != head.summary_crc {
+    decode_summary(stored, head.summary_crc, flags, dictionary)
+}
+
+/// The encoded summary of a message of a block.
+pub(crate) fn summary_in_block(
+    payload: &[u8],
+    index: usize,
+    dictionary: Option<&Dictionary>,
+) -> Result<Vec<u8>, String> {
+    let block = Block::decode(payload).map_err(|why| why.to_string())?;
+    let found = block.rows.get(index).zip(block.summary(payload, index));
+    let (row, stored) = found.ok_or("as many messages as addressed expected")?;
+    Ok(decode_summary(stored, row.summary_crc, row.flags, dictionary)?.unwrap_or_else(|| stored.to_vec()))
+}
+
+fn decode_summary(
+    stored: &[u8],
+    crc: u32,
+    flags: u8,
+    dictionary: Option<&Dictionary>,
+) -> Result<Option<Vec<u8>>, String> {
+    if crc32fast::hash(stored) != crc {
         return Err("a summary that fits its crc expected".into());
     }
     if flags & FRAME_FLAG_SUMMARY_ZSTD == 0 {

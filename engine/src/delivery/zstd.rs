@@ -1,11 +1,15 @@
 //! The one place that calls zstd: one context for each thread, with a digested dictionary or without. Bounds what comes out; proves nothing.
 use super::Dictionary;
+use super::dictionary::COLD_LEVEL;
 use crate::base::{Error, Result};
 use std::cell::RefCell;
 use zstd::zstd_safe::{self, CCtx, CDict, DCtx};
 
 /// zstd's level for fresh mail without a dictionary.
 const LEVEL: i32 = 1;
+
+/// For what is small and stays long: events of compacted segments.
+const SQUEEZE_LEVEL: i32 = 9;
 
 thread_local! {
     static ENCODER: RefCell<Option<CCtx<'static>>> = const { RefCell::new(None) };
@@ -24,6 +28,11 @@ pub(crate) fn shrink(bytes: &[u8], dictionary: Option<&Dictionary>) -> Option<Ve
 /// The same for what is read far more often than written: a little larger, and read in less time.
 pub(crate) fn shrink_fast(bytes: &[u8], dictionary: &Dictionary) -> Option<Vec<u8>> {
     shrink_with(bytes, Some(dictionary.encoder_fast()), LEVEL)
+}
+
+/// `shrink` for cold mail, with more effort.
+pub(crate) fn shrink_cold(bytes: &[u8], dictionary: Option<&Dictionary>) -> Option<Vec<u8>> {
+    shrink_with(bytes, dictionary.map(Dictionary::cold_encoder), COLD_LEVEL)
 }
 
 /// `shrink` at a level of its own, without a dictionary.
@@ -47,6 +56,13 @@ fn shrink_with(bytes: &[u8], dictionary: Option<&CDict<'_>>, level: i32) -> Opti
         out.shrink_to_fit();
         Some(out)
     })
+}
+
+/// `bytes` as a zstd frame with much effort, smaller or not; `None` only without memory.
+pub(crate) fn squeeze(bytes: &[u8]) -> Option<Vec<u8>> {
+    let mut out = Vec::with_capacity(zstd_safe::compress_bound(bytes.len()));
+    CCtx::try_create()?.compress(&mut out, bytes, SQUEEZE_LEVEL).ok()?;
+    Some(out)
 }
 
 /// The bytes of a zstd frame; more than `size_max` are an error.

@@ -7,7 +7,6 @@ use super::{Append, Bytes, Engine, QueueAction, Ticket};
 use crate::base::{AccountId, Error, Guid, MailboxId, Result, ShardId, Uid, UidSet};
 use crate::delivery::{self, Origin, Staged};
 use crate::directory::Directory;
-use crate::format::{MESSAGE_HEAD_BYTES, MessageHead};
 use crate::index::Entry;
 use crate::log::SegmentFile;
 use std::path::PathBuf;
@@ -40,8 +39,25 @@ pub struct ShardFiles {
     pub shard: ShardId,
     /// Their directory, from the data directory on.
     pub dir: PathBuf,
-    /// In the order of the log; empty ones are left out.
-    pub files: Vec<SegmentFile>,
+    /// In the order of the log, then what compaction has replaced and keeps; empty ones are left out.
+    pub files: Vec<LogFile>,
+}
+
+/// One file of a shard's log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogFile {
+    /// Its name in the shard's directory.
+    pub name: String,
+    /// Bytes of it that are durable.
+    pub len_bytes: u64,
+    /// Whether it never changes any more.
+    pub sealed: bool,
+}
+
+impl LogFile {
+    fn of(file: &SegmentFile) -> LogFile {
+        LogFile { name: file.name(), len_bytes: file.len_bytes, sealed: file.sealed }
+    }
 }
 
 /// Size and crc of a message: equal messages have equal ones. Two that have equal ones may still differ.
@@ -123,11 +139,20 @@ impl Engine {
     /// in the directory before it gets mail, so a copy knows every account that has any. The other way round, a number whose account came
     /// between the two looks would be given again after a restore, with somebody's mail already in it.
     pub fn files(&self) -> Vec<ShardFiles> {
-        let some = |files: Vec<SegmentFile>| files.into_iter().filter(|file| file.len_bytes > 0).collect();
-        let of = |shard: &Shard| ShardFiles {
-            shard: shard.shared.shard,
-            dir: shard.shared.dir.clone(),
-            files: some(shard.segments.files()),
+        let some = |files: Vec<SegmentFile>| -> Vec<LogFile> {
+            files.iter().map(LogFile::of).filter(|file| file.len_bytes > 0).collect()
+        };
+        let of = |shard: &Shard| {
+            let dir = shard.shared.dir.clone();
+            let mut files = some(shard.segments.files());
+            // With what was replaced a copy can go back to a time before the compaction.
+            for retired in shard.segments.retired(&dir).unwrap_or_default() {
+                let name = retired.path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+                if files.iter().all(|file| file.name != name) {
+                    files.push(LogFile { name, len_bytes: retired.bytes, sealed: true });
+                }
+            }
+            ShardFiles { shard: shard.shared.shard, dir, files }
         };
         let mut all: Vec<ShardFiles> = self.shards.iter().map(of).collect();
         let (shard, dir) = (ShardId::CONTROL, shard::dir(ShardId::CONTROL));
@@ -186,10 +211,8 @@ impl Engine {
     /// Size and crc of an entry's message, without reading the message.
     pub fn checksum(&self, account: AccountId, entry: &Entry) -> Result<Checksum> {
         let at = entry.locator;
-        let bytes = self.shard(account).segments.read_part(at, 0..MESSAGE_HEAD_BYTES)?;
-        let head = MessageHead::decode(&bytes)
-            .map_err(|why| Error::corrupt(format!("the message at {at}"), 0, why.to_string()))?;
-        Ok(Checksum { size_bytes: head.size_bytes, crc: head.crc })
+        let (size_bytes, crc) = self.shard(account).reader.checksum(at)?;
+        Ok(Checksum { size_bytes, crc })
     }
 
     /// The message's bytes, proven by crc, read on this thread.

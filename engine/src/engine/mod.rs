@@ -3,6 +3,7 @@ mod bytes;
 mod carry;
 pub(crate) mod checkpoint;
 mod committer;
+mod compaction;
 mod control;
 mod learning;
 mod login;
@@ -27,7 +28,8 @@ mod watch;
 mod workers;
 
 pub use bytes::Bytes;
-pub use carry::{Checksum, Ingested, Purged, ShardFiles};
+pub use carry::{Checksum, Ingested, LogFile, Purged, ShardFiles};
+pub use compaction::{Compact, CompactStatus};
 pub use login::Attempt;
 pub use pace::Expected;
 pub use point::{TakenBack, take_back};
@@ -41,6 +43,7 @@ use crate::base::limits::SEGMENT_BYTES_MAX;
 use crate::base::{AccountId, Error, Guid, Result};
 use crate::disk::Lock;
 use crate::trace::LoginLog;
+use compaction::{Compaction, Work};
 use control::Control;
 use learning::Learning;
 use pace::Coming;
@@ -59,6 +62,7 @@ pub struct Engine {
     queue_feed: Arc<QueueFeed>,
     workers: Workers,
     learning: Arc<Learning>,
+    compaction: Arc<Compaction>,
     logins: Arc<LoginLog>,
     coming: Coming,
     clock: Arc<dyn crate::base::Clock>,
@@ -97,6 +101,7 @@ impl Engine {
         let engine = Engine {
             shards,
             learning,
+            compaction: Arc::default(),
             coming,
             control,
             queue_feed,
@@ -115,6 +120,7 @@ impl Engine {
     /// # Errors
     /// The first shard's that could not write its checkpoint; nothing that was answered is lost by it.
     pub fn close(&self) -> Result<()> {
+        self.compaction.close();
         self.learning.close();
         let mut closed = Ok(());
         for shard in &self.shards {
@@ -137,6 +143,29 @@ impl Engine {
         guid[..8].copy_from_slice(&self.guid_prefix.to_be_bytes());
         guid[8..].copy_from_slice(&self.guid_next.fetch_add(1, Ordering::Relaxed).to_be_bytes());
         Guid(guid)
+    }
+
+    /// Rewrites what is cold and what is half dead, while serving. `Busy` when a run is under way; `Closed` when it was stopped.
+    pub fn compact(&self, request: Compact) -> Ticket<Result<CompactStatus>> {
+        let (ticket, filler) = Ticket::pending(Err(ticket::given_up()));
+        let work = self.shards.iter().map(|shard| Work::new(shard, &self.clock)).collect();
+        self.compaction.start(work, request, move |done| filler.fill(done));
+        ticket
+    }
+
+    /// How far compaction is, or what the last run did.
+    pub fn compact_status(&self) -> CompactStatus {
+        self.compaction.status()
+    }
+
+    /// Ends the run that is under way, if there is one; what it has replaced stays so.
+    pub fn compact_stop(&self) {
+        self.compaction.cancel();
+    }
+
+    /// Makes compaction wait, or go on.
+    pub fn compact_pause(&self, pause: bool) {
+        self.compaction.pause(pause);
     }
 
     /// What `posthouse status` shows.

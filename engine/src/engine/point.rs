@@ -3,12 +3,13 @@
 use super::shard::dir;
 use crate::base::bytes::Reader;
 use crate::base::{Clock, Error, Lsn, Result, SegmentId, ShardId};
+use crate::delivery;
 use crate::directory;
 use crate::disk::Disk;
 use crate::format::segment::SEGMENT_HEADER_BYTES;
-use crate::format::{Event, FrameKind, SegmentHeader};
-use crate::log::{self, LogOptions, Segments};
-use std::path::PathBuf;
+use crate::format::{Event, FrameKind, FrameRef, SegmentHeader};
+use crate::log::{self, LogOptions, SegmentFile, Segments, Unit, choose_units};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// What was cut off.
@@ -38,6 +39,7 @@ pub fn take_back(
     if listed.iter().any(|name| name.starts_with("idx-")) {
         return Err(Error::Invalid(format!("{}: index parts stand beside a log that is to be cut", own.display())));
     }
+    before_compaction(&**disk, shard, at)?;
     let segment_bytes_max = crate::base::limits::SEGMENT_BYTES_MAX;
     let options = LogOptions { shard, dir: own, segment_bytes_max, epoch: 1, writes_ahead: false };
     let mut found = Found { at, last: None, kept: None, late: None };
@@ -48,7 +50,7 @@ pub fn take_back(
         }
         let times = match shard {
             ShardId::CONTROL => control_times(frame.payload),
-            _ => times(frame.payload),
+            _ => packed_times(frame),
         };
         found.see(lsn, &times?);
         Ok(())
@@ -59,6 +61,10 @@ pub fn take_back(
         Some(lsn) => group_end(&segments, lsn)?,
         None => Lsn(0),
     };
+    for file in segments.files().iter().filter(|file| file.compacted) {
+        // Written by then, with all that it holds.
+        end = end.max(file.end_lsn);
+    }
     for header in headers.iter().filter(|header| header.created_ms.div_euclid(1000) <= at) {
         // A segment that was begun by then proves everything before it.
         end = end.max(header.first_lsn);
@@ -94,6 +100,48 @@ impl Found {
             self.kept = Some(lsn);
             self.last = self.last.max(times.iter().copied().max());
         }
+    }
+}
+
+/// The times of all transactions in a frame.
+fn packed_times(frame: FrameRef<'_>) -> Result<Vec<i64>> {
+    let all = delivery::transactions(frame.header.lsn, frame.header.flags, frame.payload);
+    let all = all.map_err(|why| Error::corrupt("shard events", frame.header.lsn.0, why))?;
+    let times = all.iter().map(|(_, events)| times(events)).collect::<Result<Vec<_>>>()?;
+    Ok(times.into_iter().flatten().collect())
+}
+
+/// Takes back what compaction did after `at`: it left out what was removed by then, so only the files before it still have all of `at`.
+fn before_compaction(disk: &dyn Disk, shard: ShardId, at: i64) -> Result<()> {
+    let own = dir(shard);
+    let io = |path: &Path, why| Error::io(format!("read {}", disk.full_path(path).display()), why);
+    loop {
+        let names = disk.list(&own).map_err(|why| io(&own, why))?;
+        let units: Vec<Unit> = names.iter().filter_map(|name| Unit::parse(name)).collect();
+        let mut later = None;
+        for unit in choose_units(units.clone()).0.into_iter().filter(|unit| unit.generation > 0) {
+            let path = unit.path(&own);
+            let mut bytes = [0; SEGMENT_HEADER_BYTES];
+            let read = disk.open(&path).and_then(|file| file.read_exact_at(&mut bytes, 0));
+            read.map_err(|why| io(&path, why))?;
+            let name = || disk.full_path(&path).display().to_string();
+            let header = SegmentHeader::decode(&bytes);
+            let header = header.map_err(|why| Error::corrupt(name(), why.at as u64, why.what))?;
+            if header.created_ms.div_euclid(1000) > at {
+                later = Some((unit, path));
+                break;
+            }
+        }
+        let Some((unit, path)) = later else { return Ok(()) };
+        let rest = units.into_iter().filter(|other| *other != unit && unit.covers(other)).collect();
+        let covered: u32 = choose_units(rest).0.iter().map(|other| other.last.0 - other.first.0 + 1).sum();
+        if covered != unit.last.0 - unit.first.0 + 1 {
+            let name = disk.full_path(&path).display().to_string();
+            let what = "was compacted after the time that is asked for, and what it replaced is not kept any more: mail that was \
+                        removed in between is gone from it. Take an older backup, or a later time";
+            return Err(Error::Invalid(format!("{name} {what}")));
+        }
+        disk.remove(&path).map_err(|why| io(&path, why))?;
     }
 }
 
@@ -151,14 +199,14 @@ fn group_end(segments: &Arc<Segments>, lsn: Lsn) -> Result<Lsn> {
     Ok(segments.durable_end())
 }
 
-fn path(shard: ShardId, id: u32) -> PathBuf {
-    dir(shard).join(format!("seg-{id:010}.phl"))
+fn path(shard: ShardId, file: &SegmentFile) -> PathBuf {
+    dir(shard).join(file.name())
 }
 
 fn headers(disk: &dyn Disk, shard: ShardId, segments: &Segments) -> Result<Vec<SegmentHeader>> {
     let mut out = Vec::new();
     for file in segments.files() {
-        let path = path(shard, file.id.0);
+        let path = path(shard, &file);
         let name = disk.full_path(&path).display().to_string();
         let mut bytes = [0; SEGMENT_HEADER_BYTES];
         let read = disk.open(&path).and_then(|open| open.read_exact_at(&mut bytes, 0));
@@ -173,7 +221,7 @@ fn cut(disk: &dyn Disk, shard: ShardId, segments: &Segments, end: Lsn) -> Result
     let mut gone = 0;
     let files = segments.files();
     for (at, file) in files.iter().enumerate().rev() {
-        let path = path(shard, file.id.0);
+        let path = path(shard, file);
         let io = |why| Error::io(format!("shorten {}", disk.full_path(&path).display()), why);
         if at > 0 && file.first_lsn >= end {
             disk.remove(&path).map_err(io)?;

@@ -3,8 +3,30 @@ use crate::base::limits::READ_ACCOUNTS_MAX;
 use crate::base::{AccountId, Error, MailboxId, QueueId, Result};
 use crate::index::{Account, Mailbox, Parts};
 use crate::queue::{Queue, QueueItem};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+/// A shard's state as of one moment: nothing that happens later is seen through it.
+pub(crate) struct Moment {
+    accounts: HashMap<AccountId, Arc<Account>>,
+    parts: Arc<Parts>,
+    pub(crate) queue: Queue,
+}
+
+impl Moment {
+    /// All accounts that the shard holds.
+    pub(crate) fn ids(&self) -> BTreeSet<AccountId> {
+        let parts = self.parts.list().iter().flat_map(|part| part.accounts());
+        self.accounts.keys().copied().chain(parts).collect()
+    }
+
+    pub(crate) fn account(&self, id: AccountId) -> Result<Option<Arc<Account>>> {
+        match self.accounts.get(&id) {
+            Some(account) => Ok(Some(account.clone())),
+            None => Ok(self.parts.load(id)?.map(Arc::new)),
+        }
+    }
+}
 
 /// The committed state of a shard.
 #[derive(Default)]
@@ -69,6 +91,29 @@ impl Published {
                 return Ok(Some(state.keep(account)));
             }
         }
+    }
+
+    /// The index parts below.
+    pub(crate) fn parts(&self) -> Arc<Parts> {
+        self.read().parts.clone()
+    }
+
+    /// Everything as of one moment.
+    pub(crate) fn moment(&self) -> Moment {
+        let state = self.read();
+        Moment { accounts: state.accounts.clone(), parts: state.parts.clone(), queue: state.queue.clone() }
+    }
+
+    /// The account as of the last commit, without keeping it in memory for the next who asks.
+    pub(crate) fn peek(&self, id: AccountId) -> Result<Option<Arc<Account>>> {
+        let parts = {
+            let state = self.read();
+            if let Some(account) = state.accounts.get(&id) {
+                return Ok(Some(account.clone()));
+            }
+            state.parts.clone()
+        };
+        Ok(parts.load(id)?.map(Arc::new))
     }
 
     pub(crate) fn mailbox(&self, id: AccountId, mailbox: MailboxId) -> Result<Arc<Mailbox>> {

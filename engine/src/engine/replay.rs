@@ -1,9 +1,10 @@
 //! Folds a log's event frames into a state: strictly, but for stretches where repair has marked that events were lost. There the fold makes
 //! up what later events need, always in the same way, so that every start comes to the same state. Reads no file.
 use crate::base::bytes::{DecodeError, Reader};
-use crate::base::{Error, Result};
+use crate::base::{Error, Lsn, Result};
+use crate::delivery;
 use crate::directory::{self, Directory};
-use crate::format::{Event, Mending};
+use crate::format::{Event, FrameRef, Mending};
 use crate::index::Accounts;
 use crate::queue::Queue;
 
@@ -33,6 +34,8 @@ pub(crate) struct Replay {
     /// Events that were made up, and events that made no sense without lost ones.
     pub(crate) made_up: u64,
     pub(crate) skipped: u64,
+    /// Where the last transaction of the last frame stood.
+    pub(crate) last: Lsn,
     /// Pieces of a directory snapshot so far.
     pieces: Vec<u8>,
 }
@@ -43,17 +46,39 @@ impl Replay {
         self.lenient || self.forced
     }
 
-    /// One event frame of an account shard.
+    /// One event frame of an account shard that stands at `lsn`: its transaction, or of a compacted segment all that it holds from `from` on.
     pub(crate) fn shard(
         &mut self,
         accounts: &mut Accounts,
         queue: &mut Queue,
-        payload: &[u8],
+        (from, lsn): (Lsn, Lsn),
+        frame: FrameRef<'_>,
     ) -> Result<(), DecodeOrState> {
-        for event in Event::decode_all(payload).map_err(DecodeOrState::Decode)? {
-            self.shard_event(accounts, queue, &event).map_err(DecodeOrState::State)?;
+        self.last = lsn;
+        if !frame.header.is_zstd() {
+            return self.transaction(accounts, queue, frame.payload);
         }
-        Ok(())
+        let all = delivery::transactions(lsn, frame.header.flags, frame.payload);
+        let all = all.map_err(|why| DecodeOrState::State(Error::corrupt("event frame", lsn.0, why)))?;
+        self.last = all.last().map_or(lsn, |(lsn, _)| *lsn);
+        let due = all.iter().filter(|(lsn, _)| *lsn >= from);
+        due.map(|(_, events)| events).try_for_each(|events| self.transaction(accounts, queue, events))
+    }
+
+    /// The events of one transaction.
+    pub(crate) fn transaction(
+        &mut self,
+        accounts: &mut Accounts,
+        queue: &mut Queue,
+        events: &[u8],
+    ) -> Result<(), DecodeOrState> {
+        let events = Event::decode_all(events).map_err(DecodeOrState::Decode)?;
+        self.events(accounts, queue, &events).map_err(DecodeOrState::State)
+    }
+
+    /// The same for who has read them already.
+    pub(crate) fn events(&mut self, accounts: &mut Accounts, queue: &mut Queue, events: &[Event]) -> Result<()> {
+        events.iter().try_for_each(|event| self.shard_event(accounts, queue, event))
     }
 
     fn shard_event(&mut self, accounts: &mut Accounts, queue: &mut Queue, event: &Event) -> Result<()> {

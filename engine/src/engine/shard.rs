@@ -145,7 +145,7 @@ impl Folded {
                 newer.push((frame.header.dictionary, lsn));
                 Ok(())
             }
-            _ => replay.shard(&mut accounts, &mut queue, frame.payload),
+            _ => replay.shard(&mut accounts, &mut queue, (parts.lsn(), lsn), frame),
         })?;
         let dictionaries = match dictionaries {
             Some(dictionaries) => dictionaries,

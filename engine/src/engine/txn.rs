@@ -179,7 +179,8 @@ impl Txn<'_> {
             | Event::KeywordMade { account, mailbox, .. }
             | Event::FlagsChanged { account, mailbox, .. }
             | Event::Expunged { account, mailbox, .. }
-            | Event::RecentClaimed { account, mailbox, .. } => place(*account, Some(*mailbox)),
+            | Event::RecentClaimed { account, mailbox, .. }
+            | Event::Skipped { account, mailbox, .. } => place(*account, Some(*mailbox)),
             Event::Delivered { to, .. } => to.iter().for_each(|copy| place(copy.account, Some(copy.mailbox))),
             Event::Queued { id, .. }
             | Event::QueueChanged { id, .. }

@@ -82,6 +82,8 @@ pub enum Event {
     RecentClaimed { account: AccountId, mailbox: MailboxId, uid: Uid },
     /// An annotation was set, or taken away; mailbox 0 is the account itself.
     MetadataSet { account: AccountId, mailbox: MailboxId, name: String, value: Option<Vec<u8>> },
+    /// Compaction has left an entry's `Delivered` out, since the entry is gone: only its numbers stay used.
+    Skipped { account: AccountId, mailbox: MailboxId, uid: Uid, modseq: ModSeq },
     /// A message waits for other hosts; `item` is the queue's encoding.
     Queued { id: QueueId, guid: Guid, locator: Locator, size_bytes: u32, created: i64, item: Vec<u8> },
     /// A queue item's state or time changed.
@@ -171,6 +173,11 @@ impl Event {
             | Event::QueueTried { .. }
             | Event::QueueWarned { .. } => self.encode_queue(out),
             Event::Mending(mending) => mending.encode(out),
+            Event::Skipped { account, mailbox, uid, modseq } => {
+                put_place(out, 16, *account, *mailbox);
+                out.put_varint(u64::from(uid.0));
+                out.put_varint(modseq.0);
+            }
             Event::AccountPurged { account } => {
                 out.put_u8(21);
                 out.put_varint(account.0);
@@ -286,6 +293,12 @@ impl Event {
             15 => Event::QueueWarned {
                 id: QueueId(reader.varint()?),
                 recipients: (0..reader.count()?).map(|_| reader.varint_u32()).collect::<Result<_, _>>()?,
+            },
+            16 => Event::Skipped {
+                account: account(reader)?,
+                mailbox: mailbox(reader)?,
+                uid: Uid(reader.varint_u32()?),
+                modseq: ModSeq(reader.varint()?),
             },
             20 => metadata_set(reader)?,
             21 => Event::AccountPurged { account: account(reader)? },

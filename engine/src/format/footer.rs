@@ -100,7 +100,7 @@ impl Footer {
             return Err(DecodeError { at: at::TABLE, what: "zeros behind the frame table expected" });
         }
         let mut entries = Reader::new(table);
-        let (mut offset, mut counts) = (SEGMENT_HEADER_BYTES as u64, [0u32; FrameKind::Part as usize + 1]);
+        let (mut offset, mut counts) = (SEGMENT_HEADER_BYTES as u64, [0u32; FrameKind::Addresses as usize + 1]);
         while !entries.is_empty() {
             let (_, kind) = next_entry(&mut entries, &mut offset)?;
             counts[kind as usize] += 1;
@@ -171,7 +171,7 @@ impl TableBuilder {
                     (self.footer.events + 1, self.footer.event_bytes + bytes)
             }
             FrameKind::Dictionary => self.footer.dictionaries += 1,
-            FrameKind::Part => {}
+            FrameKind::Part | FrameKind::Block | FrameKind::Addresses => {}
             FrameKind::Footer => return,
         }
         let delta = u64::from(offset - self.last_offset) / FRAME_ALIGN as u64;

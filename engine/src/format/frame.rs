@@ -53,6 +53,10 @@ pub enum FrameKind {
     Dictionary = 4,
     /// A decoded part that message frames of the same segment refer to.
     Part = 5,
+    /// Several messages; only in compacted segments.
+    Block = 6,
+    /// Where everything stands now; one in each compacted segment.
+    Addresses = 7,
 }
 
 impl FrameKind {
@@ -64,6 +68,8 @@ impl FrameKind {
             3 => Some(FrameKind::Footer),
             4 => Some(FrameKind::Dictionary),
             5 => Some(FrameKind::Part),
+            6 => Some(FrameKind::Block),
+            7 => Some(FrameKind::Addresses),
             _ => None,
         }
     }
@@ -118,7 +124,7 @@ impl FrameHeader {
             return Err(DecodeError { at: at::CRC, what: "the frame header's crc expected" });
         }
         let Some(kind) = FrameKind::from_u8(kind) else {
-            return Err(DecodeError { at: at::KIND, what: "a frame kind of 1 to 5 expected" });
+            return Err(DecodeError { at: at::KIND, what: "a frame kind of 1 to 7 expected" });
         };
         const KNOWN: u8 = FRAME_FLAG_ZSTD | FRAME_FLAG_SUMMARY_ZSTD | FRAME_FLAG_RECIPE | FRAME_FLAG_GROUP_END;
         if flags & !KNOWN != 0 {

@@ -36,8 +36,10 @@ pub mod at {
     pub const SEGMENT: usize = 40;
     /// Salt of the crcs of frame headers, footer trailer, 4 bytes.
     pub const SALT: usize = 44;
-    /// Zero, 12 bytes.
-    pub const RESERVED_2: usize = 48;
+    /// Segments of the log that a compacted one stands for, its own included, 4 bytes; zero for others.
+    pub const COVERED_SEGMENTS: usize = 48;
+    /// Bytes of the log that a compacted one stands for, 8 bytes; zero for others.
+    pub const COVERED_BYTES: usize = 52;
     /// CRC-32 of the bytes before, 4 bytes.
     pub const CRC: usize = 60;
 }
@@ -50,6 +52,15 @@ pub mod trailer_at {
     pub const MAGIC: usize = 4;
     /// CRC-32 of the bytes before, begun with the segment's salt, 4 bytes.
     pub const CRC: usize = 12;
+}
+
+/// What part of the log a compacted segment stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Covers {
+    /// Segments, its own number being the first.
+    pub segments: u32,
+    /// Bytes of the log from its first one on.
+    pub bytes: u64,
 }
 
 /// A segment header's fields.
@@ -69,9 +80,16 @@ pub struct SegmentHeader {
     pub created_ms: i64,
     /// Not to be guessed by senders of mail; begins the crc of every frame header of the file.
     pub salt: u32,
+    /// Set in compacted segments.
+    pub covers: Option<Covers>,
 }
 
 impl SegmentHeader {
+    /// The last segment number that the file stands for.
+    pub fn last_segment(&self) -> SegmentId {
+        SegmentId(self.segment.0 + self.covers.map_or(0, |covers| covers.segments - 1))
+    }
+
     /// The header as bytes.
     pub fn encode(&self) -> [u8; SEGMENT_HEADER_BYTES] {
         let mut out = Vec::with_capacity(SEGMENT_HEADER_BYTES);
@@ -86,7 +104,8 @@ impl SegmentHeader {
         out.put_i64(self.created_ms);
         out.put_u32(self.segment.0);
         out.put_u32(self.salt);
-        out.resize(at::CRC, 0);
+        out.put_u32(self.covers.map_or(0, |covers| covers.segments));
+        out.put_u64(self.covers.map_or(0, |covers| covers.bytes));
         let mut bytes = [0; SEGMENT_HEADER_BYTES];
         bytes[..at::CRC].copy_from_slice(&out);
         bytes[at::CRC..].copy_from_slice(&crc32fast::hash(&out).to_le_bytes());
@@ -104,7 +123,8 @@ impl SegmentHeader {
         let (version, reader_version, shard, _reserved) = (reader.u16()?, reader.u16()?, reader.u16()?, reader.u16()?);
         let (epoch, first_lsn, created_ms) = (reader.u64()?, reader.u64()?, reader.i64()?);
         let (segment, salt) = (reader.u32()?, reader.u32()?);
-        let _reserved: [u8; 12] = reader.array()?;
+        let covers = Covers { segments: reader.u32()?, bytes: reader.u64()? };
+        let covers = Some(covers).filter(|covers| covers.segments > 0);
         if reader.u32()? != crc32fast::hash(&bytes[..at::CRC]) {
             return Err(DecodeError { at: at::CRC, what: "the segment header's crc expected" });
         }
@@ -114,7 +134,14 @@ impl SegmentHeader {
                 what: "a segment of format version 1 or 2 expected; this one needs a newer program",
             });
         }
+        if covers.is_some_and(|covers| segment.checked_add(covers.segments).is_none()) {
+            return Err(DecodeError { at: at::COVERED_SEGMENTS, what: "segment numbers of 32 bits expected" });
+        }
+        if covers.is_some_and(|covers| covers.bytes >> 32 > u64::from(covers.segments)) {
+            return Err(DecodeError { at: at::COVERED_BYTES, what: "segments of at most 4 GiB expected" });
+        }
         Ok(SegmentHeader {
+            covers,
             version,
             shard: ShardId(shard),
             epoch,

@@ -206,6 +206,7 @@ impl Accounts {
             | Event::QueueRemoved { .. }
             | Event::QueueTried { .. }
             | Event::QueueWarned { .. } => Ok(()),
+            Event::Skipped { account, mailbox, uid, modseq } => self.skip(*account, *mailbox, *uid, *modseq),
             Event::Mending(mending) => self.mend(mending),
             Event::AccountPurged { account } => self.purge(*account),
         }
@@ -283,6 +284,18 @@ impl Accounts {
         *used_bytes += u64::from(*size_bytes);
         *messages += 1;
         Ok(())
+    }
+
+    fn skip(&mut self, account: AccountId, mailbox: MailboxId, uid: Uid, modseq: ModSeq) -> Result<()> {
+        let mailbox = self.place(account, mailbox)?.2;
+        let uid_next = uid.0.checked_add(1).map(Uid).filter(|_| uid >= mailbox.uid_next);
+        match uid_next {
+            Some(uid_next) if modseq > mailbox.highest_modseq => {
+                (mailbox.uid_next, mailbox.highest_modseq) = (uid_next, modseq);
+                Ok(())
+            }
+            _ => corrupt(format!("uid {uid} or modseq {modseq} of {} is used already", mailbox.name)),
+        }
     }
 
     fn change_flags(&mut self, event: &Event) -> Result<()> {

@@ -1,10 +1,11 @@
 //! What a shard's directory holds when it is opened: the sealed segments, the last one, and what must be done before it may grow. Decides
 //! nothing by guess: a file that contradicts the others is an error. Changes nothing but the remains of a segment that was never used.
+use super::names::{COMPACTING, Unit, choose, segment_path};
 use super::recovery::LogOptions;
 use super::replay::{read_footer, sealed_len};
 use super::scan::scan;
-use super::segments::Segment;
-use super::tail::{Tail, segment_id, segment_path};
+use super::segment::Segment;
+use super::tail::Tail;
 use crate::base::{Error, Lsn, Result, SegmentId};
 use crate::disk::{Disk, File};
 use crate::format::segment::SEGMENT_HEADER_BYTES;
@@ -58,8 +59,8 @@ impl Shard<'_> {
         self.disk.full_path(&self.options.dir).display().to_string()
     }
 
-    fn name(&self, id: SegmentId) -> String {
-        self.disk.full_path(&segment_path(&self.options.dir, id)).display().to_string()
+    fn name(&self, unit: &Unit) -> String {
+        self.disk.full_path(&unit.path(&self.options.dir)).display().to_string()
     }
 
     /// The directory, durable with all its parents.
@@ -75,23 +76,33 @@ impl Shard<'_> {
         let dir = &self.options.dir;
         let names = self.disk.list(dir);
         let names = names.map_err(|error| Error::io(format!("list {}", self.dir_name()), error))?;
-        let ids: Vec<SegmentId> = names.iter().filter_map(|name| segment_id(name)).collect();
-        let Some((last, before)) = ids.split_last() else {
+        if names.iter().any(|name| name == COMPACTING) {
+            let unfinished = dir.join(COMPACTING);
+            let shown = self.disk.full_path(&unfinished).display().to_string();
+            self.disk.remove(&unfinished).map_err(|error| Error::io(format!("remove {shown}"), error))?;
+        }
+        let units = choose(&names).0;
+        let Some((last, before)) = units.split_last() else {
             return Ok((Vec::new(), Last::Missing { id: SegmentId(1), first_lsn: Lsn(0) }));
         };
-        let (mut list, mut end) = (Vec::with_capacity(ids.len()), None);
-        for id in before {
-            let (file, header, len) = self.open(*id, end)?.ok_or_else(|| self.bad_header(*id))?;
-            let sealed = sealed_len(&*file, &header, len).map_err(|error| self.unreadable(*id, error))?;
+        let (mut list, mut end) = (Vec::with_capacity(units.len()), None);
+        for unit in before {
+            let (file, header, len) = self.open(unit, end)?.ok_or_else(|| self.bad_header(unit))?;
+            let sealed = sealed_len(&*file, &header, len).map_err(|error| self.unreadable(unit, error))?;
             let Some((len, _trailer)) = sealed else {
-                return Err(Error::corrupt(self.name(*id), len, "a sealed segment expected, as others follow it"));
+                return Err(Error::corrupt(self.name(unit), len, "a sealed segment expected, as others follow it"));
             };
-            end = Some(Lsn(header.first_lsn.0 + u64::from(len)));
-            list.push(Arc::new(Segment::sealed(self.disk, dir, header, len)));
+            let bytes = header.covers.map_or(u64::from(len), |covers| covers.bytes);
+            end = Some(Lsn(header.first_lsn.0 + bytes));
+            list.push(Arc::new(Segment::compacted(self.disk, unit.path(dir), header, len)));
         }
-        match self.open(*last, end)? {
+        if last.generation > 0 {
+            let what = format!("segment {} expected after it: a file is missing", last.last.0 + 1);
+            return Err(Error::corrupt(self.name(last), 0, what));
+        }
+        match self.open(last, end)? {
             Some((file, header, len)) => Ok((list, Last::Found { file, header, len })),
-            None => self.remove_unmade(*last, end, replay_from).and_then(|missing| self.without_unmade(list, missing)),
+            None => self.remove_unmade(last, end, replay_from).and_then(|missing| self.without_unmade(list, missing)),
         }
     }
 
@@ -99,13 +110,19 @@ impl Shard<'_> {
     /// so that a full disk keeps no log closed. One whose footer is damaged is no place to go on from.
     fn without_unmade(&self, mut list: Vec<Arc<Segment>>, missing: Last) -> Result<(Vec<Arc<Segment>>, Last)> {
         let Some(before) = list.pop() else { return Ok((list, missing)) };
+        if before.header.covers.is_some() {
+            // Nothing is ever added to what compaction has written.
+            list.push(before);
+            return Ok((list, missing));
+        }
         let id = before.header.segment;
-        let (file, header, len) = self.open(id, None)?.ok_or_else(|| self.bad_header(id))?;
-        let footer = match sealed_len(&*file, &header, len).map_err(|error| self.unreadable(id, error))? {
+        let unit = &Unit { first: id, last: id, generation: 0 };
+        let (file, header, len) = self.open(unit, None)?.ok_or_else(|| self.bad_header(unit))?;
+        let footer = match sealed_len(&*file, &header, len).map_err(|error| self.unreadable(unit, error))? {
             Some((short, trailer)) => read_footer(&*file, &header, short, trailer),
             None => Ok(None),
         };
-        if footer.map_err(|error| self.unreadable(id, error))?.is_none() {
+        if footer.map_err(|error| self.unreadable(unit, error))?.is_none() {
             list.push(before);
             return Ok((list, missing));
         }
@@ -113,9 +130,9 @@ impl Shard<'_> {
     }
 
     /// A segment's file with its header; `None` if there is no valid header.
-    fn open(&self, id: SegmentId, end: Option<Lsn>) -> Result<Option<SegmentOnDisk>> {
-        let unreadable = |error| self.unreadable(id, error);
-        let file = self.disk.open(&segment_path(&self.options.dir, id)).map_err(unreadable)?;
+    fn open(&self, unit: &Unit, end: Option<Lsn>) -> Result<Option<SegmentOnDisk>> {
+        let (id, unreadable) = (unit.first, |error| self.unreadable(unit, error));
+        let file = self.disk.open(&unit.path(&self.options.dir)).map_err(unreadable)?;
         let len = file.len().map_err(unreadable)?;
         let mut bytes = [0; SEGMENT_HEADER_BYTES];
         let whole = &mut bytes[..(SEGMENT_HEADER_BYTES as u64).min(len) as usize];
@@ -123,14 +140,15 @@ impl Shard<'_> {
         let header = match SegmentHeader::decode(&bytes) {
             Ok(header) => header,
             Err(_) if len <= SEGMENT_HEADER_BYTES as u64 => return Ok(None),
-            Err(error) => return Err(Error::corrupt(self.name(id), error.at as u64, error.what)),
+            Err(error) => return Err(Error::corrupt(self.name(unit), error.at as u64, error.what)),
         };
-        if header.shard != self.options.shard || header.segment != id {
+        let covers = (unit.generation > 0) == header.covers.is_some() && header.last_segment() == unit.last;
+        if header.shard != self.options.shard || header.segment != id || !covers {
             let what = format!(
                 "segment {id} of shard {} expected, {} of {} found",
                 self.options.shard, header.segment, header.shard
             );
-            return Err(Error::corrupt(self.name(id), 0, what));
+            return Err(Error::corrupt(self.name(unit), 0, what));
         }
         match end {
             Some(end) if end != header.first_lsn => {
@@ -138,31 +156,32 @@ impl Shard<'_> {
                     "the segment that begins at lsn {end} expected, lsn {} found: a file is missing",
                     header.first_lsn
                 );
-                Err(Error::corrupt(self.name(id), 0, what))
+                Err(Error::corrupt(self.name(unit), 0, what))
             }
             _ => Ok(Some((file, header, len))),
         }
     }
 
-    fn unreadable(&self, id: SegmentId, error: std::io::Error) -> Error {
-        Error::io(format!("read {}", self.name(id)), error)
+    fn unreadable(&self, unit: &Unit, error: std::io::Error) -> Error {
+        Error::io(format!("read {}", self.name(unit)), error)
     }
 
-    fn bad_header(&self, id: SegmentId) -> Error {
-        Error::corrupt(self.name(id), 0, "a segment header expected")
+    fn bad_header(&self, unit: &Unit) -> Error {
+        Error::corrupt(self.name(unit), 0, "a segment header expected")
     }
 
     /// A crash while a segment was made leaves a file without a valid header and without frames: it was never used, unless a checkpoint knows
     /// of more log.
-    fn remove_unmade(&self, id: SegmentId, end: Option<Lsn>, replay_from: Lsn) -> Result<Last> {
+    fn remove_unmade(&self, unit: &Unit, end: Option<Lsn>, replay_from: Lsn) -> Result<Last> {
+        let id = unit.first;
         let first_lsn = match end {
             Some(end) => end,
             None if id == SegmentId(1) => Lsn(0),
-            None => return Err(self.bad_header(id)),
+            None => return Err(self.bad_header(unit)),
         };
         self.check_end(Lsn(first_lsn.0 + SEGMENT_HEADER_BYTES as u64), replay_from)?;
         let removed = self.disk.remove(&segment_path(&self.options.dir, id));
-        removed.map_err(|error| Error::io(format!("remove {}", self.name(id)), error))?;
+        removed.map_err(|error| Error::io(format!("remove {}", self.name(unit)), error))?;
         Ok(Last::Missing { id, first_lsn })
     }
 
@@ -174,12 +193,11 @@ impl Shard<'_> {
         len: u64,
         replay_from: Lsn,
     ) -> Result<(Tail, Unsettled)> {
-        let name = self.name(header.segment);
-        let sealed = sealed_len(&*file, &header, len).map_err(|error| self.unreadable(header.segment, error))?;
+        let unit = Unit { first: header.segment, last: header.segment, generation: 0 };
+        let name = self.name(&unit);
+        let sealed = sealed_len(&*file, &header, len).map_err(|error| self.unreadable(&unit, error))?;
         if let Some((short, trailer)) = sealed
-            && read_footer(&*file, &header, short, trailer)
-                .map_err(|error| self.unreadable(header.segment, error))?
-                .is_some()
+            && read_footer(&*file, &header, short, trailer).map_err(|error| self.unreadable(&unit, error))?.is_some()
         {
             let rewrite = u64::from(trailer.footer_offset)..len;
             let table = TableBuilder::default();

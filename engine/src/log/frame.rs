@@ -33,6 +33,13 @@ impl FrameBytes {
         FrameBytes { header, source: Source::Owned(Arc::new(bytes)), range }
     }
 
+    /// The bytes in `range` of these; it lies within them.
+    pub(super) fn part(&self, range: Range<usize>) -> FrameBytes {
+        assert!(range.start <= range.end && range.end <= self.range.len());
+        let range = self.range.start + range.start..self.range.start + range.end;
+        FrameBytes { header: self.header, source: self.source.clone(), range }
+    }
+
     /// The checked header of the frame these bytes belong to.
     pub fn header(&self) -> &FrameHeader {
         &self.header

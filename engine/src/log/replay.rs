@@ -1,14 +1,18 @@
 //! Gives the events and dictionaries of the log from a position on to whoever folds them. Reads only those and footers, never messages.
-use super::segments::{Segment, Segments};
+use super::frame::Frame;
+use super::segment::Segment;
+use super::segments::Segments;
 use super::tail::Tail;
-use crate::base::{Locator, Lsn, Result};
+use crate::base::{Lsn, Result};
 use crate::disk::{Disk, File};
+use crate::format::addresses::OWN_FRAME;
 use crate::format::frame::{FRAME_HEADER_BYTES, FrameHeader, FrameKind, FrameRef};
 use crate::format::segment::{SEGMENT_HEADER_BYTES, TRAILER_BYTES};
 use crate::format::{Footer, FrameTable, SegmentHeader, Trailer};
 use std::io;
 
-/// Calls `apply` for every event and dictionary frame from `from` on, in order, and counts the event frames.
+/// Calls `apply` for every event and dictionary frame from `from` on, in order, and counts the event frames. A compacted segment that ends after
+/// `from` gives all of its frames; the transactions in them say where they stood.
 pub(super) fn replay(
     segments: &Segments,
     tail: &Tail,
@@ -16,24 +20,24 @@ pub(super) fn replay(
     apply: &mut dyn FnMut(Lsn, FrameRef<'_>) -> Result<()>,
 ) -> Result<u64> {
     let mut replayed = 0;
-    for file in segments.files() {
-        if file.first_lsn.0 + file.len_bytes <= from.0 {
+    for segment in segments.all() {
+        if segment.end(segments.durable_end()).0 <= from.0 {
             continue;
         }
-        let footer = if file.sealed { segments.footer(file.id)? } else { None };
+        let footer = segments.footer(segment.header.segment)?;
         let table: &FrameTable = footer.as_ref().map_or(tail.table.table(), |footer| &footer.table);
         for (offset, kind) in table.iter() {
-            if !matches!(kind, FrameKind::Events | FrameKind::Dictionary)
-                || file.first_lsn.0 + u64::from(offset) < from.0
-            {
+            // What a compacted segment holds is older than its place in the file says; the frames themselves say how old.
+            let old = segment.header.covers.is_none() && segment.header.first_lsn.0 + u64::from(offset) < from.0;
+            if !matches!(kind, FrameKind::Events | FrameKind::Dictionary) || old {
                 continue;
             }
-            let frame = segments.read(Locator { segment: file.id, offset })?;
+            let frame = segments.read_in_file(segment.header.segment, offset)?;
             frame.check()?;
             if frame.kind != kind {
                 return Err(frame.corrupt("a frame of the kind that the segment's footer says expected"));
             }
-            apply(frame.lsn, frame.as_ref())?;
+            apply(segment.log_position(segments.disk(), &frame, offset)?, frame.as_ref())?;
             replayed += u64::from(kind == FrameKind::Events);
         }
     }
@@ -41,6 +45,17 @@ pub(super) fn replay(
 }
 
 impl Segment {
+    /// Where a frame of this file stands in the log: of a frame that was moved, where it stood.
+    pub(super) fn log_position(&self, disk: &dyn Disk, frame: &Frame, offset: u32) -> Result<Lsn> {
+        if self.header.covers.is_none() || frame.kind != FrameKind::Dictionary {
+            return Ok(frame.lsn);
+        }
+        let mut all = self.addressed(disk)?.iter();
+        let found = all.find(|address| address.offset == offset && address.index == OWN_FRAME);
+        let found = found.ok_or_else(|| frame.corrupt("an address of this dictionary expected"))?;
+        Ok(Lsn(self.header.first_lsn.0 + found.from_start))
+    }
+
     /// The footer of a sealed segment of `len` bytes. Touches no map, where a bad sector would end the process.
     pub(super) fn footer_of(&self, disk: &dyn Disk, len: u32) -> Result<Footer> {
         let file = self.open(disk)?;

@@ -1,5 +1,5 @@
 //! Reads an unsealed segment from its start and says where its last whole group ends and what is wrong after it. Never writes.
-use super::segments::Segment;
+use super::segment::Segment;
 use crate::base::{Error, Lsn, Result};
 use crate::disk::File;
 use crate::format::TableBuilder;

@@ -1,25 +1,14 @@
 //! The growing segment of a shard: made, appended to, sealed and named here. Never holds uncommitted frames.
+use super::names::segment_path;
 use crate::base::limits::{LOG_AHEAD_BYTES_MAX, LOG_AHEAD_BYTES_MIN};
-use crate::base::{Error, Lsn, Result, SegmentId};
+use crate::base::{Error, Lsn, Result};
 use crate::disk::{Disk, File, Latch};
 use crate::format::frame::{FRAME_FLAG_GROUP_END, FRAME_HEADER_BYTES, FrameHeader, FrameKind};
 use crate::format::segment::SEGMENT_HEADER_BYTES;
 use crate::format::{SegmentHeader, TableBuilder, Trailer};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
-
-/// `<dir>/seg-0000000001.phl`.
-pub(crate) fn segment_path(dir: &Path, id: SegmentId) -> PathBuf {
-    dir.join(format!("seg-{:010}.phl", id.0))
-}
-
-/// The number in a segment's file name; `None` for names that this program does not make.
-pub(crate) fn segment_id(name: &str) -> Option<SegmentId> {
-    let digits = name.strip_prefix("seg-")?.strip_suffix(".phl")?;
-    let ours = digits.len() == 10 && digits.bytes().all(|byte| byte.is_ascii_digit());
-    ours.then(|| digits.parse().ok().map(SegmentId)).flatten()
-}
 
 /// The last segment. Everything in it is durable.
 pub(super) struct Tail {
@@ -129,23 +118,7 @@ impl Tail {
 
     /// Appends footer and trailer; the file never changes after.
     pub(super) fn seal(&mut self, latch: &Latch) -> Result<()> {
-        let footer_offset = self.len;
-        let payload = self.table.footer().encode();
-        let header = FrameHeader {
-            kind: FrameKind::Footer,
-            flags: FRAME_FLAG_GROUP_END,
-            dictionary: 0,
-            payload_len: u32::try_from(payload.len())
-                .map_err(|_| Error::Limit("FRAME_PAYLOAD_BYTES_MAX: a segment's footer".into()))?,
-            payload_crc: crc32fast::hash(&payload),
-            lsn: self.end(),
-            group_back: 0,
-        };
-        let mut bytes = Vec::with_capacity(header.frame_bytes() + FRAME_HEADER_BYTES);
-        bytes.extend_from_slice(&header.encode(self.header.salt));
-        bytes.extend_from_slice(&payload);
-        bytes.resize(header.frame_bytes(), 0);
-        bytes.extend_from_slice(&Trailer { footer_offset }.encode(self.header.salt));
+        let bytes = footer_bytes(&self.header, self.len, &self.table)?;
         // The trailer is the file's end: the zeros go with the sync that covers it.
         self.write(&bytes, latch)?;
         let end = u64::from(self.len) + bytes.len() as u64;
@@ -157,4 +130,25 @@ impl Tail {
         self.sealed = true;
         Ok(())
     }
+}
+
+/// Footer frame and trailer of a segment whose frames end at `offset`.
+pub(super) fn footer_bytes(segment: &SegmentHeader, offset: u32, table: &TableBuilder) -> Result<Vec<u8>> {
+    let payload = table.footer().encode();
+    let header = FrameHeader {
+        kind: FrameKind::Footer,
+        flags: FRAME_FLAG_GROUP_END,
+        dictionary: 0,
+        payload_len: u32::try_from(payload.len())
+            .map_err(|_| Error::Limit("FRAME_PAYLOAD_BYTES_MAX: a segment's footer".into()))?,
+        payload_crc: crc32fast::hash(&payload),
+        lsn: Lsn(segment.first_lsn.0 + u64::from(offset)),
+        group_back: 0,
+    };
+    let mut bytes = Vec::with_capacity(header.frame_bytes() + FRAME_HEADER_BYTES);
+    bytes.extend_from_slice(&header.encode(segment.salt));
+    bytes.extend_from_slice(&payload);
+    bytes.resize(header.frame_bytes(), 0);
+    bytes.extend_from_slice(&Trailer { footer_offset: offset }.encode(segment.salt));
+    Ok(bytes)
 }

@@ -1,6 +1,6 @@
 //! Proves a sealed segment: every frame's header and payload, and that the footer says what is there. Repairs nothing.
 use super::segments::Segments;
-use crate::base::{Error, Locator, Result, SegmentId};
+use crate::base::{Error, Result, SegmentId};
 use crate::format::frame::{FrameKind, at};
 use crate::format::segment::SEGMENT_HEADER_BYTES;
 use crate::format::{Footer, TableBuilder};
@@ -18,7 +18,7 @@ impl Segments {
         let mut table = TableBuilder::default();
         let mut offset = SEGMENT_HEADER_BYTES as u32;
         while u64::from(offset) < len {
-            let frame = self.read(Locator { segment: id, offset })?;
+            let frame = self.read_in_file(id, offset)?;
             frame.check()?;
             if frame.kind == FrameKind::Footer {
                 break;
@@ -33,7 +33,7 @@ impl Segments {
         }
         match footer {
             Some(footer) if footer != table.footer() => {
-                let frame = self.read(Locator { segment: id, offset })?;
+                let frame = self.read_in_file(id, offset)?;
                 Err(frame.corrupt("a footer that says what the segment holds expected"))
             }
             footer => Ok(footer),

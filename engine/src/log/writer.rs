@@ -1,6 +1,7 @@
 //! Appends groups of frames to a shard's log: one write and one sync per group. Never shows a reader what is not synced.
 use super::recovery::LogOptions;
-use super::segments::{Segment, Segments};
+use super::segment::Segment;
+use super::segments::Segments;
 use super::tail::Tail;
 use crate::base::{Clock, Error, Locator, Lsn, Result, SegmentId, limits};
 use crate::disk::{Disk, Latch};
@@ -214,6 +215,9 @@ fn payload_len(kind: FrameKind, parts: &[&[u8]]) -> Result<u32> {
         }
         FrameKind::Events => (limits::EVENT_PAYLOAD_BYTES_MAX, "EVENT_PAYLOAD_BYTES_MAX"),
         FrameKind::Footer => return Err(Error::Invalid("footers are written by sealing a segment".into())),
+        FrameKind::Block | FrameKind::Addresses => {
+            return Err(Error::Invalid("only compaction writes such frames".into()));
+        }
     };
     match u32::try_from(len) {
         Ok(short) if len <= max => Ok(short),
@@ -238,5 +242,6 @@ pub(super) fn segment_header(
         first_lsn,
         created_ms: clock.now_ms(),
         salt,
+        covers: None,
     }
 }

@@ -1,9 +1,11 @@
 //! What frames hold, read with the proofs that stand inside them: the crc of a message, of its summary, the one encoding of events.
 use super::walk::Frame;
-use crate::base::{SegmentId, ShardId};
-use crate::delivery::{Dictionary, summary, unstage};
+use crate::base::{Guid, Lsn, SegmentId, ShardId};
+use crate::delivery::{self, Dictionary, message_in_block, summary, summary_in_block, unstage};
 use crate::directory;
 use crate::disk::File;
+use crate::format::addresses::AddressTable;
+use crate::format::block::Block;
 use crate::format::frame::FRAME_HEADER_BYTES;
 use crate::format::{
     Event, Footer, FrameHeader, FrameKind, FrameRef, MESSAGE_HEAD_BYTES, MessageHead, PartHead, SegmentHeader,
@@ -102,17 +104,55 @@ impl Contents {
         whole.then(|| FrameBytes::owned(header, payload, 0..len))
     }
 
+    /// A message of a block, proven by its own size and crc, with its guid.
+    pub(super) fn block_message(
+        &self,
+        header: &FrameHeader,
+        payload: &[u8],
+        index: usize,
+    ) -> Result<(Guid, Vec<u8>), Unread> {
+        let dictionary = self.dictionary(header)?;
+        let missing = Cell::new(false);
+        let part_at = |offset| self.part_or(offset, &missing);
+        let frame = FrameRef { header: *header, payload };
+        let read = message_in_block(frame, index, dictionary.as_deref(), &part_at);
+        read.map_err(|why| if missing.get() { Unread::Needs(why) } else { Unread::Damaged(why) })
+    }
+
+    /// The summary of a message of a block, readable and of a message of its size.
+    pub(super) fn block_summary(&self, header: &FrameHeader, payload: &[u8], index: usize) -> Result<Vec<u8>, String> {
+        let dictionary = self.dictionary(header).map_err(|why| why.to_string())?;
+        let summary = summary_in_block(payload, index, dictionary.as_deref())?;
+        let read = SummaryRef::decode(&summary).map_err(|why| format!("the summary: {why}"))?;
+        let size = Block::decode(payload).ok().and_then(|block| Some(block.rows.get(index)?.size_bytes));
+        if Some(read.message_len()) != size {
+            return Err("the summary is that of a message of another size".into());
+        }
+        Ok(summary)
+    }
+
+    /// Every message and summary of a block.
+    fn block(&self, header: &FrameHeader, payload: &[u8]) -> Result<(), String> {
+        let block = Block::decode(payload).map_err(|why| why.to_string())?;
+        (0..block.rows.len()).try_for_each(|index| {
+            self.block_message(header, payload, index).map_err(|why| why.to_string())?;
+            self.block_summary(header, payload, index).map(drop)
+        })
+    }
+
+    fn part_or(&self, offset: u32, missing: &Cell<bool>) -> Result<(FrameBytes, u8), String> {
+        let part = self.part(offset);
+        missing.set(missing.get() || part.is_none());
+        let part = part.ok_or_else(|| format!("the part at byte {offset} is missing or damaged"))?;
+        let flags = part.header().flags;
+        Ok((part, flags))
+    }
+
     /// The message in a frame's payload, proven by its own size and crc.
     pub(super) fn message(&self, header: &FrameHeader, payload: &[u8]) -> Result<Vec<u8>, Unread> {
         let dictionary = self.dictionary(header)?;
         let missing = Cell::new(false);
-        let part_at = |offset| {
-            let part = self.part(offset);
-            missing.set(missing.get() || part.is_none());
-            let part = part.ok_or_else(|| format!("the part at byte {offset} is missing or damaged"))?;
-            let flags = part.header().flags;
-            Ok((part, flags))
-        };
+        let part_at = |offset| self.part_or(offset, &missing);
         let read = unstage(payload, header.flags, dictionary.as_deref(), &part_at);
         read.map_err(|why| if missing.get() { Unread::Needs(why) } else { Unread::Damaged(why) })
     }
@@ -137,12 +177,21 @@ impl Contents {
         match header.kind {
             FrameKind::Message => self.message(header, payload).is_ok() && self.summary(header, payload).is_ok(),
             FrameKind::Events if shard == ShardId::CONTROL => directory_events(payload).is_ok(),
-            FrameKind::Events => Event::decode_all(payload).is_ok(),
+            FrameKind::Events => transactions(header.lsn, header, payload).is_ok(),
             FrameKind::Footer => Footer::decode(payload).is_ok(),
             FrameKind::Dictionary => Dictionary::decode(payload, header.flags).is_ok(),
             FrameKind::Part => PartHead::decode(payload).is_ok(),
+            FrameKind::Block => self.block(header, payload).is_ok(),
+            FrameKind::Addresses => AddressTable::decode(payload).is_ok(),
         }
     }
+}
+
+/// An account shard's transactions in an event frame that stands at `lsn`, each with the place where it stood.
+pub(super) fn transactions(lsn: Lsn, header: &FrameHeader, payload: &[u8]) -> Result<Vec<(Lsn, Vec<Event>)>, String> {
+    let all = delivery::transactions(lsn, header.flags, payload)?;
+    let decoded = |(lsn, events): (Lsn, Vec<u8>)| Ok((lsn, Event::decode_all(&events).map_err(|why| why.to_string())?));
+    all.into_iter().map(decoded).collect()
 }
 
 /// The directory's events in a payload.

@@ -4,6 +4,7 @@ use crate::base::{Lsn, Result, ShardId};
 use crate::disk::Disk;
 use crate::engine::checkpoint::Snapshot;
 use crate::engine::replay::Replay;
+use crate::format::{Event, FrameRef};
 use crate::index::{Accounts, Parts};
 use crate::queue::Queue;
 use std::path::PathBuf;
@@ -41,15 +42,45 @@ impl Fold {
         Fold { shard, accounts, queue, replay, at, since_spill: 0, name }
     }
 
-    /// Folds one event frame in; `Err` says what contradicts the state.
-    pub(super) fn apply(&mut self, lsn: Lsn, payload: &[u8], scratch: Scratch<'_>) -> Result<Result<(), String>> {
-        let done = self.replay.shard(&mut self.accounts, &mut self.queue, payload).map_err(|why| why.to_string());
+    /// Folds one event frame in that stands at `lsn`, or all the transactions behind what is folded of a compacted segment's frame; `Err`
+    /// says what contradicts the state.
+    pub(super) fn apply(&mut self, lsn: Lsn, frame: FrameRef<'_>, scratch: Scratch<'_>) -> Result<Result<(), String>> {
+        let (from, payload) = (self.at, frame.payload);
+        let done = self.replay.shard(&mut self.accounts, &mut self.queue, (from, lsn), frame);
+        let done = done.map_err(|why| why.to_string());
+        self.at = Lsn(self.replay.last.0 + 1).max(from);
+        self.gave(payload.len(), scratch)?;
+        Ok(done)
+    }
+
+    /// Folds events of one transaction in that are read already; `bytes` is their size.
+    pub(super) fn events(
+        &mut self,
+        lsn: Lsn,
+        events: &[Event],
+        bytes: usize,
+        scratch: Scratch<'_>,
+    ) -> Result<Result<(), String>> {
+        let done = self.replay.events(&mut self.accounts, &mut self.queue, events).map_err(|why| why.to_string());
+        self.at = Lsn(lsn.0 + 1).max(self.at);
+        self.gave(bytes, scratch)?;
+        Ok(done)
+    }
+
+    /// Folds the events of one transaction in.
+    pub(super) fn transaction(&mut self, lsn: Lsn, events: &[u8], scratch: Scratch<'_>) -> Result<Result<(), String>> {
+        let done = self.replay.transaction(&mut self.accounts, &mut self.queue, events).map_err(|why| why.to_string());
         self.at = Lsn(lsn.0 + 1);
-        self.since_spill += payload.len() as u64;
+        self.gave(events.len(), scratch)?;
+        Ok(done)
+    }
+
+    fn gave(&mut self, bytes: usize, scratch: Scratch<'_>) -> Result<()> {
+        self.since_spill += bytes as u64;
         if self.since_spill >= SPILL_BYTES {
             self.spill(&*scratch()?)?;
         }
-        Ok(done)
+        Ok(())
     }
 
     fn spill(&mut self, disk: &dyn Disk) -> Result<()> {

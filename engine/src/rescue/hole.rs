@@ -30,6 +30,8 @@ impl Hole {
             return "all messages and events that stood there".into();
         }
         let kinds = [
+            (FrameKind::Block, "block of messages", "blocks of messages"),
+            (FrameKind::Addresses, "address table", "address tables"),
             (FrameKind::Message, "message", "messages"),
             (FrameKind::Events, "transaction", "transactions"),
             (FrameKind::Part, "part that messages share", "parts that messages share"),

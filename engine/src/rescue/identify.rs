@@ -1,10 +1,11 @@
 //! Which segment a file is: by its header, or, when that is damaged, by the frames in it. A header is made up only when frames prove it.
 use super::crc::salt_of;
 use super::source::{SKIP_BYTES, Source};
-use crate::base::{Lsn, SegmentId, ShardId};
+use crate::base::{Lsn, ShardId};
 use crate::format::frame::{FRAME_ALIGN, FRAME_HEADER_BYTES, FRAME_MAGIC, FrameHeader, FrameRef, at as frame_at};
 use crate::format::segment::{SEGMENT_HEADER_BYTES, SEGMENT_VERSION, at};
-use crate::format::{FrameKind, SegmentHeader};
+use crate::format::{Covers, FrameKind, SegmentHeader};
+use crate::log::Unit;
 use std::collections::HashMap;
 
 /// Frame headers that are asked for the salt; more prove nothing more.
@@ -26,8 +27,8 @@ pub(super) enum Unknown {
     Nothing(String),
 }
 
-/// The identity of a file that is named as segment `id` of `shard`.
-pub(super) fn identify(source: &mut Source, shard: ShardId, id: SegmentId) -> Result<Identity, Unknown> {
+/// The identity of a file that is named as this segment of `shard`.
+pub(super) fn identify(source: &mut Source, shard: ShardId, unit: Unit) -> Result<Identity, Unknown> {
     let bytes = source.get(0, SEGMENT_HEADER_BYTES).map(<[u8]>::to_vec).unwrap_or_default();
     let why = match SegmentHeader::decode(&bytes) {
         Ok(header) => return Ok(Identity { header, damage: None }),
@@ -36,7 +37,7 @@ pub(super) fn identify(source: &mut Source, shard: ShardId, id: SegmentId) -> Re
         }
         Err(why) => why.what,
     };
-    if let Some((at, header)) = one_byte(&bytes, shard, id) {
+    if let Some((at, header)) = one_byte(&bytes, shard, unit) {
         return Ok(Identity { header, damage: Some(format!("{why}; the byte at {at} was changed")) });
     }
     let (salt, first_lsn) = salt_by_frames(source).ok_or_else(|| Unknown::Nothing(why.into()))?;
@@ -47,19 +48,23 @@ pub(super) fn identify(source: &mut Source, shard: ShardId, id: SegmentId) -> Re
     let epoch = number(at::EPOCH).filter(|epoch| (1..1 << 32).contains(epoch)).unwrap_or(1);
     let said = bytes.get(at::VERSION).map(|version| u16::from(*version));
     let version = said.filter(|version| (1..=SEGMENT_VERSION).contains(version)).unwrap_or(SEGMENT_VERSION);
-    let header =
-        SegmentHeader { version, shard, epoch, segment: id, first_lsn: Lsn(first_lsn), created_ms: created, salt };
+    // How many bytes of log a compacted segment stands for is known from the segment that follows, if not from what is left here.
+    let said = number(at::COVERED_BYTES).filter(|bytes| *bytes < 1 << 40).unwrap_or(0);
+    let covers = (unit.generation > 0).then_some(Covers { segments: unit.last.0 - unit.first.0 + 1, bytes: said });
+    let (segment, first_lsn, created_ms) = (unit.first, Lsn(first_lsn), created);
+    let header = SegmentHeader { version, shard, epoch, segment, first_lsn, created_ms, salt, covers };
     Ok(Identity { header, damage: Some(format!("{why}; the frames after it prove salt and log position")) })
 }
 
 /// The header after the one change of a byte that makes it right.
-fn one_byte(bytes: &[u8], shard: ShardId, id: SegmentId) -> Option<(usize, SegmentHeader)> {
+fn one_byte(bytes: &[u8], shard: ShardId, unit: Unit) -> Option<(usize, SegmentHeader)> {
     let mut tried = bytes.to_vec();
     for at in 0..bytes.len() {
         for change in 1..=255 {
             tried[at] = bytes[at] ^ change;
             if let Ok(header) = SegmentHeader::decode(&tried)
-                && (header.shard, header.segment) == (shard, id)
+                && (header.shard, header.segment, header.last_segment()) == (shard, unit.first, unit.last)
+                && header.covers.is_some() == (unit.generation > 0)
             {
                 return Some((at, header));
             }

@@ -9,9 +9,13 @@ use super::walk::{Frame, Piece, Walk};
 use crate::base::{Error, Result, SegmentId, ShardId};
 use crate::disk::Disk;
 use crate::engine::store_file;
+use crate::format::addresses::AddressTable;
+use crate::format::block::{Block, BlockRow};
+use crate::format::frame::FRAME_ALIGN;
 use crate::format::segment::{SEGMENT_HEADER_BYTES, SEGMENT_MAGIC, TRAILER_BYTES};
 use crate::format::{Event, Footer, FrameKind, MessageHead, SegmentHeader, Trailer};
 use crate::index::{PART_MAGIC, Part, mime::SummaryRef};
+use crate::log::Unit;
 use std::path::Path;
 
 /// One line, or a few that belong together.
@@ -81,9 +85,9 @@ type Show<'a> = &'a mut dyn FnMut(Line) -> bool;
 fn learn(disk: &dyn Disk, path: &Path, contents: &Contents) {
     let dir = path.parent().unwrap_or(Path::new(""));
     for name in disk.list(dir).unwrap_or_default() {
-        let Some(id) = crate::log::segment_id(&name) else { continue };
+        let Some(unit) = Unit::parse(&name) else { continue };
         let Ok(mut source) = Source::open(disk, &dir.join(&name)) else { continue };
-        let Ok(identity) = identify(&mut source, ShardId(0), id) else { continue };
+        let Ok(identity) = identify(&mut source, ShardId(0), unit) else { continue };
         let header = identity.header;
         let trailer = source.len.checked_sub(TRAILER_BYTES as u64).and_then(|at| {
             let trailer = Trailer::decode(source.get(at, TRAILER_BYTES)?, header.salt).ok()?;
@@ -100,10 +104,11 @@ fn learn(disk: &dyn Disk, path: &Path, contents: &Contents) {
 }
 
 fn segment(source: &mut Source, name: &str, contents: &Contents, show: Show<'_>) {
-    let id = crate::log::segment_id(name).unwrap_or(SegmentId(0));
+    let nobody = Unit { first: SegmentId(0), last: SegmentId(0), generation: 0 };
+    let unit = Unit::parse(name).unwrap_or(nobody);
     let control = source.path.components().any(|part| part.as_os_str() == "control");
     let shard = if control { ShardId::CONTROL } else { ShardId(0) };
-    let header = match identify(source, shard, id) {
+    let header = match identify(source, shard, unit) {
         Ok(identity) => {
             let text = header_words(&identity.header, source.len);
             show(Line { offset: 0, what: "header", text, inside: Vec::new() });
@@ -160,8 +165,17 @@ fn trailer_is_good(source: &mut Source, header: &SegmentHeader, at: u64) -> bool
 
 fn header_words(header: &SegmentHeader, len: u64) -> String {
     let shard = if header.shard == ShardId::CONTROL { "control".to_owned() } else { header.shard.to_string() };
+    let stands = match header.covers {
+        Some(covers) => format!(
+            ", stands for segments {} to {}, {} bytes of log",
+            header.segment,
+            header.last_segment(),
+            covers.bytes
+        ),
+        None => String::new(),
+    };
     format!(
-        "segment {} of shard {shard}, epoch {}, first lsn {}, created {} ms, salt {:08x}, {len} bytes",
+        "segment {} of shard {shard}, epoch {}, first lsn {}, created {} ms, salt {:08x}, {len} bytes{stands}",
         header.segment, header.epoch, header.first_lsn, header.created_ms, header.salt
     )
 }
@@ -198,8 +212,33 @@ fn frame_line(frame: &Frame, segment: &SegmentHeader, contents: &Contents) -> Li
         FrameKind::Footer => ("footer", footer_words(frame)),
         FrameKind::Dictionary => ("dictionary", Vec::new()),
         FrameKind::Part => ("part", Vec::new()),
+        FrameKind::Block => ("block", block_words(frame, contents)),
+        FrameKind::Addresses => ("addresses", addresses_words(frame)),
     };
     Line { offset: frame.offset, what, text, inside }
+}
+
+fn block_words(frame: &Frame, contents: &Contents) -> Vec<String> {
+    let Ok(block) = Block::decode(&frame.payload) else { return vec!["no rows of a block".into()] };
+    let words = |(index, row): (usize, &BlockRow)| {
+        let stood = u64::from(row.stood) * FRAME_ALIGN as u64;
+        let line =
+            format!("{index}: guid {}, {} bytes, crc {:08x}, stood at {stood}", row.guid, row.size_bytes, row.crc);
+        let summary = contents.block_summary(&frame.header, &frame.payload, index);
+        let said = summary.ok().and_then(|one| describe(SummaryRef::decode(&one).ok()?.envelope())).unwrap_or_default();
+        match contents.block_message(&frame.header, &frame.payload, index) {
+            Ok(_) => format!("{line}, {said}"),
+            Err(why) => format!("{line}, {said}: {why}"),
+        }
+    };
+    block.rows.iter().enumerate().map(words).collect()
+}
+
+fn addresses_words(frame: &Frame) -> Vec<String> {
+    match AddressTable::decode(&frame.payload) {
+        Ok(table) => vec![format!("{} places of {} segments", table.len(), table.starts.len())],
+        Err(why) => vec![why.to_string()],
+    }
 }
 
 fn message_words(frame: &Frame, contents: &Contents) -> Vec<String> {

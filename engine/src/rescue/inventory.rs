@@ -7,6 +7,7 @@ use crate::base::{Error, Lsn, Result, SegmentId, ShardId};
 use crate::disk::Disk;
 use crate::engine::store_file;
 use crate::format::segment::SEGMENT_HEADER_BYTES;
+use crate::log::{Unit, choose_units};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -19,6 +20,8 @@ pub(super) struct Segment {
     /// For people.
     pub(super) name: String,
     pub(super) id: SegmentId,
+    /// What its name says, or should say.
+    pub(super) unit: Unit,
     pub(super) identity: Identity,
     pub(super) len: u64,
     pub(super) misplaced: bool,
@@ -28,6 +31,28 @@ impl Segment {
     pub(super) fn first_lsn(&self) -> Lsn {
         self.identity.header.first_lsn
     }
+
+    pub(super) fn is_compacted(&self) -> bool {
+        self.unit.generation > 0
+    }
+
+    /// The end of the log that it stands for when its own bytes should be `len`.
+    pub(super) fn end(&self, len: u64) -> Lsn {
+        Lsn(self.first_lsn().0 + self.identity.header.covers.map_or(len, |covers| covers.bytes))
+    }
+}
+
+impl Log {
+    /// The file that stands for segment `id`.
+    pub(super) fn segment(&self, id: SegmentId) -> Option<&Segment> {
+        self.segments.iter().find(|segment| segment.unit.first <= id && id <= segment.unit.last)
+    }
+
+    /// Its path for people, whether it is there or not.
+    pub(super) fn name_of(&self, disk: &dyn Disk, id: SegmentId) -> String {
+        let missing = || disk.full_path(&crate::log::segment_path(&self.dir, id)).display().to_string();
+        self.segment(id).map_or_else(missing, |segment| segment.name.clone())
+    }
 }
 
 /// One shard's files.
@@ -36,6 +61,10 @@ pub(super) struct Log {
     pub(super) dir: PathBuf,
     /// By id; each begins at or after the end of the one before as far as headers tell.
     pub(super) segments: Vec<Segment>,
+    /// What compacted segments have replaced and is kept for a time.
+    pub(super) retired: Vec<Segment>,
+    /// Compacted segments that what they replaced takes the place of again.
+    pub(super) undone: Vec<PathBuf>,
     /// Files with a segment's name that are none of this log.
     pub(super) strangers: Vec<PathBuf>,
     /// A file of a newer program: nothing of this log is judged.
@@ -81,15 +110,18 @@ pub(super) const MENDING: &str = "mending";
 /// A file with a segment's name and what it is.
 struct Found {
     path: PathBuf,
-    place: (ShardId, SegmentId),
+    place: (ShardId, Unit),
     len: u64,
     identity: Result<Identity, Unknown>,
 }
 
 impl Found {
     /// Which segment it says that it is.
-    fn claim(&self) -> Option<(ShardId, SegmentId)> {
-        self.identity.as_ref().ok().map(|identity| (identity.header.shard, identity.header.segment))
+    fn claim(&self) -> Option<(ShardId, Unit)> {
+        let header = &self.identity.as_ref().ok()?.header;
+        // Only a file's name knows its generation.
+        let generation = header.covers.map_or(0, |_| self.place.1.generation.max(1));
+        Some((header.shard, Unit { first: header.segment, last: header.last_segment(), generation }))
     }
 }
 
@@ -113,11 +145,12 @@ pub(super) fn take(disk: &dyn Disk) -> Result<Inventory> {
         let names = names.map_err(|why| Error::io(format!("list {}", disk.full_path(&dir).display()), why))?;
         let mut log = Log { dir: dir.clone(), ..Log::default() };
         for name in names {
-            if let Some(id) = crate::log::segment_id(&name) {
-                pool.push(look(disk, &dir.join(&name), (shard, id), &mut inventory));
+            if let Some(unit) = Unit::parse(&name) {
+                pool.push(look(disk, &dir.join(&name), (shard, unit), &mut inventory));
             } else if Path::new(&name).extension().is_some_and(|end| end == MENDING) {
                 // Segment 0 is none: wherever it belongs, it is not there yet. What is wrong with a half-written one is nobody's concern.
-                mending.push(look(disk, &dir.join(&name), (shard, SegmentId(0)), &mut quiet));
+                let nowhere = Unit { first: SegmentId(0), last: SegmentId(0), generation: 0 };
+                mending.push(look(disk, &dir.join(&name), (shard, nowhere), &mut quiet));
             } else if name.ends_with(".phi") {
                 log.parts.push(name);
             }
@@ -155,7 +188,7 @@ fn store(disk: &dyn Disk) -> Result<u16, String> {
     store_file::parse(&bytes)
 }
 
-fn look(disk: &dyn Disk, path: &Path, place: (ShardId, SegmentId), inventory: &mut Inventory) -> Found {
+fn look(disk: &dyn Disk, path: &Path, place: (ShardId, Unit), inventory: &mut Inventory) -> Found {
     let name = disk.full_path(path).display().to_string();
     match Source::open(disk, path) {
         Ok(mut source) => {
@@ -180,9 +213,18 @@ fn look(disk: &dyn Disk, path: &Path, place: (ShardId, SegmentId), inventory: &m
 
 /// Gives every segment its file: the one of its name if that is it, else a file that says it is this segment.
 fn assign(disk: &dyn Disk, pool: Vec<Found>, inventory: &mut Inventory) {
-    let at_home: BTreeSet<_> =
-        pool.iter().filter(|found| found.claim() == Some(found.place)).map(|found| found.place).collect();
-    let mut taken = at_home.clone();
+    let mut at_home: BTreeMap<ShardId, Vec<Unit>> = BTreeMap::new();
+    for found in pool.iter().filter(|found| found.claim() == Some(found.place)) {
+        at_home.entry(found.place.0).or_default().push(found.place.1);
+    }
+    let retired: BTreeSet<(ShardId, Unit)> = at_home
+        .iter()
+        .flat_map(|(shard, units)| choose_units(units.clone()).1.into_iter().map(|(old, _)| (*shard, old)))
+        .collect();
+    let mut taken: BTreeSet<(ShardId, SegmentId)> = BTreeSet::new();
+    for (shard, units) in &at_home {
+        taken.extend(units.iter().flat_map(|unit| (unit.first.0..=unit.last.0).map(|id| (*shard, SegmentId(id)))));
+    }
     for found in pool {
         let name = disk.full_path(&found.path).display().to_string();
         let claims = found.claim();
@@ -196,7 +238,7 @@ fn assign(disk: &dyn Disk, pool: Vec<Found>, inventory: &mut Inventory) {
             }
             Err(Unknown::Nothing(what)) => {
                 // A segment whose making a crash interrupted has no frames; a start makes it again.
-                if found.len > SEGMENT_HEADER_BYTES as u64 {
+                if found.len > SEGMENT_HEADER_BYTES as u64 || found.place.1.generation > 0 {
                     let what = format!("{what}, and no frame in it is believed: nothing of it can be read");
                     inventory.findings.push(Finding::damage(Kind::File, name, what).range(&(0..found.len)));
                 }
@@ -204,8 +246,8 @@ fn assign(disk: &dyn Disk, pool: Vec<Found>, inventory: &mut Inventory) {
                 continue;
             }
         };
-        let Some((owner, id)) = claims else { continue };
-        let misplaced = (owner, id) != found.place;
+        let Some((owner, unit)) = claims else { continue };
+        let (id, misplaced) = (unit.first, (owner, unit) != found.place);
         if misplaced && !taken.insert((owner, id)) {
             let what = format!("it is a copy of segment {id} of shard {owner}, which is there, under a wrong name");
             inventory.findings.push(Finding::damage(Kind::File, name, what));
@@ -216,8 +258,9 @@ fn assign(disk: &dyn Disk, pool: Vec<Found>, inventory: &mut Inventory) {
             let what = format!("it is segment {id} of shard {owner} under a wrong name");
             inventory.findings.push(Finding::damage(Kind::File, &name, what));
         }
-        let segment = Segment { path: found.path, name, id, identity, len: found.len, misplaced };
-        log_of(inventory, owner).segments.push(segment);
+        let segment = Segment { path: found.path, name, id, unit, identity, len: found.len, misplaced };
+        let log = log_of(inventory, owner);
+        if retired.contains(&(owner, unit)) { log.retired.push(segment) } else { log.segments.push(segment) }
     }
 }
 
@@ -258,5 +301,13 @@ fn in_order(log: &mut Log) {
         }
         begin = Some(segment.first_lsn());
         log.segments.push(segment);
+    }
+    // A damaged header may not say for how much of the log it stands.
+    for at in 1..log.segments.len() {
+        let (next, first) = (log.segments[at].first_lsn().0, log.segments[at - 1].first_lsn().0);
+        let identity = &mut log.segments[at - 1].identity;
+        if let (Some(covers), Some(_)) = (&mut identity.header.covers, &identity.damage) {
+            covers.bytes = next - first;
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! Floor 8: finds and mends damage of a data directory that nobody has open, or looks at one that somebody has. The log is believed before
 //! everything that is derived from it; what is good is never touched; what is cut is kept.
 mod audit;
+mod cold;
 mod contents;
 mod crc;
 mod describe;
@@ -25,6 +26,7 @@ mod repair;
 mod salvage;
 mod source;
 mod survey;
+mod undo;
 mod upgrade;
 mod verify;
 mod walk;
@@ -36,5 +38,6 @@ pub use quota::{Usage, prove_quota};
 pub use rebuild::{Rebuilt, Tools, rebuild};
 pub use repair::{Act, Repair, Repaired, Step};
 pub use salvage::{Belongs, Give, Salvage, Salvaged, salvage};
+pub use undo::{Undone, undo};
 pub use upgrade::{Back, ShardVersions, Upgrade, check_upgrade};
 pub use verify::{Report, verify};

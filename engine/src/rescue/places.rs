@@ -21,6 +21,11 @@ impl Places {
         ranges.insert(range.start, (range.end, why.to_owned()));
     }
 
+    /// The message at that place.
+    pub(super) fn add_message(&mut self, at: Locator, why: &str) {
+        self.add(at.segment, u64::from(at.offset)..u64::from(at.offset) + 1, why);
+    }
+
     /// Why no message is at that place; `None` if nothing is known against it.
     pub(super) fn why(&self, at: Locator) -> Option<&str> {
         let (_, (end, why)) = self.0.get(&at.segment)?.range(..=u64::from(at.offset)).next_back()?;

@@ -12,7 +12,7 @@ use crate::directory::{Address, Directory};
 use crate::disk::Disk;
 use crate::engine::checkpoint;
 use crate::engine::replay::Replay;
-use crate::format::FrameKind;
+use crate::format::{FrameKind, FrameRef};
 use crate::index::Account;
 use std::path::Path;
 
@@ -97,7 +97,7 @@ pub fn prove_quota(
             continue;
         }
         let mut fold = Fold::new(*shard, "quota");
-        pass(disk, *shard, &log.dir, &mut done, watch, &mut |lsn, payload| fold.apply(lsn, payload, scratch))?;
+        pass(disk, *shard, &log.dir, &mut done, watch, &mut |lsn, frame| fold.apply(lsn, frame, scratch))?;
         for id in fold.accounts.ids().into_iter().filter(|id| only.is_none_or(|only| only == *id)) {
             if let Some(account) = fold.accounts.load(id)? {
                 let known = directory.account(id);
@@ -112,14 +112,14 @@ pub fn prove_quota(
 fn directory(disk: &dyn Disk, inventory: &Inventory, done: &mut Done, watch: Watch<'_>) -> Result<Directory> {
     let (mut directory, mut replay) = (Directory::default(), Replay::default());
     if let Some(log) = inventory.logs.get(&ShardId::CONTROL) {
-        pass(disk, ShardId::CONTROL, &log.dir, done, watch, &mut |_, payload| {
-            Ok(replay.control(&mut directory, payload).map_err(|why| why.to_string()))
+        pass(disk, ShardId::CONTROL, &log.dir, done, watch, &mut |_, frame| {
+            Ok(replay.control(&mut directory, frame.payload).map_err(|why| why.to_string()))
         })?;
     }
     Ok(directory)
 }
 
-type Apply<'a> = &'a mut dyn FnMut(Lsn, &[u8]) -> Result<std::result::Result<(), String>>;
+type Apply<'a> = &'a mut dyn FnMut(Lsn, FrameRef<'_>) -> Result<std::result::Result<(), String>>;
 
 /// Gives every event frame of a log that is whole.
 fn pass(
@@ -143,7 +143,7 @@ fn pass(
     };
     survey.run(done, &mut quiet, &mut |item, _| match item {
         Item::Frame { lsn, frame, .. } if frame.header.kind == FrameKind::Events => {
-            let done = apply(lsn, &frame.payload)?;
+            let done = apply(lsn, frame.as_ref())?;
             done.map_err(|why| Error::corrupt(&name, lsn.0, format!("the events at this Lsn: {why}")))
         }
         Item::Hole { lsn, hole, .. } if hole.loses_events() => {

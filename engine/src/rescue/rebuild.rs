@@ -131,7 +131,7 @@ fn folded(tools: &mut Tools<'_>, mut fold: Fold, report: &mut Rebuilt) -> Result
     let mut events = 0;
     let (_, end) = open(disk, clock, shard, from, &mut report.notices, &mut |lsn, frame| {
         events += 1;
-        let done = fold.apply(lsn, frame.payload, *scratch)?;
+        let done = fold.apply(lsn, frame, *scratch)?;
         done.map_err(|why| Error::corrupt(&name, lsn.0, format!("the events at this Lsn: {why}")))
     })?;
     report.events += events;

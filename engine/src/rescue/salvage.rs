@@ -10,7 +10,6 @@ use super::survey::Done;
 use crate::base::{AccountId, Error, Locator, Result, ShardId, SystemClock, Uid};
 use crate::directory::Directory;
 use crate::disk::Disk;
-use crate::format::MessageHead;
 use crate::index::{Account, Entry, Flags, Mailbox};
 use std::collections::HashSet;
 use std::path::Path;
@@ -136,7 +135,8 @@ pub fn salvage(disk: &dyn Disk, scratch: Scratch<'_>, watch: Watch<'_>, give: Gi
     };
     give(Salvaged::People(&directory))?;
     for (shard, log) in inventory.logs.range(..ShardId::CONTROL).filter(|(_, log)| log.newer.is_none()) {
-        let (plan, found, ..) = planner.state(*shard, log, scratch, watch)?;
+        let (instead, (plan, found, ..)) = planner.settled(*shard, log, scratch, watch)?;
+        let log = instead.as_ref().unwrap_or(log);
         tell(&plan.findings, &mut report, watch);
         let mut giving = Giving {
             shard: *shard,
@@ -227,12 +227,11 @@ impl Giving<'_> {
         if let Some(why) = self.plan.lost.why(at) {
             return Err(why.to_owned());
         }
-        let frame = self.heads.frame(at, &self.contents)?;
-        let head = MessageHead::decode(&frame.payload).map_err(|why| why.to_string())?;
-        if head.size_bytes != size_bytes {
-            return Err("another message stands there".into());
+        let bytes = self.heads.read(at, &self.contents)?;
+        match bytes.len() == size_bytes as usize {
+            true => Ok(bytes),
+            false => Err("another message stands there".into()),
         }
-        self.contents.message(&frame.header, &frame.payload).map_err(|why| why.to_string())
     }
 }
 

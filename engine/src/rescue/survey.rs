@@ -1,5 +1,6 @@
 //! Goes through one shard's log from its first byte to its last and says what is there, in the log's order, over damage and missing files
 //! alike. Everything that looks at a closed or damaged log goes through here. Changes nothing.
+use super::cold::Cold;
 use super::contents::Contents;
 use super::finding::{Finding, Kind, Told, Watch};
 use super::groups;
@@ -9,10 +10,14 @@ use super::layout::{Layout, Reading, Visit};
 use super::source::Source;
 use crate::base::{Locator, Lsn, Result, SegmentId};
 use crate::disk::Disk;
+use crate::format::block::Block;
 use crate::format::segment::SEGMENT_HEADER_BYTES;
+use crate::format::{FrameKind, packed};
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+/// By how much packed events are smaller than those that were packed, at most.
+const PACKED_RATIO: u64 = 32;
 /// Bytes between two lines of progress.
 const PROGRESS_BYTES: u64 = 8 << 20;
 
@@ -51,6 +56,8 @@ pub(super) struct Surveyed {
     pub(super) missing: Vec<Missing>,
     /// Segments of which something has to be written anew.
     pub(super) damaged: Vec<SegmentId>,
+    /// Those of which something is lost.
+    pub(super) lossy: Vec<SegmentId>,
     /// The last segment and what a crash left at its end.
     pub(super) torn: Option<(SegmentId, Range<u64>, String)>,
     /// The end of the log.
@@ -61,8 +68,28 @@ pub(super) struct Surveyed {
 
 /// A place in the log that is handed on.
 pub(super) enum Item<'a> {
-    Frame { at: Locator, lsn: Lsn, frame: &'a super::walk::Frame },
-    Hole { segment: SegmentId, lsn: Range<u64>, hole: &'a Hole },
+    /// Of a compacted segment's frames `at` is the place in the file but for dictionaries, and `lsn` where what it holds stood first.
+    Frame {
+        at: Locator,
+        lsn: Lsn,
+        frame: &'a super::walk::Frame,
+    },
+    Hole {
+        segment: SegmentId,
+        lsn: Range<u64>,
+        hole: &'a Hole,
+    },
+    /// The messages that follow, each with the place where it stood: a block of a compacted segment.
+    Block {
+        at: Locator,
+        frame: &'a super::walk::Frame,
+        places: &'a [Option<Locator>],
+    },
+    /// The messages at these places are lost with a block of a compacted segment.
+    Gone {
+        places: &'a [Locator],
+        why: &'a str,
+    },
 }
 
 /// One survey.
@@ -76,6 +103,49 @@ pub(super) struct Survey<'a> {
     pub(super) live: bool,
     /// Frames that count as lost although their crcs are right.
     pub(super) distrusted: &'a Distrusted,
+}
+
+/// A compacted segment on its way.
+struct ColdVisit {
+    cold: Cold,
+    /// Where the events that were met last stood.
+    lsn: Lsn,
+}
+
+impl ColdVisit {
+    fn frame(
+        &mut self,
+        id: SegmentId,
+        frame: &super::walk::Frame,
+        item: &mut dyn FnMut(Item<'_>) -> Result<()>,
+    ) -> Result<()> {
+        let at = Locator { segment: id, offset: frame.offset as u32 };
+        match frame.header.kind {
+            FrameKind::Block => {
+                let places = Block::decode(&frame.payload).map(|block| self.cold.places(&block)).unwrap_or_default();
+                return item(Item::Block { at, frame, places: &places });
+            }
+            FrameKind::Events if frame.header.is_zstd() => {
+                if let Ok((first, ..)) = packed::decode_head(&frame.payload) {
+                    self.lsn = first;
+                }
+            }
+            FrameKind::Dictionary => {
+                let at = self.cold.dictionary(frame.offset).unwrap_or(at);
+                return item(Item::Frame { at, lsn: self.lsn, frame });
+            }
+            _ => {}
+        }
+        item(Item::Frame { at, lsn: self.lsn, frame })
+    }
+
+    fn hole(&mut self, id: SegmentId, hole: &Hole, item: &mut dyn FnMut(Item<'_>) -> Result<()>) -> Result<()> {
+        let places = self.cold.gone(&hole.range);
+        item(Item::Gone { places: &places, why: &hole.why })?;
+        // Packed events take a small part of the log that they stood in.
+        let lsn = self.lsn.0..self.lsn.0 + (hole.range.end - hole.range.start) * PACKED_RATIO;
+        item(Item::Hole { segment: id, lsn, hole })
+    }
 }
 
 /// By segment and offset, with the reason.
@@ -98,13 +168,17 @@ impl Survey<'_> {
             }
             let next = self.log.segments.get(at + 1);
             let layout = self.segment(segment, next, done, watch, &mut found, item)?;
-            found.end = Lsn(first + layout.len);
+            found.end = segment.end(layout.len);
             done.bytes += segment.len;
         }
-        if found.end < self.covered {
-            let id = self.log.segments.last().map_or(SegmentId(1), |last| SegmentId(last.id.0 + 1));
-            self.missing(id, found.end.0..self.covered.0, &mut found, watch, item)?;
-            found.end = self.covered;
+        let last = self.log.segments.last();
+        // What is compacted was sealed, so that another segment followed it.
+        let least = last.filter(|last| last.is_compacted()).map_or(0, |_| SEGMENT_HEADER_BYTES as u64);
+        let covered = self.covered.0.max(found.end.0 + least);
+        if found.end.0 < covered {
+            let id = last.map_or(SegmentId(1), |last| SegmentId(last.unit.last.0 + 1));
+            self.missing(id, found.end.0..covered, &mut found, watch, item)?;
+            found.end = Lsn(covered);
         }
         done.bytes = before + self.log.segments.iter().map(|segment| segment.len).sum::<u64>();
         Ok(found)
@@ -112,7 +186,7 @@ impl Survey<'_> {
 
     /// The first number that is free before the segment at `at`.
     fn missing_id(&self, at: usize) -> SegmentId {
-        at.checked_sub(1).map_or(SegmentId(1), |before| SegmentId(self.log.segments[before].id.0 + 1))
+        at.checked_sub(1).map_or(SegmentId(1), |before| SegmentId(self.log.segments[before].unit.last.0 + 1))
     }
 
     fn missing(
@@ -143,10 +217,23 @@ impl Survey<'_> {
         item: &mut dyn FnMut(Item<'_>, Watch<'_>) -> Result<()>,
     ) -> Result<Layout> {
         let (first, id) = (segment.first_lsn().0, segment.id);
+        let mut cold = self.cold(segment)?;
         let shared = std::cell::RefCell::new(&mut *watch);
         let mut visit = |visit: Visit<'_>| {
             let mut watch = shared.borrow_mut();
             match visit {
+                Visit::Frame(frame) if cold.is_some() => {
+                    done.at(done.bytes + frame.offset, *watch);
+                    let Some(cold) = &mut cold else { return Ok(()) };
+                    cold.frame(id, frame, &mut |one| item(one, *watch))
+                }
+                Visit::Hole(hole) if cold.is_some() => {
+                    let Some(cold) = &mut cold else { return Ok(()) };
+                    if hole.loses_events() {
+                        found.events_lost_at = found.events_lost_at.or(Some(cold.lsn));
+                    }
+                    cold.hole(id, hole, &mut |one| item(one, *watch))
+                }
                 Visit::Frame(frame) => {
                     done.at(done.bytes + frame.offset, *watch);
                     let at = Locator { segment: id, offset: frame.offset as u32 };
@@ -169,10 +256,23 @@ impl Survey<'_> {
         if let Some((range, why)) = &layout.torn {
             found.torn = Some((id, range.clone(), why.clone()));
         }
+        if !layout.holes.is_empty() {
+            found.lossy.push(id);
+        }
         if layout.damaged || segment.identity.damage.is_some() || segment.misplaced {
             found.damaged.push(id);
         }
         Ok(layout)
+    }
+
+    fn cold(&self, segment: &Segment) -> Result<Option<ColdVisit>> {
+        if !segment.is_compacted() {
+            return Ok(None);
+        }
+        let mut source = Source::open(self.disk, &segment.path)?;
+        let (header, len) = (segment.identity.header, source.len);
+        let cold = Cold::load(&mut source, self.contents, &header, len);
+        Ok(Some(ColdVisit { cold, lsn: header.first_lsn }))
     }
 
     /// Reads one segment of the log; `next` is the one that follows.
@@ -189,6 +289,7 @@ impl Survey<'_> {
         let distrusted = self.distrusted.get(&segment.id).unwrap_or(&nothing);
         let reading = Reading { source: &mut source, contents: self.contents, header, distrusted, tell, visit };
         match next {
+            _ if segment.is_compacted() => reading.sealed(None),
             // What follows says how long this one has to be, if nothing is missing between.
             Some(next) if next.id.0 == segment.id.0 + 1 => reading.sealed(Some(next.first_lsn().0 - first)),
             Some(_) => reading.sealed(None),

@@ -6,7 +6,7 @@ use crate::engine::{checkpoint, shard_dir, store_file};
 use crate::format::SegmentHeader;
 use crate::format::segment::{SEGMENT_HEADER_BYTES, SEGMENT_VERSION};
 use crate::index::PART_MAGIC;
-use crate::log::segment_id;
+use crate::log::Unit;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -114,7 +114,7 @@ fn one_shard(
             let foreign = head(disk, &path, PART_MAGIC.len()).is_none_or(|bytes| bytes != PART_MAGIC);
             versions.foreign_parts += u64::from(foreign);
         }
-        if segment_id(&name).is_none() {
+        if Unit::parse(&name).is_none() {
             continue;
         }
         let bytes = head(disk, &path, SEGMENT_HEADER_BYTES).unwrap_or_default();

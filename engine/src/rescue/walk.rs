@@ -1,5 +1,6 @@
 //! Goes through a segment's bytes frame by frame and over whatever stands between: after bytes that are no frame it goes on at the next
 //! header that is believed by magic, salted crc and own log position. Needs neither footer nor trailer. Changes nothing.
+use super::cold::Cold;
 use super::contents::Contents;
 use super::mend;
 use super::source::{SKIP_BYTES, Source};
@@ -27,6 +28,10 @@ pub(super) struct Frame {
 }
 
 impl Frame {
+    pub(super) fn as_ref(&self) -> FrameRef<'_> {
+        FrameRef { header: self.header, payload: &self.payload }
+    }
+
     pub(super) fn end(&self) -> u64 {
         self.offset + self.header.frame_bytes() as u64
     }
@@ -66,6 +71,8 @@ pub(super) struct Walk<'a> {
     pub(super) at: u64,
     end: u64,
     footer_at: Option<u64>,
+    /// Whether a compacted segment's address table may be made again.
+    makes: bool,
 }
 
 impl<'a> Walk<'a> {
@@ -78,7 +85,18 @@ impl<'a> Walk<'a> {
     ) -> Walk<'a> {
         let end = range.end.min(source.len);
         contents.reads(source.file(), &segment);
-        Walk { source, contents, segment, at: range.start, end, footer_at: None }
+        let makes = segment.covers.is_some();
+        Walk { source, contents, segment, at: range.start, end, footer_at: None, makes }
+    }
+
+    /// The same; what is damaged in an address table stays so.
+    pub(super) fn plain(
+        source: &'a mut Source,
+        contents: &'a Contents,
+        segment: SegmentHeader,
+        range: Range<u64>,
+    ) -> Walk<'a> {
+        Walk { makes: false, ..Walk::new(source, contents, segment, range) }
     }
 
     pub(super) fn next(&mut self) -> Option<Piece> {
@@ -92,7 +110,7 @@ impl<'a> Walk<'a> {
             Ok((header, crc)) => Some(self.frame_or_gap(header, crc, None)),
             Err(why) => Some(match self.mended_header(&why) {
                 Some((header, crc, what)) => self.frame_or_gap(header, crc, Some(what)),
-                None => self.gap(why, None),
+                None => self.made_table(&why).unwrap_or_else(|| self.gap(why, None)),
             }),
         }
     }
@@ -107,6 +125,14 @@ impl<'a> Walk<'a> {
         {
             frame.mended = Some(what);
         }
+        if !frame.whole && self.makes && header.kind == FrameKind::Addresses {
+            let cold = Cold::load(self.source, self.contents, &self.segment, self.at);
+            let made = cold.table(&self.segment, self.at, Some(header.payload_len as usize));
+            if let Some((_, payload)) = made.filter(|(made, _)| made.payload_crc == header.payload_crc) {
+                (frame.payload, frame.whole) = (payload, true);
+                frame.mended = Some("the address table was damaged; it is made again from the blocks".into());
+            }
+        }
         if let Some(header) = mended {
             frame.mended = Some(frame.mended.map_or(header.clone(), |payload| format!("{header}; {payload}")));
         }
@@ -116,6 +142,29 @@ impl<'a> Walk<'a> {
         self.at = frame.end();
         self.footer_at = (header.kind == FrameKind::Footer).then_some(frame.offset);
         Piece::Frame(frame)
+    }
+
+    /// The address table, if that is what stood here before the footer: made again from the blocks before it.
+    fn made_table(&mut self, why: &str) -> Option<Piece> {
+        if !self.makes {
+            return None;
+        }
+        let start = self.at;
+        let behind = self.resume(start).unwrap_or(self.end);
+        let followed = match self.header(behind) {
+            Ok((next, _)) => next.kind == FrameKind::Footer,
+            Err(_) => behind == self.end && self.end < self.source.len,
+        };
+        if !followed {
+            return None;
+        }
+        let cold = Cold::load(self.source, self.contents, &self.segment, start);
+        let (header, payload) = cold.table_of(&self.segment, start, behind - start)?;
+        let crc = crc_in(&header.encode(self.segment.salt));
+        let mended = Some(format!("{why}; the address table is made again from the blocks"));
+        let frame = Frame { offset: start, header, header_crc: crc, payload, whole: true, padding_clean: true, mended };
+        self.at = frame.end();
+        Some(Piece::Frame(frame))
     }
 
     fn mended_header(&mut self, why: &str) -> Option<(FrameHeader, u32, String)> {

@@ -40,7 +40,11 @@ fn the_tables_are_those_of_the_code() {
     let header =
         [&header[..], &[("reserved", s::RESERVED_1), ("epoch", s::EPOCH), ("first lsn", s::FIRST_LSN)]].concat();
     let header = [&header[..], &[("created", s::CREATED_MS), ("segment", s::SEGMENT), ("salt", s::SALT)]].concat();
-    let header = [&header[..], &[("reserved", s::RESERVED_2), ("crc", s::CRC)]].concat();
+    let header = [
+        &header[..],
+        &[("covered segments", s::COVERED_SEGMENTS), ("covered bytes", s::COVERED_BYTES), ("crc", s::CRC)],
+    ]
+    .concat();
     check("Segment header", &header, SEGMENT_HEADER_BYTES);
     let frame = [("magic", f::MAGIC), ("kind", f::KIND), ("flags", f::FLAGS), ("dictionary", f::DICTIONARY)];
     let frame =
@@ -109,6 +113,7 @@ fn example() -> Vec<u8> {
         first_lsn: Lsn(0),
         created_ms: 1_000,
         salt: 0x0102_0304,
+        covers: None,
     };
     let mut bytes = segment.encode().to_vec();
     let mut table = TableBuilder::default();

@@ -8,18 +8,18 @@ use std::path::{Path, PathBuf};
 
 /// What became of one damage.
 #[derive(Debug, PartialEq)]
-enum Fate {
+pub enum Fate {
     Same,
     Told(String),
 }
 
-fn ask(files: &Files) -> Result<Vec<String>> {
+pub fn ask(files: &Files) -> Result<Vec<String>> {
     let (engine, _) = open(&disk(files))?;
     answers(&engine)
 }
 
 /// The fate of a store with these files; panics when it answers wrongly or with an error that names nothing.
-fn fate(files: &Files, good: &[String], case: &str) -> Fate {
+pub fn fate(files: &Files, good: &[String], case: &str) -> Fate {
     match ask(files) {
         Ok(found) => {
             same(&found, good, case);

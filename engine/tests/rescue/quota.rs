@@ -176,7 +176,7 @@ impl History {
         put(Path::new("STORE"), None);
         for shard in self.engine().files() {
             for file in shard.files {
-                put(&shard.dir.join(format!("seg-{:010}.phl", file.id.0)), Some(file.len_bytes));
+                put(&shard.dir.join(&file.name), Some(file.len_bytes));
             }
         }
         Engine::open(options(Arc::new(copy), 2)).unwrap_or_else(|why| panic!("{}: restored: {why}", self.name)).0

@@ -26,18 +26,18 @@ pub fn apply(disk: &SimDisk) -> Result<Repaired> {
 }
 
 /// What accounts hold, as far as damage may not change it: (account, mailbox, uid) -> message.
-type Held = BTreeMap<(u64, String, u32), u32>;
+pub type Held = BTreeMap<(u64, String, u32), u32>;
 
-struct Seen {
-    held: Held,
+pub struct Seen {
+    pub held: Held,
     /// UIDNEXT and highest modseq by (account, UIDVALIDITY).
     counters: BTreeMap<(u64, u32), (u32, u64)>,
     /// Queue items that may be sent.
     queue: BTreeMap<u64, Arc<QueueItem>>,
-    lines: Vec<String>,
+    pub lines: Vec<String>,
 }
 
-fn see(disk: &SimDisk, case: &str) -> Seen {
+pub fn see(disk: &SimDisk, case: &str) -> Seen {
     let (engine, notices) = open(disk).unwrap_or_else(|why| panic!("{case}: it does not open: {why}"));
     assert_eq!(notices, Vec::<String>::new(), "{case}");
     let lines = answers(&engine).unwrap_or_else(|why| panic!("{case}: {why}"));
@@ -60,7 +60,7 @@ fn see(disk: &SimDisk, case: &str) -> Seen {
 }
 
 /// Plans, applies, and proves everything that must hold whatever the damage was. Gives what is there afterwards and the steps.
-fn mend(damaged: &Files, good: &Seen, case: &str) -> (Seen, Vec<Step>) {
+pub fn mend(damaged: &Files, good: &Seen, case: &str) -> (Seen, Vec<Step>) {
     let disk = disk(damaged);
     let planned = plan(&disk).unwrap_or_else(|why| panic!("{case}: no plan: {why}"));
     let mut untouched = files(&disk);
@@ -117,7 +117,7 @@ fn kept(before: &Files, after: &Files, done: &Repaired, case: &str) {
     }
 }
 
-fn lost(good: &Seen, seen: &Seen) -> BTreeSet<(u64, String, u32)> {
+pub fn lost(good: &Seen, seen: &Seen) -> BTreeSet<(u64, String, u32)> {
     good.held.keys().filter(|place| !seen.held.contains_key(*place)).cloned().collect()
 }
 

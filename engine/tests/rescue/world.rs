@@ -6,7 +6,7 @@ use posthouse_engine::disk::Disk;
 use posthouse_engine::disk::sim::SimDisk;
 use posthouse_engine::format::Tried;
 use posthouse_engine::queue::{Fate, NewQueueItem, QueueRecipient};
-use posthouse_engine::{Append, Engine, Options, Settle, Store};
+use posthouse_engine::{Append, Compact, Engine, Options, Settle, Store};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -212,6 +212,28 @@ pub fn crashed() -> Files {
     let found = files(&disk.crash());
     drop(engine);
     found
+}
+
+/// The same store compacted; with `keep` what was replaced is still there.
+pub fn compacted(keep: bool) -> Files {
+    compacted_from(&closed(), keep)
+}
+
+/// These files compacted.
+pub fn compacted_from(files_before: &Files, keep: bool) -> Files {
+    let disk = disk(files_before);
+    let (engine, _) = open(&disk).expect("opens");
+    let all = Compact { cold_after_ms: 0, dead_percent: 1, bytes_per_second: 0, keep_ms: i64::MAX };
+    let done = engine.compact(all).wait().expect("compacted");
+    assert!(done.segments_done > 0 && done.proven == done.messages, "{done:?}");
+    if !keep {
+        let nothing = Compact { cold_after_ms: i64::MAX, dead_percent: 100, bytes_per_second: 0, keep_ms: -1 };
+        let done = engine.compact(nothing).wait().expect("removed");
+        assert!(done.removed_bytes > 0, "{done:?}");
+    }
+    engine.close().expect("closes");
+    drop(engine);
+    files(&disk)
 }
 
 /// Everything that an open store answers. The first error ends it.

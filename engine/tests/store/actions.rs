@@ -4,7 +4,7 @@ use crate::oracle::{Account, Entry, Refusal};
 use posthouse_engine::base::{AccountId, Error, FlagMode, Flags, Guid, MailboxId, ModSeq, Uid, UidSet};
 use posthouse_engine::delivery::{Delivery, Place, Staged, Target};
 use posthouse_engine::queue::NewQueueItem;
-use posthouse_engine::{Append, Engine, Store};
+use posthouse_engine::{Append, Compact, Engine, Store};
 use std::collections::{BTreeMap, BTreeSet};
 
 pub const TRACE: &[u8] = b"Return-Path: <>\r\n";
@@ -80,6 +80,11 @@ pub enum Action {
     },
     /// Fresh mail is compressed with a new dictionary from here on, if that pays.
     Train,
+    /// Sealed segments are rewritten; what was replaced before is removed or kept.
+    Compact {
+        all: bool,
+        keep: bool,
+    },
 }
 
 /// One answer: in words when it was granted.
@@ -132,7 +137,7 @@ impl Action {
             | Action::Rename { to, .. }
             | Action::Subscribe { to, .. }
             | Action::Claim { to, .. } => vec![*to],
-            Action::QueueRemove { .. } | Action::Train => Vec::new(),
+            Action::QueueRemove { .. } | Action::Train | Action::Compact { .. } => Vec::new(),
         }
     }
 }
@@ -156,7 +161,7 @@ impl World {
                 self.queue.retain(|item| Some(*item) != guid);
                 Vec::new()
             }
-            Action::Train => Vec::new(),
+            Action::Train | Action::Compact { .. } => Vec::new(),
             _ => vec![self.single(action, ready)],
         }
     }
@@ -211,7 +216,9 @@ impl World {
                 let mailbox = self.opened(*to).mailboxes.get_mut(mailbox).ok_or("NotFound")?;
                 Ok(in_mailbox(mailbox, action))
             }
-            Action::Deliver { .. } | Action::QueueRemove { .. } | Action::Train => unreachable!("answered elsewhere"),
+            Action::Deliver { .. } | Action::QueueRemove { .. } | Action::Train | Action::Compact { .. } => {
+                unreachable!("answered elsewhere")
+            }
         }
     }
 }
@@ -267,6 +274,14 @@ pub fn ask(engine: &Engine, ids: &[AccountId], action: &Action, ready: Ready) ->
             items.sort_by_key(|item| item.guid);
             let queued = items.get(*at).map_or(Ok(()), |item| engine.queue_remove(item.id).wait());
             Asked { answers: Vec::new(), queued }
+        }
+        Action::Compact { all, keep } => {
+            let cold_after_ms = if *all { 0 } else { i64::MAX };
+            let keep_ms = if *keep { i64::MAX } else { 0 };
+            let request = Compact { cold_after_ms, dead_percent: 20, bytes_per_second: 0, keep_ms };
+            // A disk that fails makes no difference to anybody but the compaction.
+            let _ = engine.compact(request).wait();
+            Asked { answers: Vec::new(), queued: Ok(()) }
         }
         Action::Train => {
             engine.train_dictionary();
@@ -337,6 +352,8 @@ fn ask_single(engine: &Engine, id: AccountId, action: &Action, ready: Ready) -> 
         Action::Rename { from, name, .. } => engine.rename_mailbox(id, from, name).wait().map(|()| String::new()),
         Action::Subscribe { name, on, .. } => engine.subscribe(id, name, *on).wait().map(|()| String::new()),
         Action::Claim { mailbox, .. } => Ok(engine.claim_recent(id, MailboxId(*mailbox)).wait()?.to_string()),
-        Action::Deliver { .. } | Action::QueueRemove { .. } | Action::Train => unreachable!("asked elsewhere"),
+        Action::Deliver { .. } | Action::QueueRemove { .. } | Action::Train | Action::Compact { .. } => {
+            unreachable!("asked elsewhere")
+        }
     }
 }

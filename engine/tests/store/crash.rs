@@ -4,7 +4,7 @@ use posthouse_engine::base::{AccountId, FlagMode, Flags, MailboxId, Uid, UidSet}
 use posthouse_engine::directory::Quota;
 use posthouse_engine::disk::Disk;
 use posthouse_engine::disk::sim::SimDisk;
-use posthouse_engine::{Engine, Store};
+use posthouse_engine::{Compact, Engine, Store};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -28,6 +28,12 @@ fn run(engine: &Engine, promise: &mut Promise) -> Option<()> {
         if number == 12 {
             // From here on messages need a dictionary, which the next group brings.
             engine.train_dictionary();
+        }
+        if number % 9 == 8 {
+            let request =
+                Compact { cold_after_ms: 0, dead_percent: 10, bytes_per_second: 0, keep_ms: i64::from(number) - 17 };
+            // It may fail with the power; nobody was promised anything of it.
+            let _ = engine.compact(request).wait();
         }
         promise.unsure = Some(number);
         let to = if number % 4 == 0 { &all[..] } else { &all[..1] };

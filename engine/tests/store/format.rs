@@ -55,6 +55,7 @@ fn events() -> Vec<Event> {
         Event::QueueWarned { id: QueueId(65_536), recipients: vec![0, 300] },
         Event::MetadataSet { account, mailbox, name: "/private/comment".into(), value: Some(vec![0, 255]) },
         Event::AccountPurged { account },
+        Event::Skipped { account, mailbox, uid: Uid(9), modseq },
     ]
 }
 
@@ -100,7 +101,7 @@ fn an_entry_lies_as_the_table_says() {
 
 proptest! {
     #[test]
-    fn damaged_events_never_panic(which in 0usize..17, at in any::<prop::sample::Index>(), byte: u8, cut in any::<prop::sample::Index>()) {
+    fn damaged_events_never_panic(which in 0usize..18, at in any::<prop::sample::Index>(), byte: u8, cut in any::<prop::sample::Index>()) {
         let mut bytes = Vec::new();
         events()[which].encode(&mut bytes);
         let at = at.index(bytes.len());

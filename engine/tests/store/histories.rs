@@ -57,7 +57,8 @@ fn action(random: &mut Random, number: u32) -> Action {
         17 => Action::Subscribe { to, name: name(random), on: random.chance(60) },
         18 => Action::Rename { to, from: name(random), name: name(random) },
         _ if random.chance(50) => Action::Claim { to, mailbox },
-        _ if random.chance(50) => Action::Train,
+        _ if random.chance(30) => Action::Train,
+        _ if random.chance(70) => Action::Compact { all: random.chance(60), keep: random.chance(50) },
         _ => Action::QueueRemove { at: random.below(3) as usize },
     }
 }

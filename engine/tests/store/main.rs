@@ -2,6 +2,7 @@
 mod actions;
 mod bin;
 mod checkpoints;
+mod compaction;
 mod crash;
 mod damage;
 mod dictionary;

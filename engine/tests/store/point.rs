@@ -6,7 +6,7 @@ use posthouse_engine::directory::{Change, Quota};
 use posthouse_engine::disk::Disk;
 use posthouse_engine::disk::sim::SimDisk;
 use posthouse_engine::index::{FlagMode, UidSet};
-use posthouse_engine::{Engine, Options, Store, take_back};
+use posthouse_engine::{Compact, Engine, Options, Store, take_back};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -122,4 +122,47 @@ fn before_the_beginning_there_is_nothing_and_index_parts_are_in_the_way() {
         take_back(&disk, &as_clock, ShardId::CONTROL, BEGUN, None).is_err(),
         "a checkpoint knows what would be cut"
     );
+}
+
+/// Compacts all that is sealed; what was replaced is kept, or not.
+fn compact(disk: &Arc<dyn Disk>, clock: &Arc<SimClock>, keep: bool) {
+    // A checkpoint has to cover it first.
+    for _ in 0..2 {
+        open(disk, clock).close().expect("closes");
+    }
+    let engine = open(disk, clock);
+    let all = Compact { cold_after_ms: 0, dead_percent: 1, bytes_per_second: 0, keep_ms: i64::MAX };
+    assert!(engine.compact(all).wait().expect("compacted").segments_done > 0);
+    if !keep {
+        let removed = engine.compact(Compact { keep_ms: -1, ..all }).wait().expect("removed");
+        assert!(removed.removed_bytes > 0);
+    }
+    engine.close().expect("closes");
+    drop(engine);
+    without_index(disk);
+}
+
+#[test]
+fn what_was_compacted_later_goes_back_as_long_as_what_it_replaced_is_kept() {
+    for (after, keep) in [(55, true), (250, true), (55, false), (399, false), (500, false), (500, true)] {
+        let disk: Arc<dyn Disk> = Arc::new(SimDisk::new(after as u64));
+        let clock = Arc::new(SimClock::at_ms(BEGUN * 1000));
+        history(&disk, &clock);
+        compact(&disk, &clock, keep);
+        let as_clock: Arc<dyn Clock> = clock.clone();
+        let taken = take_back(&disk, &as_clock, ShardId(0), BEGUN + after, None);
+        if !keep && after < 400 {
+            let why = taken.expect_err("it cannot be known what was there").to_string();
+            assert!(why.contains("older backup"), "{why}");
+            continue;
+        }
+        taken.expect("taken back");
+        let engine = open(&disk, &clock);
+        let view = engine.mailbox(ids(&engine, 1)[0], MailboxId::INBOX).expect("INBOX");
+        assert_eq!(view.entries.len(), (after as usize / 10).min(40), "{after} seconds, {keep}");
+        for (at, entry) in view.entries.range(0..view.entries.len()).enumerate() {
+            let read = engine.message_here(ids(&engine, 1)[0], &entry.expect("an entry")).expect("readable");
+            assert_eq!(read.into_vec(), message(at as u32 + 1, 700));
+        }
+    }
 }

@@ -14,7 +14,7 @@ pub use carry::{BackupArgs, ExportArgs, ImportArgs, RestoreArgs};
 pub use directory::{AliasCommand, DomainCommand, GroupCommand, ListArgs, TenantCommand};
 pub use flow::{AlgorithmArg, DkimCommand, RuleCommand, ScopeArgs};
 pub use queue::{QueueCommand, QueueFilterArgs, QueueWhich};
-pub use rescue::{InspectArgs, QuotaArgs, RebuildArgs, RepairArgs, SalvageArgs, UpgradeArgs, VerifyArgs};
+pub use rescue::{CompactArgs, InspectArgs, QuotaArgs, RebuildArgs, RepairArgs, SalvageArgs, UpgradeArgs, VerifyArgs};
 
 pub use removed::{PurgeArgs, RemovedCommand};
 
@@ -159,6 +159,13 @@ pub enum Command {
         Example: posthouse salvage /mnt/broken/posthouse --into /var/lib/posthouse-new"
     )]
     Salvage(SalvageArgs),
+    /// Rewrite old mail into less room, and drop what nobody refers to any more; proven before anything is replaced
+    #[command(
+        after_help = "Runs in the server while it serves, else on the closed directory. What is replaced is kept for a day (--undo). A run that is\n\
+        stopped or crashes loses nothing: the next one goes on. Ends with 7 when one runs already.\n\n\
+        Example: posthouse compact --cold-after-hours 0 --bytes-per-second 50000000"
+    )]
+    Compact(CompactArgs),
     /// Prove that what accounts are charged is the sum of what they hold
     #[command(
         after_help = "Folds the log, adds up the entries, asks the running server; ends with 1 when two of them differ.\n\n\

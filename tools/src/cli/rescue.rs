@@ -70,6 +70,41 @@ pub struct UpgradeArgs {
     pub check: bool,
 }
 
+/// How a store is compacted.
+#[derive(Debug, Args)]
+pub struct CompactArgs {
+    /// Say how far the run is, or what the last one did
+    #[arg(long, group = "steer")]
+    pub status: bool,
+    /// Make the run wait
+    #[arg(long, group = "steer")]
+    pub pause: bool,
+    /// Make it go on
+    #[arg(long, group = "steer")]
+    pub resume: bool,
+    /// End it; what is replaced stays so, and the next run goes on from there
+    #[arg(long, group = "steer")]
+    pub stop: bool,
+    /// Put back what the newest compaction replaced, where that is still kept; stop the server first
+    #[arg(long, group = "steer")]
+    pub undo: bool,
+    /// Begin the run in the server and do not wait for its end
+    #[arg(long, conflicts_with = "steer")]
+    pub background: bool,
+    /// Rewrite what was written so many hours ago, whatever is dead in it (before compaction.cold_after_hours)
+    #[arg(long, value_name = "HOURS", conflicts_with = "steer")]
+    pub cold_after_hours: Option<u32>,
+    /// Rewrite what has so many percent of dead messages, however old (before compaction.dead_percent_min)
+    #[arg(long, value_name = "PERCENT", conflicts_with = "steer", value_parser = clap::value_parser!(u8).range(1..=100))]
+    pub dead_percent: Option<u8>,
+    /// Bytes of mail a second at most; 0: as fast as it goes (before compaction.bytes_per_second_max)
+    #[arg(long, value_name = "BYTES", conflicts_with = "steer")]
+    pub bytes_per_second: Option<u64>,
+    /// Keep what is replaced so many hours (before compaction.keep_hours)
+    #[arg(long, value_name = "HOURS", conflicts_with = "steer")]
+    pub keep_hours: Option<u32>,
+}
+
 /// Whose usage is proven.
 #[derive(Debug, Args)]
 pub struct QuotaArgs {

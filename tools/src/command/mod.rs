@@ -2,6 +2,7 @@
 mod access;
 mod account;
 mod carry;
+mod compact;
 mod directory;
 mod flow;
 mod import;
@@ -12,6 +13,7 @@ mod rescue;
 mod show;
 mod upgrade;
 
+pub(crate) use compact::start as compact_start;
 pub use import::read_members;
 
 use crate::cli::{Cli, Command, Global, UpgradeArgs};
@@ -114,7 +116,8 @@ fn dispatch(cli: Cli) -> Result<End, Trouble> {
         Command::Rebuild(args) => rescue::rebuild(&data, show, args)?,
         Command::Repair(args) => rescue::repair(&data, show, args)?,
         Command::Upgrade(UpgradeArgs { check: _ }) => upgrade::check(&data, show)?,
-        Command::Salvage(args) => rescue::salvage(session.config(), show, args)?,
+        Command::Salvage(args) => rescue::salvage(context.session.config(), show, args)?,
+        Command::Compact(args) => compact::compact(&mut context, &data, &args)?,
         Command::Quota(args) => quota::prove(&mut context, args)?,
         Command::Backup(args) => carry::backup(&mut context, &args)?,
         Command::Restore(args) => carry::restore(&mut context, args)?,

@@ -98,6 +98,9 @@ impl Show {
         let queue = &status.queue;
         let (queued, active, deferred, hold) = (status.queued, queue.active, queue.deferred, queue.hold);
         out(&format!("queued       {queued} ({active} active, {deferred} deferred, {hold} on hold)"));
+        for line in super::compact::words(&status.compaction) {
+            out(&format!("compaction   {}", line.strip_prefix("compaction ").unwrap_or(&line)));
+        }
         for shard in &status.shards {
             let state = shard.latched.as_ref().map_or_else(|| "ok".to_owned(), |why| format!("CLOSED: {why}"));
             out(&format!(

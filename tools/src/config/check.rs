@@ -50,6 +50,11 @@ fn ranges(config: &Config) -> Result<(), Wrong> {
     within("store.segment_size_bytes_max", store.segment_size_bytes_max, 1 << 20..=limits::SEGMENT_BYTES_MAX.into())?;
     within("store.checkpoint_log_bytes", store.checkpoint_log_bytes, 1 << 20..=1 << 40)?;
     within("store.stage_bytes_max", store.stage_bytes_max, 1 << 20..=1 << 40)?;
+    let compaction = &config.compaction;
+    within("compaction.every_hours", compaction.every_hours.into(), 1..=8760)?;
+    within("compaction.cold_after_hours", compaction.cold_after_hours.into(), 0..=87_600)?;
+    within("compaction.dead_percent_min", compaction.dead_percent_min.into(), 1..=100)?;
+    within("compaction.keep_hours", compaction.keep_hours.into(), 0..=8760)?;
     count_within("reactors", config.reactors, 1..=256)?;
     count_within("store.shards", store.shards, 1..=256)?;
     count_within("store.workers", store.workers, 1..=256)?;

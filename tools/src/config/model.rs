@@ -63,6 +63,8 @@ pub struct Config {
     pub store: Store,
     /// Checks of who has sent mail.
     pub verify: Verify,
+    /// When old mail is rewritten into less room.
+    pub compaction: Compaction,
     /// Mail to other hosts.
     pub outbound: Outbound,
     /// What is logged and how.
@@ -143,6 +145,26 @@ pub struct Store {
     pub workers: Count,
 }
 
+/// `[compaction]`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Compaction {
+    /// Whether the server compacts by itself.
+    pub schedule: bool,
+    /// Hours between the ends of one run and the beginning of the next.
+    pub every_hours: u32,
+    /// A run begins in a minute in which fewer requests than this were committed.
+    pub idle_requests_per_minute: u64,
+    /// Hours after which a sealed segment is cold.
+    pub cold_after_hours: u32,
+    /// Percent of dead messages that make a segment worth rewriting before it is cold, or again.
+    pub dead_percent_min: u8,
+    /// Bytes of mail a second at most; 0: as fast as it goes.
+    pub bytes_per_second_max: u64,
+    /// Hours for which replaced files are kept.
+    pub keep_hours: u32,
+}
+
 /// `[log]`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -171,6 +193,7 @@ impl Default for Config {
             login: Login::default(),
             store: Store::default(),
             verify: Verify::default(),
+            compaction: Compaction::default(),
             outbound: Outbound::default(),
             log: Log::default(),
         }
@@ -235,6 +258,20 @@ impl Default for Store {
             checkpoint_log_bytes: 64 << 20,
             stage_bytes_max: 256 << 20,
             workers: Count::Auto,
+        }
+    }
+}
+
+impl Default for Compaction {
+    fn default() -> Compaction {
+        Compaction {
+            schedule: false,
+            every_hours: 24,
+            idle_requests_per_minute: 600,
+            cold_after_hours: 24,
+            dead_percent_min: 25,
+            bytes_per_second_max: 20 << 20,
+            keep_hours: 24,
         }
     }
 }

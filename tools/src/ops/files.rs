@@ -29,11 +29,7 @@ pub(super) fn files(engine: &Engine) -> Response {
         files: shard
             .files
             .iter()
-            .map(|file| FileRow {
-                name: format!("seg-{:010}.phl", file.id.0),
-                bytes: file.len_bytes,
-                sealed: file.sealed,
-            })
+            .map(|file| FileRow { name: file.name.clone(), bytes: file.len_bytes, sealed: file.sealed })
             .collect(),
     });
     Response::Files { shards: shards.collect() }

@@ -3,6 +3,7 @@
 mod access;
 pub mod bulk;
 mod change;
+mod compact;
 mod failure;
 mod files;
 mod flow;
@@ -16,6 +17,7 @@ mod view;
 
 pub use access::{Access, AppPasswordView, LoginFilter, LoginRulesView, LoginRulesWords, LoginView, write_keys};
 pub use change::{Change, Patch, ScopeText};
+pub use compact::{CompactAct, CompactionView};
 pub use failure::{Failure, Kind};
 pub use files::{FileRow, ShardFilesRow};
 pub use flow::{KeyView, RuleView};
@@ -114,6 +116,8 @@ pub enum Request {
     },
     /// Which files a copy of the store needs.
     Files,
+    /// Compaction is begun, looked at or steered.
+    Compact(CompactAct),
     /// The store, and the server when one runs.
     Status,
     /// Mail in bulk.
@@ -179,6 +183,11 @@ pub enum Response {
     Files {
         /// One for each shard.
         shards: Vec<ShardFilesRow>,
+    },
+    /// To `Compact`.
+    Compaction {
+        /// How far it is.
+        status: CompactionView,
     },
     /// To `RemovedPurge`.
     Purged {

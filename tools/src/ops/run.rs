@@ -1,6 +1,8 @@
 //! Carries one request out on an open store. Blocks until it is durable; not for reactor threads.
 use super::list::{self, Page};
-use super::{Change, Failure, Kind, Request, Response, ServerFacts, access, files, queue, removed, status, usage};
+use super::{
+    Change, Failure, Kind, Request, Response, ServerFacts, access, compact, files, queue, removed, status, usage,
+};
 use crate::limits::CHANGES_MAX;
 use posthouse_engine::Engine;
 
@@ -21,6 +23,7 @@ pub fn run(engine: &Engine, server: ServerFacts<'_>, request: &Request) -> Respo
         Request::Salt { account } => access::salt(engine, account),
         Request::Logins { before, filter } => access::logins(engine, filter, *before),
         Request::Files => Ok(files::files(engine)),
+        Request::Compact(act) => compact::act(engine, *act),
         Request::RemovedList { after } => Ok(removed::list(engine, *after)),
         Request::RemovedPurge { number } => removed::purge(engine, *number),
         Request::Bulk(_) => Err(Failure::new(Kind::Refused, "a bulk request is part of a conversation")),

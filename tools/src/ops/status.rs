@@ -1,5 +1,5 @@
 //! The store and the server at a glance, as `posthouse status` shows them.
-use super::ServerFacts;
+use super::{CompactionView, ServerFacts};
 use posthouse_admin::Facts;
 use posthouse_engine::queue::Counts;
 use posthouse_engine::{Engine, ShardStatus};
@@ -16,6 +16,9 @@ pub struct StatusView {
     pub queued: u64,
     /// Where they stand.
     pub queue: QueueView,
+    /// The compaction that runs, or what the last one since the start did.
+    #[serde(default)]
+    pub compaction: CompactionView,
     /// The control shard last.
     pub shards: Vec<ShardView>,
 }
@@ -68,6 +71,7 @@ pub(super) fn status(engine: &Engine, server: ServerFacts<'_>) -> StatusView {
         accounts: engine.directory(|directory| directory.account_count()) as u64,
         queued: shards.iter().map(|shard| shard.queued).sum(),
         queue,
+        compaction: engine.compact_status().into(),
         shards,
     }
 }

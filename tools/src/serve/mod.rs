@@ -1,5 +1,6 @@
 //! `posthouse serve`: puts the rooms together in the order in which they need each other, and takes them apart the other way round.
 //! Holds no rule of mail and no rule of the store.
+mod compaction;
 mod files;
 mod first;
 mod house;
@@ -73,6 +74,7 @@ struct Running {
     control: Control,
     admin: Admin,
     outbound: Option<Outbound>,
+    compaction: Option<compaction::Schedule>,
 }
 
 impl Running {
@@ -109,11 +111,14 @@ impl Running {
         let control = Control::open(data, opened.engine.clone(), move || posthouse_admin::Host::facts(&*asked))
             .map_err(|error| Failure::io("the control socket", &error))?;
         let outbound = outbound::start(means, spawner);
-        Ok(Running { house, control, admin, outbound })
+        let compaction = compaction::Schedule::start(&opened.engine, &config.compaction)
+            .map_err(|error| Failure::io("the compaction's schedule", &error))?;
+        Ok(Running { house, control, admin, outbound, compaction })
     }
 
     /// Sessions end first, ours to other hosts too: each reply that was promised goes out, each result is noted; then those who only look.
     fn stop(self, grace: Duration) {
+        drop(self.compaction);
         self.house.stop(grace);
         drop(self.control);
         drop(self.admin);

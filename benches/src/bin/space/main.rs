@@ -8,7 +8,7 @@ use posthouse_engine::base::{AccountId, Flags, MailboxId, SystemClock};
 use posthouse_engine::delivery::{Delivery, Place, Target};
 use posthouse_engine::disk::StdDisk;
 use posthouse_engine::index::mime::SummaryRef;
-use posthouse_engine::{Engine, Options};
+use posthouse_engine::{Compact, CompactStatus, Engine, Options};
 use serde_json::json;
 use std::collections::{BTreeMap, HashSet};
 use std::error::Error;
@@ -49,7 +49,14 @@ fn main() -> Outcome<()> {
     let (raw, stage_us) = fill(&cli, &mails)?;
     let fresh = room(&cli.dir)?;
     let reads = read_all(&cli, &mails)?;
+    let (took_us, status) = compact(&cli)?;
+    let compacted = room(&cli.dir)?;
+    let cold_reads = read_all(&cli, &mails)?;
     let line = json!({
+        "compacted": ratio(&compacted, raw),
+        "compact_cpu_us": took_us / mails.len() as f64,
+        "compact_mib_a_second": status.message_bytes as f64 / took_us * 1e6 / f64::from(1 << 20),
+        "read_compacted": cold_reads,
         "mails": mails.len(),
         "raw_bytes": raw,
         "fresh": ratio(&fresh, raw),
@@ -127,6 +134,18 @@ fn fill(cli: &Cli, mails: &[Vec<u8>]) -> Outcome<(u64, f64)> {
     }
     engine.close()?;
     Ok((raw, staged_ns as f64 / 1e3 / mails.len() as f64))
+}
+
+/// Compacts everything that is sealed, removes what was replaced; microseconds of wall time of an otherwise idle engine, and what was done.
+fn compact(cli: &Cli) -> Outcome<(f64, CompactStatus)> {
+    let engine = open(cli)?;
+    let all = Compact { cold_after_ms: 0, dead_percent: 25, bytes_per_second: 0, keep_ms: i64::MAX };
+    let before = std::time::Instant::now();
+    let status = engine.compact(all).wait()?;
+    let took_us = before.elapsed().as_secs_f64() * 1e6;
+    engine.compact(Compact { cold_after_ms: i64::MAX, dead_percent: 100, keep_ms: -1, ..all }).wait()?;
+    engine.close()?;
+    Ok((took_us, status))
 }
 
 /// Bytes of files by the end of their name.

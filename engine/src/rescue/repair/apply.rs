@@ -10,7 +10,6 @@ use crate::disk::Disk;
 use crate::engine::replay::Replay;
 use crate::engine::{checkpoint, shard_dir, store_file};
 use crate::format::FrameKind;
-use crate::format::MessageHead;
 use crate::index::mime::SummaryRef;
 use crate::log::Writer;
 use crate::rescue::audit::digest;
@@ -28,8 +27,6 @@ use std::rc::Rc;
 const FRAME_BYTES: usize = 4 << 20;
 /// Bytes of events after which they are made durable.
 const COMMIT_BYTES: usize = 8 << 20;
-/// Bytes of a message frame's front that hold nearly every summary.
-const SUMMARY_READ_BYTES: usize = 4096;
 
 /// What is known of messages by their places, for the words of steps.
 pub(super) fn describer<'a>(
@@ -39,12 +36,7 @@ pub(super) fn describer<'a>(
 ) -> impl FnMut(crate::base::Locator) -> Option<String> + 'a {
     let mut heads = Heads::new(disk, log);
     move |at| {
-        let (header, mut payload) = heads.front(at, SUMMARY_READ_BYTES).ok()?;
-        let head = MessageHead::decode(&payload).ok()?;
-        if head.body_start() > payload.len() {
-            payload = heads.front(at, head.body_start()).ok()?.1;
-        }
-        let summary = contents.summary(&header, &payload).ok()?;
+        let summary = heads.summary(at, &contents)?;
         describe(SummaryRef::decode(&summary).ok()?.envelope())
     }
 }
@@ -131,7 +123,7 @@ fn push(writer: &mut Writer, fold: &mut Fold, group: &Group, scratch: Scratch<'_
     }
     for frame in frames.iter().filter(|frame| !frame.is_empty()) {
         let lsn = writer.end();
-        let applied = fold.apply(lsn, frame, scratch)?;
+        let applied = fold.transaction(lsn, frame, scratch)?;
         applied.map_err(|why| Error::corrupt(name, lsn.0, format!("a planned event contradicts the state: {why}")))?;
         writer.push(FrameKind::Events, 0, 0, &[frame])?;
     }
@@ -150,7 +142,7 @@ impl ShardPlan {
         let mut fold = Fold::new(self.shard, "mended");
         let Tools { disk, clock, scratch } = tools;
         let (mut writer, _) = open(disk, clock, self.shard, Lsn(0), &mut done.notices, &mut |lsn, frame| {
-            let applied = fold.apply(lsn, frame.payload, *scratch)?;
+            let applied = fold.apply(lsn, frame, *scratch)?;
             applied.map_err(|why| Error::corrupt(&name, lsn.0, format!("the events at this Lsn: {why}")))
         })?;
         self.is_as_planned(&fold, &name)?;

@@ -9,16 +9,16 @@ use crate::format::{Event, FrameKind, Mending, MessageHead};
 use crate::index::{Account, Mailbox, Parts};
 use crate::queue::Queue;
 use crate::rescue::audit::digest;
-use crate::rescue::contents::{Contents, Unread};
+use crate::rescue::contents::{Contents, Unread, transactions};
 use crate::rescue::finding::{Finding, Told, Watch};
 use crate::rescue::fold::{Fold, Scratch};
 use crate::rescue::heads::Heads;
-use crate::rescue::inventory::Log;
+use crate::rescue::inventory::{Log, Segment};
 use crate::rescue::places::Places;
 use crate::rescue::references::References;
 use crate::rescue::survey::{Distrusted, Done, Item, Survey, Surveyed};
 use crate::rescue::walk::Frame;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -45,6 +45,9 @@ pub(super) struct Attempt<'a> {
     /// Messages whose transaction is lost, and whether the checkpoint may know of them.
     orphans: Vec<(Locator, bool)>,
     findings: Vec<Finding>,
+    /// Messages that events of compacted segments name, and whether such events are lost.
+    cold_filed: HashSet<Locator>,
+    cold_events_lost: bool,
 }
 
 impl<'a> Attempt<'a> {
@@ -65,6 +68,8 @@ impl<'a> Attempt<'a> {
             pending: Vec::new(),
             orphans: Vec::new(),
             findings: Vec::new(),
+            cold_filed: HashSet::new(),
+            cold_events_lost: false,
         }
     }
 
@@ -89,8 +94,15 @@ impl<'a> Attempt<'a> {
         let surveyed = survey.run(done, &mut quiet, &mut |item, _| {
             match item {
                 Item::Frame { at, lsn, frame } => self.frame(at, lsn, frame, scratch)?,
+                Item::Block { at, frame, places } => self.block(at, frame, places),
+                Item::Gone { places, why } => places.iter().for_each(|at| self.lost.add_message(*at, why)),
                 Item::Hole { segment, lsn, hole } => {
-                    self.lost.add(segment, hole.range.clone(), &hole.why);
+                    let compacted = log.segment(segment).is_some_and(Segment::is_compacted);
+                    if compacted {
+                        self.cold_events_lost |= hole.loses_events();
+                    } else {
+                        self.lost.add(segment, hole.range.clone(), &hole.why);
+                    }
                     if hole.loses_events() {
                         self.reach(Lsn(lsn.start))?;
                         let known = !self.reached;
@@ -131,24 +143,28 @@ impl<'a> Attempt<'a> {
                 }
             }
             FrameKind::Events => {
-                self.reach(lsn)?;
-                match Event::decode_all(payload) {
-                    Ok(events) => {
-                        self.filed(&events);
-                        self.references.check(&events, &mut self.lost);
-                        self.marks(&events)?;
-                    }
+                let all = match transactions(lsn, &frame.header, payload) {
+                    Ok(all) => all,
                     Err(why) => {
-                        self.distrust = Some(Distrust(at, why.to_string()));
+                        self.distrust = Some(Distrust(at, why));
                         return Ok(());
                     }
-                }
-                if let Err(why) = self.fold.apply(lsn, payload, scratch)? {
-                    self.distrust = Some(Distrust(at, why));
-                } else if let Some(target) = &mut self.target
-                    && target.apply(lsn, payload, scratch)?.is_err()
-                {
-                    self.target = None;
+                };
+                let bytes = payload.len() / all.len().max(1);
+                for (lsn, events) in &all {
+                    self.reach(*lsn)?;
+                    self.filed(events, frame.header.is_zstd());
+                    self.references.check(events, &mut self.lost);
+                    self.marks(events)?;
+                    if let Err(why) = self.fold.events(*lsn, events, bytes, scratch)? {
+                        self.distrust = Some(Distrust(at, why));
+                        return Ok(());
+                    }
+                    if let Some(target) = &mut self.target
+                        && target.events(*lsn, events, bytes, scratch)?.is_err()
+                    {
+                        self.target = None;
+                    }
                 }
             }
             _ => {}
@@ -159,10 +175,38 @@ impl<'a> Attempt<'a> {
         Ok(())
     }
 
+    /// The messages of a block; those whose events are lost have nobody who is known to own them.
+    fn block(&mut self, at: Locator, frame: &Frame, places: &[Option<Locator>]) {
+        let known = !self.reached;
+        for (index, place) in places.iter().enumerate() {
+            match (self.contents.block_message(&frame.header, &frame.payload, index), place) {
+                (Err(Unread::Needs(why)), Some(place)) => self.lost.add_message(*place, &why),
+                (Err(Unread::Needs(_)), None) => {}
+                (Err(Unread::Damaged(why)), _) => {
+                    self.distrust = Some(Distrust(at, format!("message {index} of the block: {why}")));
+                    return;
+                }
+                (Ok((guid, bytes)), Some(place)) => {
+                    self.references.saw(*place, guid, bytes.len() as u32);
+                    if self.cold_events_lost && !self.cold_filed.contains(place) {
+                        self.orphans.push((*place, known));
+                    }
+                }
+                (Ok(_), None) => {}
+            }
+        }
+        if places.is_empty() {
+            self.distrust = Some(Distrust(at, "the rows of a block expected".into()));
+        }
+    }
+
     /// Messages that an event names have found their place.
-    fn filed(&mut self, events: &[Event]) {
+    fn filed(&mut self, events: &[Event], packed: bool) {
         for event in events {
             if let Event::Delivered { locator, .. } | Event::Queued { locator, .. } = event {
+                if packed {
+                    self.cold_filed.insert(*locator);
+                }
                 self.pending.retain(|at| at != locator);
                 self.orphans.retain(|(at, _)| at != locator);
             }
@@ -195,7 +239,7 @@ impl<'a> Attempt<'a> {
         self.count_loss(bytes);
         let mark = filler_payload(2, true);
         for fold in [Some(&mut self.fold), self.target.as_mut()].into_iter().flatten() {
-            let marked = fold.replay.shard(&mut fold.accounts, &mut fold.queue, &mark);
+            let marked = fold.replay.transaction(&mut fold.accounts, &mut fold.queue, &mark);
             marked.map_err(|why| Error::corrupt(&self.name, 0, why.to_string()))?;
         }
         Ok(())

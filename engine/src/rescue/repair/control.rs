@@ -124,7 +124,8 @@ impl Planner<'_> {
                     fold.reach(Lsn(lsn.start));
                     fold.lose();
                 }
-                Item::Hole { .. } => {}
+                // The directory's log is never compacted.
+                Item::Hole { .. } | Item::Block { .. } | Item::Gone { .. } => {}
             }
             Ok(())
         });

@@ -25,6 +25,8 @@ pub(super) struct Image {
     pub(super) fillers: Vec<Filler>,
     /// Frames that are written anew as they are mended.
     pub(super) mended: Vec<Laid>,
+    /// A frame that is made again.
+    pub(super) made: Option<Made>,
     /// The footer's place, its payload and the trailer follow; none in the last segment.
     pub(super) footer: Option<(u64, Vec<u8>)>,
     /// Bytes of the old file that are kept before they go.
@@ -32,8 +34,23 @@ pub(super) struct Image {
     pub(super) steps: Vec<Step>,
 }
 
+/// The address table of a compacted segment, made again.
+pub(super) struct Made {
+    pub(super) offset: u64,
+    pub(super) header: FrameHeader,
+    pub(super) payload: Vec<u8>,
+}
+
+/// Adds it where nothing stands behind it.
+fn add(layout: &mut Layout, made: &Made) {
+    let header_crc = crc_in(&made.header.encode(layout.header.salt));
+    layout.frames.push(Laid { offset: made.offset, header: made.header, header_crc, rewrite: false });
+    layout.frames_end = made.offset + made.header.frame_bytes() as u64;
+    layout.ending_good = false;
+}
+
 /// What a segment that is there will look like.
-pub(super) fn of_layout(segment: &Segment, to: PathBuf, mut layout: Layout) -> Result<Image> {
+pub(super) fn of_layout(segment: &Segment, to: PathBuf, mut layout: Layout, made: Option<Made>) -> Result<Image> {
     let first_lsn = segment.first_lsn();
     let mut steps = Vec::new();
     let mut cut: Vec<Range<u64>> = Vec::new();
@@ -41,6 +58,11 @@ pub(super) fn of_layout(segment: &Segment, to: PathBuf, mut layout: Layout) -> R
         let range = 0..SEGMENT_HEADER_BYTES as u64;
         steps.push(Step::new(Act::Mend, &segment.name, format!("the header: {what}")).range(&range));
         cut.push(range);
+    }
+    if let Some(made) = &made {
+        add(&mut layout, made);
+        let what = "the address table is made again from the blocks that are left";
+        steps.push(Step::new(Act::Mend, &segment.name, what));
     }
     let (fillers, footer) = fit(&mut layout, first_lsn);
     for frame in layout.frames.iter().filter(|frame| frame.rewrite) {
@@ -63,12 +85,17 @@ pub(super) fn of_layout(segment: &Segment, to: PathBuf, mut layout: Layout) -> R
         steps.push(Step::new(Act::Torn, &segment.name, format!("{why}: cut, as every start does it")).range(range));
         cut.push(range.clone());
     }
-    if segment.len > layout.len && layout.torn.is_none() {
+    if segment.len > layout.len && segment.is_compacted() {
+        cut.push(layout.len..segment.len);
+    } else if segment.len > layout.len && layout.torn.is_none() {
         let range = layout.len..segment.len;
         steps.push(Step::new(Act::Cut, &segment.name, "bytes behind the segment's end, nobody's").range(&range));
         cut.push(range);
     }
     let mended = layout.frames.iter().filter(|frame| frame.rewrite).copied().collect();
+    cut.extend(made.iter().map(|made| made.offset..made.offset + made.header.frame_bytes() as u64));
+    cut.iter_mut().for_each(|range| range.end = range.end.min(segment.len));
+    cut.retain(|range| !range.is_empty());
     let (mut header, len) = (layout.header, layout.len);
     // A reader of an older version does not know what stands in the holes.
     if !fillers.is_empty() && header.version < SEGMENT_VERSION {
@@ -80,7 +107,7 @@ pub(super) fn of_layout(segment: &Segment, to: PathBuf, mut layout: Layout) -> R
             cut.push(range);
         }
     }
-    Ok(Image { from: Some(segment.path.clone()), to, header, len, fillers, mended, footer, cut, steps })
+    Ok(Image { from: Some(segment.path.clone()), to, header, len, fillers, mended, made, footer, cut, steps })
 }
 
 /// What a segment that is missing will look like; `sealed` unless it is the last one.
@@ -108,7 +135,7 @@ pub(super) fn of_nothing(header: SegmentHeader, len: u64, sealed: bool, to: Path
     }
     let (fillers, footer) = fit(&mut layout, header.first_lsn);
     let (mended, cut) = (Vec::new(), Vec::new());
-    Image { from: None, to, header, len, fillers, mended, footer, cut, steps: vec![step] }
+    Image { from: None, to, header, len, fillers, mended, made: None, footer, cut, steps: vec![step] }
 }
 
 type Footer = Option<(u64, Vec<u8>)>;
@@ -121,6 +148,11 @@ fn fit(layout: &mut Layout, first_lsn: Lsn) -> (Vec<Filler>, Footer) {
             return (fillers, None);
         }
         let payload = table(layout, &fillers, first_lsn).footer().encode();
+        if layout.header.covers.is_some() {
+            // No log position depends on a compacted segment's length.
+            layout.len = layout.frames_end + (frame_bytes(payload.len()) + TRAILER_BYTES) as u64;
+            return (fillers, Some((layout.frames_end, payload)));
+        }
         let room = layout.len - layout.frames_end;
         let needed = frame_bytes(payload.len()) as u64 + TRAILER_BYTES as u64;
         if needed <= room {

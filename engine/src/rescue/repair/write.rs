@@ -88,6 +88,10 @@ fn fill_file(disk: &dyn Disk, image: &Image, contents: &Contents, file: &dyn Fil
             file.write_at(&bytes, frame.offset)?;
         }
     }
+    if let Some(made) = &image.made {
+        file.write_at(&made.header.encode(image.header.salt), made.offset)?;
+        file.write_at(&made.payload, made.offset + FRAME_HEADER_BYTES as u64)?;
+    }
     file.write_at(&image.header.encode(), 0)?;
     for filler in &image.fillers {
         let payload = filler.payload();

@@ -52,7 +52,8 @@ impl Verify<'_> {
                     fold.compare(Lsn(lsn.start), &parts, watch);
                     fold.replay.forced = true;
                 }
-                Item::Hole { .. } => {}
+                // The directory's log is never compacted.
+                Item::Hole { .. } | Item::Block { .. } | Item::Gone { .. } => {}
             }
             Ok(())
         })?;

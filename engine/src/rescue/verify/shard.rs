@@ -1,28 +1,26 @@
 //! Proves one account shard: every frame, the fold of its events, each account's totals and entries, the queue, and the checkpoint.
 use super::{Verify, error_finding, who};
 use crate::base::bytes::Reader;
-use crate::base::{AccountId, Locator, Lsn, Result, ShardId};
+use crate::base::{AccountId, Locator, Lsn, Result, SegmentId, ShardId};
 use crate::delivery::Dictionaries;
 use crate::directory::Directory;
 use crate::engine::shard_dir;
-use crate::format::{Event, FrameKind, MessageHead};
+use crate::format::{FrameKind, MessageHead};
 use crate::index::{Account, Parts, mime};
 use crate::queue::Queue;
 use crate::rescue::audit::{Wrong, audit, digest};
-use crate::rescue::contents::{Contents, Unread};
+use crate::rescue::contents::{Contents, Unread, transactions};
 use crate::rescue::describe::describe;
 use crate::rescue::finding::{Finding, Kind, Told, Watch, Who};
 use crate::rescue::fold::{Fold, Scratch};
 use crate::rescue::heads::Heads;
-use crate::rescue::inventory::Log;
+use crate::rescue::hole::Hole;
+use crate::rescue::inventory::{Log, Segment};
 use crate::rescue::places::Places;
 use crate::rescue::references::References;
 use crate::rescue::survey::{Item, Survey};
 use crate::rescue::walk::Frame;
 use std::collections::BTreeSet;
-
-/// Bytes of a message frame's front that hold nearly every summary.
-const SUMMARY_READ_BYTES: usize = 4096;
 
 impl Verify<'_> {
     pub(super) fn shard(
@@ -80,13 +78,12 @@ impl Verify<'_> {
                     }
                     _ => {}
                 },
-                Item::Hole { segment, lsn, hole } => {
-                    proof.lost.add(segment, hole.range.clone(), &hole.why);
-                    if hole.loses_events() {
-                        proof.compare(Lsn(lsn.start), watch)?;
-                        proof.fold.replay.forced = true;
-                    }
+                Item::Block { at, frame, places } => {
+                    messages += places.len() as u64;
+                    proof.block(disk, log, at, frame, places, watch);
                 }
+                Item::Gone { places, why } => places.iter().for_each(|at| proof.lost.add_message(*at, why)),
+                Item::Hole { segment, lsn, hole } => proof.hole(log, segment, Lsn(lsn.start), hole, watch)?,
             }
             Ok(())
         })?;
@@ -111,12 +108,23 @@ struct Proof<'a> {
 }
 
 impl Proof<'_> {
+    fn hole(&mut self, log: &Log, segment: SegmentId, lsn: Lsn, hole: &Hole, watch: Watch<'_>) -> Result<()> {
+        if !log.segment(segment).is_some_and(Segment::is_compacted) {
+            self.lost.add(segment, hole.range.clone(), &hole.why);
+        }
+        if hole.loses_events() {
+            self.compare(lsn, watch)?;
+            self.fold.replay.forced = true;
+        }
+        Ok(())
+    }
+
     fn message(&mut self, disk: &dyn crate::disk::Disk, log: &Log, at: Locator, frame: &Frame, watch: Watch<'_>) {
         let (header, payload) = (&frame.header, frame.payload.as_slice());
         if let Ok(head) = MessageHead::decode(payload) {
             self.references.saw(at, head.guid, head.size_bytes);
         }
-        let name = || disk.full_path(&crate::log::segment_path(&log.dir, at.segment)).display().to_string();
+        let name = || log.name_of(disk, at.segment);
         let range = frame.offset..frame.end();
         let read = self.contents.message(header, payload);
         if let Err(why) = &read {
@@ -133,12 +141,64 @@ impl Proof<'_> {
         }
     }
 
-    fn events(&mut self, at: Locator, lsn: Lsn, frame: &Frame, scratch: Scratch<'_>, watch: Watch<'_>) -> Result<()> {
-        if let Ok(events) = Event::decode_all(&frame.payload) {
-            self.references.check(&events, &mut self.lost);
+    /// Each message of a block as it would be by itself.
+    fn block(
+        &mut self,
+        disk: &dyn crate::disk::Disk,
+        log: &Log,
+        at: Locator,
+        frame: &Frame,
+        places: &[Option<Locator>],
+        watch: Watch<'_>,
+    ) {
+        let range = frame.offset..frame.end();
+        let mut tell = |finding: Finding| watch(Told::Finding(&finding.range(&range)));
+        let name = log.name_of(disk, at.segment);
+        for (index, place) in places.iter().enumerate() {
+            let message = format!("message {index} of the block");
+            match self.contents.block_message(&frame.header, &frame.payload, index) {
+                Ok((guid, bytes)) => {
+                    if let Some(at) = place {
+                        self.references.saw(*at, guid, bytes.len() as u32);
+                    }
+                    if let Err(why) = self.contents.block_summary(&frame.header, &frame.payload, index) {
+                        let what = format!("{message}: {why}; the message itself is whole");
+                        tell(Finding::damage(Kind::Message, &name, what));
+                    }
+                }
+                Err(why) => {
+                    place.iter().for_each(|at| self.lost.add_message(*at, &why.to_string()));
+                    tell(match why {
+                        Unread::Damaged(why) => Finding::damage(Kind::Message, &name, format!("{message}: {why}")),
+                        Unread::Needs(why) => {
+                            let what = format!("{message}: {why}; its own bytes are whole");
+                            Finding::note(Kind::Message, &name, what)
+                        }
+                    });
+                }
+            }
         }
-        if let Err(why) = self.fold.apply(lsn, &frame.payload, scratch)? {
-            self.bad_events(at, &why, watch);
+        if places.is_empty() {
+            tell(Finding::damage(Kind::Message, &name, "the rows of a block expected"));
+        }
+    }
+
+    fn events(&mut self, at: Locator, lsn: Lsn, frame: &Frame, scratch: Scratch<'_>, watch: Watch<'_>) -> Result<()> {
+        let all = match transactions(lsn, &frame.header, &frame.payload) {
+            Ok(all) => all,
+            Err(why) => {
+                self.bad_events(at, &why, watch);
+                return Ok(());
+            }
+        };
+        let bytes = frame.payload.len() / all.len().max(1);
+        for (lsn, events) in all {
+            // The checkpoint may be as of a place between two transactions that compaction has packed.
+            self.compare(lsn, watch)?;
+            self.references.check(&events, &mut self.lost);
+            if let Err(why) = self.fold.events(lsn, &events, bytes, scratch)? {
+                self.bad_events(at, &why, watch);
+            }
         }
         Ok(())
     }
@@ -271,12 +331,7 @@ impl Proof<'_> {
 
     /// Message-ID and Subject, if the summary can still be read.
     fn describe(&mut self, at: Locator) -> Option<String> {
-        let (header, mut payload) = self.references.heads.front(at, SUMMARY_READ_BYTES).ok()?;
-        let head = MessageHead::decode(&payload).ok()?;
-        if head.body_start() > payload.len() {
-            payload = self.references.heads.front(at, head.body_start()).ok()?.1;
-        }
-        let summary = self.contents.summary(&header, &payload).ok()?;
+        let summary = self.references.heads.summary(at, self.contents)?;
         let summary = mime::SummaryRef::decode(&summary).ok()?;
         describe(summary.envelope())
     }

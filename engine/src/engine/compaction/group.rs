@@ -1,0 +1,166 @@
+//! Rewrites one group of segments: live messages in blocks of their kind, events packed; reads all of it back from the medium's view of the
+//! file, compares, and only then puts it in place.
+use super::plan::Group;
+use super::sort_key::sort_key;
+use super::{Compaction, Pace, Work};
+use crate::base::{Error, Locator, Result};
+use crate::delivery::{BLOCK_TEXT_BYTES, BlockBuilder, ColdMessage, Dictionary, Found, transactions};
+use crate::format::{FrameKind, PartHash};
+use crate::log::{Compacting, Sealed};
+use blake2::digest::consts::U16;
+use blake2::{Blake2b, Digest};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// What a message is known by when it is read back: its place, and a hash over guid and bytes.
+type Moved = (Locator, [u8; 16]);
+
+/// The block that is being filled, and what is moved into it.
+struct Filling<'a> {
+    out: &'a mut Compacting,
+    builder: BlockBuilder,
+    waiting: Vec<Locator>,
+    parts: HashMap<PartHash, u32>,
+    dictionary: Option<(u16, Arc<Dictionary>)>,
+}
+
+impl Work {
+    pub(super) fn compact_group(
+        &self,
+        group: &Group,
+        live: Vec<Locator>,
+        run: &Compaction,
+        pace: &mut Pace,
+    ) -> Result<()> {
+        let mut out = Compacting::create(&self.segments, &*self.clock, &self.log, group.first, group.last)?;
+        let (transactions, events_hash) = self.move_events(group, &mut out)?;
+        out.push_head()?;
+        let dictionary = self.shared.dictionaries.newest_up_to(&self.segments, group.last)?;
+        let moved = self.move_messages(live, dictionary, &mut out, run, pace)?;
+        let sealed = out.finish()?;
+        self.prove_events(&sealed, (transactions, events_hash))?;
+        self.prove_messages(&sealed, &moved, run, pace)?;
+        let files = self.segments.files();
+        let before: u64 = files.iter().filter(|file| group.holds(file.id)).map(|file| file.len_bytes).sum();
+        let after = sealed.len_bytes();
+        sealed.install()?;
+        run.note(|progress| {
+            progress.segments_done += u64::from(group.last.0 - group.first.0) + 1;
+            progress.bytes_before += before;
+            progress.bytes_after += after;
+        });
+        Ok(())
+    }
+
+    fn move_messages(
+        &self,
+        live: Vec<Locator>,
+        dictionary: Option<(u16, Arc<Dictionary>)>,
+        out: &mut Compacting,
+        run: &Compaction,
+        pace: &mut Pace,
+    ) -> Result<Vec<Moved>> {
+        let mut keyed = Vec::with_capacity(live.len());
+        for at in live {
+            let key = match self.reader.summary(at)? {
+                Found::Owned(summary) => sort_key(&summary),
+                Found::InFrame(bytes, range) => sort_key(bytes.get(range).unwrap_or_default()),
+            };
+            keyed.push((key, at));
+        }
+        keyed.sort_unstable();
+        let mut filling =
+            Filling { out, builder: BlockBuilder::default(), waiting: Vec::new(), parts: HashMap::new(), dictionary };
+        let mut moved = Vec::with_capacity(keyed.len());
+        for (_, at) in keyed {
+            let (guid, whole) = self.reader.put_together(self.segments.stored(at)?, at)?;
+            let bytes = whole.len() as u64;
+            moved.push((at, digest(&guid.0, &whole)));
+            let dictionary = filling.dictionary.as_ref().map(|(_, dictionary)| &**dictionary);
+            filling.push(at, ColdMessage::new(guid, whole, dictionary))?;
+            run.note(|progress| {
+                progress.messages += 1;
+                progress.message_bytes += bytes;
+            });
+            run.step(pace, bytes)?;
+        }
+        filling.flush()?;
+        Ok(moved)
+    }
+
+    /// The transactions of the new file are those that were packed, in order.
+    fn prove_events(&self, sealed: &Sealed, wanted: (u64, u32)) -> Result<()> {
+        let (mut count, mut hash) = (0, crc32fast::Hasher::new());
+        for (offset, kind) in sealed.frames()? {
+            if kind != FrameKind::Events {
+                continue;
+            }
+            let frame = sealed.frame(offset)?;
+            let all = transactions(frame.lsn, frame.flags, frame.payload()).map_err(|why| frame.corrupt(&why))?;
+            for (lsn, events) in all {
+                hash.update(&lsn.0.to_le_bytes());
+                hash.update(&events);
+                count += 1;
+            }
+        }
+        if (count, hash.finalize()) == wanted { Ok(()) } else { Err(differs("the events that were packed")) }
+    }
+
+    /// Every message that was moved is where the address table says, with its guid and all its bytes: so count, bytes and content of each
+    /// mailbox are what they were.
+    fn prove_messages(&self, sealed: &Sealed, moved: &[Moved], run: &Compaction, pace: &mut Pace) -> Result<()> {
+        for (at, wanted) in moved {
+            let (guid, whole) = self.reader.put_together(sealed.stored(*at)?, *at)?;
+            if digest(&guid.0, &whole) != *wanted {
+                return Err(differs(&format!("message {at}")));
+            }
+            run.note(|progress| progress.proven += 1);
+            run.step(pace, 0)?;
+        }
+        Ok(())
+    }
+}
+
+impl Filling<'_> {
+    fn push(&mut self, at: Locator, message: ColdMessage) -> Result<()> {
+        if !self.builder.is_empty() && self.builder.text_bytes() + message.text_bytes() > BLOCK_TEXT_BYTES {
+            self.flush()?;
+        }
+        let mut offsets = Vec::with_capacity(message.parts().len());
+        for part in message.parts() {
+            offsets.push(match self.parts.get(&part.hash) {
+                Some(offset) => *offset,
+                None => {
+                    let offset = self.out.push(FrameKind::Part, part.flags, 0, &[&part.payload])?;
+                    self.parts.insert(part.hash, offset);
+                    offset
+                }
+            });
+        }
+        self.builder.push(message, self.out.stood(at), &offsets);
+        self.waiting.push(at);
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        if self.builder.is_empty() {
+            return Ok(());
+        }
+        let dictionary = self.dictionary.as_ref();
+        let ([head, summaries, text], flags) = self.builder.finish(dictionary.map(|(_, dictionary)| &**dictionary));
+        let id = dictionary.map_or(0, |(id, _)| *id);
+        let offset = self.out.push(FrameKind::Block, flags, id, &[&head, &summaries, &text])?;
+        for (index, at) in self.waiting.drain(..).enumerate() {
+            self.out.moved(at, offset, Some(index as u32));
+        }
+        Ok(())
+    }
+}
+
+fn digest(guid: &[u8; 16], whole: &[u8]) -> [u8; 16] {
+    Blake2b::<U16>::new().chain_update(guid).chain_update(whole).finalize().into()
+}
+
+fn differs(what: &str) -> Error {
+    Error::corrupt("the compacted segment", 0, format!("{what} differ from what was read; nothing was replaced"))
+}

@@ -1,0 +1,221 @@
+//! Compaction of account shards while they serve: on one thread, at a pace, to be paused and stopped. What it writes is proven before it takes
+//! the place of anything; what it replaces stays for a time. A run that was stopped or crashed is simply run again.
+mod events;
+mod group;
+mod live;
+mod plan;
+mod sort_key;
+
+use super::shard::{Shard, dir};
+use crate::base::{Clock, Error, Result};
+use crate::log::LogOptions;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// What a compaction is asked to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Compact {
+    /// Sealed segments that are older are rewritten as cold mail, whatever is dead in them; milliseconds.
+    pub cold_after_ms: i64,
+    /// Segments of which so many percent of the messages are dead are rewritten, however old they are.
+    pub dead_percent: u8,
+    /// Bytes of mail a second at most; 0: as fast as it goes.
+    pub bytes_per_second: u64,
+    /// What was replaced so long ago is removed; milliseconds.
+    pub keep_ms: i64,
+}
+
+impl Default for Compact {
+    fn default() -> Compact {
+        let day_ms = 24 * 60 * 60 * 1000;
+        Compact { cold_after_ms: day_ms, dead_percent: 25, bytes_per_second: 20 << 20, keep_ms: day_ms }
+    }
+}
+
+/// How far compaction is, or what the last run did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CompactStatus {
+    /// Whether one runs now.
+    pub running: bool,
+    /// Whether it waits to be told to go on.
+    pub paused: bool,
+    /// Segments that were chosen.
+    pub segments_chosen: u64,
+    /// Of these, replaced so far.
+    pub segments_done: u64,
+    /// Messages moved so far.
+    pub messages: u64,
+    /// Bytes of them, uncompressed.
+    pub message_bytes: u64,
+    /// Messages that were read back from what was written and found to be the same.
+    pub proven: u64,
+    /// Bytes of the files that were replaced.
+    pub bytes_before: u64,
+    /// Bytes of the files that replaced them.
+    pub bytes_after: u64,
+    /// Files that were replaced and are still kept, bytes of all.
+    pub retired_bytes: u64,
+    /// Bytes of replaced files that were removed.
+    pub removed_bytes: u64,
+    /// Whether the last run was stopped before its end.
+    pub stopped: bool,
+    /// Why the last run failed, if it did.
+    pub failed: Option<String>,
+}
+
+/// Shared by the thread that compacts and by who asks.
+#[derive(Default)]
+pub(super) struct Compaction {
+    running: AtomicBool,
+    stop: AtomicBool,
+    /// The run that is under way is to end; the next one may begin.
+    cancelled: AtomicBool,
+    paused: Mutex<bool>,
+    changed: Condvar,
+    progress: Mutex<CompactStatus>,
+    thread: Mutex<Option<std::thread::JoinHandle<()>>>,
+}
+
+/// Holds a run to its pace.
+struct Pace {
+    bytes_per_second: u64,
+    began: Instant,
+    bytes: u64,
+}
+
+impl Compaction {
+    /// Starts a run over these shards; `done` hears how it ended.
+    pub(super) fn start(
+        self: &Arc<Self>,
+        work: Vec<Work>,
+        request: Compact,
+        done: impl FnOnce(Result<CompactStatus>) + Send + 'static,
+    ) {
+        if self.running.swap(true, Ordering::SeqCst) {
+            return done(Err(Error::Busy));
+        }
+        self.cancelled.store(false, Ordering::SeqCst);
+        self.note(|progress| *progress = CompactStatus::default());
+        let own = Arc::clone(self);
+        let run = move || {
+            let ran = work.iter().try_for_each(|shard| shard.compact(&own, &request));
+            own.note(|progress| {
+                progress.stopped = matches!(ran, Err(Error::Closed));
+                progress.failed =
+                    ran.as_ref().err().filter(|why| !matches!(why, Error::Closed)).map(ToString::to_string);
+            });
+            own.running.store(false, Ordering::SeqCst);
+            if let Err(why) = &ran
+                && !matches!(why, Error::Closed)
+            {
+                tracing::error!(%why, "compaction stopped; the log is as it was but for what was proven before");
+            }
+            done(ran.map(|()| own.status()));
+        };
+        // A closure that is not run answers nobody; the caller's ticket says so.
+        match std::thread::Builder::new().name("compaction".into()).spawn(run) {
+            Ok(thread) => *self.thread.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread),
+            Err(_) => self.running.store(false, Ordering::SeqCst),
+        }
+    }
+
+    pub(super) fn status(&self) -> CompactStatus {
+        let progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let paused = *self.paused.lock().unwrap_or_else(PoisonError::into_inner);
+        CompactStatus { running: self.running.load(Ordering::SeqCst), paused, ..progress }
+    }
+
+    /// Makes a run wait between two messages, now or when there is one; or go on.
+    pub(super) fn pause(&self, pause: bool) {
+        *self.paused.lock().unwrap_or_else(PoisonError::into_inner) = pause;
+        self.changed.notify_all();
+    }
+
+    /// Ends the run that is under way between two messages; what it has replaced stays so, and the next run goes on from there.
+    pub(super) fn cancel(&self) {
+        self.cancelled.store(true, Ordering::SeqCst);
+        self.changed.notify_all();
+    }
+
+    /// Stops a run between two messages and waits for it.
+    pub(super) fn close(&self) {
+        self.stop.store(true, Ordering::SeqCst);
+        self.changed.notify_all();
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let _ = thread.map(std::thread::JoinHandle::join);
+    }
+
+    fn note(&self, change: impl FnOnce(&mut CompactStatus)) {
+        change(&mut self.progress.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// Waits as long as pace and pause want; `Closed` when the run is to stop.
+    fn step(&self, pace: &mut Pace, bytes: u64) -> Result<()> {
+        pace.bytes += bytes;
+        let mut paused = self.paused.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            if self.stop.load(Ordering::SeqCst) || self.cancelled.load(Ordering::SeqCst) {
+                return Err(Error::Closed);
+            }
+            if *paused {
+                paused = self.changed.wait(paused).unwrap_or_else(PoisonError::into_inner);
+                // What was not done meanwhile is not made up for.
+                (pace.began, pace.bytes) = (Instant::now(), 0);
+                continue;
+            }
+            let due = pace.bytes.saturating_mul(1_000_000).checked_div(pace.bytes_per_second).unwrap_or(0);
+            let early = Duration::from_micros(due).saturating_sub(pace.began.elapsed());
+            if early < Duration::from_millis(1) {
+                return Ok(());
+            }
+            paused = self.changed.wait_timeout(paused, early).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+}
+
+impl Pace {
+    fn new(bytes_per_second: u64) -> Pace {
+        Pace { bytes_per_second, began: Instant::now(), bytes: 0 }
+    }
+}
+
+/// One shard's part of a run: what it needs of the shard.
+pub(super) struct Work {
+    shared: Arc<super::committer::Shared>,
+    reader: crate::delivery::MessageReader,
+    segments: Arc<crate::log::Segments>,
+    clock: Arc<dyn Clock>,
+    log: LogOptions,
+}
+
+impl Work {
+    pub(super) fn new(shard: &Shard, clock: &Arc<dyn Clock>) -> Work {
+        let shared = shard.shared.clone();
+        let own = dir(shared.shard);
+        let log = LogOptions { shard: shared.shard, dir: own, segment_bytes_max: 0, epoch: 1, writes_ahead: false };
+        let (reader, segments) = (shard.reader.clone(), shard.segments.clone());
+        Work { shared, reader, segments, clock: clock.clone(), log }
+    }
+
+    fn compact(&self, run: &Compaction, request: &Compact) -> Result<()> {
+        let mut pace = Pace::new(request.bytes_per_second);
+        let now = self.clock.now_ms();
+        let removed = self.segments.remove_retired(&self.log, now.saturating_sub(request.keep_ms))?;
+        run.note(|progress| progress.removed_bytes += removed.iter().map(|retired| retired.bytes).sum::<u64>());
+        let groups = self.plan(request, now)?;
+        let chosen: u64 = groups.iter().map(|group| u64::from(group.last.0 - group.first.0) + 1).sum();
+        run.note(|progress| progress.segments_chosen += chosen);
+        for batch in groups.chunk_by(|a, b| a.batch == b.batch) {
+            let live = self.live(batch)?;
+            for (group, live) in batch.iter().zip(live) {
+                let done = run.step(&mut pace, 0).and_then(|()| self.compact_group(group, live, run, &mut pace));
+                // What is not finished only takes room; on a full disk that matters.
+                done.inspect_err(|_| self.segments.remove_unfinished(&self.log))?;
+            }
+        }
+        let retired: u64 = self.segments.retired(&self.log.dir)?.iter().map(|retired| retired.bytes).sum();
+        run.note(|progress| progress.retired_bytes += retired);
+        Ok(())
+    }
+}
