@@ -30,7 +30,8 @@ impl Making {
     fn new(segment: u32, first_lsn: u64) -> Making {
         let (segment, first_lsn) = (SegmentId(segment), Lsn(first_lsn));
         let (version, shard) = (SEGMENT_VERSION, ShardId(7));
-        let header = SegmentHeader { version, shard, epoch: 3, segment, first_lsn, created_ms: 0, salt: SALT, covers: None };
+        let header =
+            SegmentHeader { version, shard, epoch: 3, segment, first_lsn, created_ms: 0, salt: SALT, covers: None };
         Making {
             header,
             bytes: header.encode().to_vec(),
