@@ -100,6 +100,40 @@ fn chunks(mailbox: &Mailbox, tell: &mut dyn FnMut(Kind, Option<Entry>, String)) 
     Ok(())
 }
 
+/// The first thing in which two accounts differ, for people.
+pub(super) fn difference(one: &Account, other: &Account) -> Result<String> {
+    if let Some((a, b)) = one.mailboxes.iter().zip(&other.mailboxes).find(|(a, b)| a.id != b.id || a.name != b.name) {
+        return Ok(format!("mailbox {:?} : {:?}", a.name, b.name));
+    }
+    for (a, b) in one.mailboxes.iter().zip(&other.mailboxes) {
+        let counters = |mailbox: &Mailbox| {
+            let sums = (mailbox.entries.len(), mailbox.size_bytes, mailbox.unseen, mailbox.deleted);
+            let gone = (mailbox.expunged.ranges().len(), mailbox.keywords.len(), mailbox.metadata.len());
+            let next = (mailbox.uid_validity, mailbox.uid_next.0, mailbox.highest_modseq.0, mailbox.recent_from.0);
+            format!(
+                "(uidvalidity, uidnext, modseq, recent) {next:?}, (messages, bytes, unseen, deleted) {sums:?}, (expunged, keywords, annotations) {gone:?}"
+            )
+        };
+        let (left, right) = (counters(a), counters(b));
+        if left != right {
+            return Ok(format!("mailbox {:?} has {left} : {right}", a.name));
+        }
+        for (left, right) in a.entries.range(0..a.entries.len()).zip(b.entries.range(0..b.entries.len())) {
+            let (left, right) = (left?, right?);
+            if left != right {
+                return Ok(format!("mailbox {:?}, uid {} : {left:?} {right:?}", a.name, left.uid));
+            }
+        }
+    }
+    Ok(format!(
+        "{} mailboxes, {} bytes : {} mailboxes, {} bytes",
+        one.mailboxes.len(),
+        one.used_bytes,
+        other.mailboxes.len(),
+        other.used_bytes
+    ))
+}
+
 /// Equal for equal accounts; for others only by a chance of one in 2^64.
 pub(super) fn digest(account: &Account) -> Result<u64> {
     let mut hasher = DefaultHasher::new();

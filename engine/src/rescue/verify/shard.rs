@@ -8,7 +8,7 @@ use crate::engine::shard_dir;
 use crate::format::{FrameKind, MessageHead};
 use crate::index::{Account, Parts, mime};
 use crate::queue::Queue;
-use crate::rescue::audit::{Wrong, audit, digest};
+use crate::rescue::audit::{Wrong, audit, difference, digest};
 use crate::rescue::contents::{Contents, Unread, transactions};
 use crate::rescue::describe::describe;
 use crate::rescue::finding::{Finding, Kind, Told, Watch, Who};
@@ -21,6 +21,7 @@ use crate::rescue::references::References;
 use crate::rescue::survey::{Item, Survey};
 use crate::rescue::walk::Frame;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 impl Verify<'_> {
     pub(super) fn shard(
@@ -34,7 +35,7 @@ impl Verify<'_> {
         if log.newer.is_some() {
             return Ok(());
         }
-        let parts = self.checkpoint(shard, log, watch)?;
+        let parts = Arc::new(self.checkpoint(shard, log, watch)?);
         let log = &*self.log(shard, log)?;
         self.report.segments += log.segments.len() as u64;
         let contents = Contents::default();
@@ -57,6 +58,8 @@ impl Verify<'_> {
             dictionaries: Dictionaries::default(),
             parts: &parts,
             compared: false,
+            is_compacted: log.segments.iter().any(Segment::is_compacted),
+            later: None,
             directory,
         };
         let disk = self.disk;
@@ -88,6 +91,7 @@ impl Verify<'_> {
             Ok(())
         })?;
         proof.compare(Lsn(u64::MAX), watch)?;
+        proof.compare_later(watch)?;
         (self.report.messages, self.report.events) = (self.report.messages + messages, self.report.events + events);
         proof.accounts(self, watch)
     }
@@ -102,8 +106,11 @@ struct Proof<'a> {
     lost: Places,
     /// Those that stand in the log before the checkpoint.
     dictionaries: Dictionaries,
-    parts: &'a Parts,
+    parts: &'a Arc<Parts>,
     compared: bool,
+    is_compacted: bool,
+    /// Accounts that did not agree where the checkpoint stands, and the checkpoint with what follows it.
+    later: Option<Box<(Vec<AccountId>, Fold)>>,
     directory: &'a Directory,
 }
 
@@ -196,6 +203,10 @@ impl Proof<'_> {
             // The checkpoint may be as of a place between two transactions that compaction has packed.
             self.compare(lsn, watch)?;
             self.references.check(&events, &mut self.lost);
+            if let Some(later) = &mut self.later {
+                // What does not fit is told below.
+                let _ = later.1.events(lsn, &events, bytes, &mut *scratch)?;
+            }
             if let Err(why) = self.fold.events(lsn, &events, bytes, scratch)? {
                 self.bad_events(at, &why, watch);
             }
@@ -241,30 +252,61 @@ impl Proof<'_> {
         }
         let mut ids = self.fold.accounts.ids();
         ids.extend(self.parts.list().iter().flat_map(|part| part.accounts()));
+        let mut postponed = Vec::new();
         for id in ids {
-            self.compare_account(id, lost, part.file_name(), watch)?;
+            if !self.compare_account(id, lost, part.file_name(), watch)? {
+                postponed.push(id);
+            }
+        }
+        if !postponed.is_empty() {
+            let checkpoint = Fold::from(self.shard, "checkpoint", self.parts.clone(), Queue::default());
+            self.later = Some(Box::new((postponed, checkpoint)));
         }
         Ok(())
     }
 
-    fn compare_account(&mut self, id: AccountId, lost: bool, file: &str, watch: Watch<'_>) -> Result<()> {
-        let checkpointed = match self.parts.load(id).and_then(|account| account.map(|one| digest(&one)).transpose()) {
-            Ok(digest) => digest,
+    /// A message that was expunged after a checkpoint and then compacted away is in the checkpoint and not in the log: both agree only where
+    /// the log ends.
+    fn compare_later(&mut self, watch: Watch<'_>) -> Result<()> {
+        let Some(later) = self.later.take() else { return Ok(()) };
+        let (postponed, checkpoint) = *later;
+        let Some(part) = self.parts.list().first() else { return Ok(()) };
+        for id in postponed {
+            if let Some(differs) = differs(checkpoint.accounts.load(id)?, self.fold.accounts.load(id)?)? {
+                self.contradicts(id, part.file_name(), &differs, watch);
+            }
+        }
+        Ok(())
+    }
+
+    fn contradicts(&self, id: AccountId, file: &str, differs: &str, watch: Watch<'_>) {
+        let what =
+            format!("the account in this checkpoint is not what the log adds up to ({differs}); rebuild makes it anew");
+        watch(Told::Finding(&Finding::damage(Kind::Checkpoint, file, what).of(who(self.directory, id))));
+    }
+
+    /// False: what they differ in may be what compaction has taken out of the log since.
+    fn compare_account(&mut self, id: AccountId, lost: bool, file: &str, watch: Watch<'_>) -> Result<bool> {
+        let checkpointed = match self.parts.load(id) {
+            Ok(checkpointed) => checkpointed.map(Arc::new),
             Err(why) => {
                 watch(Told::Finding(&error_finding(Kind::Checkpoint, &why).of(who(self.directory, id))));
-                return Ok(());
+                return Ok(true);
+            }
+        };
+        let differs = match differs(checkpointed, if lost { None } else { self.fold.accounts.load(id)? }) {
+            Ok(differs) => differs,
+            Err(why) => {
+                watch(Told::Finding(&error_finding(Kind::Checkpoint, &why).of(who(self.directory, id))));
+                return Ok(true);
             }
         };
         // What the log has lost the checkpoint has still.
-        if lost {
-            return Ok(());
+        let Some(differs) = differs.filter(|_| !lost) else { return Ok(true) };
+        if !self.is_compacted {
+            self.contradicts(id, file, &differs, watch);
         }
-        let folded = self.fold.accounts.load(id)?.map(|account| digest(&account)).transpose()?;
-        if checkpointed != folded {
-            let what = "the account in this checkpoint is not what the log adds up to; rebuild makes it anew";
-            watch(Told::Finding(&Finding::damage(Kind::Checkpoint, file, what).of(who(self.directory, id))));
-        }
-        Ok(())
+        Ok(!self.is_compacted)
     }
 
     /// Every account and the queue, as of the log's end.
@@ -335,4 +377,17 @@ impl Proof<'_> {
         let summary = mime::SummaryRef::decode(&summary).ok()?;
         describe(summary.envelope())
     }
+}
+
+/// In what an account of a checkpoint and that of the log differ; all of the checkpoint's is read.
+fn differs(checkpointed: Option<Arc<Account>>, folded: Option<Arc<Account>>) -> Result<Option<String>> {
+    let digest_of = |account: &Option<Arc<Account>>| account.as_deref().map(digest).transpose();
+    if digest_of(&checkpointed)? == digest_of(&folded)? {
+        return Ok(None);
+    }
+    Ok(Some(match (checkpointed, folded) {
+        (Some(checkpointed), Some(folded)) => difference(&checkpointed, &folded)?,
+        (Some(_), None) => "only the checkpoint has it".into(),
+        (None, _) => "only the log has it".into(),
+    }))
 }
