@@ -91,7 +91,6 @@ impl Verify<'_> {
             Ok(())
         })?;
         proof.compare(Lsn(u64::MAX), watch)?;
-        proof.compare_later(watch)?;
         (self.report.messages, self.report.events) = (self.report.messages + messages, self.report.events + events);
         proof.accounts(self, watch)
     }
@@ -311,6 +310,7 @@ impl Proof<'_> {
 
     /// Every account and the queue, as of the log's end.
     fn accounts(&mut self, verify: &mut Verify<'_>, watch: Watch<'_>) -> Result<()> {
+        self.compare_later(watch)?;
         let ids: BTreeSet<AccountId> = self.fold.accounts.ids();
         for id in ids {
             let Some(account) = self.fold.accounts.load(id)? else { continue };
