@@ -47,7 +47,7 @@ impl Verify<'_> {
             live: self.live,
             distrusted: &Default::default(),
         };
-        let (mut messages, mut events) = (0, 0);
+        let (disk, mut messages, mut events) = (self.disk, 0, 0);
         let mut proof = Proof {
             shard,
             name: self.disk.full_path(&shard_dir(shard)).display().to_string(),
@@ -62,7 +62,6 @@ impl Verify<'_> {
             later: None,
             directory,
         };
-        let disk = self.disk;
         survey.run(&mut self.done, watch, &mut |item, watch| {
             match item {
                 Item::Frame { at, lsn, frame } => match frame.header.kind {
