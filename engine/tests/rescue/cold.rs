@@ -1,11 +1,10 @@
 //! Compacted segments under damage: noticed, named, mended; one bad block loses its own messages and no others, and as long as what was
 //! replaced is kept nothing is lost at all.
 use crate::flips::{Fate, ask, fate};
-use crate::repair::{lost, mend, see};
+use crate::repair::{lost, mend, removed_by, see};
 use crate::verify::findings;
 use crate::world::{Files, closed, compacted, compacted_from, disk, files, open, same};
 use posthouse_engine::rescue::{Act, Severity, undo};
-use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 fn colds(files: &Files) -> Vec<PathBuf> {
@@ -92,15 +91,7 @@ fn a_bad_block_loses_only_its_own_messages_each_named() {
             let case = format!("{} zeroed from {start} to {end}", path.display());
             let (seen, steps) = mend(&damaged, &good, &case);
             let lost = lost(&good, &seen);
-            let named: BTreeSet<_> = steps
-                .iter()
-                .filter(|step| step.act == Act::Remove)
-                .map(|step| {
-                    let who = step.who.clone().expect("for somebody");
-                    (who.account.0, who.mailbox.expect("a mailbox"), who.uid.expect("an entry").0)
-                })
-                .collect();
-            assert_eq!(lost, named, "{case}: the plan names what is lost");
+            assert_eq!(lost, removed_by(&steps), "{case}: the plan names what is lost");
             removed += lost.len();
             nothing += usize::from(lost.is_empty());
         }

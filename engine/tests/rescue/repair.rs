@@ -121,6 +121,15 @@ pub fn lost(good: &Seen, seen: &Seen) -> BTreeSet<(u64, String, u32)> {
     good.held.keys().filter(|place| !seen.held.contains_key(*place)).cloned().collect()
 }
 
+/// What the steps of a plan take away, each named: account, mailbox, uid.
+pub fn removed_by(steps: &[Step]) -> BTreeSet<(u64, String, u32)> {
+    let place = |step: &Step| {
+        let who = step.who.clone().expect("for somebody");
+        (who.account.0, who.mailbox.expect("a mailbox"), who.uid.expect("an entry").0)
+    };
+    steps.iter().filter(|step| step.act == Act::Remove).map(place).collect()
+}
+
 fn segments(files: &Files) -> Vec<PathBuf> {
     files.keys().filter(|path| path.extension().is_some_and(|end| end == "phl")).cloned().collect()
 }
@@ -163,15 +172,7 @@ fn a_zeroed_block_loses_what_stood_in_it_and_nothing_else() {
             let (seen, steps) = mend(&damaged, &good, &case);
             // A checkpoint knows all events: only messages whose bytes are gone are lost.
             let lost = lost(&good, &seen);
-            let named: BTreeSet<_> = steps
-                .iter()
-                .filter(|step| step.act == Act::Remove)
-                .map(|step| {
-                    let who = step.who.clone().expect("for somebody");
-                    (who.account.0, who.mailbox.expect("a mailbox"), who.uid.expect("an entry").0)
-                })
-                .collect();
-            assert_eq!(lost, named, "{case}: the plan names what is lost");
+            assert_eq!(lost, removed_by(&steps), "{case}: the plan names what is lost");
             removed += lost.len();
             assert_eq!(
                 seen.counters.keys().collect::<Vec<_>>(),
