@@ -1,6 +1,8 @@
 //! The engine as its callers see it, on the simulated disk: what was answered is there, also after a crash.
 mod actions;
 mod bin;
+#[path = "../shared/cases.rs"]
+mod cases;
 mod checkpoints;
 mod compaction;
 mod crash;
@@ -13,6 +15,7 @@ mod full;
 mod help;
 mod histories;
 mod history;
+mod index_model;
 mod mailboxes;
 mod oracle;
 mod panics;
