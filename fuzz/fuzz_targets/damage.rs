@@ -42,6 +42,10 @@ fn edit(take: &mut Take<'_>, files: &mut Files) -> bool {
     let (what, at) = (take.u8(), usize::from(take.u16()));
     let Some(bytes) = files.get_mut(&path) else { return false };
     let at = at % bytes.len().max(1);
+    // For who replays an input.
+    if std::env::var_os("PH_FUZZ_TELL").is_some() {
+        eprintln!("{} of {} bytes, and {}: {} at {at}", path.display(), bytes.len(), other.display(), what % 7);
+    }
     match what % 7 {
         0 | 1 if at < bytes.len() => bytes[at] ^= take.u8().max(1),
         2 => {
@@ -146,7 +150,11 @@ fn repair(disk: &SimDisk) -> Result<()> {
     let mut scratch = || Ok(Arc::new(SimDisk::new(3)) as Arc<dyn Disk>);
     let clock = Arc::new(SimClock::at_ms(1_700_000_009_000));
     let mut tools = Tools { disk: Arc::new(disk.clone()), clock, scratch: &mut scratch };
-    Repair::plan(&mut tools, &mut |_| {})?.apply(&mut tools, &mut |_| {}).map(drop)
+    let plan = Repair::plan(&mut tools, &mut |_| {})?;
+    if std::env::var_os("PH_FUZZ_TELL").is_some() {
+        eprintln!("{:#?}", plan.steps());
+    }
+    plan.apply(&mut tools, &mut |_| {}).map(drop)
 }
 
 /// Accidents are mended, whatever they were.

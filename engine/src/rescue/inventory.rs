@@ -157,6 +157,7 @@ pub(super) fn take(disk: &dyn Disk) -> Result<Inventory> {
         }
         inventory.logs.insert(shard, log);
     }
+    swapped(disk, &mut pool);
     let claimed: BTreeSet<_> = pool.iter().filter_map(Found::claim).collect();
     let only = |found: &Found| {
         let whole = found.identity.as_ref().is_ok_and(|identity| identity.damage.is_none());
@@ -201,6 +202,25 @@ fn look(disk: &dyn Disk, path: &Path, place: (ShardId, Unit), inventory: &mut In
                 Found { path: path.to_owned(), place, len: 0, identity: Err(Unknown::Nothing(why.to_string())) };
             inventory.unopened.get_or_insert(why);
             found
+        }
+    }
+}
+
+/// A file whose header is damaged is taken for what its name says. When another file proves by its header that it is that segment, the name is
+/// wrong, and the two may have changed places.
+fn swapped(disk: &dyn Disk, pool: &mut [Found]) {
+    let proven: BTreeMap<(ShardId, Unit), (ShardId, Unit)> = pool
+        .iter()
+        .filter(|found| found.identity.as_ref().is_ok_and(|identity| identity.damage.is_none()))
+        .filter_map(|found| Some((found.claim()?, found.place)).filter(|(claim, place)| claim != place))
+        .collect();
+    for found in pool.iter_mut() {
+        let damaged = found.identity.as_ref().is_ok_and(|identity| identity.damage.is_some());
+        let Some(place) = proven.get(&found.place).filter(|_| damaged && found.claim() == Some(found.place)) else {
+            continue;
+        };
+        if let Ok(mut source) = Source::open(disk, &found.path) {
+            found.identity = identify(&mut source, place.0, place.1);
         }
     }
 }

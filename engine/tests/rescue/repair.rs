@@ -413,3 +413,28 @@ fn in_use_is_refused_and_clients_see_an_expunge() {
     assert_eq!((now.uid_validity, now.uid_next), (view.uid_validity, view.uid_next));
     assert!(now.highest_modseq > view.highest_modseq);
 }
+
+#[test]
+fn two_segments_in_each_others_place_one_of_them_with_a_damaged_header() {
+    let whole = closed();
+    let good = see(&disk(&whole), "whole");
+    let all = segments(&whole);
+    for one in &all {
+        for other in all.iter().filter(|other| *other != one) {
+            for bytes in [1, 64] {
+                let case = format!("{} with {bytes} bytes damaged, and {}", one.display(), other.display());
+                let mut damaged = whole.clone();
+                damaged.get_mut(one).expect("there")[..bytes].iter_mut().for_each(|byte| *byte ^= 2);
+                let (a, b) = (damaged[one].clone(), damaged[other].clone());
+                damaged.extend([(one.clone(), b), (other.clone(), a)]);
+                // Every byte that was replaced is kept, or stands where it belongs now; `mend` looks for whole files.
+                let disk = disk(&damaged);
+                let steps = plan(&disk).unwrap_or_else(|why| panic!("{case}: no plan: {why}"));
+                assert!(!steps.is_empty() && steps.iter().all(|step| !step.act.is_loss()), "{case}: {steps:#?}");
+                apply(&disk).unwrap_or_else(|why| panic!("{case}: {why}"));
+                assert_eq!(findings(&files(&disk)).0.damages, 0, "{case}");
+                crate::world::same(&see(&disk, &case).lines, &good.lines, &case);
+            }
+        }
+    }
+}

@@ -20,8 +20,9 @@ pub(super) struct Filler {
 }
 
 impl Filler {
+    /// Where positions of the log contradict each other a hole may be shorter than a frame: nothing fits then, and the proof of the image says so.
     fn payload_len(&self) -> usize {
-        self.len as usize - FRAME_HEADER_BYTES
+        (self.len as usize).saturating_sub(FRAME_HEADER_BYTES)
     }
 
     pub(super) fn payload(&self) -> Vec<u8> {
