@@ -57,7 +57,9 @@ impl Session {
             let max = self.shared.attendance.per_account_max();
             tracing::info!(peer = %self.stream.peer(), %account, max, "login refused: the account has too many connections");
             self.ended = true;
-            return Err(Answer::no(format!("[SYS/TEMP] Too many connections of this account: at most {max} at a time")));
+            return Err(Answer::no(format!(
+                "[SYS/TEMP] Too many connections of this account: at most {max} at a time"
+            )));
         };
         self.shared.engine.open_account(account).await?;
         let Some(lock) = self.shared.maildrops.lock(account) else {

@@ -268,7 +268,8 @@ fn each_command_keeps_the_session_alive() {
 fn an_account_has_so_many_connections() {
     let mut shared = filled();
     shared.attendance = Attendance::new(1);
-    let address = |directory: &posthouse_engine::directory::Directory| directory.login("ann@example.org").map(|it| it.id);
+    let address =
+        |directory: &posthouse_engine::directory::Directory| directory.login("ann@example.org").map(|it| it.id);
     let account = shared.engine.directory(address).expect("a member");
     // As an IMAP session of the same account holds it.
     let seat = shared.attendance.take(account).expect("the first one");

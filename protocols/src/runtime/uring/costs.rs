@@ -120,7 +120,9 @@ fn linked_timeouts() {
         timers.insert(key, number);
         timers.remove(&key);
     });
-    println!("receive of 64 bytes, ns: {without}; with a linked timeout {with}; an entry in the map of 10,000 timers {map}");
+    println!(
+        "receive of 64 bytes, ns: {without}; with a linked timeout {with}; an entry in the map of 10,000 timers {map}"
+    );
 }
 
 /// CPU of sending a gibibyte in pieces of `size`: milliseconds of the sender and of the process, and whether the kernel says that it copied.

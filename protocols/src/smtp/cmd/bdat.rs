@@ -15,10 +15,9 @@ pub(in crate::smtp) fn run(session: &mut Session, request: Request<String>) -> R
         };
         let begins = session.message_begins();
         let mut chunks = match &mut session.transaction {
-            Some(transaction) if !transaction.recipients.is_empty() => transaction
-                .chunks
-                .take()
-                .unwrap_or_else(|| Box::new(begins)),
+            Some(transaction) if !transaction.recipients.is_empty() => {
+                transaction.chunks.take().unwrap_or_else(|| Box::new(begins))
+            }
             _ => {
                 let refusal = Reply::new(503, "5.5.1 MAIL and an accepted RCPT first");
                 return session.pass_over(chunk_size, refusal).await;

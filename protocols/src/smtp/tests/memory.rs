@@ -63,7 +63,10 @@ fn a_slow_sender_gives_way() {
         let heard = large(&net, &service).await;
         assert!(heard.contains("250 2.0.0 Taken as "), "{heard}");
         let heard = ask(&mut slow, b"\r\n.\r\n", "4.3.1").await;
-        assert!(heard.contains("452 4.3.1 Too many messages are under way and this one comes in too slowly"), "{heard}");
+        assert!(
+            heard.contains("452 4.3.1 Too many messages are under way and this one comes in too slowly"),
+            "{heard}"
+        );
         ask(&mut slow, b"NOOP\r\n", "250 ").await;
         assert_eq!(inbox(&shared, "ann@example.org").len(), 1);
     });
@@ -83,7 +86,10 @@ fn chunks_do_not_wait_for_ever_for_the_last() {
         let heard = large(&net, &service).await;
         assert!(heard.contains("250 2.0.0 Taken as "), "{heard}");
         let heard = ask(&mut slow, b"BDAT 0 LAST\r\n", "4.3.1").await;
-        assert!(heard.contains("452 4.3.1 Too many messages are under way and this one comes in too slowly"), "{heard}");
+        assert!(
+            heard.contains("452 4.3.1 Too many messages are under way and this one comes in too slowly"),
+            "{heard}"
+        );
     });
 }
 
