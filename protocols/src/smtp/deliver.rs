@@ -60,7 +60,7 @@ impl Session {
         let says = letter::read(&taken.message, header.size_bytes);
         let id = format!("{:X}", self.shared.next_id());
         let bounced_header = bounce::header_of(&taken.message, header.size_bytes);
-        let Taken { message, share, expected } = taken;
+        let Taken { message, room, expected } = taken;
         let Prepared { fields, message, facts } = match self.prepare(transaction, &says, message, &header, &id).await {
             Ok(prepared) => prepared,
             Err(refusal) => return refuse_all(refusal),
@@ -74,7 +74,7 @@ impl Session {
             Ok(outcome) => outcome,
             Err(refusal) => return refuse_all(refusal),
         };
-        drop(share);
+        drop(room);
         let Committed { places, outcome, size_bytes, queued } = outcome;
         let all = transaction.recipients.iter().zip(&verdicts);
         let fates: Vec<Fate> = all.map(|(rcpt, verdict)| fate(rcpt, verdict, outcome.as_ref(), &places)).collect();

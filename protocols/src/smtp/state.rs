@@ -2,7 +2,7 @@
 use super::reply::Reply;
 use super::role::Role;
 use crate::runtime::Stream;
-use crate::session::{Share, Shared};
+use crate::session::{Room, Shared};
 use posthouse_engine::Login;
 use posthouse_engine::base::AccountId;
 use posthouse_engine::directory::{Address, Recipient};
@@ -48,7 +48,7 @@ pub(super) struct Transaction {
     pub(super) size_bytes: u64,
     pub(super) recipients: Vec<Rcpt>,
     /// BDAT chunks so far.
-    pub(super) chunks: Option<Box<Chunks>>,
+    pub(super) chunks: Option<Box<Coming>>,
 }
 
 /// A recipient that was accepted.
@@ -68,10 +68,10 @@ pub(super) struct Rcpt {
     pub(super) orcpt: String,
 }
 
-/// A message that comes in chunks (RFC 3030).
-pub(super) struct Chunks {
+/// A message that is coming in, with DATA or in chunks (RFC 3030).
+pub(super) struct Coming {
     pub(super) message: Vec<u8>,
-    pub(super) share: Share,
+    pub(super) room: Room,
     /// Why the message will be refused at its end.
     pub(super) refusal: Option<Reply>,
 }

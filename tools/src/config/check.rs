@@ -46,6 +46,7 @@ fn ranges(config: &Config) -> Result<(), Wrong> {
     within("limits.message_size_bytes_max", config.limits.message_size_bytes_max, 1024..=message_max)?;
     within("limits.connections_max", config.limits.connections_max.into(), 1..=1_000_000)?;
     within("limits.connections_per_ip_max", config.limits.connections_per_ip_max.into(), 1..=1_000_000)?;
+    within("limits.connections_per_account_max", config.limits.connections_per_account_max.into(), 1..=1_000_000)?;
     within("limits.stop_grace_seconds", config.limits.stop_grace_seconds.into(), 0..=3600)?;
     let store = &config.store;
     within("store.segment_size_bytes_max", store.segment_size_bytes_max, 1 << 20..=limits::SEGMENT_BYTES_MAX.into())?;

@@ -119,6 +119,8 @@ pub struct Limits {
     pub connections_max: u32,
     /// Connections at a time from one IPv4 address or IPv6 /64.
     pub connections_per_ip_max: u32,
+    /// IMAP and POP3 connections at a time that are logged in to one account.
+    pub connections_per_account_max: u32,
     /// Seconds that sessions get to end when the server stops.
     pub stop_grace_seconds: u32,
 }
@@ -266,6 +268,7 @@ impl Default for Limits {
             message_size_bytes_max: 50 << 20,
             connections_max: 20_000,
             connections_per_ip_max: 1_000,
+            connections_per_account_max: 100,
             stop_grace_seconds: 10,
         }
     }

@@ -78,6 +78,14 @@ impl Session {
         if let Err(error) = shared.engine.open_account(login.account).await {
             return Ok(error.into());
         }
+        let Some(seat) = shared.attendance.take(login.account) else {
+            let max = shared.attendance.per_account_max();
+            tracing::info!(peer = %self.stream.peer(), account = %login.account, max, "login refused: the account has too many connections");
+            self.untagged("BYE Too many connections of this account");
+            self.ended = true;
+            return Ok(Answer::no(format!("[LIMIT] Too many connections of this account: at most {max} at a time")));
+        };
+        self.seat = Some(seat);
         self.login = Some(Box::new(login));
         Ok(Answer::ok(format!("[CAPABILITY {}] Logged in", capability::list(self))))
     }
