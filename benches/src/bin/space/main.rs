@@ -139,7 +139,7 @@ fn fill(cli: &Cli, mails: &[Vec<u8>]) -> Outcome<(u64, f64)> {
 /// Compacts everything that is sealed, removes what was replaced; microseconds of wall time of an otherwise idle engine, and what was done.
 fn compact(cli: &Cli) -> Outcome<(f64, CompactStatus)> {
     let engine = open(cli)?;
-    let all = Compact { cold_after_ms: 0, dead_percent: 25, bytes_per_second: 0, keep_ms: i64::MAX };
+    let all = Compact { cold_after_ms: 0, dead_percent: 25, bytes_per_second: 0, keep_ms: i64::MAX, leave_free_bytes: 0 };
     let before = std::time::Instant::now();
     let status = engine.compact(all).wait()?;
     let took_us = before.elapsed().as_secs_f64() * 1e6;
