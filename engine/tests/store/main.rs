@@ -3,6 +3,7 @@ mod actions;
 mod bin;
 mod checkpoints;
 mod compaction;
+mod compaction_model;
 mod crash;
 mod damage;
 mod dictionary;
