@@ -17,6 +17,7 @@ pub use read::MessageReader;
 pub use stage::{Origin, Staged, stage};
 pub(crate) use unstage::summary_in_block;
 pub use unstage::{PartAt, summary, unstage};
+pub(crate) use zstd::ColdEncoder;
 
 use crate::base::{AccountId, Error, MailboxId, Uid};
 use crate::index::{Flags, SpecialUse};

@@ -5,6 +5,7 @@ mod bin;
 mod cases;
 mod checkpoints;
 mod compaction;
+mod compaction_model;
 mod crash;
 mod damage;
 mod dictionary;

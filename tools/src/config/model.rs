@@ -179,6 +179,8 @@ pub struct Compaction {
     pub bytes_per_second_max: u64,
     /// Hours for which replaced files are kept.
     pub keep_hours: u32,
+    /// Bytes that stay free on the disk.
+    pub free_bytes_min: u64,
 }
 
 /// `[clients]`.
@@ -295,13 +297,14 @@ impl Default for Store {
 impl Default for Compaction {
     fn default() -> Compaction {
         Compaction {
-            schedule: false,
+            schedule: true,
             every_hours: 24,
             idle_requests_per_minute: 600,
             cold_after_hours: 24,
             dead_percent_min: 25,
             bytes_per_second_max: 20 << 20,
             keep_hours: 24,
+            free_bytes_min: 1 << 30,
         }
     }
 }
