@@ -78,6 +78,17 @@ impl Session {
         if let Err(error) = shared.engine.open_account(login.account).await {
             return Ok(error.into());
         }
+        if let Err(error) = shared.engine.finish_moves(login.account).await {
+            // It goes on with the next login, or the next start of the server.
+            tracing::warn!(%error, account = %login.account, "a move from another account could not be ended yet");
+        }
+        for sharer in shared.engine.directory(|directory| directory.sharers(login.account)) {
+            if sharer.is_business
+                && let Err(error) = shared.engine.open_account(sharer.account).await
+            {
+                tracing::warn!(%error, account = %sharer.address, "a business mailbox could not be opened");
+            }
+        }
         self.login = Some(Box::new(login));
         Ok(Answer::ok(format!("[CAPABILITY {}] Logged in", capability::list(self))))
     }
