@@ -5,6 +5,7 @@ mod acl;
 mod carry;
 mod compact;
 mod directory;
+mod dns;
 mod flow;
 mod import;
 mod queue;
