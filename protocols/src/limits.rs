@@ -29,6 +29,10 @@ pub const IMAP_SEARCH_TEXTS_MAX: usize = 64;
 pub const IMAP_SEARCH_INLINE_BYTES_MAX: u32 = 16 << 10;
 /// Names that LIST goes through before other sessions of the reactor are served.
 pub const IMAP_LIST_BATCH: usize = 64;
+/// Accounts of others that LIST looks into before it gives other sessions their turn.
+pub const IMAP_SHARERS_BATCH: usize = 16;
+/// Mailboxes of others that one LIST shows.
+pub const IMAP_SHARED_MAILBOXES_MAX: usize = 20_000;
 /// Patterns of one LIST.
 pub const IMAP_PATTERNS_MAX: usize = 64;
 /// Levels of AND, OR and NOT in one SEARCH.

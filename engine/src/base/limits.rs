@@ -125,6 +125,12 @@ pub const SELECTOR_BYTES_MAX: usize = 63;
 pub const SIGNING_KEY_BYTES_MAX: usize = 4096;
 /// Rules of one tenant, domain, account or group.
 pub const RULES_MAX: usize = 10_000;
+/// Entries of one mailbox's access control list.
+pub const ACL_ENTRIES_MAX: usize = 1_000;
+/// Entries of the lists of all mailboxes of an account; one more list may go beyond it.
+pub const ACL_ENTRIES_ACCOUNT_MAX: usize = 10_000;
+/// Members for whom a shared mailbox keeps what they have seen.
+pub const READERS_MAX: usize = 4_096;
 /// Bytes of a keyword.
 pub const RULE_TEXT_BYTES_MAX: usize = 256;
 /// Seconds of the longest period of a sending rate.

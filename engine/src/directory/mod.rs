@@ -4,6 +4,7 @@
 //! `Change` (what somebody asks for) -> `plan` (checks it, assigns ids) -> `Event`s (what the log keeps) -> `apply`.
 pub mod access;
 mod account;
+mod acl;
 mod address;
 mod change;
 mod check;
@@ -35,6 +36,7 @@ pub use access::{
     Scram, ScramHash,
 };
 pub use account::{Account, AccountKind, Quota};
+pub use acl::{AclChange, AclMode, Grant, Grantee, Rights, Sharer};
 pub use address::{Address, normalise_domain};
 pub use change::{AccountPatch, Change, ScopeName};
 pub use event::{AccountEdit, Event};

@@ -3,8 +3,9 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::base::bytes::{Put, Reader};
-use crate::base::{AccountId, Error, Result, TenantId, limits};
+use crate::base::{AccountId, Error, MailboxId, Result, TenantId, limits};
 
+use super::acl::{self, Grant, Grantee};
 use super::codec::{self, Decoded};
 use super::{Address, Directory, normalise_domain};
 
@@ -19,6 +20,8 @@ pub enum Scope {
     Account(AccountId),
     /// A distribution list.
     Group(Address),
+    /// A mailbox of an account: its access control list.
+    Mailbox(AccountId, MailboxId),
 }
 
 /// Whom a list means.
@@ -76,6 +79,8 @@ pub enum Rule {
     Senders(Senders),
     /// This account may send as the group (D3).
     Representative(Address),
+    /// Rights in the mailbox (RFC 4314).
+    Acl(Grant),
 }
 
 impl Pattern {
@@ -197,6 +202,9 @@ impl fmt::Display for Rule {
             Rule::Senders(Senders::Tenant) => f.write_str("senders tenant"),
             Rule::Senders(Senders::Members) => f.write_str("senders members"),
             Rule::Senders(Senders::Address(address)) => write!(f, "senders {address}"),
+            Rule::Acl(grant) => {
+                write!(f, "acl {}{:?} {}", if grant.negative { "-" } else { "" }, grant.who, grant.rights)
+            }
         }
     }
 }
@@ -211,6 +219,15 @@ impl Rule {
             Rule::Keyword(..) => matches!(scope, Scope::Tenant(_)),
             Rule::CatchAll(_) => matches!(scope, Scope::Domain(_)),
             Rule::Senders(_) | Rule::Representative(_) => matches!(scope, Scope::Group(_)),
+            Rule::Acl(_) => matches!(scope, Scope::Mailbox(..)),
+        }
+    }
+
+    /// Whom it gives rights to or takes rights from.
+    pub(super) fn grantee(&self) -> Option<&Grantee> {
+        match self {
+            Rule::Acl(grant) => Some(&grant.who),
+            _ => None,
         }
     }
 
@@ -243,6 +260,11 @@ pub(super) fn put_scope(out: &mut Vec<u8>, scope: &Scope) {
             out.put_u8(3);
             codec::put_address(out, address);
         }
+        Scope::Mailbox(account, mailbox) => {
+            out.put_u8(4);
+            out.put_varint(account.0);
+            out.put_varint(u64::from(mailbox.0));
+        }
     }
 }
 
@@ -252,6 +274,7 @@ pub(super) fn get_scope(reader: &mut Reader<'_>) -> Decoded<Scope> {
         1 => Scope::Domain(codec::get_box(reader)?),
         2 => Scope::Account(AccountId(reader.varint()?)),
         3 => Scope::Group(codec::get_address(reader)?),
+        4 => Scope::Mailbox(AccountId(reader.varint()?), MailboxId(reader.varint_u32()?)),
         _ => return reader.error("the scope of a rule expected before this byte"),
     })
 }
@@ -309,6 +332,10 @@ pub(super) fn put_rule(out: &mut Vec<u8>, rule: &Rule) {
             out.put_u8(8);
             codec::put_address(out, address);
         }
+        Rule::Acl(grant) => {
+            out.put_u8(9);
+            acl::put_grant(out, grant);
+        }
         Rule::Senders(senders) => {
             out.put_u8(7);
             match senders {
@@ -341,6 +368,7 @@ pub(super) fn get_rule(reader: &mut Reader<'_>) -> Decoded<Rule> {
             _ => return reader.error("a kind of senders expected before this byte"),
         }),
         8 => Rule::Representative(codec::get_address(reader)?),
+        9 => Rule::Acl(acl::get_grant(reader)?),
         _ => return reader.error("a kind of rule expected before this byte"),
     })
 }
@@ -361,7 +389,7 @@ impl Directory {
         match scope {
             Scope::Tenant(id) => Some(*id),
             Scope::Domain(name) => self.domain(name).map(|domain| domain.tenant),
-            Scope::Account(id) => self.account(*id).map(|account| account.tenant),
+            Scope::Account(id) | Scope::Mailbox(id, _) => self.account(*id).map(|account| account.tenant),
             Scope::Group(address) => self.group(address).map(|group| group.tenant),
         }
     }
@@ -371,7 +399,7 @@ impl Directory {
         match scope {
             Scope::Tenant(id) => self.tenant(*id).map_or_else(|| id.to_string(), |tenant| tenant.name.to_string()),
             Scope::Domain(name) => name.to_string(),
-            Scope::Account(id) => {
+            Scope::Account(id) | Scope::Mailbox(id, _) => {
                 self.account(*id).map_or_else(|| id.to_string(), |account| account.address.to_string())
             }
             Scope::Group(address) => address.to_string(),

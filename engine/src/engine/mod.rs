@@ -7,6 +7,7 @@ mod compaction;
 mod control;
 mod learning;
 mod login;
+mod moves;
 mod open;
 mod ops;
 mod pace;
@@ -112,6 +113,7 @@ impl Engine {
             guid_next: AtomicU64::new(1),
             lock: Mutex::new(Some(lock)),
         };
+        engine.finish_begun_moves(&mut notices);
         Ok((Arc::new(engine), notices))
     }
 

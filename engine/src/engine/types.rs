@@ -1,5 +1,5 @@
 //! The words of the facade: options, requests and answers. No behaviour.
-use crate::base::{AccountId, Clock, Error, ModSeq, QueueId};
+use crate::base::{AccountId, Clock, Error, MailboxId, ModSeq, QueueId};
 use crate::delivery::{Delivery, Staged};
 use crate::directory::Address;
 use crate::disk::Disk;
@@ -31,6 +31,40 @@ pub struct Login {
     pub account: AccountId,
     /// Its primary address.
     pub address: Address,
+}
+
+/// On whose behalf a mailbox of another account is changed. Such a member's \Seen is its own, not the entry's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Guest {
+    /// The member.
+    pub reader: AccountId,
+    /// The flags that it may change.
+    pub flags: Flags,
+    /// Whether it may change keywords.
+    pub keywords: bool,
+}
+
+/// A mailbox, and who comes to it if not its owner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct At {
+    /// Whose mailbox.
+    pub account: AccountId,
+    /// Which one.
+    pub mailbox: MailboxId,
+    /// `None`: the owner.
+    pub guest: Option<Guest>,
+}
+
+impl At {
+    /// A mailbox of one's own.
+    pub fn own(account: AccountId, mailbox: MailboxId) -> At {
+        At { account, mailbox, guest: None }
+    }
+
+    /// Whose \Seen counts, if not the owner's.
+    pub fn reader(&self) -> Option<AccountId> {
+        self.guest.map(|guest| guest.reader)
+    }
 }
 
 /// A message to APPEND.

@@ -24,6 +24,7 @@ mod parts;
 mod point;
 mod queue;
 mod restored;
+mod sharing;
 mod shortened;
 mod verdict;
 mod workload;

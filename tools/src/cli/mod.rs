@@ -1,6 +1,7 @@
 //! The words of the command line, with an example on each command. Carries nothing out.
 mod access;
 mod account;
+mod acl;
 mod carry;
 mod directory;
 mod flow;
@@ -10,6 +11,7 @@ mod rescue;
 
 pub use access::{AppPasswordCommand, LoginRulesArgs, LoginsArgs};
 pub use account::{BusinessCommand, MemberCommand, PasswordArgs, PasswordSetArgs};
+pub use acl::AclCommand;
 pub use carry::{BackupArgs, ExportArgs, ImportArgs, RestoreArgs};
 pub use directory::{AliasCommand, DomainCommand, GroupCommand, ListArgs, TenantCommand};
 pub use flow::{AlgorithmArg, DkimCommand, RuleCommand, ScopeArgs};
@@ -96,6 +98,12 @@ pub enum Command {
     /// Rules of the mail flow: blocklists, keywords, who may send what to whom
     #[command(subcommand, after_help = "Example: posthouse rule add --tenant acme block .spam.example")]
     Rule(RuleCommand),
+    /// Who may use whose mailboxes: access control lists of IMAP
+    #[command(
+        subcommand,
+        after_help = "Example: posthouse acl set carol@acme.example --mailbox Projects --who dan@acme.example --rights lrs"
+    )]
+    Acl(AclCommand),
     /// Messages that wait to go to other hosts
     #[command(subcommand, after_help = "Example: posthouse queue list")]
     Queue(QueueCommand),

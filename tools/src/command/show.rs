@@ -11,7 +11,7 @@ pub(super) struct Show {
 }
 
 /// Columns of a list for people, by kind of row; the rest is in `show` and in JSON.
-const COLUMNS: [(&str, &[&str]); 13] = [
+const COLUMNS: [(&str, &[&str]); 14] = [
     ("app_password", &["number", "name", "protocols", "created", "expires"]),
     ("login", &["when", "name", "from", "protocol", "means", "tls", "result", "app_password"]),
     ("tenant", &["name", "title", "accounts", "accounts_max", "disabled"]),
@@ -24,6 +24,7 @@ const COLUMNS: [(&str, &[&str]); 13] = [
     ("removed", &["number", "address", "kind", "messages", "used_bytes", "removed", "kept_until"]),
     ("key", &["domain", "selector", "algorithm", "state", "created"]),
     ("rule", &["scope", "of", "rule"]),
+    ("acl", &["account", "mailbox", "who", "rights"]),
     ("queued", &["id", "state", "sender", "recipients", "size_bytes", "attempts", "next_try", "reply"]),
 ];
 

@@ -1,6 +1,7 @@
 //! What an operator may ask of a store, as values that travel as JSON, and the one function that carries it out: the same for a
 //! command on a closed data directory and for a running server. Prints nothing and reads no arguments.
 mod access;
+mod acl;
 pub mod bulk;
 mod change;
 mod compact;
@@ -16,6 +17,7 @@ mod usage;
 mod view;
 
 pub use access::{Access, AppPasswordView, LoginFilter, LoginRulesView, LoginRulesWords, LoginView, write_keys};
+pub use acl::AclView;
 pub use change::{Change, Patch, ScopeText};
 pub use compact::{CompactAct, CompactionView};
 pub use failure::{Failure, Kind};
@@ -56,6 +58,26 @@ pub enum Request {
         what: What,
         /// Its name or address.
         name: String,
+    },
+    /// One page of the access control lists of an account's mailboxes.
+    AclList {
+        /// Its address or an alias.
+        account: String,
+        /// Only this mailbox's.
+        mailbox: Option<String>,
+        /// Only those after this one: `next` of the page before.
+        after: Option<String>,
+    },
+    /// Other rights for somebody.
+    AclSet {
+        /// Whose mailbox: an address or an alias.
+        account: String,
+        /// Which one; `None`: all that the account has.
+        mailbox: Option<String>,
+        /// Who: an address, `anyone`, with `-` before it whose are taken.
+        who: String,
+        /// All rights from now on, or `+` and `-` some.
+        rights: String,
     },
     /// One page of the queue, by id.
     QueueList {

@@ -1,7 +1,7 @@
 //! Carries one request out on an open store. Blocks until it is durable; not for reactor threads.
 use super::list::{self, Page};
 use super::{
-    Change, Failure, Kind, Request, Response, ServerFacts, access, compact, files, queue, removed, status, usage,
+    Change, Failure, Kind, Request, Response, ServerFacts, access, acl, compact, files, queue, removed, status, usage,
 };
 use crate::limits::CHANGES_MAX;
 use posthouse_engine::Engine;
@@ -15,6 +15,10 @@ pub fn run(engine: &Engine, server: ServerFacts<'_>, request: &Request) -> Respo
             list::list(engine, &page)
         }
         Request::Show { what, name } => list::show(engine, *what, name),
+        Request::AclList { account, mailbox, after } => {
+            acl::list(engine, account, mailbox.as_deref(), after.as_deref())
+        }
+        Request::AclSet { account, mailbox, who, rights } => acl::set(engine, account, mailbox.as_deref(), who, rights),
         Request::QueueList { after, filter } => Ok(queue::list(engine, *after, filter)),
         Request::QueueShow { id } => queue::show(engine, *id),
         Request::QueueAct { act, ids, filter } => queue::act(engine, *act, ids, filter.as_ref()),

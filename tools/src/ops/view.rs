@@ -21,6 +21,8 @@ pub enum View {
     Key(super::KeyView),
     /// A rule of the mail flow.
     Rule(super::RuleView),
+    /// An entry of an access control list.
+    Acl(super::AclView),
     /// What the recycle bin holds.
     Removed(RemovedView),
     AppPassword(super::AppPasswordView),
