@@ -5,6 +5,7 @@
 pub mod access;
 mod account;
 mod address;
+mod away;
 mod change;
 mod check;
 mod codec;
@@ -36,6 +37,7 @@ pub use access::{
 };
 pub use account::{Account, AccountKind, Quota};
 pub use address::{Address, normalise_domain};
+pub use away::Away;
 pub use change::{AccountPatch, Change, ScopeName};
 pub use event::{AccountEdit, Event};
 pub use group::Group;

@@ -13,6 +13,7 @@ mod full;
 mod help;
 mod histories;
 mod history;
+mod mail_log;
 mod mailboxes;
 mod oracle;
 mod panics;
