@@ -128,6 +128,8 @@ pub const LOGIN_DELAY_MAX: Duration = Duration::from_secs(8);
 pub const LOGIN_FAILURE_ENTRIES_MAX: usize = 65_536;
 /// Characters of a login name that its count is kept under.
 pub const LOGIN_NAME_CHARS_KEPT: usize = 128;
+/// Addresses of To and Cc that are looked at for a member who is away.
+pub const SMTP_NAMED_MAX: usize = 1_000;
 /// Failed logins on one connection before it is closed.
 pub const LOGIN_FAILURES_PER_SESSION_MAX: u32 = 5;
 /// Bytes of a message that a session may hold without asking the budget of all sessions.

@@ -17,6 +17,7 @@ mod help;
 mod histories;
 mod history;
 mod index_model;
+mod mail_log;
 mod mailboxes;
 mod oracle;
 mod panics;
