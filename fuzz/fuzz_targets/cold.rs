@@ -50,6 +50,7 @@ fn blocks(data: &[u8]) {
     let mut at = end;
     for (index, row) in block.rows.iter().enumerate() {
         let summary = block.summary(&fixed, index).expect("within the block");
+        assert_eq!(block::summary_at(&fixed, index), Ok(Some((*row, summary))));
         assert_eq!(summary, &fixed[at..at + row.summary_len as usize]);
         at += summary.len();
         assert_eq!(block.range(index).expect("a message of the block").len(), row.text_len as usize);

@@ -65,6 +65,7 @@ impl Accounts {
             }
             Event::MailboxRemoved { account, mailbox }
             | Event::KeywordMade { account, mailbox, .. }
+            | Event::SeenChanged { account, mailbox, .. }
             | Event::Expunged { account, mailbox, .. } => {
                 self.missing_place(*account, *mailbox, &mut missing)?;
             }

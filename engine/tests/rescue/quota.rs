@@ -101,7 +101,8 @@ impl History {
             }
             8 => {
                 let keep_ms = if self.random.chance(50) { -1 } else { i64::MAX };
-                let request = Compact { cold_after_ms: 0, dead_percent: 10, bytes_per_second: 0, keep_ms };
+                let request =
+                    Compact { cold_after_ms: 0, dead_percent: 10, bytes_per_second: 0, keep_ms, leave_free_bytes: 0 };
                 let done = engine.compact(request).wait().unwrap_or_else(|why| panic!("{}: {why}", self.name));
                 self.compacted += done.segments_done;
             }

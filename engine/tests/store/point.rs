@@ -160,7 +160,8 @@ fn compact(disk: &Arc<dyn Disk>, clock: &Arc<SimClock>, keep: bool) {
         open(disk, clock).close().expect("closes");
     }
     let engine = open(disk, clock);
-    let all = Compact { cold_after_ms: 0, dead_percent: 1, bytes_per_second: 0, keep_ms: i64::MAX };
+    let all =
+        Compact { cold_after_ms: 0, dead_percent: 1, bytes_per_second: 0, keep_ms: i64::MAX, leave_free_bytes: 0 };
     assert!(engine.compact(all).wait().expect("compacted").segments_done > 0);
     if !keep {
         let removed = engine.compact(Compact { keep_ms: -1, ..all }).wait().expect("removed");

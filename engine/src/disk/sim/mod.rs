@@ -212,6 +212,12 @@ impl Disk for SimDisk {
         }
     }
 
+    fn free_bytes(&self) -> io::Result<u64> {
+        let state = self.state();
+        state.alive()?;
+        Ok(state.free_bytes)
+    }
+
     fn full_path(&self, path: &Path) -> PathBuf {
         Path::new("sim:").join(path)
     }
