@@ -143,6 +143,7 @@ pub fn events() -> Vec<u8> {
             uids: uids.clone(),
         },
         Event::Expunged { account, mailbox, modseq: ModSeq(6), uids },
+        Event::SeenChanged { account, mailbox, reader: AccountId(account.0 + 1), modseq: ModSeq(7), on: true, uids: UidSet::range(Uid(2), Uid(2)) },
         Event::RecentClaimed { account, mailbox, uid: Uid(3) },
         Event::MailboxRenamed { account, mailbox: MailboxId(6), name: "a/b".into() },
         Event::MailboxRemoved { account, mailbox: MailboxId(6) },

@@ -29,6 +29,10 @@ pub const IMAP_SEARCH_TEXTS_MAX: usize = 64;
 pub const IMAP_SEARCH_INLINE_BYTES_MAX: u32 = 16 << 10;
 /// Names that LIST goes through before other sessions of the reactor are served.
 pub const IMAP_LIST_BATCH: usize = 64;
+/// Accounts of others that LIST looks into before it gives other sessions their turn.
+pub const IMAP_SHARERS_BATCH: usize = 16;
+/// Mailboxes of others that one LIST shows.
+pub const IMAP_SHARED_MAILBOXES_MAX: usize = 20_000;
 /// Patterns of one LIST.
 pub const IMAP_PATTERNS_MAX: usize = 64;
 /// Levels of AND, OR and NOT in one SEARCH.
@@ -124,6 +128,8 @@ pub const LOGIN_DELAY_MAX: Duration = Duration::from_secs(8);
 pub const LOGIN_FAILURE_ENTRIES_MAX: usize = 65_536;
 /// Characters of a login name that its count is kept under.
 pub const LOGIN_NAME_CHARS_KEPT: usize = 128;
+/// Addresses of To and Cc that are looked at for a member who is away.
+pub const SMTP_NAMED_MAX: usize = 1_000;
 /// Failed logins on one connection before it is closed.
 pub const LOGIN_FAILURES_PER_SESSION_MAX: u32 = 5;
 /// Bytes of a message that a session may hold without asking the budget of all sessions.

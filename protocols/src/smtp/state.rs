@@ -36,6 +36,8 @@ pub(super) struct Hello {
 
 /// A mail transaction (RFC 5321 section 3.3): from MAIL on.
 pub(super) struct Transaction {
+    /// Names the message in the logs and in Received.
+    pub(super) id: u64,
     /// The reverse-path as it was given, without brackets; empty for `<>`.
     pub(super) sender: String,
     /// The client may send UTF-8 in addresses and headers (RFC 6531).

@@ -10,7 +10,7 @@ use crate::imap::{date, flags, out, parse};
 use crate::limits;
 use crate::session::{Ended, Room};
 use posthouse_engine::Append;
-use posthouse_engine::base::Error;
+use posthouse_engine::base::{AccountId, Error};
 use posthouse_engine::index::Flags;
 
 /// Whether the literal announced at the end of these bytes is of an APPEND's or REPLACE's message, not of its mailbox name.
@@ -39,6 +39,8 @@ pub(in crate::imap) struct Incoming {
     size_bytes: u64,
     /// Bytes that the account gets back when this is done.
     pub(in crate::imap) freed_bytes: u64,
+    /// Whose quota it is.
+    pub(in crate::imap) account: AccountId,
     messages: Vec<Append>,
 }
 
@@ -54,7 +56,8 @@ impl Incoming {
     pub(in crate::imap) fn new(session: &Session, request: &Request, args: &Args<'_>) -> Incoming {
         let (text, literal) = (without_announcement(args.rest(), request.literal).to_vec(), request.literal);
         let room = Room::new(session.shared.budget.share_of(session.stream.peer().ip()));
-        Incoming { text, literal, room, size_bytes: 0, freed_bytes: 0, messages: Vec::new() }
+        let account = session.account();
+        Incoming { text, literal, room, size_bytes: 0, freed_bytes: 0, account, messages: Vec::new() }
     }
 
     /// Reads all messages, at most `max`. When it fails, what the client has sent already of the command is passed over.
@@ -223,8 +226,8 @@ impl Incoming {
             return Err(Answer::no(format!("[TOOBIG] A message may have {} here", out::human_bytes(max))));
         }
         let engine = &session.shared.engine;
-        let used_bytes = engine.account(session.account())?.used_bytes;
-        match engine.quota_bytes_max(session.account()) {
+        let used_bytes = engine.account(self.account)?.used_bytes;
+        match engine.quota_bytes_max(self.account) {
             Some(max) if used_bytes + self.size_bytes + size_bytes > max.saturating_add(self.freed_bytes) => {
                 Err(Error::OverQuota { used_bytes, quota_bytes_max: max }.into())
             }

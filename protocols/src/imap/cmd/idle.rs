@@ -24,8 +24,8 @@ pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'
     Box::pin(async move {
         request.args().end()?;
         drop(request);
-        let account = session.account();
-        let watch = session.selected.as_ref().map(|selected| session.shared.engine.watch(account, selected.mailbox));
+        let engine = session.shared.engine.clone();
+        let watch = session.selected.as_ref().map(|selected| engine.watch(selected.account, selected.mailbox));
         session.stream.output().extend_from_slice(b"+ idling\r\n");
         let deadline = now() + limits::IMAP_IDLE_MAX;
         let telling = Telling { expunges: true, uid: false, claim: false };

@@ -31,7 +31,7 @@ fn greeting_login_logout() {
          S: * ID (\"name\" \"Posthouse\")
          S: a7 OK ID completed
          C: a8 NAMESPACE
-         S: * NAMESPACE ((\"\" \"/\")) NIL NIL
+         S: * NAMESPACE ((\"\" \"/\")) ((\"Other Users/\" \"/\")) ((\"Shared/\" \"/\"))
          S: a8 OK NAMESPACE completed
          C: a9 LOGOUT
          S: * BYE ...
