@@ -6,7 +6,7 @@ use posthouse_engine::base::{AccountId, Protocol};
 use posthouse_engine::disk::Disk;
 use posthouse_engine::disk::sim::SimDisk;
 use posthouse_engine::format::frame::salted_crc;
-use posthouse_engine::trace::{LoginFilter, LoginLog, LoginRecord, LoginResult, Means};
+use posthouse_engine::trace::{LoginFilter, LoginLog, LoginRecord, LoginResult, Means, Record};
 use std::path::Path;
 use std::sync::Arc;
 

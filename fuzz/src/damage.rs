@@ -55,7 +55,8 @@ fn make() -> Stores {
     let messages = messages.collect();
     close(&disk, None);
     let closed = files(&disk);
-    let everything = Compact { cold_after_ms: 0, dead_percent: 1, bytes_per_second: 0, keep_ms: i64::MAX };
+    let everything =
+        Compact { cold_after_ms: 0, dead_percent: 1, bytes_per_second: 0, keep_ms: i64::MAX, leave_free_bytes: 0 };
     close(&disk, Some(everything));
     let kept = files(&disk);
     close(&disk, Some(Compact { cold_after_ms: i64::MAX, dead_percent: 100, keep_ms: -1, ..everything }));

@@ -100,6 +100,9 @@ impl Case<'_> {
     }
 }
 
+/// Whether an account has a mailbox of that name.
+pub type HasMailbox<'a> = dyn Fn(AccountId, &str) -> bool + 'a;
+
 /// What the message itself says.
 #[derive(Clone, Copy, Default)]
 pub struct Letter<'a> {
@@ -120,7 +123,7 @@ pub struct Letter<'a> {
     /// Bytes.
     pub size_bytes: u64,
     /// Whether an account has a mailbox of that name.
-    pub has_mailbox: Option<&'a dyn Fn(AccountId, &str) -> bool>,
+    pub has_mailbox: Option<&'a HasMailbox<'a>>,
     /// Whether the operator wishes that DMARC's policies are obeyed.
     pub obeys_dmarc: bool,
 }

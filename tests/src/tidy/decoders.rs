@@ -56,15 +56,15 @@ const TABLE: [Row; 51] = [
     ("engine/src/rescue/verify/mod.rs", &["verify"], "damage", "verify(disk"),
     ("engine/src/search/text/decode.rs", &["decode_body"], "search", "contains_text"),
     ("engine/src/search/text/word.rs", &["decoded_header"], "search", "decoded_header"),
-    ("engine/src/trace/login.rs", &["decode"], "logins", "LoginRecord::decode"),
-    ("engine/src/trace/files.rs", &["page"], "logins", "log.page"),
+    ("engine/src/trace/login.rs", &["page"], "logins", "log.page"),
+    ("engine/src/trace/mail.rs", &[], "mail_log", "MailRecord::decode"),
     ("tools/src/carry/backup/list.rs", &["decode"], "carry", "fuzz::backup_list"),
     ("tools/src/carry/import/maildir.rs", &["parse_flags", "parse_keywords"], "carry", "fuzz::names"),
     ("tools/src/carry/import/mbox/mod.rs", &["file"], "carry", "fuzz::mbox"),
     ("tools/src/carry/manifest.rs", &["new"], "carry", "fuzz::manifest"),
     ("tools/src/config/mod.rs", &["parse"], "config", "fuzz::config"),
     ("tools/src/control/line.rs", &["read", "read_payload"], "control", "fuzz::control"),
-    ("tools/src/time.rs", &["parse_rfc3339"], "carry", "fuzz::manifest"),
+    ("tools/src/time.rs", &["parse_rfc3339", "parse_day_or_rfc3339"], "carry", "fuzz::manifest"),
 ];
 
 /// Names of the decoders in a file that others may call, those in `known` whatever they are called.

@@ -120,7 +120,7 @@ impl<'a> Args<'a> {
     }
 }
 
-fn tagged_strings<'a>((at, value): (At, Option<&'a Arg>)) -> Result<&'a [String], Wrong> {
+fn tagged_strings((at, value): (At, Option<&Arg>)) -> Result<&[String], Wrong> {
     match value {
         Some(Arg::Strings(strings)) => Ok(strings),
         _ => wrong(at, "a string is expected"),

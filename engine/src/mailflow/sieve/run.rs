@@ -207,7 +207,7 @@ impl Runner<'_> {
 
     fn test(&mut self, test: &Test) -> Result<bool, String> {
         self.cost(1)?;
-        let named = |names: &[String], field: &&Field| names.iter().any(|name| *name == field.name);
+        let named = |names: &[String], field: &&Field| names.contains(&field.name);
         match test {
             Test::Always(answer) => Ok(*answer),
             Test::Not(test) => Ok(!self.test(test)?),
