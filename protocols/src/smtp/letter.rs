@@ -3,6 +3,13 @@ use crate::limits;
 use mail_parser::{Address as Parsed, HeaderName, MessageParser};
 use posthouse_engine::directory::Address;
 use posthouse_engine::mailflow::sieve::{Field, fields};
+use std::sync::LazyLock;
+
+/// Takes no other field apart: Received fields alone would cost more than all the rest of this.
+static PARSER: LazyLock<MessageParser> = LazyLock::new(|| {
+    let parser = MessageParser::new().header_address(HeaderName::From).header_text(HeaderName::Subject);
+    parser.header_id(HeaderName::MessageId).default_header_ignore()
+});
 
 /// The facts.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -81,7 +88,7 @@ pub(super) fn read(message: &[u8], header_bytes: usize) -> Says {
     // What is beyond the bound could be another From.
     let mut says = Says { from_is_odd: header_bytes > limits::SMTP_JUDGED_HEADER_BYTES_MAX, ..Says::default() };
     let header = &message[..header_bytes.min(limits::SMTP_JUDGED_HEADER_BYTES_MAX)];
-    let Some(parsed) = MessageParser::default().parse_headers(header) else {
+    let Some(parsed) = PARSER.parse_headers(header) else {
         return says;
     };
     for field in parsed.headers() {
@@ -157,6 +164,10 @@ mod tests {
         assert!(says("From:\r\n").from_is_odd);
         assert!(!says("Subject: x\r\n").from_is_odd);
         assert_eq!(says("From: a@x.test\r\nfrom : b@x.test\r\n").from_fields, 2);
+        // A field before it that never ends its quotes or parentheses hides no From.
+        for odd in ["Received: from x (y\r\n", "Content-Type: text/plain; a=\"b\r\n", "To: \"x\r\n", "X: (\r\n"] {
+            assert_eq!(says(&format!("{odd}From: a@x.test\r\nFrom: b@x.test\r\n")).from_fields, 2, "{odd:?}");
+        }
         let long = format!("X: {}\r\nFrom: a@x.test\r\n", "x".repeat(limits::SMTP_JUDGED_HEADER_BYTES_MAX));
         assert!(says(&long).from_is_odd);
     }

@@ -80,7 +80,7 @@ impl Buffers {
 mod tests {
     use super::*;
 
-    /// The kernel's part: takes the entry at `head`, fills its buffer with `byte`, says which it was. Runs under Miri, which has no rings.
+    /// The kernel's part: takes the entry at `head`, fills its buffer with `byte`, says which it was. Needs no ring, so that Miri can run it.
     fn kernel_fills(buffers: &Buffers, head: u16, byte: u8) -> u16 {
         let entries = buffers.ring.as_ptr().cast::<BufRingEntry>();
         // SAFETY: the tail is the reserved field of the first entry, two aligned bytes that nobody writes meanwhile.

@@ -1,5 +1,5 @@
 //! What ring operations cost that the reactor does not use, beside those that it does: the figures of decision 0041. Runs only when asked:
-//! `cargo test --release -p posthouse-protocols --lib costs -- --ignored --nocapture --test-threads 1`.
+//! `cargo test -p posthouse-protocols --lib costs -- --ignored --nocapture --test-threads 1`.
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
