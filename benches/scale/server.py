@@ -41,12 +41,17 @@ def room(folder):
 class Server:
     """`posthouse serve` on `data`; `startup` says what becoming ready took."""
 
-    def __init__(self, posthouse, data, shards=2):
+    def __init__(self, posthouse, data, more=""):
         self.data = data
         config = data + ".toml"
         with open(config, "w") as file:
             file.write(f'data = "{data}"\n[listen]\n' + "".join(f'{name} = ["127.0.0.1:0"]\n' for name in PROTOCOLS)
-                       + "[limits]\nconnections_per_ip_max = 100000\n[outbound]\nenabled = false\n")
+                       + "[limits]
+connections_per_ip_max = 100000
+connections_per_account_max = 100000
+[outbound]
+enabled = false
+" + more)
         self.log = data + ".log"
         begun = time.monotonic()
         with open(self.log, "w") as log:
@@ -132,6 +137,20 @@ class Imap:
             if not line:
                 raise RuntimeError(f"{text}: the server closed the connection")
             lines += 1
+
+    def exists(self, mailbox):
+        """Selects it; messages in it."""
+        self.number += 1
+        tag, exists = f"a{self.number}", None
+        self.wire.sendall(f"{tag} SELECT {mailbox}\r\n".encode())
+        for line in self.file:
+            if line.endswith(b" EXISTS\r\n"):
+                exists = int(line.split()[1])
+            if line.startswith(tag.encode()):
+                break
+        if not exists:
+            raise RuntimeError(f"SELECT {mailbox}: no mail in it")
+        return exists
 
     def cost(self, text, times):
         """Microseconds of server CPU and of wall time for each."""

@@ -123,7 +123,7 @@ step_bench() {
     cargo bench --quiet --locked -p posthouse-benches --no-run || return 1
     # Each bench of a layer once; `cargo bench -p posthouse-benches --bench NAME` measures.
     local layer
-    for layer in frame commit index; do
+    for layer in frame commit index compaction; do
         check "bench $layer" cargo bench --quiet --locked -p posthouse-benches --bench $layer -- --test || return 1
     done
     check "benches/peers/run --short" benches/peers/run --short

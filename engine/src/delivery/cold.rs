@@ -1,7 +1,7 @@
 //! Cold mail: several messages in one block, compressed together; many transactions' events in one frame. Does no I/O.
 use super::stage::{Prepared, StagedPart, prepare, recipe_of};
 use super::unstage::join;
-use super::zstd::{grow, shrink_cold};
+use super::zstd::{ColdEncoder, grow};
 use super::{Dictionary, PartAt};
 use crate::base::limits::{EVENT_PAYLOAD_BYTES_MAX, MESSAGE_BYTES_MAX};
 use crate::base::{Guid, Lsn};
@@ -11,7 +11,7 @@ use crate::format::{FRAME_FLAG_RECIPE, FRAME_FLAG_ZSTD, FrameRef, recipe};
 use std::cell::RefCell;
 
 /// Bytes of text after which a block is full: reading one message decompresses all of it (docs/decisions/0012).
-pub(crate) const BLOCK_TEXT_BYTES: usize = 256 << 10;
+pub(crate) const BLOCK_TEXT_BYTES: usize = 512 << 10;
 
 /// A message ready for a block.
 pub(crate) struct ColdMessage {
@@ -20,8 +20,10 @@ pub(crate) struct ColdMessage {
 }
 
 impl ColdMessage {
-    pub(crate) fn new(guid: Guid, whole: Vec<u8>, dictionary: Option<&Dictionary>) -> ColdMessage {
-        ColdMessage { guid, prepared: prepare(whole, dictionary, |_, _| {}) }
+    /// `encoder` is that of the block.
+    pub(crate) fn new(guid: Guid, whole: Vec<u8>, encoder: Option<&mut ColdEncoder>) -> ColdMessage {
+        let small = |summary: &[u8]| encoder.and_then(|encoder| encoder.shrink_short(summary));
+        ColdMessage { guid, prepared: prepare(whole, small, |_, _| {}) }
     }
 
     /// The parts that are to be stored by themselves.
@@ -73,12 +75,12 @@ impl BlockBuilder {
     }
 
     /// The block frame's payload in parts, and its flags; the builder is empty after.
-    pub(crate) fn finish(&mut self, dictionary: Option<&Dictionary>) -> ([Vec<u8>; 3], u8) {
+    pub(crate) fn finish(&mut self, encoder: Option<&mut ColdEncoder>) -> ([Vec<u8>; 3], u8) {
         let mut head = Vec::new();
         block::encode_head(&self.rows, self.text.len() as u32, &mut head);
         let (summaries, text) = (std::mem::take(&mut self.summaries), std::mem::take(&mut self.text));
         self.rows.clear();
-        match shrink_cold(&text, dictionary) {
+        match encoder.and_then(|encoder| encoder.shrink(&text)) {
             Some(small) => ([head, summaries, small], FRAME_FLAG_ZSTD),
             None => ([head, summaries, text], 0),
         }

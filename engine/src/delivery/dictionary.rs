@@ -12,8 +12,6 @@ use zstd::zstd_safe::{CDict, DDict};
 const LEVEL: i32 = 2;
 /// The same for summaries. Levels below zero keep literals as they are.
 const LEVEL_FAST: i32 = -1;
-/// zstd's level for blocks of cold mail (docs/decisions/0012).
-pub(super) const COLD_LEVEL: i32 = 7;
 /// Level at which a dictionary itself is stored.
 const STORE_LEVEL: i32 = 9;
 /// Where the dictionary format keeps the number that zstd would repeat in every frame; ours is in the frame header.
@@ -25,7 +23,6 @@ pub struct Dictionary {
     created_ms: i64,
     bytes: Vec<u8>,
     encoder: OnceLock<CDict<'static>>,
-    cold_encoder: OnceLock<CDict<'static>>,
     encoder_fast: OnceLock<CDict<'static>>,
     decoder: OnceLock<DDict<'static>>,
 }
@@ -92,7 +89,6 @@ impl Dictionary {
             created_ms,
             bytes,
             encoder: OnceLock::new(),
-            cold_encoder: OnceLock::new(),
             encoder_fast: OnceLock::new(),
             decoder: OnceLock::new(),
         };
@@ -114,8 +110,9 @@ impl Dictionary {
         self.encoder.get_or_init(|| CDict::create(&self.bytes, LEVEL))
     }
 
-    pub(super) fn cold_encoder(&self) -> &CDict<'static> {
-        self.cold_encoder.get_or_init(|| CDict::create(&self.bytes, COLD_LEVEL))
+    /// As zstd takes it.
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes
     }
 
     /// For what is read often: its literals stay as they are, so that reading undoes no Huffman code.

@@ -98,7 +98,7 @@ pub fn stage(origin: Origin, mut trace: Vec<u8>, message: &[u8], sample: impl Fn
     let whole = trace;
     let Origin { guid, received, dictionary } = origin;
     let Prepared { size_bytes, crc, summary, mut flags, text, pieces, parts } =
-        prepare(whole, dictionary.as_deref(), sample);
+        prepare(whole, |summary| dictionary.as_deref().and_then(|dictionary| shrink_fast(summary, dictionary)), sample);
     let (summary_len, summary_crc) = (summary.len() as u32, crc32fast::hash(&summary));
     let head = MessageHead { size_bytes, crc, summary_len, summary_crc, guid };
     let mut front = Vec::with_capacity(head.body_start());
@@ -128,15 +128,19 @@ pub(super) struct Prepared {
     pub(super) parts: Vec<StagedPart>,
 }
 
-/// Takes a message apart; `sample` sees the summary and the message.
-pub(super) fn prepare(whole: Vec<u8>, dictionary: Option<&Dictionary>, sample: impl FnOnce(&[u8], &[u8])) -> Prepared {
+/// Takes a message apart; `small` makes its summary smaller, if it can, and `sample` sees the summary and the message.
+pub(super) fn prepare(
+    whole: Vec<u8>,
+    small: impl FnOnce(&[u8]) -> Option<Vec<u8>>,
+    sample: impl FnOnce(&[u8], &[u8]),
+) -> Prepared {
     let parsed = mime::summarize(&whole);
     let mut summary = Vec::with_capacity(512);
     parsed.encode(&mut summary);
     sample(&summary, &whole);
     let mut flags = 0;
     // Without a dictionary a summary is too short to gain anything.
-    if let Some(small) = dictionary.and_then(|dictionary| shrink_fast(&summary, dictionary)) {
+    if let Some(small) = small(&summary) {
         (summary, flags) = (small, FRAME_FLAG_SUMMARY_ZSTD);
     }
     let (size_bytes, crc) = (whole.len() as u32, crc32fast::hash(&whole));

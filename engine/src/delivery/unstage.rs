@@ -3,7 +3,7 @@ use super::zstd::{content_bytes, grow};
 use super::{Dictionary, base64};
 use crate::base::Result;
 use crate::base::limits::{MESSAGE_BYTES_MAX, SUMMARY_BYTES_MAX};
-use crate::format::block::Block;
+use crate::format::block::summary_at;
 use crate::format::recipe::{self, Kept, Piece};
 use crate::format::{
     FRAME_FLAG_RECIPE, FRAME_FLAG_SUMMARY_ZSTD, FRAME_FLAG_ZSTD, MESSAGE_HEAD_BYTES, MessageHead, PART_HEAD_BYTES,
@@ -104,8 +104,7 @@ pub(crate) fn summary_in_block(
     index: usize,
     dictionary: Option<&Dictionary>,
 ) -> Result<Vec<u8>, String> {
-    let block = Block::decode(payload).map_err(|why| why.to_string())?;
-    let found = block.rows.get(index).zip(block.summary(payload, index));
+    let found = summary_at(payload, index).map_err(|why| why.to_string())?;
     let (row, stored) = found.ok_or("as many messages as addressed expected")?;
     Ok(decode_summary(stored, row.summary_crc, row.flags, dictionary)?.unwrap_or_else(|| stored.to_vec()))
 }

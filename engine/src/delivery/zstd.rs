@@ -1,12 +1,14 @@
 //! The one place that calls zstd: one context for each thread, with a digested dictionary or without. Bounds what comes out; proves nothing.
 use super::Dictionary;
-use super::dictionary::COLD_LEVEL;
 use crate::base::{Error, Result};
 use std::cell::RefCell;
-use zstd::zstd_safe::{self, CCtx, CDict, DCtx};
+use zstd::zstd_safe::{self, CCtx, CDict, CParameter, DCtx, Strategy};
 
 /// zstd's level for fresh mail without a dictionary.
 const LEVEL: i32 = 1;
+
+/// What cold mail's settings are made from; those that matter are set by themselves (docs/decisions/0012).
+const COLD_LEVEL: i32 = 7;
 
 /// For what is small and stays long: events of compacted segments.
 const SQUEEZE_LEVEL: i32 = 9;
@@ -30,14 +32,52 @@ pub(crate) fn shrink_fast(bytes: &[u8], dictionary: &Dictionary) -> Option<Vec<u
     shrink_with(bytes, Some(dictionary.encoder_fast()), LEVEL)
 }
 
-/// `shrink` for cold mail, with more effort.
-pub(crate) fn shrink_cold(bytes: &[u8], dictionary: Option<&Dictionary>) -> Option<Vec<u8>> {
-    shrink_with(bytes, dictionary.map(Dictionary::cold_encoder), COLD_LEVEL)
-}
-
 /// `shrink` at a level of its own, without a dictionary.
 pub(crate) fn shrink_at(bytes: &[u8], level: i32) -> Option<Vec<u8>> {
     shrink_with(bytes, None, level)
+}
+
+/// Compresses blocks of cold mail, one after the other with the same dictionary. Takes about 6 MiB.
+pub(crate) struct ColdEncoder {
+    encoder: CCtx<'static>,
+    has_dictionary: bool,
+}
+
+impl ColdEncoder {
+    /// `None` only without memory.
+    pub(crate) fn new(dictionary: Option<&Dictionary>) -> Option<ColdEncoder> {
+        let mut encoder = CCtx::try_create()?;
+        // zstd's own levels look at the dictionary's size and not at the block's, and take tables that are too small for both.
+        let settings = [
+            CParameter::CompressionLevel(COLD_LEVEL),
+            CParameter::Strategy(Strategy::ZSTD_lazy),
+            CParameter::WindowLog(20),
+            CParameter::HashLog(19),
+            CParameter::ChainLog(19),
+            CParameter::SearchLog(3),
+            CParameter::MinMatch(5),
+            CParameter::TargetLength(16),
+        ];
+        for setting in settings {
+            encoder.set_parameter(setting).ok()?;
+        }
+        if let Some(dictionary) = dictionary {
+            encoder.load_dictionary(dictionary.bytes()).ok()?;
+        }
+        Some(ColdEncoder { encoder, has_dictionary: dictionary.is_some() })
+    }
+
+    /// As `shrink`.
+    pub(crate) fn shrink(&mut self, bytes: &[u8]) -> Option<Vec<u8>> {
+        let mut out = Vec::with_capacity(zstd_safe::compress_bound(bytes.len()));
+        let len = self.encoder.compress2(&mut out, bytes).ok()?;
+        (len < bytes.len()).then_some(out)
+    }
+
+    /// As `shrink`, for what only gets smaller with a dictionary.
+    pub(crate) fn shrink_short(&mut self, bytes: &[u8]) -> Option<Vec<u8>> {
+        if self.has_dictionary { self.shrink(bytes) } else { None }
+    }
 }
 
 fn shrink_with(bytes: &[u8], dictionary: Option<&CDict<'_>>, level: i32) -> Option<Vec<u8>> {

@@ -6,6 +6,7 @@ pub mod access;
 mod account;
 mod acl;
 mod address;
+mod away;
 mod change;
 mod check;
 mod codec;
@@ -38,6 +39,7 @@ pub use access::{
 pub use account::{Account, AccountKind, Quota};
 pub use acl::{AclChange, AclMode, Grant, Grantee, Rights, Sharer};
 pub use address::{Address, normalise_domain};
+pub use away::Away;
 pub use change::{AccountPatch, Change, ScopeName};
 pub use event::{AccountEdit, Event};
 pub use group::Group;

@@ -6,8 +6,9 @@ use crate::base::bytes::{Put, Reader};
 use crate::base::{AccountId, Error, MailboxId, Result, TenantId, limits};
 
 use super::acl::{self, Grant, Grantee};
+use super::away::{quoted, unquoted};
 use super::codec::{self, Decoded};
-use super::{Address, Directory, normalise_domain};
+use super::{Address, Away, Directory, normalise_domain};
 
 /// For whom a rule holds.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -81,6 +82,17 @@ pub enum Rule {
     Representative(Address),
     /// Rights in the mailbox (RFC 4314).
     Acl(Grant),
+    /// Mail for the account goes on to that address (F11).
+    Forward {
+        /// Whether the account keeps a copy.
+        keep: bool,
+        /// Where it goes.
+        to: Address,
+    },
+    /// Who writes is answered that the account's owner is away (F11).
+    Away(Box<Away>),
+    /// A script says what happens with mail for the account (F11).
+    Sieve(Box<str>),
 }
 
 impl Pattern {
@@ -127,7 +139,7 @@ impl fmt::Display for Pattern {
 /// Shown with every refusal of `Rule::from_str`.
 const ALLOWED: &str = "allowed: block PATTERN, allow PATTERN, keyword reject TEXT, keyword quarantine TEXT, outbound yes, outbound no, \
     rate NUMBER/PERIOD (as in 500/1d; units s, m, h, d), catch-all ADDRESS, senders tenant, senders members, senders ADDRESS, \
-    representative ADDRESS";
+    representative ADDRESS, forward ADDRESS, forward-only ADDRESS, away days=7 from=0 until=0 subject=\"...\" text=\"...\"";
 
 impl FromStr for Rule {
     type Err = Error;
@@ -145,6 +157,10 @@ impl FromStr for Rule {
             ("rate", rate) => parse_rate(rate).ok_or_else(refuse),
             ("catch-all", address) => Ok(Rule::CatchAll(Address::parse(address)?)),
             ("representative", address) => Ok(Rule::Representative(Address::parse(address)?)),
+            ("forward", address) => Ok(Rule::Forward { keep: true, to: Address::parse(address)? }),
+            ("forward-only", address) => Ok(Rule::Forward { keep: false, to: Address::parse(address)? }),
+            ("away", words) => Ok(Rule::Away(Box::new(words.parse()?))),
+            ("sieve", text) => sieve(text),
             ("senders", "tenant") => Ok(Rule::Senders(Senders::Tenant)),
             ("senders", "members") => Ok(Rule::Senders(Senders::Members)),
             ("senders", address) => Ok(Rule::Senders(Senders::Address(Address::parse(address)?))),
@@ -160,6 +176,17 @@ impl FromStr for Rule {
             _ => Err(refuse()),
         }
     }
+}
+
+fn sieve(text: &str) -> Result<Rule> {
+    let max = limits::SIEVE_BYTES_MAX;
+    let script = unquoted(text).filter(|(script, rest)| script.len() <= max && rest.trim().is_empty());
+    let script = script.ok_or_else(|| {
+        Error::Invalid(format!(
+            "rule sieve: allowed is a script of at most {max} bytes in quotes, with \\n, \\\" and \\\\"
+        ))
+    })?;
+    Ok(Rule::Sieve(script.0.into()))
 }
 
 fn keyword(action: Found, text: &str) -> Result<Rule> {
@@ -205,6 +232,13 @@ impl fmt::Display for Rule {
             Rule::Acl(grant) => {
                 write!(f, "acl {}{:?} {}", if grant.negative { "-" } else { "" }, grant.who, grant.rights)
             }
+            Rule::Forward { keep: true, to } => write!(f, "forward {to}"),
+            Rule::Forward { keep: false, to } => write!(f, "forward-only {to}"),
+            Rule::Away(away) => write!(f, "away {away}"),
+            Rule::Sieve(script) => {
+                f.write_str("sieve ")?;
+                quoted(f, script)
+            }
         }
     }
 }
@@ -217,6 +251,7 @@ impl Rule {
                 matches!(scope, Scope::Tenant(_) | Scope::Account(_))
             }
             Rule::Keyword(..) => matches!(scope, Scope::Tenant(_)),
+            Rule::Forward { .. } | Rule::Away(_) | Rule::Sieve(_) => matches!(scope, Scope::Account(_)),
             Rule::CatchAll(_) => matches!(scope, Scope::Domain(_)),
             Rule::Senders(_) | Rule::Representative(_) => matches!(scope, Scope::Group(_)),
             Rule::Acl(_) => matches!(scope, Scope::Mailbox(..)),
@@ -238,7 +273,9 @@ impl Rule {
             (Rule::Outbound(_), Rule::Outbound(_))
                 | (Rule::Rate { .. }, Rule::Rate { .. })
                 | (Rule::CatchAll(_), Rule::CatchAll(_))
-        )
+                | (Rule::Away(_), Rule::Away(_))
+                | (Rule::Sieve(_), Rule::Sieve(_))
+        ) || matches!((self, other), (Rule::Forward { to, .. }, Rule::Forward { to: other, .. }) if to == other)
     }
 }
 
@@ -336,6 +373,19 @@ pub(super) fn put_rule(out: &mut Vec<u8>, rule: &Rule) {
             out.put_u8(9);
             acl::put_grant(out, grant);
         }
+        Rule::Forward { keep, to } => {
+            out.put_u8(10);
+            out.put_u8(u8::from(*keep));
+            codec::put_address(out, to);
+        }
+        Rule::Sieve(script) => {
+            out.put_u8(12);
+            out.put_str(script);
+        }
+        Rule::Away(away) => {
+            out.put_u8(11);
+            away.put(out);
+        }
         Rule::Senders(senders) => {
             out.put_u8(7);
             match senders {
@@ -369,6 +419,9 @@ pub(super) fn get_rule(reader: &mut Reader<'_>) -> Decoded<Rule> {
         }),
         8 => Rule::Representative(codec::get_address(reader)?),
         9 => Rule::Acl(acl::get_grant(reader)?),
+        10 => Rule::Forward { keep: codec::bits(reader, 1)? == 1, to: codec::get_address(reader)? },
+        11 => Rule::Away(Box::new(Away::get(reader)?)),
+        12 => Rule::Sieve(codec::get_box(reader)?),
         _ => return reader.error("a kind of rule expected before this byte"),
     })
 }

@@ -8,6 +8,7 @@
 //! * After a failed `write_at` or `sync_data` nothing may be assumed about that file until it is read again after a restart.
 mod latch;
 mod map;
+mod priority;
 mod read_only;
 pub mod sim;
 mod std_disk;
@@ -18,6 +19,7 @@ use std::sync::Arc;
 
 pub use latch::Latch;
 pub use map::Map;
+pub(crate) use priority::yield_to_others;
 pub use read_only::ReadOnlyDisk;
 pub use std_disk::StdDisk;
 
@@ -45,6 +47,10 @@ pub trait Disk: Send + Sync + 'static {
     fn sync_dir(&self, path: &Path) -> io::Result<()>;
     /// Takes the lock that one process at a time holds on a data directory; `WouldBlock` if another has it. A crash frees it.
     fn lock(&self, path: &Path) -> io::Result<Box<dyn Lock>>;
+    /// Bytes by which files may still grow together; `u64::MAX` where that is not known.
+    fn free_bytes(&self) -> io::Result<u64> {
+        Ok(u64::MAX)
+    }
     /// The path to show to a person.
     fn full_path(&self, path: &Path) -> PathBuf;
 }

@@ -1,8 +1,10 @@
 //! The machine's own file system under one root directory. Never touches anything outside that root.
 use super::{Disk, File, Lock, Map};
+use std::ffi::CString;
 use std::fs::{self, OpenOptions, TryLockError};
 use std::io;
 use std::os::fd::AsRawFd;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileExt;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
@@ -110,6 +112,18 @@ impl Disk for StdDisk {
             }
         }
         Err(io::ErrorKind::WouldBlock.into())
+    }
+
+    fn free_bytes(&self) -> io::Result<u64> {
+        let root = CString::new(self.root.as_os_str().as_bytes())?;
+        let mut found = std::mem::MaybeUninit::<libc::statvfs>::uninit();
+        // SAFETY: the path ends with a zero byte and the result has room for what the call writes.
+        if unsafe { libc::statvfs(root.as_ptr(), found.as_mut_ptr()) } != 0 {
+            return Err(io::Error::last_os_error());
+        }
+        // SAFETY: the call has succeeded, so it has written the whole of it.
+        let found = unsafe { found.assume_init() };
+        Ok(found.f_bavail.saturating_mul(found.f_frsize))
     }
 
     fn full_path(&self, path: &Path) -> PathBuf {

@@ -1,10 +1,11 @@
 //! What callers ask an open store to change. Each is one transaction; the answer comes after the sync that covers it.
+use super::ops::deliver::Planned;
 use super::ops::{append, copy, deliver, expunge, mailboxes, metadata, store};
 use super::ticket::given_up;
 use super::txn::Txn;
 use super::{Append, Appended, At, Copied, Engine, Expected, Store, Stored, Ticket};
 use crate::base::{AccountId, Error, Flags, Guid, MailboxId, Result, Uid};
-use crate::delivery::{self, Delivered, Delivery, Origin, Outcome, Staged, Target};
+use crate::delivery::{self, Delivery, Origin, Outcome, Staged, Target};
 use crate::directory;
 use crate::index::{Account, SpecialUse, UidSet};
 use std::collections::BTreeMap;
@@ -83,7 +84,8 @@ impl Engine {
 
     /// Commits a message to its targets: one stored copy per shard.
     pub fn deliver(&self, delivery: Delivery) -> Ticket<Outcome> {
-        let given_up = Outcome { targets: vec![Err(given_up()); delivery.targets.len()], queued: Err(given_up()) };
+        let targets = vec![Err(given_up()); delivery.targets.len()];
+        let given_up = Outcome { targets, queued: Err(given_up()), queue_ids: Vec::new() };
         let (ticket, filler) = Ticket::pending(given_up);
         let mut by_shard: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
         for (at, target) in delivery.targets.iter().enumerate() {
@@ -94,7 +96,7 @@ impl Engine {
             by_shard.entry(home).or_default();
         }
         let pending = vec![Err(Error::Closed); delivery.targets.len()];
-        let outcome = Outcome { targets: pending, queued: Ok(()) };
+        let outcome = Outcome { targets: pending, queued: Ok(()), queue_ids: Vec::new() };
         let gather = Arc::new(Mutex::new((by_shard.len(), Some((outcome, filler)))));
         let delivery = Arc::new(delivery);
         if by_shard.is_empty() {
@@ -116,9 +118,12 @@ impl Engine {
         let plan = delivery.clone();
         let chosen: Vec<Target> = places.iter().map(|at| delivery.targets[*at].clone()).collect();
         let gather = gather.clone();
-        let then = move |answer: Result<Vec<Result<Delivered>>>| {
+        let then = move |answer: Result<Planned>| {
             finish(&gather, |outcome| match answer {
-                Ok(answers) => places.iter().zip(answers).for_each(|(at, answer)| outcome.targets[*at] = answer),
+                Ok(Planned { answers, queue_ids }) => {
+                    places.iter().zip(answers).for_each(|(at, answer)| outcome.targets[*at] = answer);
+                    outcome.queue_ids.extend(queue_ids);
+                }
                 Err(why) => {
                     places.iter().for_each(|at| outcome.targets[*at] = Err(why.clone()));
                     if home {

@@ -5,7 +5,7 @@ use crate::directory::Address;
 use crate::disk::Disk;
 use crate::format::Tried;
 use crate::index::{FlagMode, Flags, UidSet};
-use crate::queue::Counts;
+use crate::queue::{Counts, NewQueueItem};
 use std::sync::Arc;
 
 /// How to open a store.
@@ -156,6 +156,23 @@ pub struct ShardStatus {
     pub queue: Counts,
 }
 
+/// An answer for somebody who is away.
+#[derive(Debug)]
+pub struct Answer {
+    /// Who is away.
+    pub account: AccountId,
+    /// Who is answered: once in `days`.
+    pub to: String,
+    /// What makes it another answer than the one before.
+    pub handle: String,
+    /// See `to`.
+    pub days: u32,
+    /// The answer.
+    pub staged: Staged,
+    /// Its way.
+    pub item: NewQueueItem,
+}
+
 /// What is told the queue of one attempt, or of a warning: one transaction.
 #[derive(Debug)]
 pub struct Settle {
@@ -176,6 +193,8 @@ pub struct Settled {
     pub removed: bool,
     /// Why notices did not reach a target.
     pub lost: Vec<Error>,
+    /// The numbers of the notices that go by way of the queue.
+    pub reports: Vec<QueueId>,
 }
 
 /// What an operator does to queue items.

@@ -7,6 +7,8 @@ use crate::base::bytes::{DecodeError, Put, Reader};
 pub const BLOCK_HEAD_BYTES: usize = 16;
 /// Bytes of one row.
 pub const BLOCK_ROW_BYTES: usize = 41;
+/// Where in a row the length of its summary stands.
+const SUMMARY_LEN_AT: usize = 28;
 
 /// One message of a block.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -60,18 +62,40 @@ pub fn encode_head(rows: &[BlockRow], text_bytes: u32, out: &mut Vec<u8>) {
     out.put(&bytes);
 }
 
+/// A row and its summary as it stands in the payload, without a look at what the other rows say but for its place; `None`: no such row.
+pub fn summary_at(payload: &[u8], index: usize) -> Result<Option<(BlockRow, &[u8])>, DecodeError> {
+    let mut reader = Reader::new(payload);
+    let (count, _, bytes) = rows(&mut reader)?;
+    if index >= count {
+        return Ok(None);
+    }
+    let (before, from) = bytes.split_at(index * BLOCK_ROW_BYTES);
+    let lengths =
+        before.chunks_exact(BLOCK_ROW_BYTES).map(|row| Reader::new(&row[SUMMARY_LEN_AT..]).u32().map(u64::from));
+    let start = lengths.sum::<Result<u64, DecodeError>>()?;
+    let row = row(&mut Reader::new(from))?;
+    reader.take(usize::try_from(start).unwrap_or(usize::MAX))?;
+    Ok(Some((row, reader.take(row.summary_len as usize)?)))
+}
+
+/// Number of rows, bytes of the text, and the rows, proven by their crc; what stands behind the rows is left in the reader.
+fn rows<'a>(reader: &mut Reader<'a>) -> Result<(usize, u32, &'a [u8]), DecodeError> {
+    let (count, text_bytes, crc) = (reader.u32()? as usize, reader.u32()?, reader.u32()?);
+    reader.take(4)?;
+    let len = count.checked_mul(BLOCK_ROW_BYTES).filter(|len| *len <= reader.remaining());
+    let Some(len) = len else { return reader.error("as many rows as counted expected") };
+    let bytes = reader.take(len)?;
+    if crc32fast::hash(bytes) != crc {
+        return Err(DecodeError { at: 8, what: "the crc of the rows expected" });
+    }
+    Ok((count, text_bytes, bytes))
+}
+
 impl Block {
     /// Reads head and rows of a payload.
     pub fn decode(payload: &[u8]) -> Result<Block, DecodeError> {
         let mut reader = Reader::new(payload);
-        let (count, text_bytes, crc) = (reader.u32()? as usize, reader.u32()?, reader.u32()?);
-        reader.take(4)?;
-        let len = count.checked_mul(BLOCK_ROW_BYTES).filter(|len| *len <= reader.remaining());
-        let Some(len) = len else { return reader.error("as many rows as counted expected") };
-        let bytes = reader.take(len)?;
-        if crc32fast::hash(bytes) != crc {
-            return Err(DecodeError { at: 8, what: "the crc of the rows expected" });
-        }
+        let (count, text_bytes, bytes) = rows(&mut reader)?;
         let mut each = Reader::new(bytes);
         let rows = (0..count).map(|_| row(&mut each)).collect::<Result<Vec<_>, _>>()?;
         let summaries: u64 = rows.iter().map(|row| u64::from(row.summary_len)).sum();
@@ -116,5 +140,54 @@ fn row(reader: &mut Reader<'_>) -> Result<BlockRow, DecodeError> {
     match row.flags & !(FRAME_FLAG_SUMMARY_ZSTD | FRAME_FLAG_RECIPE) {
         0 => Ok(row),
         _ => reader.error("flags of a message in a block expected before this byte"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn payload(lengths: &[(u8, u8)]) -> Vec<u8> {
+        let rows: Vec<BlockRow> = lengths
+            .iter()
+            .enumerate()
+            .map(|(at, (summary, text))| BlockRow {
+                guid: Guid([at as u8; 16]),
+                summary_len: u32::from(*summary),
+                text_len: u32::from(*text),
+                stood: at as u32,
+                ..BlockRow::default()
+            })
+            .collect();
+        let mut out = Vec::new();
+        encode_head(&rows, rows.iter().map(|row| row.text_len).sum(), &mut out);
+        rows.iter().for_each(|row| out.resize(out.len() + row.summary_len as usize, row.guid.0[0]));
+        out.extend_from_slice(b"the text");
+        out
+    }
+
+    proptest! {
+        #[test]
+        fn one_summary_is_what_the_whole_block_says(lengths in proptest::collection::vec((0u8..40, 0u8..40), 0..30)) {
+            let payload = payload(&lengths);
+            let block = Block::decode(&payload).expect("whole");
+            for index in 0..lengths.len() + 2 {
+                let wanted = block.rows.get(index).copied().zip(block.summary(&payload, index));
+                prop_assert_eq!(summary_at(&payload, index), Ok(wanted));
+            }
+        }
+
+        #[test]
+        fn no_bytes_make_a_reader_panic(bytes: Vec<u8>, lengths in proptest::collection::vec((0u8..40, 0u8..40), 0..30), cut: usize, index in 0usize..40) {
+            let mut payload = payload(&lengths);
+            payload.truncate(cut % (payload.len() + 1));
+            for bytes in [bytes, payload] {
+                let _ = summary_at(&bytes, index);
+                if let Ok(block) = Block::decode(&bytes) {
+                    let _ = (block.summary(&bytes, index), block.text(&bytes), block.range(index));
+                }
+            }
+        }
     }
 }

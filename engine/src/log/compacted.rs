@@ -19,6 +19,8 @@ use std::sync::{Arc, PoisonError};
 
 /// Bytes gathered before a write.
 const BUFFER_BYTES: usize = 1 << 20;
+/// Bytes written before a sync: a log's sync never waits behind a whole segment's writes.
+const UNSYNCED_BYTES_MAX: u64 = 4 << 20;
 /// Where no frame may end any more: the footer's offsets have 32 bits.
 const FILE_BYTES_MAX: u64 = u32::MAX as u64 - (512 << 20);
 
@@ -33,6 +35,7 @@ pub struct Compacting {
     addresses: Vec<Address>,
     buffer: Vec<u8>,
     written: u64,
+    synced: u64,
 }
 
 /// A compacted segment that is written and synced, under a name that nobody looks for yet.
@@ -92,7 +95,7 @@ impl Compacting {
         let buffer = header.encode().to_vec();
         let (dir, segments) = (options.dir.clone(), Arc::clone(segments));
         let (table, addresses) = (TableBuilder::default(), Vec::new());
-        Ok(Compacting { segments, dir, file: made, header, table, starts, addresses, buffer, written: 0 })
+        Ok(Compacting { segments, dir, file: made, header, table, starts, addresses, buffer, written: 0, synced: 0 })
     }
 
     /// Adds a frame; its offset in the file.
@@ -154,6 +157,10 @@ impl Compacting {
         written.map_err(|why| self.failed("write", why))?;
         self.written += self.buffer.len() as u64;
         self.buffer.clear();
+        if self.written - self.synced >= UNSYNCED_BYTES_MAX {
+            self.file.sync_data().map_err(|why| self.failed("sync", why))?;
+            self.synced = self.written;
+        }
         Ok(())
     }
 

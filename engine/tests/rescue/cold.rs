@@ -3,7 +3,9 @@
 use crate::flips::{Fate, ask, fate};
 use crate::repair::{lost, mend, removed_by, see};
 use crate::verify::findings;
-use crate::world::{Files, closed, compacted, compacted_from, disk, files, open, same};
+use crate::world::{Files, closed, compacted, compacted_from, disk, files, ids, open, same};
+use posthouse_engine::Compact;
+use posthouse_engine::base::{MailboxId, Uid, UidSet};
 use posthouse_engine::rescue::{Act, Severity, undo};
 use std::path::PathBuf;
 
@@ -25,6 +27,35 @@ fn a_compacted_store_is_clean_and_needs_nothing() {
         same(&ask(&whole).expect("whole"), &good, "compacted");
         assert_eq!(crate::repair::plan(&disk(&whole)).expect("plans"), Vec::new());
     }
+}
+
+/// A compacted store whose machine was switched off before the next checkpoint; what was expunged before the compaction is still in the last.
+fn compacted_behind_a_checkpoint() -> (Files, Vec<String>) {
+    let disk = disk(&closed());
+    let (engine, _) = open(&disk).expect("opens");
+    for id in ids(&engine) {
+        engine.remove(id, MailboxId::INBOX, UidSet::range(Uid(1), Uid(4))).wait().expect("removed");
+    }
+    let all =
+        Compact { cold_after_ms: 0, dead_percent: 1, bytes_per_second: 0, keep_ms: i64::MAX, leave_free_bytes: 0 };
+    let done = engine.compact(all).wait().expect("compacted");
+    assert!(done.segments_done > 0, "{done:?}");
+    let good = crate::world::answers(&engine).expect("whole");
+    let found = files(&disk.crash());
+    drop(engine);
+    (found, good)
+}
+
+#[test]
+fn a_checkpoint_from_before_a_compaction_needs_no_repair() {
+    let (whole, good) = compacted_behind_a_checkpoint();
+    let (report, found) = findings(&whole);
+    assert_eq!(report.damages, 0, "{found:#?}");
+    assert_eq!(crate::repair::plan(&disk(&whole)).expect("plans"), Vec::new());
+    same(&ask(&whole).expect("whole"), &good, "after the crash");
+    let mut rebuilt = whole.clone();
+    rebuilt.retain(|path, _| path.extension().is_none_or(|end| end != "phi"));
+    same(&ask(&rebuilt).expect("whole"), &good, "from the segments alone");
 }
 
 #[test]
@@ -178,4 +209,29 @@ fn undo_gives_the_former_files_back() {
     let fixed = compacted(false);
     let none = undo(&crate::world::disk(&fixed), 5).expect("runs");
     assert_eq!((none.undone.len(), none.final_ones.len()), (0, colds(&fixed).len()));
+}
+
+#[test]
+fn a_damaged_header_of_what_was_replaced_is_told_and_needs_no_repair() {
+    let whole = compacted(true);
+    let good = ask(&whole).expect("whole");
+    let replaced: Vec<PathBuf> = whole
+        .keys()
+        .filter(|path| {
+            path.display().to_string().contains("seg-0000000001.phl") && !path.display().to_string().contains("control")
+        })
+        .cloned()
+        .collect();
+    assert!(!replaced.is_empty());
+    for path in replaced {
+        for at in [1, 40, 62] {
+            let mut damaged = whole.clone();
+            damaged.get_mut(&path).expect("there")[at] ^= 1;
+            let (report, found) = findings(&damaged);
+            assert_eq!((report.damages, report.notes), (0, 1), "{found:#?}");
+            assert!(found[0].what.contains("no undo any more"), "{found:#?}");
+            assert_eq!(crate::repair::plan(&disk(&damaged)).expect("plans"), Vec::new());
+            same(&ask(&damaged).expect("opens"), &good, "a replaced file is damaged");
+        }
+    }
 }

@@ -223,11 +223,18 @@ pub fn compacted(keep: bool) -> Files {
 pub fn compacted_from(files_before: &Files, keep: bool) -> Files {
     let disk = disk(files_before);
     let (engine, _) = open(&disk).expect("opens");
-    let all = Compact { cold_after_ms: 0, dead_percent: 1, bytes_per_second: 0, keep_ms: i64::MAX };
+    let all =
+        Compact { cold_after_ms: 0, dead_percent: 1, bytes_per_second: 0, keep_ms: i64::MAX, leave_free_bytes: 0 };
     let done = engine.compact(all).wait().expect("compacted");
     assert!(done.segments_done > 0 && done.proven == done.messages, "{done:?}");
     if !keep {
-        let nothing = Compact { cold_after_ms: i64::MAX, dead_percent: 100, bytes_per_second: 0, keep_ms: -1 };
+        let nothing = Compact {
+            cold_after_ms: i64::MAX,
+            dead_percent: 100,
+            bytes_per_second: 0,
+            keep_ms: -1,
+            leave_free_bytes: 0,
+        };
         let done = engine.compact(nothing).wait().expect("removed");
         assert!(done.removed_bytes > 0, "{done:?}");
     }

@@ -278,7 +278,8 @@ pub fn ask(engine: &Engine, ids: &[AccountId], action: &Action, ready: Ready) ->
         Action::Compact { all, keep } => {
             let cold_after_ms = if *all { 0 } else { i64::MAX };
             let keep_ms = if *keep { i64::MAX } else { 0 };
-            let request = Compact { cold_after_ms, dead_percent: 20, bytes_per_second: 0, keep_ms };
+            let request =
+                Compact { cold_after_ms, dead_percent: 20, bytes_per_second: 0, keep_ms, leave_free_bytes: 0 };
             // A disk that fails makes no difference to anybody but the compaction.
             let _ = engine.compact(request).wait();
             Asked { answers: Vec::new(), queued: Ok(()) }

@@ -71,7 +71,7 @@ impl House {
 }
 
 fn all_of_it(keep_ms: i64) -> Compact {
-    Compact { cold_after_ms: 0, dead_percent: 10, bytes_per_second: 0, keep_ms }
+    Compact { cold_after_ms: 0, dead_percent: 10, bytes_per_second: 0, keep_ms, leave_free_bytes: 0 }
 }
 
 fn compact(engine: &Engine, request: Compact) -> CompactStatus {
@@ -217,7 +217,8 @@ fn what_dies_later_goes_with_the_next_compaction_and_numbers_are_never_used_agai
     }
     let engine = house.reopen(engine);
     let before = shown(&engine);
-    let only_dead = Compact { cold_after_ms: i64::MAX, dead_percent: 15, bytes_per_second: 0, keep_ms: 0 };
+    let only_dead =
+        Compact { cold_after_ms: i64::MAX, dead_percent: 15, bytes_per_second: 0, keep_ms: 0, leave_free_bytes: 0 };
     let done = compact(&engine, only_dead);
     assert!(done.segments_done > 0 && done.bytes_after < done.bytes_before, "{done:?}");
     compact(&engine, Compact { keep_ms: -1, ..only_dead });
@@ -313,5 +314,32 @@ fn a_message_to_many_accounts_stays_one() {
     let before = shown(&engine);
     let done = compact(&engine, all_of_it(-1));
     assert!(done.messages <= 120, "one for each shard, not for each account: {done:?}");
+    assert_eq!(shown(&engine), before);
+}
+
+#[test]
+fn a_disk_with_too_little_room_is_left_alone_and_says_why() {
+    let disk = SimDisk::new(47);
+    let house = House { disk: Arc::new(disk.clone()), clock: Arc::new(SimClock::at_ms(1_700_000_000_000)) };
+    let engine = house.open();
+    fill(&engine);
+    let engine = house.reopen(engine);
+    let before = shown(&engine);
+    let request = Compact { leave_free_bytes: 3 << 20, ..all_of_it(DAY_MS) };
+    // What the segments become and what is to stay free are asked for together.
+    disk.set_free_bytes((4 << 20) + 10_000);
+    let left = compact(&engine, request);
+    let why = left.left.as_deref().unwrap_or_default();
+    assert!(why.contains("too little room") && why.contains("3145728 are to stay free"), "{left:?}");
+    assert!(left.segments_chosen > 0 && left.segments_done == 0 && left.failed.is_none(), "{left:?}");
+    assert_eq!((house.names("cold-").len(), house.names("compacting").len()), (0, 0));
+    disk.set_free_bytes(8 << 20);
+    let done = compact(&engine, request);
+    assert!(done.left.is_none() && done.segments_done == done.segments_chosen, "{done:?}");
+    // What was replaced is still kept, so it is not free; it is when its time is over.
+    let taken = (8 << 20) - disk.free_bytes().expect("known");
+    assert!(taken >= done.bytes_after && taken < done.bytes_before, "{taken} bytes: {done:?}");
+    compact(&engine, Compact { keep_ms: -1, ..request });
+    assert!(disk.free_bytes().expect("known") > 8 << 20);
     assert_eq!(shown(&engine), before);
 }

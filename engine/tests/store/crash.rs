@@ -30,8 +30,13 @@ fn run(engine: &Engine, promise: &mut Promise) -> Option<()> {
             engine.train_dictionary();
         }
         if number % 9 == 8 {
-            let request =
-                Compact { cold_after_ms: 0, dead_percent: 10, bytes_per_second: 0, keep_ms: i64::from(number) - 17 };
+            let request = Compact {
+                cold_after_ms: 0,
+                dead_percent: 10,
+                bytes_per_second: 0,
+                keep_ms: i64::from(number) - 17,
+                leave_free_bytes: 0,
+            };
             // It may fail with the power; nobody was promised anything of it.
             let _ = engine.compact(request).wait();
         }

@@ -1,8 +1,11 @@
 //! The engine as its callers see it, on the simulated disk: what was answered is there, also after a crash.
 mod actions;
 mod bin;
+#[path = "../shared/cases.rs"]
+mod cases;
 mod checkpoints;
 mod compaction;
+mod compaction_model;
 mod crash;
 mod damage;
 mod dictionary;
@@ -13,6 +16,8 @@ mod full;
 mod help;
 mod histories;
 mod history;
+mod index_model;
+mod mail_log;
 mod mailboxes;
 mod oracle;
 mod panics;

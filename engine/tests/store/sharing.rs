@@ -107,7 +107,8 @@ fn each_reader_keeps_what_it_has_seen() {
             step(&engine, &all, &mut truth, &mut random, number);
             if number % 40 == 39 {
                 check(&engine, &all, &truth, &format!("seed {seed} after {number}"));
-                let request = Compact { cold_after_ms: 0, dead_percent: 1, bytes_per_second: 0, keep_ms: 0 };
+                let request =
+                    Compact { cold_after_ms: 0, dead_percent: 1, bytes_per_second: 0, keep_ms: 0, leave_free_bytes: 0 };
                 let _ = engine.compact(request).wait().expect("compacts");
                 engine.close().expect("closes");
                 drop(engine);

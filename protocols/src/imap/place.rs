@@ -100,7 +100,7 @@ fn sharer(directory: &Directory, user: AccountId, root: &str, level: &str) -> Op
     let tenant = directory.account(user)?.tenant;
     let is_business = account.kind == AccountKind::Business;
     let fits = is_business == (root == SHARED) && account.tenant == tenant;
-    fits.then(|| Sharer { account: account.id, address, is_business })
+    fits.then_some(Sharer { account: account.id, address, is_business })
 }
 
 impl Session {

@@ -5,7 +5,7 @@ use super::flags;
 use super::out;
 use super::set::Numbers;
 use crate::runtime::Stream;
-use crate::session::Shared;
+use crate::session::{Seat, Shared};
 use posthouse_engine::Login;
 use posthouse_engine::base::{AccountId, MailboxId, Uid};
 use posthouse_engine::index::{Entry, Flags, Mailbox, UidSet};
@@ -20,6 +20,8 @@ pub(super) struct Session {
     pub(super) shared: Arc<Shared>,
     pub(super) stream: Stream,
     pub(super) login: Option<Box<Login>>,
+    /// The account's place for this connection, from login on.
+    pub(super) seat: Option<Seat>,
     pub(super) selected: Option<Box<Selected>>,
     /// What the client has said it understands.
     pub(super) enabled: Enabled,

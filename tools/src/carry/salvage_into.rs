@@ -93,6 +93,9 @@ impl Lists {
 
 type Committing = Ticket<EngineResult<Vec<EngineResult<Ingested>>>>;
 
+/// A grantee's name, whether the rights are taken, and the rights.
+type Named = (String, bool, Rights);
+
 /// The new store.
 struct Into {
     engine: Arc<Engine>,
@@ -100,8 +103,8 @@ struct Into {
     accounts: HashMap<AccountId, AccountId>,
     /// What accounts may hold, in force when all mail is in.
     quotas: Vec<(Address, Quota)>,
-    /// Who may use whose mailboxes, by the numbers of the source: names, and whether the rights are taken.
-    grants: HashMap<(AccountId, MailboxId), Vec<(String, bool, Rights)>>,
+    /// Who may use whose mailboxes, by the numbers of the source.
+    grants: HashMap<(AccountId, MailboxId), Vec<Named>>,
     place: Option<(AccountId, MailboxId)>,
     batch: Vec<Append>,
     batch_bytes: usize,

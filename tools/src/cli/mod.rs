@@ -8,6 +8,8 @@ mod flow;
 mod queue;
 mod removed;
 mod rescue;
+mod sieve;
+mod trace;
 
 pub use access::{AppPasswordCommand, LoginRulesArgs, LoginsArgs};
 pub use account::{BusinessCommand, MemberCommand, PasswordArgs, PasswordSetArgs};
@@ -19,6 +21,8 @@ pub use queue::{QueueCommand, QueueFilterArgs, QueueWhich};
 pub use rescue::{CompactArgs, InspectArgs, QuotaArgs, RebuildArgs, RepairArgs, SalvageArgs, UpgradeArgs, VerifyArgs};
 
 pub use removed::{PurgeArgs, RemovedCommand};
+pub use sieve::SieveCommand;
+pub use trace::{AwayArgs, ForwardArgs, TraceArgs};
 
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -104,6 +108,9 @@ pub enum Command {
         after_help = "Example: posthouse acl set carol@acme.example --mailbox Projects --who dan@acme.example --rights lrs"
     )]
     Acl(AclCommand),
+    /// Members' Sieve scripts
+    #[command(subcommand, after_help = "Example: posthouse sieve put --member carol@acme.example carol.sieve")]
+    Sieve(SieveCommand),
     /// Messages that wait to go to other hosts
     #[command(subcommand, after_help = "Example: posthouse queue list")]
     Queue(QueueCommand),
@@ -112,6 +119,11 @@ pub enum Command {
         after_help = "Kept for half a year at least, as far as 256 MiB hold them.\n\nExample: posthouse logins --account carol@acme.example --failed --last 2d"
     )]
     Logins(LoginsArgs),
+    /// A message's way from its coming to its last fate, by Message-ID, address, id or queue number
+    #[command(
+        after_help = "Kept as mail_log.keep_days and mail_log.size_bytes_max say. --csv has all fields; a cell that a spreadsheet would take for a formula gets an apostrophe.\n\nExample: posthouse trace carol@acme.example --last 2d"
+    )]
+    Trace(TraceArgs),
     /// The mail of removed mailboxes away for good: members' after 30 days, business mailboxes' after 60
     #[command(
         after_help = "Run it once a day (docs/operations.md shows a timer). Nothing else ever purges.\n\nExample: posthouse purge --dry-run"

@@ -103,6 +103,9 @@ pub struct CompactArgs {
     /// Keep what is replaced so many hours (before compaction.keep_hours)
     #[arg(long, value_name = "HOURS", conflicts_with = "steer")]
     pub keep_hours: Option<u32>,
+    /// Rewrite only while so many bytes stay free on the disk (before compaction.free_bytes_min)
+    #[arg(long, value_name = "BYTES", conflicts_with = "steer")]
+    pub free_bytes_min: Option<u64>,
 }
 
 /// Whose usage is proven.

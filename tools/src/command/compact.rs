@@ -22,6 +22,7 @@ pub(crate) fn start(config: &Compaction) -> CompactAct {
         dead_percent: config.dead_percent_min,
         bytes_per_second: config.bytes_per_second_max,
         keep_ms: i64::from(config.keep_hours) * HOUR_MS,
+        leave_free_bytes: config.free_bytes_min,
     }
 }
 
@@ -31,6 +32,7 @@ fn begin(args: &CompactArgs, config: &Compaction) -> CompactAct {
         dead_percent_min: args.dead_percent.unwrap_or(config.dead_percent_min),
         bytes_per_second_max: args.bytes_per_second.unwrap_or(config.bytes_per_second_max),
         keep_hours: args.keep_hours.unwrap_or(config.keep_hours),
+        free_bytes_min: args.free_bytes_min.unwrap_or(config.free_bytes_min),
         ..config.clone()
     })
 }
@@ -69,7 +71,7 @@ pub(super) fn compact(context: &mut Context<'_>, data: &Path, args: &CompactArgs
     show(context, &status);
     match &status.failed {
         Some(why) => Err(Failure::new(Kind::Failed, format!("{why}; what was replaced before is proven and stays"))),
-        None if status.stopped => Ok(End::Partly),
+        None if status.stopped || status.left.is_some() => Ok(End::Partly),
         None => Ok(End::Done),
     }
 }
@@ -127,7 +129,7 @@ pub(super) fn words(status: &CompactionView) -> Vec<String> {
             status.messages,
             status.proven
         ));
-    } else if !status.running {
+    } else if !status.running && status.left.is_none() {
         lines.push("nothing was old or dead enough to be rewritten".into());
     }
     if status.retired_bytes > 0 {
@@ -136,6 +138,7 @@ pub(super) fn words(status: &CompactionView) -> Vec<String> {
     if status.removed_bytes > 0 {
         lines.push(format!("{} bytes of files that were replaced before are removed", status.removed_bytes));
     }
+    lines.extend(status.left.iter().map(|why| format!("the rest is left as it is: {why}")));
     lines.extend(status.failed.iter().map(|why| format!("failed: {why}")));
     lines
 }

@@ -2,6 +2,7 @@
 mod access;
 mod account;
 mod acl;
+mod away;
 mod carry;
 mod compact;
 mod directory;
@@ -13,6 +14,8 @@ mod quota;
 mod removed;
 mod rescue;
 mod show;
+mod sieve;
+mod trace;
 mod upgrade;
 
 pub(crate) use compact::start as compact_start;
@@ -109,8 +112,10 @@ fn dispatch(cli: Cli) -> Result<End, Trouble> {
         Command::Dkim(command) => flow::dkim(&mut context, command)?,
         Command::Rule(command) => flow::rule(&mut context, command)?,
         Command::Acl(command) => acl::acl(&mut context, command)?,
+        Command::Sieve(command) => sieve::sieve(&mut context, command)?,
         Command::Queue(command) => queue::queue(&mut context, command)?,
         Command::Logins(args) => access::logins(&mut context, args)?,
+        Command::Trace(args) => trace::trace(&mut context, args)?,
         Command::Purge(args) => removed::purge_all(&mut context, &args)?,
         Command::Export(args) => carry::export(&mut context, args)?,
         Command::Import(args) => carry::import(&mut context, args)?,

@@ -17,6 +17,9 @@ pub enum CompactAct {
         bytes_per_second: u64,
         /// What was replaced so long ago is removed; milliseconds.
         keep_ms: i64,
+        /// Bytes that stay free on the disk.
+        #[serde(default)]
+        leave_free_bytes: u64,
     },
     /// How far it is, or what the last run did.
     Status,
@@ -57,6 +60,9 @@ pub struct CompactionView {
     pub removed_bytes: u64,
     /// Why the last run failed, if it did.
     pub failed: Option<String>,
+    /// Why it left segments that were chosen as they were, if it did.
+    #[serde(default)]
+    pub left: Option<String>,
 }
 
 impl From<CompactStatus> for CompactionView {
@@ -75,18 +81,20 @@ impl From<CompactStatus> for CompactionView {
             retired_bytes: status.retired_bytes,
             removed_bytes: status.removed_bytes,
             failed: status.failed,
+            left: status.left,
         }
     }
 }
 
 pub(super) fn act(engine: &Engine, act: CompactAct) -> Result<Response, super::Failure> {
     match act {
-        CompactAct::Start { cold_after_ms, dead_percent, bytes_per_second, keep_ms } => {
+        CompactAct::Start { cold_after_ms, dead_percent, bytes_per_second, keep_ms, leave_free_bytes } => {
             if engine.compact_status().running {
                 let text = "a compaction runs already; posthouse compact --status shows it";
                 return Err(super::Failure::new(super::Kind::TryAgain, text));
             }
-            drop(engine.compact(Compact { cold_after_ms, dead_percent, bytes_per_second, keep_ms }));
+            let request = Compact { cold_after_ms, dead_percent, bytes_per_second, keep_ms, leave_free_bytes };
+            drop(engine.compact(request));
         }
         CompactAct::Status => {}
         CompactAct::Pause => engine.compact_pause(true),

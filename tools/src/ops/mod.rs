@@ -13,6 +13,7 @@ mod queue;
 mod removed;
 mod run;
 mod status;
+mod trace;
 mod usage;
 mod view;
 
@@ -26,6 +27,7 @@ pub use flow::{KeyView, RuleView};
 pub use queue::{Act, QueueFilter, State};
 pub use run::run;
 pub use status::StatusView;
+pub use trace::{StepView, TraceFilter};
 pub use view::{RemovedView, UsageView, View};
 
 use posthouse_admin::Facts;
@@ -136,6 +138,14 @@ pub enum Request {
         #[serde(default)]
         filter: LoginFilter,
     },
+    /// One page of the mail log, the oldest first.
+    Trace {
+        /// Only those newer than this one: `next` of the page before.
+        after: Option<u64>,
+        /// Only those that it lets through.
+        #[serde(default)]
+        filter: TraceFilter,
+    },
     /// Which files a copy of the store needs.
     Files,
     /// Compaction is begun, looked at or steered.
@@ -179,7 +189,7 @@ pub enum Response {
         /// As many as there were changes.
         results: Vec<Option<Failure>>,
     },
-    /// To `List`, `QueueList`, `Usage`, `RemovedList`, `AppPasswords` and `Logins`.
+    /// To `List`, `QueueList`, `Usage`, `RemovedList`, `AppPasswords`, `Logins` and `Trace`.
     Listed {
         /// The page.
         rows: Vec<View>,

@@ -27,6 +27,8 @@ pub enum View {
     Removed(RemovedView),
     AppPassword(super::AppPasswordView),
     Login(super::LoginView),
+    /// A step on a message's way.
+    Step(Box<super::StepView>),
 }
 
 /// What an account is charged, from every side.

@@ -1,7 +1,9 @@
 //! `posthouse-space`: how much room mail takes in a store, and what it costs to put it there and to read it again.
 //!
 //! Delivers every `.eml` of a folder once into a fresh store, by the engine alone, closes it, and prints one JSON line: bytes on disk by kind
-//! of file over raw bytes, and CPU time of this thread a message for staging, reading and summaries. It never touches a directory that exists.
+//! of file and by what they are over raw bytes, and CPU time of this thread a message for staging, reading and summaries. It never touches a directory that exists.
+
+mod kinds;
 
 use clap::Parser;
 use posthouse_engine::base::{AccountId, Flags, MailboxId, SystemClock};
@@ -47,19 +49,19 @@ fn main() -> Outcome<()> {
     }
     let mails = corpus(&cli.corpus, cli.seed)?;
     let (raw, stage_us) = fill(&cli, &mails)?;
-    let fresh = room(&cli.dir)?;
+    let (fresh, fresh_kinds) = (room(&cli.dir)?, kinds::kinds(&cli.dir)?);
     let reads = read_all(&cli, &mails)?;
     let (took_us, status) = compact(&cli)?;
-    let compacted = room(&cli.dir)?;
+    let (compacted, compacted_kinds) = (room(&cli.dir)?, kinds::kinds(&cli.dir)?);
     let cold_reads = read_all(&cli, &mails)?;
     let line = json!({
-        "compacted": ratio(&compacted, raw),
+        "compacted": ratio(&compacted, &compacted_kinds, raw),
         "compact_cpu_us": took_us / mails.len() as f64,
         "compact_mib_a_second": status.message_bytes as f64 / took_us * 1e6 / f64::from(1 << 20),
         "read_compacted": cold_reads,
         "mails": mails.len(),
         "raw_bytes": raw,
-        "fresh": ratio(&fresh, raw),
+        "fresh": ratio(&fresh, &fresh_kinds, raw),
         "stage_cpu_us": stage_us,
         "read": reads,
     });
@@ -139,7 +141,8 @@ fn fill(cli: &Cli, mails: &[Vec<u8>]) -> Outcome<(u64, f64)> {
 /// Compacts everything that is sealed, removes what was replaced; microseconds of wall time of an otherwise idle engine, and what was done.
 fn compact(cli: &Cli) -> Outcome<(f64, CompactStatus)> {
     let engine = open(cli)?;
-    let all = Compact { cold_after_ms: 0, dead_percent: 25, bytes_per_second: 0, keep_ms: i64::MAX };
+    let all =
+        Compact { cold_after_ms: 0, dead_percent: 25, bytes_per_second: 0, keep_ms: i64::MAX, leave_free_bytes: 0 };
     let before = std::time::Instant::now();
     let status = engine.compact(all).wait()?;
     let took_us = before.elapsed().as_secs_f64() * 1e6;
@@ -163,9 +166,9 @@ fn room(dir: &Path) -> Outcome<BTreeMap<String, u64>> {
     Ok(found)
 }
 
-fn ratio(room: &BTreeMap<String, u64>, raw: u64) -> serde_json::Value {
+fn ratio(room: &BTreeMap<String, u64>, kinds: &kinds::Kinds, raw: u64) -> serde_json::Value {
     let all: u64 = room.values().sum();
-    json!({ "bytes": room, "ratio": all as f64 / raw as f64 })
+    json!({ "bytes": room, "log": kinds, "ratio": all as f64 / raw as f64 })
 }
 
 /// Reads every message once in order and once at random, each must be what was delivered; and the summaries mailbox by mailbox, as a client

@@ -7,8 +7,8 @@ use proptest::sample::select;
 
 use super::super::access::{KeyPair, dummy_salt};
 use super::super::{
-    AccessChange, AccountPatch, Address, Algorithm, Change, Directory, Event, Filter, KeyState, LoginKeys,
-    LoginRulesPatch, Protocols, Quota, Resolution, Rule, ScopeName, SigningKey, Whose,
+    AccessChange, AccountPatch, AclChange, AclMode, Address, Algorithm, Change, Directory, Event, Filter, Grantee,
+    KeyState, LoginKeys, LoginRulesPatch, Protocols, Quota, Resolution, Rule, ScopeName, SigningKey, Whose,
 };
 use super::at;
 use crate::base::bytes::Reader;

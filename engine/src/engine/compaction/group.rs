@@ -4,13 +4,16 @@ use super::plan::Group;
 use super::sort_key::sort_key;
 use super::{Compaction, Pace, Work};
 use crate::base::{Error, Locator, Result};
-use crate::delivery::{BLOCK_TEXT_BYTES, BlockBuilder, ColdMessage, Dictionary, Found, transactions};
+use crate::delivery::{BLOCK_TEXT_BYTES, BlockBuilder, ColdEncoder, ColdMessage, Dictionary, Found, transactions};
 use crate::format::{FrameKind, PartHash};
 use crate::log::{Compacting, Sealed};
 use blake2::digest::consts::U16;
 use blake2::{Blake2b, Digest};
 use std::collections::HashMap;
 use std::sync::Arc;
+
+/// To read a message back takes this part of the time that it takes to move it.
+const READ_BACK_OF: u64 = 4;
 
 /// What a message is known by when it is read back: its place, and a hash over guid and bytes.
 type Moved = (Locator, [u8; 16]);
@@ -22,6 +25,7 @@ struct Filling<'a> {
     waiting: Vec<Locator>,
     parts: HashMap<PartHash, u32>,
     dictionary: Option<(u16, Arc<Dictionary>)>,
+    encoder: Option<ColdEncoder>,
 }
 
 impl Work {
@@ -67,17 +71,20 @@ impl Work {
                 Found::InFrame(bytes, range) => sort_key(bytes.get(range).unwrap_or_default()),
             };
             keyed.push((key, at));
+            run.step(pace, 0)?;
         }
         keyed.sort_unstable();
-        let mut filling =
-            Filling { out, builder: BlockBuilder::default(), waiting: Vec::new(), parts: HashMap::new(), dictionary };
+        // Without memory for it blocks are stored as they are.
+        let encoder = ColdEncoder::new(dictionary.as_ref().map(|(_, dictionary)| &**dictionary));
+        let (builder, waiting, parts) = (BlockBuilder::default(), Vec::new(), HashMap::new());
+        let mut filling = Filling { out, builder, waiting, parts, dictionary, encoder };
         let mut moved = Vec::with_capacity(keyed.len());
         for (_, at) in keyed {
             let (guid, whole) = self.reader.put_together(self.segments.stored(at)?, at)?;
             let bytes = whole.len() as u64;
             moved.push((at, digest(&guid.0, &whole)));
-            let dictionary = filling.dictionary.as_ref().map(|(_, dictionary)| &**dictionary);
-            filling.push(at, ColdMessage::new(guid, whole, dictionary))?;
+            let message = ColdMessage::new(guid, whole, filling.encoder.as_mut());
+            filling.push(at, message)?;
             run.note(|progress| {
                 progress.messages += 1;
                 progress.message_bytes += bytes;
@@ -115,7 +122,7 @@ impl Work {
                 return Err(differs(&format!("message {at}")));
             }
             run.note(|progress| progress.proven += 1);
-            run.step(pace, 0)?;
+            run.step(pace, whole.len() as u64 / READ_BACK_OF)?;
         }
         Ok(())
     }
@@ -146,9 +153,8 @@ impl Filling<'_> {
         if self.builder.is_empty() {
             return Ok(());
         }
-        let dictionary = self.dictionary.as_ref();
-        let ([head, summaries, text], flags) = self.builder.finish(dictionary.map(|(_, dictionary)| &**dictionary));
-        let id = dictionary.map_or(0, |(id, _)| *id);
+        let ([head, summaries, text], flags) = self.builder.finish(self.encoder.as_mut());
+        let id = self.dictionary.as_ref().map_or(0, |(id, _)| *id);
         let offset = self.out.push(FrameKind::Block, flags, id, &[&head, &summaries, &text])?;
         for (index, at) in self.waiting.drain(..).enumerate() {
             self.out.moved(at, offset, Some(index as u32));

@@ -8,10 +8,17 @@ mod sort_key;
 
 use super::shard::{Shard, dir};
 use crate::base::{Clock, Error, Result};
+use crate::disk::yield_to_others;
 use crate::log::LogOptions;
+use plan::Group;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+
+/// How far a run may fall behind its pace and still make up for it.
+const HASTE_MAX: Duration = Duration::from_secs(1);
+/// Room beside that of the segments that are rewritten, for tables and names.
+const ROOM_BYTES: u64 = 1 << 20;
 
 /// What a compaction is asked to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,12 +31,20 @@ pub struct Compact {
     pub bytes_per_second: u64,
     /// What was replaced so long ago is removed; milliseconds.
     pub keep_ms: i64,
+    /// Bytes that stay free on the disk: segments are rewritten only while there is room for what they become and for this besides.
+    pub leave_free_bytes: u64,
 }
 
 impl Default for Compact {
     fn default() -> Compact {
         let day_ms = 24 * 60 * 60 * 1000;
-        Compact { cold_after_ms: day_ms, dead_percent: 25, bytes_per_second: 20 << 20, keep_ms: day_ms }
+        Compact {
+            cold_after_ms: day_ms,
+            dead_percent: 25,
+            bytes_per_second: 20 << 20,
+            keep_ms: day_ms,
+            leave_free_bytes: 1 << 30,
+        }
     }
 }
 
@@ -62,6 +77,8 @@ pub struct CompactStatus {
     pub stopped: bool,
     /// Why the last run failed, if it did.
     pub failed: Option<String>,
+    /// Why it left segments that were chosen as they were, if it did: the disk has too little room.
+    pub left: Option<String>,
 }
 
 /// Shared by the thread that compacts and by who asks.
@@ -99,6 +116,7 @@ impl Compaction {
         self.note(|progress| *progress = CompactStatus::default());
         let own = Arc::clone(self);
         let run = move || {
+            yield_to_others();
             let ran = work.iter().try_for_each(|shard| shard.compact(&own, &request));
             own.note(|progress| {
                 progress.stopped = matches!(ran, Err(Error::Closed));
@@ -164,8 +182,8 @@ impl Compaction {
                 (pace.began, pace.bytes) = (Instant::now(), 0);
                 continue;
             }
-            let due = pace.bytes.saturating_mul(1_000_000).checked_div(pace.bytes_per_second).unwrap_or(0);
-            let early = Duration::from_micros(due).saturating_sub(pace.began.elapsed());
+            pace.forget_idle_time();
+            let early = pace.due().saturating_sub(pace.began.elapsed());
             if early < Duration::from_millis(1) {
                 return Ok(());
             }
@@ -177,6 +195,18 @@ impl Compaction {
 impl Pace {
     fn new(bytes_per_second: u64) -> Pace {
         Pace { bytes_per_second, began: Instant::now(), bytes: 0 }
+    }
+
+    /// Time in which nothing was done is not made up for by haste.
+    fn forget_idle_time(&mut self) {
+        let elapsed = self.began.elapsed();
+        if elapsed > HASTE_MAX.saturating_add(self.due()) {
+            (self.began, self.bytes) = (Instant::now(), 0);
+        }
+    }
+
+    fn due(&self) -> Duration {
+        Duration::from_micros(self.bytes.saturating_mul(1_000_000).checked_div(self.bytes_per_second).unwrap_or(0))
     }
 }
 
@@ -209,13 +239,41 @@ impl Work {
         for batch in groups.chunk_by(|a, b| a.batch == b.batch) {
             let live = self.live(batch)?;
             for (group, live) in batch.iter().zip(live) {
+                if let Some(why) = self.lacks_room(group, request.leave_free_bytes)? {
+                    tracing::warn!(%why, "compaction leaves the rest as it is");
+                    run.note(|progress| progress.left = Some(why));
+                    return self.note_retired(run);
+                }
                 let done = run.step(&mut pace, 0).and_then(|()| self.compact_group(group, live, run, &mut pace));
                 // What is not finished only takes room; on a full disk that matters.
                 done.inspect_err(|_| self.segments.remove_unfinished(&self.log))?;
             }
         }
+        self.note_retired(run)
+    }
+
+    fn note_retired(&self, run: &Compaction) -> Result<()> {
         let retired: u64 = self.segments.retired(&self.log.dir)?.iter().map(|retired| retired.bytes).sum();
         run.note(|progress| progress.retired_bytes += retired);
         Ok(())
+    }
+
+    /// Why a group cannot be rewritten now, if so. What it replaces stays, so it needs room for all of what it becomes, which is no more than
+    /// what it was; what was replaced before and is still kept is not free either.
+    fn lacks_room(&self, group: &Group, leave_free_bytes: u64) -> Result<Option<String>> {
+        let disk = &self.shared.disk;
+        let free = disk.free_bytes();
+        let free = free
+            .map_err(|why| Error::io(format!("ask {} for its room", disk.full_path(&self.log.dir).display()), why))?;
+        let files = self.segments.files();
+        let needs: u64 = files.iter().filter(|file| group.holds(file.id)).map(|file| file.len_bytes).sum();
+        let wanted = needs.saturating_add(ROOM_BYTES).saturating_add(leave_free_bytes);
+        Ok((free < wanted).then(|| {
+            let (first, last, shard) = (group.first, group.last, self.shared.shard);
+            format!(
+                "too little room on the disk: segments {first} to {last} of shard {shard} need up to {needs} bytes, {leave_free_bytes} are to \
+                 stay free, and {free} are free"
+            )
+        }))
     }
 }

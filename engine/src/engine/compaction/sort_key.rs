@@ -1,25 +1,40 @@
-//! Which messages belong together in a block: those of one sender or list, then those of one subject. Reads a summary's envelope, nothing else.
+//! Which messages belong together in a block: those of one content type, then those of one sender or list and its neighbours in the domain tree,
+//! then those of one subject. Reads a summary, nothing else.
 use crate::index::mime::SummaryRef;
-use std::hash::{DefaultHasher, Hash, Hasher};
 
-/// Equal for messages that are likely to be alike; the order of different ones means nothing.
-pub(super) fn sort_key(summary: &[u8]) -> (u64, u64) {
-    let Ok(summary) = SummaryRef::decode(summary) else { return (0, 0) };
+/// Bytes of a key: the content type's crc, the host's labels from the last one on, the subject's begin.
+const KEY_BYTES: usize = 48;
+const HOST_AT: usize = 4;
+const SUBJECT_AT: usize = 28;
+
+/// Where a message stands among others; neighbours are likely to be alike.
+pub(super) type SortKey = [u8; KEY_BYTES];
+
+/// The place of a message with that summary.
+pub(super) fn sort_key(summary: &[u8]) -> SortKey {
+    let mut key = [0; KEY_BYTES];
+    let Ok(summary) = SummaryRef::decode(summary) else { return key };
+    if let Some(root) = summary.part(&[]) {
+        let mut kind = crc32fast::Hasher::new();
+        for text in [root.media_type(), b"/", root.media_subtype()] {
+            kind.update(&text.to_ascii_lowercase());
+        }
+        key[..HOST_AT].copy_from_slice(&kind.finalize().to_be_bytes());
+    }
     let mut items = Items(summary.envelope());
     // RFC 3501 section 7.4.2: date, subject, from, sender and more.
     let (_open, _date, subject) = (items.next(), items.next(), items.next());
     let (from, sender) = (items.host(), items.host());
-    let subject = match subject {
-        Some(Item::Text(text)) => text,
-        _ => b"",
-    };
-    (hash(sender.or(from).unwrap_or_default()), hash(plain(subject)))
+    let labels = sender.or(from).unwrap_or_default().rsplit(|byte| *byte == b'.');
+    fill(&mut key[HOST_AT..SUBJECT_AT], labels.flat_map(|label| label.iter().chain(b".")));
+    if let Some(Item::Text(text)) = subject {
+        fill(&mut key[SUBJECT_AT..], plain(text).iter());
+    }
+    key
 }
 
-fn hash(text: &[u8]) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    text.to_ascii_lowercase().hash(&mut hasher);
-    hasher.finish()
+fn fill<'a>(key: &mut [u8], text: impl Iterator<Item = &'a u8>) {
+    key.iter_mut().zip(text).for_each(|(to, from)| *to = from.to_ascii_lowercase());
 }
 
 /// A subject without what replies put in front.
@@ -107,7 +122,7 @@ mod tests {
     use crate::index::mime::summarize;
     use proptest::prelude::*;
 
-    fn key(message: &str) -> (u64, u64) {
+    fn key(message: &str) -> SortKey {
         let mut summary = Vec::new();
         summarize(message.replace('\n', "\r\n").as_bytes()).encode(&mut summary);
         sort_key(&summary)
@@ -120,8 +135,30 @@ mod tests {
         let third = key("From: b@y.test\nSubject: tea\n\n");
         let fourth = key("From: \"B, b\" <c@Y.test>\nSubject: coffee\n\n");
         assert_eq!(first, second);
-        assert!(third.0 == fourth.0 && third.1 != fourth.1 && third.0 != first.0);
+        assert!(
+            third[..SUBJECT_AT] == fourth[..SUBJECT_AT]
+                && third != fourth
+                && third[..SUBJECT_AT] != first[..SUBJECT_AT]
+        );
         assert_eq!(key("\n"), key("To: x@y.test\n\n"));
+    }
+
+    #[test]
+    fn neighbours_are_of_one_type_first_and_then_near_in_the_domain_tree() {
+        let of = |host: &str, kind: &str| key(&format!("From: a@{host}\nContent-Type: {kind}\n\n"));
+        let mut keys = [
+            ("mail", of("mail.shop.test", "text/plain")),
+            ("other", of("a.example", "text/plain")),
+            ("html", of("mail.shop.test", "TEXT/HTML; charset=utf-8")),
+            ("news", of("News.Shop.test", "text/plain; charset=utf-8")),
+            ("html too", of("x.example", "text/html")),
+        ];
+        assert_eq!(key("From: a@a.example\n\n"), keys[1].1, "a message without a type is text/plain");
+        keys.sort_by_key(|(_, key)| *key);
+        let order: Vec<_> = keys.iter().map(|(name, _)| *name).collect();
+        let plain: Vec<_> = order.iter().filter(|name| !name.starts_with("html")).copied().collect();
+        assert_eq!(plain, ["other", "mail", "news"]);
+        assert!(order.windows(2).any(|pair| pair == ["html too", "html"]), "{order:?}");
     }
 
     proptest! {
@@ -129,7 +166,7 @@ mod tests {
         fn any_envelope_has_a_key(bytes: Vec<u8>) {
             let mut items = Items(&bytes);
             while items.next().is_some() {}
-            let _ = (Items(&bytes).host(), plain(&bytes));
+            let _ = (Items(&bytes).host(), plain(&bytes), sort_key(&bytes));
         }
     }
 }

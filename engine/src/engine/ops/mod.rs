@@ -1,6 +1,7 @@
 //! What a request plans on the committer's thread: one file per kind. Each checks first and then emits events.
 pub(super) mod adopt;
 pub(super) mod append;
+pub(super) mod away;
 pub(super) mod copy;
 pub(super) mod deliver;
 pub(super) mod expunge;

@@ -2,7 +2,7 @@
 //! that cannot be believed after all ends the pass, and the next one goes without it. Changes nothing.
 use super::shard::ShardPlan;
 use crate::base::bytes::Reader;
-use crate::base::{Error, Locator, Lsn, Result, ShardId};
+use crate::base::{AccountId, Error, Locator, Lsn, Result, ShardId};
 use crate::disk::Disk;
 use crate::format::mending::filler_payload;
 use crate::format::{Event, FrameKind, Mending, MessageHead};
@@ -39,6 +39,10 @@ pub(super) struct Attempt<'a> {
     loses: u64,
     loses_after: u64,
     derived_bad: bool,
+    is_compacted: bool,
+    /// Accounts that differ from the checkpoint where it stands, perhaps only by what compaction has taken out of the log since; and the
+    /// checkpoint with what follows it.
+    later: Option<Box<(Vec<AccountId>, Fold)>>,
     pub(super) distrust: Option<Distrust>,
     /// Messages whose transaction has not ended.
     pending: Vec<Locator>,
@@ -64,6 +68,8 @@ impl<'a> Attempt<'a> {
             loses: 0,
             loses_after: 0,
             derived_bad: false,
+            is_compacted: log.segments.iter().any(Segment::is_compacted),
+            later: None,
             distrust: None,
             pending: Vec::new(),
             orphans: Vec::new(),
@@ -119,6 +125,7 @@ impl<'a> Attempt<'a> {
             Err(why) => Err(why),
             Ok(found) => {
                 self.reach(Lsn(u64::MAX))?;
+                self.compare_later()?;
                 Ok(found)
             }
         }
@@ -164,6 +171,10 @@ impl<'a> Attempt<'a> {
                         && target.events(*lsn, events, bytes, scratch)?.is_err()
                     {
                         self.target = None;
+                    }
+                    if let Some(later) = &mut self.later {
+                        // Where it does not fit, the accounts differ in the end.
+                        let _ = later.1.events(*lsn, events, bytes, scratch)?;
                     }
                 }
             }
@@ -238,7 +249,8 @@ impl<'a> Attempt<'a> {
     fn lose(&mut self, bytes: u64) -> Result<()> {
         self.count_loss(bytes);
         let mark = filler_payload(2, true);
-        for fold in [Some(&mut self.fold), self.target.as_mut()].into_iter().flatten() {
+        let later = self.later.as_mut().map(|later| &mut later.1);
+        for fold in [Some(&mut self.fold), self.target.as_mut(), later].into_iter().flatten() {
             let marked = fold.replay.transaction(&mut fold.accounts, &mut fold.queue, &mark);
             marked.map_err(|why| Error::corrupt(&self.name, 0, why.to_string()))?;
         }
@@ -254,8 +266,8 @@ impl<'a> Attempt<'a> {
         let Some(part) = self.parts.list().first() else { return Ok(()) };
         let queue = Queue::decode(&mut Reader::new(part.state()));
         let mut readable = queue.is_ok();
-        let mut same = queue.as_ref().is_ok_and(|queue| *queue == self.fold.queue);
-        let mut behind = false;
+        let same_queue = queue.as_ref().is_ok_and(|queue| *queue == self.fold.queue);
+        let (mut behind, mut differ) = (false, Vec::new());
         let mut ids = self.fold.accounts.ids();
         ids.extend(self.parts.list().iter().flat_map(|part| part.accounts()));
         for id in ids {
@@ -263,12 +275,23 @@ impl<'a> Attempt<'a> {
             let known = self.parts.load(id);
             behind |= matches!((&known, &folded), (Ok(known), Some(folded)) if is_behind(known.as_ref(), folded));
             match known.and_then(|account| account.map(|one| digest(&one)).transpose()) {
-                Ok(found) => same &= found == folded.map(|account| digest(&account)).transpose()?,
+                Ok(found) if found == folded.map(|account| digest(&account)).transpose()? => {}
+                Ok(_) => differ.push(id),
                 Err(_) => readable = false,
             }
         }
         // What is lost only makes the log know less: a checkpoint that has given out fewer uids than the log is of another log.
-        self.derived_bad |= !readable || behind || (self.loses == 0 && !same);
+        self.derived_bad |= !readable || behind || (self.loses == 0 && !same_queue);
+        if self.loses == 0 && !differ.is_empty() && !self.derived_bad {
+            match self.is_compacted {
+                true => {
+                    let checkpoint =
+                        Fold::from(self.fold.shard, "checkpoint", self.parts.clone(), self.fold.queue.clone());
+                    self.later = Some(Box::new((differ, checkpoint)));
+                }
+                false => self.derived_bad = true,
+            }
+        }
         if let (Ok(queue), true, true, false) = (queue, readable, self.loses > 0, behind) {
             for id in self.parts.list().iter().flat_map(|part| part.accounts()).collect::<BTreeSet<_>>() {
                 if let Some(account) = self.parts.load(id)? {
@@ -279,6 +302,17 @@ impl<'a> Attempt<'a> {
                 self.references.one(item.locator, item.guid, item.size_bytes, &mut self.lost);
             }
             self.target = Some(Fold::from(self.fold.shard, "target", self.parts.clone(), queue));
+        }
+        Ok(())
+    }
+
+    /// What was expunged after the checkpoint and then compacted away is in the checkpoint and not in the log: both agree where the log ends.
+    fn compare_later(&mut self) -> Result<()> {
+        let Some(later) = self.later.take() else { return Ok(()) };
+        let (ids, checkpoint) = *later;
+        let digest_in = |fold: &Fold, id| fold.accounts.load(id)?.map(|account| digest(&account)).transpose();
+        for id in ids {
+            self.derived_bad |= digest_in(&checkpoint, id)? != digest_in(&self.fold, id)?;
         }
         Ok(())
     }

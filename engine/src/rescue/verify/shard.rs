@@ -257,7 +257,7 @@ impl Proof<'_> {
             }
         }
         if !postponed.is_empty() {
-            let checkpoint = Fold::from(self.shard, "checkpoint", self.parts.clone(), Queue::default());
+            let checkpoint = Fold::from(self.shard, "checkpoint", self.parts.clone(), self.fold.queue.clone());
             self.later = Some(Box::new((postponed, checkpoint)));
         }
         Ok(())

@@ -5,7 +5,7 @@ use crate::imap::state::{Running, Session};
 use crate::imap::sync::Telling;
 use crate::imap::table::Request;
 use crate::limits;
-use crate::runtime::{Either, now, select, stopping, timeout};
+use crate::runtime::{Either, later, now, select, stopping, timeout};
 use posthouse_engine::Watch;
 use std::io;
 use std::time::Instant;
@@ -77,7 +77,8 @@ impl Session {
             });
         };
         let stop = stopping();
-        let others = select(watch.changed(), stop.wait());
+        // A mailbox may have thousands who wait like this.
+        let others = select(later(watch.changed()), stop.wait());
         let woken = timeout(left, select(self.stream.fill(), others)).await;
         Ok(match woken {
             None => Woken::Over(Over::TimedOut),
