@@ -21,7 +21,8 @@ impl Engine {
 
     /// Removes the entries that messages of an account have been moved from, if some are left.
     pub async fn finish_moves(&self, account: AccountId) -> Result<()> {
-        for note in moved::notes(&*self.account(account)?) {
+        let view = self.account(account)?;
+        for note in moved::notes(&view) {
             are_gone(self.remove_moved(&note).await)?;
             self.forget(account, note).await?;
         }
