@@ -7,16 +7,29 @@ use crate::base::{Error, Locator, Result};
 use crate::delivery::{BLOCK_TEXT_BYTES, BlockBuilder, ColdEncoder, ColdMessage, Dictionary, Found, transactions};
 use crate::format::{FrameKind, PartHash};
 use crate::log::{Compacting, Sealed};
-use blake2::digest::consts::U16;
-use blake2::{Blake2b, Digest};
 use std::collections::HashMap;
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::Arc;
 
 /// To read a message back takes this part of the time that it takes to move it.
 const READ_BACK_OF: u64 = 4;
 
-/// What a message is known by when it is read back: its place, and a hash over guid and bytes.
-type Moved = (Locator, [u8; 16]);
+/// What messages are known by when they are read back: their places, and a keyed hash over guid and bytes, whose key nobody can know. Their crcs
+/// are looked at besides, by whoever puts a message together.
+#[derive(Default)]
+struct Moved {
+    key: RandomState,
+    all: Vec<(Locator, u64)>,
+}
+
+impl Moved {
+    fn digest(&self, guid: &[u8; 16], whole: &[u8]) -> u64 {
+        let mut hash = self.key.build_hasher();
+        hash.write(guid);
+        hash.write(whole);
+        hash.finish()
+    }
+}
 
 /// The block that is being filled, and what is moved into it.
 struct Filling<'a> {
@@ -63,7 +76,7 @@ impl Work {
         out: &mut Compacting,
         run: &Compaction,
         pace: &mut Pace,
-    ) -> Result<Vec<Moved>> {
+    ) -> Result<Moved> {
         let mut keyed = Vec::with_capacity(live.len());
         for at in live {
             let key = match self.reader.summary(at)? {
@@ -78,11 +91,11 @@ impl Work {
         let encoder = ColdEncoder::new(dictionary.as_ref().map(|(_, dictionary)| &**dictionary));
         let (builder, waiting, parts) = (BlockBuilder::default(), Vec::new(), HashMap::new());
         let mut filling = Filling { out, builder, waiting, parts, dictionary, encoder };
-        let mut moved = Vec::with_capacity(keyed.len());
+        let mut moved = Moved::default();
         for (_, at) in keyed {
             let (guid, whole) = self.reader.put_together(self.segments.stored(at)?, at)?;
             let bytes = whole.len() as u64;
-            moved.push((at, digest(&guid.0, &whole)));
+            moved.all.push((at, moved.digest(&guid.0, &whole)));
             let message = ColdMessage::new(guid, whole, filling.encoder.as_mut());
             filling.push(at, message)?;
             run.note(|progress| {
@@ -115,10 +128,10 @@ impl Work {
 
     /// Every message that was moved is where the address table says, with its guid and all its bytes: so count, bytes and content of each
     /// mailbox are what they were.
-    fn prove_messages(&self, sealed: &Sealed, moved: &[Moved], run: &Compaction, pace: &mut Pace) -> Result<()> {
-        for (at, wanted) in moved {
+    fn prove_messages(&self, sealed: &Sealed, moved: &Moved, run: &Compaction, pace: &mut Pace) -> Result<()> {
+        for (at, wanted) in &moved.all {
             let (guid, whole) = self.reader.put_together(sealed.stored(*at)?, *at)?;
-            if digest(&guid.0, &whole) != *wanted {
+            if moved.digest(&guid.0, &whole) != *wanted {
                 return Err(differs(&format!("message {at}")));
             }
             run.note(|progress| progress.proven += 1);
@@ -161,10 +174,6 @@ impl Filling<'_> {
         }
         Ok(())
     }
-}
-
-fn digest(guid: &[u8; 16], whole: &[u8]) -> [u8; 16] {
-    Blake2b::<U16>::new().chain_update(guid).chain_update(whole).finalize().into()
 }
 
 fn differs(what: &str) -> Error {
