@@ -21,6 +21,7 @@ mod reserve;
 mod shard;
 pub(crate) mod store_file;
 mod ticket;
+mod turning;
 mod txn;
 mod types;
 mod views;

@@ -6,6 +6,7 @@ mod live;
 mod plan;
 mod sort_key;
 
+use super::committer::Turner;
 use super::shard::{Shard, dir};
 use crate::base::{Clock, Error, Result};
 use crate::disk::yield_to_others;
@@ -217,6 +218,7 @@ pub(super) struct Work {
     segments: Arc<crate::log::Segments>,
     clock: Arc<dyn Clock>,
     log: LogOptions,
+    turner: Turner,
 }
 
 impl Work {
@@ -225,7 +227,7 @@ impl Work {
         let own = dir(shared.shard);
         let log = LogOptions { shard: shared.shard, dir: own, segment_bytes_max: 0, epoch: 1, writes_ahead: false };
         let (reader, segments) = (shard.reader.clone(), shard.segments.clone());
-        Work { shared, reader, segments, clock: clock.clone(), log }
+        Work { shared, reader, segments, clock: clock.clone(), log, turner: shard.committer.turner() }
     }
 
     fn compact(&self, run: &Compaction, request: &Compact) -> Result<()> {
@@ -233,6 +235,7 @@ impl Work {
         let now = self.clock.now_ms();
         let removed = self.segments.remove_retired(&self.log, now.saturating_sub(request.keep_ms))?;
         run.note(|progress| progress.removed_bytes += removed.iter().map(|retired| retired.bytes).sum::<u64>());
+        self.turner.turn_over(now.saturating_sub(request.cold_after_ms));
         let groups = self.plan(request, now)?;
         let chosen: u64 = groups.iter().map(|group| u64::from(group.last.0 - group.first.0) + 1).sum();
         run.note(|progress| progress.segments_chosen += chosen);

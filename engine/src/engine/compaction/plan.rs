@@ -37,7 +37,9 @@ impl Work {
     /// The groups of a run, in the order of the log.
     pub(super) fn plan(&self, request: &Compact, now_ms: i64) -> Result<Vec<Group>> {
         let covered = self.shared.published.parts().lsn();
-        let files = self.segments.files();
+        let mut files = self.segments.files();
+        // The log goes on in the last one, or behind it.
+        files.pop();
         let files: Vec<_> = files.into_iter().filter(|file| file.sealed && file.end_lsn <= covered).collect();
         let mut places = Vec::with_capacity(files.len());
         let mut all = 0;
