@@ -42,4 +42,6 @@ pub trait Host: Send + Sync + 'static {
     fn status(&self) -> Status;
     /// Accounts of all kinds and tenants.
     fn accounts(&self) -> u64;
+    /// Whether mail of a domain is served here, by its name in any spelling.
+    fn has_domain(&self, domain: &str) -> bool;
 }

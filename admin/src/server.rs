@@ -1,5 +1,5 @@
-//! The HTTP server on a thread of its own, so that a slow page never waits on a mail connection's thread or the other way round.
-use crate::{Host, health, metrics, page};
+//! An HTTP server on a thread of its own, so that a slow page never waits on a mail connection's thread or the other way round.
+use crate::{Host, Services, autoconfig, health, metrics, page};
 use axum::Router;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use tokio::sync::watch;
 
-/// The running HTTP server; dropping it stops it.
+/// A running HTTP server; dropping it stops it.
 pub struct Admin {
     addresses: Vec<SocketAddr>,
     stop: watch::Sender<bool>,
@@ -19,18 +19,31 @@ pub struct Admin {
 }
 
 impl Admin {
-    /// Binds every address and serves them.
+    /// The pages for operators on every address.
     ///
     /// # Errors
     /// An address that cannot be bound is named in the error.
     pub fn start(addresses: &[SocketAddr], host: Arc<dyn Host>) -> io::Result<Admin> {
-        let listeners: Vec<TcpListener> = addresses.iter().map(bind).collect::<io::Result<_>>()?;
+        Admin::serving("admin", addresses, router(host))
+    }
+
+    /// The settings for members' mail programs on every address.
+    ///
+    /// # Errors
+    /// An address that cannot be bound is named in the error.
+    pub fn start_autoconfig(addresses: &[SocketAddr], services: Services, host: Arc<dyn Host>) -> io::Result<Admin> {
+        Admin::serving("autoconfig", addresses, autoconfig::router(services, host))
+    }
+
+    fn serving(name: &'static str, addresses: &[SocketAddr], router: Router) -> io::Result<Admin> {
+        let listeners: Vec<TcpListener> =
+            addresses.iter().map(|address| bind(name, address)).collect::<io::Result<_>>()?;
         let addresses = listeners.iter().map(TcpListener::local_addr).collect::<io::Result<_>>()?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (stop, stopped) = watch::channel(false);
         let thread = std::thread::Builder::new()
-            .name("admin".into())
-            .spawn(move || runtime.block_on(serve(listeners, &router(host), &stopped)))?;
+            .name(name.into())
+            .spawn(move || runtime.block_on(serve(listeners, &router, &stopped)))?;
         Ok(Admin { addresses, stop, thread: Some(thread) })
     }
 
@@ -46,14 +59,14 @@ impl Drop for Admin {
         if let Some(thread) = self.thread.take()
             && thread.join().is_err()
         {
-            tracing::error!("the admin thread panicked");
+            tracing::error!("an HTTP thread panicked");
         }
     }
 }
 
-fn bind(address: &SocketAddr) -> io::Result<TcpListener> {
+fn bind(name: &str, address: &SocketAddr) -> io::Result<TcpListener> {
     let listener = TcpListener::bind(address)
-        .map_err(|error| io::Error::new(error.kind(), format!("listener admin on {address}: {error}")))?;
+        .map_err(|error| io::Error::new(error.kind(), format!("listener {name} on {address}: {error}")))?;
     listener.set_nonblocking(true)?;
     Ok(listener)
 }
@@ -91,7 +104,7 @@ async fn serve(listeners: Vec<TcpListener>, router: &Router, stopped: &watch::Re
         tasks.spawn(async move {
             let served = async { axum::serve(tokio::net::TcpListener::from_std(listener)?, router).await };
             if let Err(error) = served.await {
-                tracing::error!(%error, "an admin listener failed");
+                tracing::error!(%error, "an HTTP listener failed");
             }
         });
     }

@@ -22,6 +22,9 @@ impl Host for Fake {
     fn accounts(&self) -> u64 {
         2
     }
+    fn has_domain(&self, domain: &str) -> bool {
+        domain == "example.test"
+    }
 }
 
 fn get(address: SocketAddr, path: &str) -> String {

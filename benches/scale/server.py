@@ -9,7 +9,7 @@ import socket
 import subprocess
 import time
 
-PROTOCOLS = ("smtp", "submission", "submissions", "lmtp", "imap", "imaps", "pop3", "pop3s", "admin")
+PROTOCOLS = ("smtp", "submission", "submissions", "lmtp", "imap", "imaps", "pop3", "pop3s", "admin", "autoconfig")
 
 
 def files(folder):

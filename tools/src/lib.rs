@@ -1,5 +1,6 @@
 //! The program behind the one binary `posthouse`: wiring and nothing else. A library only so that `fuzz/` reaches what reads
 //! configuration, member files and the control socket; nobody else builds on it.
+mod autoconfig;
 mod carry;
 mod cli;
 mod command;

@@ -66,11 +66,56 @@ fn paste_reads_the_same(house: &House, _serving: &support::Serving, reading: &st
 }
 
 #[test]
+fn mail_programs_are_told_how_to_set_themselves_up() {
+    let house = House::new();
+    let serving = house.serve(&["--first-members"]);
+    let status = house.json(&["status"]);
+    let listeners = status["server"]["listeners"].as_array().cloned().unwrap_or_default();
+    let address = |name: &str| {
+        let found = listeners.iter().find(|listener| listener["name"] == name).expect("a listener");
+        found["address"].as_str().expect("an address").to_owned()
+    };
+    let (url, imaps) = (format!("http://{}", address("autoconfig")), address("imaps"));
+    let port = imaps.rsplit_once(':').expect("a port").1;
+    let get = |rest: &str| paste(&house, &format!("curl --silent --write-out '%{{http_code}}' {rest}")).ok();
+    let thunderbird = get(&format!("'{url}/mail/config-v1.1.xml?emailaddress=nobody@example.test'"));
+    assert!(thunderbird.contains(&format!("<port>{port}</port>")) && thunderbird.ends_with("200"), "{thunderbird}");
+    let by_host = get(&format!("-H 'Host: autoconfig.example.test' {url}/mail/config-v1.1.xml"));
+    assert_eq!(by_host, thunderbird);
+    let profile = get(&format!("'{url}/apple.mobileconfig?email=alice@example.test'"));
+    assert!(profile.contains(&format!("<integer>{port}</integer>")) && profile.ends_with("200"), "{profile}");
+    for other in [
+        "/mail/config-v1.1.xml?emailaddress=a@other.test",
+        "/apple.mobileconfig?email=a@other.test",
+        "/apple.mobileconfig",
+        "/health",
+    ] {
+        assert!(get(&format!("'{url}{other}'")).ends_with("404"), "{other}");
+    }
+    let ask =
+        |xml: &str| get(&format!("--data '{xml}' -H 'Content-Type: text/xml' {url}/autodiscover/autodiscover.xml"));
+    let outlook =
+        ask("<Autodiscover><Request><EMailAddress>alice@example.test</EMailAddress></Request></Autodiscover>");
+    assert!(outlook.contains(&format!("<Port>{port}</Port>")) && outlook.ends_with("200"), "{outlook}");
+    assert!(
+        ask("<Autodiscover><Request><EMailAddress>a@other.test</EMailAddress></Request></Autodiscover>")
+            .contains("<ErrorCode>500<")
+    );
+    assert!(ask("<Autodiscover").contains("<ErrorCode>600<"));
+    assert!(get(&format!("--data-binary @/bin/sh {url}/autodiscover/autodiscover.xml")).ends_with("413"));
+    assert!(get(&format!("{url}/")).contains(port));
+    let records = house.run(&["domain", "dns", "example.test"]).ok();
+    assert!(records.contains("example.test. IN MX 10 "), "{records}");
+    house.run(&["domain", "dns", "other.test"]).refused(3, "other.test");
+    assert_eq!(serving.stop(), Some(0));
+}
+
+#[test]
 fn a_taken_address_ends_the_start_and_is_named() {
     let house = House::new();
     let taken = TcpListener::bind("127.0.0.1:0").expect("bound");
     let address = taken.local_addr().expect("an address");
-    std::fs::write(house.config(), format!("data = \"data\"\n[listen]\nimap = [\"{address}\"]\nadmin = []\nsmtp = []\nlmtp = []\nsubmission = []\nsubmissions = []\nimaps = []\npop3 = []\npop3s = []\n")).expect("written");
+    std::fs::write(house.config(), format!("data = \"data\"\n[listen]\nimap = [\"{address}\"]\nadmin = []\nautoconfig = []\nsmtp = []\nlmtp = []\nsubmission = []\nsubmissions = []\nimaps = []\npop3 = []\npop3s = []\n")).expect("written");
     house.run(&["serve"]).refused(1, &format!("listener imap on {address}"));
     drop(taken);
     let serving = house.serve(&[]);

@@ -144,7 +144,7 @@ class Posthouse(Server):
         # No test sends anything to a host that it has not started.
         quiet = "" if "[outbound]" in self.toml else "[outbound]\nenabled = false\n"
         with open(self.config, "w") as file:
-            file.write(f'data = "{self.data}"\nruntime = "{self.runtime}"\n{self.toml}\n{quiet}[listen]\nadmin = []\n{listen}')
+            file.write(f'data = "{self.data}"\nruntime = "{self.runtime}"\n{self.toml}\n{quiet}[listen]\nadmin = []\nautoconfig = []\n{listen}')
 
     def cli(self, *argv, stdin=""):
         done = subprocess.run([paths.POSTHOUSE, *argv, "--config", self.config], input=stdin, text=True, capture_output=True)

@@ -96,6 +96,14 @@ pub enum DomainCommand {
         /// Which one
         domain: String,
     },
+    /// The records that its name server needs: MX, SPF, SRV for mail programs (RFC 6186), keys
+    #[command(
+        after_help = "Names and ports are those of the configuration ([listen], [clients]).\n\nExample: posthouse domain dns acme.example --config /etc/posthouse.toml"
+    )]
+    Dns {
+        /// Which one
+        domain: String,
+    },
     /// Away with one that no address uses
     #[command(after_help = "Example: posthouse domain remove acme.example")]
     Remove {

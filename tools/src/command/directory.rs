@@ -1,5 +1,5 @@
 //! tenant, domain, alias, group.
-use super::{Context, End, access};
+use super::{Context, End, access, dns};
 use crate::cli::{AliasCommand, DomainCommand, GroupCommand, ListArgs, TenantCommand};
 use crate::ops::{Change, Failure, Request, What};
 
@@ -37,6 +37,7 @@ pub(super) fn domain(context: &mut Context<'_>, command: DomainCommand) -> Resul
         }
         DomainCommand::List(args) => context.list(first(What::Domain, args)),
         DomainCommand::Show { domain } => context.show(&Request::Show { what: What::Domain, name: domain }),
+        DomainCommand::Dns { domain } => dns::records(context, &domain),
         DomainCommand::Remove { domain } => {
             let done = format!("domain {domain} removed");
             context.change(Change::DomainRemove { domain }, &done)

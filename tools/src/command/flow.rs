@@ -11,7 +11,7 @@ fn keys_request(tenant: Option<String>, domain: Option<String>) -> Request {
 }
 
 /// The keys of a domain.
-fn keys(context: &mut Context<'_>, domain: &str) -> Result<Vec<KeyView>, Failure> {
+pub(super) fn keys(context: &mut Context<'_>, domain: &str) -> Result<Vec<KeyView>, Failure> {
     let name = posthouse_engine::directory::normalise_domain(domain)?;
     let mut request = keys_request(None, Some(name));
     let mut found = Vec::new();

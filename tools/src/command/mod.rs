@@ -4,6 +4,7 @@ mod account;
 mod carry;
 mod compact;
 mod directory;
+mod dns;
 mod flow;
 mod import;
 mod queue;

@@ -13,7 +13,8 @@ pub(super) type Wrong = (String, String);
 pub(super) fn check(config: &Config) -> Result<(), Wrong> {
     ranges(config)?;
     listeners(config)?;
-    hostname(&config.hostname)?;
+    hostname("hostname", &config.hostname)?;
+    hostname("clients.host", &config.clients.host)?;
     super::verify::check(&config.verify)?;
     super::outbound::check(&config.outbound)?;
     if config.data.as_os_str().is_empty() {
@@ -101,14 +102,11 @@ fn listeners(config: &Config) -> Result<(), Wrong> {
 }
 
 /// RFC 5321 section 4.1.2: Domain, in LDH letters.
-fn hostname(name: &str) -> Result<(), Wrong> {
+fn hostname(key: &str, name: &str) -> Result<(), Wrong> {
     if valid_hostname(name) {
         return Ok(());
     }
-    wrong(
-        "hostname",
-        format!("{name:?} is not allowed; allowed: auto, or a domain name of letters, digits, hyphens and dots"),
-    )
+    wrong(key, format!("{name:?} is not allowed; allowed: auto, or a domain name of letters, digits, hyphens and dots"))
 }
 
 /// Whether a name may stand in a greeting.

@@ -39,6 +39,16 @@ words!(
     }
 );
 
+words!(
+    /// `clients.ports`: which ports members' programs are told.
+    ClientPorts {
+        /// Those of `[listen]`.
+        Listen = "listen",
+        /// Those that IANA gave to the protocols, which something in front sends on.
+        Standard = "standard",
+    }
+);
+
 /// The whole file.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -67,6 +77,8 @@ pub struct Config {
     pub compaction: Compaction,
     /// Mail to other hosts.
     pub outbound: Outbound,
+    /// What members' mail programs are told.
+    pub clients: Clients,
     /// What is logged and how.
     pub log: Log,
 }
@@ -93,6 +105,8 @@ pub struct Listen {
     pub pop3s: Vec<Address>,
     /// Status page, health and metrics, without TLS or login.
     pub admin: Vec<Address>,
+    /// Settings for members' mail programs, without TLS or login.
+    pub autoconfig: Vec<Address>,
 }
 
 /// `[limits]`.
@@ -167,6 +181,16 @@ pub struct Compaction {
     pub free_bytes_min: u64,
 }
 
+/// `[clients]`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Clients {
+    /// The name that programs connect to; `auto` is `hostname`.
+    pub host: String,
+    /// Which ports they are told.
+    pub ports: ClientPorts,
+}
+
 /// `[log]`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -197,6 +221,7 @@ impl Default for Config {
             verify: Verify::default(),
             compaction: Compaction::default(),
             outbound: Outbound::default(),
+            clients: Clients::default(),
             log: Log::default(),
         }
     }
@@ -214,13 +239,14 @@ impl Default for Listen {
             pop3: local(2110),
             pop3s: local(2995),
             admin: local(2080),
+            autoconfig: local(2081),
         }
     }
 }
 
 impl Listen {
     /// Every protocol's name with its addresses, in the order of the file.
-    pub fn all(&self) -> [(&'static str, &[Address]); 9] {
+    pub fn all(&self) -> [(&'static str, &[Address]); 10] {
         [
             ("smtp", &self.smtp),
             ("submission", &self.submission),
@@ -231,6 +257,7 @@ impl Listen {
             ("pop3", &self.pop3),
             ("pop3s", &self.pop3s),
             ("admin", &self.admin),
+            ("autoconfig", &self.autoconfig),
         ]
     }
 }
@@ -276,6 +303,12 @@ impl Default for Compaction {
             keep_hours: 24,
             free_bytes_min: 1 << 30,
         }
+    }
+}
+
+impl Default for Clients {
+    fn default() -> Clients {
+        Clients { host: "auto".into(), ports: ClientPorts::Listen }
     }
 }
 

@@ -81,7 +81,7 @@ fn errors_name_the_file_the_key_and_what_is_allowed() {
         ),
         (
             "[listen]\nimap4 = []",
-            "posthouse.toml: listen.imap4: unknown key; allowed: smtp, submission, submissions, lmtp, imap, imaps, pop3, pop3s, admin",
+            "posthouse.toml: listen.imap4: unknown key; allowed: smtp, submission, submissions, lmtp, imap, imaps, pop3, pop3s, admin, autoconfig",
         ),
         (
             "[listen]\nimap = ['127.0.0.1:2110']",

@@ -81,6 +81,11 @@ impl Host for House {
         self.engine.status()
     }
 
+    fn has_domain(&self, domain: &str) -> bool {
+        posthouse_engine::directory::normalise_domain(domain)
+            .is_ok_and(|name| self.engine.directory(|directory| directory.domain(&name).is_some()))
+    }
+
     fn accounts(&self) -> u64 {
         self.engine.directory(|directory| directory.account_count()) as u64
     }
@@ -91,7 +96,7 @@ pub(super) fn listener(name: &str, address: SocketAddr) -> ListenerFacts {
 }
 
 /// The configured name, or the machine's where it can stand in a greeting.
-pub(super) fn hostname(configured: &str) -> String {
+pub(crate) fn hostname(configured: &str) -> String {
     if configured != "auto" {
         return configured.to_owned();
     }

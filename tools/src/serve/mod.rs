@@ -11,12 +11,15 @@ mod outbound;
 mod signals;
 mod verify;
 
+use crate::autoconfig;
 use crate::config::{Config, RuntimeChoice};
 use crate::control::Control;
 use crate::ops::{Failure, Kind};
 use crate::store::{self, Opened};
+pub(crate) use house::hostname;
+
 use house::House;
-use posthouse_admin::{Admin, ListenerFacts};
+use posthouse_admin::{Admin, ListenerFacts, Services};
 use posthouse_protocols::outbound::Outbound;
 use posthouse_protocols::runtime::{self, Choice, ConnectionLimits, Server, tls};
 use signals::Signals;
@@ -73,6 +76,7 @@ struct Running {
     house: Arc<House>,
     control: Control,
     admin: Admin,
+    autoconfig: Admin,
     outbound: Option<Outbound>,
     compaction: Option<compaction::Schedule>,
 }
@@ -99,10 +103,15 @@ impl Running {
         let mut open: Vec<ListenerFacts> =
             server.local_addrs().into_iter().map(|(name, address)| house::listener(&name, address)).collect();
         let spawner = server.spawner();
-        let house = House::new(data, hostname, kind, opened.engine.clone(), server);
+        let house = House::new(data, hostname.clone(), kind, opened.engine.clone(), server);
         let addresses: Vec<_> = config.listen.admin.iter().map(|address| address.0).collect();
         let admin = Admin::start(&addresses, house.clone()).map_err(|error| not_open(&error))?;
         open.extend(admin.local_addrs().iter().map(|address| house::listener("admin", *address)));
+        let services = services(config, hostname.clone(), &open);
+        let addresses: Vec<_> = config.listen.autoconfig.iter().map(|address| address.0).collect();
+        let autoconfig =
+            Admin::start_autoconfig(&addresses, services, house.clone()).map_err(|error| not_open(&error))?;
+        open.extend(autoconfig.local_addrs().iter().map(|address| house::listener("autoconfig", *address)));
         for listener in &open {
             tracing::info!(protocol = listener.name, address = listener.address, "listening");
         }
@@ -113,7 +122,7 @@ impl Running {
         let outbound = outbound::start(means, spawner);
         let compaction = compaction::Schedule::start(&opened.engine, &config.compaction)
             .map_err(|error| Failure::io("the compaction's schedule", &error))?;
-        Ok(Running { house, control, admin, outbound, compaction })
+        Ok(Running { house, control, admin, autoconfig, outbound, compaction })
     }
 
     /// Sessions end first, ours to other hosts too: each reply that was promised goes out, each result is noted; then those who only look.
@@ -122,8 +131,18 @@ impl Running {
         self.house.stop(grace);
         drop(self.control);
         drop(self.admin);
+        drop(self.autoconfig);
         drop(self.outbound);
     }
+}
+
+/// What members' programs are told, with the ports that were taken for port 0.
+fn services(config: &Config, hostname: String, open: &[ListenerFacts]) -> Services {
+    let port = |name: &str| {
+        let address = &open.iter().find(|listener| listener.name == name)?.address;
+        address.parse().ok().map(|address: std::net::SocketAddr| address.port())
+    };
+    autoconfig::services(config, hostname, port)
 }
 
 fn not_open(error: &std::io::Error) -> Failure {

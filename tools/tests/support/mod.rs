@@ -52,7 +52,8 @@ impl Said {
 impl House {
     pub fn new() -> House {
         let house = House { directory: tempfile::tempdir().expect("a directory") };
-        let names = ["smtp", "submission", "submissions", "lmtp", "imap", "imaps", "pop3", "pop3s", "admin"];
+        let names =
+            ["smtp", "submission", "submissions", "lmtp", "imap", "imaps", "pop3", "pop3s", "admin", "autoconfig"];
         let listen: String = names.iter().map(|name| format!("{name} = [\"127.0.0.1:0\"]\n")).collect();
         std::fs::write(house.config(), format!("data = \"data\"\n[outbound]\nenabled = false\n[listen]\n{listen}"))
             .expect("written");
