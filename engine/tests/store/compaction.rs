@@ -344,17 +344,20 @@ fn a_disk_with_too_little_room_is_left_alone_and_says_why() {
     assert_eq!(shown(&engine), before);
 }
 
+fn sent(engine: &Engine, to: &[AccountId], number: u32) {
+    let answers = deliver(engine, to, number, BYTES).targets;
+    answers.into_iter().for_each(|answer| assert!(answer.is_ok(), "{answer:?}"));
+}
+
 #[test]
 fn a_growing_segment_is_sealed_when_it_is_old_and_worth_it() {
     let house = House::new(48);
     let engine = house.open();
     let all = people(&engine, 3, Quota::Unlimited);
-    deliver(&engine, &all[..1], 1, 300).targets.remove(0).expect("delivered");
+    sent(&engine, &all[..1], 1);
     let little = compact(&engine, all_of_it(DAY_MS));
     assert_eq!((little.segments_chosen, house.names("cold-").len()), (0, 0), "not worth a file: {little:?}");
-    (2..12).for_each(|number| {
-        deliver(&engine, &all, number, BYTES).targets.into_iter().for_each(|one| drop(one.expect("delivered")))
-    });
+    (2..12).for_each(|number| sent(&engine, &all, number));
     let before = shown(&engine);
     let young = compact(&engine, Compact { cold_after_ms: DAY_MS, ..all_of_it(DAY_MS) });
     assert_eq!(young.segments_chosen, 0, "it is not old: {young:?}");
@@ -362,7 +365,7 @@ fn a_growing_segment_is_sealed_when_it_is_old_and_worth_it() {
     let done = compact(&engine, Compact { cold_after_ms: DAY_MS, ..all_of_it(DAY_MS) });
     assert!(done.segments_done >= 2 && done.messages > 0, "{done:?}");
     assert_eq!(shown(&engine), before);
-    deliver(&engine, &all, 20, BYTES).targets.into_iter().for_each(|one| drop(one.expect("delivered")));
+    sent(&engine, &all, 20);
     let before = shown(&engine);
     let engine = house.reopen(engine);
     assert_eq!(shown(&engine), before, "with a checkpoint");
@@ -380,9 +383,7 @@ fn a_disk_that_fills_while_a_segment_is_sealed_loses_nothing() {
         let house = House { disk: Arc::new(disk.clone()), clock: Arc::new(SimClock::at_ms(1_700_000_000_000)) };
         let engine = house.open();
         let all = people(&engine, 3, Quota::Unlimited);
-        (0..12).for_each(|number| {
-            deliver(&engine, &all, number, BYTES).targets.into_iter().for_each(|one| drop(one.expect("delivered")))
-        });
+        (0..12).for_each(|number| sent(&engine, &all, number));
         let (before, first) = (shown(&engine), disk.ops());
         disk.fail_at(first + at, Fault::NoSpace);
         // It may say so, or find nothing to do.
@@ -395,7 +396,7 @@ fn a_disk_that_fills_while_a_segment_is_sealed_loses_nothing() {
         compact(&engine, all_of_it(DAY_MS));
         let engine = house.reopen(engine);
         assert_eq!(shown(&engine), before, "call {at}, compacted and opened again");
-        deliver(&engine, &all, 40, BYTES).targets.into_iter().for_each(|one| drop(one.expect("delivered")));
+        sent(&engine, &all, 40);
         at += 1;
     }
     assert!(ops > 10, "{ops}");
