@@ -10,6 +10,7 @@ use super::committer::Turner;
 use super::shard::{Shard, dir};
 use crate::base::{Clock, Error, Result};
 use crate::disk::yield_to_others;
+use crate::format::segment::SEGMENT_VERSION;
 use crate::log::LogOptions;
 use plan::Group;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -235,6 +236,10 @@ impl Work {
         let now = self.clock.now_ms();
         let removed = self.segments.remove_retired(&self.log, now.saturating_sub(request.keep_ms))?;
         run.note(|progress| progress.removed_bytes += removed.iter().map(|retired| retired.bytes).sum::<u64>());
+        if self.segments.tail_version() < SEGMENT_VERSION {
+            // Nothing but a change of somebody's ends the way back to the version before.
+            return Ok(());
+        }
         self.turner.turn_over(now.saturating_sub(request.cold_after_ms));
         let groups = self.plan(request, now)?;
         let chosen: u64 = groups.iter().map(|group| u64::from(group.last.0 - group.first.0) + 1).sum();

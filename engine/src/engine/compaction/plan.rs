@@ -9,6 +9,9 @@ const COUNTED_MAX: u64 = 2 << 20;
 /// Live messages whose places are gathered at once.
 const BATCH_MESSAGES_MAX: u64 = 2 << 20;
 
+/// Bytes of log that one file stands for at most: places in its address table have 32 bits and count by eight bytes, so 32 GiB is their end.
+const SPAN_BYTES_MAX: u64 = 16 << 30;
+
 /// Neighbouring segments that become one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Group {
@@ -31,6 +34,8 @@ struct Candidate {
     chosen: bool,
     live: u64,
     live_bytes: u64,
+    /// Bytes of log.
+    span: u64,
 }
 
 impl Work {
@@ -74,6 +79,7 @@ impl Work {
                 chosen: cold || messages > 0 && dead_percent >= u64::from(request.dead_percent.max(1)),
                 live: messages * found / sampled.max(1),
                 live_bytes: file.len_bytes * found / sampled.max(1),
+                span: file.end_lsn.0 - file.first_lsn.0,
             });
         }
         Ok(group(&candidates))
@@ -86,10 +92,10 @@ fn distinct(mut offsets: Vec<u32>) -> u64 {
     offsets.len() as u64
 }
 
-/// Neighbours together, as long as what is alive in them fits a segment.
+/// Neighbours together, as long as what is alive in them fits a segment, and their log an address table.
 fn group(candidates: &[Candidate]) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
-    let (mut bytes, mut open, mut batch, mut gathered) = (0, false, 0, 0);
+    let (mut bytes, mut span, mut open, mut batch, mut gathered) = (0, 0, false, 0, 0);
     for candidate in candidates {
         if !candidate.chosen {
             open = false;
@@ -100,13 +106,18 @@ fn group(candidates: &[Candidate]) -> Vec<Group> {
             (batch, gathered, open) = (batch + 1, candidate.live, false);
         }
         match groups.last_mut() {
-            Some(group) if open && bytes + candidate.live_bytes <= u64::from(SEGMENT_BYTES_DEFAULT) => {
+            Some(group)
+                if open
+                    && bytes + candidate.live_bytes <= u64::from(SEGMENT_BYTES_DEFAULT)
+                    && span + candidate.span <= SPAN_BYTES_MAX =>
+            {
                 group.last = candidate.last;
                 bytes += candidate.live_bytes;
+                span += candidate.span;
             }
             _ => {
                 groups.push(Group { first: candidate.first, last: candidate.last, batch });
-                (bytes, open) = (candidate.live_bytes, true);
+                (bytes, span, open) = (candidate.live_bytes, candidate.span, true);
             }
         }
     }
@@ -125,6 +136,7 @@ mod tests {
             chosen,
             live: 10,
             live_bytes,
+            span: 1 << 20,
         };
         let half = u64::from(SEGMENT_BYTES_DEFAULT) / 2;
         let all = [
@@ -136,5 +148,22 @@ mod tests {
         ];
         let found: Vec<_> = group(&all).iter().map(|group| (group.first.0, group.last.0, group.batch)).collect();
         assert_eq!(found, [(1, 2, 0), (3, 3, 0), (5, 5, 0)]);
+    }
+
+    #[test]
+    fn however_much_is_dead_an_address_table_reaches_all_of_a_group() {
+        let dead = |number| Candidate {
+            first: SegmentId(number),
+            last: SegmentId(number),
+            chosen: true,
+            live: 0,
+            live_bytes: 0,
+            span: 1 << 30,
+        };
+        let all: Vec<Candidate> = (1..=40).map(dead).collect();
+        let groups = group(&all);
+        assert!(groups.iter().all(|group| u64::from(group.last.0 - group.first.0 + 1) << 30 <= SPAN_BYTES_MAX));
+        assert_eq!(groups.iter().map(|group| group.last.0 - group.first.0 + 1).sum::<u32>(), 40);
+        assert_eq!(groups.len(), 3);
     }
 }
