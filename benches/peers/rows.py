@@ -12,7 +12,7 @@ from lib import paths, procs
 
 SPAM = os.path.join(paths.CORPUS, "spamassassin")
 # The load comes from one address.
-MANY_FROM_ONE = "[limits]\nconnections_per_ip_max = 100000\nconnections_max = 100000\n"
+MANY_FROM_ONE = "[limits]\nconnections_per_ip_max = 100000\nconnections_per_account_max = 100000\nconnections_max = 100000\n"
 # Work that a server does just after its last reply belongs to the operation.
 SETTLE_SECONDS = 0.5
 

@@ -1,5 +1,6 @@
 //! What the fuzz targets share: the macro that makes one, input taken apart into numbers and bytes, and a store on a simulated disk.
 //! Decides nothing about the code under test.
+pub mod damage;
 pub mod imap_list;
 pub mod mail;
 pub mod smtp;

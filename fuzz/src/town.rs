@@ -1,8 +1,15 @@
 //! A small directory: a tenant with a member, an alias, a group and a business mailbox, as its events and as its snapshot.
-use posthouse_engine::directory::{Address, Change, Directory, Quota};
+use posthouse_engine::base::{AccountId, MailboxId, TenantId};
+use posthouse_engine::directory::{AclChange, AclMode, Address, Change, Directory, Grantee, Quota, Rights};
 
 fn at(text: &str) -> Address {
     Address::parse(text).expect("an address")
+}
+
+/// Rights in the first member's INBOX.
+fn grant(who: Grantee, negative: bool) -> Change {
+    let (owner, mailbox, rights) = (AccountId(1), MailboxId::INBOX, Rights::BUSINESS);
+    Change::Acl(AclChange::Set { owner, mailbox, who, negative, mode: AclMode::Replace, rights })
 }
 
 fn changes() -> Vec<Change> {
@@ -36,6 +43,9 @@ fn changes() -> Vec<Change> {
             members_remove: vec![at("far@away.example")],
         },
         Change::AliasRemove { alias: at("rob@a.example") },
+        grant(Grantee::Account(AccountId(2)), false),
+        grant(Grantee::Tenant(TenantId(1)), true),
+        grant(Grantee::Group(at("all@a.example")), false),
     ]
 }
 

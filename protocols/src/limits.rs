@@ -29,6 +29,10 @@ pub const IMAP_SEARCH_TEXTS_MAX: usize = 64;
 pub const IMAP_SEARCH_INLINE_BYTES_MAX: u32 = 16 << 10;
 /// Names that LIST goes through before other sessions of the reactor are served.
 pub const IMAP_LIST_BATCH: usize = 64;
+/// Accounts of others that LIST looks into before it gives other sessions their turn.
+pub const IMAP_SHARERS_BATCH: usize = 16;
+/// Mailboxes of others that one LIST shows.
+pub const IMAP_SHARED_MAILBOXES_MAX: usize = 20_000;
 /// Patterns of one LIST.
 pub const IMAP_PATTERNS_MAX: usize = 64;
 /// Levels of AND, OR and NOT in one SEARCH.
@@ -81,6 +85,8 @@ pub const INFLATE_SIZE_BYTES: usize = 16 * 1024;
 pub const KEPT_CAPACITY_BYTES_MAX: usize = 16 * 1024;
 /// Tasks polled before the ring is looked at again.
 pub const TASKS_PER_TURN_MAX: usize = 256;
+/// Sessions that are woken in a row by news that concerns thousands; what else a reactor has to do comes in between.
+pub const LATER_TASKS_PER_TURN: usize = 32;
 /// A client that takes no byte for this long while we have something to send is given up.
 pub const SEND_STALL_MAX: Duration = Duration::from_secs(60);
 /// A TLS handshake must be through in this time.
@@ -122,12 +128,20 @@ pub const LOGIN_DELAY_MAX: Duration = Duration::from_secs(8);
 pub const LOGIN_FAILURE_ENTRIES_MAX: usize = 65_536;
 /// Characters of a login name that its count is kept under.
 pub const LOGIN_NAME_CHARS_KEPT: usize = 128;
+/// Addresses of To and Cc that are looked at for a member who is away.
+pub const SMTP_NAMED_MAX: usize = 1_000;
 /// Failed logins on one connection before it is closed.
 pub const LOGIN_FAILURES_PER_SESSION_MAX: u32 = 5;
 /// Bytes of a message that a session may hold without asking the budget of all sessions.
 pub const MESSAGE_FREE_BYTES: u64 = 256 << 10;
 /// Above that a session takes from the budget in steps of this size.
 pub const BUDGET_STEP_BYTES: u64 = 1 << 20;
+/// Bytes a second that a message must come in by which holds room of the budget, once half of that is taken; see `session::Budget`.
+pub const INTAKE_RATE_MIN: u64 = 32 << 10;
+/// How often that doubles at most while less and less is left.
+pub const INTAKE_RATE_DOUBLINGS_MAX: u32 = 4;
+/// Over how long it is measured.
+pub const INTAKE_WINDOW: Duration = Duration::from_secs(10);
 /// How long a session waits for room to read a large message while others hold all there is.
 pub const READING_WAIT_MAX: Duration = Duration::from_secs(60);
 /// How long a client may leave a piece of a large message unread before it has to let others go first; see `session::Reading`.
@@ -138,6 +152,8 @@ pub const READING_PAUSE_MIN: Duration = Duration::from_millis(10);
 pub const READING_PAUSE_MAX: Duration = Duration::from_secs(1);
 /// Bytes of messages under way over all sessions, each way, unless configured.
 pub const BUDGET_BYTES_DEFAULT: u64 = 1 << 30;
+/// Connections of one account at a time, unless configured.
+pub const CONNECTIONS_PER_ACCOUNT_DEFAULT: u32 = 100;
 /// Bytes of one message, unless configured.
 pub const MESSAGE_SIZE_BYTES_MAX_DEFAULT: u64 = 50 << 20;
 /// Bytes of a line in a SASL exchange (RFC 4954 section 4).

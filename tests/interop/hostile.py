@@ -25,6 +25,10 @@ connections_max = 4000
 connections_per_ip_max = 2500
 message_size_bytes_max = 20971520
 stop_grace_seconds = 5
+connections_per_account_max = 50
+
+[store]
+stage_bytes_max = 33554432
 """
 
 
@@ -224,6 +228,69 @@ def half_open(server):
     procs.wait_until(lambda: Talk("smtp", source="127.0.0.2").greeting.startswith(b"220"), 30, "a place for the same address")
 
 
+def account_taken(user):
+    """One account on as many connections as it gets: those above its bound are told, and others log in."""
+    login = b"l LOGIN %s %s" % (user.encode(), target.PASSWORD.encode())
+    talks, refused = [], 0
+    for _ in range(60):
+        talk = Talk("imap", source="127.0.0.4")
+        heard = talk.ask(login)
+        if heard.startswith(b"l OK"):
+            talks.append(talk)
+            continue
+        rest = talk.rest()
+        want(heard.startswith(b"* BYE ") and rest.startswith(b"l NO [LIMIT] "), f"above the bound of an account: {heard!r} {rest!r}")
+        refused += 1
+    want((len(talks), refused) == (50, 10), f"{len(talks)} of 60 connections of one account were let in, {refused} refused")
+    with Talk("pop3", source="127.0.0.4") as talk:
+        talk.ask(b"USER " + user.encode())
+        heard = talk.ask(b"PASS " + target.PASSWORD.encode())
+        want(heard.startswith(b"-ERR [SYS/TEMP]"), f"POP3 above the bound of an account: {heard!r}")
+    for talk in talks:
+        talk.close()
+
+    def again():
+        with Talk("imap", source="127.0.0.4") as talk:
+            return talk.ask(login).startswith(b"l OK")
+    procs.wait_until(again, 10, "a place for the same account")
+
+
+def slow_mail(server):
+    """Large mail that comes in by drops, from many addresses and by all ways, would hold all memory that there is for it: it gives way."""
+    begin = b"LHLO x\r\nMAIL FROM:<a@b.test>\r\nRCPT TO:<%s>\r\n" % target.user(3).encode()
+    piece = b"0123456789abcd\r\n" * (6 * MIB // 16)
+    talks, start, tries = [], time.monotonic(), 0
+    for n in range(6):
+        talk = Talk("imap" if n % 3 == 2 else "lmtp", seconds=60, source=f"127.0.1.{n + 1}")
+        if n % 3 == 2:
+            talk.ask(b"l LOGIN %s %s" % (target.user(2).encode(), target.PASSWORD.encode()))
+            talk.send(b"a APPEND INBOX {%d+}\r\n" % (10 * MIB) + piece)
+        elif n % 3 == 1:
+            talk.send(begin + b"BDAT %d\r\n" % len(piece) + piece)
+        else:
+            talk.send(begin + b"DATA\r\n" + piece)
+        talks.append(talk)
+    raw = target.marked("large-honest", b"Subject: large\r\n\r\n" + piece[:3 * MIB])
+    with Watched(server):
+        while True:
+            with smtp.Smtp("lmtp", source="127.0.0.5") as client:
+                client.hello()
+                try:
+                    client.deliver(raw, [target.user(1)])
+                    break
+                except smtp.SmtpError as refusal:
+                    want(refusal.code == 452, f"{refusal.code}")
+            tries += 1
+            want(time.monotonic() - start < 60, "slow senders keep all memory for large mail from an honest one")
+            for talk in talks:
+                talk.send(b"x")
+            time.sleep(1)
+    want(tries > 0, "the slow senders never held all there is: this check shows nothing")
+    print(f"        a large mail beside slow ones went in {time.monotonic() - start:.1f} s after the first of them began", flush=True)
+    for talk in talks:
+        talk.close()
+
+
 def tls_garbage(server):
     rng = random.Random(7)
     with Watched(server):
@@ -300,6 +367,10 @@ def main():
             greedy(server, target.user(5))
         with checks.check("thousands of half-open connections"):
             half_open(server)
+        with checks.check("one account on too many connections"), Watched(server):
+            account_taken(target.user(5))
+        with checks.check("large mail that comes in by drops"):
+            slow_mail(server)
         with checks.check("TLS garbage"):
             tls_garbage(server)
         with checks.check("slow loris"):

@@ -396,6 +396,56 @@ def rules(checks, world):
         taken(deliver(letter("x@a.spam.test", f"ann@{HOME}", "unblocked"), f"ann@{HOME}", "x@a.spam.test"))
 
 
+def own_rules(checks, world):
+    """Mail that goes on, answers for who is away, and what the mail log says of both."""
+    server = world.server
+    with checks.check("a forward: the other host gets it sealed, from the member's own reverse-path; the copy stays; dkimpy agrees"):
+        server.cli("member", "forward", f"dora@{HOME}", "--to", "far@sink.test")
+        raw = world.sign(letter("x@good.test", f"dora@{HOME}", "onward"), "good.test")
+        said = deliver(raw, f"dora@{HOME}", "b@hardfail.test")
+        taken(said)
+        mail = arrived(world, "onward")
+        verdict, sets, why = dkim.ARC(mail).verify(dnsfunc=world.dns.get_txt)
+        want(verdict == b"pass" and len(sets) == 1, f"{verdict} {sets} {why}")
+        verified(world, mail, 1)
+        want(f"Delivered-To: dora@{HOME}".encode() in mail, mail.decode())
+        want(world.sink.of("Subject: onward\r\n")[0][0] == f"dora+forwarded@{HOME}", str(world.sink.of("Subject: onward\r\n")[0][:2]))
+        want(len(having("dora", "onward")) == 1, "the copy")
+    with checks.check("what comes back from there goes no further; a report about it neither"):
+        taken(deliver(mail, f"dora@{HOME}", "far@good.test"))
+        taken(deliver(letter("mailer-daemon@good.test", f"dora@{HOME}", "about-it"), f"dora+forwarded@{HOME}", ""))
+        procs.wait_until(lambda: len(having("dora", "onward")) == 2 and having("dora", "about-it"), 20, "both in the mailbox")
+        want(len(world.sink.of("Subject: onward\r\n")) == 1 and not world.sink.of("Subject: about-it\r\n"), "no second copy out")
+    with checks.check("the mail log: from the 250 to the other host's reply under one id, and as CSV"):
+        trace_id = said[1].split()[-1]
+        steps = lambda: [row["step"] for row in json.loads(server.cli("trace", trace_id, "--json"))]
+        procs.wait_until(lambda: steps() == ["came", "delivered", "queued", "sent"], 20, "the whole way")
+        rows = json.loads(server.cli("trace", trace_id, "--json"))
+        want(rows[0]["policy"].startswith("spf=fail dkim=pass") and rows[3]["text"].startswith("250"), str(rows))
+        want(rows[1]["mailbox"] == "INBOX" and rows[1]["uid"] >= 1, str(rows[1]))
+        want(server.cli("trace", f"far@sink.test", "--csv").splitlines()[0].startswith("when,step,id,"), "a header line")
+    with checks.check("who is away answers once, signed, in a way that Python's email reads; a list gets no answer"):
+        server.cli("member", "away", f"post@{HOME}", "--text", "Gone fishing \u9493\u9c7c.", "--subject", "\u5916\u51fa")
+        for number in (1, 2):
+            taken(deliver(letter("x@sink.test", f"post@{HOME}", f"are-you-there-{number}"), f"post@{HOME}", "x@sink.test"))
+        listed = letter("y@sink.test", f"post@{HOME}", "to-the-list", more="List-Id: <l.sink.test>\r\n")
+        taken(deliver(listed, f"post@{HOME}", "y@sink.test"))
+        procs.wait_until(lambda: world.sink.of(f"From: \"post\"") or world.sink.of(f"<post@{HOME}>\r\nTo: <x@sink.test>"), 30, "an answer")
+        answers = [one for one in world.sink.of("Auto-Submitted: auto-replied") if f"<post@{HOME}>".encode() in one[2]]
+        want(len(answers) == 1 and answers[0][0] == "", str([one[:2] for one in answers]))
+        read = email.message_from_bytes(answers[0][2], policy=email.policy.default)
+        want(read["Subject"] == "\u5916\u51fa" and "\u9493\u9c7c" in read.get_content(), str(read))
+        verified(world, answers[0][2], 1)
+        server.cli("member", "away", f"post@{HOME}", "--off")
+        server.cli("member", "forward", f"dora@{HOME}", "--off")
+    with checks.check("after kill -9 the mail log goes on, and says that something may be missing"):
+        server.kill()
+        server.start()
+        taken(deliver(letter("x@good.test", f"ann@{HOME}", "after-the-kill"), f"ann@{HOME}", "x@good.test"))
+        rows = json.loads(server.cli("trace", "--last", "1h", "--json"))
+        want([row["step"] for row in rows][-3:] == ["gap", "came", "delivered"], str(rows[-3:]))
+
+
 def from_postfix(checks, world):
     peer = Peers("mailflow", postfix=True, accounts=2, main=f"transport_maps = inline:{{ {{ {HOME} = smtp:[127.0.0.1]:{target.port('smtp')} }} }}")
     own = dict(os.environ)
@@ -435,6 +485,7 @@ def main():
         signing(checks, world)
         members(checks, world)
         rules(checks, world)
+        own_rules(checks, world)
         from_postfix(checks, world)
         time_out(checks, world)
     finally:

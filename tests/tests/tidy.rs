@@ -1,7 +1,7 @@
 //! The house rules over every tracked file, and for each rule a bad sample that it must refuse.
 //! Never fixes anything.
 
-use posthouse_tests::tidy::{crates, files, floors, lexer, root, tracked};
+use posthouse_tests::tidy::{crates, decoders, files, floors, lexer, root, tracked};
 
 fn read(name: &str) -> Option<String> {
     std::fs::read(root().join(name)).ok().and_then(|bytes| String::from_utf8(bytes).ok())
@@ -51,6 +51,27 @@ fn the_top_level_is_short_and_no_file_names_a_workplace() {
         }
     }
     none(&complaints);
+}
+
+#[test]
+fn every_decoder_of_stored_bytes_has_a_fuzz_target() {
+    let names = tracked(&root());
+    let sources = names.iter().filter(|name| name.ends_with(".rs"));
+    let mut complaints: Vec<String> =
+        sources.flat_map(|name| decoders::source(name, &read(name).unwrap_or_default())).collect();
+    complaints.extend(decoders::table(&read));
+    none(&complaints);
+}
+
+#[test]
+fn decoders_without_a_target_are_refused() {
+    let new = "//! x\npub(super) fn decode_more(bytes: &[u8]) {}\nfn decode_own() {}\n// fn decode_not\n";
+    refused(&decoders::source("engine/src/format/more.rs", new), "[\"decode_more\"]");
+    refused(&decoders::source("tools/src/config/mod.rs", "//! x\n"), "[\"parse\"]");
+    assert_eq!(decoders::source("protocols/src/imap/more.rs", new), Vec::<String>::new());
+    let nothing_leads = decoders::table(&|name| Some(if name.starts_with("fuzz/") { "" } else { "x" }.into()));
+    assert!(nothing_leads.len() > 40 && nothing_leads[0].contains("fuzz/fuzz_targets/"), "{nothing_leads:?}");
+    assert_eq!(decoders::table(&|_| None).len(), 2 * nothing_leads.len());
 }
 
 /// The complaints about a sample must be exactly one and contain `what`.

@@ -40,6 +40,7 @@ pub fn open(data: &Path, config: &Config) -> Result<Opened, Failure> {
         workers: store.workers.or(cores().max(2)),
     };
     let (engine, report) = Engine::open(options).map_err(|error| refused(data, error))?;
+    engine.keep_mail_log(config.mail_log.size_bytes_max, config.mail_log.keep_days.into());
     Ok(Opened { engine, clock, report })
 }
 

@@ -31,6 +31,11 @@ pub fn parse_rfc3339(text: &str) -> Option<i64> {
     seconds_of((year, month, day), (hour, minute, second))
 }
 
+/// Seconds since 1970-01-01 UTC of a day (its beginning) or of what `rfc3339` writes.
+pub fn parse_day_or_rfc3339(text: &str) -> Option<i64> {
+    parse_rfc3339(text).or_else(|| parse_rfc3339(&format!("{text}T00:00:00Z")))
+}
+
 /// Seconds since 1970-01-01 UTC of a date (year, month, day) and a time; `None` if there is no such date.
 pub fn seconds_of((year, month, day): (i64, i64, i64), (hour, minute, second): (i64, i64, i64)) -> Option<i64> {
     let fits = (-9999..=9999).contains(&year)

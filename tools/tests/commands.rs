@@ -193,3 +193,57 @@ fn keys_and_rules_against_a_running_server() {
     flow(&house);
     assert_eq!(serving.stop(), Some(0));
 }
+
+/// Who may use whose mailboxes: what is set is listed, and goes with who goes.
+fn sharing(house: &House) {
+    house.run(&["tenant", "add", "acme"]).ok();
+    house.run(&["domain", "add", "acme.test", "--tenant", "acme"]).ok();
+    house.run(&["tenant", "add", "other"]).ok();
+    house.run(&["domain", "add", "other.test", "--tenant", "other"]).ok();
+    for address in ["carol@acme.test", "dan@acme.test", "eve@other.test"] {
+        house.run(&["member", "add", address, "--no-password"]).ok();
+    }
+    house.run(&["group", "add", "team@acme.test", "--member", "dan@acme.test"]).ok();
+    let set = |who: &str, rights: &str| {
+        let words = ["acl", "set", "carol@acme.test", "--mailbox", "INBOX", "--who", who, "--rights", rights];
+        house.run(&words)
+    };
+    assert_eq!(set("dan@acme.test", "lrc").ok(), "rights of dan@acme.test set: lrc\n");
+    set("team@acme.test", "lr").ok();
+    set("-dan@acme.test", "x").ok();
+    set("dan@acme.test", "-r").ok();
+    set("eve@other.test", "l").refused(3, "no member and no group eve@other.test");
+    set("nobody@acme.test", "l").refused(3, "nobody@acme.test");
+    set("dan@acme.test", "lz").refused(5, "allowed are the letters");
+    set("carol@acme.test", "l").refused(5, "has all rights");
+    let missing = ["acl", "set", "carol@acme.test", "--mailbox", "Nope", "--who", "anyone", "--rights", "l"];
+    house.run(&missing).refused(3, "mailbox Nope");
+    let all = house.json(&["acl", "list", "carol@acme.test"]);
+    let lines: Vec<String> = (all.as_array().into_iter().flatten())
+        .map(|row| format!("{} {} {}", row["mailbox"], row["who"], row["rights"]).replace('"', ""))
+        .collect();
+    assert_eq!(lines, ["INBOX dan@acme.test lkx", "INBOX -dan@acme.test x", "INBOX team@acme.test lr"]);
+    assert_eq!(house.json(&["rule", "list"]), serde_json::json!([]), "these are no rules of the mail flow");
+    house.run(&["acl", "set", "carol@acme.test", "--who", "anyone", "--rights", "l"]).ok();
+    let inbox = house.json(&["acl", "list", "carol@acme.test", "--mailbox", "inbox"]);
+    assert_eq!(inbox.as_array().map(Vec::len), Some(4));
+    assert_eq!(house.json(&["acl", "list", "carol@acme.test"]).as_array().map(Vec::len), Some(8));
+    house.run(&["acl", "remove", "carol@acme.test", "--who", "anyone"]).ok();
+    house.run(&["member", "remove", "dan@acme.test"]).ok();
+    assert_eq!(house.json(&["acl", "list", "carol@acme.test"])[0]["who"], "team@acme.test");
+    house.run(&["group", "remove", "team@acme.test"]).ok();
+    assert_eq!(house.json(&["acl", "list", "carol@acme.test"]), serde_json::json!([]));
+}
+
+#[test]
+fn access_control_lists_on_a_closed_data_directory() {
+    sharing(&House::new());
+}
+
+#[test]
+fn access_control_lists_against_a_running_server() {
+    let house = House::new();
+    let serving = house.serve(&[]);
+    sharing(&house);
+    assert_eq!(serving.stop(), Some(0));
+}

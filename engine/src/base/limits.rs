@@ -125,8 +125,42 @@ pub const SELECTOR_BYTES_MAX: usize = 63;
 pub const SIGNING_KEY_BYTES_MAX: usize = 4096;
 /// Rules of one tenant, domain, account or group.
 pub const RULES_MAX: usize = 10_000;
+/// Entries of one mailbox's access control list.
+pub const ACL_ENTRIES_MAX: usize = 1_000;
+/// Entries of the lists of all mailboxes of an account; one more list may go beyond it.
+pub const ACL_ENTRIES_ACCOUNT_MAX: usize = 10_000;
+/// Members for whom a shared mailbox keeps what they have seen.
+pub const READERS_MAX: usize = 4_096;
 /// Bytes of a keyword.
 pub const RULE_TEXT_BYTES_MAX: usize = 256;
+/// Bytes of a Sieve script.
+pub const SIEVE_BYTES_MAX: usize = 64 << 10;
+/// Bytes of one string in it.
+pub const SIEVE_STRING_BYTES_MAX: usize = 16 << 10;
+/// Levels of blocks and tests in it.
+pub const SIEVE_DEPTH_MAX: usize = 32;
+/// What running a script may cost: a step for each command and test, and one for each byte compared.
+pub const SIEVE_COST_MAX: u64 = 20_000_000;
+/// Things that a script does with one message.
+pub const SIEVE_ACTIONS_MAX: usize = 100;
+/// Addresses that a script sends one message on to (RFC 5228 section 4.2).
+pub const SIEVE_REDIRECTS_MAX: usize = 10;
+/// Bytes of a header that a script sees.
+pub const SIEVE_HEADER_BYTES_MAX: usize = 256 << 10;
+/// Fields of it.
+pub const SIEVE_FIELDS_MAX: usize = 1_000;
+/// Addresses of one field.
+pub const SIEVE_ADDRESSES_MAX: usize = 1_000;
+/// Addresses that mail of one account goes on to.
+pub const FORWARDS_MAX: usize = 10;
+/// Bytes of the text that answers for somebody who is away.
+pub const AWAY_TEXT_BYTES_MAX: usize = 8 << 10;
+/// Days within which one sender is answered once, unless said otherwise (RFC 5230 section 4.1).
+pub const AWAY_DAYS_DEFAULT: u32 = 7;
+/// The same at most.
+pub const AWAY_DAYS_MAX: u32 = 365;
+/// Senders that an account remembers as answered; the oldest are forgotten first.
+pub const AWAY_SENDERS_MAX: usize = 2000;
 /// Seconds of the longest period of a sending rate.
 pub const RATE_SECONDS_MAX: u32 = 31 * 86_400;
 /// Accounts whose sending is counted at a time.
@@ -143,6 +177,18 @@ pub const LOGIN_LOG_BYTES_MAX: u64 = 256 << 20;
 pub const LOGIN_LOG_DAYS_MAX: i64 = 183;
 /// Bytes of login records that wait to be written; what comes beyond is dropped and counted.
 pub const LOGIN_LOG_WAITING_BYTES_MAX: usize = 4 << 20;
+/// Bytes of one file of the mail log.
+pub const MAIL_LOG_FILE_BYTES_MAX: u64 = 8 << 20;
+/// Bytes of all files of the mail log together, unless configured; the oldest go first.
+pub const MAIL_LOG_BYTES_DEFAULT: u64 = 1 << 30;
+/// Days for which a message's way is remembered, unless configured (A8: six months).
+pub const MAIL_LOG_DAYS_DEFAULT: u64 = 183;
+/// Bytes of mail records that wait to be written; what comes beyond is dropped and counted.
+pub const MAIL_LOG_WAITING_BYTES_MAX: usize = 8 << 20;
+/// Numbers of messages that one look into the mail log follows.
+pub const MAIL_LOG_FOUND_MAX: usize = 100_000;
+/// Mailbox entries that are looked after until they have been seen; what comes beyond is counted.
+pub const MAIL_WATCHED_MAX: usize = 262_144;
 /// Rounds of PBKDF2 in new SCRAM keys. RFC 7677 section 4 asks for at least 4096; Cyrus SASL's clients take at most 65,536.
 pub const SCRAM_ITERATIONS: u32 = 32_768;
 /// App passwords of one account.

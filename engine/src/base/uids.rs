@@ -49,6 +49,33 @@ impl UidSet {
         self.ranges.get(at).is_some_and(|range| range.0 <= uid.0)
     }
 
+    /// What is in one of the two sets.
+    #[must_use]
+    pub fn union(&self, other: &UidSet) -> UidSet {
+        UidSet::from_ranges(self.ranges.iter().chain(&other.ranges).copied())
+    }
+
+    /// What is not in `other`.
+    #[must_use]
+    pub fn without(&self, other: &UidSet) -> UidSet {
+        let mut left = UidSet { ranges: Vec::with_capacity(self.ranges.len()) };
+        let mut gone = other.ranges.iter().copied().peekable();
+        for &(first, last) in &self.ranges {
+            let mut from = Some(first);
+            while gone.next_if(|range| range.1 < first).is_some() {}
+            // A range of `other` may reach into the next range of this set.
+            let mut ahead = gone.clone();
+            while let (Some(start), Some(range)) = (from, ahead.next_if(|range| range.0 <= last)) {
+                if range.0 > start {
+                    left.ranges.push((start, range.0 - 1));
+                }
+                from = range.1.checked_add(1).filter(|next| *next <= last).map(|next| next.max(start));
+            }
+            left.ranges.extend(from.map(|start| (start, last)));
+        }
+        left
+    }
+
     /// Whether nothing is in the set.
     pub fn is_empty(&self) -> bool {
         self.ranges.is_empty()

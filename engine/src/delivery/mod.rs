@@ -19,7 +19,7 @@ pub(crate) use unstage::summary_in_block;
 pub use unstage::{PartAt, summary, unstage};
 pub(crate) use zstd::ColdEncoder;
 
-use crate::base::{AccountId, Error, MailboxId, Uid};
+use crate::base::{AccountId, Error, MailboxId, QueueId, Uid};
 use crate::index::{Flags, SpecialUse};
 use crate::queue::NewQueueItem;
 
@@ -76,4 +76,6 @@ pub struct Outcome {
     pub targets: Vec<Result<Delivered, Error>>,
     /// Whether the copies for other hosts are queued.
     pub queued: Result<(), Error>,
+    /// The numbers of those copies, in their order, once they are queued.
+    pub queue_ids: Vec<QueueId>,
 }

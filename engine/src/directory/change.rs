@@ -1,5 +1,5 @@
 //! What somebody may ask of the directory. Says nothing of whether it is allowed: see `plan`.
-use super::{AccessChange, Address, KeyState, Quota, Rule, SigningKey};
+use super::{AccessChange, AclChange, Address, KeyState, Quota, Rule, SigningKey};
 use crate::base::AccountId;
 
 /// One request of an administrator. Tenants are named by their slug, everything else by its address.
@@ -161,6 +161,8 @@ pub enum Change {
         /// What.
         rule: Rule,
     },
+    /// Who may do what in a mailbox.
+    Acl(AclChange),
     /// Away with a rule.
     RuleRemove {
         /// For whom.

@@ -2,7 +2,7 @@
 use crate::base::bytes::{DecodeError, Put, Reader};
 use crate::base::{AccountId, TenantId};
 use crate::format::Mending;
-use crate::format::mending::{COMMON_TAG_MAX, DIRECTORY_PUT, MENDING_TAG_MIN};
+use crate::format::mending::{DIRECTORY_PUT, is_common};
 
 use super::codec::choice;
 use super::{
@@ -282,10 +282,25 @@ impl Event {
         }
     }
 
+    /// When it was written, if it says so, in seconds since 1970-01-01 UTC.
+    pub fn time(&self) -> Option<i64> {
+        match self {
+            Event::TenantAdded(tenant) => Some(tenant.created),
+            Event::DomainAdded(domain) => Some(domain.created),
+            Event::AccountAdded(account) => Some(account.created),
+            Event::GroupAdded(group) => Some(group.created),
+            Event::KeyAdded(key) => Some(key.created),
+            Event::AccountBinned { when, .. }
+            | Event::AccountPurgeBegun { when, .. }
+            | Event::Mending(Mending::Dated { when }) => Some(*when),
+            _ => None,
+        }
+    }
+
     /// Reads one event; what `encode` cannot have written is an error.
     pub fn decode(reader: &mut Reader<'_>) -> Result<Event, DecodeError> {
         let tag = reader.clone().u8()?;
-        let common = (MENDING_TAG_MIN..=COMMON_TAG_MAX).contains(&tag);
+        let common = is_common(tag);
         let access = AccessEvent::TAGS.contains(&tag);
         if !(TENANT_ADDED..=RULE_REMOVED).contains(&tag) && !access && !common && tag != DIRECTORY_PUT {
             return reader.error("the tag of a directory event expected");

@@ -4,8 +4,8 @@ use crate::base::{AccountId, Error, Result, TenantId};
 use super::event::AccountEdit;
 use super::tables::{Next, Tables};
 use super::{
-    Access, Account, AccountKind, Address, Domain, Event, Group, Removed, Rule, Scope, SigningKey, Tenant, access,
-    sorted,
+    Access, Account, AccountKind, Address, Domain, Event, Grantee, Group, Removed, Rule, Scope, SigningKey, Tenant,
+    access, sorted,
 };
 
 /// Folds one event into the tables.
@@ -41,6 +41,7 @@ pub(super) fn fold(tables: &mut impl Tables, event: &Event) -> Result<()> {
             require(tables.group(address).is_some(), || format!("no group {address}"))?;
             tables.remove_group(address);
             tables.set_rules(&Scope::Group(address.clone()), Vec::new());
+            take_from_lists(tables, &Grantee::Group(address.clone()));
             leave_domain(tables, address);
             Ok(())
         }
@@ -109,6 +110,10 @@ pub(super) fn admit_rule(tables: &mut impl Tables, scope: &Scope, rule: &Rule) -
         Scope::Domain(name) => tables.domain(name).is_some(),
         Scope::Account(id) => tables.account(*id).is_some(),
         Scope::Group(address) => tables.group(address).is_some(),
+        Scope::Mailbox(owner, _) => {
+            let owner = tables.account(*owner);
+            owner.zip(rule.grantee()).is_some_and(|(owner, who)| is_in_tenant(tables, who, owner.tenant))
+        }
     };
     require(there && rule.fits(scope), || format!("rule {rule} of nobody"))?;
     let mut rules = tables.rules_of(scope).to_vec();
@@ -118,6 +123,23 @@ pub(super) fn admit_rule(tables: &mut impl Tables, scope: &Scope, rule: &Rule) -
     }
     tables.set_rules(scope, rules);
     Ok(())
+}
+
+/// No list of a tenant names somebody of another one.
+pub(super) fn is_in_tenant(tables: &impl Tables, who: &Grantee, tenant: TenantId) -> bool {
+    match who {
+        Grantee::Account(id) => tables.account(*id).is_some_and(|account| account.tenant == tenant),
+        Grantee::Tenant(id) => *id == tenant,
+        Grantee::Group(address) => tables.group(address).is_some_and(|group| group.tenant == tenant),
+    }
+}
+
+/// Somebody is gone: no list names it any more.
+fn take_from_lists(tables: &mut impl Tables, who: &Grantee) {
+    for scope in tables.shared_with(who) {
+        let rules = tables.rules_of(&scope).iter().filter(|rule| rule.grantee() != Some(who)).cloned().collect();
+        tables.set_rules(&scope, rules);
+    }
 }
 
 /// Setting what is given and keeping the rest.
@@ -286,6 +308,8 @@ fn account_removed(tables: &mut impl Tables, id: AccountId) -> Result<Account> {
     let account = tables.account(id).cloned().ok_or_else(|| corrupt(format!("no account {id}")))?;
     require(tables.opens(id).is_empty(), || format!("{} still opens a business mailbox", account.address))?;
     close_to(tables, id, &account.users);
+    take_from_lists(tables, &Grantee::Account(id));
+    tables.shared_by(id).iter().for_each(|scope| tables.set_rules(scope, Vec::new()));
     tables.remove_account(id);
     tables.set_rules(&Scope::Account(id), Vec::new());
     std::iter::once(&account.address).chain(&account.aliases).for_each(|address| leave_domain(tables, address));

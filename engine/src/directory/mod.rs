@@ -4,7 +4,9 @@
 //! `Change` (what somebody asks for) -> `plan` (checks it, assigns ids) -> `Event`s (what the log keeps) -> `apply`.
 pub mod access;
 mod account;
+mod acl;
 mod address;
+mod away;
 mod change;
 mod check;
 mod codec;
@@ -35,7 +37,9 @@ pub use access::{
     Scram, ScramHash,
 };
 pub use account::{Account, AccountKind, Quota};
+pub use acl::{AclChange, AclMode, Grant, Grantee, Rights, Sharer};
 pub use address::{Address, normalise_domain};
+pub use away::Away;
 pub use change::{AccountPatch, Change, ScopeName};
 pub use event::{AccountEdit, Event};
 pub use group::Group;

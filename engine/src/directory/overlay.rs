@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::base::{AccountId, TenantId};
 
 use super::tables::{Next, Occupant, Tables};
-use super::{Account, Address, Directory, Domain, Group, Removed, Rule, Scope, SigningKey, Tenant};
+use super::{Account, Address, Directory, Domain, Grantee, Group, Removed, Rule, Scope, SigningKey, Tenant};
 
 /// What differs from the table below; `None` is gone.
 struct Layer<K, V>(HashMap<K, Option<V>>);
@@ -72,6 +72,18 @@ impl<'a> Overlay<'a> {
             keys: HashMap::new(),
             rules: HashMap::new(),
         }
+    }
+}
+
+impl Overlay<'_> {
+    /// Planned scopes that have rules, and those below that nothing was planned for; ascending, so that a transaction is logged as single
+    /// changes would be.
+    fn with_lists<'s>(&self, planned: impl Iterator<Item = &'s Scope>, below: Vec<Scope>) -> Vec<Scope> {
+        let kept = planned.filter(|scope| !self.rules_of(scope).is_empty()).cloned();
+        let mut all: Vec<Scope> =
+            kept.chain(below.into_iter().filter(|scope| !self.rules.contains_key(scope))).collect();
+        all.sort_unstable();
+        all
     }
 }
 
@@ -226,6 +238,17 @@ impl Tables for Overlay<'_> {
 
     fn set_rules(&mut self, scope: &Scope, rules: Vec<Rule>) {
         self.rules.insert(scope.clone(), rules);
+    }
+
+    fn shared_by(&self, owner: AccountId) -> Vec<Scope> {
+        let ours = |scope: &&Scope| matches!(scope, Scope::Mailbox(account, _) if *account == owner);
+        self.with_lists(self.rules.keys().filter(ours), self.base.shared_by(owner))
+    }
+
+    fn shared_with(&self, who: &Grantee) -> Vec<Scope> {
+        let names = |rules: &[Rule]| rules.iter().any(|rule| rule.grantee() == Some(who));
+        let planned = self.rules.iter().filter(|(_, rules)| names(rules)).map(|(scope, _)| scope);
+        self.with_lists(planned, self.base.shared_with(who))
     }
 
     fn occupant(&self, address: &Address) -> Option<Occupant> {

@@ -1,6 +1,7 @@
 //! Whether a change is allowed, and what would happen then. Changes nothing; every refusal names the thing and what is
 //! allowed. Accounts and groups have files of their own.
 mod accounts;
+mod acl;
 mod bin;
 mod groups;
 mod keys;
@@ -43,6 +44,7 @@ pub(super) fn plan(tables: &impl Tables, change: &Change, now: i64) -> Result<Ve
         Change::RuleAdd { scope, rule } => rules::add(tables, scope, rule),
         Change::RuleRemove { scope, rule } => rules::remove(tables, scope, rule),
         Change::Access(change) => access::plan::plan(tables, change, now),
+        Change::Acl(change) => acl::plan(tables, change),
     }
 }
 

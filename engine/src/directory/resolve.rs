@@ -93,6 +93,20 @@ impl Directory {
         }
     }
 
+    /// Who gets reports about mail that was sent as a group: those who may send as it, and not all of its members. `None`: there is no such group.
+    pub fn representatives(&self, group: &Address) -> Option<Vec<Recipient>> {
+        let group = self.group(group).filter(|group| self.is_tenant_active(group.tenant))?;
+        let named = |rule: &Rule| match rule {
+            Rule::Representative(address) => self.recipient(self.account_at(address)?.id),
+            _ => None,
+        };
+        let mut all: Vec<Recipient> =
+            self.rules(&Scope::Group(group.address.clone())).iter().filter_map(named).collect();
+        all.sort_unstable_by_key(|recipient| recipient.account);
+        all.dedup_by_key(|recipient| recipient.account);
+        Some(all)
+    }
+
     fn represents(&self, account: AccountId, group: &Group) -> bool {
         let is_named = |rule: &Rule| match rule {
             Rule::Representative(address) => self.account_at(address).is_some_and(|named| named.id == account),

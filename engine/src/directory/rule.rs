@@ -3,10 +3,12 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::base::bytes::{Put, Reader};
-use crate::base::{AccountId, Error, Result, TenantId, limits};
+use crate::base::{AccountId, Error, MailboxId, Result, TenantId, limits};
 
+use super::acl::{self, Grant, Grantee};
+use super::away::{quoted, unquoted};
 use super::codec::{self, Decoded};
-use super::{Address, Directory, normalise_domain};
+use super::{Address, Away, Directory, normalise_domain};
 
 /// For whom a rule holds.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -19,6 +21,8 @@ pub enum Scope {
     Account(AccountId),
     /// A distribution list.
     Group(Address),
+    /// A mailbox of an account: its access control list.
+    Mailbox(AccountId, MailboxId),
 }
 
 /// Whom a list means.
@@ -76,6 +80,19 @@ pub enum Rule {
     Senders(Senders),
     /// This account may send as the group (D3).
     Representative(Address),
+    /// Rights in the mailbox (RFC 4314).
+    Acl(Grant),
+    /// Mail for the account goes on to that address (F11).
+    Forward {
+        /// Whether the account keeps a copy.
+        keep: bool,
+        /// Where it goes.
+        to: Address,
+    },
+    /// Who writes is answered that the account's owner is away (F11).
+    Away(Box<Away>),
+    /// A script says what happens with mail for the account (F11).
+    Sieve(Box<str>),
 }
 
 impl Pattern {
@@ -122,7 +139,7 @@ impl fmt::Display for Pattern {
 /// Shown with every refusal of `Rule::from_str`.
 const ALLOWED: &str = "allowed: block PATTERN, allow PATTERN, keyword reject TEXT, keyword quarantine TEXT, outbound yes, outbound no, \
     rate NUMBER/PERIOD (as in 500/1d; units s, m, h, d), catch-all ADDRESS, senders tenant, senders members, senders ADDRESS, \
-    representative ADDRESS";
+    representative ADDRESS, forward ADDRESS, forward-only ADDRESS, away days=7 from=0 until=0 subject=\"...\" text=\"...\"";
 
 impl FromStr for Rule {
     type Err = Error;
@@ -140,6 +157,10 @@ impl FromStr for Rule {
             ("rate", rate) => parse_rate(rate).ok_or_else(refuse),
             ("catch-all", address) => Ok(Rule::CatchAll(Address::parse(address)?)),
             ("representative", address) => Ok(Rule::Representative(Address::parse(address)?)),
+            ("forward", address) => Ok(Rule::Forward { keep: true, to: Address::parse(address)? }),
+            ("forward-only", address) => Ok(Rule::Forward { keep: false, to: Address::parse(address)? }),
+            ("away", words) => Ok(Rule::Away(Box::new(words.parse()?))),
+            ("sieve", text) => sieve(text),
             ("senders", "tenant") => Ok(Rule::Senders(Senders::Tenant)),
             ("senders", "members") => Ok(Rule::Senders(Senders::Members)),
             ("senders", address) => Ok(Rule::Senders(Senders::Address(Address::parse(address)?))),
@@ -155,6 +176,17 @@ impl FromStr for Rule {
             _ => Err(refuse()),
         }
     }
+}
+
+fn sieve(text: &str) -> Result<Rule> {
+    let max = limits::SIEVE_BYTES_MAX;
+    let script = unquoted(text).filter(|(script, rest)| script.len() <= max && rest.trim().is_empty());
+    let script = script.ok_or_else(|| {
+        Error::Invalid(format!(
+            "rule sieve: allowed is a script of at most {max} bytes in quotes, with \\n, \\\" and \\\\"
+        ))
+    })?;
+    Ok(Rule::Sieve(script.0.into()))
 }
 
 fn keyword(action: Found, text: &str) -> Result<Rule> {
@@ -197,6 +229,16 @@ impl fmt::Display for Rule {
             Rule::Senders(Senders::Tenant) => f.write_str("senders tenant"),
             Rule::Senders(Senders::Members) => f.write_str("senders members"),
             Rule::Senders(Senders::Address(address)) => write!(f, "senders {address}"),
+            Rule::Acl(grant) => {
+                write!(f, "acl {}{:?} {}", if grant.negative { "-" } else { "" }, grant.who, grant.rights)
+            }
+            Rule::Forward { keep: true, to } => write!(f, "forward {to}"),
+            Rule::Forward { keep: false, to } => write!(f, "forward-only {to}"),
+            Rule::Away(away) => write!(f, "away {away}"),
+            Rule::Sieve(script) => {
+                f.write_str("sieve ")?;
+                quoted(f, script)
+            }
         }
     }
 }
@@ -209,8 +251,18 @@ impl Rule {
                 matches!(scope, Scope::Tenant(_) | Scope::Account(_))
             }
             Rule::Keyword(..) => matches!(scope, Scope::Tenant(_)),
+            Rule::Forward { .. } | Rule::Away(_) | Rule::Sieve(_) => matches!(scope, Scope::Account(_)),
             Rule::CatchAll(_) => matches!(scope, Scope::Domain(_)),
             Rule::Senders(_) | Rule::Representative(_) => matches!(scope, Scope::Group(_)),
+            Rule::Acl(_) => matches!(scope, Scope::Mailbox(..)),
+        }
+    }
+
+    /// Whom it gives rights to or takes rights from.
+    pub(super) fn grantee(&self) -> Option<&Grantee> {
+        match self {
+            Rule::Acl(grant) => Some(&grant.who),
+            _ => None,
         }
     }
 
@@ -221,7 +273,9 @@ impl Rule {
             (Rule::Outbound(_), Rule::Outbound(_))
                 | (Rule::Rate { .. }, Rule::Rate { .. })
                 | (Rule::CatchAll(_), Rule::CatchAll(_))
-        )
+                | (Rule::Away(_), Rule::Away(_))
+                | (Rule::Sieve(_), Rule::Sieve(_))
+        ) || matches!((self, other), (Rule::Forward { to, .. }, Rule::Forward { to: other, .. }) if to == other)
     }
 }
 
@@ -243,6 +297,11 @@ pub(super) fn put_scope(out: &mut Vec<u8>, scope: &Scope) {
             out.put_u8(3);
             codec::put_address(out, address);
         }
+        Scope::Mailbox(account, mailbox) => {
+            out.put_u8(4);
+            out.put_varint(account.0);
+            out.put_varint(u64::from(mailbox.0));
+        }
     }
 }
 
@@ -252,6 +311,7 @@ pub(super) fn get_scope(reader: &mut Reader<'_>) -> Decoded<Scope> {
         1 => Scope::Domain(codec::get_box(reader)?),
         2 => Scope::Account(AccountId(reader.varint()?)),
         3 => Scope::Group(codec::get_address(reader)?),
+        4 => Scope::Mailbox(AccountId(reader.varint()?), MailboxId(reader.varint_u32()?)),
         _ => return reader.error("the scope of a rule expected before this byte"),
     })
 }
@@ -309,6 +369,23 @@ pub(super) fn put_rule(out: &mut Vec<u8>, rule: &Rule) {
             out.put_u8(8);
             codec::put_address(out, address);
         }
+        Rule::Acl(grant) => {
+            out.put_u8(9);
+            acl::put_grant(out, grant);
+        }
+        Rule::Forward { keep, to } => {
+            out.put_u8(10);
+            out.put_u8(u8::from(*keep));
+            codec::put_address(out, to);
+        }
+        Rule::Sieve(script) => {
+            out.put_u8(12);
+            out.put_str(script);
+        }
+        Rule::Away(away) => {
+            out.put_u8(11);
+            away.put(out);
+        }
         Rule::Senders(senders) => {
             out.put_u8(7);
             match senders {
@@ -341,6 +418,10 @@ pub(super) fn get_rule(reader: &mut Reader<'_>) -> Decoded<Rule> {
             _ => return reader.error("a kind of senders expected before this byte"),
         }),
         8 => Rule::Representative(codec::get_address(reader)?),
+        9 => Rule::Acl(acl::get_grant(reader)?),
+        10 => Rule::Forward { keep: codec::bits(reader, 1)? == 1, to: codec::get_address(reader)? },
+        11 => Rule::Away(Box::new(Away::get(reader)?)),
+        12 => Rule::Sieve(codec::get_box(reader)?),
         _ => return reader.error("a kind of rule expected before this byte"),
     })
 }
@@ -361,7 +442,7 @@ impl Directory {
         match scope {
             Scope::Tenant(id) => Some(*id),
             Scope::Domain(name) => self.domain(name).map(|domain| domain.tenant),
-            Scope::Account(id) => self.account(*id).map(|account| account.tenant),
+            Scope::Account(id) | Scope::Mailbox(id, _) => self.account(*id).map(|account| account.tenant),
             Scope::Group(address) => self.group(address).map(|group| group.tenant),
         }
     }
@@ -371,7 +452,7 @@ impl Directory {
         match scope {
             Scope::Tenant(id) => self.tenant(*id).map_or_else(|| id.to_string(), |tenant| tenant.name.to_string()),
             Scope::Domain(name) => name.to_string(),
-            Scope::Account(id) => {
+            Scope::Account(id) | Scope::Mailbox(id, _) => {
                 self.account(*id).map_or_else(|| id.to_string(), |account| account.address.to_string())
             }
             Scope::Group(address) => address.to_string(),

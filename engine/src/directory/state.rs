@@ -6,12 +6,13 @@ use std::sync::{Arc, OnceLock};
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 
-use crate::base::{AccountId, Result, TenantId};
+use crate::base::{AccountId, MailboxId, Result, TenantId};
 
 use super::roster::Roster;
 use super::tables::{Next, Occupant, Tables};
 use super::{
-    Account, AccountKind, Address, Change, Domain, Event, Group, Removed, Rule, Scope, SigningKey, Tenant, fold, plan,
+    Account, AccountKind, Address, Change, Domain, Event, Grantee, Group, Removed, Rule, Scope, SigningKey, Tenant,
+    fold, plan,
 };
 
 /// Bytes that an account's record has at least.
@@ -59,6 +60,8 @@ pub struct Directory {
     pub(super) keys: BTreeMap<(Box<str>, Box<str>), SigningKey>,
     /// Only scopes that have some; ascending.
     pub(super) rules: BTreeMap<Scope, Vec<Rule>>,
+    /// Whom access control lists name -> the mailboxes; follows from `rules`.
+    pub(super) shared: BTreeMap<Grantee, BTreeSet<(AccountId, MailboxId)>>,
     hasher: RandomState,
 }
 
@@ -133,6 +136,22 @@ impl Directory {
             lists.business = of_kind(AccountKind::Business);
             lists
         })
+    }
+
+    /// The list of a mailbox is about to be these rules.
+    fn note_shared(&mut self, place: (AccountId, MailboxId), rules: &[Rule]) {
+        let before = self.rules.get(&Scope::Mailbox(place.0, place.1)).into_iter().flatten();
+        for who in before.filter_map(Rule::grantee) {
+            if let Some(places) = self.shared.get_mut(who) {
+                places.remove(&place);
+                if places.is_empty() {
+                    self.shared.remove(who);
+                }
+            }
+        }
+        for who in rules.iter().filter_map(Rule::grantee) {
+            self.shared.entry(who.clone()).or_default().insert(place);
+        }
     }
 
     /// Room for the accounts of a snapshot, whose bytes are `snapshot`.
@@ -318,11 +337,24 @@ impl Tables for Directory {
     }
 
     fn set_rules(&mut self, scope: &Scope, rules: Vec<Rule>) {
+        if let Scope::Mailbox(account, mailbox) = scope {
+            self.note_shared((*account, *mailbox), &rules);
+        }
         if rules.is_empty() {
             self.rules.remove(scope);
         } else {
             self.rules.insert(scope.clone(), rules);
         }
+    }
+
+    fn shared_by(&self, owner: AccountId) -> Vec<Scope> {
+        let scopes = Scope::Mailbox(owner, MailboxId(0))..=Scope::Mailbox(owner, MailboxId(u32::MAX));
+        self.rules.range(scopes).map(|(scope, _)| scope.clone()).collect()
+    }
+
+    fn shared_with(&self, who: &Grantee) -> Vec<Scope> {
+        let places = self.shared.get(who).into_iter().flatten();
+        places.map(|(account, mailbox)| Scope::Mailbox(*account, *mailbox)).collect()
     }
 
     fn occupant(&self, address: &Address) -> Option<Occupant> {

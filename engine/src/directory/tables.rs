@@ -2,7 +2,7 @@
 //! them. Judges nothing: the callers have checked.
 use crate::base::{AccountId, TenantId};
 
-use super::{Account, Address, Domain, Group, Removed, Rule, Scope, SigningKey, Tenant};
+use super::{Account, Address, Domain, Grantee, Group, Removed, Rule, Scope, SigningKey, Tenant};
 
 /// Who has an address. It is never two of these.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,6 +81,10 @@ pub(super) trait Tables {
     fn rules_of(&self, scope: &Scope) -> &[Rule];
     /// Puts them in place of what is there.
     fn set_rules(&mut self, scope: &Scope, rules: Vec<Rule>);
+    /// The mailboxes of an account that have access control lists.
+    fn shared_by(&self, owner: AccountId) -> Vec<Scope>;
+    /// The mailboxes whose access control lists name somebody.
+    fn shared_with(&self, who: &Grantee) -> Vec<Scope>;
 
     /// Who has this address.
     fn occupant(&self, address: &Address) -> Option<Occupant>;

@@ -201,7 +201,7 @@ impl Engine {
             let accounts: Vec<_> = shard.shared.published.ids().into_iter().collect();
             for ids in accounts.chunks(RESTORED_STEP) {
                 let ids = ids.to_vec();
-                let raise = move |txn: &mut Txn<'_>| ids.iter().try_for_each(|id| restored::raise(txn, *id));
+                let raise = move |txn: &mut Txn<'_>| restored::raise_all(txn, &ids);
                 shard.committer.submit(raise).wait()?;
             }
         }

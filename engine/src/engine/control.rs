@@ -7,8 +7,9 @@ use super::ticket::{Filler, Ticket};
 use super::types::{Options, ShardStatus};
 use crate::base::limits::{COMMIT_QUEUE_LEN, RESERVE_SLACK_BYTES};
 use crate::base::{Clock, Error, Lsn, Result, ShardId};
-use crate::directory::{Change, Directory};
+use crate::directory::{Change, Directory, Event};
 use crate::disk::{Disk, Latch};
+use crate::format::Mending;
 use crate::index::Parts;
 use crate::log::{FrameKind, SegmentFile, Segments, Writer};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -187,13 +188,16 @@ impl Core {
             directory.plan_all(changes, self.clock.now())
         };
         let mut bytes = Vec::new();
-        for events in planned.iter().flatten() {
-            events.iter().for_each(|event| event.encode(&mut bytes));
+        let events = || planned.iter().flatten().flatten();
+        events().for_each(|event| event.encode(&mut bytes));
+        // The directory changes seldom: without a time, what follows may be months away, and nothing before it proves when this was.
+        if !bytes.is_empty() && events().all(|event| event.time().is_none()) {
+            Event::Mending(Mending::Dated { when: self.clock.now() }).encode(&mut bytes);
         }
         let committed = if bytes.is_empty() { Ok(()) } else { self.write(&bytes) };
         if committed.is_ok() {
             let mut directory = self.directory.write().unwrap_or_else(PoisonError::into_inner);
-            for event in planned.iter().flatten().flatten() {
+            for event in events() {
                 if let Err(why) = directory.apply(event) {
                     tracing::error!(%why, "a directory change was planned that cannot be made");
                     let _ = self.writer.latch().close(why.to_string());

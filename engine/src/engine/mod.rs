@@ -7,6 +7,8 @@ mod compaction;
 mod control;
 mod learning;
 mod login;
+mod mail_log;
+mod moves;
 mod open;
 mod ops;
 mod pace;
@@ -32,6 +34,7 @@ pub use bytes::Bytes;
 pub use carry::{Checksum, Ingested, LogFile, Purged, ShardFiles};
 pub use compaction::{Compact, CompactStatus};
 pub use login::Attempt;
+pub use mail_log::{Accepted, MailWatch};
 pub use pace::Expected;
 pub use point::{TakenBack, take_back};
 pub use queue_watch::{QueueChanges, QueueWatch};
@@ -47,6 +50,7 @@ use crate::trace::LoginLog;
 use compaction::{Compaction, Work};
 use control::Control;
 use learning::Learning;
+use mail_log::MailBook;
 use pace::Coming;
 use queue_watch::QueueFeed;
 use shard::Shard;
@@ -65,6 +69,7 @@ pub struct Engine {
     learning: Arc<Learning>,
     compaction: Arc<Compaction>,
     logins: Arc<LoginLog>,
+    mail_book: MailBook,
     coming: Coming,
     clock: Arc<dyn crate::base::Clock>,
     /// Random for each start, so that guids of two starts never meet.
@@ -107,12 +112,14 @@ impl Engine {
             control,
             queue_feed,
             workers,
+            mail_book: MailBook::new(options.disk.clone(), options.clock.clone()),
             logins: Arc::new(LoginLog::new(options.disk)),
             clock: options.clock,
             guid_prefix: RandomState::new().hash_one(std::process::id()),
             guid_next: AtomicU64::new(1),
             lock: Mutex::new(Some(lock)),
         };
+        engine.finish_begun_moves(&mut notices);
         Ok((Arc::new(engine), notices))
     }
 
@@ -131,6 +138,7 @@ impl Engine {
         if let Err(why) = self.logins.write() {
             tracing::warn!(%why, "the last logins could not be noted");
         }
+        self.mail_book.end();
         *self.lock.lock().unwrap_or_else(PoisonError::into_inner) = None;
         closed
     }

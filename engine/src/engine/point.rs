@@ -7,7 +7,7 @@ use crate::delivery;
 use crate::directory;
 use crate::disk::Disk;
 use crate::format::segment::SEGMENT_HEADER_BYTES;
-use crate::format::{Event, FrameKind, FrameRef, SegmentHeader};
+use crate::format::{Event, FrameKind, FrameRef, Mending, SegmentHeader};
 use crate::log::{self, LogOptions, SegmentFile, Segments, Unit, choose_units};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -151,6 +151,7 @@ fn times(payload: &[u8]) -> Result<Vec<i64>> {
     let time = |event: &Event| match event {
         Event::Delivered { save_date, .. } => Some(i64::from(*save_date)),
         Event::Queued { created, .. } => Some(*created),
+        Event::Mending(Mending::Dated { when }) => Some(*when),
         _ => None,
     };
     Ok(events.iter().filter_map(time).collect())
@@ -158,19 +159,11 @@ fn times(payload: &[u8]) -> Result<Vec<i64>> {
 
 /// The same of the directory's.
 fn control_times(payload: &[u8]) -> Result<Vec<i64>> {
-    use directory::Event as E;
     let (mut reader, mut out) = (Reader::new(payload), Vec::new());
     while !reader.is_empty() {
-        let event = E::decode(&mut reader).map_err(|why| Error::corrupt("directory events", 0, why.to_string()))?;
-        out.extend(match event {
-            E::TenantAdded(tenant) => Some(tenant.created),
-            E::DomainAdded(domain) => Some(domain.created),
-            E::AccountAdded(account) => Some(account.created),
-            E::GroupAdded(group) => Some(group.created),
-            E::KeyAdded(key) => Some(key.created),
-            E::AccountBinned { when, .. } | E::AccountPurgeBegun { when, .. } => Some(when),
-            _ => None,
-        });
+        let event = directory::Event::decode(&mut reader)
+            .map_err(|why| Error::corrupt("directory events", 0, why.to_string()))?;
+        out.extend(event.time());
     }
     Ok(out)
 }

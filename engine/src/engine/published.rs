@@ -93,6 +93,11 @@ impl Published {
         }
     }
 
+    /// The accounts that differ from the index parts.
+    pub(crate) fn changed(&self) -> Vec<Arc<Account>> {
+        self.read().accounts.values().cloned().collect()
+    }
+
     /// The index parts below.
     pub(crate) fn parts(&self) -> Arc<Parts> {
         self.read().parts.clone()

@@ -1,10 +1,12 @@
 //! The queue as callers see and change it: items by id, pages, the outcome of an attempt, what an operator does. Sends nothing.
-use super::ops::queue;
+use super::ops::{away, deliver, queue};
 use super::shard::Shard;
 use super::ticket::given_up;
-use super::{Bytes, Engine, QueueAction, QueueWatch, Settle, Settled, Ticket};
+use super::txn::Txn;
+use super::{Answer, Bytes, Engine, QueueAction, QueueWatch, Settle, Settled, Ticket};
 use crate::base::{AccountId, Error, QueueId, Result};
-use crate::queue::{Queue, QueueItem};
+use crate::delivery::Staged;
+use crate::queue::{NewQueueItem, Queue, QueueItem};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -85,6 +87,22 @@ impl Engine {
             return Ticket::ready(Err(Error::Invalid("a notice to an account of another shard".into())));
         }
         shard.committer.submit(move |txn| queue::settle(txn, &settle))
+    }
+
+    /// Queues an answer for somebody who is away and remembers its receiver, in one transaction. `None`: that sender was answered before.
+    pub fn answer_once(&self, answer: Answer) -> Ticket<Result<Option<QueueId>>> {
+        self.shard(answer.account).committer.submit(move |txn| away::plan(txn, &answer))
+    }
+
+    /// Queues a message in the shard of an account, whoever submits it: numbers in their order.
+    pub fn queue_beside(
+        &self,
+        account: AccountId,
+        staged: Staged,
+        items: Vec<NewQueueItem>,
+    ) -> Ticket<Result<Vec<QueueId>>> {
+        let plan = move |txn: &mut Txn<'_>| deliver::plan(txn, &staged, &[], &items).map(|planned| planned.queue_ids);
+        self.shard(account).committer.submit(plan)
     }
 
     /// Does something to items, a transaction for each shard concerned: a ticket each, with the ids of those that it changed.

@@ -1,10 +1,11 @@
 //! What callers ask an open store to change. Each is one transaction; the answer comes after the sync that covers it.
+use super::ops::deliver::Planned;
 use super::ops::{append, copy, deliver, expunge, mailboxes, metadata, store};
 use super::ticket::given_up;
 use super::txn::Txn;
-use super::{Append, Appended, Copied, Engine, Expected, Store, Stored, Ticket};
-use crate::base::{AccountId, Error, Flags, MailboxId, Result, Uid};
-use crate::delivery::{self, Delivered, Delivery, Origin, Outcome, Staged, Target};
+use super::{Append, Appended, At, Copied, Engine, Expected, Store, Stored, Ticket};
+use crate::base::{AccountId, Error, Flags, Guid, MailboxId, Result, Uid};
+use crate::delivery::{self, Delivery, Origin, Outcome, Staged, Target};
 use crate::directory;
 use crate::index::{Account, SpecialUse, UidSet};
 use std::collections::BTreeMap;
@@ -43,10 +44,16 @@ impl Engine {
 
     /// Parses and compresses `trace` + `message` (CRLF line ends): inline when small, on a worker when large.
     pub fn stage(&self, trace: Vec<u8>, message: Vec<u8>) -> Ticket<Result<Staged>> {
+        self.stage_named(trace, message, None)
+    }
+
+    pub(super) fn stage_named(&self, trace: Vec<u8>, message: Vec<u8>, guid: Option<Guid>) -> Ticket<Result<Staged>> {
+        let (mut origin, learning) = (self.origin(), self.learning.clone());
+        origin.guid = guid.unwrap_or(origin.guid);
         if message.len() <= INLINE_BYTES_MAX {
-            return Ticket::ready(self.stage_on_this_thread(trace, &message));
+            let see = |summary: &[u8], message: &[u8]| learning.see(summary, message);
+            return Ticket::ready(delivery::stage(origin, trace, &message, see));
         }
-        let (origin, learning) = (self.origin(), self.learning.clone());
         let see = move |summary: &[u8], message: &[u8]| learning.see(summary, message);
         let (ticket, filler) = Ticket::pending(Err(given_up()));
         self.workers.run(move || filler.fill(delivery::stage(origin, trace, &message, see)));
@@ -77,7 +84,8 @@ impl Engine {
 
     /// Commits a message to its targets: one stored copy per shard.
     pub fn deliver(&self, delivery: Delivery) -> Ticket<Outcome> {
-        let given_up = Outcome { targets: vec![Err(given_up()); delivery.targets.len()], queued: Err(given_up()) };
+        let targets = vec![Err(given_up()); delivery.targets.len()];
+        let given_up = Outcome { targets, queued: Err(given_up()), queue_ids: Vec::new() };
         let (ticket, filler) = Ticket::pending(given_up);
         let mut by_shard: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
         for (at, target) in delivery.targets.iter().enumerate() {
@@ -88,7 +96,7 @@ impl Engine {
             by_shard.entry(home).or_default();
         }
         let pending = vec![Err(Error::Closed); delivery.targets.len()];
-        let outcome = Outcome { targets: pending, queued: Ok(()) };
+        let outcome = Outcome { targets: pending, queued: Ok(()), queue_ids: Vec::new() };
         let gather = Arc::new(Mutex::new((by_shard.len(), Some((outcome, filler)))));
         let delivery = Arc::new(delivery);
         if by_shard.is_empty() {
@@ -110,9 +118,12 @@ impl Engine {
         let plan = delivery.clone();
         let chosen: Vec<Target> = places.iter().map(|at| delivery.targets[*at].clone()).collect();
         let gather = gather.clone();
-        let then = move |answer: Result<Vec<Result<Delivered>>>| {
+        let then = move |answer: Result<Planned>| {
             finish(&gather, |outcome| match answer {
-                Ok(answers) => places.iter().zip(answers).for_each(|(at, answer)| outcome.targets[*at] = answer),
+                Ok(Planned { answers, queue_ids }) => {
+                    places.iter().zip(answers).for_each(|(at, answer)| outcome.targets[*at] = answer);
+                    outcome.queue_ids.extend(queue_ids);
+                }
                 Err(why) => {
                     places.iter().for_each(|at| outcome.targets[*at] = Err(why.clone()));
                     if home {
@@ -129,33 +140,50 @@ impl Engine {
 
     /// APPEND: all messages or none. `OverQuota` by the account's own quota.
     pub fn append(&self, account: AccountId, mailbox: MailboxId, messages: Vec<Append>) -> Ticket<Result<Appended>> {
-        let quota = self.quota_bytes_max(account);
-        self.shard(account).committer.submit(move |txn| append::plan(txn, account, mailbox, &messages, quota))
+        self.append_at(At::own(account, mailbox), messages)
     }
 
-    /// REPLACE (RFC 8508): a message for an entry, in one transaction. `NotFound` when the entry or the mailbox is gone.
-    pub fn replace(
-        &self,
-        account: AccountId,
-        entry: (MailboxId, Uid),
-        mailbox: MailboxId,
-        message: Append,
-    ) -> Ticket<Result<Appended>> {
-        let quota = self.quota_bytes_max(account);
-        let plan = move |txn: &mut Txn<'_>| append::replace(txn, account, entry, (mailbox, &message), quota);
-        self.shard(account).committer.submit(plan)
+    /// The same, perhaps in another's mailbox: `OverQuota` by its owner's quota.
+    pub fn append_at(&self, at: At, messages: Vec<Append>) -> Ticket<Result<Appended>> {
+        let quota = self.quota_bytes_max(at.account);
+        self.shard(at.account).committer.submit(move |txn| append::plan(txn, at, &messages, quota))
+    }
+
+    /// REPLACE (RFC 8508): a message for an entry of the same account, in one transaction. `NotFound` when the entry or the mailbox is gone.
+    pub fn replace(&self, entry: (MailboxId, Uid), to: At, message: Append) -> Ticket<Result<Appended>> {
+        let quota = self.quota_bytes_max(to.account);
+        let plan = move |txn: &mut Txn<'_>| append::replace(txn, entry, (to, &message), quota);
+        self.shard(to.account).committer.submit(plan)
     }
 
     /// STORE.
     pub fn store(&self, account: AccountId, mailbox: MailboxId, store: Store) -> Ticket<Result<Stored>> {
-        self.shard(account).committer.submit(move |txn| store::plan(txn, account, mailbox, &store))
+        self.store_at(At::own(account, mailbox), store)
+    }
+
+    /// The same, perhaps in another's mailbox: what the guest may not change stays as it is.
+    pub fn store_at(&self, at: At, store: Store) -> Ticket<Result<Stored>> {
+        self.shard(at.account).committer.submit(move |txn| store::plan(txn, at, &store))
     }
 
     /// COPY within an account: moves no message bytes; all or none (`OverQuota`).
     pub fn copy(&self, account: AccountId, from: MailboxId, uids: UidSet, to: MailboxId) -> Ticket<Result<Copied>> {
-        let quota_bytes_max = self.quota_bytes_max(account);
-        let request = copy::Request { account, from, uids, to, quota_bytes_max, moves: false };
-        self.shard(account).committer.submit(move |txn| copy::plan(txn, &request))
+        self.copy_at(At::own(account, from), uids, At::own(account, to), false)
+    }
+
+    /// Whether two accounts share the frames of their messages, so that `copy_at` can be asked for them.
+    pub fn share_frames(&self, one: AccountId, other: AccountId) -> bool {
+        one.0 % self.shards.len() as u64 == other.0 % self.shards.len() as u64
+    }
+
+    /// COPY or MOVE between mailboxes of accounts that share their frames, in one transaction. `OverQuota` by the target's owner's quota.
+    pub fn copy_at(&self, from: At, uids: UidSet, to: At, moves: bool) -> Ticket<Result<Copied>> {
+        if !self.share_frames(from.account, to.account) {
+            return Ticket::ready(Err(Error::Invalid("the accounts lie in different shards".into())));
+        }
+        let quota_bytes_max = self.quota_bytes_max(to.account);
+        let request = copy::Request { from, uids, to, quota_bytes_max, moves };
+        self.shard(to.account).committer.submit(move |txn| copy::plan(txn, &request))
     }
 
     /// MOVE within an account (RFC 6851): atomic, and no question of quota.
@@ -166,8 +194,7 @@ impl Engine {
         uids: UidSet,
         to: MailboxId,
     ) -> Ticket<Result<Copied>> {
-        let request = copy::Request { account, from, uids, to, quota_bytes_max: None, moves: true };
-        self.shard(account).committer.submit(move |txn| copy::plan(txn, &request))
+        self.copy_at(At::own(account, from), uids, At::own(account, to), true)
     }
 
     /// Removes entries: those of `uids` with \Deleted, or all with \Deleted. Answers which.

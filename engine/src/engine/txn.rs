@@ -178,6 +178,7 @@ impl Txn<'_> {
             | Event::MailboxRemoved { account, mailbox }
             | Event::KeywordMade { account, mailbox, .. }
             | Event::FlagsChanged { account, mailbox, .. }
+            | Event::SeenChanged { account, mailbox, .. }
             | Event::Expunged { account, mailbox, .. }
             | Event::RecentClaimed { account, mailbox, .. }
             | Event::Skipped { account, mailbox, .. } => place(*account, Some(*mailbox)),

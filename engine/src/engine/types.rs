@@ -1,11 +1,11 @@
 //! The words of the facade: options, requests and answers. No behaviour.
-use crate::base::{AccountId, Clock, Error, ModSeq, QueueId};
+use crate::base::{AccountId, Clock, Error, MailboxId, ModSeq, QueueId};
 use crate::delivery::{Delivery, Staged};
 use crate::directory::Address;
 use crate::disk::Disk;
 use crate::format::Tried;
 use crate::index::{FlagMode, Flags, UidSet};
-use crate::queue::Counts;
+use crate::queue::{Counts, NewQueueItem};
 use std::sync::Arc;
 
 /// How to open a store.
@@ -31,6 +31,40 @@ pub struct Login {
     pub account: AccountId,
     /// Its primary address.
     pub address: Address,
+}
+
+/// On whose behalf a mailbox of another account is changed. Such a member's \Seen is its own, not the entry's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Guest {
+    /// The member.
+    pub reader: AccountId,
+    /// The flags that it may change.
+    pub flags: Flags,
+    /// Whether it may change keywords.
+    pub keywords: bool,
+}
+
+/// A mailbox, and who comes to it if not its owner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct At {
+    /// Whose mailbox.
+    pub account: AccountId,
+    /// Which one.
+    pub mailbox: MailboxId,
+    /// `None`: the owner.
+    pub guest: Option<Guest>,
+}
+
+impl At {
+    /// A mailbox of one's own.
+    pub fn own(account: AccountId, mailbox: MailboxId) -> At {
+        At { account, mailbox, guest: None }
+    }
+
+    /// Whose \Seen counts, if not the owner's.
+    pub fn reader(&self) -> Option<AccountId> {
+        self.guest.map(|guest| guest.reader)
+    }
 }
 
 /// A message to APPEND.
@@ -122,6 +156,23 @@ pub struct ShardStatus {
     pub queue: Counts,
 }
 
+/// An answer for somebody who is away.
+#[derive(Debug)]
+pub struct Answer {
+    /// Who is away.
+    pub account: AccountId,
+    /// Who is answered: once in `days`.
+    pub to: String,
+    /// What makes it another answer than the one before.
+    pub handle: String,
+    /// See `to`.
+    pub days: u32,
+    /// The answer.
+    pub staged: Staged,
+    /// Its way.
+    pub item: NewQueueItem,
+}
+
 /// What is told the queue of one attempt, or of a warning: one transaction.
 #[derive(Debug)]
 pub struct Settle {
@@ -142,6 +193,8 @@ pub struct Settled {
     pub removed: bool,
     /// Why notices did not reach a target.
     pub lost: Vec<Error>,
+    /// The numbers of the notices that go by way of the queue.
+    pub reports: Vec<QueueId>,
 }
 
 /// What an operator does to queue items.

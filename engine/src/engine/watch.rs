@@ -1,8 +1,8 @@
 //! Tells sessions that a mailbox has changed; they look what changed with `index::diff`. Carries no data, so it cannot grow.
 use crate::base::{AccountId, MailboxId};
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 /// Whom to wake for a change of one mailbox. Dropping it ends the watch.
@@ -16,11 +16,13 @@ pub struct Watch {
 type Place = (AccountId, MailboxId);
 
 /// The watches of each mailbox that has any.
-type All = Mutex<HashMap<Place, Vec<Weak<Watcher>>>>;
+type All = Mutex<HashMap<Place, Vec<Arc<Watcher>>>>;
 
 #[derive(Debug)]
 struct Watcher {
     changed: AtomicBool,
+    /// Where it stands in its mailbox's list; changed under the lock of all.
+    at: AtomicUsize,
     waker: Mutex<Option<Waker>>,
 }
 
@@ -49,7 +51,13 @@ impl Drop for Watch {
     fn drop(&mut self) {
         let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(list) = all.get_mut(&self.place) else { return };
-        list.retain(|watcher| !std::ptr::eq(watcher.as_ptr(), Arc::as_ptr(&self.watcher)));
+        // The last one takes its place: with thousands in a list none is looked for.
+        let at = self.watcher.at.load(Ordering::Relaxed);
+        let gone = list.swap_remove(at);
+        assert!(Arc::ptr_eq(&gone, &self.watcher), "each watcher knows its place");
+        if let Some(moved) = list.get(at) {
+            moved.at.store(at, Ordering::Relaxed);
+        }
         if list.is_empty() {
             all.remove(&self.place);
         }
@@ -62,10 +70,12 @@ pub(crate) struct Watchers(Arc<All>);
 
 impl Watchers {
     pub(crate) fn add(&self, account: AccountId, mailbox: MailboxId) -> Watch {
-        let watcher = Arc::new(Watcher { changed: AtomicBool::new(false), waker: Mutex::new(None) });
         let place = (account, mailbox);
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.entry(place).or_default().push(Arc::downgrade(&watcher));
+        let list = all.entry(place).or_default();
+        let (changed, at) = (AtomicBool::new(false), AtomicUsize::new(list.len()));
+        let watcher = Arc::new(Watcher { changed, at, waker: Mutex::new(None) });
+        list.push(watcher.clone());
         Watch { watcher, place, all: self.0.clone() }
     }
 
@@ -74,7 +84,7 @@ impl Watchers {
         let Some(list) = all.get(&(account, mailbox)) else {
             return;
         };
-        let awake: Vec<_> = list.iter().filter_map(Weak::upgrade).collect();
+        let awake = list.clone();
         drop(all);
         for watcher in awake {
             watcher.changed.store(true, Ordering::Release);
@@ -98,6 +108,14 @@ mod tests {
         drop(first);
         watchers.wake(AccountId(1), MailboxId::INBOX);
         assert!(second.take() && !other.take());
+        // Whoever goes first, each of the others hears what it watches.
+        for leaver in 0..4 {
+            let mut four: Vec<_> = (0..4).map(|_| inbox(1)).collect();
+            drop(four.remove(leaver));
+            four.push(inbox(1));
+            watchers.wake(AccountId(1), MailboxId::INBOX);
+            assert!(four.iter().all(Watch::take) && second.take(), "{leaver}");
+        }
         drop((second, other));
         assert!(watchers.0.lock().expect("no panic").is_empty());
     }

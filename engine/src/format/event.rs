@@ -80,6 +80,8 @@ pub enum Event {
     Expunged { account: AccountId, mailbox: MailboxId, modseq: ModSeq, uids: UidSet },
     /// Entries below `uid` were shown to a session as \Recent.
     RecentClaimed { account: AccountId, mailbox: MailboxId, uid: Uid },
+    /// Another member than the owner has seen entries, or wants them unseen; they get the modseq.
+    SeenChanged { account: AccountId, mailbox: MailboxId, reader: AccountId, modseq: ModSeq, on: bool, uids: UidSet },
     /// An annotation was set, or taken away; mailbox 0 is the account itself.
     MetadataSet { account: AccountId, mailbox: MailboxId, name: String, value: Option<Vec<u8>> },
     /// Compaction has left an entry's `Delivered` out, since the entry is gone: only its numbers stay used.
@@ -182,7 +184,17 @@ impl Event {
                 out.put_u8(21);
                 out.put_varint(account.0);
             }
+            Event::SeenChanged { .. } => self.encode_seen(out),
         }
+    }
+
+    fn encode_seen(&self, out: &mut Vec<u8>) {
+        let Event::SeenChanged { account, mailbox, reader, modseq, on, uids } = self else { return };
+        put_place(out, 24, *account, *mailbox);
+        out.put_varint(reader.0);
+        out.put_varint(modseq.0);
+        out.put_u8(u8::from(*on));
+        uids.encode(out);
     }
 
     fn encode_delivered(&self, out: &mut Vec<u8>) {
@@ -302,6 +314,7 @@ impl Event {
             },
             20 => metadata_set(reader)?,
             21 => Event::AccountPurged { account: account(reader)? },
+            24 => seen_changed(reader)?,
             tag if tag >= MENDING_TAG_MIN => Event::Mending(Mending::decode(tag, reader)?),
             _ => return reader.error("the tag of a shard event expected before this byte"),
         })
@@ -354,6 +367,17 @@ fn delivered(reader: &mut Reader<'_>) -> Result<Event, DecodeError> {
         });
     }
     Ok(Event::Delivered { guid, locator, size_bytes, internal_date, save_date, to })
+}
+
+fn seen_changed(reader: &mut Reader<'_>) -> Result<Event, DecodeError> {
+    let (account, mailbox, who) = (account(reader)?, mailbox(reader)?, account(reader)?);
+    let modseq = ModSeq(reader.varint()?);
+    let on = match reader.u8()? {
+        0 => false,
+        1 => true,
+        _ => return reader.error("0 or 1 expected before this byte"),
+    };
+    Ok(Event::SeenChanged { account, mailbox, reader: who, modseq, on, uids: UidSet::decode(reader)? })
 }
 
 fn metadata_set(reader: &mut Reader<'_>) -> Result<Event, DecodeError> {

@@ -11,6 +11,7 @@ const EVENTS_WHOLE: u8 = 66;
 const UIDS_RAISED: u8 = 67;
 const ACCOUNT_PUT: u8 = 68;
 const ENTRIES_PUT: u8 = 69;
+const DATED: u8 = 71;
 
 /// A fact that a repair states.
 #[expect(missing_docs, reason = "fields are named after their types, which say what they are")]
@@ -28,6 +29,8 @@ pub enum Mending {
     AccountPut { record: Vec<u8> },
     /// Entries of 64 bytes each, as they were, added to a mailbox behind those it has; its counters stay.
     EntriesPut { account: AccountId, mailbox: MailboxId, entries: Vec<u8> },
+    /// Everything before this in the log was written by `when`, seconds since 1970 UTC. Changes nothing.
+    Dated { when: i64 },
 }
 
 impl Mending {
@@ -54,6 +57,10 @@ impl Mending {
                 out.put_varint(u64::from(mailbox.0));
                 out.put_bytes(entries);
             }
+            Mending::Dated { when } => {
+                out.put_u8(DATED);
+                out.put_i64(*when);
+            }
         }
     }
 
@@ -75,7 +82,8 @@ impl Mending {
                 mailbox: MailboxId(reader.varint_u32()?),
                 entries: reader.bytes()?.to_vec(),
             },
-            _ => return reader.error("a mending event's tag of 64 to 69 expected before this byte"),
+            DATED => Mending::Dated { when: reader.i64()? },
+            _ => return reader.error("a mending event's tag of 64 to 69 or 71 expected before this byte"),
         })
     }
 }
@@ -95,8 +103,11 @@ fn filler(reader: &mut Reader<'_>) -> Result<u32, DecodeError> {
     u32::try_from(bytes.len()).map_err(|_| DecodeError { at, what: "a length of 32 bits expected" })
 }
 
-/// The last of the tags that mean the same in the control shard's log.
-pub const COMMON_TAG_MAX: u8 = EVENTS_WHOLE;
+/// Whether a tag means the same in the control shard's log.
+pub fn is_common(tag: u8) -> bool {
+    (MENDING_TAG_MIN..=EVENTS_WHOLE).contains(&tag) || tag == DATED
+}
+
 /// The control shard's event of a whole directory.
 pub const DIRECTORY_PUT: u8 = 70;
 

@@ -70,7 +70,8 @@ impl Account {
         let chunks = self.mailboxes.iter().flat_map(|mailbox| mailbox.entries.chunks());
         let bytes =
             |chunk: &Arc<Chunk>| if chunk.is_in_memory() { u64::from(chunk.len) * Entry::BYTES as u64 } else { 0 };
-        256 + 128 * self.mailboxes.len() as u64 + chunks.map(|chunk| 32 + bytes(chunk)).sum::<u64>()
+        let ranges: usize = self.mailboxes.iter().map(|mailbox| mailbox.readers.range_count()).sum();
+        256 + 128 * self.mailboxes.len() as u64 + 6 * ranges as u64 + chunks.map(|chunk| 32 + bytes(chunk)).sum::<u64>()
     }
 
     /// Bytes that its record, its row and its chunks take at most in a new index part that may refer to the parts which `kept` names.

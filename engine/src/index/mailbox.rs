@@ -1,10 +1,12 @@
 //! One IMAP folder: its name, counters, keyword table and entries. A value: readers hold old ones while the committer makes new ones.
+use super::entry::Entry;
 use super::expunged::Expunged;
 use super::metadata::Metadata;
-use super::record::{VARINT_BYTES_MAX, metadata_bytes_max};
+use super::readers::Readers;
+use super::record::{VARINT_BYTES_MAX, metadata_bytes_max, readers_bytes_max};
 use super::table::EntryTable;
 use crate::base::limits::{KEYWORDS_MAX, MAILBOX_DEPTH_MAX, MAILBOX_NAME_BYTES_MAX};
-use crate::base::{Error, MailboxId, ModSeq, Result, SpecialUse, Uid, UidSet};
+use crate::base::{AccountId, Error, Flags, MailboxId, ModSeq, Result, SpecialUse, Uid, UidSet};
 use std::sync::Arc;
 
 /// One IMAP folder.
@@ -38,6 +40,8 @@ pub struct Mailbox {
     pub expunged: Expunged,
     /// Its annotations.
     pub metadata: Metadata,
+    /// What others than the owner have seen.
+    pub readers: Readers,
 }
 
 impl Mailbox {
@@ -50,6 +54,9 @@ impl Mailbox {
         if self.unseen as usize > len || self.deleted as usize > len || self.recent_from > self.uid_next {
             return Some("counters within what the mailbox holds expected");
         }
+        if self.readers.last().is_some_and(|last| last >= self.uid_next) {
+            return Some("readers that have seen no uid from UIDNEXT on expected");
+        }
         (self.keywords.len() > KEYWORDS_MAX).then_some("at most KEYWORDS_MAX keywords expected")
     }
 
@@ -58,7 +65,27 @@ impl Mailbox {
         let words: usize = self.keywords.iter().map(|keyword| keyword.len() + VARINT_BYTES_MAX).sum();
         let gone = self.expunged.ranges().len() * 3 * VARINT_BYTES_MAX;
         let fixed = self.name.len() + 15 * VARINT_BYTES_MAX + words + gone + metadata_bytes_max(&self.metadata);
+        let fixed = fixed + readers_bytes_max(&self.readers);
         fixed as u64 + self.entries.checkpoint_bytes_max(kept)
+    }
+
+    /// Entries without \Seen for that member; `None` is the owner, whose \Seen stands in the entries.
+    pub fn unseen_for(&self, reader: Option<AccountId>) -> u64 {
+        match reader {
+            None => self.unseen.into(),
+            Some(reader) => (self.entries.len() as u64).saturating_sub(self.readers.count(reader)),
+        }
+    }
+
+    /// The entry as that member sees it.
+    pub fn seen_by(&self, entry: Entry, reader: Option<AccountId>) -> Entry {
+        match reader {
+            None => entry,
+            Some(reader) if self.readers.has_seen(reader, entry.uid) => {
+                Entry { flags: entry.flags.union(Flags::SEEN), ..entry }
+            }
+            Some(_) => Entry { flags: entry.flags.without(Flags::SEEN), ..entry },
+        }
     }
 
     /// The bit of a keyword, compared without case.

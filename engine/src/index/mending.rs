@@ -13,7 +13,7 @@ use std::sync::Arc;
 impl Accounts {
     pub(super) fn mend(&mut self, mending: &Mending) -> Result<()> {
         match mending {
-            Mending::Void { .. } | Mending::EventsLost { .. } | Mending::EventsWhole => Ok(()),
+            Mending::Void { .. } | Mending::EventsLost { .. } | Mending::EventsWhole | Mending::Dated { .. } => Ok(()),
             Mending::UidsRaised { account, mailbox, uid_next, modseq } => {
                 let mailbox = self.place(*account, *mailbox)?.2;
                 mailbox.uid_next = mailbox.uid_next.max(*uid_next);
@@ -65,6 +65,7 @@ impl Accounts {
             }
             Event::MailboxRemoved { account, mailbox }
             | Event::KeywordMade { account, mailbox, .. }
+            | Event::SeenChanged { account, mailbox, .. }
             | Event::Expunged { account, mailbox, .. } => {
                 self.missing_place(*account, *mailbox, &mut missing)?;
             }

@@ -17,6 +17,13 @@ impl Metadata {
         self.0.iter().map(|(name, value)| (name.as_str(), &**value))
     }
 
+    /// The same without the entries whose names begin so.
+    #[must_use]
+    pub fn without(&self, start: &str) -> Metadata {
+        let kept = self.0.iter().filter(|(name, _)| !name.starts_with(start));
+        Metadata(Arc::new(kept.map(|(name, value)| (name.clone(), value.clone())).collect()))
+    }
+
     /// Number of entries.
     pub fn len(&self) -> usize {
         self.0.len()

@@ -5,10 +5,11 @@ use super::expunged::{Expunged, Gone};
 use super::mailbox::Mailbox;
 use super::metadata::Metadata;
 use super::part::PartFile;
+use super::readers::Readers;
 use super::table::EntryTable;
 use crate::base::bytes::{DecodeError, Put, Reader};
 use crate::base::limits::{CHUNK_ENTRIES_MAX, EXPUNGED_RANGES_MAX};
-use crate::base::{AccountId, MailboxId, ModSeq, SpecialUse, Uid};
+use crate::base::{AccountId, MailboxId, ModSeq, SpecialUse, Uid, UidSet};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -49,8 +50,58 @@ pub(super) fn encode(account: &Account, places: &[Place], out: &mut Vec<u8>) {
             out.put_u32(*crc);
         }
     }
+    encode_readers(account, out);
     let crc = crc32fast::hash(&out[start..]);
     out.put_u32(crc);
+}
+
+/// Nothing at all where no mailbox has readers, as in every record before there were any.
+fn encode_readers(account: &Account, out: &mut Vec<u8>) {
+    let shared = || account.mailboxes.iter().filter(|mailbox| !mailbox.readers.is_empty());
+    if shared().next().is_none() {
+        return;
+    }
+    out.put_varint(shared().count() as u64);
+    for mailbox in shared() {
+        out.put_varint(u64::from(mailbox.id.0));
+        out.put_varint(mailbox.readers.len() as u64);
+        for (reader, seen) in mailbox.readers.iter() {
+            out.put_varint(reader.0);
+            seen.encode(out);
+        }
+    }
+}
+
+/// Bytes of readers in a record.
+pub(super) fn readers_bytes_max(readers: &Readers) -> usize {
+    if readers.is_empty() { 0 } else { (3 + 2 * readers.len() + 2 * readers.range_count()) * VARINT_BYTES_MAX }
+}
+
+fn decode_readers(reader: &mut Reader<'_>, mailboxes: &mut [Arc<Mailbox>]) -> Result<(), DecodeError> {
+    if reader.is_empty() {
+        return Ok(());
+    }
+    let mut before = 0;
+    for _ in 0..reader.count()? {
+        let id = reader.varint_u32()?;
+        let found = mailboxes.binary_search_by_key(&id, |mailbox| mailbox.id.0).ok().filter(|_| id > before);
+        let Some(at) = found else {
+            return reader.error("mailboxes of the account, ascending, expected");
+        };
+        before = id;
+        let readers = &mut Arc::make_mut(&mut mailboxes[at]).readers;
+        let mut last = None;
+        for _ in 0..reader.count()? {
+            let who = AccountId(reader.varint()?);
+            let seen = UidSet::decode(reader)?;
+            if seen.is_empty() || last.is_some_and(|last| who <= last) {
+                return reader.error("readers, ascending, that have seen something expected");
+            }
+            last = Some(who);
+            readers.set(who, seen);
+        }
+    }
+    if reader.is_empty() { Ok(()) } else { reader.error("the end of the record expected") }
 }
 
 fn encode_mailbox(mailbox: &Mailbox, out: &mut Vec<u8>) {
@@ -111,7 +162,7 @@ fn account(reader: &mut Reader<'_>, part_of: &dyn Fn(u32) -> Option<Arc<PartFile
     let (mailbox_next, uid_validity_next) = (MailboxId(reader.varint_u32()?), reader.varint_u32()?);
     let subscriptions = (0..reader.count()?).map(|_| Ok(reader.str()?.to_owned())).collect::<Result<_, _>>()?;
     let metadata = metadata(reader)?;
-    let mailboxes = (0..reader.count()?)
+    let mut mailboxes: Vec<Arc<Mailbox>> = (0..reader.count()?)
         .map(|_| {
             let mut mailbox = mailbox(reader)?;
             let chunks = (0..reader.count()?).map(|_| chunk(reader, part_of)).collect::<Result<_, _>>()?;
@@ -122,6 +173,7 @@ fn account(reader: &mut Reader<'_>, part_of: &dyn Fn(u32) -> Option<Arc<PartFile
             Ok(Arc::new(mailbox))
         })
         .collect::<Result<_, _>>()?;
+    decode_readers(reader, &mut mailboxes)?;
     Ok(Account {
         id,
         used_bytes,
@@ -152,6 +204,7 @@ fn mailbox(reader: &mut Reader<'_>) -> Result<Mailbox, DecodeError> {
         recent_from: Uid(reader.varint_u32()?),
         expunged: expunged(reader)?,
         metadata: metadata(reader)?,
+        readers: Readers::default(),
     })
 }
 

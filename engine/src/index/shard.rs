@@ -5,6 +5,7 @@ use super::expunged::Expunged;
 use super::mailbox::Mailbox;
 use super::metadata::Metadata;
 use super::part::Parts;
+use super::readers::Readers;
 use super::table::EntryTable;
 use crate::base::limits::{ADOPT_CHUNKS_MIN, KEYWORDS_MAX};
 use crate::base::{AccountId, Error, Flags, MailboxId, ModSeq, Result, SpecialUse, Uid, UidSet};
@@ -184,6 +185,7 @@ impl Accounts {
             }
             Event::Delivered { to, .. } => to.iter().try_for_each(|copy| self.deliver(event, copy)),
             Event::FlagsChanged { .. } => self.change_flags(event),
+            Event::SeenChanged { .. } => self.change_seen(event),
             Event::Expunged { account, mailbox, modseq, uids } => self.expunge(*account, *mailbox, *modseq, uids),
             Event::RecentClaimed { account, mailbox, uid } => {
                 let mailbox = self.place(*account, *mailbox)?.2;
@@ -337,6 +339,7 @@ impl Accounts {
             flags.push(entry.flags);
         })?;
         mailbox.expunged.note(uids, modseq);
+        mailbox.readers.forget(uids);
         mailbox.highest_modseq = modseq;
         mailbox.size_bytes = less(mailbox.size_bytes, bytes)?;
         *used_bytes = less(*used_bytes, bytes)?;
@@ -387,6 +390,7 @@ impl Account {
             recent_from: Uid(1),
             expunged: Expunged::default(),
             metadata: Metadata::default(),
+            readers: Readers::default(),
         }));
         Ok(())
     }

@@ -38,6 +38,7 @@ fn mailbox() -> Mailbox {
         recent_from: Uid(1),
         expunged: Expunged::default(),
         metadata: Metadata::default(),
+        readers: super::Readers::default(),
     }
 }
 

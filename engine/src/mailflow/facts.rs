@@ -1,4 +1,6 @@
 //! What is known of a message, and what is said about it. No behaviour but a few questions.
+use super::sieve::{Field, Filing};
+use super::{Answering, Forward};
 use crate::base::AccountId;
 use crate::directory::{Account, Address, Directory, Recipient};
 
@@ -98,7 +100,11 @@ impl Case<'_> {
     }
 }
 
+/// Whether an account has a mailbox of that name.
+pub type HasMailbox<'a> = dyn Fn(AccountId, &str) -> bool + 'a;
+
 /// What the message itself says.
+#[derive(Clone, Copy, Default)]
 pub struct Letter<'a> {
     /// The addresses of From.
     pub from: &'a [Address],
@@ -106,6 +112,18 @@ pub struct Letter<'a> {
     pub subject: &'a str,
     /// What was found out about its sender.
     pub facts: Facts,
+    /// The addresses of To and Cc.
+    pub to: &'a [Address],
+    /// The addresses that it was delivered to before (Delivered-To).
+    pub passed: &'a [Address],
+    /// A program has sent it, or a list: nobody waits for an answer.
+    pub automatic: bool,
+    /// Its header, for scripts.
+    pub fields: &'a [Field],
+    /// Bytes.
+    pub size_bytes: u64,
+    /// Whether an account has a mailbox of that name.
+    pub has_mailbox: Option<&'a HasMailbox<'a>>,
     /// Whether the operator wishes that DMARC's policies are obeyed.
     pub obeys_dmarc: bool,
 }
@@ -144,6 +162,19 @@ pub enum Copy {
     Transfer,
     /// There is none: this account does not want it.
     Nowhere,
+    /// There is none: this account has it sent on.
+    Forwarded,
+    /// There is none: a script of the account has thrown it away.
+    Discarded,
+    /// One or more, where a script says: see `Verdict::filed`.
+    Filed,
+}
+
+impl Copy {
+    /// Whether there is no copy.
+    pub fn is_none(self) -> bool {
+        matches!(self, Copy::Nowhere | Copy::Forwarded | Copy::Discarded)
+    }
 }
 
 /// What is to happen for one recipient.
@@ -153,6 +184,12 @@ pub struct Verdict {
     pub refusal: Option<Refusal>,
     /// One for each of `Wanted::local`, in their order.
     pub copies: Vec<Copy>,
+    /// For each of them what a script has filed, if the copy is `Filed`.
+    pub filed: Vec<Vec<Filing>>,
+    /// Copies for other addresses.
+    pub forwards: Vec<Forward>,
+    /// Answers for owners who are away: the sender gets them, unless it did before.
+    pub answers: Vec<Answering>,
     /// Which of those skip the filters.
     pub(super) allowed: Vec<bool>,
 }

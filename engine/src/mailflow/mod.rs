@@ -2,21 +2,29 @@
 //! comes out as verdicts. Reads the directory, changes nothing, asks nobody.
 //!
 //! `stages` is the ordered list on one screen; each policy has a file. docs/mailflow.md shows it as a picture.
+mod away;
 mod counters;
 mod dmarc;
 mod facts;
+mod forward;
 mod keyword;
 mod lists;
+#[cfg(test)]
+mod member_tests;
 mod outbound;
 mod rate;
+mod scripts;
 mod senders;
+pub mod sieve;
 mod stages;
 #[cfg(test)]
 mod tests;
 
+pub use away::Answering;
 pub use counters::Counters;
 pub use facts::{Case, Copy, Dmarc, Facts, Letter, Origin, Outcome, Policy, Refusal, Verdict, Wanted};
-pub use stages::{at_message, at_recipient};
+pub use forward::Forward;
+pub use stages::{at_message, at_queue, at_recipient};
 
 /// Where mail for unknown addresses goes in the account that takes it (F8).
 pub const TRANSFER_FOLDER: &str = "\u{90ae}\u{4ef6}\u{8f6c}\u{79fb}";

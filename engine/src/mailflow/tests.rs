@@ -3,7 +3,7 @@ use super::*;
 use crate::base::AccountId;
 use crate::directory::{Address, Change, Directory, Quota, Resolution, Rule, ScopeName};
 
-fn at(text: &str) -> Address {
+pub(super) fn at(text: &str) -> Address {
     Address::parse(text).expect("a test's address")
 }
 
@@ -13,7 +13,7 @@ fn make(directory: &mut Directory, change: &Change) {
     }
 }
 
-fn rule(directory: &mut Directory, scope: ScopeName, text: &str) {
+pub(super) fn rule(directory: &mut Directory, scope: ScopeName, text: &str) {
     let rule: Rule = text.parse().expect("a rule");
     assert_eq!(rule.to_string(), text);
     make(directory, &Change::RuleAdd { scope, rule });
@@ -28,7 +28,7 @@ fn account(address: &str) -> ScopeName {
 }
 
 /// ann, bob and the group all (with somebody elsewhere) at a.test; eve of another tenant at o.test.
-fn town() -> Directory {
+pub(super) fn town() -> Directory {
     let mut directory = Directory::default();
     let member = |address| Change::MemberAdd {
         address: at(address),
@@ -47,7 +47,7 @@ fn town() -> Directory {
     directory
 }
 
-fn id(directory: &Directory, address: &str) -> AccountId {
+pub(super) fn id(directory: &Directory, address: &str) -> AccountId {
     directory.account_at(&at(address)).expect("an account").id
 }
 
@@ -65,7 +65,7 @@ fn outside<'a>(sender: &'a str, subject: &'a str) -> Mail<'a> {
     Mail { origin: Origin::Outside, sender, from: sender, subject, facts: Facts::default() }
 }
 
-fn with_wanted<R>(directory: &Directory, to: &str, then: impl FnOnce(&Wanted<'_>) -> R) -> R {
+pub(super) fn with_wanted<R>(directory: &Directory, to: &str, then: impl FnOnce(&Wanted<'_>) -> R) -> R {
     let address = at(to);
     let (local, external) = match directory.resolve(&address) {
         Resolution::Recipients { local, external } => (local, external),
@@ -85,7 +85,8 @@ fn judged(directory: &Directory, mail: Mail<'_>, to: &str) -> Result<Vec<Copy>, 
     let (sender, from) = (at(mail.sender), at(mail.from));
     let case = Case { directory, origin: mail.origin, sender: Some(&sender), now: 1000 };
     let from = [from];
-    let letter = Letter { from: &from, subject: mail.subject, facts: mail.facts, obeys_dmarc: true };
+    let letter =
+        Letter { from: &from, subject: mail.subject, facts: mail.facts, obeys_dmarc: true, ..Letter::default() };
     let verdict = with_wanted(directory, to, |wanted| at_message(&case, &letter, wanted));
     verdict.refusal.map_or(Ok(verdict.copies), |refusal| Err(refusal.stage))
 }

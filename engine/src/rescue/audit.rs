@@ -82,8 +82,24 @@ fn audit_mailbox(mailbox: &Mailbox, lost: &Places, wrong: &mut dyn FnMut(Wrong))
     for (words, says, is) in counts.into_iter().filter(|(_, says, is)| says != is) {
         tell(Kind::Count, None, format!("{words}: {says} by the counter, {is} by the entries"));
     }
+    readers(mailbox, &mut tell)?;
     chunks(mailbox, &mut tell)?;
     Ok(sums)
+}
+
+/// What a reader has seen is there: by that its unseen messages are counted.
+fn readers(mailbox: &Mailbox, tell: &mut dyn FnMut(Kind, Option<Entry>, String)) -> Result<()> {
+    for (reader, seen) in mailbox.readers.iter() {
+        let there = mailbox.entries.in_uids(seen).try_fold(0u64, |sum, entry| entry.map(|_| sum + 1))?;
+        if there != seen.len() {
+            tell(
+                Kind::Count,
+                None,
+                format!("account {reader} has seen {} entries, of which {there} are there", seen.len()),
+            );
+        }
+    }
+    Ok(())
 }
 
 /// What each chunk says of itself: by that sessions learn what changed.
@@ -109,9 +125,10 @@ pub(super) fn difference(one: &Account, other: &Account) -> Result<String> {
         let counters = |mailbox: &Mailbox| {
             let sums = (mailbox.entries.len(), mailbox.size_bytes, mailbox.unseen, mailbox.deleted);
             let gone = (mailbox.expunged.ranges().len(), mailbox.keywords.len(), mailbox.metadata.len());
+            let seen: Vec<(u64, u64)> = mailbox.readers.iter().map(|(reader, seen)| (reader.0, seen.len())).collect();
             let next = (mailbox.uid_validity, mailbox.uid_next.0, mailbox.highest_modseq.0, mailbox.recent_from.0);
             format!(
-                "(uidvalidity, uidnext, modseq, recent) {next:?}, (messages, bytes, unseen, deleted) {sums:?}, (expunged, keywords, annotations) {gone:?}"
+                "(uidvalidity, uidnext, modseq, recent) {next:?}, (messages, bytes, unseen, deleted) {sums:?}, (expunged, keywords, annotations) {gone:?}, seen by readers {seen:?}"
             )
         };
         let (left, right) = (counters(a), counters(b));
@@ -146,6 +163,7 @@ pub(super) fn digest(account: &Account) -> Result<u64> {
         let sums = (mailbox.unseen, mailbox.deleted, mailbox.size_bytes, mailbox.entries.len());
         (mailbox.id, &*mailbox.name, counters, sums, mailbox.special_use, &*mailbox.keywords).hash(&mut hasher);
         mailbox.metadata.iter().for_each(|entry| entry.hash(&mut hasher));
+        mailbox.readers.iter().for_each(|(reader, seen)| (reader, seen.ranges()).hash(&mut hasher));
         mailbox.expunged.ranges().iter().for_each(|gone| (gone.first, gone.last, gone.modseq).hash(&mut hasher));
         for entry in mailbox.entries.range(0..mailbox.entries.len()) {
             bytes.clear();

@@ -193,12 +193,6 @@ fn look(disk: &dyn Disk, path: &Path, place: (ShardId, Unit), inventory: &mut In
     match Source::open(disk, path) {
         Ok(mut source) => {
             let identity = identify(&mut source, place.0, place.1);
-            if let Ok(Identity { damage: Some(what), .. }) = &identity {
-                let range = 0..SEGMENT_HEADER_BYTES as u64;
-                inventory
-                    .findings
-                    .push(Finding::damage(Kind::Header, &name, format!("{what}; it can be made again")).range(&range));
-            }
             Found { path: path.to_owned(), place, len: source.len, identity }
         }
         Err(why) => {
@@ -248,6 +242,18 @@ fn assign(disk: &dyn Disk, pool: Vec<Found>, inventory: &mut Inventory) {
         };
         let Some((owner, unit)) = claims else { continue };
         let (id, misplaced) = (unit.first, (owner, unit) != found.place);
+        let is_retired = retired.contains(&(owner, unit));
+        if let Some(what) = &identity.damage {
+            let finding = match is_retired {
+                false => Finding::damage(Kind::Header, &name, format!("{what}; it can be made again")),
+                true => Finding::note(
+                    Kind::Header,
+                    &name,
+                    format!("{what}; compaction has replaced it, and it is no undo any more"),
+                ),
+            };
+            inventory.findings.push(finding.range(&(0..SEGMENT_HEADER_BYTES as u64)));
+        }
         if misplaced && !taken.insert((owner, id)) {
             let what = format!("it is a copy of segment {id} of shard {owner}, which is there, under a wrong name");
             inventory.findings.push(Finding::damage(Kind::File, name, what));
@@ -260,7 +266,7 @@ fn assign(disk: &dyn Disk, pool: Vec<Found>, inventory: &mut Inventory) {
         }
         let segment = Segment { path: found.path, name, id, unit, identity, len: found.len, misplaced };
         let log = log_of(inventory, owner);
-        if retired.contains(&(owner, unit)) { log.retired.push(segment) } else { log.segments.push(segment) }
+        if is_retired { log.retired.push(segment) } else { log.segments.push(segment) }
     }
 }
 

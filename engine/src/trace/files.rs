@@ -1,33 +1,73 @@
-//! The login log's files: written one after the other, bounded in bytes and days, read from the newest record backwards. Written without
-//! a sync and never on a reactor thread; a disk that fails costs records and nothing else.
-use super::{LoginFilter, LoginPage, LoginRecord, LoginRow};
-use crate::base::bytes::Reader;
-use crate::base::limits::{
-    LOGIN_LOG_BYTES_MAX, LOGIN_LOG_DAYS_MAX, LOGIN_LOG_FILE_BYTES_MAX, LOGIN_LOG_WAITING_BYTES_MAX,
-};
+//! Files of records of what happened: written one after the other, bounded in bytes and days. Written without a sync and never on a reactor
+//! thread; a disk that fails costs records and nothing else. Knows of a record only its bytes and its time.
+use crate::base::bytes::{DecodeError, Reader};
 use crate::base::{Error, Result};
 use crate::disk::{Disk, File};
 use std::io;
+use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-const DIR: &str = "logins";
-const MAGIC: &[u8; 8] = b"PHLOGIN1";
+const MAGIC_BYTES: usize = 8;
 /// Where the first record's time stands: behind magic, length and crc.
 const FIRST_TIME: u64 = 8 + 2 + 4;
 
-/// The login log of a store.
-pub struct LoginLog {
+/// One kind of record, and where and how much of it is kept.
+pub trait Record: Sized {
+    /// The folder of its files.
+    const DIR: &'static str;
+    /// What each file begins with; its length is that of all.
+    const MAGIC: &'static [u8; MAGIC_BYTES];
+    /// Bytes of one file.
+    const FILE_BYTES_MAX: u64;
+    /// Bytes of all files, unless set otherwise.
+    const BYTES_MAX: u64;
+    /// Days, unless set otherwise.
+    const DAYS_MAX: u64;
+    /// Bytes that may wait to be written.
+    const WAITING_BYTES_MAX: usize;
+
+    /// Milliseconds since 1970-01-01 UTC; the first field of its bytes.
+    fn when_ms(&self) -> i64;
+
+    /// Appends the record: length u16, crc u32, fields.
+    fn encode(&self, out: &mut Vec<u8>);
+
+    /// Reads one record.
+    ///
+    /// # Errors
+    /// It is not whole.
+    fn decode(reader: &mut Reader<'_>) -> std::result::Result<Self, DecodeError>;
+
+    /// What is written first when a log is gone on with after `last`.
+    fn resumed(_last: Option<&Self>, _now_ms: i64) -> Option<Self> {
+        None
+    }
+
+    /// What tells of records that could not be written.
+    fn lost(_count: u64, _now_ms: i64) -> Option<Self> {
+        None
+    }
+}
+
+/// The files of one kind of record.
+pub struct Files<R> {
     disk: Arc<dyn Disk>,
     file_bytes_max: u64,
-    bytes_max: u64,
+    bytes_max: AtomicU64,
+    days_max: AtomicU64,
     waiting: Mutex<Waiting>,
     writer: Mutex<Option<Writer>>,
+    of: PhantomData<fn() -> R>,
 }
 
 #[derive(Default)]
 struct Waiting {
     bytes: Vec<u8>,
+    /// Records in them.
+    count: u64,
+    /// Records that found no room, or that the disk did not take.
     lost: u64,
     /// Milliseconds of the newest record.
     now_ms: i64,
@@ -43,31 +83,39 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn path(id: u64) -> PathBuf {
-    Path::new(DIR).join(format!("log-{id:010}.phr"))
-}
-
-impl LoginLog {
-    /// The log on a disk; touches nothing yet.
-    pub fn new(disk: Arc<dyn Disk>) -> LoginLog {
-        LoginLog::bounded(disk, LOGIN_LOG_FILE_BYTES_MAX, LOGIN_LOG_BYTES_MAX)
+impl<R: Record> Files<R> {
+    /// The files on a disk; touches nothing yet.
+    pub fn new(disk: Arc<dyn Disk>) -> Files<R> {
+        Files::bounded(disk, R::FILE_BYTES_MAX, R::BYTES_MAX)
     }
 
     /// The same with other bounds.
-    pub(super) fn bounded(disk: Arc<dyn Disk>, file_bytes_max: u64, bytes_max: u64) -> LoginLog {
+    pub(super) fn bounded(disk: Arc<dyn Disk>, file_bytes_max: u64, bytes_max: u64) -> Files<R> {
         let (waiting, writer) = (Mutex::default(), Mutex::default());
-        LoginLog { disk, file_bytes_max, bytes_max, waiting, writer }
+        let (bytes_max, days_max) = (AtomicU64::new(bytes_max), AtomicU64::new(R::DAYS_MAX));
+        Files { disk, file_bytes_max, bytes_max, days_max, waiting, writer, of: PhantomData }
     }
 
-    /// Takes a record; whether somebody must now call [`LoginLog::write`]. Does no I/O.
-    pub fn note(&self, record: &LoginRecord) -> bool {
+    /// How much is kept from now on.
+    pub fn keep(&self, bytes_max: u64, days_max: u64) {
+        self.bytes_max.store(bytes_max, Ordering::Relaxed);
+        self.days_max.store(days_max, Ordering::Relaxed);
+    }
+
+    fn path(id: u64) -> PathBuf {
+        Path::new(R::DIR).join(format!("log-{id:010}.phr"))
+    }
+
+    /// Takes a record; whether somebody must now call [`Files::write`]. Does no I/O.
+    pub fn note(&self, record: &R) -> bool {
         let mut waiting = locked(&self.waiting);
-        if waiting.bytes.len() >= LOGIN_LOG_WAITING_BYTES_MAX {
+        if waiting.bytes.len() >= R::WAITING_BYTES_MAX {
             waiting.lost += 1;
             return false;
         }
         let first = waiting.bytes.is_empty();
-        waiting.now_ms = record.when_ms;
+        waiting.now_ms = record.when_ms();
+        waiting.count += 1;
         record.encode(&mut waiting.bytes);
         first
     }
@@ -75,30 +123,55 @@ impl LoginLog {
     /// Writes what waits.
     ///
     /// # Errors
-    /// The disk's; what waited is lost then.
+    /// The disk's; what waited is lost then, and the next write says so where there are words for it.
     pub fn write(&self) -> Result<()> {
         // The writer first, so that two calls keep the records' order.
         let mut writer = locked(&self.writer);
-        let Waiting { bytes, lost, now_ms } = std::mem::take(&mut *locked(&self.waiting));
-        if lost > 0 {
-            tracing::warn!(lost, "the disk does not keep up with the login log");
-        }
+        let Waiting { mut bytes, count, lost, now_ms } = std::mem::take(&mut *locked(&self.waiting));
         if bytes.is_empty() {
             return Ok(());
+        }
+        if lost > 0 {
+            tracing::warn!(lost, log = R::DIR, "the disk does not keep up; records are lost");
+            if let Some(told) = R::lost(lost, now_ms) {
+                told.encode(&mut bytes);
+            }
         }
         let written = self.append(&mut writer, &bytes, now_ms);
         if written.is_err() {
             *writer = None;
+            locked(&self.waiting).lost += lost + count;
         }
-        written.map_err(|why| Error::io(format!("write {}", self.disk.full_path(Path::new(DIR)).display()), why))
+        written.map_err(|why| self.failed("write", why))
+    }
+
+    /// Writes what waits and makes all of it durable, with `last` as the last record; nothing if this process has written nothing.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn end(&self, last: &R) -> Result<()> {
+        self.write()?;
+        if locked(&self.writer).is_none() {
+            return Ok(());
+        }
+        self.note(last);
+        self.write()?;
+        match locked(&self.writer).take() {
+            Some(writer) => writer.file.sync_data().map_err(|why| self.failed("sync", why)),
+            None => Ok(()),
+        }
+    }
+
+    pub(super) fn failed(&self, what: &str, why: io::Error) -> Error {
+        Error::io(format!("{what} {}", self.disk.full_path(Path::new(R::DIR)).display()), why)
     }
 
     fn append(&self, writer: &mut Option<Writer>, bytes: &[u8], now_ms: i64) -> io::Result<()> {
         let open = match writer.take() {
             Some(open) => open,
-            None => self.open()?,
+            None => self.open(now_ms)?,
         };
-        let full = open.len > MAGIC.len() as u64 && open.len + bytes.len() as u64 > self.file_bytes_max;
+        let full = open.len > MAGIC_BYTES as u64 && open.len + bytes.len() as u64 > self.file_bytes_max;
         let open = if full {
             open.file.sync_data()?;
             let next = self.begin(open.id + 1)?;
@@ -113,27 +186,33 @@ impl LoginLog {
     }
 
     /// The newest file, without what a power loss left half written at its end; or a first one.
-    fn open(&self) -> io::Result<Writer> {
-        self.disk.create_dir(Path::new(DIR))?;
+    fn open(&self, now_ms: i64) -> io::Result<Writer> {
+        self.disk.create_dir(Path::new(R::DIR))?;
         let Some(id) = self.ids()?.pop() else { return self.begin(1) };
         let (file, bytes) = self.read(id)?;
-        if !bytes.starts_with(MAGIC) {
+        if !bytes.starts_with(R::MAGIC) {
             return self.begin(id + 1);
         }
-        let len = records(&bytes).last().map_or(MAGIC.len(), |(_, end, _)| end) as u64;
+        let last = records::<R>(&bytes).last();
+        let len = last.as_ref().map_or(MAGIC_BYTES, |(_, end, _)| *end) as u64;
         file.set_len(len)?;
-        Ok(Writer { id, file, len })
+        let mut first = Vec::new();
+        if let Some(record) = R::resumed(last.as_ref().map(|(_, _, record)| record), now_ms) {
+            record.encode(&mut first);
+            file.write_at(&first, len)?;
+        }
+        Ok(Writer { id, file, len: len + first.len() as u64 })
     }
 
     fn begin(&self, id: u64) -> io::Result<Writer> {
-        let file = self.disk.create(&path(id))?;
-        file.write_at(MAGIC, 0)?;
-        Ok(Writer { id, file, len: MAGIC.len() as u64 })
+        let file = self.disk.create(&Self::path(id))?;
+        file.write_at(R::MAGIC, 0)?;
+        Ok(Writer { id, file, len: MAGIC_BYTES as u64 })
     }
 
     /// Ids of our files, ascending.
-    fn ids(&self) -> io::Result<Vec<u64>> {
-        let names = match self.disk.list(Path::new(DIR)) {
+    pub(super) fn ids(&self) -> io::Result<Vec<u64>> {
+        let names = match self.disk.list(Path::new(R::DIR)) {
             Err(why) if why.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             names => names?,
         };
@@ -143,10 +222,10 @@ impl LoginLog {
         Ok(ids)
     }
 
-    fn read(&self, id: u64) -> io::Result<(Arc<dyn File>, Vec<u8>)> {
-        let file = self.disk.open(&path(id))?;
+    pub(super) fn read(&self, id: u64) -> io::Result<(Arc<dyn File>, Vec<u8>)> {
+        let file = self.disk.open(&Self::path(id))?;
         // A file may be a little longer than the bound: one write goes into one file.
-        let len = file.len()?.min(self.file_bytes_max + 2 * LOGIN_LOG_WAITING_BYTES_MAX as u64);
+        let len = file.len()?.min(self.file_bytes_max + 2 * R::WAITING_BYTES_MAX as u64);
         let mut bytes = vec![0; len as usize];
         file.read_exact_at(&mut bytes, 0)?;
         Ok((file, bytes))
@@ -157,76 +236,37 @@ impl LoginLog {
         let ids = self.ids()?;
         let mut lens = Vec::with_capacity(ids.len());
         for id in &ids {
-            lens.push(self.disk.open(&path(*id))?.len()?);
+            lens.push(self.disk.open(&Self::path(*id))?.len()?);
         }
         let mut total: u64 = lens.iter().sum();
+        let bytes_max = self.bytes_max.load(Ordering::Relaxed);
+        let days_max = i64::try_from(self.days_max.load(Ordering::Relaxed)).unwrap_or(i64::MAX);
+        let oldest_ms = now_ms.saturating_sub(days_max.saturating_mul(86_400_000));
         for (pair, len) in ids.windows(2).zip(lens) {
-            if total <= self.bytes_max && !self.begins_before(pair[1], now_ms - LOGIN_LOG_DAYS_MAX * 86_400_000) {
+            if total <= bytes_max && !self.begins_before(pair[1], oldest_ms) {
                 break;
             }
-            self.disk.remove(&path(pair[0]))?;
+            self.disk.remove(&Self::path(pair[0]))?;
             total -= len;
         }
         Ok(())
     }
 
     /// Whether the file's first record is from before `when_ms`: then all of the file before it are.
-    fn begins_before(&self, id: u64, when_ms: i64) -> bool {
+    pub(super) fn begins_before(&self, id: u64, when_ms: i64) -> bool {
         let mut time = [0; 8];
-        let read = self.disk.open(&path(id)).and_then(|file| file.read_exact_at(&mut time, FIRST_TIME));
+        let read = self.disk.open(&Self::path(id)).and_then(|file| file.read_exact_at(&mut time, FIRST_TIME));
         read.is_ok() && i64::from_le_bytes(time) < when_ms
-    }
-
-    /// Up to `rows_max` logins that the filter takes, the newest first, older than `before`. Reads files; not for reactor threads.
-    ///
-    /// # Errors
-    /// The disk's.
-    pub fn page(&self, filter: &LoginFilter, before: Option<u64>, rows_max: usize) -> Result<LoginPage> {
-        self.write()?;
-        let failed = |why| Error::io(format!("read {}", self.disk.full_path(Path::new(DIR)).display()), why);
-        let before = before.unwrap_or(u64::MAX);
-        let mut page = LoginPage::default();
-        for id in self.ids().map_err(failed)?.into_iter().rev().filter(|id| id << 32 < before) {
-            let bytes = match self.read(id) {
-                Ok((_, bytes)) => bytes,
-                // Removed meanwhile, being old.
-                Err(why) if why.kind() == io::ErrorKind::NotFound => continue,
-                Err(why) => return Err(failed(why)),
-            };
-            if !bytes.starts_with(MAGIC) {
-                continue;
-            }
-            let mut found: Vec<LoginRow> = records(&bytes)
-                .map(|(at, _, record)| LoginRow { position: (id << 32) | at as u64, record })
-                .filter(|row| row.position < before && filter.takes(&row.record))
-                .collect();
-            while let Some(row) = found.pop() {
-                if page.rows.len() == rows_max {
-                    page.next = page.rows.last().map(|last| last.position);
-                    return Ok(page);
-                }
-                page.rows.push(row);
-            }
-            let first = records(&bytes).next();
-            if first.is_some_and(|(_, _, first)| filter.since_ms.is_some_and(|since| first.when_ms < since - SLACK_MS))
-            {
-                break;
-            }
-        }
-        Ok(page)
     }
 }
 
-/// Records stand in the order in which they were noted, which is that of their times but for a clock that is set back.
-const SLACK_MS: i64 = 86_400_000;
-
 /// Each whole record with where it begins and ends.
-fn records(bytes: &[u8]) -> impl Iterator<Item = (usize, usize, LoginRecord)> {
+pub(super) fn records<R: Record>(bytes: &[u8]) -> impl Iterator<Item = (usize, usize, R)> {
     let mut reader = Reader::new(bytes);
-    let _ = reader.take(MAGIC.len());
+    let _ = reader.take(MAGIC_BYTES);
     std::iter::from_fn(move || {
         let at = reader.position();
-        let record = LoginRecord::decode(&mut reader).ok()?;
+        let record = R::decode(&mut reader).ok()?;
         Some((at, reader.position(), record))
     })
 }

@@ -1,6 +1,8 @@
 //! One login, or an attempt: its bytes (docs/format.md, "Login log"), and which ones somebody looks for. No I/O.
+use super::files::{Files, Record, records};
 use crate::base::bytes::{DecodeError, Put, Reader};
-use crate::base::{AccountId, Protocol, limits};
+use crate::base::{AccountId, Protocol, Result, limits};
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 
 /// How a client wanted to prove itself.
@@ -148,36 +150,83 @@ impl LoginFilter {
     }
 }
 
-impl LoginRecord {
-    /// Appends the record: length, crc, fields.
-    pub fn encode(&self, out: &mut Vec<u8>) {
+/// The login log of a store.
+pub type LoginLog = Files<LoginRecord>;
+
+/// Records stand in the order in which they were noted, which is that of their times but for a clock that is set back.
+pub(super) const SLACK_MS: i64 = 86_400_000;
+
+impl LoginLog {
+    /// Up to `rows_max` logins that the filter takes, the newest first, older than `before`. Reads files; not for reactor threads.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn page(&self, filter: &LoginFilter, before: Option<u64>, rows_max: usize) -> Result<LoginPage> {
+        self.write()?;
+        let failed = |why| self.failed("read", why);
+        let before = before.unwrap_or(u64::MAX);
+        let mut page = LoginPage::default();
+        for id in self.ids().map_err(failed)?.into_iter().rev().filter(|id| id << 32 < before) {
+            let bytes = match self.read(id) {
+                Ok((_, bytes)) => bytes,
+                // Removed meanwhile, being old.
+                Err(why) if why.kind() == io::ErrorKind::NotFound => continue,
+                Err(why) => return Err(failed(why)),
+            };
+            if !bytes.starts_with(LoginRecord::MAGIC) {
+                continue;
+            }
+            let mut found: Vec<LoginRow> = records(&bytes)
+                .map(|(at, _, record)| LoginRow { position: (id << 32) | at as u64, record })
+                .filter(|row| row.position < before && filter.takes(&row.record))
+                .collect();
+            while let Some(row) = found.pop() {
+                if page.rows.len() == rows_max {
+                    page.next = page.rows.last().map(|last| last.position);
+                    return Ok(page);
+                }
+                page.rows.push(row);
+            }
+            let first = records::<LoginRecord>(&bytes).next();
+            if first.is_some_and(|(_, _, first)| filter.since_ms.is_some_and(|since| first.when_ms < since - SLACK_MS))
+            {
+                break;
+            }
+        }
+        Ok(page)
+    }
+}
+
+impl Record for LoginRecord {
+    const DIR: &'static str = "logins";
+    const MAGIC: &'static [u8; 8] = b"PHLOGIN1";
+    const FILE_BYTES_MAX: u64 = limits::LOGIN_LOG_FILE_BYTES_MAX;
+    const BYTES_MAX: u64 = limits::LOGIN_LOG_BYTES_MAX;
+    const DAYS_MAX: u64 = limits::LOGIN_LOG_DAYS_MAX as u64;
+    const WAITING_BYTES_MAX: usize = limits::LOGIN_LOG_WAITING_BYTES_MAX;
+
+    fn when_ms(&self) -> i64 {
+        self.when_ms
+    }
+
+    fn encode(&self, out: &mut Vec<u8>) {
         let mut body = Vec::with_capacity(64);
         body.put_i64(self.when_ms);
         body.put_u8(self.protocol.bit());
         body.put_u8(code(&MEANS, self.means) + 1);
         body.put_u8(u8::from(self.tls));
         body.put_u8(code(&RESULTS, self.result));
-        match self.peer.ip() {
-            IpAddr::V4(v4) => {
-                body.put_u8(4);
-                body.put(&v4.octets());
-            }
-            IpAddr::V6(v6) => {
-                body.put_u8(6);
-                body.put(&v6.octets());
-            }
-        }
-        body.put_u16(self.peer.port());
+        put_peer(&mut body, self.peer);
         body.put_varint(self.account.map_or(0, |account| account.0));
         body.put_varint(self.app_password.map_or(0, u64::from));
-        body.put_str(shortened(&self.name));
+        // A guesser may give any name; it is kept as far as an address may be long.
+        body.put_str(shortened(&self.name, limits::ADDRESS_BYTES_MAX));
         out.put_u16(body.len() as u16);
         out.put_u32(crc32fast::hash(&body));
         out.put(&body);
     }
 
-    /// Reads one record; an error where it is not whole.
-    pub fn decode(reader: &mut Reader<'_>) -> Result<LoginRecord, DecodeError> {
+    fn decode(reader: &mut Reader<'_>) -> std::result::Result<LoginRecord, DecodeError> {
         let len = reader.u16()?;
         let crc = reader.u32()?;
         let body = reader.take(usize::from(len))?;
@@ -207,7 +256,21 @@ impl LoginRecord {
     }
 }
 
-fn peer(body: &mut Reader<'_>) -> Result<SocketAddr, DecodeError> {
+pub(super) fn put_peer(body: &mut Vec<u8>, peer: SocketAddr) {
+    match peer.ip() {
+        IpAddr::V4(v4) => {
+            body.put_u8(4);
+            body.put(&v4.octets());
+        }
+        IpAddr::V6(v6) => {
+            body.put_u8(6);
+            body.put(&v6.octets());
+        }
+    }
+    body.put_u16(peer.port());
+}
+
+pub(super) fn peer(body: &mut Reader<'_>) -> std::result::Result<SocketAddr, DecodeError> {
     let ip = match body.u8()? {
         4 => IpAddr::from(body.array::<4>()?),
         6 => IpAddr::from(body.array::<16>()?),
@@ -220,25 +283,25 @@ fn code<T: PartialEq>(table: &[(T, &str)], value: T) -> u8 {
     table.iter().position(|(known, _)| *known == value).unwrap_or(0) as u8
 }
 
-fn nth<T: Copy>(body: &Reader<'_>, table: &[(T, &str)], code: u8) -> Result<T, DecodeError> {
+fn nth<T: Copy>(body: &Reader<'_>, table: &[(T, &str)], code: u8) -> std::result::Result<T, DecodeError> {
     match table.get(usize::from(code)) {
         Some((value, _)) => Ok(*value),
         None => body.error("a known number expected before this byte"),
     }
 }
 
-fn named<T: Copy>(body: &Reader<'_>, table: &[(T, u8)], code: u8) -> Result<T, DecodeError> {
+fn named<T: Copy>(body: &Reader<'_>, table: &[(T, u8)], code: u8) -> std::result::Result<T, DecodeError> {
     match table.iter().find(|(_, known)| *known == code) {
         Some((value, _)) => Ok(*value),
         None => body.error("a known protocol expected"),
     }
 }
 
-/// A guesser may give any name; it is kept as far as an address may be long.
-fn shortened(name: &str) -> &str {
-    let mut end = name.len().min(limits::ADDRESS_BYTES_MAX);
-    while !name.is_char_boundary(end) {
+/// As much of a text as fits.
+pub(super) fn shortened(text: &str, bytes_max: usize) -> &str {
+    let mut end = text.len().min(bytes_max);
+    while !text.is_char_boundary(end) {
         end -= 1;
     }
-    &name[..end]
+    &text[..end]
 }

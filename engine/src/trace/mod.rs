@@ -1,8 +1,15 @@
-//! Floor 4: what happened, for people to look up: the login log (H2). Nothing is derived from it, and losing it loses no mail.
+//! Floor 4: what happened, for people to look up: the login log (H2) and the mail log (H1). Nothing is derived from them, and losing them loses
+//! no mail.
 mod files;
+mod find;
 mod login;
+mod mail;
+#[cfg(test)]
+mod mail_tests;
 #[cfg(test)]
 mod tests;
 
-pub use files::LoginLog;
-pub use login::{LoginFilter, LoginPage, LoginRecord, LoginResult, LoginRow, Means};
+pub use files::Record;
+pub use find::{MailFilter, MailKey, MailPage, MailRow};
+pub use login::{LoginFilter, LoginLog, LoginPage, LoginRecord, LoginResult, LoginRow, Means};
+pub use mail::{MailLog, MailRecord, Step};

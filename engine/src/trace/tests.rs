@@ -1,6 +1,6 @@
 //! The login log through what it answers: order, bounds, damage, filters.
 use super::login;
-use super::{LoginFilter, LoginLog, LoginRecord, LoginResult, Means};
+use super::{LoginFilter, LoginLog, LoginRecord, LoginResult, Means, Record};
 use crate::base::bytes::Reader;
 use crate::base::{AccountId, Protocol, limits};
 use crate::disk::Disk;

@@ -210,3 +210,28 @@ fn undo_gives_the_former_files_back() {
     let none = undo(&crate::world::disk(&fixed), 5).expect("runs");
     assert_eq!((none.undone.len(), none.final_ones.len()), (0, colds(&fixed).len()));
 }
+
+#[test]
+fn a_damaged_header_of_what_was_replaced_is_told_and_needs_no_repair() {
+    let whole = compacted(true);
+    let good = ask(&whole).expect("whole");
+    let replaced: Vec<PathBuf> = whole
+        .keys()
+        .filter(|path| {
+            path.display().to_string().contains("seg-0000000001.phl") && !path.display().to_string().contains("control")
+        })
+        .cloned()
+        .collect();
+    assert!(!replaced.is_empty());
+    for path in replaced {
+        for at in [1, 40, 62] {
+            let mut damaged = whole.clone();
+            damaged.get_mut(&path).expect("there")[at] ^= 1;
+            let (report, found) = findings(&damaged);
+            assert_eq!((report.damages, report.notes), (0, 1), "{found:#?}");
+            assert!(found[0].what.contains("no undo any more"), "{found:#?}");
+            assert_eq!(crate::repair::plan(&disk(&damaged)).expect("plans"), Vec::new());
+            same(&ask(&damaged).expect("opens"), &good, "a replaced file is damaged");
+        }
+    }
+}

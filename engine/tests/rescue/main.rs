@@ -4,6 +4,7 @@ mod flips;
 mod format;
 mod leaning;
 mod live;
+mod point;
 mod quota;
 mod rebuild;
 mod repair;

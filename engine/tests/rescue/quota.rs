@@ -1,4 +1,4 @@
-//! Usage cannot drift: over random histories with power losses, rebuilds, repairs, restores and restarts the fold of the log, the sum over the entries, the
+//! Usage cannot drift: over random histories with power losses, compactions, rebuilds, repairs, restores and restarts the fold of the log, the sum over the entries, the
 //! open store and a ledger kept beside them say the same. Seeds are printed; `POSTHOUSE_SEED` replays one.
 use crate::world::{address, message, options};
 use posthouse_engine::base::{AccountId, FlagMode, Flags, MailboxId, SimClock, Uid, UidSet};
@@ -8,7 +8,7 @@ use posthouse_engine::disk::Disk;
 use posthouse_engine::disk::sim::{Random, SimDisk};
 use posthouse_engine::quota::model::Model;
 use posthouse_engine::rescue::{Repair, Tools, Usage, prove_quota, rebuild};
-use posthouse_engine::{Engine, Store};
+use posthouse_engine::{Compact, Engine, Store};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -22,6 +22,8 @@ struct History {
     engine: Option<Arc<Engine>>,
     ids: Vec<AccountId>,
     ledger: Model,
+    compacted: u64,
+    restores: u64,
 }
 
 impl History {
@@ -46,7 +48,8 @@ impl History {
             engine.open_account(*id).wait().expect("opened");
         }
         let (name, random) = (format!("POSTHOUSE_SEED={seed}"), Random::new(seed));
-        History { name, random, disk, engine: Some(engine), ids, ledger: Model::default() }
+        let (engine, ledger) = (Some(engine), Model::default());
+        History { name, random, disk, engine, ids, ledger, compacted: 0, restores: 0 }
     }
 
     fn engine(&self) -> Arc<Engine> {
@@ -65,7 +68,7 @@ impl History {
         let mailbox = MailboxId(1 + self.random.below(6) as u32);
         let first = 1 + self.random.below(12) as u32;
         let uids = UidSet::range(Uid(first), Uid(first + self.random.below(6) as u32));
-        match self.random.below(10) {
+        match self.random.below(11) {
             0..=4 => self.deliver(&engine, number),
             5 => {
                 let to = MailboxId(1 + self.random.below(6) as u32);
@@ -96,7 +99,14 @@ impl History {
                     assert!(self.ledger.remove((id, mailbox, uid)).is_some(), "{}", self.name);
                 }
             }
-            8 => drop(engine.create_mailbox(id, "more", None).wait()),
+            8 => {
+                let keep_ms = if self.random.chance(50) { -1 } else { i64::MAX };
+                let request =
+                    Compact { cold_after_ms: 0, dead_percent: 10, bytes_per_second: 0, keep_ms, leave_free_bytes: 0 };
+                let done = engine.compact(request).wait().unwrap_or_else(|why| panic!("{}: {why}", self.name));
+                self.compacted += done.segments_done;
+            }
+            9 => drop(engine.create_mailbox(id, "more", None).wait()),
             _ => {
                 let account = engine.account(id).expect("open");
                 let found = account.mailbox_named("more").map(|mailbox| mailbox.id);
@@ -165,13 +175,15 @@ impl History {
     }
 
     /// The store as a backup taken now gives it back: the log's files as far as they are durable, and nothing that is derived.
-    fn restored(&self) -> Arc<Engine> {
+    fn restored(&self) -> (Arc<Engine>, SimDisk) {
         let copy = SimDisk::new(4);
         let put = |path: &Path, len: Option<u64>| {
             copy.create_dir(path.parent().expect("below the root")).expect("made");
             let bytes = self.disk.map(path).expect("read");
             let len = len.map_or(bytes.len(), |len| len as usize);
-            copy.create(path).and_then(|file| file.write_at(&bytes[..len], 0)).expect("written");
+            let file = copy.create(path).expect("made");
+            file.write_at(&bytes[..len], 0).and_then(|()| file.sync_data()).expect("written");
+            path.ancestors().skip(1).for_each(|dir| copy.sync_dir(dir).expect("synced"));
         };
         put(Path::new("STORE"), None);
         for shard in self.engine().files() {
@@ -179,11 +191,20 @@ impl History {
                 put(&shard.dir.join(&file.name), Some(file.len_bytes));
             }
         }
-        Engine::open(options(Arc::new(copy), 2)).unwrap_or_else(|why| panic!("{}: restored: {why}", self.name)).0
+        let opened = Engine::open(options(Arc::new(copy.clone()), 2));
+        (opened.unwrap_or_else(|why| panic!("{}: restored: {why}", self.name)).0, copy)
+    }
+
+    /// The history goes on in a store that was restored from a backup of this one.
+    fn restore(&mut self) {
+        let (engine, disk) = self.restored();
+        engine.settle_restored().unwrap_or_else(|why| panic!("{}: restored: {why}", self.name));
+        (self.engine, self.disk) = (Some(engine), disk);
+        self.restores += 1;
     }
 
     fn check_restored(&self) {
-        let engine = self.restored();
+        let (engine, _) = self.restored();
         for id in &self.ids {
             let account = engine.account(*id).expect("open");
             let usage = Usage::of(&account, None, None).expect("read");
@@ -220,6 +241,7 @@ fn usage_never_drifts() {
             (0..40).map(|at| start.wrapping_add(at)).collect()
         }
     };
+    let (alone, mut compacted, mut restores) = (seeds.len() == 1, 0, 0);
     for seed in seeds {
         println!("POSTHOUSE_SEED={seed}");
         let mut history = History::new(seed);
@@ -232,8 +254,15 @@ fn usage_never_drifts() {
             if history.random.chance(4) {
                 history.check_restored();
             }
+            if history.random.chance(2) {
+                history.restore();
+                history.check();
+            }
         }
         history.check();
         history.check_restored();
+        (compacted, restores) = (compacted + history.compacted, restores + history.restores);
     }
+    println!("{compacted} segments were compacted, {restores} stores restored and gone on with");
+    assert!(alone || compacted > 0 && restores > 0, "{compacted}, {restores}");
 }

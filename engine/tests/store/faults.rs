@@ -126,9 +126,8 @@ fn faults_eio_at_every_read() {
     at_every_call("EIO on a read", Strike::Read, false);
 }
 
-/// A read fails during a start or after it: an error that names the place; the next start has everything.
-#[test]
-fn faults_eio_at_every_read_of_a_start() {
+/// Reads fail during a start or after it: an error that names the place, or another try that succeeds; the next start has everything.
+fn at_every_read_of_a_start(name: &str, strike: fn(&SimDisk, u64)) {
     let shape = Shape::default();
     let sim = SimDisk::new(0);
     let mut promise = Promise::default();
@@ -140,14 +139,24 @@ fn faults_eio_at_every_read_of_a_start() {
     assert!(reads > 30, "{reads} reads say something");
     for at in 0..reads {
         let failing = sim.reboot();
-        failing.fail_read_at(at);
-        let case = format!("EIO at read {at} of {reads}");
+        strike(&failing, at);
+        let case = format!("{name} at read {at} of {reads}");
         row.count(false, &inspect(&(Arc::new(failing.clone()) as Arc<dyn Disk>), &shape, &promise, &case));
         let again = Arc::new(failing.reboot()) as Arc<dyn Disk>;
         assert!(matches!(inspect(&again, &shape, &promise, &case), Verdict::Whole), "{case}, then a start without it");
     }
     assert!(row.lost == 0 && row.named > 10, "a failed read is told");
-    row.print("EIO on each read of a start and of all mail");
+    row.print(&format!("{name}, at every read of a start and of all mail"));
+}
+
+#[test]
+fn faults_eio_once_at_every_read_of_a_start() {
+    at_every_read_of_a_start("EIO once", SimDisk::fail_read_at);
+}
+
+#[test]
+fn faults_eio_from_every_read_of_a_start_on() {
+    at_every_read_of_a_start("EIO from there on", SimDisk::fail_reads_from);
 }
 
 #[test]

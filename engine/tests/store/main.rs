@@ -1,6 +1,8 @@
 //! The engine as its callers see it, on the simulated disk: what was answered is there, also after a crash.
 mod actions;
 mod bin;
+#[path = "../shared/cases.rs"]
+mod cases;
 mod checkpoints;
 mod compaction;
 mod compaction_model;
@@ -14,6 +16,8 @@ mod full;
 mod help;
 mod histories;
 mod history;
+mod index_model;
+mod mail_log;
 mod mailboxes;
 mod oracle;
 mod panics;
@@ -21,6 +25,7 @@ mod parts;
 mod point;
 mod queue;
 mod restored;
+mod sharing;
 mod shortened;
 mod verdict;
 mod workload;

@@ -124,6 +124,35 @@ fn before_the_beginning_there_is_nothing_and_index_parts_are_in_the_way() {
     );
 }
 
+/// Changes of the directory that say nothing of time by themselves: an alias, a name, a group's member.
+#[test]
+fn a_change_of_the_directory_is_there_from_its_time_on() {
+    for (after, expected) in [(99, [false, false]), (100, [true, false]), (199, [true, false]), (200, [true, true])] {
+        let disk: Arc<dyn Disk> = Arc::new(SimDisk::new(after as u64));
+        let clock = Arc::new(SimClock::at_ms(BEGUN * 1000));
+        let engine = open(&disk, &clock);
+        people(&engine, 1, Quota::Default);
+        for alias in ["first", "second"] {
+            clock.advance_ms(100_000);
+            let (account, alias) = ("m0@example.test", format!("{alias}@example.test"));
+            let change =
+                Change::AliasAdd { account: crate::help::address(account), alias: crate::help::address(&alias) };
+            engine.change_directory(vec![change]).wait().remove(0).expect("added");
+        }
+        engine.close().expect("closes");
+        drop(engine);
+        without_index(&disk);
+        let as_clock: Arc<dyn Clock> = clock.clone();
+        take_back(&disk, &as_clock, ShardId::CONTROL, BEGUN + after, None).expect("taken back");
+        let engine = open(&disk, &clock);
+        let known = ["first", "second"].map(|alias| {
+            let address = crate::help::address(&format!("{alias}@example.test"));
+            engine.directory(|all| all.account_at(&address).is_some())
+        });
+        assert_eq!(known, expected, "{after} seconds");
+    }
+}
+
 /// Compacts all that is sealed; what was replaced is kept, or not.
 fn compact(disk: &Arc<dyn Disk>, clock: &Arc<SimClock>, keep: bool) {
     // A checkpoint has to cover it first.

@@ -8,7 +8,7 @@ pub(crate) use write::write;
 
 use crate::limits;
 use posthouse_engine::Engine;
-use posthouse_engine::base::Flags;
+use posthouse_engine::base::{AccountId, Flags};
 use posthouse_engine::delivery::{Place, Target};
 use posthouse_engine::directory::{Address, Recipient, Resolution};
 use posthouse_engine::mailflow::TRANSFER_FOLDER;
@@ -102,19 +102,23 @@ pub(crate) fn queued(to: &Address) -> NewQueueItem {
     NewQueueItem { recipients, utf8: !to.as_str().is_ascii(), ..NewQueueItem::default() }
 }
 
-/// Where a report goes: mailboxes here, or the queue with the null sender. Neither: nobody has the address any more.
-pub(crate) fn place(engine: &Engine, to: &Address) -> (Vec<Target>, Vec<NewQueueItem>) {
+/// Where a report goes: mailboxes here, or the queue with the null sender. Neither: nobody has the address any more. What was sent as a group
+/// is reported to `account`, who has sent it, or to those who may send as it: the other members have sent nothing.
+pub(crate) fn place(engine: &Engine, to: &Address, account: Option<AccountId>) -> (Vec<Target>, Vec<NewQueueItem>) {
+    let target = |recipient: Recipient| Target {
+        account: recipient.account,
+        place: if recipient.is_transfer { Place::Named(TRANSFER_FOLDER.to_owned()) } else { Place::Inbox },
+        flags: Flags::NONE,
+        // A notice of lost mail must not be lost for want of room.
+        quota_bytes_max: None,
+    };
+    if let Some(representatives) = engine.directory(|known| known.representatives(to)) {
+        let who_sent = representatives.iter().filter(|one| Some(one.account) == account).cloned().collect::<Vec<_>>();
+        let told = if who_sent.is_empty() { representatives } else { who_sent };
+        return (told.into_iter().map(target).collect(), Vec::new());
+    }
     match engine.resolve(to) {
-        Resolution::Recipients { local, .. } => {
-            let target = |recipient: Recipient| Target {
-                account: recipient.account,
-                place: if recipient.is_transfer { Place::Named(TRANSFER_FOLDER.to_owned()) } else { Place::Inbox },
-                flags: Flags::NONE,
-                // A notice of lost mail must not be lost for want of room.
-                quota_bytes_max: None,
-            };
-            (local.into_iter().map(target).collect(), Vec::new())
-        }
+        Resolution::Recipients { local, .. } => (local.into_iter().map(target).collect(), Vec::new()),
         Resolution::NotLocal => (Vec::new(), vec![queued(to)]),
         Resolution::Unknown | Resolution::Disabled => (Vec::new(), Vec::new()),
     }

@@ -18,6 +18,7 @@ pub(super) async fn run(shared: Arc<Shared>, stream: Stream) {
         shared,
         stream,
         login: None,
+        seat: None,
         selected: None,
         enabled: Enabled::default(),
         login_deadline: now() + limits::IMAP_LOGIN_MAX,
@@ -29,7 +30,11 @@ pub(super) async fn run(shared: Arc<Shared>, stream: Stream) {
     session.untagged(&greeting);
     drop(greeting);
     match session.serve().await {
-        Ok(()) => session.stream.close().await,
+        Ok(()) => {
+            // A client that hears the end may come again at once: its place is free before that.
+            session.seat = None;
+            session.stream.close().await;
+        }
         Err(error) => tracing::debug!(peer = %session.stream.peer(), %error, "imap connection lost"),
     }
 }

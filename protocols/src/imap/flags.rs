@@ -44,6 +44,18 @@ pub(super) fn write_known(out: &mut Vec<u8>, table: &[String]) {
     }
 }
 
+/// Those of them that can be changed: `(flags, keywords)`.
+pub(super) fn write_permanent(out: &mut Vec<u8>, may: (Flags, bool), table: &[String]) {
+    let system = Flags::NAMES.iter().filter(|(flag, _)| may.0.contains(*flag)).map(|(_, name)| *name);
+    let keywords = table.iter().map(String::as_str).filter(|_| may.1);
+    for (at, name) in system.chain(keywords).enumerate() {
+        if at > 0 {
+            out.push(b' ');
+        }
+        out.extend_from_slice(name.as_bytes());
+    }
+}
+
 /// Splits named flags into system flags and keywords. The error says which flag cannot be set.
 pub(super) fn named(names: &[&str]) -> Result<(Flags, Vec<String>), Answer> {
     let mut flags = Flags::NONE;

@@ -4,7 +4,8 @@ use super::scan::{Literal, Scan, Scanner, announced};
 use super::state::Session;
 use super::{append, parse};
 use crate::limits;
-use crate::runtime::{Either, now, select, stopping, timeout};
+use crate::runtime::now;
+use crate::session;
 use std::io;
 use std::time::Instant;
 
@@ -39,6 +40,16 @@ pub(super) enum Over {
     Stopping,
     /// What is to be passed over is too much.
     TooMuch,
+}
+
+impl From<session::Over> for Over {
+    fn from(over: session::Over) -> Over {
+        match over {
+            session::Over::Closed => Over::Closed,
+            session::Over::TimedOut => Over::TimedOut,
+            session::Over::Stopping => Over::Stopping,
+        }
+    }
 }
 
 impl Session {
@@ -87,17 +98,7 @@ impl Session {
 
     /// Sends what is to be sent, then waits for more; says why when nothing more comes.
     pub(super) async fn wait_for_bytes(&mut self, deadline: Instant) -> io::Result<Option<Over>> {
-        if !self.stream.output().is_empty() {
-            self.stream.flush().await?;
-        }
-        let left = deadline.saturating_duration_since(now());
-        let stop = stopping();
-        let waited = timeout(left, select(self.stream.fill(), stop.wait())).await;
-        Ok(match waited {
-            None => Some(Over::TimedOut),
-            Some(Either::Right(())) => Some(Over::Stopping),
-            Some(Either::Left(filled)) => (filled? == 0).then_some(Over::Closed),
-        })
+        Ok(session::wait_for_bytes(&mut self.stream, deadline).await?.map(Over::from))
     }
 
     /// A literal too large: the client of a synchronizing one has not sent it and goes on with the next command; the other one is

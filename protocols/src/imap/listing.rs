@@ -1,7 +1,14 @@
 //! The names that LIST goes through and what it shows of each (RFC 5258): mailboxes, levels above them that are none, and subscriptions of
 //! what no longer exists. Matches no pattern and writes no name.
 use super::answer::Answer;
+use super::answer::Fail;
 use super::args::Args;
+use super::place::{self, Place};
+use super::state::Session;
+use crate::limits;
+use crate::runtime::yield_now;
+use posthouse_engine::base::AccountId;
+use posthouse_engine::directory::Rights;
 use posthouse_engine::index::{Account, Mailbox};
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -43,18 +50,36 @@ impl Selection {
         self.subscribed || self.special_use
     }
 
-    fn takes(&self, account: &Account, name: &str, mailbox: Option<&Mailbox>) -> bool {
+    fn takes(&self, account: &Account, name: &str, mailbox: Option<Listed<'_>>) -> bool {
         (!self.subscribed || account.subscriptions.contains(name))
-            && (!self.special_use || mailbox.is_some_and(|mailbox| mailbox.special_use.is_some()))
+            && (!self.special_use || mailbox.is_some_and(|mailbox| mailbox.special_use().is_some()))
     }
 }
 
-/// All names of an account.
-pub(super) struct Names<'a>(BTreeMap<&'a str, Option<&'a Mailbox>>);
+/// A mailbox that is listed.
+#[derive(Clone, Copy)]
+pub(super) struct Listed<'a> {
+    pub(super) mailbox: &'a Mailbox,
+    /// Whose it is.
+    pub(super) account: AccountId,
+    pub(super) rights: Rights,
+    /// It is the session's own.
+    is_own: bool,
+}
+
+impl Listed<'_> {
+    /// Others' special uses are none of this session's: a client would put its own drafts there.
+    fn special_use(&self) -> Option<posthouse_engine::index::SpecialUse> {
+        self.mailbox.special_use.filter(|_| self.is_own)
+    }
+}
+
+/// All names that a session may see.
+pub(super) struct Names<'a>(BTreeMap<&'a str, Option<Listed<'a>>>);
 
 /// What is shown of a name.
 pub(super) struct Shown<'a> {
-    pub(super) mailbox: Option<&'a Mailbox>,
+    pub(super) mailbox: Option<Listed<'a>>,
     has_children: bool,
     subscribed: bool,
     /// CHILDINFO: names below it are selected (RFC 5258 section 3.5).
@@ -62,9 +87,9 @@ pub(super) struct Shown<'a> {
 }
 
 impl<'a> Names<'a> {
-    pub(super) fn of(account: &'a Account, selection: &Selection) -> Names<'a> {
-        let mut names: BTreeMap<&str, Option<&Mailbox>> = BTreeMap::new();
-        let mut add = |name: &'a str, mailbox: Option<&'a Mailbox>| {
+    pub(super) fn of(account: &'a Account, others: &'a [(String, Place)], selection: &Selection) -> Names<'a> {
+        let mut names: BTreeMap<&str, Option<Listed<'a>>> = BTreeMap::new();
+        let mut add = |name: &'a str, mailbox: Option<Listed<'a>>| {
             match mailbox {
                 Some(_) => drop(names.insert(name, mailbox)),
                 None => drop(names.entry(name).or_insert(None)),
@@ -74,7 +99,12 @@ impl<'a> Names<'a> {
             }
         };
         for mailbox in &account.mailboxes {
-            add(&mailbox.name, Some(mailbox));
+            let own = Listed { mailbox, account: account.id, rights: Rights::ALL, is_own: true };
+            add(&mailbox.name, Some(own));
+        }
+        for (name, place) in others {
+            let (mailbox, account, rights) = (&*place.mailbox, place.account, place.rights);
+            add(name, Some(Listed { mailbox, account, rights, is_own: false }));
         }
         if selection.subscribed {
             account.subscriptions.iter().for_each(|name| add(name, None));
@@ -88,7 +118,7 @@ impl<'a> Names<'a> {
         inbox.chain(others).map(|(name, _)| *name)
     }
 
-    fn below<'n>(&'n self, name: &str) -> impl Iterator<Item = (&'a str, Option<&'a Mailbox>)> + use<'n, 'a> {
+    fn below<'n>(&'n self, name: &str) -> impl Iterator<Item = (&'a str, Option<Listed<'a>>)> + use<'n, 'a> {
         let prefix = format!("{name}/");
         let from = self.0.range::<str, _>((Bound::Included(prefix.as_str()), Bound::Unbounded));
         from.map(|(below, mailbox)| (*below, *mailbox)).take_while(move |(below, _)| below.starts_with(&prefix))
@@ -109,6 +139,47 @@ impl<'a> Names<'a> {
     }
 }
 
+impl Session {
+    /// The mailboxes of others that the session may see, with the names that it knows them by.
+    pub(super) async fn visible(&mut self, account: &Account) -> Result<Vec<(String, Place)>, Fail> {
+        let (user, engine) = (self.account(), self.shared.engine.clone());
+        let mut found = Vec::new();
+        for (count, sharer) in engine.directory(|directory| directory.sharers(user)).into_iter().enumerate() {
+            let root = if sharer.is_business { place::SHARED } else { place::OTHER_USERS };
+            if account.mailbox_named(root).is_some() {
+                // A mailbox of its own that is called so hides the others.
+                continue;
+            }
+            if count % limits::IMAP_SHARERS_BATCH == limits::IMAP_SHARERS_BATCH - 1 {
+                yield_now().await;
+            }
+            // A business mailbox is there for those who may open it, also before its first mail.
+            let view = match sharer.is_business {
+                true => engine.open_account(sharer.account).await,
+                false => engine.account(sharer.account),
+            };
+            let Ok(view) = view else { continue };
+            let (owner, prefix) = (sharer.account, place::prefix(&sharer));
+            let rights: Vec<Rights> = engine.directory(|directory| {
+                view.mailboxes.iter().map(|mailbox| directory.rights(user, owner, mailbox.id)).collect()
+            });
+            for (mailbox, rights) in view.mailboxes.iter().zip(rights) {
+                if !rights.contains(Rights::LOOKUP) {
+                    continue;
+                }
+                if found.len() >= limits::IMAP_SHARED_MAILBOXES_MAX {
+                    self.untagged("NO [LIMIT] Not all shared mailboxes are listed: there are too many");
+                    return Ok(found);
+                }
+                let (mailbox, prefix) = (mailbox.clone(), prefix.clone());
+                let place = Place { account: owner, mailbox, rights, reader: Some(user), prefix };
+                found.push((place.name(), place));
+            }
+        }
+        Ok(found)
+    }
+}
+
 impl Shown<'_> {
     /// `* LIST (...) "/" `
     pub(super) fn write_attributes(&self, out: &mut Vec<u8>, subscribed: bool, extended: bool) {
@@ -119,7 +190,7 @@ impl Shown<'_> {
             None if extended => out.extend_from_slice(b" \\NonExistent"),
             None => out.extend_from_slice(b" \\Noselect"),
             Some(mailbox) => {
-                if let Some(special_use) = mailbox.special_use {
+                if let Some(special_use) = mailbox.special_use() {
                     out.push(b' ');
                     out.extend_from_slice(special_use.attribute().as_bytes());
                 }

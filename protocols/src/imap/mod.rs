@@ -7,6 +7,7 @@
 mod answer;
 mod append;
 mod args;
+mod carry;
 mod cmd;
 mod date;
 mod driver;
@@ -20,6 +21,7 @@ mod order;
 mod out;
 mod parse;
 mod pattern;
+mod place;
 mod progress;
 mod qresync;
 mod scan;

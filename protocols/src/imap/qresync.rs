@@ -70,7 +70,7 @@ impl Session {
     /// Tells a client that has selected the mailbox what it has missed.
     pub(super) async fn resync(&mut self, known: &Known) -> Result<(), Fail> {
         let selected = self.selected()?;
-        let view = selected.view.clone();
+        let (view, reader) = (selected.view.clone(), selected.reader);
         if known.uid_validity != view.uid_validity || known.modseq >= view.highest_modseq {
             return Ok(());
         }
@@ -82,7 +82,7 @@ impl Session {
         let positions = set::uid_positions(uids, &view.entries)?;
         for piece in set::pieces(&positions, limits::IMAP_BATCH_MESSAGES) {
             for (at, entry) in piece.clone().zip(view.entries.range(piece)) {
-                let entry = entry?;
+                let entry = view.seen_by(entry?, reader);
                 if entry.modseq > known.modseq {
                     let recent = self.is_recent(entry.uid);
                     render::flags_line(self.stream.output(), at, &entry, &view, recent, parts);

@@ -5,10 +5,10 @@ use super::flags;
 use super::out;
 use super::set::Numbers;
 use crate::runtime::Stream;
-use crate::session::Shared;
+use crate::session::{Seat, Shared};
 use posthouse_engine::Login;
 use posthouse_engine::base::{AccountId, MailboxId, Uid};
-use posthouse_engine::index::{Entry, Mailbox, UidSet};
+use posthouse_engine::index::{Entry, Flags, Mailbox, UidSet};
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
@@ -20,6 +20,8 @@ pub(super) struct Session {
     pub(super) shared: Arc<Shared>,
     pub(super) stream: Stream,
     pub(super) login: Option<Box<Login>>,
+    /// The account's place for this connection, from login on.
+    pub(super) seat: Option<Seat>,
     pub(super) selected: Option<Box<Selected>>,
     /// What the client has said it understands.
     pub(super) enabled: Enabled,
@@ -51,7 +53,13 @@ pub(super) struct Enabled {
 
 /// The selected mailbox.
 pub(super) struct Selected {
+    /// Whose it is.
+    pub(super) account: AccountId,
     pub(super) mailbox: MailboxId,
+    /// The session's account if it is not the owner's: whose \Seen is shown.
+    pub(super) reader: Option<AccountId>,
+    /// The flags that can be changed, and whether keywords can.
+    pub(super) may: (Flags, bool),
     pub(super) read_only: bool,
     /// What the client's message numbers stand for: number = position + 1.
     pub(super) view: Arc<Mailbox>,
@@ -112,14 +120,14 @@ impl Selected {
         self.newer.as_ref().unwrap_or(&self.view)
     }
 
-    /// The entry with its newest flags; an expunged one as it was last.
+    /// The entry with its newest flags as this session sees them; an expunged one as it was last.
     pub(super) fn newest(&self, entry: Entry) -> Entry {
         let Some(newer) = &self.newer else {
-            return entry;
+            return self.view.seen_by(entry, self.reader);
         };
         match newer.entries.position(entry.uid) {
-            Ok(Some(at)) => newer.entries.get(at).unwrap_or(entry),
-            _ => entry,
+            Ok(Some(at)) => newer.seen_by(newer.entries.get(at).unwrap_or(entry), self.reader),
+            _ => self.view.seen_by(entry, self.reader),
         }
     }
 
@@ -144,8 +152,8 @@ impl Selected {
         flags::write_known(out, keywords);
         out.extend_from_slice(b")\r\n* OK [PERMANENTFLAGS (");
         if !self.read_only {
-            flags::write_known(out, keywords);
-            if keywords.len() < posthouse_engine::base::limits::KEYWORDS_MAX {
+            flags::write_permanent(out, self.may, keywords);
+            if self.may.1 && keywords.len() < posthouse_engine::base::limits::KEYWORDS_MAX {
                 out.extend_from_slice(b" \\*");
             }
         }

@@ -5,7 +5,8 @@ use super::out;
 use super::state::{Enabled, Selected, Session};
 use super::table::{After, Command};
 use crate::limits;
-use posthouse_engine::base::Error;
+use posthouse_engine::base::{AccountId, Error};
+use posthouse_engine::directory::Rights;
 use posthouse_engine::index::{Diff, Entry, FlagMode, Flags, Keywords, Mailbox, UidSet, diff};
 use std::io;
 use std::sync::Arc;
@@ -55,11 +56,15 @@ pub(super) async fn after(session: &mut Session, command: &Command) -> io::Resul
 impl Session {
     /// Tells what has changed since the last time.
     pub(super) async fn tell(&mut self, telling: Telling, own: Option<Own<'_>>) -> io::Result<()> {
-        let account = self.account();
         let Some(selected) = &self.selected else {
             return Ok(());
         };
-        match self.shared.engine.mailbox(account, selected.mailbox) {
+        if selected.reader.is_some() && !self.selected_rights().contains(Rights::READ) {
+            // Nothing may be told of it any more, not even what becomes of its messages.
+            self.lost(&Error::NotFound(String::new()));
+            return Ok(());
+        }
+        match self.shared.engine.mailbox(selected.account, selected.mailbox) {
             Ok(new) => {
                 if Arc::ptr_eq(&new, selected.data()) && (selected.newer.is_none() || !telling.expunges) {
                     return Ok(());
@@ -188,7 +193,13 @@ impl Session {
             let Some(selected) = &self.selected else {
                 return Ok(());
             };
-            if own.as_ref().is_some_and(|own| own.covers(old, new, &entry)) {
+            let reader = selected.reader;
+            let (before, entry) = (as_told(old, &entry, reader), new.seen_by(entry, reader));
+            if own.as_ref().is_some_and(|own| own.covers(before, new, &entry)) {
+                continue;
+            }
+            if own.is_none() && !self.enabled.condstore && before == Some((entry.flags, entry.keywords)) {
+                // What another member has seen is nothing to this one but a modseq.
                 continue;
             }
             // Numbers are those of the view, which may still be older than `new`.
@@ -206,10 +217,10 @@ impl Session {
 
     /// Takes the new messages' \Recent for this session, or looks whether it may.
     pub(super) async fn claim_recent(&mut self) {
-        let account = self.account();
         let Some(selected) = &self.selected else {
             return;
         };
+        let account = selected.account;
         let from = self.shared.engine.claim_recent(account, selected.mailbox).await;
         // What has come since the claim counts as ours too: RFC 3501 section 2.3.2 lets \Recent err on that side.
         let last = self.shared.engine.mailbox(account, selected.mailbox).map(|now| now.uid_next.0.saturating_sub(1));
@@ -253,24 +264,28 @@ impl Selected {
 
 impl Own<'_> {
     /// Whether the change of this entry is the session's own.
-    fn covers(&self, old: &Mailbox, new: &Mailbox, entry: &Entry) -> bool {
+    fn covers(&self, before: Option<(Flags, Keywords)>, new: &Mailbox, entry: &Entry) -> bool {
         if !self.uids.contains(entry.uid) || self.except.contains(entry.uid) {
             return false;
         }
         let Some(expected) = &self.expected else {
             return true;
         };
-        let Ok(Some(at)) = old.entries.position(entry.uid) else {
-            return false;
-        };
-        let Ok(before) = old.entries.get(at) else {
+        let Some(before) = before else {
             return false;
         };
         let bits =
             expected.keywords.iter().filter_map(|keyword| new.keyword_bit(keyword)).fold(0, |bits, bit| bits | bit);
         let named = (expected.flags, Keywords(bits));
-        expected.mode.apply((before.flags, before.keywords), named) == (entry.flags, entry.keywords)
+        expected.mode.apply(before, named) == (entry.flags, entry.keywords)
     }
+}
+
+/// The flags of an entry in the view that the client knows.
+fn as_told(old: &Mailbox, entry: &Entry, reader: Option<AccountId>) -> Option<(Flags, Keywords)> {
+    let at = old.entries.position(entry.uid).ok().flatten()?;
+    let before = old.seen_by(old.entries.get(at).ok()?, reader);
+    Some((before.flags, before.keywords))
 }
 
 /// What a session has to be told.

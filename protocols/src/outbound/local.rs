@@ -1,15 +1,16 @@
 //! Mail of the queue for addresses of ours: groups within groups, domains that have become ours while mail waited. Connects to nobody.
 use super::office::{Held, Office};
 use super::session::{load, note_unreadable};
-use super::settle::{Outcome, Way, settle};
+use super::settle::{self, Way};
 use crate::dsn::{Reply, header_of};
 use crate::smtp::place;
 use crate::wire::write_date_time;
 use posthouse_engine::base::{AccountId, Error, Flags};
-use posthouse_engine::delivery::{Delivery, Target};
-use posthouse_engine::directory::{Address, Recipient, Resolution};
-use posthouse_engine::mailflow::Copy;
+use posthouse_engine::delivery::{Delivery, Outcome, Target};
+use posthouse_engine::directory::{Address, Resolution};
+use posthouse_engine::mailflow::{Case, Forward, Letter, Origin, Verdict, Wanted, at_queue};
 use posthouse_engine::queue::{NewQueueItem, QueueItem, QueueRecipient, QueueState};
+use posthouse_engine::trace::{MailRecord, Step};
 use std::sync::Arc;
 
 /// Delivers a job's message and notes what came of it.
@@ -28,7 +29,7 @@ pub(super) async fn deliver(office: &Arc<Office>, held: Held) {
         replies.push(to_one(office, &item, recipient, content.bytes()).await);
     }
     let way = Way { sends_notices: true, ..Way::default() };
-    settle(office, vec![Outcome { held, item, replies, way, content: Some(content) }]).await;
+    settle::settle(office, vec![settle::Outcome { held, item, replies, way, content: Some(content) }]).await;
 }
 
 async fn to_one(office: &Office, item: &QueueItem, recipient: &QueueRecipient, message: &[u8]) -> Reply {
@@ -41,27 +42,69 @@ async fn to_one(office: &Office, item: &QueueItem, recipient: &QueueRecipient, m
         Resolution::Disabled => return Reply::own("5.2.1", "that mailbox is disabled"),
         Resolution::NotLocal => return Reply::own("4.3.0", "the domain is not served here any more"),
     };
-    if has_passed(message, &address) {
+    if passed(message).contains(&address) {
         return Reply::own("5.4.6", format!("the message has been at {address} before: it goes in circles"));
     }
-    let target = |one: Recipient| {
-        let place = place(if one.is_transfer { Copy::Transfer } else { Copy::Inbox })?;
-        Some(Target { account: one.account, place, flags: Flags::NONE, quota_bytes_max: one.quota_bytes_max })
+    let (local, external) = match office.engine.directory(|known| known.representatives(&address)) {
+        // A report about what was sent as a group is for those who may send as it.
+        Some(representatives) if item.item.sender.is_empty() && !representatives.is_empty() => {
+            (representatives, Vec::new())
+        }
+        _ => (local, external),
     };
-    let targets: Vec<Target> = local.into_iter().filter_map(target).collect();
-    let accounts: Vec<AccountId> = targets.iter().map(|target| target.account).collect();
+    let verdict = judge(office, item, message, &Wanted { address: &address, local: &local, external: &external });
+    let kept = local.into_iter().zip(&verdict.copies).filter_map(|(one, copy)| {
+        let (account, quota_bytes_max) = (one.account, one.quota_bytes_max);
+        Some(Target { account, place: place(*copy)?, flags: Flags::NONE, quota_bytes_max })
+    });
+    let targets: Vec<Target> = kept.collect();
     let onward = |address: Address| QueueRecipient { address: address.to_string(), ..recipient.clone() };
     let onward: Vec<QueueRecipient> = external.into_iter().map(onward).collect();
-    let queue = match onward.is_empty() {
+    let mut queue = match onward.is_empty() {
         true => Vec::new(),
         false => vec![NewQueueItem { recipients: onward, ..item.item.clone() }],
     };
-    let staged = match office.engine.stage(trace(office, item, &address), message.to_vec()).await {
+    queue.extend(verdict.forwards.iter().map(|forward| forwarded(item, forward)));
+    let mut top = trace(office, item, &address);
+    for Forward { by, .. } in verdict.forwards.iter().filter(|forward| forward.by != address) {
+        top.extend_from_slice(format!("Delivered-To: {by}\r\n").as_bytes());
+    }
+    put(office, item, recipient, (targets, queue), (top, message)).await
+}
+
+/// Members' own rules.
+fn judge(office: &Office, item: &QueueItem, message: &[u8], wanted: &Wanted<'_>) -> Verdict {
+    let (sender, passed) = (Address::parse(&item.item.sender).ok(), passed(message));
+    let letter = Letter { passed: &passed, ..Letter::default() };
+    office.engine.directory(|directory| {
+        let case = Case { directory, origin: Origin::Outside, sender: sender.as_ref(), now: office.now() };
+        at_queue(&case, &letter, wanted)
+    })
+}
+
+fn forwarded(item: &QueueItem, forward: &Forward) -> NewQueueItem {
+    let notify = u8::from(forward.sender.is_empty());
+    let recipients = vec![QueueRecipient { address: forward.to.to_string(), notify, orcpt: String::new() }];
+    let utf8 = item.item.utf8 || !forward.to.as_str().is_ascii();
+    NewQueueItem { sender: forward.sender.clone(), recipients, utf8, ..NewQueueItem::default() }
+}
+
+/// Into mailboxes and the queue; who cannot have it now gets it later.
+async fn put(
+    office: &Office,
+    item: &QueueItem,
+    recipient: &QueueRecipient,
+    (targets, queue): (Vec<Target>, Vec<NewQueueItem>),
+    (top, message): (Vec<u8>, &[u8]),
+) -> Reply {
+    let accounts: Vec<AccountId> = targets.iter().map(|target| target.account).collect();
+    let staged = match office.engine.stage(top.clone(), message.to_vec()).await {
         Ok(staged) => staged,
         Err(error) => return refused(&error),
     };
     let all = accounts.len() + queue.len();
     let outcome = office.engine.deliver(Delivery { staged, targets, queue: queue.clone() }).await;
+    note(office, item, &accounts, &queue, &outcome);
     let (mut failed, mut missing, mut failure) = (0, Vec::new(), None);
     if let Err(error) = outcome.queued {
         (failed, missing, failure) = (queue.len(), queue, Some(error));
@@ -75,7 +118,32 @@ async fn to_one(office: &Office, item: &QueueItem, recipient: &QueueRecipient, m
     match failure {
         None => Reply::own("2.1.5", "delivered here, or sent on"),
         Some(error) if failed == all => refused(&error),
-        Some(_) => later(office, trace(office, item, &address), message, missing).await,
+        Some(_) => later(office, top, message, missing).await,
+    }
+}
+
+/// The steps of the mail log.
+fn note(office: &Office, item: &QueueItem, accounts: &[AccountId], queue: &[NewQueueItem], outcome: &Outcome) {
+    let (when_ms, from_queue) = (office.clock.now_ms(), item.id.0);
+    let record = |step| MailRecord { when_ms, step, from_queue, ..MailRecord::default() };
+    for (account, copy) in accounts.iter().zip(&outcome.targets) {
+        let Ok(copy) = copy else { continue };
+        let (mailbox, uid) = (copy.mailbox.0, copy.uid.0);
+        let known = office.engine.directory(|known| known.account(*account).map(|known| known.address.to_string()));
+        office.engine.note_mail(&MailRecord {
+            queue: from_queue,
+            from_queue: 0,
+            account: account.0,
+            mailbox,
+            uid,
+            recipient: known.unwrap_or_default(),
+            ..record(Step::Delivered)
+        });
+    }
+    for (id, new) in outcome.queue_ids.iter().zip(queue) {
+        let recipients: Vec<&str> = new.recipients.iter().map(|recipient| recipient.address.as_str()).collect();
+        let (queue, sender, recipient) = (id.0, new.sender.clone(), recipients.join(","));
+        office.engine.note_mail(&MailRecord { queue, sender, recipient, ..record(Step::Queued) });
     }
 }
 
@@ -108,13 +176,15 @@ fn refused(error: &Error) -> Reply {
     }
 }
 
-/// Whether the message says that it was delivered to this address before.
-fn has_passed(message: &[u8], address: &Address) -> bool {
+/// The addresses that the message says it was delivered to before.
+fn passed(message: &[u8]) -> Vec<Address> {
     let name = b"delivered-to:";
-    header_of(message).split(|byte| *byte == b'\n').any(|line| {
+    let value = |line: &[u8]| {
         let (field, value) = line.split_at(name.len().min(line.len()));
-        field.eq_ignore_ascii_case(name) && value.trim_ascii() == address.as_str().as_bytes()
-    })
+        let value = std::str::from_utf8(value.trim_ascii()).ok()?;
+        field.eq_ignore_ascii_case(name).then(|| Address::parse(value).ok())?
+    };
+    header_of(message).split(|byte| *byte == b'\n').filter_map(value).collect()
 }
 
 /// What final delivery puts on top, and by which circles are found.

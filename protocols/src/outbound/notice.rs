@@ -3,7 +3,7 @@ use super::office::Office;
 use super::session::load;
 use super::settle::{Judged, Outcome};
 use crate::dsn::{self, Entry, Kind, Original, Report};
-use posthouse_engine::delivery::Delivery;
+use posthouse_engine::delivery::{Delivery, Target};
 use posthouse_engine::directory::Address;
 use posthouse_engine::queue::Fate;
 
@@ -49,10 +49,15 @@ async fn one(office: &Office, outcome: &Outcome, kind: Kind, entries: &[Entry]) 
         tracing::info!(id, ?kind, recipients = entries.len(), "no report: the message has the null sender");
         return None;
     };
-    let (mut targets, mut queue) = dsn::place(&office.engine, &to);
-    if targets.iter().any(|target| !office.engine.holds(item.id, target.account)) {
+    let (mut targets, mut queue) = dsn::place(&office.engine, &to, item.item.account);
+    let elsewhere = |target: &mut Target| !office.engine.holds(item.id, target.account);
+    let first = targets.extract_if(.., elsewhere).next();
+    if let Some(first) = first {
+        // What was sent as a group goes to who has sent it, not to the group.
+        let own = || office.engine.directory(|known| Some(known.account(first.account)?.address.clone()));
+        let is_group = office.engine.directory(|known| known.group(&to).is_some());
         targets.clear();
-        queue.push(dsn::queued(&to));
+        queue.push(dsn::queued(&if is_group { own().unwrap_or_else(|| to.clone()) } else { to.clone() }));
     }
     if targets.is_empty() && queue.is_empty() {
         tracing::info!(id, ?kind, sender = %to, "no report: nobody has the sender's address any more");

@@ -8,9 +8,10 @@ use super::retry::{self, Next};
 use crate::dsn::Reply;
 use crate::limits;
 use crate::runtime::sleep;
-use posthouse_engine::base::Error;
+use posthouse_engine::base::{Error, QueueId};
 use posthouse_engine::format::Tried;
 use posthouse_engine::queue::{Fate, QueueItem};
+use posthouse_engine::trace::{MailRecord, Step};
 use posthouse_engine::{Settle, Settled, Ticket};
 use std::sync::Arc;
 
@@ -119,6 +120,7 @@ async fn finish(
         match answer {
             Ok(settled) => {
                 log(office, &outcome, judged, settled.removed);
+                note(office, &outcome, judged, &settled.reports);
                 for error in settled.lost {
                     tracing::error!(id = outcome.item.id.0, %error, "a report did not reach its mailbox");
                 }
@@ -126,6 +128,7 @@ async fn finish(
             }
             Err(Error::NotFound(_)) => {
                 log(office, &outcome, judged, true);
+                note(office, &outcome, judged, &[]);
                 tracing::info!(id = outcome.item.id.0, "the message was removed from the queue meanwhile");
                 return;
             }
@@ -140,6 +143,46 @@ async fn finish(
         }
         sleep(limits::OUTBOUND_PAUSE).await;
         answer = submit(office, &outcome, judged).await.await;
+    }
+}
+
+/// A step in the mail log for each recipient, and for each report that goes by way of the queue.
+fn note(office: &Office, outcome: &Outcome, judged: &[Judged], reports: &[QueueId]) {
+    let (item, way) = (&outcome.item, &outcome.way);
+    let (when_ms, queue) = (office.clock.now_ms(), item.id.0);
+    for one in judged {
+        let at = one.recipient as usize;
+        let recipient = item.item.recipients.get(at).map_or("", |recipient| &recipient.address);
+        let step = match one.fate {
+            Fate::Relayed => Step::Sent,
+            Fate::Waiting => Step::Deferred,
+            Fate::Failed => Step::Bounced,
+        };
+        office.engine.note_mail(&MailRecord {
+            when_ms,
+            step,
+            queue,
+            attempt: item.progress.get(at).map_or(0, |progress| progress.attempts) + 1,
+            next_try: if one.fate == Fate::Waiting { one.next_try } else { 0 },
+            by: way.remote.as_ref().map_or_else(String::new, Remote::to_string),
+            sender: item.item.sender.clone(),
+            recipient: recipient.to_owned(),
+            policy: way.tls.clone().unwrap_or_default(),
+            text: one.reply.to_string(),
+            ..MailRecord::default()
+        });
+    }
+    for report in reports {
+        let recipient = item.item.sender.clone();
+        let record = MailRecord {
+            when_ms,
+            step: Step::Reported,
+            queue: report.0,
+            from_queue: queue,
+            recipient,
+            ..MailRecord::default()
+        };
+        office.engine.note_mail(&record);
     }
 }
 

@@ -17,6 +17,7 @@ pub(super) async fn run(shared: Arc<Shared>, stream: Stream) {
         name: None,
         utf8: false,
         maildrop: None,
+        seat: None,
         login_deadline: now() + limits::POP3_LOGIN_MAX,
         failed_logins: 0,
         bad: 0,
@@ -29,7 +30,7 @@ pub(super) async fn run(shared: Arc<Shared>, stream: Stream) {
     match session.serve().await {
         Ok(()) => {
             // A client that hears the end may come again at once: the maildrop is free before that.
-            session.maildrop = None;
+            (session.maildrop, session.seat) = (None, None);
             session.stream.close().await;
         }
         Err(error) => tracing::debug!(peer = %session.stream.peer(), %error, "pop3 connection lost"),

@@ -53,6 +53,14 @@ impl Session {
     /// Takes the lock, then the view: whoever had the lock before has removed what it wanted to.
     async fn open(&mut self, login: &Login) -> Result<Answer, Answer> {
         let account = login.account;
+        let Some(seat) = self.shared.attendance.take(account) else {
+            let max = self.shared.attendance.per_account_max();
+            tracing::info!(peer = %self.stream.peer(), %account, max, "login refused: the account has too many connections");
+            self.ended = true;
+            return Err(Answer::no(format!(
+                "[SYS/TEMP] Too many connections of this account: at most {max} at a time"
+            )));
+        };
         self.shared.engine.open_account(account).await?;
         let Some(lock) = self.shared.maildrops.lock(account) else {
             // RFC 2449 section 8.1.2
@@ -62,6 +70,7 @@ impl Session {
         let maildrop = Maildrop::new(account, lock, view);
         let answer = Answer::ok(maildrop.summary());
         self.maildrop = Some(Box::new(maildrop));
+        self.seat = Some(seat);
         Ok(answer)
     }
 }

@@ -4,7 +4,7 @@ use super::answer::Answer;
 use super::maildrop::Maildrop;
 use crate::limits;
 use crate::runtime::{Stream, now};
-use crate::session::Shared;
+use crate::session::{Seat, Shared};
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
@@ -21,6 +21,8 @@ pub(super) struct Session {
     pub(super) utf8: bool,
     /// The open maildrop: with it the session is in the TRANSACTION state, without it in AUTHORIZATION.
     pub(super) maildrop: Option<Box<Maildrop>>,
+    /// The account's place for this connection, from login on.
+    pub(super) seat: Option<Seat>,
     /// When a client that has not logged in is sent away.
     pub(super) login_deadline: Instant,
     /// Logins that failed.

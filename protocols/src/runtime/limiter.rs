@@ -104,7 +104,7 @@ impl Drop for Permit {
 }
 
 /// What counts as one client: an IPv4 address, or an IPv6 /64.
-fn site_of(ip: IpAddr) -> IpAddr {
+pub(crate) fn site_of(ip: IpAddr) -> IpAddr {
     match ip.to_canonical() {
         IpAddr::V6(v6) => {
             let prefix = u128::from(v6) & !u128::from(u64::MAX);

@@ -1,10 +1,12 @@
 //! Answers what a session finds on its thread: the clock, the timers and the stop signal of its reactor. One is entered per
 //! reactor thread; it never crosses threads.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::later::Later;
 use super::outgoing::Outside;
 use super::stop::StopState;
 use super::timer::Timers;
@@ -13,6 +15,8 @@ use super::timer::Timers;
 pub(crate) struct Local {
     pub(crate) timers: RefCell<Timers>,
     pub(crate) stop: StopState,
+    /// Wake-ups that stand in line; made at the first use.
+    pub(crate) later: OnceCell<Arc<Later>>,
     /// The simulated instant; `None` = the machine's own clock.
     simulated: Option<Cell<Instant>>,
     /// What the reactor does for tasks; none before it runs and when it ends.
@@ -29,7 +33,13 @@ impl Local {
     }
 
     fn new(simulated: Option<Cell<Instant>>) -> Local {
-        Local { timers: RefCell::default(), stop: StopState::default(), simulated, outside: RefCell::default() }
+        Local {
+            timers: RefCell::default(),
+            stop: StopState::default(),
+            later: OnceCell::new(),
+            simulated,
+            outside: RefCell::default(),
+        }
     }
 
     pub(crate) fn set_outside(&self, outside: Option<Rc<dyn Outside>>) {

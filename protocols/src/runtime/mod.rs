@@ -5,6 +5,7 @@
 mod combine;
 mod deflate;
 mod executor;
+mod later;
 mod limiter;
 mod local;
 mod outgoing;
@@ -24,7 +25,9 @@ mod uring;
 pub(crate) use deflate::DeflateLayer;
 
 pub use combine::{Either, select, yield_now};
+pub use later::later;
 pub use limiter::ConnectionLimits;
+pub(crate) use limiter::site_of;
 pub use local::now;
 pub use outgoing::{connect, spawn};
 pub use probe::choose;

@@ -1,13 +1,21 @@
 //! How many bytes of messages all sessions together may hold while they are received, or sent. Small messages are free; it never waits.
 use crate::limits;
-use std::sync::Arc;
+use crate::runtime::site_of;
+use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The bytes left for all sessions.
 #[derive(Clone, Debug)]
-pub struct Budget {
-    left: Arc<AtomicU64>,
+pub struct Budget(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    left: AtomicU64,
     size_bytes: u64,
+    /// What each client site holds, as far as shares were made for one.
+    sites: Mutex<HashMap<IpAddr, u64>>,
 }
 
 /// What one message has taken; dropping it gives that back.
@@ -15,17 +23,37 @@ pub struct Budget {
 pub struct Share {
     budget: Budget,
     taken_bytes: u64,
+    site: Option<IpAddr>,
 }
 
 impl Budget {
     /// A budget of `size_bytes`.
     pub fn new(size_bytes: u64) -> Budget {
-        Budget { left: Arc::new(AtomicU64::new(size_bytes)), size_bytes }
+        Budget(Arc::new(Inner { left: AtomicU64::new(size_bytes), size_bytes, sites: Mutex::default() }))
     }
 
     /// A share for one message: nothing is taken yet.
     pub fn share(&self) -> Share {
-        Share { budget: self.clone(), taken_bytes: 0 }
+        Share { budget: self.clone(), taken_bytes: 0, site: None }
+    }
+
+    /// A share for one message from `peer`. Messages beside another one of the same site get no more than what they leave to everybody else:
+    /// one site may have half of the budget, two may have a third each, and however many there are, something is left for the next.
+    pub fn share_of(&self, peer: IpAddr) -> Share {
+        Share { budget: self.clone(), taken_bytes: 0, site: Some(site_of(peer)) }
+    }
+
+    fn sites(&self) -> MutexGuard<'_, HashMap<IpAddr, u64>> {
+        // The sums are whole between any two statements.
+        self.0.sites.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn left(&self) -> u64 {
+        self.0.left.load(Ordering::Acquire)
+    }
+
+    fn take(&self, bytes: u64) -> bool {
+        self.0.left.fetch_update(Ordering::AcqRel, Ordering::Acquire, |left| left.checked_sub(bytes)).is_ok()
     }
 }
 
@@ -36,24 +64,63 @@ impl Share {
             return true;
         }
         // The last step of a budget that is not made of whole ones is for a message that fits in all the same.
-        let whole = size_bytes.next_multiple_of(limits::BUDGET_STEP_BYTES);
-        let wanted = if size_bytes <= self.budget.size_bytes { whole.min(self.budget.size_bytes) } else { whole };
-        let more = wanted - self.taken_bytes;
-        let taken = self.budget.left.fetch_update(Ordering::AcqRel, Ordering::Acquire, |left| left.checked_sub(more));
-        if taken.is_ok() {
+        let (whole, all) = (size_bytes.next_multiple_of(limits::BUDGET_STEP_BYTES), self.budget.0.size_bytes);
+        let wanted = if size_bytes <= all { whole.min(all) } else { whole };
+        let taken = self.take(wanted - self.taken_bytes);
+        if taken {
             self.taken_bytes = wanted;
         }
-        taken.is_ok()
+        taken
+    }
+
+    fn take(&self, more: u64) -> bool {
+        let Some(site) = self.site else {
+            return self.budget.take(more);
+        };
+        let mut sites = self.budget.sites();
+        let held = sites.get(&site).copied().unwrap_or(0);
+        let is_alone = held == self.taken_bytes;
+        let taken = (is_alone || held + more <= self.budget.left()) && self.budget.take(more);
+        if taken {
+            sites.insert(site, held + more);
+        }
+        taken
+    }
+
+    /// Whether it has taken anything.
+    pub fn is_free(&self) -> bool {
+        self.taken_bytes == 0
     }
 
     /// Whether others may soon wait for what this share holds: half of the budget is taken.
     pub fn is_wanted(&self) -> bool {
-        self.taken_bytes > 0 && self.budget.left.load(Ordering::Acquire) < self.budget.size_bytes / 2
+        self.taken_bytes > 0 && self.budget.left() < self.budget.0.size_bytes / 2
+    }
+
+    /// How fast a message must come in that holds this share, in bytes a second: as slowly as it likes while half of the budget is left beside
+    /// it, and twice as fast for each halving of what is left then.
+    pub fn rate_min(&self) -> u64 {
+        if !self.is_wanted() {
+            return 0;
+        }
+        let halvings = (self.budget.0.size_bytes / self.budget.left().max(1)).max(2).ilog2();
+        limits::INTAKE_RATE_MIN << (halvings - 1).min(limits::INTAKE_RATE_DOUBLINGS_MAX)
     }
 
     /// Gives back what is taken.
     pub fn release(&mut self) {
-        self.budget.left.fetch_add(std::mem::take(&mut self.taken_bytes), Ordering::AcqRel);
+        let taken = std::mem::take(&mut self.taken_bytes);
+        if taken == 0 {
+            return;
+        }
+        if let Some(site) = self.site {
+            let mut sites = self.budget.sites();
+            match sites.get_mut(&site) {
+                Some(held) if *held > taken => *held -= taken,
+                _ => drop(sites.remove(&site)),
+            }
+        }
+        self.budget.0.left.fetch_add(taken, Ordering::AcqRel);
     }
 }
 
@@ -67,19 +134,26 @@ impl Drop for Share {
 mod tests {
     use super::*;
 
+    const STEP: u64 = limits::BUDGET_STEP_BYTES;
+
+    fn site(last: u8) -> IpAddr {
+        IpAddr::from([192, 0, 2, last])
+    }
+
     #[test]
     fn what_fits_in_all_of_it_fits() {
         let budget = Budget::new(1_100_000);
         assert!(budget.share().hold(1_090_000));
         assert!(!budget.share().hold(1_100_001));
+        assert!(budget.share_of(site(1)).hold(1_090_000));
     }
 
     #[test]
     fn takes_and_gives_back() {
-        let budget = Budget::new(2 * limits::BUDGET_STEP_BYTES);
+        let budget = Budget::new(2 * STEP);
         let mut first = budget.share();
         assert!(first.hold(limits::MESSAGE_FREE_BYTES));
-        assert!(first.hold(limits::BUDGET_STEP_BYTES + 1));
+        assert!(first.hold(STEP + 1));
         let mut second = budget.share();
         assert!(second.hold(limits::MESSAGE_FREE_BYTES));
         assert!(!second.hold(limits::MESSAGE_FREE_BYTES + 1));
@@ -89,5 +163,55 @@ mod tests {
         second.release();
         drop(first);
         assert!(second.hold(limits::MESSAGE_FREE_BYTES + 1));
+    }
+
+    /// Messages of one step each, until there is no room for one more.
+    fn fill(budget: &Budget, peer: IpAddr) -> Vec<Share> {
+        let shares = std::iter::repeat_with(|| budget.share_of(peer));
+        shares.map_while(|mut share| share.hold(STEP).then_some(share)).collect()
+    }
+
+    #[test]
+    fn a_site_leaves_something_to_others() {
+        let budget = Budget::new(60 * STEP);
+        let greedy = fill(&budget, site(1));
+        assert_eq!(greedy.len(), 30);
+        // What is left goes to whoever comes, but again not all of it to one.
+        let second = fill(&budget, site(2));
+        assert_eq!(second.len(), 15);
+        // One message, however large, is not kept from a site that has none.
+        assert!(budget.share_of(site(3)).hold(15 * STEP));
+        assert!(!budget.share_of(site(3)).hold(16 * STEP));
+        // The same for what is left once the first has gone: nothing is lost.
+        drop(greedy);
+        assert_eq!(fill(&budget, site(3)).len(), 23);
+        drop(second);
+        assert!(budget.sites().is_empty());
+        assert_eq!(budget.left(), 60 * STEP);
+    }
+
+    #[test]
+    fn addresses_of_one_network_are_one_site() {
+        let budget = Budget::new(60 * STEP);
+        let of = |last: u16| IpAddr::from([0x2001, 0xdb8, 0, 1, 0, 0, 0, last]);
+        let held: Vec<_> = (0..60).filter_map(|n| fill(&budget, of(n)).pop()).collect();
+        assert_eq!(held.len(), 30);
+    }
+
+    #[test]
+    fn the_less_is_left_the_faster_a_message_must_come() {
+        let budget = Budget::new(64 * STEP);
+        let mut share = budget.share();
+        assert!(share.hold(STEP) && share.rate_min() == 0);
+        let mut others = budget.share();
+        let mut rate = |taken: u64| {
+            assert!(others.hold(taken * STEP));
+            share.rate_min()
+        };
+        let expected = [(31, 0), (32, 1), (48, 2), (56, 4), (60, 8), (63, 16)];
+        for (taken, times) in expected {
+            assert_eq!(rate(taken), times * limits::INTAKE_RATE_MIN, "{taken}");
+        }
+        assert_eq!(budget.share().rate_min(), 0, "what holds nothing may take its time");
     }
 }

@@ -1,10 +1,12 @@
 //! What the sessions of every protocol share: the store, who may log in and how, and what all connections together may hold.
 //! Speaks no protocol.
+mod attendance;
 mod budget;
 mod dialog;
 mod login;
 mod maildrop;
 mod reading;
+mod room;
 pub mod sasl;
 mod scram;
 mod throttle;
@@ -13,11 +15,13 @@ mod wait;
 #[cfg(test)]
 mod tests;
 
+pub use attendance::{Attendance, Seat};
 pub use budget::{Budget, Share};
 pub use dialog::{Dialog, Step};
 pub use login::{Place, Proof};
 pub use maildrop::{MaildropLock, Maildrops};
 pub use reading::Reading;
+pub use room::{Ended, Room};
 pub use scram::Bindings;
 pub use throttle::{Guess, Refusal, Throttle};
 pub use wait::{Over, wait_for_bytes};
@@ -67,6 +71,8 @@ pub struct Shared {
     pub reading: Budget,
     /// Failed logins.
     pub throttle: Throttle,
+    /// Connections of each account.
+    pub attendance: Attendance,
     /// Accounts with a POP3 session.
     pub maildrops: Maildrops,
     /// Checks senders and signs; `None`: neither is done.
@@ -93,6 +99,7 @@ impl Shared {
             budget: Budget::new(limits::BUDGET_BYTES_DEFAULT),
             reading: Budget::new(limits::BUDGET_BYTES_DEFAULT),
             throttle: Throttle::default(),
+            attendance: Attendance::new(limits::CONNECTIONS_PER_ACCOUNT_DEFAULT),
             maildrops: Maildrops::default(),
             verifier: None,
             sending: Mutex::default(),

@@ -17,6 +17,8 @@ pub struct Throttle {
 struct Counts {
     addresses: Table<IpAddr>,
     names: Table<Box<str>>,
+    /// Failures from an address for a name: slips of one who then gets it right.
+    pairs: HashMap<(IpAddr, Box<str>), Failures>,
 }
 
 /// A guess under way. It counts from its beginning, so that guesses on parallel connections do not all see what was before the first of
@@ -77,10 +79,20 @@ impl Guess<'_> {
         let mut counts = self.throttle.counts.lock().unwrap_or_else(PoisonError::into_inner);
         counts.addresses.end(&self.address);
         counts.names.end(&self.name);
+        let pair = (self.address, self.name.clone());
         if success {
             counts.names.failures.remove(&self.name);
+            // The slips before it were its owner's, and no guesses; those for other names still count, so that an account of one's own
+            // does not buy guesses at others.
+            if let Some(own) = counts.pairs.remove(&pair) {
+                let slips = own.left(now);
+                if let Some(from_there) = counts.addresses.failures.get_mut(&self.address) {
+                    from_there.take(slips, now);
+                }
+            }
             return;
         }
+        note(&mut counts.pairs, pair, now);
         note(&mut counts.addresses.failures, self.address, now);
         note(&mut counts.names.failures, self.name.clone(), now);
     }
@@ -111,7 +123,7 @@ impl<K: Eq + Hash> Table<K> {
     /// Failures, and guesses under way beyond those that honest clients make at a time: members behind one address all come at once after
     /// a restart.
     fn count(&self, key: &K, now: Instant) -> u32 {
-        let failures = self.failures.get(key).filter(|failures| !failures.is_over(now)).map_or(0, |it| it.count);
+        let failures = self.failures.get(key).map_or(0, |failures| failures.left(now));
         let free = if failures == 0 { limits::LOGIN_PARALLEL_MAX } else { limits::LOGIN_PARALLEL_AFTER_FAILURE_MAX };
         failures.saturating_add(self.in_flight.get(key).map_or(0, |under_way| under_way.saturating_sub(free)))
     }
@@ -130,17 +142,46 @@ impl<K: Eq + Hash> Table<K> {
     }
 }
 
+/// After so long one failure less counts: all that shut an address out are gone after `LOGIN_FAILURES_KEPT`.
+const RUN_OFF: Duration =
+    Duration::from_millis(limits::LOGIN_FAILURES_KEPT.as_millis() as u64 / limits::LOGIN_FAILURES_MAX as u64);
+
 #[derive(Clone, Copy, Debug)]
 struct Failures {
     count: u32,
+    /// From when on they run off.
     last: Instant,
     /// A refusal was told.
     told: bool,
 }
 
 impl Failures {
+    /// What still counts: failures run off one by one, whether new ones come or not. Many people behind one address make a slip now and
+    /// then, and are never shut out by that; a guesser gets no more of them than before.
+    fn left(&self, now: Instant) -> u32 {
+        let gone = now.saturating_duration_since(self.last).as_millis() / RUN_OFF.as_millis();
+        self.count.saturating_sub(u32::try_from(gone).unwrap_or(u32::MAX))
+    }
+
     fn is_over(&self, now: Instant) -> bool {
-        now.saturating_duration_since(self.last) >= limits::LOGIN_FAILURES_KEPT
+        self.left(now) == 0
+    }
+
+    /// Forgets what has run off; what is left of the running time counts on.
+    fn settle(&mut self, now: Instant) {
+        let left = self.left(now);
+        if left == 0 {
+            (self.count, self.last, self.told) = (0, now, false);
+            return;
+        }
+        self.last += RUN_OFF * (self.count - left);
+        self.count = left;
+    }
+
+    fn take(&mut self, slips: u32, now: Instant) {
+        self.settle(now);
+        self.count = self.count.saturating_sub(slips);
+        self.told &= self.count > 0;
     }
 }
 
@@ -162,11 +203,8 @@ fn note<K: Eq + Hash>(failures: &mut HashMap<K, Failures>, key: K, now: Instant)
         }
     }
     let entry = failures.entry(key).or_insert(Failures { count: 0, last: now, told: false });
-    if entry.is_over(now) {
-        (entry.count, entry.told) = (0, false);
-    }
-    entry.count = entry.count.saturating_add(1);
-    entry.last = now;
+    entry.settle(now);
+    entry.count = entry.count.saturating_add(1).min(2 * limits::LOGIN_FAILURES_MAX);
 }
 
 /// One client: an IPv4 address or an IPv6 /64, which is what one site is given.
@@ -245,6 +283,45 @@ mod tests {
         assert_eq!(told(&throttle, OTHER, "a", now), Some(limits::LOGIN_DELAY_MAX));
         let counts = throttle.counts.lock().unwrap();
         assert!(counts.addresses.in_flight.is_empty() && counts.names.in_flight.is_empty());
+    }
+
+    /// An office behind one address: a few people slip now and then all day, and nobody is ever shut out.
+    #[test]
+    fn failures_run_off_while_new_ones_come() {
+        let throttle = Throttle::default();
+        let begun = Instant::now();
+        for minute in 0..24 * 60u64 {
+            let now = begun + Duration::from_secs(60 * minute);
+            assert!(fail(&throttle, IP, &format!("member{minute}"), now).is_some(), "minute {minute}");
+        }
+        // A guesser gets no more than before: one guess for each failure that runs off.
+        let later = begun + Duration::from_secs(48 * 3600);
+        let mut guessed = 0;
+        for second in 0..3600u64 {
+            guessed += u32::from(fail(&throttle, OTHER, "a", later + Duration::from_secs(second)).is_some());
+        }
+        let bound = limits::LOGIN_FAILURES_MAX + (3600 / RUN_OFF.as_secs()) as u32;
+        assert!((limits::LOGIN_FAILURES_MAX..=bound + 1).contains(&guessed), "{guessed} of {bound}");
+    }
+
+    /// Who gets it right in the end has made slips, not guesses; an account of one's own buys no guesses at others.
+    #[test]
+    fn a_success_takes_back_its_own_slips_and_no_others() {
+        let throttle = Throttle::default();
+        let now = Instant::now();
+        for _ in 0..10 {
+            for _ in 0..3 {
+                fail(&throttle, IP, "clumsy", now).expect("not shut out");
+            }
+            throttle.begin(IP, "clumsy", now).expect("not shut out").ended(now, true);
+        }
+        assert_eq!(told(&throttle, IP, "other", now), Some(Duration::ZERO));
+        for _ in 0..limits::LOGIN_FAILURES_MAX - 1 {
+            fail(&throttle, IP, "victim", now).expect("not shut out yet");
+            throttle.begin(IP, "own", now).expect("not shut out yet").ended(now, true);
+        }
+        fail(&throttle, IP, "victim", now).expect("the last one");
+        assert_eq!(told(&throttle, IP, "own", now), None);
     }
 
     #[test]

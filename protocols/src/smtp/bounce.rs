@@ -5,8 +5,10 @@ use super::state::Transaction;
 use crate::dsn::{self, Entry, Kind, Original, Report};
 use crate::limits;
 use crate::session::Shared;
+use posthouse_engine::base::AccountId;
 use posthouse_engine::delivery::Delivery;
 use posthouse_engine::directory::Address;
+use posthouse_engine::trace::{MailRecord, Step};
 
 /// The part of a message's header that a bounce returns.
 pub(super) fn header_of(message: &[u8], size_bytes: usize) -> Vec<u8> {
@@ -23,12 +25,18 @@ pub(super) struct Failed {
 
 /// Sends it to the sender's mailbox or into the queue. `id` is the message's. It returns the header only, whatever RET asked for: the message
 /// itself is in the store by then, with those whose copies did not fail.
-pub(super) async fn send(shared: &Shared, transaction: &Transaction, failed: &[Failed], header: Vec<u8>, id: &str) {
+pub(super) async fn send(
+    shared: &Shared,
+    (transaction, account): (&Transaction, Option<AccountId>),
+    failed: &[Failed],
+    header: Vec<u8>,
+    id: &str,
+) {
     let Ok(address) = Address::parse(&transaction.sender) else {
         tracing::warn!(id, failed = failed.len(), "copies failed, and there is no sender to tell");
         return;
     };
-    let (targets, queue) = dsn::place(&shared.engine, &address);
+    let (targets, queue) = dsn::place(&shared.engine, &address, account);
     let entry = |one: &Failed| Entry {
         address: one.address.clone(),
         orcpt: one.orcpt.clone(),
@@ -57,6 +65,16 @@ pub(super) async fn send(shared: &Shared, transaction: &Transaction, failed: &[F
         }
     };
     let outcome = shared.engine.deliver(Delivery { staged, targets, queue }).await;
+    let text = format!("copies failed: {}", failed.len());
+    shared.engine.note_mail(&MailRecord {
+        when_ms: shared.clock.now_ms(),
+        step: Step::Reported,
+        id: transaction.id,
+        queue: outcome.queue_ids.first().map_or(0, |id| id.0),
+        recipient: address.to_string(),
+        text,
+        ..MailRecord::default()
+    });
     let failure = outcome.targets.into_iter().filter_map(Result::err).next().or(outcome.queued.err());
     match failure {
         Some(error) => tracing::error!(id, sender = %address, %error, "a bounce was not delivered"),

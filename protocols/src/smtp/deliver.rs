@@ -2,21 +2,22 @@
 //! positive one is given only after the sync that covers it.
 use super::bounce::{self, Failed};
 use super::fate::{Fate, Places, fate, one_reply};
-use super::letter;
+use super::letter::{self, Addressed};
 use super::message::Taken;
-use super::prepare::Prepared;
+use super::prepare::{self, Prepared};
 use super::reply::Reply;
 use super::role::Role;
 use super::state::{Answer, Rcpt, Session, Transaction};
-use super::{header, policy};
+use super::{header, policy, scripted};
 use crate::dsn::Kind;
 use crate::limits;
 use posthouse_engine::Expected;
-use posthouse_engine::base::Flags;
-use posthouse_engine::delivery::{Delivery, Target};
+use posthouse_engine::base::{AccountId, Error, Flags, QueueId};
+use posthouse_engine::delivery::{Delivered, Delivery, Outcome, Target};
 use posthouse_engine::directory::Address;
-use posthouse_engine::mailflow::{Facts, Verdict};
+use posthouse_engine::mailflow::{Facts, Forward, Verdict};
 use posthouse_engine::queue::{NewQueueItem, QueueRecipient};
+use std::collections::HashMap;
 
 impl Session {
     /// Ends the transaction with its message: one reply, or one for each recipient by LMTP (RFC 2033 section 4.2).
@@ -40,7 +41,11 @@ impl Session {
 
     /// Refuses the message of the transaction under way with one reply, or with one for each recipient by LMTP.
     pub(super) fn refuse(&mut self, reply: Reply) -> Answer {
-        let count = self.transaction.take().map_or(1, |transaction| transaction.recipients.len());
+        let transaction = self.transaction.take();
+        if let Some(transaction) = &transaction {
+            self.note_refused(transaction, "", "", &reply);
+        }
+        let count = transaction.map_or(1, |transaction| transaction.recipients.len());
         if self.role != Role::Lmtp {
             return reply.into();
         }
@@ -52,36 +57,56 @@ impl Session {
 
     /// One verdict for each recipient: the positive reply or the refusal.
     async fn deliver(&self, transaction: &Transaction, taken: Taken) -> Vec<Result<Reply, Reply>> {
-        let refuse_all = |reply: Reply| transaction.recipients.iter().map(|_| Err(reply.clone())).collect();
         let header = header::read(&taken.message);
-        if header.hops > limits::SMTP_HOPS_MAX {
-            return refuse_all(Reply::new(554, "5.4.6 Too many hops: the message goes in circles"));
+        let mut says = letter::read(&taken.message, header.size_bytes);
+        let (id, size_bytes) = (format!("{:X}", transaction.id), taken.message.len());
+        if says.message_id.is_empty() && self.role == Role::Submission {
+            says.message_id = format!("<{id}@{}>", self.shared.hostname);
         }
-        let says = letter::read(&taken.message, header.size_bytes);
-        let id = format!("{:X}", self.shared.next_id());
+        let refuse_all = |policy: &str, facts: Facts, reply: Reply| {
+            self.note_came(transaction, &says, size_bytes, facts);
+            self.note_refused(transaction, "", policy, &reply);
+            transaction.recipients.iter().map(|_| Err(reply.clone())).collect()
+        };
+        if header.hops > limits::SMTP_HOPS_MAX {
+            let reply = Reply::new(554, "5.4.6 Too many hops: the message goes in circles");
+            return refuse_all("hops", Facts::default(), reply);
+        }
+        let more = match self.has_own_rules(transaction) {
+            true => letter::addressed(&taken.message, header.size_bytes),
+            false => Addressed::default(),
+        };
         let bounced_header = bounce::header_of(&taken.message, header.size_bytes);
-        let Taken { message, share, expected } = taken;
+        let Taken { message, room, expected } = taken;
         let Prepared { fields, message, facts } = match self.prepare(transaction, &says, message, &header, &id).await {
             Ok(prepared) => prepared,
-            Err(refusal) => return refuse_all(refusal),
+            Err(refusal) => return refuse_all("verify", Facts::default(), refusal),
         };
         if let Err(refusal) = self.check_author(&says, facts) {
-            self.log_refusal(transaction, &id, "author", &refusal);
-            return refuse_all(refusal);
+            self.log_refusal(transaction, "author", &refusal);
+            return refuse_all("author", facts, refusal);
         }
-        let verdicts = self.judge_message(transaction, &says, facts);
-        let outcome = match self.commit(transaction, &verdicts, fields, (message, expected)).await {
-            Ok(outcome) => outcome,
-            Err(refusal) => return refuse_all(refusal),
+        let verdicts = self.judge_message(transaction, &says, &more, facts);
+        let size_bytes = fields.len() + message.len();
+        let committed = match self.commit(transaction, &verdicts, fields, (message, expected)).await {
+            Ok(committed) => committed,
+            Err(refusal) => return refuse_all("", facts, refusal),
         };
-        drop(share);
-        let Committed { places, outcome, size_bytes, queued } = outcome;
+        drop(room);
         let all = transaction.recipients.iter().zip(&verdicts);
-        let fates: Vec<Fate> = all.map(|(rcpt, verdict)| fate(rcpt, verdict, outcome.as_ref(), &places)).collect();
+        let fates: Vec<Fate> = all.map(|(rcpt, verdict)| fate(rcpt, verdict, &committed)).collect();
         let outside = transaction.recipients.iter().zip(&fates).filter(|(rcpt, fate)| rcpt.outside && fate.is_taken());
         self.charge(transaction, outside.count() as u32);
-        self.log(transaction, &id, (size_bytes, queued), &fates, (&verdicts, facts));
+        self.log(transaction, (&id, size_bytes), &fates, (&verdicts, facts));
+        self.note_came(transaction, &says, size_bytes, facts);
+        self.note_fates(transaction, &verdicts, &committed);
         self.report(transaction, bounced_header, &fates, &id).await;
+        self.set_keywords(&verdicts, &transaction.recipients, &committed).await;
+        for answering in verdicts.iter().flat_map(|verdict| &verdict.answers) {
+            if !matches!(committed.copy_of(answering.account), Some(Err(_))) {
+                self.answer(transaction, &says, answering).await;
+            }
+        }
         fates.into_iter().map(|fate| fate.verdict(self.role, &id)).collect()
     }
 
@@ -90,22 +115,59 @@ impl Session {
         &self,
         transaction: &Transaction,
         verdicts: &[Verdict],
-        fields: Vec<u8>,
+        mut fields: Vec<u8>,
         (message, expected): (Vec<u8>, Expected),
     ) -> Result<Committed, Reply> {
         let (targets, places) = targets(&transaction.recipients, verdicts);
-        let queue: Vec<NewQueueItem> = self.queue_item(transaction, verdicts).into_iter().collect();
-        let size_bytes = fields.len() + message.len();
-        let queued = !queue.is_empty();
-        if targets.is_empty() && !queued {
-            return Ok(Committed { places, outcome: None, size_bytes, queued });
+        let forwards = forwards(verdicts);
+        let own = self.queue_item(transaction, verdicts);
+        let has_own = own.is_some();
+        let queue: Vec<NewQueueItem> =
+            own.into_iter().chain(forwards.iter().map(|forward| self.forwarded(transaction, forward))).collect();
+        let mut committed = Committed { places, forwards, ..Committed::default() };
+        if targets.is_empty() && queue.is_empty() {
+            return Ok(committed);
         }
+        // By these fields a mailbox knows what it has sent on before.
+        let mut by: Vec<&Address> = committed.forwards.iter().map(|forward| &forward.by).collect();
+        by.dedup();
+        by.iter().for_each(|by| prepare::insert(&mut fields, format!("Delivered-To: {by}\r\n").as_bytes()));
         let engine = &self.shared.engine;
         let staged = engine.stage(fields, message).await.map_err(|error| Reply::refused(&error))?;
+        // Kept for the case that its shard fails: few messages have any.
+        let kept = queue.clone();
         let asked = engine.deliver(Delivery { staged, targets, queue });
         drop(expected);
-        let outcome = Some(asked.await);
-        Ok(Committed { places, outcome, size_bytes, queued })
+        let Outcome { targets, queued, queue_ids } = asked.await;
+        committed.targets = targets;
+        committed.queued = (!kept.is_empty()).then_some(queued);
+        committed.has_own = has_own;
+        if committed.queued.is_some() && !queue_ids.is_empty() {
+            committed.set_queued(queue_ids);
+        }
+        self.queue_for_later(transaction, verdicts, kept, &mut committed).await;
+        Ok(committed)
+    }
+
+    /// An item without recipients.
+    pub(super) fn new_item(&self, transaction: &Transaction) -> NewQueueItem {
+        NewQueueItem {
+            account: self.account(),
+            sender: transaction.sender.clone(),
+            recipients: Vec::new(),
+            ret: transaction.ret,
+            utf8: transaction.utf8,
+            envelope_id: transaction.envelope_id.clone(),
+        }
+    }
+
+    fn forwarded(&self, transaction: &Transaction, forward: &Forward) -> NewQueueItem {
+        let Forward { to, sender, .. } = forward;
+        // RFC 3461 section 5.2.7.3 lets a forward be the end of what the sender is told of.
+        let notify = u8::from(sender.is_empty());
+        let recipients = vec![QueueRecipient { address: to.to_string(), notify, orcpt: String::new() }];
+        let utf8 = transaction.utf8 || !to.as_str().is_ascii() || !sender.is_ascii();
+        NewQueueItem { sender: sender.clone(), recipients, utf8, ..NewQueueItem::default() }
     }
 
     /// What goes on to other hosts.
@@ -120,42 +182,7 @@ impl Session {
             passed.flat_map(|(rcpt, _)| rcpt.external.iter().map(|address| recipient(rcpt, address))).collect();
         recipients.sort_by(|a, b| a.address.cmp(&b.address));
         recipients.dedup_by(|a, b| a.address == b.address);
-        (!recipients.is_empty()).then(|| NewQueueItem {
-            account: self.account(),
-            sender: transaction.sender.clone(),
-            recipients,
-            ret: transaction.ret,
-            utf8: transaction.utf8,
-            envelope_id: transaction.envelope_id.clone(),
-        })
-    }
-
-    /// One line a message: who, to whom, how large, what became of it. The id is the one in Received.
-    fn log(
-        &self,
-        transaction: &Transaction,
-        id: &str,
-        (size_bytes, queued): (usize, bool),
-        fates: &[Fate],
-        (verdicts, facts): (&[Verdict], Facts),
-    ) {
-        let delivered = fates.iter().filter(|fate| fate.is_taken()).count();
-        let refused = fates.len() - delivered;
-        let peer = self.stream.peer();
-        let (from, protocol) = (transaction.sender.escape_debug(), self.role.name());
-        let to = shown(transaction);
-        let to = to.escape_debug();
-        let policy = verdicts.iter().find_map(|verdict| verdict.refusal.as_ref()).map_or("", |refusal| refusal.stage);
-        let Facts { spf, dkim, dmarc, .. } = facts;
-        tracing::info!(
-            id, %peer, protocol, %from, %to, size_bytes, delivered, refused, queued, policy, ?spf, ?dkim, ?dmarc, "message taken"
-        );
-    }
-
-    pub(super) fn log_refusal(&self, transaction: &Transaction, id: &str, policy: &str, refusal: &Reply) {
-        let (peer, protocol, to) = (self.stream.peer(), self.role.name(), shown(transaction));
-        let (from, to, reply) = (transaction.sender.escape_debug(), to.escape_debug(), &refusal.text);
-        tracing::info!(id, %peer, protocol, %from, %to, policy, %reply, "message refused");
+        (!recipients.is_empty()).then(|| NewQueueItem { recipients, ..self.new_item(transaction) })
     }
 
     /// Tells the sender by mail of copies that failed though the client hears a 250 (RFC 5321 section 6.1).
@@ -178,24 +205,67 @@ impl Session {
         }
         // The null sender (RFC 5321 section 4.5.5) hears nothing.
         if !failed.is_empty() {
-            bounce::send(&self.shared, transaction, &failed, header, id).await;
+            bounce::send(&self.shared, (transaction, self.account()), &failed, header, id).await;
         }
     }
 }
 
 /// What the store said, and what it was asked.
-struct Committed {
+#[derive(Default)]
+pub(super) struct Committed {
     places: Places,
-    /// `None`: it was not asked, for nobody is to get anything.
-    outcome: Option<posthouse_engine::delivery::Outcome>,
-    size_bytes: usize,
-    queued: bool,
+    targets: Vec<Result<Delivered, Error>>,
+    /// Whether the copies for other hosts are queued; `None`: there are none.
+    pub(super) queued: Option<Result<(), Error>>,
+    has_own: bool,
+    /// The number of the copy for the recipients on other hosts.
+    pub(super) queue_id: Option<QueueId>,
+    /// What members' rules send on.
+    pub(super) forwards: Vec<Forward>,
+    /// Their numbers.
+    pub(super) forward_ids: Vec<QueueId>,
+    /// Accounts that get the message by way of the queue, having failed for a moment.
+    pub(super) later: HashMap<AccountId, QueueId>,
 }
 
-fn shown(transaction: &Transaction) -> String {
-    let all = transaction.recipients.iter();
-    let shown: Vec<&str> = all.take(limits::SMTP_LOGGED_RECIPIENTS_MAX).map(|rcpt| rcpt.given.as_str()).collect();
-    shown.join(",")
+impl Committed {
+    /// What became of an account's copies, in the order in which they were asked for.
+    pub(super) fn copies_of(&self, account: AccountId) -> impl Iterator<Item = &Result<Delivered, Error>> {
+        self.places.get(&account).into_iter().flatten().filter_map(|at| self.targets.get(*at))
+    }
+
+    /// A copy of the account if it has one, else why not; `None`: none was asked for.
+    pub(super) fn copy_of(&self, account: AccountId) -> Option<&Result<Delivered, Error>> {
+        let has_it = self.copies_of(account).find(|copy| copy.is_ok());
+        has_it.or_else(|| self.copies_of(account).next())
+    }
+
+    /// A copy that can be read.
+    pub(super) fn first_copy(&self) -> Option<(AccountId, &Delivered)> {
+        self.places.keys().find_map(|account| Some((*account, self.copy_of(*account)?.as_ref().ok()?)))
+    }
+
+    /// Whether anybody has it.
+    pub(super) fn is_anywhere(&self) -> bool {
+        self.first_copy().is_some() || self.queue_id.is_some() || !self.forward_ids.is_empty()
+    }
+
+    /// All copies for other hosts are queued under these numbers.
+    pub(super) fn set_queued(&mut self, mut ids: Vec<QueueId>) {
+        self.queue_id = (self.has_own && !ids.is_empty()).then(|| ids.remove(0));
+        (self.forward_ids, self.queued) = (ids, Some(Ok(())));
+    }
+}
+
+/// Each address once, whoever sends it there.
+fn forwards(verdicts: &[Verdict]) -> Vec<Forward> {
+    let mut all: Vec<Forward> = Vec::new();
+    for forward in verdicts.iter().filter(|verdict| verdict.refusal.is_none()).flat_map(|verdict| &verdict.forwards) {
+        if !all.iter().any(|known| known.to == forward.to) {
+            all.push(forward.clone());
+        }
+    }
+    all
 }
 
 /// The address for another host: only that host knows whether letter case means something in its local part (RFC 5321 section 2.4).
@@ -211,13 +281,17 @@ fn targets(recipients: &[Rcpt], verdicts: &[Verdict]) -> (Vec<Target>, Places) {
     let mut targets = Vec::with_capacity(recipients.len());
     let mut places = Places::with_capacity(recipients.len());
     let passed = recipients.iter().zip(verdicts).filter(|(_, verdict)| verdict.refusal.is_none());
-    for (recipient, copy) in passed.flat_map(|(rcpt, verdict)| rcpt.local.iter().zip(&verdict.copies)) {
-        let Some(place) = policy::place(*copy) else { continue };
-        places.entry(recipient.account).or_insert_with(|| {
-            let quota_bytes_max = recipient.quota_bytes_max;
-            targets.push(Target { account: recipient.account, place, flags: Flags::NONE, quota_bytes_max });
-            targets.len() - 1
-        });
+    let copies = passed.flat_map(|(rcpt, verdict)| rcpt.local.iter().zip(verdict.copies.iter().zip(&verdict.filed)));
+    for (recipient, (copy, filed)) in copies {
+        let (account, quota_bytes_max) = (recipient.account, recipient.quota_bytes_max);
+        if copy.is_none() || places.contains_key(&account) {
+            continue;
+        }
+        let target = |(place, flags)| Target { account, place, flags, quota_bytes_max };
+        let before = targets.len();
+        targets.extend(policy::place(*copy).map(|place| target((place, Flags::NONE))));
+        targets.extend(filed.iter().map(|filing| target(scripted::place(filing))));
+        places.insert(account, (before..targets.len()).collect());
     }
     (targets, places)
 }

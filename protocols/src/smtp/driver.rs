@@ -104,7 +104,13 @@ impl Session {
                 Some(_) => return Ok(Input::TooLong),
                 None => {}
             }
-            if let Some(over) = wait_for_bytes(&mut self.stream, deadline).await? {
+            let chunks = self.transaction.as_mut().and_then(|transaction| transaction.chunks.as_mut());
+            let over = match chunks {
+                // Boxed: a session that waits without a message is smaller for it.
+                Some(chunks) => Box::pin(chunks.wait(&mut self.stream, deadline)).await?,
+                None => wait_for_bytes(&mut self.stream, deadline).await?,
+            };
+            if let Some(over) = over {
                 return Ok(Input::Over(over));
             }
         }

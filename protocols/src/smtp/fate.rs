@@ -1,16 +1,16 @@
 //! What became of each recipient, and the reply that follows from it. Delivers nothing.
+use super::deliver::Committed;
 use super::policy;
 use super::reply::Reply;
 use super::role::Role;
 use super::state::Rcpt;
 use posthouse_engine::base::{AccountId, Error};
-use posthouse_engine::delivery::Outcome;
 use posthouse_engine::directory::Address;
-use posthouse_engine::mailflow::{Copy, Verdict};
+use posthouse_engine::mailflow::Verdict;
 use std::collections::HashMap;
 
-/// Which target of a delivery is which account's.
-pub(super) type Places = HashMap<AccountId, usize>;
+/// Which targets of a delivery are which account's.
+pub(super) type Places = HashMap<AccountId, Vec<usize>>;
 
 /// What became of one recipient.
 pub(super) struct Fate {
@@ -39,23 +39,24 @@ impl Fate {
     }
 }
 
-pub(super) fn fate(rcpt: &Rcpt, verdict: &Verdict, outcome: Option<&Outcome>, places: &Places) -> Fate {
+pub(super) fn fate(rcpt: &Rcpt, verdict: &Verdict, committed: &Committed) -> Fate {
     let mut fate = Fate { taken: 0, failed: Vec::new(), refused: verdict.refusal.as_ref().map(policy::reply) };
     if fate.refused.is_some() {
         return fate;
     }
     for (recipient, copy) in rcpt.local.iter().zip(&verdict.copies) {
-        let at = places.get(&recipient.account);
-        match at.and_then(|at| outcome?.targets.get(*at)) {
-            // Who has blocked the sender is content without a copy.
-            _ if *copy == Copy::Nowhere => fate.taken += 1,
+        match committed.copy_of(recipient.account) {
+            // Who has blocked the sender, or has its mail sent on, is content without a copy.
+            _ if copy.is_none() => fate.taken += 1,
+            // It waits in the queue for the mailbox.
+            _ if committed.later.contains_key(&recipient.account) => fate.taken += 1,
             Some(Ok(_)) => fate.taken += 1,
             Some(Err(error)) => fate.failed.push((recipient.address.clone(), error.clone())),
             None => fate.failed.push((recipient.address.clone(), Error::Closed)),
         }
     }
     for address in &rcpt.external {
-        match outcome.map(|outcome| &outcome.queued) {
+        match &committed.queued {
             Some(Ok(())) => fate.taken += 1,
             Some(Err(error)) => fate.failed.push((address.clone(), error.clone())),
             None => fate.failed.push((address.clone(), Error::Closed)),

@@ -2,6 +2,7 @@
 use crate::limits;
 use mail_parser::{Address as Parsed, HeaderName, MessageParser};
 use posthouse_engine::directory::Address;
+use posthouse_engine::mailflow::sieve::{Field, fields};
 
 /// The facts.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -14,6 +15,65 @@ pub(super) struct Says {
     pub(super) from_fields: usize,
     /// Decoded (RFC 2047), of all Subject fields.
     pub(super) subject: String,
+    /// As it stands there, in brackets; empty if there is none.
+    pub(super) message_id: String,
+}
+
+/// What only some policies look at, and few messages need to be read for.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Addressed {
+    /// Addresses of To and Cc.
+    pub(super) to: Vec<Address>,
+    /// Addresses of Delivered-To.
+    pub(super) passed: Vec<Address>,
+    /// The header as scripts see it.
+    pub(super) fields: Vec<Field>,
+    /// Bytes of the message as it came.
+    pub(super) size_bytes: u64,
+    /// A program or a list has sent it (RFC 3834 section 2, RFC 2369, RFC 2919).
+    pub(super) automatic: bool,
+}
+
+/// Reads whom the message names and whether a person has sent it.
+pub(super) fn addressed(message: &[u8], header_bytes: usize) -> Addressed {
+    // What is beyond the bound may say that nobody wants an answer.
+    let mut found = Addressed {
+        automatic: header_bytes > limits::SMTP_JUDGED_HEADER_BYTES_MAX,
+        fields: fields(&message[..header_bytes]),
+        size_bytes: message.len() as u64,
+        ..Addressed::default()
+    };
+    let header = &message[..header_bytes.min(limits::SMTP_JUDGED_HEADER_BYTES_MAX)];
+    let Some(parsed) = MessageParser::default().parse_headers(header) else {
+        return Addressed { automatic: true, ..found };
+    };
+    for field in parsed.headers() {
+        let raw =
+            || String::from_utf8_lossy(&header[field.offset_start as usize..field.offset_end as usize]).into_owned();
+        let name = field.name.as_str().to_ascii_lowercase();
+        match name.as_str() {
+            "to" | "cc" => {
+                let all = field.value.as_address().into_iter().flat_map(|addresses| addresses.iter());
+                let all = all.filter_map(|one| Address::parse(one.address()?).ok());
+                found.to.extend(all.take(limits::SMTP_NAMED_MAX.saturating_sub(found.to.len())));
+            }
+            "delivered-to" => {
+                if let Ok(address) = Address::parse(raw().trim().trim_matches(['<', '>'])) {
+                    found.passed.push(address);
+                }
+            }
+            "auto-submitted" => {
+                let value = raw().to_ascii_lowercase();
+                found.automatic |= value.split(';').next().is_some_and(|word| word.trim() != "no");
+            }
+            "precedence" => {
+                found.automatic |= ["bulk", "list", "junk"].contains(&raw().trim().to_ascii_lowercase().as_str())
+            }
+            "x-auto-response-suppress" | "x-autoreply" | "x-autorespond" | "feedback-id" => found.automatic = true,
+            name => found.automatic |= name.starts_with("list-"),
+        }
+    }
+    found
 }
 
 /// Reads the first `header_bytes` of a message.
@@ -29,6 +89,9 @@ pub(super) fn read(message: &[u8], header_bytes: usize) -> Says {
             HeaderName::From => {
                 says.from_fields += 1;
                 says.add_from(field.value.as_address());
+            }
+            HeaderName::MessageId => {
+                says.message_id = field.value.as_text().map_or_else(String::new, |id| format!("<{id}>"));
             }
             HeaderName::Subject => says.subject.push_str(field.value.as_text().unwrap_or_default()),
             _ => {}
@@ -66,6 +129,26 @@ mod tests {
         let from: Vec<&str> = found.from.iter().map(Address::as_str).collect();
         assert_eq!((from, found.from_is_odd, found.from_fields), (vec!["a@x.test", "c@y.test"], false, 1));
         assert_eq!(found.subject, "\u{53d1}\u{7968} now");
+    }
+
+    #[test]
+    fn whom_it_names_and_who_has_sent_it() {
+        let read = |header: &str| addressed(header.as_bytes(), header.len());
+        let found =
+            read("To: A <a@x.test>, b@x.test\r\nCc: c@x.test\r\nDelivered-To: d@x.test\r\nAuto-Submitted: no\r\n");
+        let names = |all: &[Address]| all.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+        assert_eq!((names(&found.to), names(&found.passed)), ("a@x.test b@x.test c@x.test".into(), "d@x.test".into()));
+        assert!(!found.automatic);
+        for field in [
+            "Auto-Submitted: auto-replied",
+            "AUTO-SUBMITTED: Auto-Generated; x=y",
+            "Precedence: Bulk",
+            "List-Id: <l.x>",
+            "List-Unsubscribe: <u>",
+        ] {
+            assert!(read(&format!("To: a@x.test\r\n{field}\r\n")).automatic, "{field}");
+        }
+        assert_eq!(says("Message-ID: <a@b>\r\n").message_id, "<a@b>");
     }
 
     #[test]

@@ -1,17 +1,19 @@
 //! Takes a message in, by DATA or by chunks, within the limits of one message and of all. Delivers nothing.
 use super::driver::{data_deadline, message_end};
 use super::reply::Reply;
-use super::state::Session;
-use crate::session::{Over, Share, wait_for_bytes};
+use super::state::{Coming, Session};
+use crate::runtime::Stream;
+use crate::session::{Ended, Over, Room};
 use crate::wire::{DotEnd, DotReader};
 use posthouse_engine::Expected;
 use std::io;
+use std::time::Instant;
 
 /// A message that has come whole.
 pub(super) struct Taken {
     pub(super) message: Vec<u8>,
     /// Held until the store has taken it over.
-    pub(super) share: Share,
+    pub(super) room: Room,
     /// Held until its delivery has been asked for.
     pub(super) expected: Expected,
 }
@@ -29,29 +31,33 @@ impl Session {
     /// Reads mail data up to its final dot; what is refused is read to its end all the same.
     pub(super) async fn take_data(&mut self) -> io::Result<Intake> {
         let mut reader = DotReader::new(self.shared.message_size_bytes_max);
-        let mut share = self.shared.budget.share();
         let (end, expected) = (message_end(), self.shared.engine.expect());
-        let (mut message, mut refusal) = (Vec::new(), None);
+        let mut coming = self.message_begins();
         loop {
-            let step = reader.step(self.stream.buffered(), &mut message);
+            let step = reader.step(self.stream.buffered(), &mut coming.message);
             self.stream.consume(step.consumed);
-            if !share.hold(message.len() as u64) {
-                refusal.get_or_insert_with(crowded);
-            }
-            if refusal.is_some() || reader.too_big() {
+            coming.make_room(0);
+            if coming.refusal.is_some() || reader.too_big() {
                 // Nothing of it is needed any more: memory stays bounded while the rest is read.
-                message = Vec::new();
+                coming.message = Vec::new();
             }
             if let Some(ended) = step.end {
+                let Coming { message, room, refusal } = coming;
                 return Ok(match refusal.or_else(|| self.judge(&ended)) {
                     Some(reply) => Intake::Refused(reply),
-                    None => Intake::Whole(Taken { message, share, expected }),
+                    None => Intake::Whole(Taken { message, room, expected }),
                 });
             }
-            if let Some(over) = wait_for_bytes(&mut self.stream, data_deadline(end)).await? {
+            if let Some(over) = coming.wait(&mut self.stream, data_deadline(end)).await? {
                 return Ok(Intake::Over(over));
             }
         }
+    }
+
+    /// Nothing of a message is there yet.
+    pub(super) fn message_begins(&self) -> Coming {
+        let share = self.shared.budget.share_of(self.stream.peer().ip());
+        Coming { message: Vec::new(), room: Room::new(share), refusal: None }
     }
 
     /// Why the message that ended so is refused.
@@ -66,12 +72,42 @@ impl Session {
     }
 }
 
+impl Coming {
+    /// Makes room for what has come and `more` bytes; without it the message is refused.
+    pub(super) fn make_room(&mut self, more: usize) {
+        if self.refusal.is_none() && !self.room.hold((self.message.len() + more) as u64) {
+            self.refuse(crowded());
+        }
+    }
+
+    fn refuse(&mut self, reply: Reply) {
+        self.refusal = Some(reply);
+        self.message = Vec::new();
+        self.room.release();
+    }
+
+    /// Waits for more of it; says why when nothing more comes. One that comes too slowly while memory is short is refused from then on.
+    pub(super) async fn wait(&mut self, stream: &mut Stream, deadline: Instant) -> io::Result<Option<Over>> {
+        loop {
+            match self.room.wait(stream, deadline).await? {
+                None => return Ok(None),
+                Some(Ended::Over(over)) => return Ok(Some(over)),
+                Some(Ended::TooSlow) => self.refuse(too_slow()),
+            }
+        }
+    }
+}
+
 pub(super) fn too_big(size_bytes_max: u64) -> Reply {
     Reply::new(552, format!("5.3.4 The message is too big; {size_bytes_max} bytes are allowed"))
 }
 
-pub(super) fn crowded() -> Reply {
+fn crowded() -> Reply {
     Reply::new(452, "4.3.1 Too many messages are under way; try again")
+}
+
+fn too_slow() -> Reply {
+    Reply::new(452, "4.3.1 Too many messages are under way and this one comes in too slowly; try again")
 }
 
 pub(super) fn bare_line_end() -> Reply {

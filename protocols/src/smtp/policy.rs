@@ -1,10 +1,11 @@
 //! Between a session and the mail flow's policies: facts are gathered here, verdicts become replies and places. Decides nothing itself.
-use super::letter::Says;
+use super::letter::{Addressed, Says};
 use super::reply::Reply;
 use super::role::Role;
 use super::state::{Rcpt, Session, Transaction};
+use posthouse_engine::base::AccountId;
 use posthouse_engine::delivery::Place;
-use posthouse_engine::directory::{Address, Recipient};
+use posthouse_engine::directory::{Address, Recipient, Rule, Scope};
 use posthouse_engine::index::SpecialUse;
 use posthouse_engine::mailflow::{
     Case, Copy, Dmarc, Facts, Letter, Origin, Refusal, TRANSFER_FOLDER, Verdict, Wanted, at_message, at_recipient,
@@ -16,7 +17,8 @@ pub(crate) fn place(copy: Copy) -> Option<Place> {
         Copy::Inbox => Some(Place::Inbox),
         Copy::Junk => Some(Place::For(SpecialUse::Junk)),
         Copy::Transfer => Some(Place::Named(TRANSFER_FOLDER.to_owned())),
-        Copy::Nowhere => None,
+        // What a script files is more than one place.
+        Copy::Nowhere | Copy::Forwarded | Copy::Discarded | Copy::Filed => None,
     }
 }
 
@@ -60,16 +62,51 @@ impl Session {
         });
         found.map_err(|refusal| {
             tracing::info!(peer = %self.stream.peer(), from = %transaction.sender.escape_debug(), to = %address, policy = refusal.stage, "recipient refused");
-            reply(&refusal)
+            let reply = reply(&refusal);
+            self.note_refused(transaction, address.as_str(), refusal.stage, &reply);
+            reply
         })
     }
 
     /// What is to happen with the message for each recipient.
-    pub(super) fn judge_message(&self, transaction: &Transaction, says: &Says, facts: Facts) -> Vec<Verdict> {
+    pub(super) fn judge_message(
+        &self,
+        transaction: &Transaction,
+        says: &Says,
+        more: &Addressed,
+        facts: Facts,
+    ) -> Vec<Verdict> {
         let obeys_dmarc = self.shared.verifier.as_ref().is_some_and(|verifier| verifier.obeys_dmarc());
-        let letter = Letter { from: &says.from, subject: &says.subject, facts, obeys_dmarc };
+        let Addressed { to, passed, automatic, fields, size_bytes } = more;
+        let has_mailbox = |account: AccountId, name: &str| {
+            let view = self.shared.engine.account(account);
+            name.eq_ignore_ascii_case("INBOX") || view.is_ok_and(|view| view.mailbox_named(name).is_some())
+        };
+        let letter = Letter {
+            from: &says.from,
+            subject: &says.subject,
+            facts,
+            to,
+            passed,
+            automatic: *automatic,
+            fields,
+            size_bytes: *size_bytes,
+            has_mailbox: Some(&has_mailbox),
+            obeys_dmarc,
+        };
         self.with_case(&transaction.sender, |case| {
             transaction.recipients.iter().map(|rcpt| at_message(case, &letter, &wanted(rcpt))).collect()
+        })
+    }
+
+    /// Whether a recipient has rules for which more of the header must be known, or of which an ARC set must tell.
+    pub(super) fn has_own_rules(&self, transaction: &Transaction) -> bool {
+        let mut all = transaction.recipients.iter().flat_map(|rcpt| &rcpt.local);
+        self.shared.engine.directory(|known| {
+            all.any(|recipient| {
+                let rules = known.rules(&Scope::Account(recipient.account));
+                rules.iter().any(|rule| matches!(rule, Rule::Forward { .. } | Rule::Away(_) | Rule::Sieve(_)))
+            })
         })
     }
 

@@ -4,10 +4,10 @@ use super::header::Header;
 use super::letter::Says;
 use super::reply::Reply;
 use super::role::Role;
-use super::state::{Session, Transaction};
+use super::state::{Rcpt, Session, Transaction};
 use super::trace;
 use crate::verify::{Envelope, without_fields, without_forged};
-use posthouse_engine::directory::{Algorithm, KeyState, SigningKey};
+use posthouse_engine::directory::{Algorithm, KeyState, Rule, Scope, SigningKey};
 use posthouse_engine::mailflow::Facts;
 
 /// A message ready to be judged and stored.
@@ -65,14 +65,20 @@ impl Session {
 
     /// The key for an ARC set on mail that is passed on to other hosts: that of the first such recipient's domain.
     fn seal(&self, transaction: &Transaction) -> Option<SigningKey> {
-        let onward = transaction.recipients.iter().find(|rcpt| !rcpt.external.is_empty())?;
+        let forwards = |rcpt: &Rcpt| {
+            self.shared.engine.directory(|known| {
+                let mut all = rcpt.local.iter().flat_map(|one| known.rules(&Scope::Account(one.account)));
+                all.any(|rule| matches!(rule, Rule::Forward { .. } | Rule::Sieve(_)))
+            })
+        };
+        let onward = transaction.recipients.iter().find(|rcpt| !rcpt.external.is_empty() || forwards(rcpt))?;
         let domain = onward.address.domain();
         let is_fit = |key: &&SigningKey| key.state == KeyState::Active && key.algorithm == Algorithm::Rsa;
         self.shared.engine.directory(|known| known.keys_of(domain).find(is_fit).cloned())
     }
 
     /// With the active keys of the domain that From names: the one that DMARC asks about.
-    async fn sign(&self, says: &Says, trace: Vec<u8>, message: Vec<u8>) -> Result<Prepared, Reply> {
+    pub(super) async fn sign(&self, says: &Says, trace: Vec<u8>, message: Vec<u8>) -> Result<Prepared, Reply> {
         let mut prepared = Prepared { fields: trace, message, facts: Facts::default() };
         let Some((verifier, from)) = self.shared.verifier.as_ref().zip(says.from.first()) else {
             return Ok(prepared);
@@ -91,7 +97,7 @@ impl Session {
 }
 
 /// Puts fields on top, but below the Return-Path, which comes first where there is one (RFC 5321 section 4.4).
-fn insert(fields: &mut Vec<u8>, new: &[u8]) {
+pub(super) fn insert(fields: &mut Vec<u8>, new: &[u8]) {
     let has_path = fields.starts_with(b"Return-Path:");
     let at = if has_path { memchr::memmem::find(fields, b"\r\n").map_or(0, |end| end + 2) } else { 0 };
     fields.splice(at..at, new.iter().copied());

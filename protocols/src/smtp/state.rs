@@ -2,7 +2,7 @@
 use super::reply::Reply;
 use super::role::Role;
 use crate::runtime::Stream;
-use crate::session::{Share, Shared};
+use crate::session::{Room, Shared};
 use posthouse_engine::Login;
 use posthouse_engine::base::AccountId;
 use posthouse_engine::directory::{Address, Recipient};
@@ -36,6 +36,8 @@ pub(super) struct Hello {
 
 /// A mail transaction (RFC 5321 section 3.3): from MAIL on.
 pub(super) struct Transaction {
+    /// Names the message in the logs and in Received.
+    pub(super) id: u64,
     /// The reverse-path as it was given, without brackets; empty for `<>`.
     pub(super) sender: String,
     /// The client may send UTF-8 in addresses and headers (RFC 6531).
@@ -48,7 +50,7 @@ pub(super) struct Transaction {
     pub(super) size_bytes: u64,
     pub(super) recipients: Vec<Rcpt>,
     /// BDAT chunks so far.
-    pub(super) chunks: Option<Box<Chunks>>,
+    pub(super) chunks: Option<Box<Coming>>,
 }
 
 /// A recipient that was accepted.
@@ -68,10 +70,10 @@ pub(super) struct Rcpt {
     pub(super) orcpt: String,
 }
 
-/// A message that comes in chunks (RFC 3030).
-pub(super) struct Chunks {
+/// A message that is coming in, with DATA or in chunks (RFC 3030).
+pub(super) struct Coming {
     pub(super) message: Vec<u8>,
-    pub(super) share: Share,
+    pub(super) room: Room,
     /// Why the message will be refused at its end.
     pub(super) refusal: Option<Reply>,
 }

@@ -2,6 +2,7 @@
 //! files and proves on bad samples that they can fail. Reads files; never changes one.
 
 pub mod crates;
+pub mod decoders;
 pub mod files;
 pub mod floors;
 pub mod lexer;

@@ -1,4 +1,5 @@
 //! MANIFEST.jsonl of an export: one JSON object a line, what was exported and where it lies. Read from anywhere, so nothing in it is trusted.
+use crate::ops::bulk::Annotation;
 use serde::{Deserialize, Serialize};
 use std::io::{self, BufRead, Read};
 
@@ -47,6 +48,17 @@ pub enum Line {
         special_use: Option<String>,
         /// Whether it is subscribed to.
         subscribed: bool,
+    },
+    /// An annotation of the account or of a mailbox.
+    Annotation {
+        /// Whose.
+        account: String,
+        /// Its mailbox; none: the account itself.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        mailbox: Option<String>,
+        /// Name and value.
+        #[serde(flatten)]
+        annotation: Annotation,
     },
     /// A message.
     Message(Message),

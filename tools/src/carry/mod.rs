@@ -8,4 +8,4 @@ pub mod names;
 pub mod restore;
 pub mod salvage;
 pub mod salvage_into;
-mod sha;
+pub(crate) mod sha;

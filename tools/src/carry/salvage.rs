@@ -4,7 +4,7 @@ use super::export::{Layout, Target, layout};
 use super::manifest::{self, Line, Message};
 use super::sha;
 use crate::cli::SalvageArgs;
-use crate::ops::bulk::{MailboxRow, Outgoing};
+use crate::ops::bulk::{MailboxRow, Outgoing, annotations};
 use crate::ops::{Failure, Kind};
 use crate::rescue::{self, FindingView, Pace, Scratch};
 use crate::time::rfc3339;
@@ -131,7 +131,12 @@ impl Out {
             // Files of mail have no place for it.
             Salvaged::People(_) => Ok(()),
             Salvaged::Mailbox { account, address, mailbox, subscribed } => {
-                self.mailbox(name_of(account, address), row(mailbox, subscribed))
+                let (account, annotations) = (name_of(account, address), annotations::list(&mailbox.metadata));
+                self.mailbox(account.clone(), row(mailbox, subscribed))?;
+                annotations.into_iter().try_for_each(|annotation| {
+                    let mailbox = Some(mailbox.name.to_string());
+                    self.line(&Line::Annotation { account: account.clone(), mailbox, annotation })
+                })
             }
             Salvaged::Message { belongs, bytes } => self.message(belongs, bytes),
             Salvaged::Lost { belongs, why, .. } => self.lost(belongs, why),

@@ -9,7 +9,9 @@ use crate::ops::{Failure, Kind};
 use crate::rescue::{self, FindingView, Pace, Scratch};
 use crate::store;
 use posthouse_engine::base::{AccountId, Error, Flags, MailboxId, Result as EngineResult};
-use posthouse_engine::directory::{Account, AccountKind, AccountPatch, Address, Change, Directory, Quota};
+use posthouse_engine::directory::{
+    Account, AccountKind, AccountPatch, AclChange, AclMode, Address, Change, Directory, Quota, Rights, Scope,
+};
 use posthouse_engine::index::Mailbox;
 use posthouse_engine::index::mime::sent_date;
 use posthouse_engine::rescue::{Belongs, Salvaged, Told};
@@ -91,6 +93,9 @@ impl Lists {
 
 type Committing = Ticket<EngineResult<Vec<EngineResult<Ingested>>>>;
 
+/// A grantee's name, whether the rights are taken, and the rights.
+type Named = (String, bool, Rights);
+
 /// The new store.
 struct Into {
     engine: Arc<Engine>,
@@ -98,6 +103,8 @@ struct Into {
     accounts: HashMap<AccountId, AccountId>,
     /// What accounts may hold, in force when all mail is in.
     quotas: Vec<(Address, Quota)>,
+    /// Who may use whose mailboxes, by the numbers of the source.
+    grants: HashMap<(AccountId, MailboxId), Vec<Named>>,
     place: Option<(AccountId, MailboxId)>,
     batch: Vec<Append>,
     batch_bytes: usize,
@@ -108,7 +115,8 @@ struct Into {
 impl Into {
     fn new(engine: Arc<Engine>) -> Into {
         let (accounts, quotas, batch) = (HashMap::new(), Vec::new(), Vec::new());
-        Into { engine, accounts, quotas, place: None, batch, batch_bytes: 0, under_way: None, refused: 0 }
+        let grants = HashMap::new();
+        Into { engine, accounts, quotas, grants, place: None, batch, batch_bytes: 0, under_way: None, refused: 0 }
     }
 
     fn take(&mut self, item: Salvaged<'_>, lists: &mut Lists) -> EngineResult<()> {
@@ -116,8 +124,10 @@ impl Into {
             Salvaged::People(directory) => self.people(directory, lists),
             Salvaged::Mailbox { account, mailbox, subscribed, .. } => {
                 self.flush(lists)?;
-                let account = self.account(account)?;
-                self.place = Some((account, self.mailbox(account, mailbox, subscribed)?));
+                let (there, account) = (account, self.account(account)?);
+                let id = self.mailbox(account, mailbox, subscribed)?;
+                self.share((there, mailbox.id), (account, id), lists);
+                self.place = Some((account, id));
                 Ok(())
             }
             Salvaged::Message { belongs, bytes } => self.message(belongs, bytes, lists),
@@ -158,6 +168,12 @@ impl Into {
             disabled: Some(true),
         }));
         self.change(changes, lists);
+        for (scope, _) in directory.scopes() {
+            let Scope::Mailbox(account, mailbox) = scope else { continue };
+            let grants = directory.grants(*account, *mailbox);
+            let named = grants.map(|grant| (directory.grantee_name(&grant.who), grant.negative, grant.rights));
+            self.grants.insert((*account, *mailbox), named.collect());
+        }
         for account in all() {
             if let Some(here) = self.find(&account.address) {
                 self.accounts.insert(account.id, here);
@@ -230,6 +246,23 @@ impl Into {
             self.engine.set_metadata(account, Some(id), notes).wait()?;
         }
         Ok(id)
+    }
+
+    /// A mailbox is shared with those with whom it was, as far as they are here.
+    fn share(&mut self, there: (AccountId, MailboxId), (owner, mailbox): (AccountId, MailboxId), lists: &mut Lists) {
+        let mut changes = Vec::new();
+        for (name, negative, rights) in self.grants.remove(&there).unwrap_or_default() {
+            match self.engine.directory(|directory| directory.grantee(owner, &name)) {
+                Some(who) => {
+                    let mode = AclMode::Replace;
+                    changes.push(Change::Acl(AclChange::Set { owner, mailbox, who, negative, mode, rights }));
+                }
+                None => {
+                    lists.lost.push(json!({ "what": format!("rights of {name}"), "why": "nobody has that name here" }))
+                }
+            }
+        }
+        self.change(changes, lists);
     }
 
     fn named(

@@ -1,5 +1,5 @@
 //! The words for members and business mailboxes. A password never stands on the command line, where every process could read it.
-use super::{AppPasswordCommand, ListArgs, LoginRulesArgs, RemovedCommand};
+use super::{AppPasswordCommand, AwayArgs, ForwardArgs, ListArgs, LoginRulesArgs, RemovedCommand};
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 
@@ -108,6 +108,15 @@ pub enum MemberCommand {
         #[command(flatten)]
         rules: LoginRulesArgs,
     },
+    /// Answers who writes to it while it is away
+    #[command(
+        after_help = "People who write to the member by name get the answer, each once in some days; lists and programs do not.\n\n\
+        Example: posthouse member away carol@acme.example --text 'Back on Monday.' --until 2026-12-28"
+    )]
+    Away(AwayArgs),
+    /// Sends its mail on to other addresses
+    #[command(after_help = "Example: posthouse member forward carol@acme.example --to carol@elsewhere.example --only")]
+    Forward(ForwardArgs),
     /// One into the recycle bin: its address is free at once, its mail is kept for 30 days
     #[command(after_help = "Example: posthouse member remove carol@acme.example")]
     Remove {

@@ -86,7 +86,9 @@ Rules (docs/mailflow.md explains them):
   rate NUMBER/PERIOD                of a tenant or an account: recipients outside for each member, as in 500/1d
   catch-all ADDRESS                 of a domain: who gets mail for unknown addresses
   senders tenant|members|ADDRESS    of a group: who may send to it; several are allowed
-  representative ADDRESS            of a group: who may send as it; several are allowed";
+  representative ADDRESS            of a group: who may send as it; several are allowed
+  forward ADDRESS                   of an account: its mail goes there too; forward-only: and nowhere else
+  away days=7 text=\"...\"           of an account: who writes is answered (easier: posthouse member away)";
 
 /// Rules of the mail flow.
 #[derive(Debug, Subcommand)]

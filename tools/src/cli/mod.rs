@@ -1,15 +1,19 @@
 //! The words of the command line, with an example on each command. Carries nothing out.
 mod access;
 mod account;
+mod acl;
 mod carry;
 mod directory;
 mod flow;
 mod queue;
 mod removed;
 mod rescue;
+mod sieve;
+mod trace;
 
 pub use access::{AppPasswordCommand, LoginRulesArgs, LoginsArgs};
 pub use account::{BusinessCommand, MemberCommand, PasswordArgs, PasswordSetArgs};
+pub use acl::AclCommand;
 pub use carry::{BackupArgs, ExportArgs, ImportArgs, RestoreArgs};
 pub use directory::{AliasCommand, DomainCommand, GroupCommand, ListArgs, TenantCommand};
 pub use flow::{AlgorithmArg, DkimCommand, RuleCommand, ScopeArgs};
@@ -17,6 +21,8 @@ pub use queue::{QueueCommand, QueueFilterArgs, QueueWhich};
 pub use rescue::{CompactArgs, InspectArgs, QuotaArgs, RebuildArgs, RepairArgs, SalvageArgs, UpgradeArgs, VerifyArgs};
 
 pub use removed::{PurgeArgs, RemovedCommand};
+pub use sieve::SieveCommand;
+pub use trace::{AwayArgs, ForwardArgs, TraceArgs};
 
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -96,6 +102,15 @@ pub enum Command {
     /// Rules of the mail flow: blocklists, keywords, who may send what to whom
     #[command(subcommand, after_help = "Example: posthouse rule add --tenant acme block .spam.example")]
     Rule(RuleCommand),
+    /// Who may use whose mailboxes: access control lists of IMAP
+    #[command(
+        subcommand,
+        after_help = "Example: posthouse acl set carol@acme.example --mailbox Projects --who dan@acme.example --rights lrs"
+    )]
+    Acl(AclCommand),
+    /// Members' Sieve scripts
+    #[command(subcommand, after_help = "Example: posthouse sieve put --member carol@acme.example carol.sieve")]
+    Sieve(SieveCommand),
     /// Messages that wait to go to other hosts
     #[command(subcommand, after_help = "Example: posthouse queue list")]
     Queue(QueueCommand),
@@ -104,6 +119,11 @@ pub enum Command {
         after_help = "Kept for half a year at least, as far as 256 MiB hold them.\n\nExample: posthouse logins --account carol@acme.example --failed --last 2d"
     )]
     Logins(LoginsArgs),
+    /// A message's way from its coming to its last fate, by Message-ID, address, id or queue number
+    #[command(
+        after_help = "Kept as mail_log.keep_days and mail_log.size_bytes_max say. --csv has all fields; a cell that a spreadsheet would take for a formula gets an apostrophe.\n\nExample: posthouse trace carol@acme.example --last 2d"
+    )]
+    Trace(TraceArgs),
     /// The mail of removed mailboxes away for good: members' after 30 days, business mailboxes' after 60
     #[command(
         after_help = "Run it once a day (docs/operations.md shows a timer). Nothing else ever purges.\n\nExample: posthouse purge --dry-run"

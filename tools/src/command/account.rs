@@ -1,6 +1,6 @@
 //! member, business.
 use super::directory::first;
-use super::{Context, End, access, import, removed};
+use super::{Context, End, access, away, import, removed};
 use crate::cli::{BusinessCommand, MemberCommand};
 use crate::ops::{Change, Failure, Patch, Request, Response, What};
 use crate::password::Fresh;
@@ -25,6 +25,14 @@ pub(super) fn member(context: &mut Context<'_>, command: MemberCommand) -> Resul
         }
         MemberCommand::Remove { address } => remove(context, What::Member, "member", address),
         MemberCommand::AppPassword(command) => access::app_password(context, command),
+        MemberCommand::Away(args) => {
+            must_be(context, What::Member, &args.address)?;
+            away::away(context, args)
+        }
+        MemberCommand::Forward(args) => {
+            must_be(context, What::Member, &args.address)?;
+            away::forward(context, args)
+        }
         MemberCommand::LoginRules { address, rules } => {
             must_be(context, What::Member, &address)?;
             access::account_login_rules(context, address, rules)
@@ -56,7 +64,7 @@ pub(super) fn business(context: &mut Context<'_>, command: BusinessCommand) -> R
 }
 
 /// The directory sets and removes accounts of both kinds by one change; the words on the command line say which is meant.
-fn must_be(context: &mut Context<'_>, what: What, address: &str) -> Result<(), Failure> {
+pub(super) fn must_be(context: &mut Context<'_>, what: What, address: &str) -> Result<(), Failure> {
     match context.session.ask(&Request::Show { what, name: address.to_owned() })? {
         Response::Shown { .. } => Ok(()),
         other => Err(super::unexpected(&other)),

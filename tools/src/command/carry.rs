@@ -25,7 +25,7 @@ pub(super) fn export(context: &mut Context<'_>, args: ExportArgs) -> Result<End,
     if context.show.json {
         context.show.json_value(&report);
     } else {
-        let export::Report { accounts, mailboxes, messages, bytes, unreadable } = &report;
+        let export::Report { accounts, mailboxes, messages, bytes, unreadable, .. } = &report;
         context.show.done(&format!(
             "{messages} messages ({bytes} bytes) of {mailboxes} mailboxes of {accounts} accounts exported, {unreadable} unreadable"
         ));

@@ -1,6 +1,8 @@
 //! Turns words into requests, asks, and shows the answers. Decides nothing about the store.
 mod access;
 mod account;
+mod acl;
+mod away;
 mod carry;
 mod compact;
 mod directory;
@@ -12,6 +14,8 @@ mod quota;
 mod removed;
 mod rescue;
 mod show;
+mod sieve;
+mod trace;
 mod upgrade;
 
 pub(crate) use compact::start as compact_start;
@@ -107,8 +111,11 @@ fn dispatch(cli: Cli) -> Result<End, Trouble> {
         Command::Business(command) => account::business(&mut context, command)?,
         Command::Dkim(command) => flow::dkim(&mut context, command)?,
         Command::Rule(command) => flow::rule(&mut context, command)?,
+        Command::Acl(command) => acl::acl(&mut context, command)?,
+        Command::Sieve(command) => sieve::sieve(&mut context, command)?,
         Command::Queue(command) => queue::queue(&mut context, command)?,
         Command::Logins(args) => access::logins(&mut context, args)?,
+        Command::Trace(args) => trace::trace(&mut context, args)?,
         Command::Purge(args) => removed::purge_all(&mut context, &args)?,
         Command::Export(args) => carry::export(&mut context, args)?,
         Command::Import(args) => carry::import(&mut context, args)?,
@@ -185,6 +192,7 @@ impl Context<'_> {
             let Some(next) = next else { return Ok(()) };
             match &mut request {
                 Request::List { after, .. } => *after = Some(next),
+                Request::AclList { after, .. } => *after = Some(next),
                 Request::QueueList { after, .. } | Request::RemovedList { after } => *after = next.parse().ok(),
                 _ => return Ok(()),
             }

@@ -11,9 +11,10 @@ pub(super) struct Show {
 }
 
 /// Columns of a list for people, by kind of row; the rest is in `show` and in JSON.
-const COLUMNS: [(&str, &[&str]); 13] = [
+const COLUMNS: [(&str, &[&str]); 15] = [
     ("app_password", &["number", "name", "protocols", "created", "expires"]),
     ("login", &["when", "name", "from", "protocol", "means", "tls", "result", "app_password"]),
+    ("step", &["when", "step", "id", "queue", "sender", "recipient", "mailbox", "uid", "by", "policy", "text"]),
     ("tenant", &["name", "title", "accounts", "accounts_max", "disabled"]),
     ("domain", &["name", "tenant", "addresses"]),
     ("member", &["address", "name", "vip", "quota", "used_bytes", "messages", "disabled"]),
@@ -24,6 +25,7 @@ const COLUMNS: [(&str, &[&str]); 13] = [
     ("removed", &["number", "address", "kind", "messages", "used_bytes", "removed", "kept_until"]),
     ("key", &["domain", "selector", "algorithm", "state", "created"]),
     ("rule", &["scope", "of", "rule"]),
+    ("acl", &["account", "mailbox", "who", "rights"]),
     ("queued", &["id", "state", "sender", "recipients", "size_bytes", "attempts", "next_try", "reply"]),
 ];
 
@@ -98,6 +100,9 @@ impl Show {
         let queue = &status.queue;
         let (queued, active, deferred, hold) = (status.queued, queue.active, queue.deferred, queue.hold);
         out(&format!("queued       {queued} ({active} active, {deferred} deferred, {hold} on hold)"));
+        let mail = &status.mail;
+        let (alarms, overdue) = (mail.alarms, mail.overdue);
+        out(&format!("mail alarms  {alarms} since the start; {overdue} queued messages overdue and never tried"));
         for line in super::compact::words(&status.compaction) {
             out(&format!("compaction   {}", line.strip_prefix("compaction ").unwrap_or(&line)));
         }

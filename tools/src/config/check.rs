@@ -46,6 +46,7 @@ fn ranges(config: &Config) -> Result<(), Wrong> {
     within("limits.message_size_bytes_max", config.limits.message_size_bytes_max, 1024..=message_max)?;
     within("limits.connections_max", config.limits.connections_max.into(), 1..=1_000_000)?;
     within("limits.connections_per_ip_max", config.limits.connections_per_ip_max.into(), 1..=1_000_000)?;
+    within("limits.connections_per_account_max", config.limits.connections_per_account_max.into(), 1..=1_000_000)?;
     within("limits.stop_grace_seconds", config.limits.stop_grace_seconds.into(), 0..=3600)?;
     let store = &config.store;
     within("store.segment_size_bytes_max", store.segment_size_bytes_max, 1 << 20..=limits::SEGMENT_BYTES_MAX.into())?;
@@ -56,6 +57,11 @@ fn ranges(config: &Config) -> Result<(), Wrong> {
     within("compaction.cold_after_hours", compaction.cold_after_hours.into(), 0..=87_600)?;
     within("compaction.dead_percent_min", compaction.dead_percent_min.into(), 1..=100)?;
     within("compaction.keep_hours", compaction.keep_hours.into(), 0..=8760)?;
+    let mail_log = &config.mail_log;
+    within("mail_log.keep_days", mail_log.keep_days.into(), 1..=3650)?;
+    within("mail_log.size_bytes_max", mail_log.size_bytes_max, 16 << 20..=1 << 40)?;
+    within("mail_log.alarm_seconds", mail_log.alarm_seconds.into(), 0..=86_400)?;
+    within("mail_log.queue_alarm_seconds", mail_log.queue_alarm_seconds.into(), 0..=8_640_000)?;
     count_within("reactors", config.reactors, 1..=256)?;
     count_within("store.shards", store.shards, 1..=256)?;
     count_within("store.workers", store.workers, 1..=256)?;

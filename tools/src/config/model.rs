@@ -2,6 +2,7 @@
 use super::outbound::Outbound;
 use super::values::{Address, Count, words};
 use super::verify::Verify;
+use posthouse_engine::base::limits;
 use serde::Deserialize;
 use std::path::PathBuf;
 
@@ -79,6 +80,8 @@ pub struct Config {
     pub outbound: Outbound,
     /// What members' mail programs are told.
     pub clients: Clients,
+    /// The way of each message, kept.
+    pub mail_log: MailLog,
     /// What is logged and how.
     pub log: Log,
 }
@@ -119,6 +122,8 @@ pub struct Limits {
     pub connections_max: u32,
     /// Connections at a time from one IPv4 address or IPv6 /64.
     pub connections_per_ip_max: u32,
+    /// IMAP and POP3 connections at a time that are logged in to one account.
+    pub connections_per_account_max: u32,
     /// Seconds that sessions get to end when the server stops.
     pub stop_grace_seconds: u32,
 }
@@ -191,6 +196,31 @@ pub struct Clients {
     pub ports: ClientPorts,
 }
 
+/// `[mail_log]`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct MailLog {
+    /// Days for which it is kept.
+    pub keep_days: u32,
+    /// Bytes that it takes at most.
+    pub size_bytes_max: u64,
+    /// Seconds after which mail that was answered 250 must be in its mailbox; 0: no alarm.
+    pub alarm_seconds: u32,
+    /// Seconds after which mail in the queue that is due must have been tried once; 0: no alarm.
+    pub queue_alarm_seconds: u32,
+}
+
+impl Default for MailLog {
+    fn default() -> MailLog {
+        MailLog {
+            keep_days: limits::MAIL_LOG_DAYS_DEFAULT as u32,
+            size_bytes_max: limits::MAIL_LOG_BYTES_DEFAULT,
+            alarm_seconds: 60,
+            queue_alarm_seconds: 900,
+        }
+    }
+}
+
 /// `[log]`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -222,6 +252,7 @@ impl Default for Config {
             compaction: Compaction::default(),
             outbound: Outbound::default(),
             clients: Clients::default(),
+            mail_log: MailLog::default(),
             log: Log::default(),
         }
     }
@@ -268,6 +299,7 @@ impl Default for Limits {
             message_size_bytes_max: 50 << 20,
             connections_max: 20_000,
             connections_per_ip_max: 1_000,
+            connections_per_account_max: 100,
             stop_grace_seconds: 10,
         }
     }

@@ -44,7 +44,7 @@ pub fn write(to: &mut impl Write, value: &impl Serialize, bytes_max: usize) -> i
 ///
 /// # Errors
 /// `InvalidData` when more than `bytes_max` are promised.
-pub(super) fn read_payload(from: &mut impl BufRead, bytes: u64, bytes_max: u64) -> io::Result<Vec<u8>> {
+pub(crate) fn read_payload(from: &mut impl BufRead, bytes: u64, bytes_max: u64) -> io::Result<Vec<u8>> {
     if bytes > bytes_max {
         return Err(invalid(format!("{bytes} bytes of mail in one piece; allowed are {bytes_max}")));
     }

@@ -7,6 +7,7 @@ mod path;
 mod server;
 
 pub use client::Client;
+pub(crate) use line::read_payload;
 pub use line::{read as read_line, write as write_line};
 pub use server::Control;
 

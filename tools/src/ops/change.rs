@@ -3,7 +3,8 @@ use super::{Access, Failure, Kind};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use posthouse_engine::base::AccountId;
-use posthouse_engine::directory::{self, AccountPatch, Address, Algorithm, KeyState, ScopeName, SigningKey};
+use posthouse_engine::directory::{self, AccountPatch, Address, Algorithm, KeyState, Rule, ScopeName, SigningKey};
+use posthouse_engine::mailflow::sieve::Script;
 use serde::{Deserialize, Serialize};
 
 /// One change; the variants and fields are those of the engine's `directory::Change`, where each is explained.
@@ -31,6 +32,16 @@ pub enum Change {
     RuleAdd { scope: ScopeText, rule: String },
     RuleRemove { scope: ScopeText, rule: String },
     Access(Access),
+}
+
+/// A script must be one: the directory does not know.
+fn checked(rule: Rule) -> Result<Rule, Failure> {
+    if let Rule::Sieve(text) = &rule
+        && let Err(wrong) = Script::parse(text)
+    {
+        return Err(Failure::new(Kind::Refused, format!("no Sieve script: {wrong}")));
+    }
+    Ok(rule)
 }
 
 /// For whom a rule holds, by name; as the engine's `directory::ScopeName`.
@@ -162,7 +173,7 @@ impl Change {
             Change::KeyAdd { .. } => To::KeyAdd(key(self)?),
             Change::KeySet { domain, selector, state: word } => To::KeySet { domain, selector, state: state(&word)? },
             Change::KeyRemove { domain, selector } => To::KeyRemove { domain, selector },
-            Change::RuleAdd { scope, rule } => To::RuleAdd { scope: scope.to_engine()?, rule: rule.parse()? },
+            Change::RuleAdd { scope, rule } => To::RuleAdd { scope: scope.to_engine()?, rule: checked(rule.parse()?)? },
             Change::RuleRemove { scope, rule } => To::RuleRemove { scope: scope.to_engine()?, rule: rule.parse()? },
             Change::Access(access) => To::Access(access.to_engine()?),
         })

@@ -57,6 +57,7 @@ fn word(scope: &Scope) -> &'static str {
         Scope::Domain(_) => "domain",
         Scope::Account(_) => "account",
         Scope::Group(_) => "group",
+        Scope::Mailbox(..) => "mailbox",
     }
 }
 
@@ -80,7 +81,9 @@ pub(super) fn keys(engine: &Engine, page: &Page<'_>, tenant: Option<TenantId>) -
 /// One page by scope.
 pub(super) fn rules(engine: &Engine, page: &Page<'_>, tenant: Option<TenantId>) -> Response {
     engine.directory(|directory| {
-        let scopes = directory.scopes().filter(|(scope, _)| tenant.is_none() || directory.tenant_of(scope) == tenant);
+        // Access control lists are `posthouse acl list`'s to show.
+        let flow = directory.scopes().filter(|(scope, _)| !matches!(scope, Scope::Mailbox(..)));
+        let scopes = flow.filter(|(scope, _)| tenant.is_none() || directory.tenant_of(scope) == tenant);
         let views = scopes.flat_map(|(scope, rules)| {
             let (kind, of) = (word(scope), directory.scope_name(scope));
             rules.iter().map(move |rule| RuleView { scope: kind.into(), of: of.clone(), rule: rule.to_string() })

@@ -1,6 +1,7 @@
 //! What an operator may ask of a store, as values that travel as JSON, and the one function that carries it out: the same for a
 //! command on a closed data directory and for a running server. Prints nothing and reads no arguments.
 mod access;
+mod acl;
 pub mod bulk;
 mod change;
 mod compact;
@@ -12,10 +13,12 @@ mod queue;
 mod removed;
 mod run;
 mod status;
+mod trace;
 mod usage;
 mod view;
 
 pub use access::{Access, AppPasswordView, LoginFilter, LoginRulesView, LoginRulesWords, LoginView, write_keys};
+pub use acl::AclView;
 pub use change::{Change, Patch, ScopeText};
 pub use compact::{CompactAct, CompactionView};
 pub use failure::{Failure, Kind};
@@ -24,6 +27,7 @@ pub use flow::{KeyView, RuleView};
 pub use queue::{Act, QueueFilter, State};
 pub use run::run;
 pub use status::StatusView;
+pub use trace::{StepView, TraceFilter};
 pub use view::{RemovedView, UsageView, View};
 
 use posthouse_admin::Facts;
@@ -56,6 +60,26 @@ pub enum Request {
         what: What,
         /// Its name or address.
         name: String,
+    },
+    /// One page of the access control lists of an account's mailboxes.
+    AclList {
+        /// Its address or an alias.
+        account: String,
+        /// Only this mailbox's.
+        mailbox: Option<String>,
+        /// Only those after this one: `next` of the page before.
+        after: Option<String>,
+    },
+    /// Other rights for somebody.
+    AclSet {
+        /// Whose mailbox: an address or an alias.
+        account: String,
+        /// Which one; `None`: all that the account has.
+        mailbox: Option<String>,
+        /// Who: an address, `anyone`, with `-` before it whose are taken.
+        who: String,
+        /// All rights from now on, or `+` and `-` some.
+        rights: String,
     },
     /// One page of the queue, by id.
     QueueList {
@@ -114,6 +138,14 @@ pub enum Request {
         #[serde(default)]
         filter: LoginFilter,
     },
+    /// One page of the mail log, the oldest first.
+    Trace {
+        /// Only those newer than this one: `next` of the page before.
+        after: Option<u64>,
+        /// Only those that it lets through.
+        #[serde(default)]
+        filter: TraceFilter,
+    },
     /// Which files a copy of the store needs.
     Files,
     /// Compaction is begun, looked at or steered.
@@ -157,7 +189,7 @@ pub enum Response {
         /// As many as there were changes.
         results: Vec<Option<Failure>>,
     },
-    /// To `List`, `QueueList`, `Usage`, `RemovedList`, `AppPasswords` and `Logins`.
+    /// To `List`, `QueueList`, `Usage`, `RemovedList`, `AppPasswords`, `Logins` and `Trace`.
     Listed {
         /// The page.
         rows: Vec<View>,

@@ -4,6 +4,7 @@ use super::{Failure, Response, View};
 use crate::limits::PAGE_ROWS_MAX;
 use posthouse_engine::base::{Clock, QueueId, SystemClock};
 use posthouse_engine::queue::{Fate, QueueItem, QueueState};
+use posthouse_engine::trace::{MailRecord, Step};
 use posthouse_engine::{Engine, QueueAction};
 use serde::{Deserialize, Serialize};
 
@@ -122,7 +123,9 @@ pub(super) fn act(engine: &Engine, act: Act, ids: &[u64], filter: Option<&QueueF
     let mut changed = 0;
     let mut apply = |ids: &[QueueId]| -> Result<(), Failure> {
         for ticket in engine.queue_act(ids, act.to_engine()) {
-            changed += ticket.wait()?.len() as u64;
+            let done = ticket.wait()?;
+            done.iter().for_each(|id| note(engine, act, *id));
+            changed += done.len() as u64;
         }
         Ok(())
     };
@@ -138,6 +141,18 @@ pub(super) fn act(engine: &Engine, act: Act, ids: &[u64], filter: Option<&QueueF
         apply(&items.iter().map(|item| item.id).collect::<Vec<_>>())?;
     }
     Ok(Response::Acted { changed })
+}
+
+/// A step in the mail log.
+fn note(engine: &Engine, act: Act, id: QueueId) {
+    let text = match act {
+        Act::Hold => "put on hold",
+        Act::Release => "released from hold",
+        Act::Retry => "to be tried at once",
+        Act::Remove => "removed from the queue; nobody is told",
+    };
+    let (when_ms, text) = (SystemClock.now_ms(), text.to_owned());
+    engine.note_mail(&MailRecord { when_ms, step: Step::Handled, queue: id.0, text, ..MailRecord::default() });
 }
 
 fn view(item: &QueueItem, whole: bool) -> QueuedView {

@@ -1,7 +1,8 @@
 //! Carries one request out on an open store. Blocks until it is durable; not for reactor threads.
 use super::list::{self, Page};
 use super::{
-    Change, Failure, Kind, Request, Response, ServerFacts, access, compact, files, queue, removed, status, usage,
+    Change, Failure, Kind, Request, Response, ServerFacts, access, acl, compact, files, queue, removed, status, trace,
+    usage,
 };
 use crate::limits::CHANGES_MAX;
 use posthouse_engine::Engine;
@@ -15,6 +16,10 @@ pub fn run(engine: &Engine, server: ServerFacts<'_>, request: &Request) -> Respo
             list::list(engine, &page)
         }
         Request::Show { what, name } => list::show(engine, *what, name),
+        Request::AclList { account, mailbox, after } => {
+            acl::list(engine, account, mailbox.as_deref(), after.as_deref())
+        }
+        Request::AclSet { account, mailbox, who, rights } => acl::set(engine, account, mailbox.as_deref(), who, rights),
         Request::QueueList { after, filter } => Ok(queue::list(engine, *after, filter)),
         Request::QueueShow { id } => queue::show(engine, *id),
         Request::QueueAct { act, ids, filter } => queue::act(engine, *act, ids, filter.as_ref()),
@@ -22,6 +27,7 @@ pub fn run(engine: &Engine, server: ServerFacts<'_>, request: &Request) -> Respo
         Request::AppPasswords { account } => access::app_passwords(engine, account),
         Request::Salt { account } => access::salt(engine, account),
         Request::Logins { before, filter } => access::logins(engine, filter, *before),
+        Request::Trace { after, filter } => trace::trace(engine, filter, *after),
         Request::Files => Ok(files::files(engine)),
         Request::Compact(act) => compact::act(engine, *act),
         Request::RemovedList { after } => Ok(removed::list(engine, *after)),

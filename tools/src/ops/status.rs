@@ -2,7 +2,7 @@
 use super::{CompactionView, ServerFacts};
 use posthouse_admin::Facts;
 use posthouse_engine::queue::Counts;
-use posthouse_engine::{Engine, ShardStatus};
+use posthouse_engine::{Engine, MailWatch, ShardStatus};
 use serde::{Deserialize, Serialize};
 
 /// At a glance.
@@ -19,8 +19,24 @@ pub struct StatusView {
     /// The compaction that runs, or what the last one since the start did.
     #[serde(default)]
     pub compaction: CompactionView,
+    /// Whether mail that was answered 250 can be seen.
+    #[serde(default)]
+    pub mail: MailWatchView,
     /// The control shard last.
     pub shards: Vec<ShardView>,
+}
+
+/// What the look-out for mail that was answered 250 has seen; a closed data directory has none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MailWatchView {
+    /// Alarms since the start.
+    pub alarms: u64,
+    /// Messages of the queue that are due for long and were never tried.
+    pub overdue: u64,
+    /// Copies in mailboxes that are still to be looked at.
+    pub watched: u64,
+    /// Copies that were not looked at: too many came at a time.
+    pub unwatched: u64,
 }
 
 /// How many messages of the queue stand where.
@@ -66,7 +82,9 @@ pub(super) fn status(engine: &Engine, server: ServerFacts<'_>) -> StatusView {
     let queue =
         QueueView { active: sum(|all| all.active), deferred: sum(|all| all.deferred), hold: sum(|all| all.hold) };
     let shards: Vec<ShardView> = all.iter().map(shard).collect();
+    let MailWatch { alarms, overdue, watched, unwatched } = engine.mail_watch();
     StatusView {
+        mail: MailWatchView { alarms, overdue, watched, unwatched },
         server: server.map(|facts| facts()),
         accounts: engine.directory(|directory| directory.account_count()) as u64,
         queued: shards.iter().map(|shard| shard.queued).sum(),

@@ -21,10 +21,14 @@ pub enum View {
     Key(super::KeyView),
     /// A rule of the mail flow.
     Rule(super::RuleView),
+    /// An entry of an access control list.
+    Acl(super::AclView),
     /// What the recycle bin holds.
     Removed(RemovedView),
     AppPassword(super::AppPasswordView),
     Login(super::LoginView),
+    /// A step on a message's way.
+    Step(Box<super::StepView>),
 }
 
 /// What an account is charged, from every side.

@@ -6,6 +6,7 @@ mod first;
 mod house;
 mod listeners;
 mod log;
+mod look_out;
 mod notify;
 mod outbound;
 mod signals;
@@ -79,6 +80,7 @@ struct Running {
     autoconfig: Admin,
     outbound: Option<Outbound>,
     compaction: Option<compaction::Schedule>,
+    look_out: look_out::LookOut,
 }
 
 impl Running {
@@ -122,12 +124,15 @@ impl Running {
         let outbound = outbound::start(means, spawner);
         let compaction = compaction::Schedule::start(&opened.engine, &config.compaction)
             .map_err(|error| Failure::io("the compaction's schedule", &error))?;
-        Ok(Running { house, control, admin, autoconfig, outbound, compaction })
+        let look_out = look_out::LookOut::start(&opened.engine, &config.mail_log)
+            .map_err(|error| Failure::io("the look-out", &error))?;
+        Ok(Running { house, control, admin, autoconfig, outbound, compaction, look_out })
     }
 
     /// Sessions end first, ours to other hosts too: each reply that was promised goes out, each result is noted; then those who only look.
     fn stop(self, grace: Duration) {
         drop(self.compaction);
+        drop(self.look_out);
         self.house.stop(grace);
         drop(self.control);
         drop(self.admin);

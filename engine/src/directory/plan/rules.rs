@@ -28,12 +28,22 @@ pub(super) fn add(tables: &impl Tables, name: &ScopeName, rule: &Rule) -> Result
     let scope = scope_named(tables, name)?;
     if !rule.fits(&scope) {
         return Err(Error::Invalid(format!(
-            "rule {rule}: block, allow, outbound and rate are for tenants and accounts, keyword for tenants, catch-all for domains, senders and representative for groups"
+            "rule {rule}: block, allow, outbound and rate are for tenants and accounts, keyword for tenants, forward, away and sieve for accounts, catch-all for domains, senders and representative for groups"
         )));
     }
     match (rule, &scope) {
         (Rule::CatchAll(address), Scope::Domain(domain)) => require_account(tables, address, domain)?,
         (Rule::Representative(address), Scope::Group(group)) => require_account(tables, address, group.domain())?,
+        (Rule::Forward { to, .. }, Scope::Account(id)) => {
+            if tables.account(*id).is_some_and(|account| account.has_address(to)) {
+                return Err(Error::Invalid(format!("{to} is the account itself: mail would go in circles")));
+            }
+            let is_other = |other: &&Rule| matches!(other, Rule::Forward { .. }) && !rule.replaces(other);
+            if tables.rules_of(&scope).iter().filter(is_other).count() >= limits::FORWARDS_MAX {
+                let max = limits::FORWARDS_MAX;
+                return Err(Error::Limit(format!("mail of one account goes on to at most {max} addresses")));
+            }
+        }
         _ => {}
     }
     let rules = tables.rules_of(&scope);

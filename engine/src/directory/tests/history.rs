@@ -7,12 +7,12 @@ use proptest::sample::select;
 
 use super::super::access::{KeyPair, dummy_salt};
 use super::super::{
-    AccessChange, AccountPatch, Address, Algorithm, Change, Directory, Event, Filter, KeyState, LoginKeys,
-    LoginRulesPatch, Protocols, Quota, Resolution, Rule, ScopeName, SigningKey, Whose,
+    AccessChange, AccountPatch, AclChange, AclMode, Address, Algorithm, Change, Directory, Event, Filter, Grantee,
+    KeyState, LoginKeys, LoginRulesPatch, Protocols, Quota, Resolution, Rule, ScopeName, SigningKey, Whose,
 };
 use super::at;
 use crate::base::bytes::Reader;
-use crate::base::{AccountId, Error, Result};
+use crate::base::{AccountId, Error, MailboxId, Result, TenantId};
 
 const TENANTS: [&str; 3] = ["acme", "other", "third"];
 const DOMAINS: [&str; 4] = ["a.example", "b.example", "c.example", "far.example"];
@@ -211,6 +211,25 @@ fn rule_change() -> impl Strategy<Value = Change> {
     ]
 }
 
+fn acl_change() -> impl Strategy<Value = Change> {
+    let place = || ((1..6u64).prop_map(AccountId), (1..4u32).prop_map(MailboxId));
+    let who = prop_oneof![
+        3 => (1..6u64).prop_map(|id| Grantee::Account(AccountId(id))),
+        1 => (1..3u32).prop_map(|id| Grantee::Tenant(TenantId(id))),
+        1 => address().prop_map(Grantee::Group),
+    ];
+    let mode = select(&[AclMode::Replace, AclMode::Add, AclMode::Remove][..]);
+    let rights = select(&["", "l", "lr", "swi", "lrswipkxtea"][..]);
+    let set =
+        (place(), who, any::<bool>(), mode, rights).prop_map(|((owner, mailbox), who, negative, mode, rights)| {
+            AclChange::Set { owner, mailbox, who, negative, mode, rights: rights.parse().expect("rights") }
+        });
+    let inherit =
+        (place(), (1..4u32).prop_map(MailboxId)).prop_map(|((owner, from), to)| AclChange::Inherit { owner, from, to });
+    let clear = place().prop_map(|(owner, mailbox)| AclChange::Clear { owner, mailbox });
+    prop_oneof![6 => set, 1 => inherit, 1 => clear].prop_map(Change::Acl)
+}
+
 /// Somewhere to live.
 fn founding() -> Vec<Change> {
     let tenants = TENANTS[..2].iter().map(|name| super::tenant(name));
@@ -221,7 +240,7 @@ fn founding() -> Vec<Change> {
 /// Batches, each planned as one transaction; most begin where there is somewhere to live.
 pub(super) fn history() -> impl Strategy<Value = Vec<Vec<Change>>> {
     let change = prop_oneof![
-        1 => tenant_change(), 12 => account_change(), 6 => access_change(), 6 => group_change(), 1 => key_change(), 4 => rule_change(),
+        1 => tenant_change(), 12 => account_change(), 6 => access_change(), 6 => group_change(), 1 => key_change(), 4 => rule_change(), 4 => acl_change(),
     ];
     let first = prop_oneof![9 => Just(founding()), 1 => vec(tenant_change(), 0..20)];
     (first, vec(vec(change, 1..40), 0..6)).prop_map(|(first, rest)| std::iter::once(first).chain(rest).collect())

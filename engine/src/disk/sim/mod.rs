@@ -54,6 +54,11 @@ impl SimDisk {
         self.state().read_faults.insert(read);
     }
 
+    /// Makes every read and map from number `read` on fail with EIO.
+    pub fn fail_reads_from(&self, read: u64) {
+        self.state().reads_fail_from = Some(read);
+    }
+
     /// Makes every call on a file take up to so many microseconds, at random.
     pub fn set_latency_us_max(&self, micros: u64) {
         self.state().latency_us_max = micros;

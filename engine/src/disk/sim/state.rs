@@ -59,6 +59,7 @@ pub(super) struct State {
     pub(super) full_at: Option<u64>,
     pub(super) reads: u64,
     pub(super) read_faults: BTreeSet<u64>,
+    pub(super) reads_fail_from: Option<u64>,
     pub(super) latency_us_max: u64,
     pub(super) locks: BTreeSet<PathBuf>,
     random: Random,
@@ -77,6 +78,7 @@ impl State {
             full_at: None,
             reads: 0,
             read_faults: BTreeSet::new(),
+            reads_fail_from: None,
             latency_us_max: 0,
             locks: BTreeSet::new(),
             random: Random::new(seed),
@@ -101,7 +103,8 @@ impl State {
         self.alive()?;
         let read = self.reads;
         self.reads += 1;
-        if self.read_faults.remove(&read) { Err(Fault::Io.error()) } else { Ok(()) }
+        let fails = self.read_faults.remove(&read) || self.reads_fail_from.is_some_and(|from| read >= from);
+        if fails { Err(Fault::Io.error()) } else { Ok(()) }
     }
 
     /// How long the next call takes.

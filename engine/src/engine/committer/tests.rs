@@ -5,7 +5,7 @@ use crate::delivery::{Delivery, Place, Target};
 use crate::disk::sim::SimDisk;
 use crate::engine::ops::append::plan;
 use crate::engine::txn::Txn;
-use crate::engine::{Append, Appended, Engine, Options, Ticket};
+use crate::engine::{Append, Appended, At, Engine, Options, Ticket};
 use crate::format::Event;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::channel;
@@ -108,7 +108,7 @@ fn append(engine: &Engine, account: AccountId, count: usize) -> Vec<Append> {
 
 /// APPEND without a quota: the directory does not know these accounts.
 fn ask(engine: &Engine, account: AccountId, messages: Vec<Append>) -> Ticket<Result<Appended>> {
-    let plan = move |txn: &mut Txn<'_>| plan(txn, account, MailboxId::INBOX, &messages, None);
+    let plan = move |txn: &mut Txn<'_>| plan(txn, At::own(account, MailboxId::INBOX), &messages, None);
     engine.shard(account).committer.submit(plan)
 }
 

@@ -1,6 +1,6 @@
 //! Delivery: one frame for all targets that take the message, entries with it, queue items with it. Quota is judged here, where nothing can come between.
 use super::{next_modseq, save_date};
-use crate::base::{AccountId, Error, Keywords, MailboxId, ModSeq, Result, Uid};
+use crate::base::{AccountId, Error, Keywords, MailboxId, ModSeq, QueueId, Result, Uid};
 use crate::delivery::{Delivered, Place, Staged, Target};
 use crate::engine::txn::Txn;
 use crate::format::{DeliveredTo, Event};
@@ -16,13 +16,21 @@ struct Promised {
     counters: HashMap<(AccountId, MailboxId), (Uid, ModSeq)>,
 }
 
-/// One answer for each target, in their order.
+/// What a delivery comes to, if its group is committed.
+pub(in crate::engine) struct Planned {
+    /// One for each target, in their order.
+    pub(in crate::engine) answers: Vec<Result<Delivered>>,
+    /// One for each item for the queue.
+    pub(in crate::engine) queue_ids: Vec<QueueId>,
+}
+
+/// Judges each target, then writes.
 pub(in crate::engine) fn plan(
     txn: &mut Txn<'_>,
     staged: &Staged,
     targets: &[Target],
     queue: &[NewQueueItem],
-) -> Result<Vec<Result<Delivered>>> {
+) -> Result<Planned> {
     let mut promised = Promised::default();
     let mut to = Vec::with_capacity(targets.len());
     let mut answers = Vec::with_capacity(targets.len());
@@ -34,7 +42,7 @@ pub(in crate::engine) fn plan(
         }));
     }
     if to.is_empty() && queue.is_empty() {
-        return Ok(answers);
+        return Ok(Planned { answers, queue_ids: Vec::new() });
     }
     let locator = txn.put_message(staged)?;
     let (guid, size_bytes) = (staged.guid, staged.size_bytes);
@@ -42,13 +50,15 @@ pub(in crate::engine) fn plan(
         let (internal_date, save_date) = (staged.received, save_date(txn.now));
         txn.emit(&Event::Delivered { guid, locator, size_bytes, internal_date, save_date, to })?;
     }
+    let mut queue_ids = Vec::with_capacity(queue.len());
     for item in queue {
         let mut bytes = Vec::new();
         item.encode(&mut bytes);
         let (id, created) = (txn.next_queue_id(), txn.now);
+        queue_ids.push(id);
         txn.emit(&Event::Queued { id, guid, locator, size_bytes, created, item: bytes })?;
     }
-    Ok(answers)
+    Ok(Planned { answers, queue_ids })
 }
 
 fn judge(txn: &mut Txn<'_>, staged: &Staged, target: &Target, promised: &mut Promised) -> Result<DeliveredTo> {

@@ -2,6 +2,7 @@
 use super::copy;
 use crate::base::limits::{MAILBOX_NAME_BYTES_MAX, MAILBOXES_MAX};
 use crate::base::{AccountId, Error, MailboxId, Result, SpecialUse, Uid, UidSet};
+use crate::engine::At;
 use crate::engine::txn::Txn;
 use crate::format::Event;
 use crate::index::check_mailbox_name;
@@ -96,7 +97,8 @@ pub(in crate::engine) fn rename(txn: &mut Txn<'_>, account: AccountId, from: &st
 fn rename_inbox(txn: &mut Txn<'_>, account: AccountId, to: &str) -> Result<()> {
     let to = create(txn, account, to, None)?;
     let uids = UidSet::range(Uid(1), Uid(u32::MAX));
-    let request = copy::Request { account, from: MailboxId::INBOX, uids, to, quota_bytes_max: None, moves: true };
+    let (from, to) = (At::own(account, MailboxId::INBOX), At::own(account, to));
+    let request = copy::Request { from, uids, to, quota_bytes_max: None, moves: true };
     copy::plan(txn, &request).map(drop)
 }
 

@@ -1,20 +1,22 @@
 //! What a request plans on the committer's thread: one file per kind. Each checks first and then emits events.
 pub(super) mod adopt;
 pub(super) mod append;
+pub(super) mod away;
 pub(super) mod copy;
 pub(super) mod deliver;
 pub(super) mod expunge;
 pub(super) mod ingest;
 pub(super) mod mailboxes;
 pub(super) mod metadata;
+pub(super) mod moved;
 pub(super) mod purge;
 pub(super) mod queue;
 pub(super) mod restored;
 pub(super) mod store;
 
 use super::txn::Txn;
-use crate::base::limits::{KEYWORD_BYTES_MAX, KEYWORDS_MAX};
-use crate::base::{AccountId, Error, Keywords, MailboxId, ModSeq, Result};
+use crate::base::limits::{KEYWORD_BYTES_MAX, KEYWORDS_MAX, READERS_MAX};
+use crate::base::{AccountId, Error, Keywords, MailboxId, ModSeq, Result, UidSet};
 use crate::format::Event;
 use crate::index::Mailbox;
 
@@ -49,6 +51,38 @@ fn keyword_bits(txn: &mut Txn<'_>, account: AccountId, mailbox: MailboxId, names
         bits |= bit;
     }
     Ok(Keywords(bits))
+}
+
+/// Checks that the mailbox has room for what a reader has seen.
+fn check_reader(mailbox: &Mailbox, reader: Option<AccountId>) -> Result<()> {
+    let is_new = reader.is_some_and(|reader| mailbox.readers.seen(reader).is_none());
+    if is_new && mailbox.readers.len() >= READERS_MAX {
+        return Err(Error::Limit(format!("a mailbox keeps for at most {READERS_MAX} members what they have seen")));
+    }
+    Ok(())
+}
+
+/// A reader has seen entries, or wants them unseen; an event if that is new.
+fn note_seen(
+    txn: &mut Txn<'_>,
+    (account, mailbox): (AccountId, MailboxId),
+    reader: AccountId,
+    on: bool,
+    uids: &UidSet,
+) -> Result<()> {
+    let view = txn.mailbox(account, mailbox)?;
+    let mut changed = UidSet::new();
+    for found in view.entries.in_uids(uids) {
+        let (_, entry) = found?;
+        if view.readers.has_seen(reader, entry.uid) != on {
+            changed.push(entry.uid);
+        }
+    }
+    if changed.is_empty() {
+        return Ok(());
+    }
+    let modseq = next_modseq(view);
+    txn.emit(&Event::SeenChanged { account, mailbox, reader, modseq, on, uids: changed })
 }
 
 /// Seconds since 1970 as the entry's save date.

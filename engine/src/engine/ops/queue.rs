@@ -18,10 +18,11 @@ pub(in crate::engine) fn settle(txn: &mut Txn<'_>, settle: &Settle) -> Result<Se
     tried.dedup_by_key(|one| one.recipient);
     let warned: Vec<u32> = settle.warned.iter().copied().filter(|at| waits(*at)).collect();
     let removed = is_done(&item, &tried);
-    let mut lost = Vec::new();
+    let (mut lost, mut reports) = (Vec::new(), Vec::new());
     for notice in &settle.notices {
-        let answers = deliver::plan(txn, &notice.staged, &notice.targets, &notice.queue)?;
-        lost.extend(answers.into_iter().filter_map(Result::err));
+        let planned = deliver::plan(txn, &notice.staged, &notice.targets, &notice.queue)?;
+        lost.extend(planned.answers.into_iter().filter_map(Result::err));
+        reports.extend(planned.queue_ids);
     }
     // Before the results: only who still waits can be warned.
     if !warned.is_empty() {
@@ -33,7 +34,7 @@ pub(in crate::engine) fn settle(txn: &mut Txn<'_>, settle: &Settle) -> Result<Se
     if removed {
         txn.emit(&Event::QueueRemoved { id })?;
     }
-    Ok(Settled { removed, lost })
+    Ok(Settled { removed, lost, reports })
 }
 
 /// Whether nobody waits after these results.

@@ -9,9 +9,17 @@ const UIDS: u32 = 1_000_000;
 /// The same of modseqs.
 const MODSEQS: u64 = 1 << 30;
 
+/// Raises the counters of these accounts, and says when: nothing of this carries a time, and a later restore must not take it back unless it
+/// goes back before this one.
+pub(in crate::engine) fn raise_all(txn: &mut Txn<'_>, accounts: &[AccountId]) -> Result<()> {
+    accounts.iter().try_for_each(|id| raise(txn, *id))?;
+    let when = txn.now;
+    txn.emit(&Event::Mending(Mending::Dated { when }))
+}
+
 /// Raises the counters of every mailbox of an account. A client that saw mail which is not in the backup hears that it is gone: what lies
 /// between is told like uids that were expunged (RFC 7162 section 3.2.10), and none of it comes to mean another message (RFC 3501 section 2.3.1.1).
-pub(in crate::engine) fn raise(txn: &mut Txn<'_>, account: AccountId) -> Result<()> {
+fn raise(txn: &mut Txn<'_>, account: AccountId) -> Result<()> {
     let Ok(view) = txn.account(account).cloned() else { return Ok(()) };
     for view in &view.mailboxes {
         let mailbox = view.id;

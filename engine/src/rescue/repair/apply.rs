@@ -5,11 +5,11 @@ use super::shard::ShardPlan;
 use super::state::{self, Group, Words};
 use super::{Repair, Repaired, write};
 use crate::base::{Error, Lsn, Result, ShardId};
-use crate::directory::Directory;
+use crate::directory::{self, Directory};
 use crate::disk::Disk;
 use crate::engine::replay::Replay;
 use crate::engine::{checkpoint, shard_dir, store_file};
-use crate::format::FrameKind;
+use crate::format::{Event, FrameKind, Mending};
 use crate::index::mime::SummaryRef;
 use crate::log::Writer;
 use crate::rescue::audit::digest;
@@ -110,6 +110,11 @@ impl Repair {
     }
 }
 
+/// What was put back carries no time by itself: a restore to a later one must know that it was there by then.
+fn dated(stamp_ms: i64) -> Mending {
+    Mending::Dated { when: stamp_ms.div_euclid(1000) }
+}
+
 /// Adds events that belong together at the log's end. Durable with the next commit, all of them or none.
 fn push(writer: &mut Writer, fold: &mut Fold, group: &Group, scratch: Scratch<'_>, name: &str) -> Result<()> {
     let mut frames: Vec<Vec<u8>> = vec![Vec::new()];
@@ -149,6 +154,9 @@ impl ShardPlan {
         let (mut steps, mut nothing) = (Vec::new(), |_| None);
         let mut words = Words { name: &name, directory, describe: &mut nothing, steps: &mut steps };
         state::changes(self, &mut words, &mut |group| push(&mut writer, &mut fold, &group, *scratch, &name))?;
+        if self.changes {
+            push(&mut writer, &mut fold, &vec![Event::Mending(dated(stamp))], *scratch, &name)?;
+        }
         writer.commit()?;
         let state = fold.queue.encode();
         let part = checkpoint::write_whole(&**disk, self.shard, writer.end(), &fold.accounts, &state)?;
@@ -185,7 +193,10 @@ impl ControlPlan {
     ) -> Result<()> {
         let shard = ShardId::CONTROL;
         let name = tools.disk.full_path(&shard_dir(shard)).display().to_string();
-        let frames = self.changes(&name, account_next, &mut Vec::new());
+        let mut frames = self.changes(&name, account_next, &mut Vec::new());
+        if !frames.is_empty() {
+            frames.push(vec![directory::Event::Mending(dated(stamp))]);
+        }
         if frames.is_empty() && self.images.is_empty() && !self.derived_bad && !self.opens {
             return Ok(());
         }

@@ -7,6 +7,7 @@ use crate::imap::fetch::section;
 use crate::imap::out;
 use crate::imap::state::Session;
 use posthouse_engine::base::Error;
+use posthouse_engine::directory::Rights;
 use posthouse_engine::index::mime::SummaryRef;
 
 impl Incoming {
@@ -56,16 +57,23 @@ impl Incoming {
             Fail::Answer(Answer::no(String::from_utf8_lossy(&code).into_owned()))
         };
         let source = Source::parse(url).ok_or_else(bad)?;
-        let mailbox = match &source.mailbox {
-            Some(name) => session.mailbox_named(name).map_err(|_| bad())?,
-            None => session.selected().map_err(|_| bad())?.data().clone(),
+        let (account, mailbox) = match &source.mailbox {
+            Some(name) => {
+                let place = session.place_for(name, Rights::READ).map_err(|_| bad())?;
+                (place.account, place.mailbox)
+            }
+            None => {
+                session.need_selected(Rights::READ).map_err(|_| bad())?;
+                let selected = session.selected().map_err(|_| bad())?;
+                (selected.account, selected.data().clone())
+            }
         };
         if source.uid_validity.is_some_and(|uid_validity| uid_validity != mailbox.uid_validity) {
             return Err(bad());
         }
         let at = mailbox.entries.position(source.uid)?.ok_or_else(bad)?;
         let entry = mailbox.entries.get(at)?;
-        let (account, engine) = (session.account(), &session.shared.engine);
+        let engine = &session.shared.engine;
         let found = session.shared.message(account, &entry).await.map_err(|_: Error| bad())?;
         let summary = engine.summary(account, &entry)?;
         let summary = SummaryRef::decode(&summary).map_err(|_| bad())?;

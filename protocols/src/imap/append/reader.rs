@@ -8,9 +8,9 @@ use crate::imap::state::Session;
 use crate::imap::table::Request;
 use crate::imap::{date, flags, out, parse};
 use crate::limits;
-use crate::session::Share;
+use crate::session::{Ended, Room};
 use posthouse_engine::Append;
-use posthouse_engine::base::Error;
+use posthouse_engine::base::{AccountId, Error};
 use posthouse_engine::index::Flags;
 
 /// Whether the literal announced at the end of these bytes is of an APPEND's or REPLACE's message, not of its mailbox name.
@@ -34,11 +34,13 @@ pub(in crate::imap) struct Incoming {
     /// The literal announced at the end of `text`.
     literal: Option<Literal>,
     /// Room in memory for the messages.
-    share: Share,
+    room: Room,
     /// Bytes of all messages so far.
     size_bytes: u64,
     /// Bytes that the account gets back when this is done.
     pub(in crate::imap) freed_bytes: u64,
+    /// Whose quota it is.
+    pub(in crate::imap) account: AccountId,
     messages: Vec<Append>,
 }
 
@@ -53,8 +55,9 @@ impl Incoming {
     /// What follows the mailbox name of a command.
     pub(in crate::imap) fn new(session: &Session, request: &Request, args: &Args<'_>) -> Incoming {
         let (text, literal) = (without_announcement(args.rest(), request.literal).to_vec(), request.literal);
-        let share = session.shared.budget.share();
-        Incoming { text, literal, share, size_bytes: 0, freed_bytes: 0, messages: Vec::new() }
+        let room = Room::new(session.shared.budget.share_of(session.stream.peer().ip()));
+        let account = session.account();
+        Incoming { text, literal, room, size_bytes: 0, freed_bytes: 0, account, messages: Vec::new() }
     }
 
     /// Reads all messages, at most `max`. When it fails, what the client has sent already of the command is passed over.
@@ -78,7 +81,10 @@ impl Incoming {
         if session.ended || matches!(fail, Fail::Io(_)) {
             return fail;
         }
-        match session.skip(self.literal).await {
+        let literal = self.literal;
+        // What is passed over takes no room, however long that takes.
+        drop(self);
+        match session.skip(literal).await {
             Ok(()) => fail,
             Err(error) => error.into(),
         }
@@ -157,13 +163,13 @@ impl Incoming {
             // What is left of the literal is passed over if this fails.
             self.literal = Some(Literal { size: left as u32, synchronizing: false, binary: false });
             self.hold(message.len() as u64)?;
-            if left > 0
-                && let Some(over) = session.wait_for_bytes(session.input_deadline()).await?
-            {
-                session.goodbye(over);
-                return Err(Answer::bad("APPEND broken off").into());
+            if left > 0 {
+                self.wait(session).await?;
             }
         }
+        // The line that goes on behind it is passed over if this fails.
+        self.literal = Some(Literal { size: 0, synchronizing: false, binary: false });
+        self.wait_for_line(session).await?;
         self.literal = None;
         match session.next_line(limits::IMAP_LINE_BYTES_MAX).await? {
             Ok(line) => {
@@ -178,9 +184,36 @@ impl Incoming {
         }
     }
 
+    /// Waits for more of the messages, which must not come too slowly while memory is short.
+    async fn wait(&mut self, session: &mut Session) -> Result<(), Fail> {
+        let deadline = session.input_deadline();
+        match self.room.wait(&mut session.stream, deadline).await? {
+            None => Ok(()),
+            Some(Ended::Over(over)) => {
+                session.goodbye(over.into());
+                Err(Answer::bad("APPEND broken off").into())
+            }
+            Some(Ended::TooSlow) => {
+                let why = "[LIMIT] Too many messages are under way and this one comes in too slowly; try again";
+                Err(Answer::no(why).into())
+            }
+        }
+    }
+
+    /// Waits until a line is there, or more than one may have.
+    async fn wait_for_line(&mut self, session: &mut Session) -> Result<(), Fail> {
+        loop {
+            let buffered = session.stream.buffered();
+            if buffered.len() > limits::IMAP_LINE_BYTES_MAX || buffered.contains(&b'\n') {
+                return Ok(());
+            }
+            self.wait(session).await?;
+        }
+    }
+
     /// Takes room in memory for the message being put together, beside those before it.
     pub(super) fn hold(&mut self, size_bytes: u64) -> Result<(), Answer> {
-        if self.share.hold(self.size_bytes + size_bytes) {
+        if self.room.hold(self.size_bytes + size_bytes) {
             return Ok(());
         }
         Err(Answer::no("[LIMIT] Too many messages are under way; try again"))
@@ -193,8 +226,8 @@ impl Incoming {
             return Err(Answer::no(format!("[TOOBIG] A message may have {} here", out::human_bytes(max))));
         }
         let engine = &session.shared.engine;
-        let used_bytes = engine.account(session.account())?.used_bytes;
-        match engine.quota_bytes_max(session.account()) {
+        let used_bytes = engine.account(self.account)?.used_bytes;
+        match engine.quota_bytes_max(self.account) {
             Some(max) if used_bytes + self.size_bytes + size_bytes > max.saturating_add(self.freed_bytes) => {
                 Err(Error::OverQuota { used_bytes, quota_bytes_max: max }.into())
             }

@@ -7,20 +7,22 @@ use crate::imap::state::{Running, Session};
 use crate::imap::table::Request;
 use crate::limits;
 use posthouse_engine::Appended;
+use posthouse_engine::directory::Rights;
 
 pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'_> {
     Box::pin(async move {
         let mut args = request.args();
         args.space()?;
         let name = args.astring()?;
-        let incoming = Incoming::new(session, &request, &args);
-        let found = session.name(&name).and_then(|name| session.mailbox_named(&name));
-        let mailbox = match found {
-            Ok(mailbox) => mailbox.id,
+        let mut incoming = Incoming::new(session, &request, &args);
+        let found = session.name(&name).and_then(|name| session.place_for(&name, Rights::INSERT));
+        let at = match found {
+            Ok(place) => place.at(),
             Err(answer) => return Err(incoming.give_up(session, try_create(answer).into()).await),
         };
+        incoming.account = at.account;
         let messages = incoming.read(session, limits::IMAP_APPEND_MESSAGES_MAX).await?;
-        let appended = session.shared.engine.append(session.account(), mailbox, messages).await;
+        let appended = session.shared.engine.append_at(at, messages).await;
         let appended = appended.map_err(|error| try_create(error.into()))?;
         Ok(Answer::ok(append_uid(&appended)))
     })

@@ -2,15 +2,18 @@
 use crate::imap::answer::Answer;
 use crate::imap::state::{Running, Session};
 use crate::imap::table::Request;
+use posthouse_engine::directory::Rights;
 
 pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'_> {
     Box::pin(async move {
         request.args().end()?;
-        let account = session.account();
+        // Who may not expunge closes all the same (RFC 4314 section 4).
+        let expunges = session.selected_rights().contains(Rights::EXPUNGE);
         let Some(selected) = session.selected.take() else {
             return Ok(Answer::bad("No mailbox is selected"));
         };
-        if request.name == "CLOSE" && !selected.read_only && selected.data().deleted > 0 {
+        let account = selected.account;
+        if expunges && request.name == "CLOSE" && !selected.read_only && selected.data().deleted > 0 {
             let gone = session.shared.engine.expunge(account, selected.mailbox, None).await?;
             if session.enabled.qresync && !gone.is_empty() {
                 // RFC 7162 section 3.2.8. Not when others have changed something too: the client would take it for known.

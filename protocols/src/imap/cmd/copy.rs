@@ -7,6 +7,7 @@ use crate::imap::table::Request;
 use crate::imap::{out, set};
 use posthouse_engine::Copied;
 use posthouse_engine::base::Error;
+use posthouse_engine::directory::Rights;
 use std::io;
 
 pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'_> {
@@ -19,23 +20,23 @@ pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'
         args.space()?;
         let target = session.name(&args.astring()?);
         args.end()?;
-        let account = session.account();
         let engine = session.shared.engine.clone();
         let selected = session.selected()?;
         if moves && selected.read_only {
             return Ok(read_only());
         }
-        let target = target.and_then(|name| session.mailbox_named(&name)).map_err(try_create)?.id;
+        session.need_selected(if moves { MOVING } else { Rights::READ })?;
+        let to = target.and_then(|name| session.place_for(&name, Rights::INSERT)).map_err(try_create)?.at();
         let entries = &selected.view.entries;
         let positions = set::positions(&set, uid, selected.numbers())?;
         if positions.is_empty() {
             return Ok(Answer::ok("No matching messages"));
         }
-        let from = selected.mailbox;
         let uids = set::uids_at(&positions, entries)?;
-        let copied = match moves {
-            true => engine.move_entries(account, from, uids, target).await,
-            false => engine.copy(account, from, uids, target).await,
+        let from = session.selected_at()?;
+        let copied = match engine.share_frames(from.account, to.account) {
+            true => engine.copy_at(from, uids, to, moves).await,
+            false => session.carry(from, &uids, to, moves).await,
         };
         match copied {
             Ok(copied) if moves => Ok(session.moved(&copied, uid).await?),
@@ -46,6 +47,9 @@ pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'
         }
     })
 }
+
+/// RFC 4314 section 4 for COPY, and what EXPUNGE needs besides.
+const MOVING: Rights = Rights::READ.union(Rights::DELETE_MESSAGES).union(Rights::EXPUNGE);
 
 impl Session {
     /// COPYUID comes untagged before the EXPUNGEs, so that the client knows what becomes of what it loses (RFC 6851 section 4.3).

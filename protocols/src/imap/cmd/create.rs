@@ -2,8 +2,11 @@
 use crate::imap::answer::Answer;
 use crate::imap::args::Args;
 use crate::imap::objects;
+use crate::imap::place::{self, Home};
 use crate::imap::state::{Running, Session};
 use crate::imap::table::Request;
+use posthouse_engine::base::MailboxId;
+use posthouse_engine::directory::{AclChange, Change, Directory, Rights};
 use posthouse_engine::index::SpecialUse;
 
 pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'_> {
@@ -16,8 +19,15 @@ pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'
         let (name, special_use) = (session.name(&name)?, special_use(&uses)?);
         // A separator at the end only says that children will follow.
         let name = name.strip_suffix('/').unwrap_or(&name);
-        let account = session.account();
-        let id = session.shared.engine.create_mailbox(account, name, special_use).await?;
+        let home = session.home(name)?.ok_or_else(|| place::no_permission(Rights::CREATE))?;
+        session.may_make(&home)?;
+        if special_use.is_some() && home.account != session.account() {
+            return Ok(Answer::no("[USEATTR] Special uses are the owner's to give"));
+        }
+        let account = home.account;
+        let lists = session.lists_above(&home);
+        let id = session.shared.engine.create_mailbox(account, &home.rest, special_use).await?;
+        session.inherit(&home, lists).await;
         // RFC 8474 section 4.1.
         let mut code = b"[MAILBOXID (".to_vec();
         let made = session.shared.engine.mailbox(account, id)?;
@@ -25,6 +35,35 @@ pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'
         code.extend_from_slice(b")] CREATE completed");
         Ok(Answer::ok(String::from_utf8_lossy(&code).into_owned()))
     })
+}
+
+impl Session {
+    /// The mailbox above a new one whose access control list it gets, if that has one; and how long its name is.
+    fn lists_above(&self, home: &Home) -> Option<(MailboxId, usize)> {
+        let view = self.shared.engine.account(home.account).ok()?;
+        let above = home.rest.rmatch_indices('/').map(|(at, _)| at);
+        let found = above.into_iter().find_map(|at| Some((view.mailbox_named(&home.rest[..at])?.id, at)));
+        let (id, len) = found?;
+        let has_list = |directory: &Directory| directory.grants(home.account, id).next().is_some();
+        self.shared.engine.directory(has_list).then_some((id, len))
+    }
+
+    /// New mailboxes have the list of the one above (RFC 4314 section 4 leaves it open). Should the server stop in between, they have
+    /// none: only their owner sees them.
+    async fn inherit(&self, home: &Home, lists: Option<(MailboxId, usize)>) {
+        let Some((from, len)) = lists else { return };
+        let Ok(view) = self.shared.engine.account(home.account) else { return };
+        let ends = home.rest.match_indices('/').map(|(at, _)| at).chain([home.rest.len()]);
+        let made = ends.filter(|end| *end > len).filter_map(|end| view.mailbox_named(&home.rest[..end]));
+        let owner = home.account;
+        let change = |to: MailboxId| Change::Acl(AclChange::Inherit { owner, from, to });
+        let changes: Vec<Change> = made.map(|mailbox| change(mailbox.id)).collect();
+        for answer in self.shared.engine.change_directory(changes).await {
+            if let Err(error) = answer {
+                tracing::warn!(%error, "imap: a new mailbox could not get the list of the one above");
+            }
+        }
+    }
 }
 
 /// ` (USE (\Sent \Junk))` as names without `\`.

@@ -2,7 +2,8 @@
 use crate::imap::answer::Answer;
 use crate::imap::state::{Running, Session};
 use crate::imap::table::Request;
-use posthouse_engine::base::MailboxId;
+use posthouse_engine::base::{AccountId, MailboxId};
+use posthouse_engine::directory::{AclChange, Change, Directory, Rights};
 
 pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'_> {
     Box::pin(async move {
@@ -14,16 +15,23 @@ pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'
         if name == "INBOX" {
             return Ok(Answer::no("[CANNOT] INBOX cannot be deleted"));
         }
-        let id = session.mailbox_named(&name).map(|mailbox| mailbox.id).ok();
-        session.shared.engine.delete_mailbox(session.account(), &name).await?;
-        Ok(session.deleted(id))
+        let place = session.place_for(&name, Rights::DELETE_MAILBOX)?;
+        let (owner, mailbox) = (place.account, place.mailbox.id);
+        session.shared.engine.delete_mailbox(owner, &place.mailbox.name).await?;
+        let has_list = |directory: &Directory| directory.grants(owner, mailbox).next().is_some();
+        if session.shared.engine.directory(has_list) {
+            // Its number is never given again, so that a list which is left after a crash means nothing.
+            let cleared = Change::Acl(AclChange::Clear { owner, mailbox });
+            session.shared.engine.change_directory(vec![cleared]).await;
+        }
+        Ok(session.deleted((owner, mailbox)))
     })
 }
 
 impl Session {
     /// A client that deletes the mailbox it has selected is left without one.
-    fn deleted(&mut self, id: Option<MailboxId>) -> Answer {
-        if self.selected.as_ref().is_some_and(|selected| Some(selected.mailbox) == id) {
+    fn deleted(&mut self, place: (AccountId, MailboxId)) -> Answer {
+        if self.selected.as_ref().is_some_and(|selected| (selected.account, selected.mailbox) == place) {
             self.selected = None;
         }
         Answer::ok("DELETE completed")

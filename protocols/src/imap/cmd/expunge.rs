@@ -4,6 +4,7 @@ use crate::imap::set;
 use crate::imap::state::{Running, Session};
 use crate::imap::sync::Telling;
 use crate::imap::table::Request;
+use posthouse_engine::directory::Rights;
 
 pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'_> {
     Box::pin(async move {
@@ -16,11 +17,12 @@ pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'
             false => None,
         };
         args.end()?;
-        let account = session.account();
         let selected = session.selected()?;
         if selected.read_only {
             return Ok(read_only());
         }
+        session.need_selected(Rights::EXPUNGE)?;
+        let account = selected.account;
         let uids = set.map(|set| set::uids_of(&set, selected.numbers())).transpose()?;
         let gone = session.shared.engine.expunge(account, selected.mailbox, uids).await?;
         let telling = Telling { expunges: true, uid: request.is_uid(), claim: true };

@@ -13,6 +13,7 @@ use crate::limits;
 use crate::runtime::yield_now;
 use crate::session::Reading;
 use posthouse_engine::base::{Error, Result, Uid};
+use posthouse_engine::directory::Rights;
 use posthouse_engine::index::mime::SummaryRef;
 use posthouse_engine::index::{Entry, FlagMode, Flags, Mailbox, UidSet};
 use posthouse_engine::{Bytes, Store};
@@ -37,6 +38,7 @@ pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'
         if plan.modseq {
             session.enable_condstore();
         }
+        session.need_selected(Rights::READ)?;
         let selected = session.selected()?;
         let (view, read_only) = (selected.view.clone(), selected.read_only);
         let mut positions = set::positions(&asked.set, uid, selected.numbers())?;
@@ -53,7 +55,8 @@ pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'
             session.tell_vanished(&asked.set, asked.changed_since.unwrap_or_default()).await?;
         }
         let mut fetch = Fetch { plan, changed_since: asked.changed_since, view, uid, sets_seen: false, failed: None };
-        fetch.sets_seen = fetch.plan.sets_seen && !read_only;
+        let keeps_seen = session.selected_rights().contains(Rights::SEEN);
+        fetch.sets_seen = fetch.plan.sets_seen && !read_only && keeps_seen;
         for piece in set::pieces(&positions, limits::IMAP_BATCH_MESSAGES) {
             session.fetch(&mut fetch, piece).await?;
             if session.ended {
@@ -177,7 +180,7 @@ impl Session {
 
     /// Reads what the plan needs of a message.
     async fn read(&self, plan: &Plan, entry: &Entry) -> Result<(Option<Bytes>, Option<Reading>)> {
-        let account = self.account();
+        let account = self.mail_account();
         let summary = if plan.summary { Some(self.shared.engine.summary(account, entry)?) } else { None };
         let message = if plan.message { Some(self.shared.message(account, entry).await?) } else { None };
         Ok((summary, message))
@@ -290,7 +293,10 @@ impl Session {
             keywords: Vec::new(),
             unchanged_since: None,
         };
-        let stored = self.shared.engine.store(self.account(), selected.mailbox, store).await;
+        let Ok(at) = self.selected_at() else {
+            return Ok(UidSet::new());
+        };
+        let stored = self.shared.engine.store_at(at, store).await;
         if let Err(error) = stored {
             // The message can be read all the same; it stays unseen.
             tracing::warn!(%error, "imap: \\Seen could not be set");

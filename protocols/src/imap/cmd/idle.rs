@@ -5,7 +5,7 @@ use crate::imap::state::{Running, Session};
 use crate::imap::sync::Telling;
 use crate::imap::table::Request;
 use crate::limits;
-use crate::runtime::{Either, now, select, stopping, timeout};
+use crate::runtime::{Either, later, now, select, stopping, timeout};
 use posthouse_engine::Watch;
 use std::io;
 use std::time::Instant;
@@ -24,8 +24,8 @@ pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'
     Box::pin(async move {
         request.args().end()?;
         drop(request);
-        let account = session.account();
-        let watch = session.selected.as_ref().map(|selected| session.shared.engine.watch(account, selected.mailbox));
+        let engine = session.shared.engine.clone();
+        let watch = session.selected.as_ref().map(|selected| engine.watch(selected.account, selected.mailbox));
         session.stream.output().extend_from_slice(b"+ idling\r\n");
         let deadline = now() + limits::IMAP_IDLE_MAX;
         let telling = Telling { expunges: true, uid: false, claim: false };
@@ -77,7 +77,8 @@ impl Session {
             });
         };
         let stop = stopping();
-        let others = select(watch.changed(), stop.wait());
+        // A mailbox may have thousands who wait like this.
+        let others = select(later(watch.changed()), stop.wait());
         let woken = timeout(left, select(self.stream.fill(), others)).await;
         Ok(match woken {
             None => Woken::Over(Over::TimedOut),

@@ -1,15 +1,16 @@
 //! LIST (RFC 3501 section 6.3.8) with CHILDREN (RFC 3348), LIST-EXTENDED (RFC 5258), LIST-STATUS (RFC 5819), special uses
-//! (RFC 6154) and LIST-METADATA (RFC 9590).
+//! (RFC 6154), LIST-METADATA (RFC 9590) and LIST-MYRIGHTS (RFC 8440).
 use super::{metadata, status};
 use crate::imap::answer::{Answer, Fail};
 use crate::imap::args::Args;
-use crate::imap::listing::{Names, Selection};
+use crate::imap::listing::{Listed, Names, Selection};
 use crate::imap::name;
 use crate::imap::pattern::Pattern;
 use crate::imap::state::{Running, Session};
 use crate::imap::table::Request;
 use crate::limits;
 use crate::runtime::yield_now;
+use posthouse_engine::directory::Rights;
 use posthouse_engine::index::Account;
 
 pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'_> {
@@ -37,6 +38,8 @@ struct Asked {
     status: Vec<status::Item>,
     /// Names of annotations (RFC 9590).
     metadata: Vec<String>,
+    /// The session's rights (RFC 8440).
+    rights: bool,
     /// It is written as RFC 5258 has it.
     extended: bool,
 }
@@ -62,8 +65,16 @@ impl Asked {
             _ => vec![args.list_mailbox()?.into_owned()],
         };
         let subscribed = selection.subscribed;
-        let mut asked =
-            Asked { reference, patterns, selection, subscribed, status: Vec::new(), metadata: Vec::new(), extended };
+        let mut asked = Asked {
+            reference,
+            patterns,
+            selection,
+            subscribed,
+            status: Vec::new(),
+            metadata: Vec::new(),
+            rights: false,
+            extended,
+        };
         if !args.is_end() {
             asked.extended = true;
             args.space()?;
@@ -84,6 +95,8 @@ impl Asked {
         } else if args.eat_word("METADATA") {
             args.space()?;
             self.metadata = metadata::checked(&metadata::entries(args)?)?;
+        } else if args.eat_word("MYRIGHTS") {
+            self.rights = true;
         } else if !args.eat_word("CHILDREN") && !args.eat_word("SPECIAL-USE") {
             args.wrong("a return option of LIST")?;
         }
@@ -111,8 +124,25 @@ impl Session {
         Ok(ready)
     }
 
+    /// What else was asked of a mailbox, as far as it may be told.
+    fn write_returned(&mut self, name: &str, listed: Listed<'_>, asked: &Asked) -> Result<(), Fail> {
+        let Listed { mailbox, account, rights, .. } = listed;
+        let reads = rights.contains(Rights::READ);
+        if reads && !asked.status.is_empty() {
+            self.write_status(name, account, mailbox, &asked.status)?;
+        }
+        if reads && !asked.metadata.is_empty() {
+            self.write_listed_metadata(name, account, mailbox, &asked.metadata);
+        }
+        if asked.rights {
+            self.write_my_rights(name, rights);
+        }
+        Ok(())
+    }
+
     async fn list(&mut self, account: &Account, patterns: &[Pattern], asked: &Asked) -> Result<(), Fail> {
-        let names = Names::of(account, &asked.selection);
+        let others = self.visible(account).await?;
+        let names = Names::of(account, &others, &asked.selection);
         let utf8 = self.names_utf8();
         for (count, name) in names.inbox_first().enumerate() {
             if count % limits::IMAP_LIST_BATCH == limits::IMAP_LIST_BATCH - 1 {
@@ -131,11 +161,8 @@ impl Session {
                 shown.write_child_info(out, &asked.selection);
             }
             out.extend_from_slice(b"\r\n");
-            if let Some(mailbox) = shown.mailbox.filter(|_| !asked.status.is_empty()) {
-                self.write_status(mailbox, &asked.status)?;
-            }
-            if let Some(mailbox) = shown.mailbox.filter(|_| !asked.metadata.is_empty()) {
-                self.write_listed_metadata(mailbox, &asked.metadata);
+            if let Some(listed) = shown.mailbox {
+                self.write_returned(name, listed, asked)?;
             }
             self.flush_if_large().await?;
         }

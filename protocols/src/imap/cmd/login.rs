@@ -8,7 +8,7 @@ use crate::session::sasl::Credentials;
 use crate::session::{Place, Proof};
 use imap_codec::imap_types::command::CommandBody;
 use imap_codec::imap_types::core::AString;
-use posthouse_engine::base::Protocol;
+use posthouse_engine::base::{AccountId, Protocol};
 use posthouse_engine::trace::Means;
 use std::io;
 
@@ -78,7 +78,31 @@ impl Session {
         if let Err(error) = shared.engine.open_account(login.account).await {
             return Ok(error.into());
         }
+        let Some(seat) = shared.attendance.take(login.account) else {
+            let max = shared.attendance.per_account_max();
+            tracing::info!(peer = %self.stream.peer(), account = %login.account, max, "login refused: the account has too many connections");
+            self.untagged("BYE Too many connections of this account");
+            self.ended = true;
+            return Ok(Answer::no(format!("[LIMIT] Too many connections of this account: at most {max} at a time")));
+        };
+        self.seat = Some(seat);
+        self.open_shared(login.account).await;
         self.login = Some(Box::new(login));
         Ok(Answer::ok(format!("[CAPABILITY {}] Logged in", capability::list(self))))
+    }
+
+    /// What others share with an account, as far as it can be had now.
+    async fn open_shared(&self, account: AccountId) {
+        if let Err(error) = self.shared.engine.finish_moves(account).await {
+            // It goes on with the next login, or the next start of the server.
+            tracing::warn!(%error, account = %account, "a move from another account could not be ended yet");
+        }
+        for sharer in self.shared.engine.directory(|directory| directory.sharers(account)) {
+            if sharer.is_business
+                && let Err(error) = self.shared.engine.open_account(sharer.account).await
+            {
+                tracing::warn!(%error, account = %sharer.address, "a business mailbox could not be opened");
+            }
+        }
     }
 }

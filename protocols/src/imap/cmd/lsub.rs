@@ -5,6 +5,7 @@ use crate::imap::name;
 use crate::imap::pattern::Pattern;
 use crate::imap::state::{Running, Session};
 use crate::imap::table::Request;
+use posthouse_engine::directory::Rights;
 use posthouse_engine::index::Account;
 use std::collections::BTreeMap;
 use std::io;
@@ -29,7 +30,7 @@ pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'
 
 impl Session {
     async fn lsub(&mut self, account: &Account, pattern: &Pattern, utf8: bool) -> io::Result<()> {
-        for (name, selectable) in matching(account, pattern) {
+        for (name, selectable) in self.matching(account, pattern) {
             let out = self.stream.output();
             out.extend_from_slice(if selectable { b"* LSUB () \"/\" " } else { b"* LSUB (\\Noselect) \"/\" " });
             name::write(out, name, utf8);
@@ -40,20 +41,24 @@ impl Session {
     }
 }
 
-/// Names to list, and whether each is a mailbox that is subscribed.
-fn matching<'a>(account: &'a Account, pattern: &Pattern) -> BTreeMap<&'a str, bool> {
-    let mut found = BTreeMap::new();
-    for subscribed in account.subscriptions.iter() {
-        if pattern.matches(subscribed) {
-            found.insert(subscribed.as_str(), account.mailbox_named(subscribed).is_some());
-            continue;
-        }
-        for (at, _) in subscribed.match_indices('/') {
-            let above = &subscribed[..at];
-            if !account.subscriptions.contains(above) && pattern.matches(above) {
-                found.insert(above, false);
+impl Session {
+    /// Names to list, and whether each is a mailbox that is subscribed and may be seen.
+    fn matching<'a>(&self, account: &'a Account, pattern: &Pattern) -> BTreeMap<&'a str, bool> {
+        let mut found = BTreeMap::new();
+        for subscribed in account.subscriptions.iter() {
+            if pattern.matches(subscribed) {
+                let is_there = account.mailbox_named(subscribed).is_some()
+                    || self.place_named(subscribed).is_ok_and(|place| place.rights.contains(Rights::LOOKUP));
+                found.insert(subscribed.as_str(), is_there);
+                continue;
+            }
+            for (at, _) in subscribed.match_indices('/') {
+                let above = &subscribed[..at];
+                if !account.subscriptions.contains(above) && pattern.matches(above) {
+                    found.insert(above, false);
+                }
             }
         }
+        found
     }
-    found
 }

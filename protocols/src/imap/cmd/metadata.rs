@@ -1,13 +1,17 @@
-//! GETMETADATA and SETMETADATA (RFC 5464): annotations of mailboxes, and with the empty name of the account. An account has one owner, so
-//! that shared annotations are as private as the others; nobody sets shared ones of the server.
+//! GETMETADATA and SETMETADATA (RFC 5464): annotations of mailboxes, and with the empty name of the account. Those who
+//! share a mailbox share its shared annotations; private ones have only its owner. Nobody sets shared ones of the server.
 use crate::imap::answer::Answer;
 use crate::imap::args::Args;
 use crate::imap::state::{Running, Session};
 use crate::imap::table::Request;
 use crate::imap::{name, out};
-use posthouse_engine::base::MailboxId;
 use posthouse_engine::base::limits::{METADATA_ENTRIES_MAX, METADATA_VALUE_BYTES_MAX};
+use posthouse_engine::base::{AccountId, MailboxId};
+use posthouse_engine::directory::Rights;
 use posthouse_engine::index::{Mailbox, Metadata};
+
+/// Before the names of private entries.
+const PRIVATE: &str = "/private/";
 
 pub(in crate::imap) fn get(session: &mut Session, request: Request) -> Running<'_> {
     Box::pin(async move {
@@ -28,7 +32,7 @@ pub(in crate::imap) fn get(session: &mut Session, request: Request) -> Running<'
             entries = self::entries(&mut args)?;
         }
         args.end()?;
-        let (_, metadata) = session.annotated(&wire)?;
+        let (_, _, metadata) = session.annotated(&wire, Rights::READ)?;
         let longest = session.write_metadata(&session.name(&wire)?, &metadata, &checked(&entries)?, &options);
         Ok(match longest {
             Some(longest) => Answer::ok(format!("[METADATA LONGENTRIES {longest}] GETMETADATA completed")),
@@ -50,7 +54,10 @@ pub(in crate::imap) fn set(session: &mut Session, request: Request) -> Running<'
             Ok((checked_name(&name)?, value))
         })?;
         args.end()?;
-        let (mailbox, metadata) = session.annotated(&wire)?;
+        let (account, mailbox, metadata) = session.annotated(&wire, Rights::WRITE)?;
+        if account != session.account() && entries.iter().any(|(name, _)| name.starts_with(PRIVATE)) {
+            return Ok(Answer::no("[METADATA NOPRIVATE] Only its owner has private annotations of a mailbox"));
+        }
         if wire.is_empty() && entries.iter().any(|(name, _)| name.starts_with("/shared/")) {
             return Ok(Answer::no("[NOPERM] Shared annotations of the server are its operator's"));
         }
@@ -61,7 +68,7 @@ pub(in crate::imap) fn set(session: &mut Session, request: Request) -> Running<'
         if metadata.len() + new > METADATA_ENTRIES_MAX {
             return Ok(Answer::no("[METADATA TOOMANY] There are too many annotations"));
         }
-        session.shared.engine.set_metadata(session.account(), mailbox, entries).await?;
+        session.shared.engine.set_metadata(account, mailbox, entries).await?;
         Ok(Answer::ok("SETMETADATA completed"))
     })
 }
@@ -149,12 +156,18 @@ fn checked_name(name: &str) -> Result<String, Answer> {
 
 impl Session {
     /// The annotations of a mailbox, or with the empty name of the account.
-    fn annotated(&self, wire: &[u8]) -> Result<(Option<MailboxId>, Metadata), Answer> {
+    fn annotated(&self, wire: &[u8], wanted: Rights) -> Result<(AccountId, Option<MailboxId>, Metadata), Answer> {
         if wire.is_empty() {
-            return Ok((None, self.shared.engine.account(self.account())?.metadata.clone()));
+            let account = self.account();
+            return Ok((account, None, self.shared.engine.account(account)?.metadata.clone()));
         }
-        let mailbox = self.mailbox_named(&self.name(wire)?)?;
-        Ok((Some(mailbox.id), mailbox.metadata.clone()))
+        let place = self.place_for(&self.name(wire)?, wanted)?;
+        Ok((place.account, Some(place.mailbox.id), self.annotations(place.account, &place.mailbox)))
+    }
+
+    /// What the session may see of a mailbox's annotations: private ones are the owner's.
+    fn annotations(&self, account: AccountId, mailbox: &Mailbox) -> Metadata {
+        if account == self.account() { mailbox.metadata.clone() } else { mailbox.metadata.without(PRIVATE) }
     }
 
     /// The METADATA response; answers the size of the longest value that was left out for its size.
@@ -205,7 +218,13 @@ impl Session {
     }
 
     /// The METADATA response that follows a LIST response (RFC 9590).
-    pub(super) fn write_listed_metadata(&mut self, mailbox: &Mailbox, entries: &[String]) {
-        self.write_metadata(&mailbox.name, &mailbox.metadata, entries, &Options::exact());
+    pub(super) fn write_listed_metadata(
+        &mut self,
+        name: &str,
+        account: AccountId,
+        mailbox: &Mailbox,
+        entries: &[String],
+    ) {
+        self.write_metadata(name, &self.annotations(account, mailbox), entries, &Options::exact());
     }
 }

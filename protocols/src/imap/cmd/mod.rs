@@ -1,4 +1,5 @@
 //! One file per command of `table`.
+pub(super) mod acl;
 pub(super) mod append;
 pub(super) mod authenticate;
 pub(super) mod capability;

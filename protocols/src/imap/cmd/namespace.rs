@@ -1,4 +1,4 @@
-//! NAMESPACE (RFC 2342): one personal namespace, `/` between levels.
+//! NAMESPACE (RFC 2342): the session's own mailboxes, those that other members share, and business mailboxes; `/` between levels.
 use crate::imap::answer::Answer;
 use crate::imap::state::{Running, Session};
 use crate::imap::table::Request;
@@ -6,7 +6,7 @@ use crate::imap::table::Request;
 pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'_> {
     Box::pin(async move {
         request.args().end()?;
-        session.untagged("NAMESPACE ((\"\" \"/\")) NIL NIL");
+        session.untagged("NAMESPACE ((\"\" \"/\")) ((\"Other Users/\" \"/\")) ((\"Shared/\" \"/\"))");
         Ok(Answer::ok("NAMESPACE completed"))
     })
 }

@@ -8,7 +8,9 @@ use crate::imap::set;
 use crate::imap::state::{Running, Session};
 use crate::imap::sync::Telling;
 use crate::imap::table::Request;
+use posthouse_engine::At;
 use posthouse_engine::base::{MailboxId, Uid};
+use posthouse_engine::directory::Rights;
 
 pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'_> {
     Box::pin(async move {
@@ -24,11 +26,11 @@ pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'
             Err(answer) => return Err(incoming.give_up(session, answer).await),
         };
         let (old, old_size_bytes, to) = places;
-        incoming.freed_bytes = old_size_bytes;
+        (incoming.freed_bytes, incoming.account) = (old_size_bytes, to.account);
         let Some(message) = incoming.read(session, 1).await?.pop() else {
             return Ok(Answer::bad("REPLACE: a message is expected"));
         };
-        let replaced = session.shared.engine.replace(session.account(), old, to, message).await;
+        let replaced = session.shared.engine.replace(old, to, message).await;
         let appended = replaced.map_err(|error| try_create(error.into()))?;
         // Before the EXPUNGE, so that the client knows what has become of what it loses (RFC 8508 section 3.4).
         let line = format!("OK {}", append_uid(&appended).replace("APPEND completed", "Replacement"));
@@ -45,7 +47,7 @@ impl Session {
         set: &set::Set,
         uid: bool,
         name: &[u8],
-    ) -> Result<((MailboxId, Uid), u64, MailboxId), crate::imap::answer::Fail> {
+    ) -> Result<((MailboxId, Uid), u64, At), crate::imap::answer::Fail> {
         let selected = self.selected()?;
         if selected.read_only {
             return Err(read_only().into());
@@ -58,7 +60,12 @@ impl Session {
             return Err(Answer::bad("REPLACE: one message is expected").into());
         }
         let entry = selected.view.entries.get(only.start)?;
-        let to = self.name(name).and_then(|name| self.mailbox_named(&name)).map_err(try_create)?.id;
+        // RFC 8508 section 3: as APPEND there and EXPUNGE here.
+        self.need_selected(Rights::DELETE_MESSAGES.union(Rights::EXPUNGE))?;
+        let to = self.name(name).and_then(|name| self.place_for(&name, Rights::INSERT)).map_err(try_create)?.at();
+        if to.account != selected.account {
+            return Err(Answer::no("[CANNOT] A message is replaced within one account; use APPEND and EXPUNGE").into());
+        }
         Ok(((selected.mailbox, entry.uid), entry.size_bytes.into(), to))
     }
 }

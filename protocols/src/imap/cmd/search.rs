@@ -12,6 +12,7 @@ use crate::imap::table::Request;
 use crate::limits;
 use crate::runtime::yield_now;
 use posthouse_engine::base::Error;
+use posthouse_engine::directory::Rights;
 use posthouse_engine::index::{Mailbox, UidSet};
 use std::ops::Range;
 use std::sync::Arc;
@@ -90,6 +91,7 @@ impl Session {
 
     /// Reads the keys.
     fn search_for(&mut self, charset: Option<&str>, args: &mut Args<'_>) -> Result<Search, Answer> {
+        self.need_selected(Rights::READ)?;
         let selected = self.selected()?;
         let (view, newest) = (selected.view.clone(), selected.data().clone());
         let mut context = Context {
@@ -152,7 +154,7 @@ impl Session {
 
     /// Asks a key of the message itself. Decoding its text is work that other sessions should not wait for.
     async fn look_into(&self, key: &Arc<Key>, facts: Facts) -> Result<bool, Error> {
-        let message = self.shared.message(self.account(), &facts.entry).await?;
+        let message = self.shared.message(self.mail_account(), &facts.entry).await?;
         if facts.entry.size_bytes <= limits::IMAP_SEARCH_INLINE_BYTES_MAX {
             yield_now().await;
             return Ok(key.full(facts, &message));

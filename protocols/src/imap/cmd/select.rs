@@ -2,14 +2,15 @@
 //! and 3.2.5) and MAILBOXID (RFC 8474).
 use crate::imap::answer::Answer;
 use crate::imap::args::Args;
+use crate::imap::place::{self, Place};
 use crate::imap::qresync::Known;
 use crate::imap::state::{Enabled, Running, Selected, Session};
 use crate::imap::table::Request;
 use crate::imap::{name, objects, out};
 use crate::limits;
-use posthouse_engine::base::MailboxId;
-use posthouse_engine::index::{Flags, Mailbox, UidSet};
-use std::sync::Arc;
+use posthouse_engine::base::AccountId;
+use posthouse_engine::directory::Rights;
+use posthouse_engine::index::{Entry, Flags, Mailbox, UidSet};
 
 pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'_> {
     Box::pin(async move {
@@ -27,17 +28,26 @@ pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'
         if session.selected.take().is_some() {
             session.untagged("OK [CLOSED] Previous mailbox closed");
         }
-        let id = session.name(&asked.name).and_then(|name| session.mailbox_named(&name))?.id;
+        let place = session.name(&asked.name).and_then(|name| session.place_for(&name, Rights::READ))?;
         if asked.condstore {
             session.enabled.condstore = true;
         }
-        let answer = session.select(id, request.name == "EXAMINE").await?;
+        let answer = session.select(&place, request.name == "EXAMINE").await?;
         if let Some(known) = asked.known {
             session.resync(&known).await?;
         }
         Ok(answer)
     })
 }
+
+/// Without any of these rights a mailbox is opened read-only.
+const CHANGING: Rights = Rights::ALL
+    .without(Rights::LOOKUP)
+    .without(Rights::READ)
+    .without(Rights::POST)
+    .without(Rights::CREATE)
+    .without(Rights::DELETE_MAILBOX)
+    .without(Rights::ADMINISTER);
 
 /// What a SELECT asks.
 struct Asked {
@@ -73,17 +83,10 @@ impl Asked {
 }
 
 impl Session {
-    /// The mailbox of that name.
-    pub(in crate::imap) fn mailbox_named(&self, name: &str) -> Result<Arc<Mailbox>, Answer> {
-        let account = self.shared.engine.account(self.account())?;
-        match account.mailbox_named(name) {
-            Some(mailbox) => Ok(mailbox.clone()),
-            None => Err(Answer::no("[NONEXISTENT] There is no such mailbox")),
-        }
-    }
-
-    async fn select(&mut self, id: MailboxId, read_only: bool) -> Result<Answer, Answer> {
-        let account = self.account();
+    async fn select(&mut self, place: &Place, examine: bool) -> Result<Answer, Answer> {
+        let (account, id) = (place.account, place.mailbox.id);
+        // RFC 4314 section 5.2.
+        let read_only = examine || !place.rights.has_any(CHANGING);
         let engine = self.shared.engine.clone();
         let mut view = engine.mailbox(account, id)?;
         let mut recent_from = view.recent_from;
@@ -97,7 +100,19 @@ impl Session {
             view = engine.mailbox(account, id)?;
         }
         let (recent, saved) = (UidSet::new(), UidSet::new());
-        let mut selected = Selected { mailbox: id, read_only, view, newer: None, recent, claim_due: false, saved };
+        let may = (place::flags(place.rights), place.rights.contains(Rights::WRITE));
+        let mut selected = Selected {
+            account,
+            mailbox: id,
+            reader: place.reader,
+            may,
+            read_only,
+            view,
+            newer: None,
+            recent,
+            claim_due: false,
+            saved,
+        };
         selected.add_recent(recent_from.0, selected.view.uid_next.0.saturating_sub(1));
         let (rev2, utf8) = (self.enabled.rev2, self.names_utf8());
         let out = self.stream.output();
@@ -105,7 +120,7 @@ impl Session {
         if rev2 {
             // RFC 9051 section 6.3.2.
             out.extend_from_slice(b"* LIST () \"/\" ");
-            name::write(out, &selected.view.name, utf8);
+            name::write(out, &place.name(), utf8);
             out.extend_from_slice(b"\r\n");
         }
         // RFC 8474 section 4.2.
@@ -113,7 +128,11 @@ impl Session {
         objects::mailbox_id(out, account, &selected.view);
         out.extend_from_slice(b")] Its name for ever\r\n");
         self.selected = Some(Box::new(selected));
-        Ok(Answer::ok(if read_only { "[READ-ONLY] EXAMINE completed" } else { "[READ-WRITE] SELECT completed" }))
+        Ok(Answer::ok(match (examine, read_only) {
+            (true, _) => "[READ-ONLY] EXAMINE completed",
+            (false, true) => "[READ-ONLY] SELECT completed",
+            (false, false) => "[READ-WRITE] SELECT completed",
+        }))
     }
 }
 
@@ -121,7 +140,7 @@ fn write(out: &mut Vec<u8>, selected: &Selected, enabled: Enabled) {
     selected.write_flag_lists(out);
     selected.write_counts(out, enabled.rev2);
     let view = &selected.view;
-    if let Some(first) = first_unseen(view).filter(|_| !enabled.rev2 && !enabled.uid_only) {
+    if let Some(first) = first_unseen(view, selected.reader).filter(|_| !enabled.rev2 && !enabled.uid_only) {
         code(out, "UNSEEN", first as u64 + 1, "First unseen message");
     }
     code(out, "UIDVALIDITY", view.uid_validity.into(), "UIDs valid");
@@ -139,10 +158,11 @@ fn code(out: &mut Vec<u8>, code: &str, value: u64, text: &str) {
     out.extend_from_slice(b"\r\n");
 }
 
-fn first_unseen(view: &Mailbox) -> Option<usize> {
-    if view.unseen == 0 {
+fn first_unseen(view: &Mailbox, reader: Option<AccountId>) -> Option<usize> {
+    if view.unseen_for(reader) == 0 {
         return None;
     }
     let mut entries = view.entries.range(0..limits::IMAP_UNSEEN_SCAN_MAX);
-    entries.position(|entry| entry.is_ok_and(|entry| !entry.flags.contains(Flags::SEEN)))
+    let is_unseen = |entry: Entry| !view.seen_by(entry, reader).flags.contains(Flags::SEEN);
+    entries.position(|entry| entry.is_ok_and(is_unseen))
 }

@@ -41,7 +41,7 @@ impl Session {
         for (count, at) in search.found.slice(0..search.found.len()).enumerate() {
             let entry = search.view.entries.get(at)?;
             let stored =
-                if criteria.reads() { Some(self.shared.engine.summary(self.account(), &entry)?) } else { None };
+                if criteria.reads() { Some(self.shared.engine.summary(self.mail_account(), &entry)?) } else { None };
             let summary = stored.as_deref().and_then(|stored| SummaryRef::decode(stored).ok());
             let envelope = summary.map(|summary| Envelope::read(summary.envelope())).unwrap_or_default();
             let (values, taken) = criteria.values(&entry, &envelope);

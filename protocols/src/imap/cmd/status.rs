@@ -5,7 +5,8 @@ use crate::imap::args::Args;
 use crate::imap::state::{Running, Session};
 use crate::imap::table::Request;
 use crate::imap::{name, objects, out};
-use posthouse_engine::base::Error;
+use posthouse_engine::base::{AccountId, Error};
+use posthouse_engine::directory::Rights;
 use posthouse_engine::index::{Flags, Mailbox};
 
 /// One thing asked of a mailbox.
@@ -46,8 +47,8 @@ pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'
         args.space()?;
         let items = items(&mut args)?;
         args.end()?;
-        let mailbox = session.mailbox_named(&session.name(&name)?)?;
-        session.write_status(&mailbox, &items)?;
+        let place = session.place_for(&session.name(&name)?, Rights::READ)?;
+        session.write_status(&place.name(), place.account, &place.mailbox, &items)?;
         Ok(Answer::ok("STATUS completed"))
     })
 }
@@ -68,12 +69,19 @@ pub(super) fn items(args: &mut Args<'_>) -> Result<Vec<Item>, Answer> {
 
 impl Session {
     /// The STATUS response.
-    pub(super) fn write_status(&mut self, mailbox: &Mailbox, items: &[Item]) -> Result<(), Answer> {
+    pub(super) fn write_status(
+        &mut self,
+        name: &str,
+        account: AccountId,
+        mailbox: &Mailbox,
+        items: &[Item],
+    ) -> Result<(), Answer> {
+        let reader = (account != self.account()).then(|| self.account());
         if items.contains(&Item::HighestModSeq) {
             self.enable_condstore();
         }
         let mut line = b"* STATUS ".to_vec();
-        name::write(&mut line, &mailbox.name, self.names_utf8());
+        name::write(&mut line, name, self.names_utf8());
         line.extend_from_slice(b" (");
         for (at, item) in items.iter().enumerate() {
             line.extend_from_slice(if at > 0 { b" " } else { b"" });
@@ -83,10 +91,11 @@ impl Session {
             match item {
                 Item::MailboxId => {
                     line.push(b'(');
-                    objects::mailbox_id(&mut line, self.account(), mailbox);
+                    objects::mailbox_id(&mut line, account, mailbox);
                     line.push(b')');
                 }
                 Item::AppendLimit => out::number(&mut line, self.shared.message_size_bytes_max),
+                Item::Unseen => out::number(&mut line, mailbox.unseen_for(reader)),
                 _ => out::number(&mut line, value(mailbox, *item)?),
             }
         }
@@ -103,12 +112,11 @@ fn value(mailbox: &Mailbox, item: Item) -> Result<u64, Error> {
         Item::Recent => messages - mailbox.entries.lower_bound(mailbox.recent_from)? as u64,
         Item::UidNext => mailbox.uid_next.0.into(),
         Item::UidValidity => mailbox.uid_validity.into(),
-        Item::Unseen => mailbox.unseen.into(),
         Item::Deleted => mailbox.deleted.into(),
         Item::DeletedStorage => deleted_bytes(mailbox)?,
         Item::Size => mailbox.size_bytes,
         Item::HighestModSeq => mailbox.highest_modseq.0,
-        Item::AppendLimit | Item::MailboxId => 0,
+        Item::Unseen | Item::AppendLimit | Item::MailboxId => 0,
     })
 }
 

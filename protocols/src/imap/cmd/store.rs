@@ -11,7 +11,7 @@ use crate::limits;
 use crate::runtime::yield_now;
 use posthouse_engine::base::ModSeq;
 use posthouse_engine::index::{FlagMode, Flags, UidSet};
-use posthouse_engine::{Store, Stored};
+use posthouse_engine::{Guest, Store, Stored};
 use std::io;
 
 pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'_> {
@@ -32,8 +32,11 @@ pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'
         if positions.is_empty() {
             return Ok(Answer::ok("No matching messages"));
         }
-        let (account, mailbox) = (session.account(), selected.mailbox);
-        let stored = session.shared.engine.store(account, mailbox, store.clone()).await?;
+        let at = session.selected_at()?;
+        if let Some(guest) = at.guest {
+            may_store(guest, &store)?;
+        }
+        let stored = session.shared.engine.store_at(at, store.clone()).await?;
         session.answer_store(&store, &stored, &positions, asked.silent, uid).await?;
         Ok(Answer::ok(if stored.modified.is_empty() {
             "STORE completed".to_owned()
@@ -41,6 +44,13 @@ pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'
             format!("[MODIFIED {}] Some messages have changed since", session.modified(&stored.modified, uid))
         }))
     })
+}
+
+/// A STORE that may change some of what it names changes that; one that may change nothing is refused (RFC 4314 section 4).
+fn may_store(guest: Guest, store: &Store) -> Result<(), Answer> {
+    let named = Flags(guest.flags.0 & store.flags.0) != Flags::NONE || guest.keywords && !store.keywords.is_empty();
+    let all = store.mode == FlagMode::Replace && (guest.flags != Flags::NONE || guest.keywords);
+    if named || all { Ok(()) } else { Err(Answer::no("[NOPERM] You may not change these flags here")) }
 }
 
 /// What a STORE asks.

@@ -74,7 +74,7 @@ impl Session {
         for at in search.found.slice(0..search.found.len()) {
             let entry = search.view.entries.get(at)?;
             let item = self.item(&mut gathering, at, &entry)?;
-            let message = self.shared.message(self.account(), &entry).await?;
+            let message = self.shared.message(self.mail_account(), &entry).await?;
             gathering.bytes += threader.add(item, &message);
             yield_now().await;
         }
@@ -88,7 +88,7 @@ impl Session {
     }
 
     fn item(&self, gathering: &mut Gathering<'_>, at: usize, entry: &Entry) -> Result<Item, Fail> {
-        let stored = self.shared.engine.summary(self.account(), entry)?;
+        let stored = self.shared.engine.summary(self.mail_account(), entry)?;
         let summary = SummaryRef::decode(&stored).ok();
         let envelope = summary.map(|summary| Envelope::read(summary.envelope())).unwrap_or_default();
         let number = gathering.names.of(at)?;

@@ -10,6 +10,7 @@ pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'
         request.args().end()?;
         session.selected = None;
         session.login = None;
+        session.seat = None;
         session.enabled = Enabled::default();
         session.login_deadline = now() + limits::IMAP_LOGIN_MAX;
         Ok(Answer::ok("You are nobody again"))

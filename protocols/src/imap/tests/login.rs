@@ -2,7 +2,7 @@
 use super::{play, play_before_login, shared};
 use crate::imap::ImapService;
 use crate::runtime::sim;
-use crate::session::PlaintextAuth;
+use crate::session::{Attendance, PlaintextAuth};
 use crate::testing::tls::{self, TlsClient};
 use std::sync::Arc;
 
@@ -31,7 +31,7 @@ fn greeting_login_logout() {
          S: * ID (\"name\" \"Posthouse\")
          S: a7 OK ID completed
          C: a8 NAMESPACE
-         S: * NAMESPACE ((\"\" \"/\")) NIL NIL
+         S: * NAMESPACE ((\"\" \"/\")) ((\"Other Users/\" \"/\")) ((\"Shared/\" \"/\"))
          S: a8 OK NAMESPACE completed
          C: a9 LOGOUT
          S: * BYE ...
@@ -156,4 +156,44 @@ fn starttls_and_what_was_sent_behind_it_in_the_clear() {
         assert!(heard.starts_with("* BYE [CLIENTBUG] ") && heard.contains("\r\na BAD "), "{heard}");
         assert!(!heard.contains("b OK"), "{heard}");
     });
+}
+
+#[test]
+fn an_account_has_so_many_connections() {
+    let mut shared = shared();
+    shared.attendance = Attendance::new(2);
+    play_before_login(
+        shared,
+        "S: * OK ...
+         S2: * OK ...
+         S3: * OK ...
+         S4: * OK ...
+         S5: * OK ...
+         C: a LOGIN ann@example.org secret
+         S: a OK ...
+         C2: a LOGIN ann@example.org secret
+         S2: a OK ...
+         C3: a LOGIN ann@example.org secret
+         S3: * BYE Too many connections of this account
+         S3: a NO [LIMIT] Too many connections of this account: at most 2 at a time
+         S3:
+         C4: a LOGIN bob@example.org secret
+         S4: a OK ...
+         C2: b LOGOUT
+         S2: * BYE ...
+         S2: b OK ...
+         S2:
+         C5: a LOGIN ann@example.org secret
+         S5: a OK ...
+         C: b UNAUTHENTICATE
+         S: b OK ...
+         C4: b UNAUTHENTICATE
+         S4: b OK ...
+         C4: c AUTHENTICATE PLAIN AGFubkBleGFtcGxlLm9yZwBzZWNyZXQ=
+         S4: c OK ...
+         C: c AUTHENTICATE PLAIN AGFubkBleGFtcGxlLm9yZwBzZWNyZXQ=
+         S: * BYE Too many connections of this account
+         S: c NO [LIMIT] ...
+         S: ",
+    );
 }

@@ -1,7 +1,7 @@
 //! What a client that reads slowly, or asks for too much at once, makes the server hold.
 use super::{ImapService, logged_in, play};
 use crate::limits;
-use crate::runtime::{sim, timeout};
+use crate::runtime::{sim, sleep, timeout};
 use crate::session::Budget;
 use crate::testing::{append, shared};
 use std::sync::Arc;
@@ -79,6 +79,35 @@ fn a_message_put_together_takes_its_room() {
             client.write(format!("a APPEND INBOX{}\r\n", message.repeat(messages)).as_bytes()).await;
             let heard = client.read_line().await;
             assert!(heard.starts_with(answer.as_bytes()), "{parts} parts: {}", String::from_utf8_lossy(&heard));
+        }
+    });
+}
+
+#[test]
+fn a_slow_append_gives_way() {
+    let mut shared = shared();
+    shared.budget = Budget::new(2 << 20);
+    let budget = shared.budget.clone();
+    let service = ImapService::new(Arc::new(shared));
+    sim::run(move |net| async move {
+        let size = 3 << 19;
+        // In the middle of the literal; and behind it, before the line's end, where the client says nothing more.
+        for sent in [5 << 18, size] {
+            let mut slow = logged_in(&net, &service, "ann@example.org").await;
+            slow.write(format!("a APPEND INBOX {{{size}}}\r\n").as_bytes()).await;
+            slow.read_line().await;
+            slow.write(&vec![b'x'; sent]).await;
+            sleep(Duration::from_secs(1)).await;
+            assert!(!budget.share().hold(1 << 20));
+            sleep(limits::INTAKE_WINDOW).await;
+            assert!(budget.share().hold(2 << 20), "the room is given back while the rest is still to come");
+            // And that is not taken for commands.
+            slow.write(&b"b NOOP\r\n".repeat((size - sent) / 8)).await;
+            slow.write(b"\r\nc NOOP\r\n").await;
+            let answer = slow.read_line().await;
+            assert!(answer.starts_with(b"a NO [LIMIT] "), "{}", String::from_utf8_lossy(&answer));
+            let answer = slow.read_line().await;
+            assert!(answer.starts_with(b"c OK"), "{}", String::from_utf8_lossy(&answer));
         }
     });
 }

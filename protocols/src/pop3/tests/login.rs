@@ -2,7 +2,7 @@
 use super::{Pop3Service, ask, filled, play_logged_in, service};
 use crate::limits;
 use crate::runtime::sim;
-use crate::session::PlaintextAuth;
+use crate::session::{Attendance, PlaintextAuth};
 use crate::testing::{play, shared};
 use std::sync::Arc;
 
@@ -262,4 +262,30 @@ fn who_is_silent_hears_nothing_more() {
 #[test]
 fn each_command_keeps_the_session_alive() {
     play_logged_in("C: NOOP\nS: +OK\nC: NOOP now\nS: -ERR No argument is expected\nC: NOOP \nS: +OK");
+}
+
+#[test]
+fn an_account_has_so_many_connections() {
+    let mut shared = filled();
+    shared.attendance = Attendance::new(1);
+    let address =
+        |directory: &posthouse_engine::directory::Directory| directory.login("ann@example.org").map(|it| it.id);
+    let account = shared.engine.directory(address).expect("a member");
+    // As an IMAP session of the same account holds it.
+    let seat = shared.attendance.take(account).expect("the first one");
+    let service = service(shared);
+    sim::run(move |net| async move {
+        let mut client = net.connect(&service);
+        client.read_line().await;
+        ask(&mut client, "USER ann@example.org").await;
+        let heard = ask(&mut client, "PASS secret").await;
+        assert_eq!(heard, "-ERR [SYS/TEMP] Too many connections of this account: at most 1 at a time");
+        assert!(client.read_line().await.is_empty(), "it is closed");
+        drop(seat);
+        for _ in 0..2 {
+            let mut client = super::logged_in(&net, &service, "ann@example.org").await;
+            assert_eq!(ask(&mut client, "QUIT").await, "+OK Bye");
+            client.read_line().await;
+        }
+    });
 }

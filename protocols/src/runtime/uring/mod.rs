@@ -11,7 +11,11 @@ mod buffers;
 mod cancel;
 mod conn;
 mod connect;
+#[cfg(test)]
+mod costs;
 mod driver;
+#[cfg(test)]
+mod lifecycle;
 mod outside;
 mod reactor;
 mod recv;

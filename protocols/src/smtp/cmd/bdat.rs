@@ -1,10 +1,10 @@
 //! BDAT (RFC 3030): the message in chunks of announced sizes. A chunk that is refused is read and thrown away, so that its bytes are never
 //! taken for commands.
-use crate::session::{Over, wait_for_bytes};
+use crate::session::Over;
 use crate::smtp::driver::{data_deadline, message_end};
 use crate::smtp::message::{self, Taken};
 use crate::smtp::reply::Reply;
-use crate::smtp::state::{Answer, Chunks, Running, Session};
+use crate::smtp::state::{Answer, Coming, Running, Session};
 use smtp_proto::Request;
 use std::io;
 
@@ -13,12 +13,11 @@ pub(in crate::smtp) fn run(session: &mut Session, request: Request<String>) -> R
         let Request::Bdat { chunk_size, is_last } = request else {
             return Ok(Answer::new(501, "5.5.4 BDAT size [LAST] is expected"));
         };
-        let share = session.shared.budget.share();
+        let begins = session.message_begins();
         let mut chunks = match &mut session.transaction {
-            Some(transaction) if !transaction.recipients.is_empty() => transaction
-                .chunks
-                .take()
-                .unwrap_or_else(|| Box::new(Chunks { message: Vec::new(), share, refusal: None })),
+            Some(transaction) if !transaction.recipients.is_empty() => {
+                transaction.chunks.take().unwrap_or_else(|| Box::new(begins))
+            }
             _ => {
                 let refusal = Reply::new(503, "5.5.1 MAIL and an accepted RCPT first");
                 return session.pass_over(chunk_size, refusal).await;
@@ -38,19 +37,19 @@ pub(in crate::smtp) fn run(session: &mut Session, request: Request<String>) -> R
             }
             return Ok(answer);
         }
-        let Chunks { message, share, refusal } = *chunks;
+        let Coming { message, room, refusal } = *chunks;
         let expected = session.shared.engine.expect();
         let bare = session.role.refuses_bare_line_ends() && message::has_bare_line_end(&message);
         match refusal.or_else(|| bare.then(message::bare_line_end)) {
             Some(reply) => Ok(session.refuse(reply)),
-            None => Ok(session.finish(Taken { message, share, expected }).await),
+            None => Ok(session.finish(Taken { message, room, expected }).await),
         }
     })
 }
 
 impl Session {
     /// Reads the chunk's bytes; keeps them unless the message is refused by now.
-    async fn take_chunk(&mut self, size: usize, chunks: &mut Chunks) -> io::Result<Option<Over>> {
+    async fn take_chunk(&mut self, size: usize, chunks: &mut Coming) -> io::Result<Option<Over>> {
         let max = self.shared.message_size_bytes_max;
         if (chunks.message.len() as u64).saturating_add(size as u64) > max {
             chunks.refusal.get_or_insert_with(|| message::too_big(max));
@@ -59,9 +58,7 @@ impl Session {
         loop {
             let buffered = self.stream.buffered();
             let used = buffered.len().min(left);
-            if chunks.refusal.is_none() && !chunks.share.hold((chunks.message.len() + used) as u64) {
-                chunks.refusal = Some(message::crowded());
-            }
+            chunks.make_room(used);
             if chunks.refusal.is_none() {
                 chunks.message.extend_from_slice(&buffered[..used]);
             } else {
@@ -72,15 +69,15 @@ impl Session {
             if left == 0 {
                 return Ok(None);
             }
-            if let Some(over) = wait_for_bytes(&mut self.stream, data_deadline(end)).await? {
+            if let Some(over) = chunks.wait(&mut self.stream, data_deadline(end)).await? {
                 return Ok(Some(over));
             }
         }
     }
 
     async fn pass_over(&mut self, size: usize, refusal: Reply) -> io::Result<Answer> {
-        let share = self.shared.budget.share();
-        let mut chunks = Chunks { message: Vec::new(), share, refusal: Some(refusal.clone()) };
+        let mut chunks = self.message_begins();
+        chunks.refusal = Some(refusal.clone());
         Ok(match self.take_chunk(size, &mut chunks).await? {
             None => refusal.into(),
             Some(over) => {

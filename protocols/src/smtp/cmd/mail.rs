@@ -41,6 +41,7 @@ impl Session {
         let utf8 = from.flags & MAIL_SMTPUTF8 != 0;
         self.check_sender(&from.address, utf8)?;
         Ok(Transaction {
+            id: self.shared.next_id(),
             sender: envelope::requoted(&from.address),
             utf8,
             ret: envelope::ret(from.flags),

@@ -46,9 +46,20 @@ impl Session {
             address => envelope::requoted(address),
         };
         let address = envelope::address(&given, transaction.utf8, 553, "5.1.3")?;
-        let (local, external) = self.resolve(&address)?;
+        let refused = |reply: Reply| {
+            self.note_refused(transaction, address.as_str(), "", &reply);
+            reply
+        };
+        let (mut local, mut external) = self.resolve(&address).map_err(refused)?;
+        if transaction.sender.is_empty()
+            && let Some(representatives) = self.shared.engine.directory(|known| known.representatives(&address))
+            && !representatives.is_empty()
+        {
+            // A report about what was sent as the group is for those who may send as it.
+            (local, external) = (representatives, Vec::new());
+        }
         if let [recipient] = local.as_slice() {
-            self.check_room(recipient, transaction)?;
+            self.check_room(recipient, transaction).map_err(refused)?;
         }
         let outside = self.judge_recipient(transaction, &address, &local, &external)?;
         let notify = envelope::notify(to.flags);

@@ -5,6 +5,8 @@ mod delivery;
 mod flow;
 mod login;
 mod mail;
+mod member;
+mod memory;
 mod soup;
 mod tls;
 

@@ -43,6 +43,8 @@ pub struct Report {
     pub messages: u64,
     /// Bytes of them.
     pub bytes: u64,
+    /// Annotations of accounts and mailboxes, which the manifest holds.
+    pub annotations: u64,
     /// Messages that the store could not read; the manifest lists them.
     pub unreadable: u64,
 }
@@ -155,7 +157,23 @@ impl Export<'_> {
         };
         let mailboxes: Vec<&MailboxRow> = mailboxes.iter().filter(wanted).collect();
         self.report.accounts += u64::from(!mailboxes.is_empty());
+        if self.options.mailbox.is_none() {
+            self.annotations(account, None)?;
+        }
         mailboxes.into_iter().try_for_each(|mailbox| self.mailbox(account, mailbox))
+    }
+
+    /// Those of a mailbox, or of the account itself.
+    fn annotations(&mut self, account: &AccountRow, mailbox: Option<&MailboxRow>) -> Result<(), Failure> {
+        let ask = Ask::Annotations { account: account.id, mailbox: mailbox.map_or(0, |mailbox| mailbox.id) };
+        let (Answer::Annotations { annotations }, _) = self.session.bulk(ask, Vec::new())? else {
+            return Err(unexpected());
+        };
+        self.report.annotations += annotations.len() as u64;
+        let mailbox = mailbox.map(|mailbox| mailbox.name.clone());
+        annotations.into_iter().try_for_each(|annotation| {
+            self.line(&Line::Annotation { account: account.address.clone(), mailbox: mailbox.clone(), annotation })
+        })
     }
 
     fn mailbox(&mut self, account: &AccountRow, mailbox: &MailboxRow) -> Result<(), Failure> {
@@ -168,6 +186,7 @@ impl Export<'_> {
             special_use: mailbox.special_use.clone(),
             subscribed: mailbox.subscribed,
         })?;
+        self.annotations(account, Some(mailbox))?;
         let mut after = 0;
         loop {
             let ask = Ask::Fetch { account: account.id, mailbox: mailbox.id, after };

@@ -4,7 +4,7 @@ use super::gather::{Gather, Gathered};
 use super::kind::Dates;
 use super::special::Names;
 use crate::limits::{BULK_BYTES, BULK_MESSAGES_MAX};
-use crate::ops::bulk::Incoming;
+use crate::ops::bulk::{Annotation, Incoming};
 use crate::room::{Held, Room};
 use posthouse_engine::index::mime::sent_date;
 use std::sync::Arc;
@@ -16,6 +16,8 @@ pub(super) enum Load {
     Messages(Loaded),
     /// A mailbox that shall be there even if it gets no message.
     Make { account: String, name: String, special_use: Option<String>, subscribed: bool },
+    /// An annotation of a mailbox, or of the account itself.
+    Annotate { account: String, mailbox: Option<String>, annotation: Annotation },
     /// Something in the source that is not taken.
     Bad { what: String, why: String },
 }
@@ -88,6 +90,16 @@ impl Feeder {
         self.flush()?;
         let (account, name) = (account.to_owned(), name.to_owned());
         self.to.send(Load::Make { account, name, special_use, subscribed }).map_err(|_| Gone)
+    }
+
+    pub(super) fn annotate(
+        &mut self,
+        account: &str,
+        mailbox: Option<String>,
+        annotation: Annotation,
+    ) -> Result<(), Gone> {
+        self.flush()?;
+        self.to.send(Load::Annotate { account: account.to_owned(), mailbox, annotation }).map_err(|_| Gone)
     }
 
     pub(in crate::carry) fn bad(&mut self, what: impl ToString, why: impl ToString) -> Result<(), Gone> {

@@ -1,12 +1,18 @@
 //! One message while it is read: bounded, with CRLF line ends. Memory for large messages is taken one message at a time.
 use crate::limits::{BULK_BYTES, IMPORT_AHEAD_BYTES};
 use crate::room::{Held, Room};
+use std::cell::RefCell;
 use std::fs::File;
 use std::io::{self, Read};
 use std::sync::Arc;
 
 /// Bytes read at once.
 const READ_BYTES: usize = 128 << 10;
+
+thread_local! {
+    /// What the reading thread reads into: a fresh one for each file would be cleared for each file.
+    static CHUNK: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
 
 /// A message that is being read.
 pub(in crate::carry) struct Gather {
@@ -44,32 +50,35 @@ impl Gather {
 
     /// The next bytes; each LF gets a CR before it that has none.
     pub(super) fn text(&mut self, bytes: &[u8]) {
-        for line in bytes.split_inclusive(|byte| *byte == b'\n') {
-            match line.strip_suffix(b"\n") {
-                None => self.raw(line),
-                Some(before) => {
-                    self.raw(before);
-                    self.raw(if self.bytes.ends_with(b"\r") { b"\n" } else { b"\r\n" });
-                }
+        let mut from = 0;
+        for at in memchr::memchr_iter(b'\n', bytes) {
+            let has_cr = if at == 0 { self.bytes.ends_with(b"\r") } else { bytes[at - 1] == b'\r' };
+            if !has_cr {
+                self.raw(&bytes[from..at]);
+                self.raw(b"\r");
+                from = at;
             }
         }
+        self.raw(&bytes[from..]);
     }
 
     /// All of a file, as `text` or as it is.
     pub(super) fn file(&mut self, file: &mut File, raw: bool) -> io::Result<()> {
-        let mut chunk = vec![0; READ_BYTES];
-        loop {
-            match file.read(&mut chunk) {
-                Ok(0) => return Ok(()),
-                Ok(got) if raw => self.raw(&chunk[..got]),
-                Ok(got) => self.text(&chunk[..got]),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
+        CHUNK.with_borrow_mut(|chunk| {
+            chunk.resize(READ_BYTES, 0);
+            loop {
+                match file.read(chunk) {
+                    Ok(0) => return Ok(()),
+                    Ok(got) if raw => self.raw(&chunk[..got]),
+                    Ok(got) => self.text(&chunk[..got]),
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                    Err(error) => return Err(error),
+                }
+                if self.too_large {
+                    return Ok(());
+                }
             }
-            if self.too_large {
-                return Ok(());
-            }
-        }
+        })
     }
 
     /// The message, or why it is not taken.

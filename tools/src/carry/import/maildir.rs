@@ -104,7 +104,7 @@ fn message(
     let read = gather.file(&mut file, false);
     match read.map_err(|error| error.to_string()).and_then(|()| gather.done()) {
         Ok(message) => {
-            let flags = keywords.map(|keywords| flags(name, keywords)).unwrap_or_default();
+            let flags = keywords.map(|keywords| parse_flags(name, keywords)).unwrap_or_default();
             to.message(Item { what: dir.shown(name), flags, date: header_or_file_date(&file), message })
         }
         Err(why) => to.bad(dir.shown(name), why),
@@ -112,7 +112,7 @@ fn message(
 }
 
 /// The flags behind `:2,`; some file systems have another character than the colon.
-fn flags(name: &[u8], keywords: &[Option<String>]) -> Vec<String> {
+pub(super) fn parse_flags(name: &[u8], keywords: &[Option<String>]) -> Vec<String> {
     let info = name.windows(3).rposition(|three| matches!(three[0], b':' | b';' | b'!') && &three[1..] == b"2,");
     let letters = info.map(|at| &name[at + 3..]).unwrap_or_default();
     let flag = |letter: &u8| match letter {
@@ -132,12 +132,14 @@ fn flags(name: &[u8], keywords: &[Option<String>]) -> Vec<String> {
 fn keywords(dir: &Dir) -> Vec<Option<String>> {
     let mut text = String::new();
     let read = dir.file(b"dovecot-keywords").and_then(|file| file.take(KEYWORDS_BYTES_MAX).read_to_string(&mut text));
+    parse_keywords(if read.is_ok() { &text } else { "" })
+}
+
+pub(super) fn parse_keywords(text: &str) -> Vec<Option<String>> {
     let mut out = vec![None; 26];
-    if read.is_ok() {
-        for (number, name) in text.lines().filter_map(|line| line.split_once(' ')) {
-            if let Some(slot) = number.parse::<usize>().ok().and_then(|number| out.get_mut(number)) {
-                *slot = Some(name.trim().to_owned());
-            }
+    for (number, name) in text.lines().filter_map(|line| line.split_once(' ')) {
+        if let Some(slot) = number.parse::<usize>().ok().and_then(|number| out.get_mut(number)) {
+            *slot = Some(name.trim().to_owned());
         }
     }
     out
@@ -150,7 +152,7 @@ mod tests {
     #[test]
     fn names_tell_flags_and_times() {
         let keywords = vec![Some("$Label1".to_owned()), None];
-        let of = |name: &str| flags(name.as_bytes(), &keywords);
+        let of = |name: &str| parse_flags(name.as_bytes(), &keywords);
         assert_eq!(of("1700000000.M1P2.host,S=10:2,RSa"), ["\\Answered", "\\Seen", "$Label1"]);
         assert_eq!(of("1.x;2,P"), ["$Forwarded"]);
         assert_eq!(of("1.x:2,Sb,unknown=T"), ["\\Seen"]);

@@ -3,6 +3,7 @@
 //! simply run again.
 mod eml;
 mod feed;
+pub(crate) mod fuzz;
 mod gather;
 mod kind;
 mod maildir;
@@ -17,7 +18,7 @@ pub(super) use special::Names;
 
 use crate::cli::ImportArgs;
 use crate::limits;
-use crate::ops::bulk::{Answer, Ask, Batch, MailboxRow, Scope};
+use crate::ops::bulk::{Annotation, Answer, Ask, Batch, MailboxRow, Scope};
 use crate::ops::{self, Failure};
 use crate::progress::Progress;
 use crate::session::Session;
@@ -36,6 +37,8 @@ pub struct Report {
     pub bad: u64,
     /// Bytes of all messages that were read.
     pub bytes: u64,
+    /// Annotations that are there now.
+    pub annotations: u64,
     /// Keywords for which a mailbox had no room.
     pub keywords_left_out: u64,
     /// The first of the messages that were not taken.
@@ -177,6 +180,7 @@ impl Import<'_> {
                 Ok(())
             }
             Load::Make { account, name, special_use, subscribed } => self.make(&account, name, special_use, subscribed),
+            Load::Annotate { account, mailbox, annotation } => self.annotate(&account, mailbox, annotation),
             Load::Messages(loaded) => self.send(loaded),
         };
         if let Err(failure) = done {
@@ -209,6 +213,23 @@ impl Import<'_> {
                 Ok(())
             }
             done => done.map(drop),
+        }
+    }
+
+    fn annotate(&mut self, account: &str, mailbox: Option<String>, annotation: Annotation) -> Result<(), Failure> {
+        let account = self.id(account)?;
+        let what = format!("annotation {} of {}", annotation.name, mailbox.as_deref().unwrap_or("the account"));
+        match self.session.bulk(Ask::Annotate { account, mailbox, annotation }, Vec::new()) {
+            Ok(_) => {
+                self.report.annotations += 1;
+                Ok(())
+            }
+            // Its name is none, or there are too many: mail is taken all the same.
+            Err(failure) if matches!(failure.kind, ops::Kind::Refused | ops::Kind::NotFound) => {
+                self.refuse(what, failure.text);
+                Ok(())
+            }
+            Err(failure) => Err(failure),
         }
     }
 

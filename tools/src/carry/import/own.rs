@@ -7,6 +7,7 @@ use super::mbox::unquoted;
 use super::tree::Dir;
 use crate::carry::manifest::{self, Line, Lines, Message, Within};
 use crate::carry::sha;
+use crate::ops::bulk::Annotation;
 use crate::ops::{Failure, Kind};
 use crate::time::parse_rfc3339;
 use std::fs::File;
@@ -37,6 +38,9 @@ pub(super) fn read(dir: &Dir, from: Option<&str>, each: bool, to: &mut Feeder) -
             Line::Mailbox { account, mailbox, special_use, subscribed, .. } if wanted(&account) => {
                 seen = true;
                 reader.mailbox(&account, &mailbox, special_use, subscribed)?;
+            }
+            Line::Annotation { account, mailbox, annotation } if wanted(&account) => {
+                reader.annotation(&account, mailbox.as_deref(), annotation)?;
             }
             Line::Message(message) if wanted(&message.account) => reader.message(message)?,
             _ => {}
@@ -93,6 +97,16 @@ impl Reader<'_> {
         let special_use = special_use.filter(|_| self.to.names.is_at_home());
         let name = self.to.names.exact(mailbox);
         Ok(self.to.make(account, &name, special_use, subscribed)?)
+    }
+
+    /// Those of the account itself come only with the whole of it.
+    fn annotation(&mut self, account: &str, mailbox: Option<&str>, annotation: Annotation) -> Result<(), Stop> {
+        let account = if self.each { account } else { "" };
+        let mailbox = mailbox.map(|mailbox| self.to.names.exact(mailbox));
+        if mailbox.is_none() && !self.to.names.is_at_home() {
+            return Ok(());
+        }
+        Ok(self.to.annotate(account, mailbox, annotation)?)
     }
 
     fn message(&mut self, message: Message) -> Result<(), Stop> {

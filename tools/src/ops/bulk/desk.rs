@@ -2,7 +2,7 @@
 use super::fetch::Reading;
 use super::handover::{self, Handing};
 use super::ingest::Intake;
-use super::{AccountRow, Answer, Ask, MailboxRow, Scope, fetch};
+use super::{AccountRow, Answer, Ask, MailboxRow, Scope, annotations, fetch};
 use crate::limits::PAGE_ROWS_MAX;
 use crate::ops::{self, Failure, Request, Response, ServerFacts};
 use posthouse_engine::Engine;
@@ -61,6 +61,15 @@ impl Desk {
             Ask::HandOverPiece { from, mailbox, after, to, into } => {
                 let (from, to) = ((AccountId(*from), MailboxId(*mailbox)), AccountId(*to));
                 self.hand_over(from, *after, to, into)?
+            }
+            Ask::Annotations { account, mailbox } => {
+                let annotations = annotations::of(&self.engine, AccountId(*account), *mailbox)?;
+                Answer::Annotations { annotations }
+            }
+            Ask::Annotate { account, mailbox, annotation } => {
+                self.intake.must_be(AccountId(*account))?;
+                annotations::put(&self.engine, AccountId(*account), mailbox.as_deref(), annotation)?;
+                Answer::Made
             }
             Ask::Settle => {
                 self.intake.settle();

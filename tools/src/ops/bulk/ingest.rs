@@ -68,7 +68,7 @@ impl Intake {
     }
 
     /// Numbers come from the other side: only those of accounts that exist may make anything.
-    fn must_be(&self, account: AccountId) -> Result<(), Failure> {
+    pub(super) fn must_be(&self, account: AccountId) -> Result<(), Failure> {
         if self.engine.directory(|directory| directory.account(account).is_some()) {
             return Ok(());
         }

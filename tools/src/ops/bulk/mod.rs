@@ -1,11 +1,13 @@
 //! Mail in bulk between a command and a store: what is asked and answered, each with bytes that follow its line, in pieces of bounded
 //! size. The same for a running server and for a closed data directory.
+pub(crate) mod annotations;
 mod desk;
 mod fetch;
 mod handover;
 mod ingest;
 mod known;
 
+pub use annotations::Annotation;
 pub use desk::Desk;
 pub(crate) use fetch::flag_names;
 
@@ -101,6 +103,22 @@ pub enum Ask {
         to: u64,
         /// The mailbox there; made if it is not there.
         into: String,
+    },
+    /// The annotations of a mailbox.
+    Annotations {
+        /// The account's number.
+        account: u64,
+        /// The mailbox's number; 0: those of the account itself.
+        mailbox: u32,
+    },
+    /// An annotation; one of that name that is there stays.
+    Annotate {
+        /// The account's number.
+        account: u64,
+        /// The mailbox's name; none: the account itself.
+        mailbox: Option<String>,
+        /// The annotation.
+        annotation: Annotation,
     },
     /// Waits until all messages that were sent are durable.
     Settle,
@@ -213,8 +231,13 @@ pub enum Answer {
         /// What to ask `after` for the next ones; `None`: these were the last.
         next: Option<u32>,
     },
-    /// To `Make`.
+    /// To `Make` and `Annotate`.
     Made,
+    /// To `Annotations`.
+    Annotations {
+        /// By name.
+        annotations: Vec<Annotation>,
+    },
     /// To `HandOver`.
     HandOver {
         /// The number of who shall have it.

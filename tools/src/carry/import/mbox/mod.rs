@@ -27,7 +27,7 @@ pub(super) fn unquoted(line: &[u8], quoting: Quoting) -> &[u8] {
 }
 
 /// Every message of a file.
-pub(super) fn file(file: File, shown: &str, quoting: Quoting, to: &mut Feeder) -> Result<(), Stop> {
+pub(super) fn file(file: impl Read, shown: &str, quoting: Quoting, to: &mut Feeder) -> Result<(), Stop> {
     let mut reader =
         Reader { shown, quoting, number: 0, message: None, blank: None, after_blank: true, garbage: false };
     let mut pieces = Pieces::new(file);

@@ -1,0 +1,85 @@
+//! Members' Sieve scripts (F11): what one says becomes copies, forwards, answers, a refusal. A script that is wrong or goes wrong changes nothing: the mail
+//! is in INBOX, and the server's log says why.
+use super::sieve::{self, Effects, Script, Vacation};
+use super::{Answering, Case, Copy, Letter, Verdict, Wanted, away, forward};
+use crate::directory::{Account, Address, Away, Rule, Scope};
+
+/// Each account's script for its copy. What is suspicious is in Junk by now, and no script sees it.
+pub(super) fn at_message(case: &Case<'_>, letter: &Letter<'_>, wanted: &Wanted<'_>, verdict: &mut Verdict) {
+    for (at, recipient) in wanted.local.iter().enumerate() {
+        let mut rules = case.directory.rules(&Scope::Account(recipient.account)).iter();
+        let script = rules.find_map(|rule| if let Rule::Sieve(script) = rule { Some(script) } else { None });
+        let Some(script) = script else { continue };
+        let account = case.directory.account(recipient.account);
+        let Some(account) = account.filter(|_| verdict.copies[at] == Copy::Inbox) else { continue };
+        match run(case, letter, wanted, account, script) {
+            Ok(effects) => apply(case, letter, (wanted, account, at), effects, verdict),
+            Err(why) => tracing::warn!(account = %account.address, %why, "a Sieve script failed; the mail is in INBOX"),
+        }
+    }
+}
+
+fn run(
+    case: &Case<'_>,
+    letter: &Letter<'_>,
+    wanted: &Wanted<'_>,
+    account: &Account,
+    script: &str,
+) -> Result<Effects, String> {
+    let script = Script::parse(script).map_err(|wrong| wrong.to_string())?;
+    let has_mailbox = |name: &str| letter.has_mailbox.is_some_and(|has| has(account.id, name));
+    let facts = sieve::Facts {
+        fields: letter.fields,
+        sender: case.sender.map_or("", Address::as_str),
+        recipient: wanted.address.as_str(),
+        size: letter.size_bytes,
+        has_mailbox: &has_mailbox,
+    };
+    sieve::run(&script, &facts)
+}
+
+fn apply(
+    case: &Case<'_>,
+    letter: &Letter<'_>,
+    (wanted, account, at): (&Wanted<'_>, &Account, usize),
+    effects: Effects,
+    verdict: &mut Verdict,
+) {
+    let Effects { filed, redirects, refused, vacation } = effects;
+    if let Some(words) = refused {
+        // One of several behind an address cannot refuse for all: it has the mail.
+        if wanted.local.len() == 1 && wanted.external.is_empty() {
+            let line = words.lines().find(|line| !line.trim().is_empty()).unwrap_or("").trim();
+            verdict.refuse("sieve", "5.7.1", format!("the recipient refuses it: {}", printable(line)));
+        }
+        return;
+    }
+    let may = |to: &str| forward::onward(case, letter, (account, wanted.address), &Address::parse(to).ok()?);
+    let onward: Vec<_> = redirects.iter().filter_map(|onward| may(&onward.to)).collect();
+    let is_lost = filed.is_empty() && onward.len() < redirects.len();
+    verdict.copies[at] = match filed.as_slice() {
+        // What was to go on and may not stays here.
+        [] if is_lost => Copy::Inbox,
+        [] if onward.is_empty() => Copy::Discarded,
+        [] => Copy::Forwarded,
+        [one] if one.mailbox.is_none() && one.flags.is_empty() => Copy::Inbox,
+        _ => Copy::Filed,
+    };
+    if verdict.copies[at] == Copy::Filed {
+        verdict.filed[at] = filed;
+    }
+    verdict.forwards.extend(onward);
+    if let Some(Vacation { days, subject, addresses, handle, reason }) = vacation {
+        let more: Vec<Address> = addresses.iter().filter_map(|address| Address::parse(address).ok()).collect();
+        if away::may_answer(case, letter, account.id, &more) {
+            let handle = if handle.is_empty() { format!("{subject}\n{reason}") } else { handle };
+            let away = Away { days, from: 0, until: 0, subject: subject.into(), text: reason.into() };
+            verdict.answers.push(Answering { account: account.id, away, handle });
+        }
+    }
+}
+
+/// For a reply: printable ASCII, and not too much of it.
+fn printable(line: &str) -> String {
+    line.chars().take(200).map(|c| if c.is_ascii_graphic() || c == ' ' { c } else { '?' }).collect()
+}

@@ -1,0 +1,198 @@
+//! Finds messages in the mail log and all that became of them. Reads files; not for reactor threads.
+use super::files::{Record, records};
+use super::login::SLACK_MS;
+use super::{MailLog, MailRecord, Step};
+use crate::base::{Result, limits};
+use std::collections::HashSet;
+use std::io;
+use std::ops::ControlFlow;
+
+/// How many times over the files a chain of messages is followed: a report about a copy for a group within a group.
+const LINKS_MAX: usize = 8;
+
+/// Which messages.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MailKey {
+    /// With that id.
+    Id(u64),
+    /// With that number in the queue.
+    Queue(u64),
+    /// With that Message-ID; brackets do not matter.
+    MessageId(String),
+    /// From or to that address, in any case; or everybody at `@domain`.
+    Address(String),
+}
+
+/// Which steps.
+#[derive(Clone, Debug, Default)]
+pub struct MailFilter {
+    /// All steps of messages that one of these names; none: all steps of the time.
+    pub keys: Vec<MailKey>,
+    /// Only steps from here on, milliseconds since 1970-01-01 UTC.
+    pub since_ms: Option<i64>,
+    /// Only steps before this.
+    pub until_ms: Option<i64>,
+}
+
+/// A step as it is shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MailRow {
+    /// Names it while its file is there: greater is newer.
+    pub position: u64,
+    /// It.
+    pub record: MailRecord,
+}
+
+/// Some steps, the oldest first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MailPage {
+    /// They.
+    pub rows: Vec<MailRow>,
+    /// What to ask `after` for the next page; `None`: this was the last.
+    pub next: Option<u64>,
+    /// More messages fit than are looked after; the newest of them are left out.
+    pub cut: bool,
+}
+
+/// The messages that were found, by both of their numbers.
+#[derive(Default)]
+struct Found {
+    ids: HashSet<u64>,
+    queue: HashSet<u64>,
+    cut: bool,
+}
+
+impl Found {
+    fn has(&self, record: &MailRecord) -> bool {
+        (record.id != 0 && self.ids.contains(&record.id))
+            || [record.queue, record.from_queue].iter().any(|queue| *queue != 0 && self.queue.contains(queue))
+    }
+
+    fn len(&self) -> usize {
+        self.ids.len() + self.queue.len()
+    }
+
+    fn add(&mut self, record: &MailRecord) {
+        if self.len() >= limits::MAIL_LOG_FOUND_MAX {
+            self.cut = true;
+            return;
+        }
+        if record.id != 0 {
+            self.ids.insert(record.id);
+        }
+        self.queue.extend([record.queue, record.from_queue].iter().filter(|queue| **queue != 0));
+    }
+}
+
+impl MailKey {
+    fn names(&self, record: &MailRecord) -> bool {
+        let bare = |id: &str| id.trim_matches(['<', '>', ' ']).to_owned();
+        match self {
+            MailKey::Id(id) => record.id == *id,
+            MailKey::Queue(queue) => record.queue == *queue,
+            MailKey::MessageId(id) => !record.message_id.is_empty() && bare(&record.message_id) == bare(id),
+            MailKey::Address(address) => [&record.sender, &record.recipient].into_iter().any(|one| {
+                let at = if address.starts_with('@') { one.rfind('@').unwrap_or(one.len()) } else { 0 };
+                !one.is_empty() && one[at..].to_lowercase() == address.to_lowercase()
+            }),
+        }
+    }
+}
+
+impl MailFilter {
+    fn in_time(&self, record: &MailRecord) -> bool {
+        self.since_ms.is_none_or(|since| record.when_ms >= since)
+            && self.until_ms.is_none_or(|until| record.when_ms < until)
+    }
+}
+
+impl MailLog {
+    /// Up to `rows_max` steps that the filter takes, the oldest first, newer than `after`.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn find(&self, filter: &MailFilter, after: Option<u64>, rows_max: usize) -> Result<MailPage> {
+        self.write()?;
+        let found = if filter.keys.is_empty() { None } else { Some(self.messages(filter)?) };
+        let mut page = MailPage { cut: found.as_ref().is_some_and(|found| found.cut), ..MailPage::default() };
+        self.walk(filter, after.unwrap_or(0), |position, record| {
+            let wanted = match &found {
+                Some(found) => found.has(&record) || record.step == Step::Gap && filter.in_time(&record),
+                None => filter.in_time(&record) && record.step != Step::Ended,
+            };
+            if !wanted {
+                return ControlFlow::Continue(());
+            }
+            if page.rows.len() == rows_max {
+                page.next = page.rows.last().map(|last| last.position);
+                return ControlFlow::Break(());
+            }
+            page.rows.push(MailRow { position, record });
+            ControlFlow::Continue(())
+        })?;
+        Ok(page)
+    }
+
+    /// Which messages the keys mean. Steps before a message is queued know its id, those after it its number in the queue, and one step both;
+    /// what comes of a queued message has a number of its own. So the files are gone over until nothing more is learned.
+    fn messages(&self, filter: &MailFilter) -> Result<Found> {
+        let mut found = Found::default();
+        self.walk(filter, 0, |_, record| {
+            if filter.in_time(&record) && filter.keys.iter().any(|key| key.names(&record)) {
+                found.add(&record);
+            }
+            ControlFlow::Continue(())
+        })?;
+        for _ in 0..LINKS_MAX {
+            let before = found.len();
+            self.walk(filter, 0, |_, record| {
+                let numbers = [record.id, record.queue, record.from_queue];
+                if numbers.iter().filter(|number| **number != 0).count() > 1 && found.has(&record) {
+                    found.add(&record);
+                }
+                ControlFlow::Continue(())
+            })?;
+            if found.len() == before {
+                break;
+            }
+        }
+        Ok(found)
+    }
+
+    /// Goes over the records after `after`, as far as files may hold some of the filter's time, the oldest first.
+    fn walk(
+        &self,
+        filter: &MailFilter,
+        after: u64,
+        mut each: impl FnMut(u64, MailRecord) -> ControlFlow<()>,
+    ) -> Result<()> {
+        let failed = |why| self.failed("read", why);
+        let ids = self.ids().map_err(failed)?;
+        for (at, id) in ids.iter().enumerate() {
+            let is_passed = (id + 1) << 32 <= after;
+            let too_old = || {
+                let since = filter.since_ms.map(|since| since.saturating_sub(SLACK_MS));
+                ids.get(at + 1).zip(since).is_some_and(|(next, since)| self.begins_before(*next, since))
+            };
+            if is_passed || too_old() {
+                continue;
+            }
+            let bytes = match self.read(*id) {
+                Ok((_, bytes)) => bytes,
+                // Removed meanwhile, being old.
+                Err(why) if why.kind() == io::ErrorKind::NotFound => continue,
+                Err(why) => return Err(failed(why)),
+            };
+            if !bytes.starts_with(MailRecord::MAGIC) {
+                continue;
+            }
+            for (start, _, record) in records::<MailRecord>(&bytes) {
+                let position = id << 32 | start as u64;
+                if position > after && each(position, record).is_break() {
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,66 @@
+//! COPY and MOVE to a mailbox whose account lies in another shard: the messages are read there and put in here, all in one transaction of the
+//! target's. A MOVE's old entries go after that; the target's note of them makes sure that they go, whatever happens in between.
+use super::state::Session;
+use crate::runtime::yield_now;
+use posthouse_engine::base::{Error, Result};
+use posthouse_engine::index::{Entry, Mailbox, UidSet};
+use posthouse_engine::{Append, Appended, At, Copied};
+
+impl Session {
+    /// All or none. What is under way is held in memory and bounded: `Busy` when it is too much.
+    pub(super) async fn carry(&self, from: At, uids: &UidSet, to: At, moves: bool) -> Result<Copied> {
+        let engine = &self.shared.engine;
+        let source = engine.mailbox(from.account, from.mailbox)?;
+        let found = source.entries.in_uids(uids).map(|found| found.map(|(_, entry)| entry));
+        let entries: Vec<Entry> = found.collect::<Result<_>>()?;
+        let there: UidSet = entries.iter().map(|entry| entry.uid).collect();
+        let uid_validity = engine.mailbox(to.account, to.mailbox)?.uid_validity;
+        if entries.is_empty() {
+            return Ok(Copied { uid_validity, from: there, to: UidSet::new() });
+        }
+        let size_bytes: u64 = entries.iter().map(|entry| u64::from(entry.size_bytes)).sum();
+        self.room_in(to, size_bytes)?;
+        let mut share = self.shared.budget.share();
+        if !share.hold(size_bytes) {
+            return Err(Error::Limit("that is more mail than can be carried to another account at once".into()));
+        }
+        let mut messages = Vec::with_capacity(entries.len());
+        for entry in &entries {
+            messages.push(self.copy_of(from, &source, *entry).await?);
+            yield_now().await;
+        }
+        let Appended { uids: made, .. } = match moves {
+            true => engine.receive(to, messages, (from.account, from.mailbox), there.clone()).await?,
+            false => engine.append_at(to, messages).await?,
+        };
+        if moves {
+            engine.finish_moves(to.account).await?;
+        }
+        Ok(Copied { uid_validity, from: there, to: made })
+    }
+
+    /// The quota is asked before anything is read.
+    fn room_in(&self, to: At, size_bytes: u64) -> Result<()> {
+        let engine = &self.shared.engine;
+        let used_bytes = engine.account(to.account)?.used_bytes;
+        match engine.quota_bytes_max(to.account) {
+            Some(max) if used_bytes.saturating_add(size_bytes) > max => {
+                Err(Error::OverQuota { used_bytes, quota_bytes_max: max })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The message with the labels that who copies sees on it.
+    async fn copy_of(&self, from: At, source: &Mailbox, entry: Entry) -> Result<Append> {
+        let message = self.shared.message(from.account, &entry).await?.to_vec();
+        let staged = self.shared.engine.stage_again(message, entry.guid).await?;
+        let set = source.keywords.iter().enumerate().filter(|(bit, _)| entry.keywords.0 >> bit & 1 == 1);
+        Ok(Append {
+            staged,
+            flags: source.seen_by(entry, from.reader()).flags,
+            keywords: set.map(|(_, name)| name.clone()).collect(),
+            internal_date: Some(entry.internal_date),
+        })
+    }
+}

@@ -1,0 +1,207 @@
+//! Where a name leads: to a mailbox of the session's own account or, below `Other Users/` and `Shared/`, to one of another account of its
+//! tenant; and what the session may do there (RFC 4314). A mailbox in which it may do nothing does not exist for it. Changes nothing.
+use super::answer::Answer;
+use super::state::Session;
+use posthouse_engine::base::{AccountId, MailboxId};
+use posthouse_engine::directory::{AccountKind, Address, Directory, Rights, Sharer};
+use posthouse_engine::index::{Flags, Mailbox};
+use posthouse_engine::{At, Guest};
+use std::sync::Arc;
+
+/// Above what members share.
+pub(super) const OTHER_USERS: &str = "Other Users";
+/// Above business mailboxes.
+pub(super) const SHARED: &str = "Shared";
+
+/// A mailbox that the session may do something in.
+#[derive(Clone, Debug)]
+pub(super) struct Place {
+    /// Whose mailbox it is.
+    pub(super) account: AccountId,
+    pub(super) mailbox: Arc<Mailbox>,
+    pub(super) rights: Rights,
+    /// The session's account if it is not the owner's.
+    pub(super) reader: Option<AccountId>,
+    /// What stands before the owner's name of it: nothing, or `Other Users/ann@example.org/`.
+    pub(super) prefix: String,
+}
+
+/// An account that a name leads into, and the rest of the name.
+pub(super) struct Home {
+    pub(super) account: AccountId,
+    pub(super) prefix: String,
+    pub(super) rest: String,
+}
+
+impl Place {
+    /// The name that the session knows it by.
+    pub(super) fn name(&self) -> String {
+        format!("{}{}", self.prefix, self.mailbox.name)
+    }
+
+    /// As the engine is told of it.
+    pub(super) fn at(&self) -> At {
+        at(self.account, self.mailbox.id, self.rights, self.reader)
+    }
+
+    /// That all of these rights are there.
+    pub(super) fn need(&self, wanted: Rights) -> Result<(), Answer> {
+        if self.rights.contains(wanted) { Ok(()) } else { Err(self.refused(wanted.without(self.rights))) }
+    }
+
+    /// The answer for want of rights. Who may not know of the mailbox hears what it would hear if there were none.
+    fn refused(&self, missing: Rights) -> Answer {
+        if !self.rights.contains(Rights::LOOKUP) {
+            return nonexistent();
+        }
+        no_permission(missing)
+    }
+}
+
+/// A mailbox with who comes to it.
+pub(super) fn at(account: AccountId, mailbox: MailboxId, rights: Rights, reader: Option<AccountId>) -> At {
+    let guest = reader.map(|reader| Guest { reader, flags: flags(rights), keywords: rights.contains(Rights::WRITE) });
+    At { account, mailbox, guest }
+}
+
+/// The flags that these rights let one change (RFC 4314 section 4).
+pub(super) fn flags(rights: Rights) -> Flags {
+    let each = [
+        (Rights::SEEN, Flags::SEEN),
+        (Rights::DELETE_MESSAGES, Flags::DELETED),
+        (Rights::WRITE, Flags::ANSWERED.union(Flags::FLAGGED).union(Flags::DRAFT)),
+    ];
+    let may = each.iter().filter(|(right, _)| rights.contains(*right));
+    may.fold(Flags::NONE, |flags, (_, more)| flags.union(*more))
+}
+
+/// There is no such mailbox, or none that the session may know of.
+pub(super) fn nonexistent() -> Answer {
+    Answer::no("[NONEXISTENT] There is no such mailbox")
+}
+
+/// The session may know of the mailbox and not do this.
+pub(super) fn no_permission(missing: Rights) -> Answer {
+    Answer::no(format!("[NOPERM] You have not the rights for that here ({missing} missing)"))
+}
+
+/// `Other Users/ann@example.org/`
+pub(super) fn prefix(sharer: &Sharer) -> String {
+    let root = if sharer.is_business { SHARED } else { OTHER_USERS };
+    // A local part may hold the separator (RFC 5321 section 4.1.2).
+    let level = sharer.address.as_str().replace('%', "%25").replace('/', "%2F");
+    format!("{root}/{level}/")
+}
+
+/// The account that the second level of a name below one of the two roots means, if it is of the same tenant as `user`.
+fn sharer(directory: &Directory, user: AccountId, root: &str, level: &str) -> Option<Sharer> {
+    let address = Address::parse(&level.replace("%2F", "/").replace("%25", "%")).ok()?;
+    let account = directory.account_at(&address).filter(|account| account.address == address && account.id != user)?;
+    let tenant = directory.account(user)?.tenant;
+    let is_business = account.kind == AccountKind::Business;
+    let fits = is_business == (root == SHARED) && account.tenant == tenant;
+    fits.then_some(Sharer { account: account.id, address, is_business })
+}
+
+impl Session {
+    /// The account that a name leads into: the session's own, unless the name goes below `Other Users` or `Shared` and the session has no
+    /// mailbox of its own that is called so. `None`: there is nothing.
+    pub(super) fn home(&self, name: &str) -> Result<Option<Home>, Answer> {
+        let user = self.account();
+        let own = || Home { account: user, prefix: String::new(), rest: name.to_owned() };
+        let root = name.split('/').next().unwrap_or_default();
+        if root != OTHER_USERS && root != SHARED || self.shared.engine.account(user)?.mailbox_named(root).is_some() {
+            return Ok(Some(own()));
+        }
+        let mut levels = name.splitn(3, '/').skip(1);
+        let (Some(level), Some(rest)) = (levels.next(), levels.next()) else {
+            return Ok(None);
+        };
+        let found = self.shared.engine.directory(|directory| sharer(directory, user, root, level));
+        Ok(found.map(|found| {
+            // The account's first level is INBOX in any case here, too.
+            let first = rest.split('/').next().unwrap_or_default();
+            let inbox = first.eq_ignore_ascii_case("INBOX");
+            let rest = if inbox { format!("INBOX{}", &rest[first.len()..]) } else { rest.to_owned() };
+            Home { account: found.account, prefix: prefix(&found), rest }
+        }))
+    }
+
+    /// The mailbox of that name; `[NONEXISTENT]` when the session may do nothing there.
+    pub(super) fn place_named(&self, name: &str) -> Result<Place, Answer> {
+        let Some(Home { account, prefix, rest }) = self.home(name)? else {
+            return Err(nonexistent());
+        };
+        self.place_in(account, prefix, &rest)
+    }
+
+    /// The same in a known account.
+    pub(super) fn place_in(&self, account: AccountId, prefix: String, name: &str) -> Result<Place, Answer> {
+        let user = self.account();
+        let reader = (account != user).then_some(user);
+        let view = match self.shared.engine.account(account) {
+            Ok(view) => view,
+            // An account that nobody has used yet has no mailbox to be seen.
+            Err(posthouse_engine::base::Error::NotFound(_)) if reader.is_some() => return Err(nonexistent()),
+            Err(error) => return Err(error.into()),
+        };
+        let Some(mailbox) = view.mailbox_named(name).cloned() else {
+            return Err(nonexistent());
+        };
+        let rights = self.rights(account, mailbox.id);
+        if rights.is_empty() {
+            return Err(nonexistent());
+        }
+        Ok(Place { account, mailbox, rights, reader, prefix })
+    }
+
+    /// The mailbox of that name, where the session has these rights.
+    pub(super) fn place_for(&self, name: &str, wanted: Rights) -> Result<Place, Answer> {
+        let place = self.place_named(name)?;
+        place.need(wanted).map(|()| place)
+    }
+
+    /// What the session may do in a mailbox now.
+    pub(super) fn rights(&self, account: AccountId, mailbox: MailboxId) -> Rights {
+        let user = self.account();
+        if user == account {
+            return Rights::ALL;
+        }
+        self.shared.engine.directory(|directory| directory.rights(user, account, mailbox))
+    }
+
+    /// What it may do in the selected mailbox now: rights may have been taken since.
+    pub(super) fn selected_rights(&self) -> Rights {
+        self.selected.as_ref().map_or(Rights::NONE, |selected| self.rights(selected.account, selected.mailbox))
+    }
+
+    /// That the session has these rights in the selected mailbox.
+    pub(super) fn need_selected(&self, wanted: Rights) -> Result<(), Answer> {
+        let missing = wanted.without(self.selected_rights());
+        if missing.is_empty() { Ok(()) } else { Err(no_permission(missing)) }
+    }
+
+    /// The selected mailbox, with what the session may do there now.
+    pub(super) fn selected_at(&self) -> Result<At, Answer> {
+        let selected = self.selected()?;
+        Ok(at(selected.account, selected.mailbox, self.selected_rights(), selected.reader))
+    }
+
+    /// Whose mail it is that the session has selected; its own if none is.
+    pub(super) fn mail_account(&self) -> AccountId {
+        self.selected.as_ref().map_or_else(|| self.account(), |selected| selected.account)
+    }
+
+    /// Whom rights are needed of to make a mailbox of that name: the one above it that there is, or INBOX at the top. `None` in the
+    /// session's own account.
+    pub(super) fn may_make(&self, home: &Home) -> Result<(), Answer> {
+        if home.account == self.account() {
+            return Ok(());
+        }
+        let above = home.rest.rmatch_indices('/').map(|(at, _)| &home.rest[..at]).chain(["INBOX"]);
+        let view = self.shared.engine.account(home.account).map_err(|_| no_permission(Rights::CREATE))?;
+        let found = above.into_iter().find_map(|name| view.mailbox_named(name));
+        let rights = found.map_or(Rights::NONE, |mailbox| self.rights(home.account, mailbox.id));
+        if rights.contains(Rights::CREATE) { Ok(()) } else { Err(no_permission(Rights::CREATE)) }
+    }
+}

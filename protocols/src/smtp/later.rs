@@ -1,0 +1,112 @@
+//! A message that some got and others could not have for a moment: it is read back from one who has it and queued there for the others, who
+//! get it when their shard takes mail again. Without this they would be reported as failed though nothing is wrong with them.
+use super::deliver::Committed;
+use super::state::{Rcpt, Session, Transaction};
+use crate::verify::without_fields;
+use posthouse_engine::Bytes;
+use posthouse_engine::base::{AccountId, Error, QueueId, Result};
+use posthouse_engine::mailflow::{Copy, Verdict};
+use posthouse_engine::queue::{NewQueueItem, QueueRecipient};
+
+/// What is to be queued, and for whom: an account, or the copies for other hosts.
+type Late = Vec<(Option<AccountId>, NewQueueItem)>;
+
+impl Session {
+    /// Queues what may still be had later. What cannot be queued stays failed, and its sender hears of it.
+    pub(super) async fn queue_for_later(
+        &self,
+        transaction: &Transaction,
+        verdicts: &[Verdict],
+        queue: Vec<NewQueueItem>,
+        committed: &mut Committed,
+    ) {
+        let late = self.late(transaction, verdicts, queue, committed);
+        if late.is_empty() || !committed.is_anywhere() {
+            // With nobody who has it the client still has it, and hears so.
+            return;
+        }
+        let done = match self.read_back(committed).await {
+            Ok((beside, bytes)) => self.queue_beside(beside, bytes, &late).await,
+            Err(error) => Err(error),
+        };
+        match done {
+            Err(error) => tracing::error!(id = transaction.id, %error, "copies could not be queued for later"),
+            Ok(ids) => {
+                tracing::warn!(id = transaction.id, copies = ids.len(), "some recipients get the message later");
+                let externals = late.iter().zip(&ids).filter(|((account, _), _)| account.is_none());
+                let externals: Vec<QueueId> = externals.map(|(_, id)| *id).collect();
+                if !externals.is_empty() {
+                    committed.set_queued(externals);
+                }
+                let accounts = late.iter().zip(ids).filter_map(|((account, _), id)| Some(((*account)?, id)));
+                committed.later.extend(accounts);
+            }
+        }
+    }
+
+    /// Copies that failed for want of what may come again.
+    fn late(
+        &self,
+        transaction: &Transaction,
+        verdicts: &[Verdict],
+        queue: Vec<NewQueueItem>,
+        committed: &Committed,
+    ) -> Late {
+        let mut late = Late::new();
+        let passed = transaction.recipients.iter().zip(verdicts).filter(|(_, verdict)| verdict.refusal.is_none());
+        for (rcpt, recipient, _) in passed.flat_map(|(rcpt, verdict)| copies(rcpt, verdict)) {
+            let failed = matches!(committed.copy_of(recipient.account), Some(Err(error)) if error.is_transient());
+            let is_new = !late.iter().any(|(account, _)| *account == Some(recipient.account));
+            if failed && is_new {
+                let address = recipient.address.to_string();
+                let recipients = vec![QueueRecipient { address, notify: rcpt.notify, orcpt: rcpt.orcpt.clone() }];
+                late.push((Some(recipient.account), NewQueueItem { recipients, ..self.new_item(transaction) }));
+            }
+        }
+        if matches!(&committed.queued, Some(Err(error)) if error.is_transient()) {
+            late.extend(queue.into_iter().map(|item| (None, item)));
+        }
+        late
+    }
+
+    async fn queue_beside(&self, beside: AccountId, message: Bytes, late: &Late) -> Result<Vec<QueueId>> {
+        let engine = &self.shared.engine;
+        // A mailbox that the message has been at does not take it again, and these have not had it.
+        let is_late = |value: &[u8]| {
+            let value = String::from_utf8_lossy(value);
+            let mut late = late.iter().flat_map(|(_, item)| &item.recipients);
+            late.any(|recipient| value.trim() == recipient.address)
+        };
+        let message = without_fields(message.to_vec(), |name, value| {
+            name.eq_ignore_ascii_case(b"delivered-to") && is_late(value)
+        });
+        let staged = engine.stage(Vec::new(), message).await?;
+        let items = late.iter().map(|(_, item)| item.clone()).collect();
+        engine.queue_beside(beside, staged, items).await
+    }
+
+    /// The message as it is stored, and an account in whose shard it is.
+    async fn read_back(&self, committed: &Committed) -> Result<(AccountId, Bytes)> {
+        let engine = &self.shared.engine;
+        if let Some((account, copy)) = committed.first_copy() {
+            let view = engine.mailbox(account, copy.mailbox)?;
+            let at = view.entries.position(copy.uid)?;
+            let at = at.ok_or_else(|| Error::NotFound("the entry that was just made".into()))?;
+            let message = engine.message(account, &view.entries.get(at)?).await?;
+            return Ok((account, message));
+        }
+        let queue = committed.queue_id.or(committed.forward_ids.first().copied());
+        let queue = queue.ok_or_else(|| Error::NotFound("a copy of the message".into()))?;
+        let message = engine.queue_message(queue).await?;
+        // Any account of the shard will do, whether it is there or not: shards count from 0, and accounts are spread over them by number.
+        Ok((AccountId(u64::from(queue.0 as u16)), message))
+    }
+}
+
+fn copies<'a>(
+    rcpt: &'a Rcpt,
+    verdict: &'a Verdict,
+) -> impl Iterator<Item = (&'a Rcpt, &'a posthouse_engine::directory::Recipient, Copy)> {
+    let wanted = rcpt.local.iter().zip(&verdict.copies).filter(|(_, copy)| !copy.is_none());
+    wanted.map(move |(recipient, copy)| (rcpt, recipient, *copy))
+}

@@ -1,0 +1,198 @@
+//! What is noted of a message: a line in the server's log, and its steps in the mail log (H1), all under the id in its Received field. Decides
+//! nothing, and waits for no disk.
+use super::deliver::Committed;
+use super::fate::Fate;
+use super::letter::Says;
+use super::reply::Reply;
+use super::state::{Rcpt, Session, Transaction};
+use crate::limits;
+use posthouse_engine::Accepted;
+use posthouse_engine::base::{Error, QueueId};
+use posthouse_engine::delivery::Delivered;
+use posthouse_engine::directory::Recipient;
+use posthouse_engine::mailflow::{Copy, Dmarc, Facts, Outcome, Verdict};
+use posthouse_engine::trace::{MailRecord, Step};
+
+fn shown(transaction: &Transaction) -> String {
+    let all = transaction.recipients.iter();
+    let shown: Vec<&str> = all.take(limits::SMTP_LOGGED_RECIPIENTS_MAX).map(|rcpt| rcpt.given.as_str()).collect();
+    shown.join(",")
+}
+
+fn found(facts: Facts) -> String {
+    let Facts { spf, dkim, arc, dmarc } = facts;
+    if spf == Outcome::Unchecked && dmarc == Dmarc::Unchecked {
+        return String::new();
+    }
+    format!("spf={spf:?} dkim={dkim:?} arc={arc:?} dmarc={dmarc:?}").to_lowercase()
+}
+
+/// What has moved a copy elsewhere than into INBOX.
+fn moved(copy: Copy) -> &'static str {
+    match copy {
+        Copy::Inbox => "",
+        Copy::Junk => "junk",
+        Copy::Transfer => "catch-all",
+        Copy::Nowhere => "blocklist",
+        Copy::Forwarded => "forward-only",
+        Copy::Discarded | Copy::Filed => "sieve",
+    }
+}
+
+impl Session {
+    fn step(&self, transaction: &Transaction, step: Step) -> MailRecord {
+        let (when_ms, id) = (self.shared.clock.now_ms(), transaction.id);
+        MailRecord { when_ms, step, id, ..MailRecord::default() }
+    }
+
+    /// The first step of a message that has come whole.
+    pub(super) fn note_came(&self, transaction: &Transaction, says: &Says, size_bytes: usize, facts: Facts) {
+        let hello = self.hello.as_ref().map_or("", |hello| &hello.name);
+        let tls = self.stream.tls_info().map_or_else(String::new, |tls| format!(", {}", tls.version));
+        self.shared.engine.note_mail(&MailRecord {
+            account: self.account().map_or(0, |account| account.0),
+            size_bytes: size_bytes as u64,
+            peer: Some(self.stream.peer()),
+            by: self.role.name().to_owned(),
+            sender: transaction.sender.clone(),
+            message_id: says.message_id.clone(),
+            subject: says.subject.clone(),
+            policy: found(facts),
+            text: format!("EHLO {hello}{tls}"),
+            ..self.step(transaction, Step::Came)
+        });
+    }
+
+    /// A recipient, or with an empty one the whole message, was refused.
+    pub(super) fn note_refused(&self, transaction: &Transaction, recipient: &str, policy: &str, reply: &Reply) {
+        self.shared.engine.note_mail(&MailRecord {
+            peer: Some(self.stream.peer()),
+            by: self.role.name().to_owned(),
+            sender: transaction.sender.clone(),
+            recipient: recipient.to_owned(),
+            policy: policy.to_owned(),
+            text: format!("{} {}", reply.code, reply.text),
+            ..self.step(transaction, Step::Refused)
+        });
+    }
+
+    /// Where each copy is; from now on somebody looks whether it can be seen.
+    pub(super) fn note_fates(&self, transaction: &Transaction, verdicts: &[Verdict], committed: &Committed) {
+        let engine = &self.shared.engine;
+        for (rcpt, verdict) in transaction.recipients.iter().zip(verdicts) {
+            if let Some(refusal) = &verdict.refusal {
+                self.note_refused(transaction, &rcpt.given, refusal.stage, &super::policy::reply(refusal));
+                continue;
+            }
+            for (recipient, copy) in rcpt.local.iter().zip(&verdict.copies) {
+                for record in self.copies(transaction, recipient, *copy, committed) {
+                    if record.step == Step::Delivered {
+                        engine.watch_accepted(std::iter::once(accepted(&record)));
+                    }
+                    engine.note_mail(&record);
+                }
+            }
+            self.note_external(transaction, rcpt, committed);
+        }
+        for (forward, queue) in committed.forwards.iter().zip(&committed.forward_ids) {
+            engine.note_mail(&MailRecord {
+                queue: queue.0,
+                sender: forward.sender.clone(),
+                recipient: forward.to.to_string(),
+                policy: "forward".into(),
+                text: format!("for {}", forward.by),
+                ..self.step(transaction, Step::Queued)
+            });
+        }
+    }
+
+    /// One step for each copy of an account, or one that says why there is none.
+    fn copies(
+        &self,
+        transaction: &Transaction,
+        recipient: &Recipient,
+        copy: Copy,
+        committed: &Committed,
+    ) -> Vec<MailRecord> {
+        let record = MailRecord {
+            account: recipient.account.0,
+            recipient: recipient.address.to_string(),
+            policy: moved(copy).into(),
+            ..self.step(transaction, Step::Delivered)
+        };
+        if copy.is_none() {
+            return vec![MailRecord { step: Step::Dropped, ..record }];
+        }
+        if let Some(queue) = committed.later.get(&recipient.account) {
+            let text = "its mailbox could not take it now".into();
+            return vec![MailRecord { step: Step::Queued, queue: queue.0, text, ..record }];
+        }
+        let one = |answer: &Result<Delivered, Error>| match answer {
+            Ok(copy) => MailRecord { mailbox: copy.mailbox.0, uid: copy.uid.0, ..record.clone() },
+            Err(error) => MailRecord { step: Step::Failed, text: error.to_string(), ..record.clone() },
+        };
+        committed.copies_of(recipient.account).map(one).collect()
+    }
+
+    fn note_external(&self, transaction: &Transaction, rcpt: &Rcpt, committed: &Committed) {
+        for address in &rcpt.external {
+            let (step, queue, text) = match (&committed.queued, committed.queue_id) {
+                (Some(Err(error)), _) => (Step::Failed, 0, error.to_string()),
+                (_, queue) => (Step::Queued, queue.unwrap_or(QueueId(0)).0, String::new()),
+            };
+            let recipient = address.to_string();
+            let record = MailRecord { queue, recipient, text, ..self.step(transaction, step) };
+            self.shared.engine.note_mail(&record);
+        }
+    }
+
+    /// Who is away has answered.
+    pub(super) fn note_answered(&self, transaction: &Transaction, by: &str, queue: QueueId) {
+        self.shared.engine.note_mail(&MailRecord {
+            queue: queue.0,
+            recipient: transaction.sender.clone(),
+            policy: "away".into(),
+            text: format!("for {by}"),
+            ..self.step(transaction, Step::Answered)
+        });
+    }
+
+    /// One line a message: who, to whom, how large, what became of it. The id is the one in Received.
+    pub(super) fn log(
+        &self,
+        transaction: &Transaction,
+        (id, size_bytes): (&str, usize),
+        fates: &[Fate],
+        (verdicts, facts): (&[Verdict], Facts),
+    ) {
+        let delivered = fates.iter().filter(|fate| fate.is_taken()).count();
+        let refused = fates.len() - delivered;
+        let peer = self.stream.peer();
+        let (from, protocol) = (transaction.sender.escape_debug(), self.role.name());
+        let to = shown(transaction);
+        let to = to.escape_debug();
+        let policy = verdicts.iter().find_map(|verdict| verdict.refusal.as_ref()).map_or("", |refusal| refusal.stage);
+        let Facts { spf, dkim, dmarc, .. } = facts;
+        tracing::info!(
+            id, %peer, protocol, %from, %to, size_bytes, delivered, refused, policy, ?spf, ?dkim, ?dmarc, "message taken"
+        );
+    }
+
+    pub(super) fn log_refusal(&self, transaction: &Transaction, policy: &str, refusal: &Reply) {
+        let (peer, protocol, to) = (self.stream.peer(), self.role.name(), shown(transaction));
+        let (from, to, reply) = (transaction.sender.escape_debug(), to.escape_debug(), &refusal.text);
+        let id = format_args!("{:X}", transaction.id);
+        tracing::info!(%id, %peer, protocol, %from, %to, policy, %reply, "message refused");
+    }
+}
+
+fn accepted(record: &MailRecord) -> Accepted {
+    use posthouse_engine::base::{AccountId, MailboxId, Uid};
+    Accepted {
+        id: record.id,
+        when: record.when_ms.div_euclid(1000),
+        account: AccountId(record.account),
+        mailbox: MailboxId(record.mailbox),
+        uid: Uid(record.uid),
+    }
+}
