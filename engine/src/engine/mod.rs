@@ -162,6 +162,12 @@ impl Engine {
         ticket
     }
 
+    /// Removes what compaction has replaced longer ago than that, in milliseconds; nothing while a run is under way. The first error, when all was tried.
+    pub fn remove_replaced(&self, keep_ms: i64) -> Result<()> {
+        let work: Vec<Work> = self.shards.iter().map(|shard| Work::new(shard, &self.clock)).collect();
+        self.compaction.remove_replaced(&work, keep_ms)
+    }
+
     /// How far compaction is, or what the last run did.
     pub fn compact_status(&self) -> CompactStatus {
         self.compaction.status()

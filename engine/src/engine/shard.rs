@@ -27,7 +27,7 @@ pub(crate) struct Shard {
     pub(super) segments: Arc<Segments>,
     pub(super) reader: MessageReader,
     pub(super) committer: Committer,
-    latch: Arc<crate::disk::Latch>,
+    pub(super) latch: Arc<crate::disk::Latch>,
     /// What its start had to say.
     notes: Vec<String>,
 }

@@ -1,12 +1,16 @@
-//! Rewrites one group of segments: live messages in blocks of their kind, events packed; reads all of it back from the medium's view of the
-//! file, compares, and only then puts it in place.
+//! Rewrites one group of segments: live messages in blocks of their kind, events packed; reads every frame of the new file back, compares, and
+//! only then puts it in place.
+use super::events::Written;
 use super::plan::Group;
 use super::sort_key::sort_key;
 use super::{Compaction, Pace, Work};
 use crate::base::{Error, Locator, Result};
-use crate::delivery::{BLOCK_TEXT_BYTES, BlockBuilder, ColdEncoder, ColdMessage, Dictionary, Found, transactions};
+use crate::delivery::{
+    BLOCK_TEXT_BYTES, BlockBuilder, ColdEncoder, ColdMessage, Dictionary, Found, summary_in_block, transactions,
+};
+use crate::format::block::Block;
 use crate::format::{FrameKind, PartHash};
-use crate::log::{Compacting, Sealed};
+use crate::log::{Compacting, Sealed, Stored};
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::Arc;
@@ -50,12 +54,13 @@ impl Work {
         pace: &mut Pace,
     ) -> Result<()> {
         let mut out = Compacting::create(&self.segments, &*self.clock, &self.log, group.first, group.last)?;
-        let (transactions, events_hash) = self.move_events(group, &mut out)?;
+        let written = self.move_events(group, &mut out, run, pace)?;
         out.push_head()?;
         let dictionary = self.shared.dictionaries.newest_up_to(&self.segments, group.last)?;
-        let moved = self.move_messages(live, dictionary, &mut out, run, pace)?;
+        let moved = self.move_messages(live, dictionary.clone(), &mut out, run, pace)?;
         let sealed = out.finish()?;
-        self.prove_events(&sealed, (transactions, events_hash))?;
+        sealed.check_header()?;
+        self.prove_frames(&sealed, &written, dictionary.as_ref().map(|(_, dictionary)| &**dictionary), run, pace)?;
         self.prove_messages(&sealed, &moved, run, pace)?;
         let files = self.segments.files();
         let before: u64 = files.iter().filter(|file| group.holds(file.id)).map(|file| file.len_bytes).sum();
@@ -108,22 +113,56 @@ impl Work {
         Ok(moved)
     }
 
-    /// The transactions of the new file are those that were packed, in order.
-    fn prove_events(&self, sealed: &Sealed, wanted: (u64, u32)) -> Result<()> {
+    /// Every frame of the new file is sound; its transactions are those that were packed, in order, its dictionaries those that were moved,
+    /// and each summary can be read.
+    fn prove_frames(
+        &self,
+        sealed: &Sealed,
+        wanted: &Written,
+        dictionary: Option<&Dictionary>,
+        run: &Compaction,
+        pace: &mut Pace,
+    ) -> Result<()> {
         let (mut count, mut hash) = (0, crc32fast::Hasher::new());
         for (offset, kind) in sealed.frames()? {
-            if kind != FrameKind::Events {
-                continue;
-            }
             let frame = sealed.frame(offset)?;
-            let all = transactions(frame.lsn, frame.flags, frame.payload()).map_err(|why| frame.corrupt(&why))?;
-            for (lsn, events) in all {
-                hash.update(&lsn.0.to_le_bytes());
-                hash.update(&events);
-                count += 1;
+            run.step(pace, frame.payload().len() as u64 / READ_BACK_OF)?;
+            match kind {
+                FrameKind::Events => {
+                    let all = transactions(frame.lsn, frame.flags, frame.payload());
+                    for (lsn, events) in all.map_err(|why| frame.corrupt(&why))? {
+                        hash.update(&lsn.0.to_le_bytes());
+                        hash.update(&events);
+                        count += 1;
+                    }
+                }
+                FrameKind::Block => {
+                    let block = Block::decode(frame.payload()).map_err(|why| frame.corrupt(&why.to_string()))?;
+                    for index in 0..block.rows.len() {
+                        let read = summary_in_block(frame.payload(), index, dictionary);
+                        read.map_err(|why| frame.corrupt(&why))?;
+                    }
+                }
+                _ => {}
             }
         }
-        if (count, hash.finalize()) == wanted { Ok(()) } else { Err(differs("the events that were packed")) }
+        if (count, hash.finalize()) != (wanted.transactions, wanted.hash) {
+            return Err(differs("the events that were packed"));
+        }
+        for (at, number, hash) in &wanted.dictionaries {
+            let same = match sealed.stored(*at)? {
+                Stored::Frame(frame) => {
+                    frame.kind == FrameKind::Dictionary
+                        && frame.dictionary == *number
+                        && crc32fast::hash(frame.payload()) == *hash
+                }
+                Stored::InBlock { .. } => false,
+            };
+            if !same {
+                return Err(differs(&format!("dictionary {number}")));
+            }
+        }
+        Ok(())
     }
 
     /// Every message that was moved is where the address table says, with its guid and all its bytes: so count, bytes and content of each

@@ -1,5 +1,6 @@
 //! Which segments a compaction rewrites: those that are cold, and those in which much is dead; neighbours together. Reads no message.
-use super::{Compact, Work};
+use super::live::Distinct;
+use super::{Compact, Compaction, Work};
 use crate::base::limits::SEGMENT_BYTES_DEFAULT;
 use crate::base::{Locator, Result, SegmentId};
 use std::collections::HashMap;
@@ -19,6 +20,8 @@ pub(super) struct Group {
     pub(super) last: SegmentId,
     /// Groups of one number are looked up together.
     pub(super) batch: usize,
+    /// What is alive in them, about.
+    pub(super) live_bytes: u64,
 }
 
 impl Group {
@@ -40,7 +43,7 @@ struct Candidate {
 
 impl Work {
     /// The groups of a run, in the order of the log.
-    pub(super) fn plan(&self, request: &Compact, now_ms: i64) -> Result<Vec<Group>> {
+    pub(super) fn plan(&self, request: &Compact, now_ms: i64, run: &Compaction) -> Result<Vec<Group>> {
         let covered = self.shared.published.parts().lsn();
         let mut files = self.segments.files();
         // The log goes on in the last one, or behind it.
@@ -57,8 +60,8 @@ impl Work {
         let every = all.div_ceil(COUNTED_MAX).max(1).next_power_of_two();
         let counted =
             move |at: &Locator| u64::from(at.offset / 8).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32 & (every - 1) == 0;
-        let mut live: HashMap<SegmentId, Vec<u32>> = HashMap::new();
-        self.each_live(&mut |at| {
+        let mut live: HashMap<SegmentId, Distinct<u32>> = HashMap::new();
+        self.each_live(run, &mut |at| {
             if counted(&at) {
                 live.entry(at.segment).or_default().push(at.offset);
             }
@@ -67,8 +70,7 @@ impl Work {
         for (file, messages) in files.iter().zip(places) {
             let mut found = 0;
             for id in (file.id.0..=file.last_id.0).map(SegmentId) {
-                let offsets = live.get_mut(&id).map(std::mem::take).unwrap_or_default();
-                found += distinct(offsets);
+                found += live.remove(&id).map_or(0, |offsets| offsets.sorted().len() as u64);
             }
             let sampled = self.segments.messages_in(file.id)?.iter().filter(|at| counted(at)).count() as u64;
             let dead_percent = sampled.saturating_sub(found) * 100 / sampled.max(1);
@@ -84,12 +86,6 @@ impl Work {
         }
         Ok(group(&candidates))
     }
-}
-
-fn distinct(mut offsets: Vec<u32>) -> u64 {
-    offsets.sort_unstable();
-    offsets.dedup();
-    offsets.len() as u64
 }
 
 /// Neighbours together, as long as what is alive in them fits a segment, and their log an address table.
@@ -112,11 +108,13 @@ fn group(candidates: &[Candidate]) -> Vec<Group> {
                     && span + candidate.span <= SPAN_BYTES_MAX =>
             {
                 group.last = candidate.last;
+                group.live_bytes += candidate.live_bytes;
                 bytes += candidate.live_bytes;
                 span += candidate.span;
             }
             _ => {
-                groups.push(Group { first: candidate.first, last: candidate.last, batch });
+                let live_bytes = candidate.live_bytes;
+                groups.push(Group { first: candidate.first, last: candidate.last, batch, live_bytes });
                 (bytes, span, open) = (candidate.live_bytes, candidate.span, true);
             }
         }
