@@ -46,12 +46,7 @@ class Server:
         config = data + ".toml"
         with open(config, "w") as file:
             file.write(f'data = "{data}"\n[listen]\n' + "".join(f'{name} = ["127.0.0.1:0"]\n' for name in PROTOCOLS)
-                       + "[limits]
-connections_per_ip_max = 100000
-connections_per_account_max = 100000
-[outbound]
-enabled = false
-" + more)
+                       + "[limits]\nconnections_per_ip_max = 100000\nconnections_per_account_max = 100000\n[outbound]\nenabled = false\n" + more)
         self.log = data + ".log"
         begun = time.monotonic()
         with open(self.log, "w") as log:

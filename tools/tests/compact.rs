@@ -66,6 +66,16 @@ const ALL: [&str; 5] = ["compact", "--cold-after-hours", "0", "--bytes-per-secon
 fn a_closed_store_is_compacted_proven_backed_up_and_taken_back() {
     let house = house();
     let before = content(&house, "before");
+    let mut careful = ALL.to_vec();
+    careful.extend(["--free-bytes-min", "18000000000000000000"]);
+    let left = house.run(&careful);
+    assert!(
+        left.code == 1 && left.out.contains("left as it is: too little room on the disk"),
+        "{}{}",
+        left.out,
+        left.err
+    );
+    assert!(files(&house, "cold-").is_empty());
     let done = house.json(&ALL);
     assert!(done["segments_done"].as_u64() > Some(0) && done["failed"].is_null(), "{done}");
     assert_eq!(done["proven"], done["messages"], "{done}");

@@ -6,7 +6,8 @@ use super::parts::TailParts;
 use super::published::Published;
 use super::queue_watch::QueueFeed;
 use super::reserve::{Need, Reserve};
-use super::ticket::Ticket;
+use super::ticket::{Filler, Ticket};
+use super::turning::Turning;
 use super::txn::{Touched, Txn};
 use super::watch::Watchers;
 use crate::base::limits::{
@@ -49,6 +50,8 @@ fn panic_text(why: &(dyn Any + Send)) -> &str {
 enum Message {
     Request(Box<dyn Request>),
     CheckpointDone(Arc<Snapshot>, Result<Parts>),
+    /// The growing segment is to be sealed if it was begun before that time, milliseconds.
+    TurnOver(i64, Filler<()>),
     Close,
 }
 
@@ -121,6 +124,11 @@ impl Committer {
         }
     }
 
+    /// For who wants the growing segment sealed.
+    pub(crate) fn turner(&self) -> Turner {
+        Turner(self.inbox.clone())
+    }
+
     /// Commits what was asked before, writes a last checkpoint, ends the thread.
     pub(crate) fn close(&self) -> Result<()> {
         let thread = self.thread.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
@@ -128,6 +136,19 @@ impl Committer {
         // A committer that has ended already has said why to those who asked.
         let _ = self.inbox.send(Message::Close);
         thread.join().unwrap_or_else(|_| Err(Error::Latched { reason: "the committer panicked".into() }))
+    }
+}
+
+/// Asks a committer to seal the growing segment.
+pub(crate) struct Turner(SyncSender<Message>);
+
+impl Turner {
+    /// Seals it if it was begun before that time, milliseconds, and is worth it; waits until a checkpoint covers what is sealed, if it can.
+    pub(crate) fn turn_over(&self, created_before_ms: i64) {
+        let (ticket, filler) = Ticket::pending(());
+        // A committer that has ended drops the message, which answers it.
+        let _ = self.0.send(Message::TurnOver(created_before_ms, filler));
+        ticket.wait();
     }
 }
 
@@ -198,6 +219,7 @@ pub(crate) struct Core {
     pub(crate) need: Need,
     pub(crate) reserve: Reserve,
     pub(crate) pace: Pace,
+    pub(crate) turning: Turning,
 }
 
 impl Core {
@@ -224,6 +246,7 @@ impl Core {
                     spoilt = !self.plan_last(&mut group, &mut touched);
                 }
                 Message::CheckpointDone(snapshot, parts) => self.checkpoint_done(&snapshot, parts),
+                Message::TurnOver(created_before_ms, filler) => self.turning.ask(created_before_ms, filler),
                 Message::Close => closing = true,
             }
             let full = group.len() >= GROUP_REQUESTS_MAX || self.writer.group_bytes() >= GROUP_BYTES_MAX;
@@ -242,6 +265,7 @@ impl Core {
         counters.requests.fetch_add(group.len() as u64, Ordering::Relaxed);
         counters.syncs.store(self.writer.syncs(), Ordering::Relaxed);
         group.into_iter().for_each(|request| request.answer(committed.clone()));
+        self.turning.turn(&mut self.writer);
         closing
     }
 
@@ -359,10 +383,15 @@ impl Core {
     fn start_checkpoint_if_due(&mut self, own: &SyncSender<Message>) {
         let end = self.writer.end();
         let due = end.0 - self.accounts.parts().lsn().0.min(end.0) >= self.checkpoint_log_bytes
-            || self.accounts.dirty_count() >= DIRTY_ACCOUNTS_MAX;
-        if !due || self.checkpoint_running || end < self.checkpoint_not_before || self.writer.latch().check().is_err() {
+            || self.accounts.dirty_count() >= DIRTY_ACCOUNTS_MAX
+            || self.turning.wants_checkpoint();
+        if end < self.checkpoint_not_before || self.writer.latch().check().is_err() {
+            return self.turning.give_up();
+        }
+        if !due || self.checkpoint_running {
             return;
         }
+        self.turning.begun();
         let snapshot = Arc::new(self.snapshot());
         let (shared, own, taken) = (self.shared.clone(), own.clone(), snapshot.clone());
         let job = move || {
@@ -380,6 +409,11 @@ impl Core {
 
     fn checkpoint_done(&mut self, snapshot: &Snapshot, parts: Result<Parts>) {
         self.checkpoint_running = false;
+        self.note_checkpoint(snapshot, parts);
+        self.turning.ended();
+    }
+
+    fn note_checkpoint(&mut self, snapshot: &Snapshot, parts: Result<Parts>) {
         match parts {
             Ok(parts) => {
                 let parts = Arc::new(parts);

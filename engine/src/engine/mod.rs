@@ -23,6 +23,7 @@ mod reserve;
 mod shard;
 pub(crate) mod store_file;
 mod ticket;
+mod turning;
 mod txn;
 mod types;
 mod views;
@@ -159,6 +160,12 @@ impl Engine {
         let work = self.shards.iter().map(|shard| Work::new(shard, &self.clock)).collect();
         self.compaction.start(work, request, move |done| filler.fill(done));
         ticket
+    }
+
+    /// Removes what compaction has replaced longer ago than that, in milliseconds; nothing while a run is under way. The first error, when all was tried.
+    pub fn remove_replaced(&self, keep_ms: i64) -> Result<()> {
+        let work: Vec<Work> = self.shards.iter().map(|shard| Work::new(shard, &self.clock)).collect();
+        self.compaction.remove_replaced(&work, keep_ms)
     }
 
     /// How far compaction is, or what the last run did.

@@ -216,7 +216,9 @@ fn cut(disk: &dyn Disk, shard: ShardId, segments: &Segments, end: Lsn) -> Result
     for (at, file) in files.iter().enumerate().rev() {
         let path = path(shard, file);
         let io = |why| Error::io(format!("shorten {}", disk.full_path(&path).display()), why);
-        if at > 0 && file.first_lsn >= end {
+        // A log never ends with a compacted segment: the one behind it stays, empty.
+        let goes_on = file.first_lsn == end && at > 0 && files[at - 1].compacted;
+        if at > 0 && file.first_lsn >= end && !goes_on {
             disk.remove(&path).map_err(io)?;
             gone += file.len_bytes;
             continue;

@@ -8,6 +8,7 @@ use super::published::Published;
 use super::queue_watch::QueueFeed;
 use super::replay::{DecodeOrState, Replay};
 use super::reserve::{Need, Reserve};
+use super::turning::Turning;
 use super::types::{Options, ShardStatus};
 use super::watch::Watchers;
 use crate::base::bytes::{DecodeError, Reader};
@@ -26,7 +27,7 @@ pub(crate) struct Shard {
     pub(super) segments: Arc<Segments>,
     pub(super) reader: MessageReader,
     pub(super) committer: Committer,
-    latch: Arc<crate::disk::Latch>,
+    pub(super) latch: Arc<crate::disk::Latch>,
     /// What its start had to say.
     notes: Vec<String>,
 }
@@ -202,6 +203,7 @@ impl Shard {
             need,
             reserve,
             pace: Pace::new(coming.clone()),
+            turning: Turning::default(),
         };
         let committer = Committer::start(&format!("commit-{shard}"), core)
             .map_err(|why| Error::io(format!("start the committer of shard {shard}"), why))?;

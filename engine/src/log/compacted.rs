@@ -204,6 +204,20 @@ impl Sealed {
         Ok(frame)
     }
 
+    /// Its header stands in the file as it was made.
+    pub fn check_header(&self) -> Result<()> {
+        let (disk, path) = (self.segments.disk(), self.dir.join(COMPACTING));
+        let mut bytes = [0; SEGMENT_HEADER_BYTES];
+        let read = disk.open(&path).and_then(|file| file.read_exact_at(&mut bytes, 0));
+        read.map_err(|why| Error::io(format!("read {}", shown(disk, &path)), why))?;
+        match SegmentHeader::decode(&bytes) {
+            Ok(header) if header == self.segment.header => Ok(()),
+            _ => {
+                Err(Error::corrupt(shown(disk, &path), 0, "the header that was written expected; nothing was replaced"))
+            }
+        }
+    }
+
     /// Bytes of the file.
     pub fn len_bytes(&self) -> u64 {
         u64::from(self.len)
@@ -250,28 +264,40 @@ impl Segments {
         let _ = remove(self.disk(), &options.dir.join(COMPACTING));
     }
 
-    /// Removes the retired files that were replaced before `before_ms`; gives them.
-    pub fn remove_retired(&self, options: &LogOptions, before_ms: i64) -> Result<Vec<Retired>> {
+    /// Removes the retired files that were replaced before `before_ms`; gives those that are gone, and the first error: a file that cannot be
+    /// removed, or is none of ours, stays.
+    pub fn remove_retired(&self, options: &LogOptions, before_ms: i64) -> (Vec<Retired>, Result<()>) {
+        let (disk, mut gone) = (self.disk(), Vec::new());
+        let ended = self.remove_each(options, before_ms, &mut gone);
+        let synced = match gone.is_empty() {
+            true => Ok(()),
+            false => disk.sync_dir(&options.dir),
+        };
+        let synced = synced.map_err(|why| Error::io(format!("sync {}", shown(disk, &options.dir)), why));
+        (gone, ended.and(synced))
+    }
+
+    fn remove_each(&self, options: &LogOptions, before_ms: i64, gone: &mut Vec<Retired>) -> Result<()> {
         let disk = self.disk();
-        let mut gone = self.retired(&options.dir)?;
-        gone.retain(|retired| retired.since_ms <= before_ms);
-        if !gone.is_empty() {
+        let mut due = self.retired(&options.dir)?;
+        due.retain(|retired| retired.since_ms <= before_ms);
+        if !due.is_empty() {
             // What has taken their place is there for sure before they go.
             disk.sync_dir(&options.dir).map_err(|why| Error::io(format!("sync {}", shown(disk, &options.dir)), why))?;
         }
-        for retired in &gone {
-            self.check_ours(options, &retired.path)?;
-            remove(disk, &retired.path)?;
-        }
-        if !gone.is_empty() {
-            disk.sync_dir(&options.dir).map_err(|why| Error::io(format!("sync {}", shown(disk, &options.dir)), why))?;
+        let mut first = Ok(());
+        for retired in due {
+            match self.check_ours(options, &retired.path).and_then(|()| remove(disk, &retired.path)) {
+                Ok(()) => gone.push(retired),
+                Err(why) => first = first.and(Err(why)),
+            }
         }
         for segment in self.all() {
             if segment.header.covers.is_some() && segment.header.created_ms <= before_ms {
                 segment.former.write().unwrap_or_else(PoisonError::into_inner).clear();
             }
         }
-        Ok(gone)
+        first
     }
 
     /// A file that only has the name of a segment is not removed.

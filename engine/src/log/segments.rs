@@ -8,6 +8,7 @@ use crate::base::{Error, Locator, Lsn, Result, SegmentId};
 use crate::disk::Disk;
 use crate::format::Footer;
 use crate::format::frame::FRAME_HEADER_BYTES;
+use crate::format::segment::SEGMENT_VERSION;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -96,6 +97,11 @@ impl Segments {
     /// All segments in order.
     pub(super) fn all(&self) -> Vec<Arc<Segment>> {
         self.list.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The format version of the last segment, which the log goes on in.
+    pub fn tail_version(&self) -> u16 {
+        self.all().last().map_or(SEGMENT_VERSION, |last| last.header.version)
     }
 
     pub(super) fn disk(&self) -> &dyn Disk {

@@ -148,6 +148,18 @@ impl Writer {
         self.seal_tail()
     }
 
+    /// Seals the current segment if it was begun at that time or before and has an eighth of what a segment holds, and begins the next one; says
+    /// whether it did. Errors as `seal`.
+    pub fn turn_over(&mut self, created_before_ms: i64) -> Result<bool> {
+        let worth = (self.options.segment_bytes_max / 8).max(SEGMENT_HEADER_BYTES as u32 + 1);
+        if self.tail.header.created_ms > created_before_ms || self.tail.len < worth {
+            return Ok(false);
+        }
+        self.seal()?;
+        self.roll_if_full()?;
+        Ok(true)
+    }
+
     fn seal_tail(&mut self) -> Result<()> {
         self.syncs += 1;
         self.tail.seal(&self.latch)?;

@@ -146,7 +146,9 @@ impl Model {
                 let mailbox = self.boxes.get_mut(&(who, at)).expect("known");
                 mailbox.entries.retain(|uid, _| !uids.contains(Uid(*uid)));
             }
-            Step::Train => drop(self.engine().train_dictionary()),
+            Step::Train => {
+                self.engine().train_dictionary();
+            }
             Step::Compact { all, keep } => {
                 let cold_after_ms = if all { 0 } else { i64::MAX };
                 let keep_ms = if keep { i64::MAX } else { -1 };

@@ -18,7 +18,7 @@ pub enum CompactAct {
         /// What was replaced so long ago is removed; milliseconds.
         keep_ms: i64,
         /// Bytes that stay free on the disk.
-        #[serde(default)]
+        #[serde(default = "leave_free_bytes")]
         leave_free_bytes: u64,
     },
     /// How far it is, or what the last run did.
@@ -84,6 +84,11 @@ impl From<CompactStatus> for CompactionView {
             left: status.left,
         }
     }
+}
+
+/// For who does not say.
+fn leave_free_bytes() -> u64 {
+    Compact::default().leave_free_bytes
 }
 
 pub(super) fn act(engine: &Engine, act: CompactAct) -> Result<Response, super::Failure> {

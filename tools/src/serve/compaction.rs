@@ -3,6 +3,7 @@ use crate::command::compact_start;
 use crate::config::Compaction;
 use crate::ops::{Request, run};
 use posthouse_engine::Engine;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread::JoinHandle;
@@ -12,6 +13,15 @@ use std::time::{Duration, Instant};
 const MINUTE: Duration = Duration::from_secs(60);
 /// After a start the house gets this long before the first run.
 const SETTLE: Duration = Duration::from_secs(600);
+
+/// So often what was replaced is looked through for what may go.
+const TIDY_MINUTES: u32 = 60;
+
+/// Bytes that a run which nobody asked for leaves free: half of what is free when it begins at least, since what it replaces stays for a day.
+fn stays_free(data: &Path, config: &Compaction) -> u64 {
+    let free = rustix::fs::statvfs(data).map_or(0, |found| found.f_bavail.saturating_mul(found.f_frsize));
+    config.free_bytes_min.max(free / 2)
+}
 
 /// The watch; ends when it is dropped.
 pub(super) struct Schedule {
@@ -54,18 +64,28 @@ impl Due {
 
 impl Schedule {
     /// Starts the watch, if the configuration wants one.
-    pub(super) fn start(engine: &Arc<Engine>, config: &Compaction) -> std::io::Result<Option<Schedule>> {
+    pub(super) fn start(engine: &Arc<Engine>, data: &Path, config: &Compaction) -> std::io::Result<Option<Schedule>> {
         if !config.schedule {
             return Ok(None);
         }
         let (stop, stopped) = mpsc::channel();
-        let (engine, config) = (engine.clone(), config.clone());
+        let (engine, data, config) = (engine.clone(), data.to_path_buf(), config.clone());
         let watch = move || {
             let mut due = Due::new(&config, Instant::now());
+            let keep_ms = i64::from(config.keep_hours) * 60 * 60 * 1000;
+            let mut minutes = 0;
             while stopped.recv_timeout(MINUTE) == Err(RecvTimeoutError::Timeout) {
+                minutes += 1;
+                // Room is given back when it is time, however busy the house is.
+                if minutes % TIDY_MINUTES == 0
+                    && let Err(why) = engine.remove_replaced(keep_ms)
+                {
+                    tracing::error!(%why, "what compaction has replaced cannot be removed");
+                }
                 let requests = engine.status().shards.iter().map(|shard| shard.requests).sum();
                 if due.minute(Instant::now(), requests, engine.compact_status().running) {
                     tracing::info!("compaction begins; posthouse compact --status shows how far it is");
+                    let config = Compaction { free_bytes_min: stays_free(&data, &config), ..config.clone() };
                     run(&engine, None, &Request::Compact(compact_start(&config)));
                 }
             }

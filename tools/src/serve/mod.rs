@@ -122,7 +122,7 @@ impl Running {
         let control = Control::open(data, opened.engine.clone(), move || posthouse_admin::Host::facts(&*asked))
             .map_err(|error| Failure::io("the control socket", &error))?;
         let outbound = outbound::start(means, spawner);
-        let compaction = compaction::Schedule::start(&opened.engine, &config.compaction)
+        let compaction = compaction::Schedule::start(&opened.engine, data, &config.compaction)
             .map_err(|error| Failure::io("the compaction's schedule", &error))?;
         let look_out = look_out::LookOut::start(&opened.engine, &config.mail_log)
             .map_err(|error| Failure::io("the look-out", &error))?;

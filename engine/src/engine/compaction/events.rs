@@ -1,9 +1,9 @@
 //! The events of the segments that are compacted, in their order: all that is still true of the past, packed. Of a delivery whose entry is gone
 //! only the numbers that it used stay. A rebuild from what comes out gives the same mailboxes.
-use super::Work;
 use super::live::Entries;
 use super::plan::Group;
-use crate::base::{Error, Result};
+use super::{Compaction, Pace, Work};
+use crate::base::{Error, Locator, Result};
 use crate::delivery;
 use crate::format::packed::Packer;
 use crate::format::{Event, FrameKind};
@@ -12,11 +12,27 @@ use crate::log::Compacting;
 /// Bytes of transactions that are packed together.
 const PACKED_BYTES: usize = 256 << 10;
 
+/// What a new file has besides messages.
+pub(super) struct Written {
+    /// Transactions whose events were packed.
+    pub(super) transactions: u64,
+    /// Over all of them, in order.
+    pub(super) hash: u32,
+    /// Each dictionary's place in the log, its number, and a hash of its payload.
+    pub(super) dictionaries: Vec<(Locator, u16, u32)>,
+}
+
 impl Work {
-    /// Writes what the events of the group come to; counts transactions and gives a hash over them for the proof.
-    pub(super) fn move_events(&self, group: &Group, out: &mut Compacting) -> Result<(u64, u32)> {
+    /// Writes what the events of the group come to, and its dictionaries; says what was written, for the proof.
+    pub(super) fn move_events(
+        &self,
+        group: &Group,
+        out: &mut Compacting,
+        run: &Compaction,
+        pace: &mut Pace,
+    ) -> Result<Written> {
         let (mut packer, mut entries) = (Packer::default(), Entries::new(self));
-        let (mut count, mut hash) = (0, crc32fast::Hasher::new());
+        let (mut count, mut hash, mut dictionaries) = (0, crc32fast::Hasher::new(), Vec::new());
         for file in self.segments.files().into_iter().filter(|file| group.holds(file.id)) {
             let footer = self.segments.footer(file.id)?;
             let table = footer.as_ref().into_iter().flat_map(|footer| footer.table.iter());
@@ -26,11 +42,13 @@ impl Work {
                     _ => continue,
                 };
                 frame.check()?;
+                run.step(pace, frame.payload().len() as u64)?;
                 if kind == FrameKind::Dictionary {
                     let at = self.shared.dictionaries.place(frame.dictionary);
                     let at = at.ok_or_else(|| frame.corrupt("a dictionary that the shard knows expected"))?;
                     let moved = out.push(FrameKind::Dictionary, frame.flags, frame.dictionary, &[frame.payload()])?;
                     out.moved(at, moved, None);
+                    dictionaries.push((at, frame.dictionary, crc32fast::hash(frame.payload())));
                     continue;
                 }
                 let all = delivery::transactions(frame.lsn, frame.flags, frame.payload());
@@ -47,7 +65,7 @@ impl Work {
             }
         }
         flush(&mut packer, out)?;
-        Ok((count, hash.finalize()))
+        Ok(Written { transactions: count, hash: hash.finalize(), dictionaries })
     }
 }
 

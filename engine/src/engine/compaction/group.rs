@@ -1,22 +1,39 @@
-//! Rewrites one group of segments: live messages in blocks of their kind, events packed; reads all of it back from the medium's view of the
-//! file, compares, and only then puts it in place.
+//! Rewrites one group of segments: live messages in blocks of their kind, events packed; reads every frame of the new file back, compares, and
+//! only then puts it in place.
+use super::events::Written;
 use super::plan::Group;
 use super::sort_key::sort_key;
 use super::{Compaction, Pace, Work};
 use crate::base::{Error, Locator, Result};
-use crate::delivery::{BLOCK_TEXT_BYTES, BlockBuilder, ColdEncoder, ColdMessage, Dictionary, Found, transactions};
+use crate::delivery::{
+    BLOCK_TEXT_BYTES, BlockBuilder, ColdEncoder, ColdMessage, Dictionary, Found, summary_in_block, transactions,
+};
+use crate::format::block::Block;
 use crate::format::{FrameKind, PartHash};
-use crate::log::{Compacting, Sealed};
-use blake2::digest::consts::U16;
-use blake2::{Blake2b, Digest};
+use crate::log::{Compacting, Sealed, Stored};
 use std::collections::HashMap;
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::Arc;
 
 /// To read a message back takes this part of the time that it takes to move it.
 const READ_BACK_OF: u64 = 4;
 
-/// What a message is known by when it is read back: its place, and a hash over guid and bytes.
-type Moved = (Locator, [u8; 16]);
+/// What messages are known by when they are read back: their places, and a keyed hash over guid and bytes, whose key nobody can know. Their crcs
+/// are looked at besides, by whoever puts a message together.
+#[derive(Default)]
+struct Moved {
+    key: RandomState,
+    all: Vec<(Locator, u64)>,
+}
+
+impl Moved {
+    fn digest(&self, guid: &[u8; 16], whole: &[u8]) -> u64 {
+        let mut hash = self.key.build_hasher();
+        hash.write(guid);
+        hash.write(whole);
+        hash.finish()
+    }
+}
 
 /// The block that is being filled, and what is moved into it.
 struct Filling<'a> {
@@ -37,12 +54,13 @@ impl Work {
         pace: &mut Pace,
     ) -> Result<()> {
         let mut out = Compacting::create(&self.segments, &*self.clock, &self.log, group.first, group.last)?;
-        let (transactions, events_hash) = self.move_events(group, &mut out)?;
+        let written = self.move_events(group, &mut out, run, pace)?;
         out.push_head()?;
         let dictionary = self.shared.dictionaries.newest_up_to(&self.segments, group.last)?;
-        let moved = self.move_messages(live, dictionary, &mut out, run, pace)?;
+        let moved = self.move_messages(live, dictionary.clone(), &mut out, run, pace)?;
         let sealed = out.finish()?;
-        self.prove_events(&sealed, (transactions, events_hash))?;
+        sealed.check_header()?;
+        self.prove_frames(&sealed, &written, dictionary.as_ref().map(|(_, dictionary)| &**dictionary), run, pace)?;
         self.prove_messages(&sealed, &moved, run, pace)?;
         let files = self.segments.files();
         let before: u64 = files.iter().filter(|file| group.holds(file.id)).map(|file| file.len_bytes).sum();
@@ -63,7 +81,7 @@ impl Work {
         out: &mut Compacting,
         run: &Compaction,
         pace: &mut Pace,
-    ) -> Result<Vec<Moved>> {
+    ) -> Result<Moved> {
         let mut keyed = Vec::with_capacity(live.len());
         for at in live {
             let key = match self.reader.summary(at)? {
@@ -78,11 +96,11 @@ impl Work {
         let encoder = ColdEncoder::new(dictionary.as_ref().map(|(_, dictionary)| &**dictionary));
         let (builder, waiting, parts) = (BlockBuilder::default(), Vec::new(), HashMap::new());
         let mut filling = Filling { out, builder, waiting, parts, dictionary, encoder };
-        let mut moved = Vec::with_capacity(keyed.len());
+        let mut moved = Moved::default();
         for (_, at) in keyed {
             let (guid, whole) = self.reader.put_together(self.segments.stored(at)?, at)?;
             let bytes = whole.len() as u64;
-            moved.push((at, digest(&guid.0, &whole)));
+            moved.all.push((at, moved.digest(&guid.0, &whole)));
             let message = ColdMessage::new(guid, whole, filling.encoder.as_mut());
             filling.push(at, message)?;
             run.note(|progress| {
@@ -95,30 +113,64 @@ impl Work {
         Ok(moved)
     }
 
-    /// The transactions of the new file are those that were packed, in order.
-    fn prove_events(&self, sealed: &Sealed, wanted: (u64, u32)) -> Result<()> {
+    /// Every frame of the new file is sound; its transactions are those that were packed, in order, its dictionaries those that were moved,
+    /// and each summary can be read.
+    fn prove_frames(
+        &self,
+        sealed: &Sealed,
+        wanted: &Written,
+        dictionary: Option<&Dictionary>,
+        run: &Compaction,
+        pace: &mut Pace,
+    ) -> Result<()> {
         let (mut count, mut hash) = (0, crc32fast::Hasher::new());
         for (offset, kind) in sealed.frames()? {
-            if kind != FrameKind::Events {
-                continue;
-            }
             let frame = sealed.frame(offset)?;
-            let all = transactions(frame.lsn, frame.flags, frame.payload()).map_err(|why| frame.corrupt(&why))?;
-            for (lsn, events) in all {
-                hash.update(&lsn.0.to_le_bytes());
-                hash.update(&events);
-                count += 1;
+            run.step(pace, frame.payload().len() as u64 / READ_BACK_OF)?;
+            match kind {
+                FrameKind::Events => {
+                    let all = transactions(frame.lsn, frame.flags, frame.payload());
+                    for (lsn, events) in all.map_err(|why| frame.corrupt(&why))? {
+                        hash.update(&lsn.0.to_le_bytes());
+                        hash.update(&events);
+                        count += 1;
+                    }
+                }
+                FrameKind::Block => {
+                    let block = Block::decode(frame.payload()).map_err(|why| frame.corrupt(&why.to_string()))?;
+                    for index in 0..block.rows.len() {
+                        let read = summary_in_block(frame.payload(), index, dictionary);
+                        read.map_err(|why| frame.corrupt(&why))?;
+                    }
+                }
+                _ => {}
             }
         }
-        if (count, hash.finalize()) == wanted { Ok(()) } else { Err(differs("the events that were packed")) }
+        if (count, hash.finalize()) != (wanted.transactions, wanted.hash) {
+            return Err(differs("the events that were packed"));
+        }
+        for (at, number, hash) in &wanted.dictionaries {
+            let same = match sealed.stored(*at)? {
+                Stored::Frame(frame) => {
+                    frame.kind == FrameKind::Dictionary
+                        && frame.dictionary == *number
+                        && crc32fast::hash(frame.payload()) == *hash
+                }
+                Stored::InBlock { .. } => false,
+            };
+            if !same {
+                return Err(differs(&format!("dictionary {number}")));
+            }
+        }
+        Ok(())
     }
 
     /// Every message that was moved is where the address table says, with its guid and all its bytes: so count, bytes and content of each
     /// mailbox are what they were.
-    fn prove_messages(&self, sealed: &Sealed, moved: &[Moved], run: &Compaction, pace: &mut Pace) -> Result<()> {
-        for (at, wanted) in moved {
+    fn prove_messages(&self, sealed: &Sealed, moved: &Moved, run: &Compaction, pace: &mut Pace) -> Result<()> {
+        for (at, wanted) in &moved.all {
             let (guid, whole) = self.reader.put_together(sealed.stored(*at)?, *at)?;
-            if digest(&guid.0, &whole) != *wanted {
+            if moved.digest(&guid.0, &whole) != *wanted {
                 return Err(differs(&format!("message {at}")));
             }
             run.note(|progress| progress.proven += 1);
@@ -161,10 +213,6 @@ impl Filling<'_> {
         }
         Ok(())
     }
-}
-
-fn digest(guid: &[u8; 16], whole: &[u8]) -> [u8; 16] {
-    Blake2b::<U16>::new().chain_update(guid).chain_update(whole).finalize().into()
 }
 
 fn differs(what: &str) -> Error {

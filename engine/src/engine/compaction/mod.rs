@@ -6,9 +6,11 @@ mod live;
 mod plan;
 mod sort_key;
 
+use super::committer::Turner;
 use super::shard::{Shard, dir};
 use crate::base::{Clock, Error, Result};
-use crate::disk::yield_to_others;
+use crate::disk::{Latch, yield_to_others};
+use crate::format::segment::SEGMENT_VERSION;
 use crate::log::LogOptions;
 use plan::Group;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,6 +21,8 @@ use std::time::{Duration, Instant};
 const HASTE_MAX: Duration = Duration::from_secs(1);
 /// Room beside that of the segments that are rewritten, for tables and names.
 const ROOM_BYTES: u64 = 1 << 20;
+/// Events, packed, take less than this part of the segments that they are in.
+const EVENTS_OF: u64 = 4;
 
 /// What a compaction is asked to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,17 +121,19 @@ impl Compaction {
         let own = Arc::clone(self);
         let run = move || {
             yield_to_others();
-            let ran = work.iter().try_for_each(|shard| shard.compact(&own, &request));
+            // However this thread ends, another run may begin after it.
+            let running = Running(Arc::clone(&own));
+            let ran = own.all(&work, &request);
             own.note(|progress| {
                 progress.stopped = matches!(ran, Err(Error::Closed));
                 progress.failed =
                     ran.as_ref().err().filter(|why| !matches!(why, Error::Closed)).map(ToString::to_string);
             });
-            own.running.store(false, Ordering::SeqCst);
+            drop(running);
             if let Err(why) = &ran
                 && !matches!(why, Error::Closed)
             {
-                tracing::error!(%why, "compaction stopped; the log is as it was but for what was proven before");
+                tracing::error!(%why, "compaction has left something as it was: run posthouse verify");
             }
             done(ran.map(|()| own.status()));
         };
@@ -147,19 +153,25 @@ impl Compaction {
     /// Makes a run wait between two messages, now or when there is one; or go on.
     pub(super) fn pause(&self, pause: bool) {
         *self.paused.lock().unwrap_or_else(PoisonError::into_inner) = pause;
+        self.wake();
+    }
+
+    /// Who waits has looked at the flags under the lock, and so either before they were set and hears this, or after.
+    fn wake(&self) {
+        let _paused = self.paused.lock().unwrap_or_else(PoisonError::into_inner);
         self.changed.notify_all();
     }
 
     /// Ends the run that is under way between two messages; what it has replaced stays so, and the next run goes on from there.
     pub(super) fn cancel(&self) {
         self.cancelled.store(true, Ordering::SeqCst);
-        self.changed.notify_all();
+        self.wake();
     }
 
     /// Stops a run between two messages and waits for it.
     pub(super) fn close(&self) {
         self.stop.store(true, Ordering::SeqCst);
-        self.changed.notify_all();
+        self.wake();
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         let _ = thread.map(std::thread::JoinHandle::join);
     }
@@ -168,14 +180,45 @@ impl Compaction {
         change(&mut self.progress.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
+    /// Every shard, each as far as it goes: what is wrong with one place is no reason to leave all others as they are. The first error, if any.
+    fn all(&self, work: &[Work], request: &Compact) -> Result<()> {
+        let mut first = Ok(());
+        for shard in work {
+            keep(&mut first, shard.remove_replaced(self, request.keep_ms))?;
+        }
+        for shard in work {
+            keep(&mut first, shard.compact(self, request))?;
+        }
+        first
+    }
+
+    /// Removes what was replaced long enough ago, unless a run is under way, which has done so.
+    pub(super) fn remove_replaced(self: &Arc<Self>, work: &[Work], keep_ms: i64) -> Result<()> {
+        if self.running.swap(true, Ordering::SeqCst) {
+            return Ok(());
+        }
+        let _running = Running(Arc::clone(self));
+        let mut first = Ok(());
+        for shard in work {
+            keep(&mut first, shard.remove_replaced(self, keep_ms))?;
+        }
+        first
+    }
+
+    /// `Closed` when the run is to stop.
+    fn go_on(&self) -> Result<()> {
+        match self.stop.load(Ordering::SeqCst) || self.cancelled.load(Ordering::SeqCst) {
+            true => Err(Error::Closed),
+            false => Ok(()),
+        }
+    }
+
     /// Waits as long as pace and pause want; `Closed` when the run is to stop.
     fn step(&self, pace: &mut Pace, bytes: u64) -> Result<()> {
         pace.bytes += bytes;
         let mut paused = self.paused.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
-            if self.stop.load(Ordering::SeqCst) || self.cancelled.load(Ordering::SeqCst) {
-                return Err(Error::Closed);
-            }
+            self.go_on()?;
             if *paused {
                 paused = self.changed.wait(paused).unwrap_or_else(PoisonError::into_inner);
                 // What was not done meanwhile is not made up for.
@@ -189,6 +232,29 @@ impl Compaction {
             }
             paused = self.changed.wait_timeout(paused, early).unwrap_or_else(PoisonError::into_inner).0;
         }
+    }
+}
+
+/// While it is there, a run is under way.
+struct Running(Arc<Compaction>);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.running.store(false, Ordering::SeqCst);
+    }
+}
+
+/// Notes an error of one place, the first of a run; what ends the whole run comes back.
+fn keep(first: &mut Result<()>, ended: Result<()>) -> Result<()> {
+    match ended {
+        Err(why @ (Error::Corrupt { .. } | Error::Io { .. } | Error::NotFound(_))) => {
+            tracing::error!(%why, "compaction leaves this as it is and goes on");
+            if first.is_ok() {
+                *first = Err(why);
+            }
+            Ok(())
+        }
+        ended => ended,
     }
 }
 
@@ -217,6 +283,8 @@ pub(super) struct Work {
     segments: Arc<crate::log::Segments>,
     clock: Arc<dyn Clock>,
     log: LogOptions,
+    turner: Turner,
+    latch: Arc<Latch>,
 }
 
 impl Work {
@@ -225,31 +293,62 @@ impl Work {
         let own = dir(shared.shard);
         let log = LogOptions { shard: shared.shard, dir: own, segment_bytes_max: 0, epoch: 1, writes_ahead: false };
         let (reader, segments) = (shard.reader.clone(), shard.segments.clone());
-        Work { shared, reader, segments, clock: clock.clone(), log }
+        Work {
+            shared,
+            reader,
+            segments,
+            clock: clock.clone(),
+            log,
+            turner: shard.committer.turner(),
+            latch: shard.latch.clone(),
+        }
+    }
+
+    fn remove_replaced(&self, run: &Compaction, keep_ms: i64) -> Result<()> {
+        if self.latch.check().is_err() {
+            // `status` says why; a restart replays the log, and then it is removed.
+            return Ok(());
+        }
+        let (removed, ended) = self.segments.remove_retired(&self.log, self.clock.now_ms().saturating_sub(keep_ms));
+        let bytes = removed.iter().map(|retired| retired.bytes).sum::<u64>();
+        run.note(|progress| {
+            progress.removed_bytes += bytes;
+            progress.retired_bytes = progress.retired_bytes.saturating_sub(bytes);
+        });
+        ended
     }
 
     fn compact(&self, run: &Compaction, request: &Compact) -> Result<()> {
         let mut pace = Pace::new(request.bytes_per_second);
         let now = self.clock.now_ms();
-        let removed = self.segments.remove_retired(&self.log, now.saturating_sub(request.keep_ms))?;
-        run.note(|progress| progress.removed_bytes += removed.iter().map(|retired| retired.bytes).sum::<u64>());
-        let groups = self.plan(request, now)?;
+        if self.latch.check().is_err() {
+            return Ok(());
+        }
+        if self.segments.tail_version() < SEGMENT_VERSION {
+            // Nothing but a change of somebody's ends the way back to the version before.
+            return Ok(());
+        }
+        self.turner.turn_over(now.saturating_sub(request.cold_after_ms));
+        let groups = self.plan(request, now, run)?;
         let chosen: u64 = groups.iter().map(|group| u64::from(group.last.0 - group.first.0) + 1).sum();
         run.note(|progress| progress.segments_chosen += chosen);
+        let mut first = Ok(());
         for batch in groups.chunk_by(|a, b| a.batch == b.batch) {
-            let live = self.live(batch)?;
+            let live = self.live(batch, run)?;
             for (group, live) in batch.iter().zip(live) {
                 if let Some(why) = self.lacks_room(group, request.leave_free_bytes)? {
                     tracing::warn!(%why, "compaction leaves the rest as it is");
                     run.note(|progress| progress.left = Some(why));
-                    return self.note_retired(run);
+                    keep(&mut first, self.note_retired(run))?;
+                    return first;
                 }
                 let done = run.step(&mut pace, 0).and_then(|()| self.compact_group(group, live, run, &mut pace));
                 // What is not finished only takes room; on a full disk that matters.
-                done.inspect_err(|_| self.segments.remove_unfinished(&self.log))?;
+                keep(&mut first, done.inspect_err(|_| self.segments.remove_unfinished(&self.log)))?;
             }
         }
-        self.note_retired(run)
+        keep(&mut first, self.note_retired(run))?;
+        first
     }
 
     fn note_retired(&self, run: &Compaction) -> Result<()> {
@@ -258,15 +357,16 @@ impl Work {
         Ok(())
     }
 
-    /// Why a group cannot be rewritten now, if so. What it replaces stays, so it needs room for all of what it becomes, which is no more than
-    /// what it was; what was replaced before and is still kept is not free either.
+    /// Why a group cannot be rewritten now, if so. What it replaces stays, so it needs room for what it becomes: what is alive, no larger than it was,
+    /// and the events, which are packed. What was replaced before and is still kept is not free either.
     fn lacks_room(&self, group: &Group, leave_free_bytes: u64) -> Result<Option<String>> {
         let disk = &self.shared.disk;
         let free = disk.free_bytes();
         let free = free
             .map_err(|why| Error::io(format!("ask {} for its room", disk.full_path(&self.log.dir).display()), why))?;
         let files = self.segments.files();
-        let needs: u64 = files.iter().filter(|file| group.holds(file.id)).map(|file| file.len_bytes).sum();
+        let files: u64 = files.iter().filter(|file| group.holds(file.id)).map(|file| file.len_bytes).sum();
+        let needs = files.min(group.live_bytes.saturating_add(files / EVENTS_OF));
         let wanted = needs.saturating_add(ROOM_BYTES).saturating_add(leave_free_bytes);
         Ok((free < wanted).then(|| {
             let (first, last, shard) = (group.first, group.last, self.shared.shard);

@@ -1,5 +1,6 @@
 //! Which segments a compaction rewrites: those that are cold, and those in which much is dead; neighbours together. Reads no message.
-use super::{Compact, Work};
+use super::live::Distinct;
+use super::{Compact, Compaction, Work};
 use crate::base::limits::SEGMENT_BYTES_DEFAULT;
 use crate::base::{Locator, Result, SegmentId};
 use std::collections::HashMap;
@@ -9,6 +10,9 @@ const COUNTED_MAX: u64 = 2 << 20;
 /// Live messages whose places are gathered at once.
 const BATCH_MESSAGES_MAX: u64 = 2 << 20;
 
+/// Bytes of log that one file stands for at most: places in its address table have 32 bits and count by eight bytes, so 32 GiB is their end.
+const SPAN_BYTES_MAX: u64 = 16 << 30;
+
 /// Neighbouring segments that become one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Group {
@@ -16,6 +20,8 @@ pub(super) struct Group {
     pub(super) last: SegmentId,
     /// Groups of one number are looked up together.
     pub(super) batch: usize,
+    /// What is alive in them, about.
+    pub(super) live_bytes: u64,
 }
 
 impl Group {
@@ -31,13 +37,17 @@ struct Candidate {
     chosen: bool,
     live: u64,
     live_bytes: u64,
+    /// Bytes of log.
+    span: u64,
 }
 
 impl Work {
     /// The groups of a run, in the order of the log.
-    pub(super) fn plan(&self, request: &Compact, now_ms: i64) -> Result<Vec<Group>> {
+    pub(super) fn plan(&self, request: &Compact, now_ms: i64, run: &Compaction) -> Result<Vec<Group>> {
         let covered = self.shared.published.parts().lsn();
-        let files = self.segments.files();
+        let mut files = self.segments.files();
+        // The log goes on in the last one, or behind it.
+        files.pop();
         let files: Vec<_> = files.into_iter().filter(|file| file.sealed && file.end_lsn <= covered).collect();
         let mut places = Vec::with_capacity(files.len());
         let mut all = 0;
@@ -50,8 +60,8 @@ impl Work {
         let every = all.div_ceil(COUNTED_MAX).max(1).next_power_of_two();
         let counted =
             move |at: &Locator| u64::from(at.offset / 8).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32 & (every - 1) == 0;
-        let mut live: HashMap<SegmentId, Vec<u32>> = HashMap::new();
-        self.each_live(&mut |at| {
+        let mut live: HashMap<SegmentId, Distinct<u32>> = HashMap::new();
+        self.each_live(run, &mut |at| {
             if counted(&at) {
                 live.entry(at.segment).or_default().push(at.offset);
             }
@@ -60,8 +70,7 @@ impl Work {
         for (file, messages) in files.iter().zip(places) {
             let mut found = 0;
             for id in (file.id.0..=file.last_id.0).map(SegmentId) {
-                let offsets = live.get_mut(&id).map(std::mem::take).unwrap_or_default();
-                found += distinct(offsets);
+                found += live.remove(&id).map_or(0, |offsets| offsets.sorted().len() as u64);
             }
             let sampled = self.segments.messages_in(file.id)?.iter().filter(|at| counted(at)).count() as u64;
             let dead_percent = sampled.saturating_sub(found) * 100 / sampled.max(1);
@@ -72,22 +81,17 @@ impl Work {
                 chosen: cold || messages > 0 && dead_percent >= u64::from(request.dead_percent.max(1)),
                 live: messages * found / sampled.max(1),
                 live_bytes: file.len_bytes * found / sampled.max(1),
+                span: file.end_lsn.0 - file.first_lsn.0,
             });
         }
         Ok(group(&candidates))
     }
 }
 
-fn distinct(mut offsets: Vec<u32>) -> u64 {
-    offsets.sort_unstable();
-    offsets.dedup();
-    offsets.len() as u64
-}
-
-/// Neighbours together, as long as what is alive in them fits a segment.
+/// Neighbours together, as long as what is alive in them fits a segment, and their log an address table.
 fn group(candidates: &[Candidate]) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
-    let (mut bytes, mut open, mut batch, mut gathered) = (0, false, 0, 0);
+    let (mut bytes, mut span, mut open, mut batch, mut gathered) = (0, 0, false, 0, 0);
     for candidate in candidates {
         if !candidate.chosen {
             open = false;
@@ -98,13 +102,20 @@ fn group(candidates: &[Candidate]) -> Vec<Group> {
             (batch, gathered, open) = (batch + 1, candidate.live, false);
         }
         match groups.last_mut() {
-            Some(group) if open && bytes + candidate.live_bytes <= u64::from(SEGMENT_BYTES_DEFAULT) => {
+            Some(group)
+                if open
+                    && bytes + candidate.live_bytes <= u64::from(SEGMENT_BYTES_DEFAULT)
+                    && span + candidate.span <= SPAN_BYTES_MAX =>
+            {
                 group.last = candidate.last;
+                group.live_bytes += candidate.live_bytes;
                 bytes += candidate.live_bytes;
+                span += candidate.span;
             }
             _ => {
-                groups.push(Group { first: candidate.first, last: candidate.last, batch });
-                (bytes, open) = (candidate.live_bytes, true);
+                let live_bytes = candidate.live_bytes;
+                groups.push(Group { first: candidate.first, last: candidate.last, batch, live_bytes });
+                (bytes, span, open) = (candidate.live_bytes, candidate.span, true);
             }
         }
     }
@@ -123,6 +134,7 @@ mod tests {
             chosen,
             live: 10,
             live_bytes,
+            span: 1 << 20,
         };
         let half = u64::from(SEGMENT_BYTES_DEFAULT) / 2;
         let all = [
@@ -134,5 +146,22 @@ mod tests {
         ];
         let found: Vec<_> = group(&all).iter().map(|group| (group.first.0, group.last.0, group.batch)).collect();
         assert_eq!(found, [(1, 2, 0), (3, 3, 0), (5, 5, 0)]);
+    }
+
+    #[test]
+    fn however_much_is_dead_an_address_table_reaches_all_of_a_group() {
+        let dead = |number| Candidate {
+            first: SegmentId(number),
+            last: SegmentId(number),
+            chosen: true,
+            live: 0,
+            live_bytes: 0,
+            span: 1 << 30,
+        };
+        let all: Vec<Candidate> = (1..=40).map(dead).collect();
+        let groups = group(&all);
+        assert!(groups.iter().all(|group| u64::from(group.last.0 - group.first.0 + 1) << 30 <= SPAN_BYTES_MAX));
+        assert_eq!(groups.iter().map(|group| group.last.0 - group.first.0 + 1).sum::<u32>(), 40);
+        assert_eq!(groups.len(), 3);
     }
 }
