@@ -90,7 +90,7 @@ def with_imaplib(checks):
     with checks.check("imaplib: what is taken is gone at once"):
         stranger = imap.login(STRANGER)
         ok(owner.setacl("Team", "anyone", "lr"))
-        want(stranger.select(f'"{THERE}"')[0] == "OK", "anyone")
+        want(stranger.select(f'"{THERE}"', readonly=True)[0] == "OK", "anyone")
         ok(owner.deleteacl("Team", "anyone"))
         want(imap.raw(stranger, "FETCH 1 (FLAGS)")[0] == "NO", "still read")
         stranger.shutdown()
@@ -108,7 +108,7 @@ def with_imapclient(checks):
         want(THERE in [name for _, _, name in client.list_folders("Other Users/")], "not listed")
         client.subscribe_folder(THERE)
         want(THERE in [name for _, _, name in client.list_sub_folders()], "not subscribed")
-        roots, quotas = client.get_quota_root(THERE)
+        roots, quotas = client.get_quota_root(f'"{THERE}"')
         want(roots.quota_roots == [f"Other Users/{OWNER}"] and quotas[0].limit > 0, f"{roots} {quotas}")
     with checks.check("imapclient: idle in the shared mailbox hears the owner"):
         client.select_folder(THERE)

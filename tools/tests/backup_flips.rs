@@ -39,6 +39,9 @@ fn every_file_of_a_backup_is_proven() {
     // The mark of such a directory is a name; what stands in it means nothing.
     for path in all.iter().filter(|path| !path.ends_with("POSTHOUSE-BACKUPS")) {
         let whole = std::fs::read(path).expect("read");
+        if whole.is_empty() {
+            continue;
+        }
         for at in [0, whole.len() / 2, whole.len() - 1] {
             let mut bad = whole.clone();
             bad[at] ^= 1 << (at % 8);

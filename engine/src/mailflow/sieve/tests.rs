@@ -136,7 +136,7 @@ fn each_error_is_told_at_its_place() {
         ("fileinto \"A\";", "line 1, column 1: fileinto needs require \"fileinto\""),
         ("require \"regex\";", "line 1, column 1: the extension \"regex\" is not known"),
         ("keep; require \"copy\";", "line 1, column 7: require stands only at the front"),
-        ("if true keep;", "line 1, column 9: keep"),
+        ("if true keep;", "line 1, column 1: a block in { } is expected behind if"),
         ("else { }", "line 1, column 1: else stands only behind"),
         ("if true { } keep; elsif true { }", "line 1, column 19: elsif stands only behind"),
         ("if { }", "line 1, column 1: one test is expected"),

@@ -270,6 +270,7 @@ pub fn check(root: &Path) -> Result<Checked, Failure> {
     // Where each file lies, and whether it is what its list says: files are shared.
     let mut proven: HashMap<(String, String, u64), bool> = HashMap::new();
     let mut progress = Progress::new(whole.iter().map(|(_, backup)| backup.bytes()).sum());
+    checked.damaged.iter().for_each(|why| progress.tell(why));
     for (name, backup) in &whole {
         let mut good = true;
         for file in backup.files() {
