@@ -182,7 +182,12 @@ impl Planner<'_> {
         }
         for missing in &found.missing {
             let last = missing.lsn.end == found.end.0;
-            let made = self.make(shard, log, missing.id, missing.lsn.clone(), last);
+            // Without any segment only the checkpoint knows which numbers were used, and no place of a message is given again.
+            let id = match log.segments.is_empty() {
+                true => missing.id.max(last_known(parts)),
+                false => missing.id,
+            };
+            let made = self.make(shard, log, id, missing.lsn.clone(), last);
             plan.images.extend(made);
         }
         if let Some((id, range, why)) = &found.torn
@@ -285,6 +290,21 @@ impl Planner<'_> {
         }
         images
     }
+}
+
+/// The last segment in which a checkpoint has a message; the first where it has none.
+fn last_known(parts: &Parts) -> SegmentId {
+    let mut last = SegmentId(1);
+    for id in parts.list().iter().flat_map(|part| part.accounts()).collect::<BTreeSet<_>>() {
+        // A record that cannot be read is told by who restores it.
+        let Ok(Some(account)) = parts.load(id) else { continue };
+        for mailbox in &account.mailboxes {
+            for entry in mailbox.entries.range(0..mailbox.entries.len()).flatten() {
+                last = last.max(entry.locator.segment);
+            }
+        }
+    }
+    last
 }
 
 /// Where the address table stood in a hole of which all frames are known and which it ended.
