@@ -182,11 +182,7 @@ impl Planner<'_> {
         }
         for missing in &found.missing {
             let last = missing.lsn.end == found.end.0;
-            // Without any segment only the checkpoint knows which numbers were used, and no place of a message is given again.
-            let id = match log.segments.is_empty() {
-                true => missing.id.max(last_known(parts)),
-                false => missing.id,
-            };
+            let id = unused(missing.id, log, parts);
             let made = self.make(shard, log, id, missing.lsn.clone(), last);
             plan.images.extend(made);
         }
@@ -292,9 +288,13 @@ impl Planner<'_> {
     }
 }
 
-/// The last segment in which a checkpoint has a message; the first where it has none.
-fn last_known(parts: &Parts) -> SegmentId {
-    let mut last = SegmentId(1);
+/// The number of a segment that is made anew, where `id` is the first that is free. Without any segment only the checkpoint knows which were used, and no
+/// place of a message is given again.
+fn unused(id: SegmentId, log: &Log, parts: &Parts) -> SegmentId {
+    let mut last = id;
+    if !log.segments.is_empty() {
+        return last;
+    }
     for id in parts.list().iter().flat_map(|part| part.accounts()).collect::<BTreeSet<_>>() {
         // A record that cannot be read is told by who restores it.
         let Ok(Some(account)) = parts.load(id) else { continue };
