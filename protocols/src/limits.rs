@@ -29,6 +29,10 @@ pub const IMAP_SEARCH_TEXTS_MAX: usize = 64;
 pub const IMAP_SEARCH_INLINE_BYTES_MAX: u32 = 16 << 10;
 /// Names that LIST goes through before other sessions of the reactor are served.
 pub const IMAP_LIST_BATCH: usize = 64;
+/// Messages of one COPY or MOVE to an account in another shard.
+pub const IMAP_CARRY_MESSAGES_MAX: usize = 20_000;
+/// Bytes that each of them takes in memory besides its own.
+pub const IMAP_CARRY_OVERHEAD_BYTES: u64 = 1024;
 /// Accounts of others that LIST looks into before it gives other sessions their turn.
 pub const IMAP_SHARERS_BATCH: usize = 16;
 /// Mailboxes of others that one LIST shows.

@@ -139,8 +139,9 @@ pub const SIEVE_BYTES_MAX: usize = 64 << 10;
 pub const SIEVE_STRING_BYTES_MAX: usize = 16 << 10;
 /// Levels of blocks and tests in it.
 pub const SIEVE_DEPTH_MAX: usize = 32;
-/// What running a script may cost: a step for each command and test, and one for each byte compared.
-pub const SIEVE_COST_MAX: u64 = 20_000_000;
+/// What running a script may cost: a step for each command and test, and one for each byte compared. About two
+/// milliseconds of a thread that serves others too.
+pub const SIEVE_COST_MAX: u64 = 2_000_000;
 /// Things that a script does with one message.
 pub const SIEVE_ACTIONS_MAX: usize = 100;
 /// Addresses that a script sends one message on to (RFC 5228 section 4.2).

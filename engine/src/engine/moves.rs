@@ -19,14 +19,18 @@ impl Engine {
         self.shard(at.account).committer.submit(plan)
     }
 
-    /// Removes the entries that messages of an account have been moved from, if some are left.
+    /// Removes the entries that messages of an account have been moved from, if some are left: all that can be now, and the first error.
     pub async fn finish_moves(&self, account: AccountId) -> Result<()> {
         let view = self.account(account)?;
+        let mut first = Ok(());
         for note in moved::notes(&view) {
-            are_gone(self.remove_moved(&note).await)?;
-            self.forget(account, note).await?;
+            let ended = match are_gone(self.remove_moved(&note).await) {
+                Ok(()) => self.forget(account, note).await,
+                Err(error) => Err(error),
+            };
+            first = first.and(ended);
         }
-        Ok(())
+        first
     }
 
     fn remove_moved(&self, note: &moved::Note) -> Ticket<Result<UidSet>> {

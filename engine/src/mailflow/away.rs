@@ -1,6 +1,6 @@
 //! Answers for members who are away (F11), to people who wrote to them and to nobody else (RFC 3834 section 2, RFC 5230 section 4.6). Who was
 //! answered before is not known here: the store remembers it.
-use super::{Case, Copy, Dmarc, Letter, Verdict, Wanted};
+use super::{Case, Copy, Dmarc, Letter, Outcome, Verdict, Wanted};
 use crate::base::AccountId;
 use crate::directory::{Address, Away, Rule, Scope};
 
@@ -45,7 +45,7 @@ fn rule<'a>(case: &Case<'a>, account: AccountId) -> Option<&'a Away> {
 /// Whether a person wrote to the account by name, one of its own or one of `more`.
 pub(super) fn may_answer(case: &Case<'_>, letter: &Letter<'_>, account: AccountId, more: &[Address]) -> bool {
     let Some(sender) = case.sender.filter(|sender| !letter.automatic && !is_machine(sender)) else { return false };
-    if matches!(letter.facts.dmarc, Dmarc::Fail(_)) {
+    if matches!(letter.facts.dmarc, Dmarc::Fail(_)) || letter.facts.spf == Outcome::Fail {
         // Somebody else's address: the answer would go to one who has written nothing.
         return false;
     }

@@ -1,6 +1,7 @@
 //! COPY and MOVE to a mailbox whose account lies in another shard: the messages are read there and put in here, all in one transaction of the
 //! target's. A MOVE's old entries go after that; the target's note of them makes sure that they go, whatever happens in between.
 use super::state::Session;
+use crate::limits;
 use crate::runtime::yield_now;
 use posthouse_engine::base::{Error, Result};
 use posthouse_engine::index::{Entry, Mailbox, UidSet};
@@ -10,6 +11,12 @@ impl Session {
     /// All or none. What is under way is held in memory and bounded: `Busy` when it is too much.
     pub(super) async fn carry(&self, from: At, uids: &UidSet, to: At, moves: bool) -> Result<Copied> {
         let engine = &self.shared.engine;
+        // Two that move the same messages at once would both get them.
+        let moving = if moves { Some(self.shared.moving.lock(from.account).ok_or(Error::Busy)?) } else { None };
+        if moves {
+            // What an earlier move has left goes first, so that who tries again doubles nothing.
+            engine.finish_moves(to.account).await?;
+        }
         let source = engine.mailbox(from.account, from.mailbox)?;
         let found = source.entries.in_uids(uids).map(|found| found.map(|(_, entry)| entry));
         let entries: Vec<Entry> = found.collect::<Result<_>>()?;
@@ -18,10 +25,15 @@ impl Session {
         if entries.is_empty() {
             return Ok(Copied { uid_validity, from: there, to: UidSet::new() });
         }
+        if entries.len() > limits::IMAP_CARRY_MESSAGES_MAX {
+            let max = limits::IMAP_CARRY_MESSAGES_MAX;
+            return Err(Error::Limit(format!("at most {max} messages at once can be carried to another account")));
+        }
         let size_bytes: u64 = entries.iter().map(|entry| u64::from(entry.size_bytes)).sum();
         self.room_in(to, size_bytes)?;
-        let mut share = self.shared.budget.share();
-        if !share.hold(size_bytes) {
+        let mut share = self.shared.budget.share_of(self.stream.peer().ip());
+        let held = size_bytes + entries.len() as u64 * limits::IMAP_CARRY_OVERHEAD_BYTES;
+        if !share.hold(held) {
             return Err(Error::Limit("that is more mail than can be carried to another account at once".into()));
         }
         let mut messages = Vec::with_capacity(entries.len());
@@ -33,9 +45,11 @@ impl Session {
             true => engine.receive(to, messages, (from.account, from.mailbox), there.clone()).await?,
             false => engine.append_at(to, messages).await?,
         };
-        if moves {
-            engine.finish_moves(to.account).await?;
+        if moves && let Err(error) = engine.finish_moves(to.account).await {
+            // The messages are there for good. Their old entries go with the next move to that account, login or start.
+            tracing::warn!(%error, account = %from.account, "a move to another account could not be ended yet");
         }
+        drop(moving);
         Ok(Copied { uid_validity, from: there, to: made })
     }
 

@@ -146,7 +146,7 @@ impl Session {
         let mut found = Vec::new();
         for (count, sharer) in engine.directory(|directory| directory.sharers(user)).into_iter().enumerate() {
             let root = if sharer.is_business { place::SHARED } else { place::OTHER_USERS };
-            if account.mailbox_named(root).is_some() {
+            if place::has_own(account, root) {
                 // A mailbox of its own that is called so hides the others.
                 continue;
             }

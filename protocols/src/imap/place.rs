@@ -4,7 +4,7 @@ use super::answer::Answer;
 use super::state::Session;
 use posthouse_engine::base::{AccountId, MailboxId};
 use posthouse_engine::directory::{AccountKind, Address, Directory, Rights, Sharer};
-use posthouse_engine::index::{Flags, Mailbox};
+use posthouse_engine::index::{Account, Flags, Mailbox};
 use posthouse_engine::{At, Guest};
 use std::sync::Arc;
 
@@ -103,6 +103,12 @@ fn sharer(directory: &Directory, user: AccountId, root: &str, level: &str) -> Op
     fits.then_some(Sharer { account: account.id, address, is_business })
 }
 
+/// Whether an account has a mailbox of its own that is called like one of the two roots, or one below it: these hide what others share there.
+pub(super) fn has_own(account: &Account, root: &str) -> bool {
+    let is_below = |name: &str| name.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    account.mailboxes.iter().any(|mailbox| is_below(&mailbox.name))
+}
+
 impl Session {
     /// The account that a name leads into: the session's own, unless the name goes below `Other Users` or `Shared` and the session has no
     /// mailbox of its own that is called so. `None`: there is nothing.
@@ -110,7 +116,9 @@ impl Session {
         let user = self.account();
         let own = || Home { account: user, prefix: String::new(), rest: name.to_owned() };
         let root = name.split('/').next().unwrap_or_default();
-        if root != OTHER_USERS && root != SHARED || self.shared.engine.account(user)?.mailbox_named(root).is_some() {
+        let is_root = root == OTHER_USERS || root == SHARED;
+        let view = self.shared.engine.account(user)?;
+        if !is_root || has_own(&view, root) {
             return Ok(Some(own()));
         }
         let mut levels = name.splitn(3, '/').skip(1);

@@ -1,7 +1,7 @@
 //! The maildrop as it was at login (RFC 1939 section 4): what message numbers stand for, and which messages are marked as deleted.
 //! The messages themselves are a view that is shared; what is its own is a bit for each message, once one is deleted.
 use super::answer::Answer;
-use crate::session::MaildropLock;
+use crate::session::Held;
 use posthouse_engine::base::{AccountId, Error, Uid};
 use posthouse_engine::index::{Entry, Mailbox, UidSet};
 use std::sync::Arc;
@@ -15,11 +15,11 @@ pub(super) struct Maildrop {
     deleted: Vec<u64>,
     deleted_count: u64,
     deleted_bytes: u64,
-    _lock: MaildropLock,
+    _lock: Held,
 }
 
 impl Maildrop {
-    pub(super) fn new(account: AccountId, lock: MaildropLock, view: Arc<Mailbox>) -> Maildrop {
+    pub(super) fn new(account: AccountId, lock: Held, view: Arc<Mailbox>) -> Maildrop {
         Maildrop { account, view, deleted: Vec::new(), deleted_count: 0, deleted_bytes: 0, _lock: lock }
     }
 

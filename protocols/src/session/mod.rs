@@ -3,8 +3,8 @@
 mod attendance;
 mod budget;
 mod dialog;
+mod exclusive;
 mod login;
-mod maildrop;
 mod reading;
 mod room;
 pub mod sasl;
@@ -18,8 +18,8 @@ mod tests;
 pub use attendance::{Attendance, Seat};
 pub use budget::{Budget, Share};
 pub use dialog::{Dialog, Step};
+pub use exclusive::{Exclusive, Held};
 pub use login::{Place, Proof};
-pub use maildrop::{MaildropLock, Maildrops};
 pub use reading::Reading;
 pub use room::{Ended, Room};
 pub use scram::Bindings;
@@ -74,7 +74,9 @@ pub struct Shared {
     /// Connections of each account.
     pub attendance: Attendance,
     /// Accounts with a POP3 session.
-    pub maildrops: Maildrops,
+    pub maildrops: Exclusive,
+    /// Accounts out of which messages are being moved to another shard.
+    pub moving: Exclusive,
     /// Checks senders and signs; `None`: neither is done.
     pub verifier: Option<Arc<Verifier>>,
     /// What members have sent.
@@ -100,7 +102,8 @@ impl Shared {
             reading: Budget::new(limits::BUDGET_BYTES_DEFAULT),
             throttle: Throttle::default(),
             attendance: Attendance::new(limits::CONNECTIONS_PER_ACCOUNT_DEFAULT),
-            maildrops: Maildrops::default(),
+            maildrops: Exclusive::default(),
+            moving: Exclusive::default(),
             verifier: None,
             sending: Mutex::default(),
             // 4096 numbers a millisecond from the start on: a later start begins above all that were given out.

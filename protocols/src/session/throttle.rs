@@ -85,7 +85,8 @@ impl Guess<'_> {
             // The slips before it were its owner's, and no guesses; those for other names still count, so that an account of one's own
             // does not buy guesses at others.
             if let Some(own) = counts.pairs.remove(&pair) {
-                let slips = own.left(now);
+                // No more than a person makes: else a guesser behind its victim's own address gets all back with each of its logins.
+                let slips = own.left(now).min(limits::LOGIN_FAILURES_FREE);
                 if let Some(from_there) = counts.addresses.failures.get_mut(&self.address) {
                     from_there.take(slips, now);
                 }

@@ -6,7 +6,7 @@ use super::role::Role;
 use super::state::Rcpt;
 use posthouse_engine::base::{AccountId, Error};
 use posthouse_engine::directory::Address;
-use posthouse_engine::mailflow::Verdict;
+use posthouse_engine::mailflow::{Copy, Verdict};
 use std::collections::HashMap;
 
 /// Which targets of a delivery are which account's.
@@ -45,6 +45,11 @@ pub(super) fn fate(rcpt: &Rcpt, verdict: &Verdict, committed: &Committed) -> Fat
         return fate;
     }
     for (recipient, copy) in rcpt.local.iter().zip(&verdict.copies) {
+        if let (Copy::Forwarded, Some(Err(error))) = (copy, &committed.queued) {
+            // It is nowhere else.
+            fate.failed.push((recipient.address.clone(), error.clone()));
+            continue;
+        }
         match committed.copy_of(recipient.account) {
             // Who has blocked the sender, or has its mail sent on, is content without a copy.
             _ if copy.is_none() => fate.taken += 1,
@@ -61,6 +66,10 @@ pub(super) fn fate(rcpt: &Rcpt, verdict: &Verdict, committed: &Committed) -> Fat
             Some(Err(error)) => fate.failed.push((address.clone(), error.clone())),
             None => fate.failed.push((address.clone(), Error::Closed)),
         }
+    }
+    if !verdict.forwards.is_empty() && matches!(committed.queued, Some(Ok(()))) {
+        // It has gone on: whoever sent it again would send it on again. What failed besides is told by mail.
+        fate.taken += 1;
     }
     fate
 }

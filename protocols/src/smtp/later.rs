@@ -2,7 +2,6 @@
 //! get it when their shard takes mail again. Without this they would be reported as failed though nothing is wrong with them.
 use super::deliver::Committed;
 use super::state::{Rcpt, Session, Transaction};
-use crate::verify::without_fields;
 use posthouse_engine::Bytes;
 use posthouse_engine::base::{AccountId, Error, QueueId, Result};
 use posthouse_engine::mailflow::{Copy, Verdict};
@@ -54,8 +53,10 @@ impl Session {
     ) -> Late {
         let mut late = Late::new();
         let passed = transaction.recipients.iter().zip(verdicts).filter(|(_, verdict)| verdict.refusal.is_none());
-        for (rcpt, recipient, _) in passed.flat_map(|(rcpt, verdict)| copies(rcpt, verdict)) {
+        for (rcpt, recipient, copy) in passed.flat_map(|(rcpt, verdict)| copies(rcpt, verdict)) {
             let failed = matches!(committed.copy_of(recipient.account), Some(Err(error)) if error.is_transient());
+            // An item of the queue says to whom, not into which folder or with what flags: what is not for INBOX is reported as failed.
+            let failed = failed && copy == Copy::Inbox;
             let is_new = !late.iter().any(|(account, _)| *account == Some(recipient.account));
             if failed && is_new {
                 let address = recipient.address.to_string();
@@ -71,16 +72,7 @@ impl Session {
 
     async fn queue_beside(&self, beside: AccountId, message: Bytes, late: &Late) -> Result<Vec<QueueId>> {
         let engine = &self.shared.engine;
-        // A mailbox that the message has been at does not take it again, and these have not had it.
-        let is_late = |value: &[u8]| {
-            let value = String::from_utf8_lossy(value);
-            let mut late = late.iter().flat_map(|(_, item)| &item.recipients);
-            late.any(|recipient| value.trim() == recipient.address)
-        };
-        let message = without_fields(message.to_vec(), |name, value| {
-            name.eq_ignore_ascii_case(b"delivered-to") && is_late(value)
-        });
-        let staged = engine.stage(Vec::new(), message).await?;
+        let staged = engine.stage(Vec::new(), message.to_vec()).await?;
         let items = late.iter().map(|(_, item)| item.clone()).collect();
         engine.queue_beside(beside, staged, items).await
     }

@@ -216,7 +216,7 @@ impl Default for MailLog {
             keep_days: limits::MAIL_LOG_DAYS_DEFAULT as u32,
             size_bytes_max: limits::MAIL_LOG_BYTES_DEFAULT,
             alarm_seconds: 60,
-            queue_alarm_seconds: 900,
+            queue_alarm_seconds: 7200,
         }
     }
 }

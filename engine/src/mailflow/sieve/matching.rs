@@ -2,6 +2,9 @@
 //! value times key at most, and says how much it took.
 use std::cmp::Ordering;
 
+/// What a comparison costs besides its bytes.
+const COMPARISON_COST: u64 = 64;
+
 /// What a relation asks (RFC 5231 section 4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Relation {
@@ -92,7 +95,7 @@ impl Matching {
                     Kind::Matches => (value.len() as u64 + 1) * (key.len() as u64 + 1),
                     _ => (value.len() + key.len()) as u64 + 1,
                 };
-                *left = left.checked_sub(cost)?;
+                *left = left.checked_sub(COMPARISON_COST + cost)?;
                 if self.one(value, key) {
                     return Some(true);
                 }

@@ -5,9 +5,9 @@ use crate::imap::objects;
 use crate::imap::place::{self, Home};
 use crate::imap::state::{Running, Session};
 use crate::imap::table::Request;
-use posthouse_engine::base::MailboxId;
+use posthouse_engine::base::{Error, MailboxId};
 use posthouse_engine::directory::{AclChange, Change, Directory, Rights};
-use posthouse_engine::index::SpecialUse;
+use posthouse_engine::index::{Account, SpecialUse};
 
 pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'_> {
     Box::pin(async move {
@@ -26,7 +26,9 @@ pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'
         }
         let account = home.account;
         let lists = session.lists_above(&home);
+        let before = session.shared.engine.account(account)?;
         let id = session.shared.engine.create_mailbox(account, &home.rest, special_use).await?;
+        session.forget_lists(&before).await?;
         session.inherit(&home, lists).await;
         // RFC 8474 section 4.1.
         let mut code = b"[MAILBOXID (".to_vec();
@@ -46,6 +48,20 @@ impl Session {
         let (id, len) = found?;
         let has_list = |directory: &Directory| directory.grants(home.account, id).next().is_some();
         self.shared.engine.directory(has_list).then_some((id, len))
+    }
+
+    /// A number is never given again, but a repair may have lost what was made last: what was shared then is not what is made now.
+    async fn forget_lists(&self, before: &Account) -> Result<(), Error> {
+        let owner = before.id;
+        let now = self.shared.engine.account(owner)?;
+        let made: Vec<MailboxId> = now.mailboxes.iter().map(|mailbox| mailbox.id).collect();
+        let made = made.into_iter().filter(|id| before.mailbox(*id).is_none());
+        let listed: Vec<MailboxId> = self
+            .shared
+            .engine
+            .directory(|directory| made.filter(|id| directory.grants(owner, *id).next().is_some()).collect());
+        let changes = listed.into_iter().map(|mailbox| Change::Acl(AclChange::Clear { owner, mailbox })).collect();
+        self.shared.engine.change_directory(changes).await.into_iter().try_for_each(|answer| answer.map(drop))
     }
 
     /// New mailboxes have the list of the one above (RFC 4314 section 4 leaves it open). Should the server stop in between, they have

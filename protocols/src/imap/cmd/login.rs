@@ -98,10 +98,16 @@ impl Session {
             tracing::warn!(%error, account = %account, "a move from another account could not be ended yet");
         }
         for sharer in self.shared.engine.directory(|directory| directory.sharers(account)) {
-            if sharer.is_business
-                && let Err(error) = self.shared.engine.open_account(sharer.account).await
-            {
-                tracing::warn!(%error, account = %sharer.address, "a business mailbox could not be opened");
+            if !sharer.is_business {
+                continue;
+            }
+            // Nobody else may ever log in to it.
+            let opened = match self.shared.engine.open_account(sharer.account).await {
+                Ok(_) => self.shared.engine.finish_moves(sharer.account).await,
+                Err(error) => Err(error),
+            };
+            if let Err(error) = opened {
+                tracing::warn!(%error, account = %sharer.address, "a business mailbox could not be made ready");
             }
         }
     }

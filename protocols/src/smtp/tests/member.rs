@@ -154,6 +154,33 @@ fn who_is_away_answers_once() {
     assert_eq!(steps, ["came", "delivered", "answered"]);
 }
 
+#[test]
+fn what_only_goes_on_is_not_taken_when_it_cannot_be_queued() {
+    let disk = SimDisk::new(1);
+    let shared = Arc::new(testing::shared_on(disk.clone()));
+    add_rules(&shared, &[("ann@example.org", "forward-only far@x.test")]);
+    disk.set_free_bytes(0);
+    let said = send(&shared, "s@s.test", &["ann@example.org"], HELLO);
+    assert!(said.starts_with("452 "), "{said}");
+    disk.set_free_bytes(1 << 30);
+    assert!(queued(&shared).is_empty());
+    assert!(send(&shared, "s@s.test", &["ann@example.org"], HELLO).starts_with("250"));
+    assert_eq!(queued(&shared).len(), 1);
+}
+
+/// Whoever is told to try again would send it on again and again.
+#[test]
+fn what_has_gone_on_is_taken_though_the_copy_fails() {
+    let shared = with_rules(&[("bob@example.org", "forward far@x.test")]);
+    let big = format!("{HELLO}{}", "\nxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx".repeat(200));
+    let said = send(&shared, "s@s.test", &["bob@example.org"], &big);
+    assert!(said.starts_with("250"), "{said}");
+    assert!(inbox(&shared, "bob@example.org").is_empty());
+    let queue = queued(&shared);
+    assert_eq!(queue[0], ("bob+forwarded@example.org".to_owned(), "far@x.test".to_owned()));
+    assert_eq!(queue[1..], [(String::new(), "s@s.test".to_owned())], "the sender hears of the copy");
+}
+
 /// Ann is in the second shard, bob in the first, whose disk fails at every write from some operation on: whatever fails, the one who could
 /// not have the message waits in the queue of the other's shard, and nobody is told of a failure.
 #[test]
