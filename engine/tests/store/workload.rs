@@ -1,4 +1,4 @@
-//! Workloads of a shape: deliveries to one and to many, flags, expunges, a dictionary, the queue, checkpoints and segments that fill. Goes on
+//! Workloads of a shape: deliveries to one and to many, flags, expunges, a dictionary, the queue, checkpoints, segments that fill and are compacted. Goes on
 //! after a refusal, ends when the store has closed itself. Judges nothing.
 use crate::help::{address, message};
 use crate::verdict::Promise;
@@ -7,7 +7,7 @@ use posthouse_engine::delivery::{Delivery, Place, Target};
 use posthouse_engine::directory::{Change, Quota};
 use posthouse_engine::disk::Disk;
 use posthouse_engine::disk::sim::{Random, SimDisk};
-use posthouse_engine::{Engine, Options, Store};
+use posthouse_engine::{Compact, Engine, Options, Store};
 use std::sync::Arc;
 
 /// What a workload is like.
@@ -96,6 +96,9 @@ impl Run<'_> {
             if number == self.shape.messages / 3 {
                 self.engine.train_dictionary();
             }
+            if number == self.shape.messages * 2 / 3 {
+                self.compact();
+            }
             let to = if number % 4 == 0 { &people[..] } else { &people[..1] };
             self.deliver(to, number)?;
             self.read_back(people[0]);
@@ -167,6 +170,13 @@ impl Run<'_> {
             }
         }
         sure
+    }
+
+    /// Everything that is sealed is rewritten. When that fails, all is as it was.
+    fn compact(&mut self) {
+        let everything =
+            Compact { cold_after_ms: 0, dead_percent: 1, bytes_per_second: 0, keep_ms: i64::MAX, leave_free_bytes: 0 };
+        self.refused |= self.engine.compact(everything).wait().is_err();
     }
 
     /// Reads the newest message of an INBOX: an error, or what was sent.

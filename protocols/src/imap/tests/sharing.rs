@@ -319,7 +319,12 @@ fn a_mailbox_of_ones_own_hides_the_namespace() {
              C: b SELECT Shared/info@example.org/INBOX
              S: b NO [NONEXISTENT] ...
              C: c CREATE Shared/more
-             S: c OK ...";
+             S: c OK ...
+             C: d DELETE Shared
+             S: d OK ...
+             C: e STATUS Shared/mine (MESSAGES)
+             S: * STATUS Shared/mine (MESSAGES 0)
+             S: e OK ...";
         perform(&mut clients, script).await;
     });
 }
