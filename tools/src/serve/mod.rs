@@ -124,13 +124,8 @@ impl Running {
         let outbound = outbound::start(means, spawner);
         let compaction = compaction::Schedule::start(&opened.engine, data, &config.compaction)
             .map_err(|error| Failure::io("the compaction's schedule", &error))?;
-        let mut alarms = config.mail_log.clone();
-        if !config.outbound.enabled {
-            // Nothing is tried, as its operator wishes.
-            alarms.queue_alarm_seconds = 0;
-        }
-        let look_out =
-            look_out::LookOut::start(&opened.engine, &alarms).map_err(|error| Failure::io("the look-out", &error))?;
+        let look_out = look_out::LookOut::start(&opened.engine, &config.mail_log)
+            .map_err(|error| Failure::io("the look-out", &error))?;
         Ok(Running { house, control, admin, autoconfig, outbound, compaction, look_out })
     }
 
