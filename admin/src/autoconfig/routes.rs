@@ -19,6 +19,13 @@ struct Desk {
     host: Arc<dyn Host>,
 }
 
+impl Desk {
+    /// Whether mail for an address is served here, as far as its domain says.
+    fn serves(&self, address: &str) -> bool {
+        address.len() <= ADDRESS_BYTES_MAX && domain_of(address).is_some_and(|domain| self.host.has_domain(domain))
+    }
+}
+
 /// The documents of these services for the domains that `host` knows.
 pub(crate) fn router(services: Services, host: Arc<dyn Host>) -> Router {
     let mut router = Router::new().route("/", get(welcome));
@@ -82,9 +89,7 @@ async fn for_outlook(State(desk): State<Arc<Desk>>, body: String) -> Response {
         Ok(address) => address,
         Err(why) => return xml(StatusCode::OK, outlook::refusal(600, &format!("Invalid request: {why}"))),
     };
-    let ours =
-        address.len() <= ADDRESS_BYTES_MAX && domain_of(&address).is_some_and(|domain| desk.host.has_domain(domain));
-    let body = match ours {
+    let body = match desk.serves(&address) {
         true => outlook::document(&desk.services, &address),
         false => outlook::refusal(500, "The address is of no domain of this server"),
     };
@@ -93,8 +98,7 @@ async fn for_outlook(State(desk): State<Arc<Desk>>, body: String) -> Response {
 }
 
 async fn for_apple(State(desk): State<Arc<Desk>>, Query(asked): Query<Asked>) -> Response {
-    let address =
-        asked.address().filter(|address| domain_of(address).is_some_and(|domain| desk.host.has_domain(domain)));
+    let address = asked.address().filter(|address| desk.serves(address));
     let Some(address) = address else { return not_ours(asked.address().unwrap_or("no address")) };
     match apple::document(&desk.services, address) {
         Some(profile) => {

@@ -144,10 +144,11 @@ impl Session {
     pub(super) async fn visible(&mut self, account: &Account) -> Result<Vec<(String, Place)>, Fail> {
         let (user, engine) = (self.account(), self.shared.engine.clone());
         let mut found = Vec::new();
+        // A mailbox of its own that is called so hides the others.
+        let (hides_shared, hides_others) =
+            (place::has_own(account, place::SHARED), place::has_own(account, place::OTHER_USERS));
         for (count, sharer) in engine.directory(|directory| directory.sharers(user)).into_iter().enumerate() {
-            let root = if sharer.is_business { place::SHARED } else { place::OTHER_USERS };
-            if place::has_own(account, root) {
-                // A mailbox of its own that is called so hides the others.
+            if if sharer.is_business { hides_shared } else { hides_others } {
                 continue;
             }
             if count % limits::IMAP_SHARERS_BATCH == limits::IMAP_SHARERS_BATCH - 1 {

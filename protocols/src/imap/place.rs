@@ -116,9 +116,7 @@ impl Session {
         let user = self.account();
         let own = || Home { account: user, prefix: String::new(), rest: name.to_owned() };
         let root = name.split('/').next().unwrap_or_default();
-        let is_root = root == OTHER_USERS || root == SHARED;
-        let view = self.shared.engine.account(user)?;
-        if !is_root || has_own(&view, root) {
+        if root != OTHER_USERS && root != SHARED || has_own(&*self.shared.engine.account(user)?, root) {
             return Ok(Some(own()));
         }
         let mut levels = name.splitn(3, '/').skip(1);

@@ -44,7 +44,8 @@ async fn to_one(office: &Office, item: &QueueItem, recipient: &QueueRecipient, m
     };
     // One account's own address ends in its mailbox, and nothing goes on that has been there before.
     let goes_on = !external.is_empty() || local.len() > 1;
-    if goes_on && passed(message).contains(&address) {
+    let passed = passed(message);
+    if goes_on && passed.contains(&address) {
         return Reply::own("5.4.6", format!("the message has been at {address} before: it goes in circles"));
     }
     let (local, external) = match office.engine.directory(|known| known.representatives(&address)) {
@@ -54,7 +55,7 @@ async fn to_one(office: &Office, item: &QueueItem, recipient: &QueueRecipient, m
         }
         _ => (local, external),
     };
-    let verdict = judge(office, item, message, &Wanted { address: &address, local: &local, external: &external });
+    let verdict = judge(office, item, &passed, &Wanted { address: &address, local: &local, external: &external });
     let kept = local.into_iter().zip(&verdict.copies).filter_map(|(one, copy)| {
         let (account, quota_bytes_max) = (one.account, one.quota_bytes_max);
         Some(Target { account, place: place(*copy)?, flags: Flags::NONE, quota_bytes_max })
@@ -75,9 +76,9 @@ async fn to_one(office: &Office, item: &QueueItem, recipient: &QueueRecipient, m
 }
 
 /// Members' own rules.
-fn judge(office: &Office, item: &QueueItem, message: &[u8], wanted: &Wanted<'_>) -> Verdict {
-    let (sender, passed) = (Address::parse(&item.item.sender).ok(), passed(message));
-    let letter = Letter { passed: &passed, ..Letter::default() };
+fn judge(office: &Office, item: &QueueItem, passed: &[Address], wanted: &Wanted<'_>) -> Verdict {
+    let sender = Address::parse(&item.item.sender).ok();
+    let letter = Letter { passed, ..Letter::default() };
     office.engine.directory(|directory| {
         let case = Case { directory, origin: Origin::Outside, sender: sender.as_ref(), now: office.now() };
         at_queue(&case, &letter, wanted)

@@ -62,8 +62,7 @@ impl Work {
         sealed.check_header()?;
         self.prove_frames(&sealed, &written, dictionary.as_ref().map(|(_, dictionary)| &**dictionary), run, pace)?;
         self.prove_messages(&sealed, &moved, run, pace)?;
-        let files = self.segments.files();
-        let before: u64 = files.iter().filter(|file| group.holds(file.id)).map(|file| file.len_bytes).sum();
+        let before = self.file_bytes(group);
         let after = sealed.len_bytes();
         sealed.install()?;
         run.note(|progress| {

@@ -351,6 +351,12 @@ impl Work {
         first
     }
 
+    /// Bytes of the files of a group.
+    fn file_bytes(&self, group: &Group) -> u64 {
+        let files = self.segments.files();
+        files.iter().filter(|file| group.holds(file.id)).map(|file| file.len_bytes).sum()
+    }
+
     fn note_retired(&self, run: &Compaction) -> Result<()> {
         let retired: u64 = self.segments.retired(&self.log.dir)?.iter().map(|retired| retired.bytes).sum();
         run.note(|progress| progress.retired_bytes += retired);
@@ -364,8 +370,7 @@ impl Work {
         let free = disk.free_bytes();
         let free = free
             .map_err(|why| Error::io(format!("ask {} for its room", disk.full_path(&self.log.dir).display()), why))?;
-        let files = self.segments.files();
-        let files: u64 = files.iter().filter(|file| group.holds(file.id)).map(|file| file.len_bytes).sum();
+        let files = self.file_bytes(group);
         let needs = files.min(group.live_bytes.saturating_add(files / EVENTS_OF));
         let wanted = needs.saturating_add(ROOM_BYTES).saturating_add(leave_free_bytes);
         Ok((free < wanted).then(|| {
