@@ -17,10 +17,10 @@ pub const IMAP_LOGIN_LITERALS_BYTES_MAX: usize = 4 * 1024;
 pub const IMAP_SKIP_BYTES_MAX: usize = 1 << 20;
 /// BAD answers in a row after which the connection is closed.
 pub const IMAP_BAD_MAX: u32 = 20;
-/// Output that is gathered before it is sent.
-pub const IMAP_OUTPUT_BYTES: usize = 64 * 1024;
 /// Messages that FETCH, STORE and SEARCH go through before other sessions of the reactor are served.
 pub const IMAP_BATCH_MESSAGES: usize = 256;
+/// Bytes of messages that FETCH goes through before other sessions of the reactor are served.
+pub const IMAP_BATCH_BYTES: usize = 256 << 10;
 /// Keys of one SEARCH.
 pub const IMAP_SEARCH_KEYS_MAX: usize = 1000;
 /// Keys of one SEARCH that look into the text of messages: each goes through all of it.
@@ -97,6 +97,8 @@ pub const SEND_STALL_MAX: Duration = Duration::from_secs(60);
 pub const TLS_HANDSHAKE_MAX: Duration = Duration::from_secs(20);
 /// After our last byte: how long to wait for the peer to close, so that our last reply is not destroyed by a reset.
 pub const CLOSE_LINGER_MAX: Duration = Duration::from_secs(1);
+/// How long the end of a connection may take in all, for a client that takes our last bytes one by one.
+pub const CLOSE_MAX: Duration = Duration::from_secs(30);
 /// Bytes thrown away while lingering.
 pub const CLOSE_DRAIN_SIZE_BYTES_MAX: usize = 256 * 1024;
 /// How long accepting pauses when the process or the system is out of file descriptors.
@@ -113,6 +115,11 @@ pub const REACTORS_MAX: usize = 256;
 pub const RING_DRAIN_MAX: Duration = Duration::from_secs(2);
 
 // ---- session ----
+
+/// Output that is gathered before it is sent, however many commands a client has pipelined.
+pub const OUTPUT_BYTES: usize = 64 * 1024;
+/// Pipelined commands of one session before other sessions of the reactor are served.
+pub const COMMANDS_PER_TURN: usize = 32;
 
 /// How long a failed login counts.
 pub const LOGIN_FAILURES_KEPT: Duration = Duration::from_secs(15 * 60);
@@ -136,8 +143,12 @@ pub const LOGIN_NAME_CHARS_KEPT: usize = 128;
 pub const SMTP_NAMED_MAX: usize = 1_000;
 /// Failed logins on one connection before it is closed.
 pub const LOGIN_FAILURES_PER_SESSION_MAX: u32 = 5;
-/// Bytes of a message that a session may hold without asking the budget of all sessions.
-pub const MESSAGE_FREE_BYTES: u64 = 256 << 10;
+/// Bytes of a message that is a small one: such have a part of the budget of all sessions for themselves.
+pub const MESSAGE_SMALL_BYTES: u64 = 256 << 10;
+/// Which part, of what the others have and beside it: a quarter.
+pub const BUDGET_SMALL_PART: u64 = 4;
+/// They take from it in steps of this size.
+pub const BUDGET_SMALL_STEP_BYTES: u64 = 16 << 10;
 /// Above that a session takes from the budget in steps of this size.
 pub const BUDGET_STEP_BYTES: u64 = 1 << 20;
 /// Bytes a second that a message must come in by which holds room of the budget, once half of that is taken; see `session::Budget`.
@@ -148,8 +159,10 @@ pub const INTAKE_RATE_DOUBLINGS_MAX: u32 = 4;
 pub const INTAKE_WINDOW: Duration = Duration::from_secs(10);
 /// How long a session waits for room to read a large message while others hold all there is.
 pub const READING_WAIT_MAX: Duration = Duration::from_secs(60);
-/// How long a client may leave a piece of a large message unread before it has to let others go first; see `session::Reading`.
-pub const READING_HOLD_MAX: Duration = Duration::from_secs(2);
+/// How long a client may leave a piece of a large message unread at first before it has to let others go first; see `session::Reading`.
+pub const READING_HOLD_MIN: Duration = Duration::from_secs(2);
+/// The same after it has had to some times.
+pub const READING_HOLD_MAX: Duration = Duration::from_secs(60);
 /// Between the first two looks whether there is room; it doubles.
 pub const READING_PAUSE_MIN: Duration = Duration::from_millis(10);
 /// The longest such pause.
@@ -171,6 +184,9 @@ pub const SMTP_LINE_BYTES_MAX: usize = SASL_LINE_BYTES_MAX;
 pub const SMTP_HELLO_CHARS_MAX: usize = 255;
 /// Recipients of one message (RFC 5321 section 4.5.3.1.8 asks for 100 at least).
 pub const SMTP_RECIPIENTS_MAX: usize = 1000;
+/// Accounts and addresses that all recipients of one message stand for: groups may be large, and be named again and again. What one group
+/// stands for is never too much.
+pub const SMTP_COPIES_MAX: usize = 20_000;
 /// Error replies since the last message that was taken, after which the connection is closed.
 pub const SMTP_ERRORS_MAX: u32 = 20;
 /// How long a client may send nothing (RFC 5321 section 4.5.3.2.7).
@@ -253,8 +269,6 @@ pub const POP3_LINE_BYTES_MAX: usize = SASL_LINE_BYTES_MAX;
 pub const POP3_SKIP_BYTES_MAX: usize = 1 << 20;
 /// Commands in a row that were not understood or not allowed, after which the connection is closed.
 pub const POP3_BAD_MAX: u32 = 20;
-/// Output that is gathered before it is sent.
-pub const POP3_OUTPUT_BYTES: usize = 64 * 1024;
 /// Bytes of a message that are dot-stuffed at a time.
 pub const POP3_PIECE_BYTES: usize = 16 * 1024;
 /// Messages that LIST and UIDL go through before other sessions of the reactor are served.

@@ -1,7 +1,7 @@
 //! Reads messages and summaries of a shard's log: finds the frame, its dictionary and its parts, and proves what comes out. Waits for the disk.
 use super::cold::message_in_block;
-use super::unstage::summary_in_block;
-use super::{Dictionaries, summary, unstage};
+use super::unstage::{summary_behind, summary_in_block};
+use super::{Dictionaries, unstage};
 use crate::base::bytes::DecodeError;
 use crate::base::{Error, Guid, Locator, Result};
 use crate::format::block::Block;
@@ -64,16 +64,14 @@ impl MessageReader {
 
     /// The encoded summary of the message at `at`. Errors as `message`.
     pub(crate) fn summary(&self, at: Locator) -> Result<Found> {
-        if self.segments.is_compacted(at.segment) {
-            return self.stored_summary(at);
-        }
         let corrupt = |what: &str| Error::corrupt(self.segments.file_name(at.segment), at.offset.into(), what);
-        let mut bytes = self.segments.read_part(at, 0..SUMMARY_READ_BYTES).map_err(|why| self.missing(at, why))?;
+        let front = self.segments.read_front(at, 0..SUMMARY_READ_BYTES).map_err(|why| self.missing(at, why))?;
+        let Some(mut bytes) = front else { return self.stored_summary(at) };
         let head = MessageHead::decode(&bytes).map_err(|why| corrupt(&why.to_string()))?;
         if head.body_start() > bytes.len() {
             bytes = self.segments.read_part(at, 0..head.body_start())?;
         }
-        self.summary_in_frame(bytes).map_err(|why| corrupt(&why))
+        self.summary_in_frame(bytes, &head).map_err(|why| corrupt(&why))
     }
 
     /// Bytes and crc of the message at `at`, without reading it. Errors as `message`.
@@ -96,7 +94,8 @@ impl MessageReader {
         match self.segments.stored(at)? {
             Stored::Frame(frame) => {
                 let why = |why: String| Error::corrupt(format!("message {at}"), 0, why);
-                self.summary_in_frame(frame.into_bytes()).map_err(why)
+                let head = MessageHead::decode(frame.payload()).map_err(|wrong| why(wrong.to_string()))?;
+                self.summary_in_frame(frame.into_bytes(), &head).map_err(why)
             }
             Stored::InBlock { block, index, .. } => {
                 let dictionary = self.dictionaries.get(&self.segments, block.dictionary)?;
@@ -107,12 +106,11 @@ impl MessageReader {
         }
     }
 
-    /// `bytes` are the front of a message frame's payload.
-    fn summary_in_frame(&self, bytes: FrameBytes) -> Result<Found, String> {
+    /// `bytes` are the front of a message frame's payload, which begins with `head`.
+    fn summary_in_frame(&self, bytes: FrameBytes, head: &MessageHead) -> Result<Found, String> {
         let header = *bytes.header();
-        let head = MessageHead::decode(&bytes).map_err(|why| why.to_string())?;
         let dictionary = self.dictionaries.get(&self.segments, header.dictionary).map_err(|why| why.to_string())?;
-        Ok(match summary(&bytes, header.flags, dictionary.as_deref())? {
+        Ok(match summary_behind(head, &bytes, header.flags, dictionary.as_deref())? {
             Some(summary) => Found::Owned(summary),
             None => Found::InFrame(bytes, MESSAGE_HEAD_BYTES..head.body_start()),
         })

@@ -94,6 +94,16 @@ fn part(payload: &[u8], flags: u8, size_bytes: u32) -> Result<Vec<u8>, String> {
 /// `MESSAGE_HEAD_BYTES..head.body_start()`. `Err` says what does not fit.
 pub fn summary(payload: &[u8], flags: u8, dictionary: Option<&Dictionary>) -> Result<Option<Vec<u8>>, String> {
     let head = MessageHead::decode(payload).map_err(|why| why.to_string())?;
+    summary_behind(&head, payload, flags, dictionary)
+}
+
+/// The same where the head has been read.
+pub(super) fn summary_behind(
+    head: &MessageHead,
+    payload: &[u8],
+    flags: u8,
+    dictionary: Option<&Dictionary>,
+) -> Result<Option<Vec<u8>>, String> {
     let stored = payload.get(MESSAGE_HEAD_BYTES..head.body_start()).ok_or("a summary after the head expected")?;
     decode_summary(stored, head.summary_crc, flags, dictionary)
 }

@@ -1,9 +1,7 @@
 //! A read-only view of a file, or of its first part, that nobody changes any more. Never shows bytes that may still be written.
 use std::io;
 use std::ops::{Deref, Range};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Instant;
 
 /// The bytes of a file: a memory map, or a copy on the simulated disk.
 pub struct Map(Bytes);
@@ -70,12 +68,42 @@ impl Map {
             }
         }
     }
+
+    /// Brings `range` into memory: where the disk cannot give it that is an error, and to touch it would be the end of the process. Kernels
+    /// before Linux 5.14 cannot do it; there it does nothing.
+    ///
+    /// # Errors
+    /// The disk's; `UnexpectedEof` out of bounds.
+    pub fn bring(&self, range: Range<usize>) -> io::Result<()> {
+        if range.start > range.end || range.end > self.len() {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        let Bytes::Mapped(map, _) = &self.0 else { return Ok(()) };
+        if range.is_empty() {
+            return Ok(());
+        }
+        let start = range.start / page_bytes() * page_bytes();
+        // SAFETY: `start` is a page boundary of the mapping, which begins at one, and `range` ends within it. The call reads pages, as touching
+        // them would, and changes nothing.
+        let answer = unsafe {
+            libc::madvise(map.as_ptr().add(start).cast_mut().cast(), range.end - start, libc::MADV_POPULATE_READ)
+        };
+        match if answer == 0 { None } else { io::Error::last_os_error().raw_os_error() } {
+            None | Some(libc::EINVAL | libc::ENOSYS) => Ok(()),
+            // Both stand for a signal that touching would have given.
+            Some(libc::EFAULT | libc::EHWPOISON) => Err(io::Error::from_raw_os_error(libc::EIO)),
+            Some(other) => Err(io::Error::from_raw_os_error(other)),
+        }
+    }
 }
 
-/// Milliseconds since the first call, never zero.
+/// Milliseconds by the kernel's coarse clock, which costs a fifth of the exact one; they turn over, and are never zero.
 fn now_ms() -> u32 {
-    static START: OnceLock<Instant> = OnceLock::new();
-    (START.get_or_init(Instant::now).elapsed().as_millis() as u32).max(1)
+    let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the call writes one timespec, which `now` is. Without such a clock it stays as it is, and what is found in memory once counts
+    // as being there.
+    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC_COARSE, &raw mut now) };
+    ((now.tv_sec as u64).wrapping_mul(1000).wrapping_add(now.tv_nsec as u64 / 1_000_000) as u32).max(1)
 }
 
 /// Whether all blocks of `range`, which is not empty and within `map`, are in memory.
@@ -126,5 +154,25 @@ impl Deref for Map {
             Bytes::Mapped(map, _) => map,
             Bytes::Owned(bytes) => bytes,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_disk_cannot_give_is_an_error() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("part");
+        std::fs::write(&path, vec![7; 3 * page_bytes()]).expect("a file");
+        let map = Map::of(&std::fs::File::open(&path).expect("the file")).expect("a map");
+        assert!(map.bring(5..map.len()).is_ok());
+        assert!(map.bring(5..map.len() + 1).is_err());
+        // Pages that are gone: to touch them is SIGBUS, as where a sector cannot be read.
+        std::fs::OpenOptions::new().write(true).open(&path).and_then(|file| file.set_len(1)).expect("shortened");
+        assert!(map.bring(0..10).is_ok());
+        let missing = map.bring(page_bytes()..map.len());
+        assert_eq!(missing.expect_err("no page").raw_os_error(), Some(libc::EIO));
     }
 }

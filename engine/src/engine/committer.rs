@@ -235,6 +235,7 @@ impl Core {
 
     /// Commits one group; says whether it was asked to close.
     fn group(&mut self, first: Message, requests: &Receiver<Message>) -> bool {
+        self.pace.begin();
         let mut group: Vec<Box<dyn Request>> = Vec::new();
         let mut touched = Touched::default();
         let (mut closing, mut spoilt) = (false, false);
@@ -257,7 +258,7 @@ impl Core {
         match &committed {
             Ok(()) => {
                 self.need.state_bytes += touched.state_bytes();
-                self.publish(touched);
+                self.publish(&touched);
             }
             Err(_) => self.roll_back(&touched),
         }
@@ -265,6 +266,10 @@ impl Core {
         counters.requests.fetch_add(group.len() as u64, Ordering::Relaxed);
         counters.syncs.store(self.writer.syncs(), Ordering::Relaxed);
         group.into_iter().for_each(|request| request.answer(committed.clone()));
+        if committed.is_ok() {
+            // Thousands may look on: who asked for the change does not wait for them to be woken.
+            self.wake(touched);
+        }
         self.turning.turn(&mut self.writer);
         closing
     }
@@ -320,6 +325,10 @@ impl Core {
             if let Ok(message) = requests.try_recv() {
                 return Some(message);
             }
+            if self.writer.group_bytes() == 0 {
+                // Nothing is to be synced, so nothing is gained.
+                return None;
+            }
             std::thread::sleep(self.pace.step(gathered)?);
         }
     }
@@ -329,14 +338,15 @@ impl Core {
             return Ok(());
         }
         let begun = Instant::now();
-        self.writer.commit()?;
+        let committed = self.writer.commit();
         self.pace.committed(requests, begun.elapsed());
+        committed?;
         self.parts.keep_group();
         self.shared.counters.groups.fetch_add(1, Ordering::Relaxed);
         Ok(())
     }
 
-    fn publish(&mut self, touched: Touched) {
+    fn publish(&mut self, touched: &Touched) {
         let mut accounts = Vec::with_capacity(touched.accounts.len());
         for id in touched.accounts.keys() {
             // An account that was just changed is in memory.
@@ -346,6 +356,9 @@ impl Core {
         }
         let queue = (!touched.queue.is_empty()).then(|| self.queue.clone());
         self.shared.published.publish(accounts.into_iter(), queue);
+    }
+
+    fn wake(&self, touched: Touched) {
         for (account, mailboxes) in &touched.accounts {
             mailboxes.iter().for_each(|mailbox| self.shared.watchers.wake(*account, *mailbox));
         }

@@ -32,7 +32,7 @@ impl Engine {
         };
         let change = self.control.changer();
         let (ticket, filler) = Ticket::pending(None);
-        self.workers.run(move || {
+        self.workers.run_slow(move || {
             let proven = candidate.check(&password, attempt.protocol, attempt.peer, now);
             let of_hash = candidate.lacks_keys().map(str::to_owned);
             let own = proven.as_ref().filter(|proven| proven.app_password.is_none());

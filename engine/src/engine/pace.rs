@@ -58,6 +58,11 @@ impl Pace {
         Pace { coming, ..Pace::default() }
     }
 
+    /// A group is opened.
+    pub(super) fn begin(&mut self) {
+        self.steps = 0;
+    }
+
     /// How long the open group of so many requests should wait before it looks again; none when it should be committed.
     pub(super) fn step(&mut self, requests: usize) -> Option<Duration> {
         if self.steps == 0 {
@@ -74,7 +79,7 @@ impl Pace {
         Some((self.sync * WAIT_SYNCS).min(WAIT_MAX) / STEPS)
     }
 
-    /// The open group of so many requests was committed, or given up.
+    /// The open group of so many requests was written, or could not be.
     pub(super) fn committed(&mut self, requests: usize, took: Duration) {
         if self.steps > 0 && requests < self.before + self.before.div_ceil(2) {
             self.skip = GROUPS_SKIPPED;

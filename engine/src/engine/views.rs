@@ -1,13 +1,17 @@
 //! What readers ask of an open store: the directory, accounts, mailboxes, messages. All as of the last commit; nothing waits for a committer.
 use super::ticket::given_up;
 use super::{Bytes, Engine, Ticket, Watch};
-use crate::base::{AccountId, Error, MailboxId, Result};
+use crate::base::{AccountId, Error, Locator, MailboxId, Result};
 use crate::directory::{Address, Directory, Resolution};
 use crate::index::{Account, Entry, Mailbox};
 use std::sync::Arc;
 
 /// Messages whose frame is larger are always read by a worker.
 const INLINE_BYTES_MAX: u32 = 256 << 10;
+/// Bytes of a frame that nearly every summary lies in.
+const SUMMARY_BYTES: usize = 2048;
+/// Frames that begin in the same stretch of so many bytes are looked at once.
+const NEAR_BYTES: u32 = 16 << 10;
 
 impl Engine {
     /// Looks something up; the directory does not change meanwhile. Keep it short.
@@ -40,6 +44,32 @@ impl Engine {
     /// The encoded summary (`index::mime::SummaryRef::decode`) of an entry's message. Does not touch the body.
     pub fn summary(&self, account: AccountId, entry: &Entry) -> Result<Bytes> {
         self.shard(account).summary(entry.locator)
+    }
+
+    /// Brings what the summaries at these places lie in into memory, by a worker; none when it is there.
+    pub fn bring_summaries(&self, account: AccountId, at: impl Iterator<Item = Locator>) -> Option<Ticket<()>> {
+        let reader = &self.shard(account).reader;
+        // Neighbours are in memory together.
+        let mut before = None;
+        let cold: Vec<Locator> = at
+            .filter(|at| {
+                let place = (at.segment, at.offset / NEAR_BYTES);
+                before.replace(place) != Some(place) && !reader.is_resident(*at, SUMMARY_BYTES)
+            })
+            .collect();
+        if cold.is_empty() {
+            return None;
+        }
+        let reader = reader.clone();
+        let (ticket, filler) = Ticket::pending(());
+        self.workers.run(move || {
+            for at in cold {
+                // Who needs it meets the error.
+                let _ = reader.summary(at);
+            }
+            filler.fill(());
+        });
+        Some(ticket)
     }
 
     /// The message's bytes, proven by crc. Ready at once when the frame is in memory, else read by a worker.

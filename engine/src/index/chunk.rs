@@ -42,10 +42,13 @@ impl Chunk {
     fn part_bytes<'a>(&self, part: &'a PartFile, offset: u64, crc: u32, checked: &AtomicBool) -> Result<&'a [u8]> {
         let corrupt = |what: String| Error::corrupt(&part.name, offset, what);
         let start = usize::try_from(offset).map_err(|_| corrupt("an offset within the part expected".into()))?;
-        let end = start.checked_add(self.len as usize * Entry::BYTES);
-        let bytes = end.and_then(|end| part.map.get(start..end));
+        let (len, is_checked) = (self.len as usize * Entry::BYTES, checked.load(Ordering::Relaxed));
+        let bytes = match is_checked {
+            true => start.checked_add(len).and_then(|end| part.map.get(start..end)),
+            false => part.first_read(start, len).transpose()?,
+        };
         let bytes = bytes.ok_or_else(|| corrupt("the chunk ends beyond the part".into()))?;
-        if !checked.load(Ordering::Relaxed) {
+        if !is_checked {
             let found = crc32fast::hash(bytes);
             if found != crc {
                 return Err(corrupt(format!("chunk crc {crc:08x} expected, {found:08x} found")));
@@ -74,7 +77,10 @@ impl Chunk {
     }
 
     pub(crate) fn to_vec(&self) -> Result<Vec<Entry>> {
-        (0..self.len as usize).map(|at| self.get(at)).collect()
+        match &self.source {
+            Source::Memory(entries) => Ok(entries.clone()),
+            Source::Part { .. } => (0..self.len as usize).map(|at| self.get(at)).collect(),
+        }
     }
 
     /// How many entries have a smaller uid.

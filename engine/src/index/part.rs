@@ -26,6 +26,20 @@ pub(crate) struct PartFile {
     pub(crate) map: Map,
 }
 
+impl PartFile {
+    /// Bytes that nothing has read since the start: a disk that cannot give them makes an error of it, and not the end of the process. None
+    /// beyond the file.
+    pub(super) fn first_read(&self, start: usize, len: usize) -> Option<Result<&[u8]>> {
+        first_read(&self.name, &self.map, start, len)
+    }
+}
+
+fn first_read<'a>(name: &str, map: &'a Map, start: usize, len: usize) -> Option<Result<&'a [u8]>> {
+    let range = start..start.checked_add(len)?;
+    let bytes = map.get(range.clone())?;
+    Some(map.bring(range).map(|()| bytes).map_err(|why| Error::io(format!("read {name}"), why)))
+}
+
 /// One index part, mapped.
 pub struct Part {
     file: Arc<PartFile>,
@@ -215,9 +229,9 @@ fn account_words(account: &Account) -> Vec<String> {
 }
 
 fn section<'a>(file: &str, map: &'a Map, offset: u64, len: u64, crc: u32) -> Result<&'a [u8]> {
-    let range = usize::try_from(offset).ok().zip(offset.checked_add(len).and_then(|end| usize::try_from(end).ok()));
-    let bytes = range.and_then(|(start, end)| map.get(start..end));
-    let bytes = bytes.ok_or_else(|| Error::corrupt(file, offset, "a section beyond the file's end"))?;
+    let range = usize::try_from(offset).ok().zip(usize::try_from(len).ok());
+    let bytes = range.and_then(|(start, len)| first_read(file, map, start, len));
+    let bytes = bytes.ok_or_else(|| Error::corrupt(file, offset, "a section beyond the file's end"))??;
     let found = crc32fast::hash(bytes);
     if found != crc {
         return Err(Error::corrupt(file, offset, format!("section crc {crc:08x} expected, {found:08x} found")));
@@ -255,9 +269,9 @@ impl Parts {
         let Some((part, (offset, len))) = self.0.iter().find_map(|part| Some((part, part.find(id)?))) else {
             return Ok(None);
         };
-        let start = offset as usize;
-        let bytes = start.checked_add(len as usize).and_then(|end| part.file.map.get(start..end));
-        let bytes = bytes.ok_or_else(|| Error::corrupt(&part.file.name, offset, "a record beyond the part's end"))?;
+        let bytes = part.file.first_read(offset as usize, len as usize);
+        let bytes =
+            bytes.ok_or_else(|| Error::corrupt(&part.file.name, offset, "a record beyond the part's end"))??;
         let part_of = |wanted: u32| self.0.iter().find(|part| part.id() == wanted).map(|part| part.file.clone());
         record::decode(bytes, &part_of).map(Some).map_err(|why| Error::corrupt(&part.file.name, offset, why))
     }

@@ -149,21 +149,34 @@ impl Segments {
     /// A part of the payload at `at`, which is a frame of its own, in bytes from the payload's start; what lies beyond its end is left out.
     /// The payload's crc cannot be checked by this. Errors as `read`.
     pub fn read_part(&self, at: Locator, range: Range<usize>) -> Result<FrameBytes> {
-        let segment = self.get(at.segment)?;
-        if segment.header.covers.is_some() {
-            let frame = self.read(at)?;
-            let range = range.start.min(frame.payload().len())..range.end.min(frame.payload().len());
-            return Ok(frame.into_bytes().part(range));
+        if let Some(bytes) = self.read_front(at, range.clone())? {
+            return Ok(bytes);
         }
-        segment.read(&*self.disk, at.offset, range, segment.readable(self.durable_end()))
+        let frame = self.read(at)?;
+        let range = range.start.min(frame.payload().len())..range.end.min(frame.payload().len());
+        Ok(frame.into_bytes().part(range))
     }
 
-    /// Whether reading `len` payload bytes of the frame at `at` would not wait for the disk: pages of maps are asked for, the tail was
-    /// written a moment ago. A hint, false when in doubt.
+    /// The same as `read_part` where no compaction has been; none in a compacted segment.
+    pub fn read_front(&self, at: Locator, range: Range<usize>) -> Result<Option<FrameBytes>> {
+        let segment = self.get(at.segment)?;
+        if segment.header.covers.is_some() {
+            return Ok(None);
+        }
+        segment.read(&*self.disk, at.offset, range, segment.readable(self.durable_end())).map(Some)
+    }
+
+    /// Whether reading `len` payload bytes of the frame at `at` would not wait for the disk: pages of maps are asked for, the tail's newest
+    /// bytes were written a moment ago. A hint, false when in doubt.
     pub fn is_resident(&self, at: Locator, len: usize) -> bool {
         let Ok(segment) = self.get(at.segment) else { return false };
         match segment.bytes(&*self.disk, segment.readable(self.durable_end())) {
-            Ok(Bytes::Tail(..)) => true,
+            // What is behind its map was written a moment ago.
+            Ok(Bytes::Tail(_, map)) => {
+                let start = at.offset as usize;
+                let end = start.saturating_add(FRAME_HEADER_BYTES).saturating_add(len).min(map.len());
+                start >= map.len() || map.is_resident(start..end)
+            }
             Ok(Bytes::Map(map)) => {
                 let Some(offset) = segment.offset_of(&*self.disk, at) else { return false };
                 let start = (offset as usize).min(map.len());

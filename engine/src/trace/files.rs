@@ -242,21 +242,28 @@ impl<R: Record> Files<R> {
         let bytes_max = self.bytes_max.load(Ordering::Relaxed);
         let days_max = i64::try_from(self.days_max.load(Ordering::Relaxed)).unwrap_or(i64::MAX);
         let oldest_ms = now_ms.saturating_sub(days_max.saturating_mul(86_400_000));
-        for (pair, len) in ids.windows(2).zip(lens) {
-            if total <= bytes_max && !self.begins_before(pair[1], oldest_ms) {
+        for (at, len) in lens.iter().enumerate().take(ids.len().saturating_sub(1)) {
+            // A file without a whole record, as a full disk leaves it, says nothing of what is before it.
+            let next_ms = ids[at + 1..].iter().find_map(|id| self.first_ms(*id));
+            if total <= bytes_max && next_ms.is_none_or(|next_ms| next_ms >= oldest_ms) {
                 break;
             }
-            self.disk.remove(&Self::path(pair[0]))?;
+            self.disk.remove(&Self::path(ids[at]))?;
             total -= len;
         }
         Ok(())
     }
 
+    /// When the file's first record is from; none if it has none.
+    fn first_ms(&self, id: u64) -> Option<i64> {
+        let mut time = [0; 8];
+        let file = self.disk.open(&Self::path(id)).ok()?;
+        file.read_exact_at(&mut time, FIRST_TIME).ok().map(|()| i64::from_le_bytes(time))
+    }
+
     /// Whether the file's first record is from before `when_ms`: then all of the file before it are.
     pub(super) fn begins_before(&self, id: u64, when_ms: i64) -> bool {
-        let mut time = [0; 8];
-        let read = self.disk.open(&Self::path(id)).and_then(|file| file.read_exact_at(&mut time, FIRST_TIME));
-        read.is_ok() && i64::from_le_bytes(time) < when_ms
+        self.first_ms(id).is_some_and(|first_ms| first_ms < when_ms)
     }
 }
 

@@ -132,6 +132,27 @@ fn bytes_are_bounded_as_configured() {
 }
 
 #[test]
+fn an_empty_file_keeps_no_older_ones() {
+    let disk = SimDisk::new(1);
+    let log = MailLog::bounded(Arc::new(disk.clone()), 500, 1 << 20);
+    (0..50).for_each(|n| way(&log, n));
+    let names = || disk.list(Path::new("mail-log")).expect("files");
+    let before = names();
+    assert!(before.len() > 4);
+    // As a disk leaves it that was full when the file was begun.
+    disk.open(&Path::new("mail-log").join("log-0000000002.phr"))
+        .and_then(|file| file.set_len(8))
+        .expect("the second file");
+    log.keep(1 << 20, 1);
+    let later = 3 * 86_400_000;
+    for n in 0..20 {
+        log.note(&step(later + n, Step::Came));
+        log.write().expect("room");
+    }
+    assert!(!names().iter().any(|name| before[..before.len() - 1].contains(name)), "{:?}", names());
+}
+
+#[test]
 fn the_page_is_that_of_the_code() {
     let page = include_str!("../../../docs/format.md");
     let section = page.split("\n## Mail log").nth(1).and_then(|rest| rest.split("\n## ").next()).unwrap_or("");

@@ -8,7 +8,7 @@ use super::table::{self, Command, Request, State};
 use super::{parse, sync};
 use crate::limits;
 use crate::runtime::{Stream, now};
-use crate::session::Shared;
+use crate::session::{Shared, Turn};
 use std::io;
 use std::sync::Arc;
 
@@ -41,6 +41,7 @@ pub(super) async fn run(shared: Arc<Shared>, stream: Stream) {
 
 impl Session {
     async fn serve(&mut self) -> io::Result<()> {
+        let mut turn = Turn::default();
         while !self.ended {
             match self.next_input().await? {
                 Input::Command(end) => self.command(end, None).await?,
@@ -53,6 +54,7 @@ impl Session {
                     return Ok(());
                 }
             }
+            turn.after_command(&mut self.stream).await?;
         }
         Ok(())
     }

@@ -16,6 +16,7 @@ mod flags;
 mod input;
 mod listing;
 mod name;
+mod near;
 mod objects;
 mod order;
 mod out;

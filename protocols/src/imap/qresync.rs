@@ -88,7 +88,7 @@ impl Session {
                     render::flags_line(self.stream.output(), at, &entry, &view, recent, parts);
                 }
             }
-            self.flush_if_large().await?;
+            self.stream.flush_if_large().await?;
             yield_now().await;
         }
         Ok(())

@@ -10,7 +10,6 @@ use posthouse_engine::Login;
 use posthouse_engine::base::{AccountId, MailboxId, Uid};
 use posthouse_engine::index::{Entry, Flags, Mailbox, UidSet};
 use std::future::Future;
-use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Instant;
@@ -90,14 +89,6 @@ impl Session {
     /// Whether a message is to be shown as \Recent: IMAP4rev2 knows no such flag (RFC 9051 appendix E).
     pub(super) fn is_recent(&self, uid: Uid) -> bool {
         !self.enabled.rev2 && self.selected.as_ref().is_some_and(|selected| selected.recent.contains(uid))
-    }
-
-    /// Sends what has gathered if it is much; waits for a slow client.
-    pub(super) async fn flush_if_large(&mut self) -> io::Result<()> {
-        if self.stream.output().len() >= crate::limits::IMAP_OUTPUT_BYTES {
-            self.stream.flush().await?;
-        }
-        Ok(())
     }
 
     /// `* ` + line + CRLF.

@@ -160,7 +160,7 @@ impl Session {
             };
             for at in (start..=start + (last - first) as usize).rev() {
                 out::counted(self.stream.output(), at as u64 + 1, "EXPUNGE");
-                self.flush_if_large().await?;
+                self.stream.flush_if_large().await?;
             }
         }
         Ok(())
@@ -173,7 +173,7 @@ impl Session {
             out.extend_from_slice(start);
             out::uid_set(out, &UidSet::from_ranges(ranges.iter().copied()));
             out.extend_from_slice(b"\r\n");
-            self.flush_if_large().await?;
+            self.stream.flush_if_large().await?;
         }
         Ok(())
     }
@@ -210,7 +210,7 @@ impl Session {
             let parts = render::FlagParts { uid: telling.uid || condstore, flags: true, modseq: condstore, uid_only };
             let recent = self.is_recent(entry.uid);
             render::flags_line(self.stream.output(), at, &entry, new, recent, parts);
-            self.flush_if_large().await?;
+            self.stream.flush_if_large().await?;
         }
         Ok(())
     }

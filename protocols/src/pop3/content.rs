@@ -21,7 +21,7 @@ impl Session {
             Ok(found) => found,
             Err(refusal) => return Ok(Err(refusal)),
         };
-        if u64::from(entry.size_bytes) > limits::MESSAGE_FREE_BYTES {
+        if u64::from(entry.size_bytes) > limits::MESSAGE_SMALL_BYTES {
             self.stream.flush().await?;
         }
         Ok(match self.shared.message(account, &entry).await {
@@ -55,7 +55,7 @@ impl Session {
             let bytes = message.get(piece.clone()).ok_or_else(|| io::Error::other("a message has become shorter"))?;
             writer.write(bytes, self.stream.output());
             sent = piece.end;
-            let is_large = self.stream.output().len() >= limits::POP3_OUTPUT_BYTES;
+            let is_large = self.stream.output().len() >= limits::OUTPUT_BYTES;
             if is_large && !message.flush(&mut self.stream).await? {
                 message.wait(&self.shared, &mut self.stream).await?;
             }
@@ -90,7 +90,7 @@ impl Session {
             if at == maildrop.view().entries.len() {
                 break;
             }
-            self.flush_if_large().await?;
+            self.stream.flush_if_large().await?;
             yield_now().await;
         }
         self.stream.output().extend_from_slice(b".\r\n");

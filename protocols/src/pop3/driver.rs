@@ -4,7 +4,7 @@ use super::state::Session;
 use super::table::{self, Command, Request, State};
 use crate::limits;
 use crate::runtime::{Stream, now};
-use crate::session::{Over, Shared, wait_for_bytes};
+use crate::session::{Over, Shared, Turn, wait_for_bytes};
 use crate::wire::{Line, LineReader};
 use std::io;
 use std::sync::Arc;
@@ -51,6 +51,7 @@ pub(super) enum Input {
 
 impl Session {
     async fn serve(&mut self) -> io::Result<()> {
+        let mut turn = Turn::default();
         while !self.ended {
             let answer = match self.next_line().await? {
                 Input::Line(line) => self.command(&line).await?,
@@ -59,7 +60,7 @@ impl Session {
             };
             self.answer(answer);
             // Commands that were sent together are answered together, in bounded pieces (RFC 2449 section 6.6).
-            self.flush_if_large().await?;
+            turn.after_command(&mut self.stream).await?;
         }
         Ok(())
     }

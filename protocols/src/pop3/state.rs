@@ -59,14 +59,6 @@ impl Session {
         out.extend_from_slice(b"\r\n");
     }
 
-    /// Sends what has gathered if it is much; waits for a slow client.
-    pub(super) async fn flush_if_large(&mut self) -> io::Result<()> {
-        if self.stream.output().len() >= limits::POP3_OUTPUT_BYTES {
-            self.stream.flush().await?;
-        }
-        Ok(())
-    }
-
     /// The maildrop, for commands that the table lets through only after login.
     pub(super) fn opened(&mut self) -> Result<&mut Maildrop, Answer> {
         self.maildrop.as_deref_mut().ok_or_else(|| Answer::bad("Log in first"))

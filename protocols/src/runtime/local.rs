@@ -6,6 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::SessionFuture;
 use super::later::Later;
 use super::outgoing::Outside;
 use super::stop::StopState;
@@ -117,6 +118,12 @@ pub(crate) fn current() -> Rc<Local> {
         Some(local) => local,
         None => panic!("sleep, timeout and stopping work only on a reactor thread"),
     }
+}
+
+/// What [`Outside::turn_of_others`] says here; none outside of a reactor thread.
+pub(crate) fn turn_of_others() -> Option<SessionFuture> {
+    let here = CURRENT.with(|current| current.borrow().clone())?;
+    here.outside().ok()?.turn_of_others()
 }
 
 /// The reactor's monotonic clock: real on a server, simulated under [`super::sim`].

@@ -129,6 +129,11 @@ impl Stream {
         .await
     }
 
+    /// Sends what has gathered if it is [`limits::OUTPUT_BYTES`] or more; waits for a slow client. Errors as [`Stream::flush`].
+    pub async fn flush_if_large(&mut self) -> io::Result<()> {
+        if self.output.len() >= limits::OUTPUT_BYTES { self.flush().await } else { Ok(()) }
+    }
+
     /// Becomes a TLS server on this connection; ready after the handshake.
     ///
     /// # Errors
@@ -192,6 +197,10 @@ impl Stream {
     /// so that unread input does not turn our last reply into a reset. Never takes longer than a few seconds.
     pub async fn close(&mut self) {
         self.stall = limits::CLOSE_LINGER_MAX;
+        timeout(limits::CLOSE_MAX, self.end()).await;
+    }
+
+    async fn end(&mut self) {
         if self.flush().await.is_err() {
             return;
         }

@@ -118,6 +118,11 @@ impl Outside for TokioOutside {
     fn spawn(&self, future: SessionFuture) {
         drop(::tokio::task::spawn_local(future));
     }
+
+    fn turn_of_others(&self) -> Option<SessionFuture> {
+        // A task that is woken at once would be polled up to sixty times before the sockets are looked at.
+        Some(Box::pin(::tokio::task::yield_now()))
+    }
 }
 
 struct AbortOnDrop(AbortHandle);

@@ -1,4 +1,5 @@
-//! How many bytes of messages all sessions together may hold while they are received, or sent. Small messages are free; it never waits.
+//! How many bytes of messages all sessions together may hold while they are received, or sent. Small messages have a part of their own, so that
+//! large ones never keep them waiting; it never waits.
 use crate::limits;
 use crate::runtime::site_of;
 use std::collections::HashMap;
@@ -13,6 +14,8 @@ pub struct Budget(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     left: AtomicU64,
+    /// What small messages may take beside that.
+    small_left: AtomicU64,
     size_bytes: u64,
     /// What each client site holds, as far as shares were made for one.
     sites: Mutex<HashMap<IpAddr, u64>>,
@@ -23,24 +26,30 @@ struct Inner {
 pub struct Share {
     budget: Budget,
     taken_bytes: u64,
+    small_bytes: u64,
     site: Option<IpAddr>,
 }
 
 impl Budget {
-    /// A budget of `size_bytes`.
+    /// A budget of `size_bytes`, and a part of it more for small messages.
     pub fn new(size_bytes: u64) -> Budget {
-        Budget(Arc::new(Inner { left: AtomicU64::new(size_bytes), size_bytes, sites: Mutex::default() }))
+        Budget(Arc::new(Inner {
+            left: AtomicU64::new(size_bytes),
+            small_left: AtomicU64::new(size_bytes / limits::BUDGET_SMALL_PART),
+            size_bytes,
+            sites: Mutex::default(),
+        }))
     }
 
     /// A share for one message: nothing is taken yet.
     pub fn share(&self) -> Share {
-        Share { budget: self.clone(), taken_bytes: 0, site: None }
+        Share { budget: self.clone(), taken_bytes: 0, small_bytes: 0, site: None }
     }
 
     /// A share for one message from `peer`. Messages beside another one of the same site get no more than what they leave to everybody else:
     /// one site may have half of the budget, two may have a third each, and however many there are, something is left for the next.
     pub fn share_of(&self, peer: IpAddr) -> Share {
-        Share { budget: self.clone(), taken_bytes: 0, site: Some(site_of(peer)) }
+        Share { budget: self.clone(), taken_bytes: 0, small_bytes: 0, site: Some(site_of(peer)) }
     }
 
     fn sites(&self) -> MutexGuard<'_, HashMap<IpAddr, u64>> {
@@ -53,14 +62,18 @@ impl Budget {
     }
 
     fn take(&self, bytes: u64) -> bool {
-        self.0.left.fetch_update(Ordering::AcqRel, Ordering::Acquire, |left| left.checked_sub(bytes)).is_ok()
+        take(&self.0.left, bytes)
     }
+}
+
+fn take(left: &AtomicU64, bytes: u64) -> bool {
+    left.fetch_update(Ordering::AcqRel, Ordering::Acquire, |left| left.checked_sub(bytes)).is_ok()
 }
 
 impl Share {
     /// Makes sure that the message may have `size_bytes`; false when too much is under way.
     pub fn hold(&mut self, size_bytes: u64) -> bool {
-        if size_bytes <= limits::MESSAGE_FREE_BYTES || size_bytes <= self.taken_bytes {
+        if size_bytes <= self.taken_bytes.max(self.small_bytes) || self.hold_small(size_bytes) {
             return true;
         }
         // The last step of a budget that is not made of whole ones is for a message that fits in all the same.
@@ -69,8 +82,29 @@ impl Share {
         let taken = self.take(wanted - self.taken_bytes);
         if taken {
             self.taken_bytes = wanted;
+            self.release_small();
         }
         taken
+    }
+
+    /// From the part of small messages. Where that is used up, they are as others.
+    fn hold_small(&mut self, size_bytes: u64) -> bool {
+        if size_bytes > limits::MESSAGE_SMALL_BYTES || self.taken_bytes > 0 {
+            return false;
+        }
+        let wanted = size_bytes.next_multiple_of(limits::BUDGET_SMALL_STEP_BYTES);
+        let taken = take(&self.budget.0.small_left, wanted - self.small_bytes);
+        if taken {
+            self.small_bytes = wanted;
+        }
+        taken
+    }
+
+    fn release_small(&mut self) {
+        match std::mem::take(&mut self.small_bytes) {
+            0 => {}
+            held => drop(self.budget.0.small_left.fetch_add(held, Ordering::AcqRel)),
+        }
     }
 
     fn take(&self, more: u64) -> bool {
@@ -87,7 +121,7 @@ impl Share {
         taken
     }
 
-    /// Whether it has taken anything.
+    /// Whether it has taken anything of what large messages share.
     pub fn is_free(&self) -> bool {
         self.taken_bytes == 0
     }
@@ -109,6 +143,7 @@ impl Share {
 
     /// Gives back what is taken.
     pub fn release(&mut self) {
+        self.release_small();
         let taken = std::mem::take(&mut self.taken_bytes);
         if taken == 0 {
             return;
@@ -152,17 +187,17 @@ mod tests {
     fn takes_and_gives_back() {
         let budget = Budget::new(2 * STEP);
         let mut first = budget.share();
-        assert!(first.hold(limits::MESSAGE_FREE_BYTES));
+        assert!(first.hold(limits::MESSAGE_SMALL_BYTES));
         assert!(first.hold(STEP + 1));
         let mut second = budget.share();
-        assert!(second.hold(limits::MESSAGE_FREE_BYTES));
-        assert!(!second.hold(limits::MESSAGE_FREE_BYTES + 1));
+        assert!(second.hold(limits::MESSAGE_SMALL_BYTES));
+        assert!(!second.hold(limits::MESSAGE_SMALL_BYTES + 1));
         assert!(first.is_wanted() && !second.is_wanted());
         first.release();
-        assert!(second.hold(limits::MESSAGE_FREE_BYTES + 1) && !second.is_wanted());
+        assert!(second.hold(limits::MESSAGE_SMALL_BYTES + 1) && !second.is_wanted());
         second.release();
         drop(first);
-        assert!(second.hold(limits::MESSAGE_FREE_BYTES + 1));
+        assert!(second.hold(limits::MESSAGE_SMALL_BYTES + 1));
     }
 
     /// Messages of one step each, until there is no room for one more.

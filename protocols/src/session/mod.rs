@@ -10,6 +10,7 @@ mod room;
 pub mod sasl;
 mod scram;
 mod throttle;
+mod turn;
 mod wait;
 
 #[cfg(test)]
@@ -24,6 +25,7 @@ pub use reading::Reading;
 pub use room::{Ended, Room};
 pub use scram::Bindings;
 pub use throttle::{Guess, Refusal, Throttle};
+pub use turn::Turn;
 pub use wait::{Over, wait_for_bytes};
 
 use crate::limits;

@@ -8,6 +8,7 @@ use posthouse_engine::base::{AccountId, Error, Result};
 use posthouse_engine::index::Entry;
 use std::io;
 use std::ops::Deref;
+use std::time::Duration;
 
 /// A message's bytes and the room that they take; derefs to the bytes.
 pub struct Reading {
@@ -15,6 +16,9 @@ pub struct Reading {
     entry: Entry,
     bytes: Bytes,
     share: Share,
+    /// How long the client may leave a piece unread. It doubles with each time that the message has to be read again: that costs more than the
+    /// room does.
+    hold: Duration,
 }
 
 impl Deref for Reading {
@@ -31,7 +35,7 @@ impl Reading {
     /// # Errors
     /// The connection's.
     pub async fn flush(&self, stream: &mut Stream) -> io::Result<bool> {
-        match timeout(limits::READING_HOLD_MAX, stream.flush()).await {
+        match timeout(self.hold, stream.flush()).await {
             Some(done) => done.map(|()| true),
             None if self.share.is_wanted() => Ok(false),
             None => stream.flush().await.map(|()| true),
@@ -45,6 +49,7 @@ impl Reading {
     pub async fn wait(&mut self, shared: &Shared, stream: &mut Stream) -> io::Result<()> {
         self.bytes = Vec::new().into();
         self.share.release();
+        self.hold = (self.hold * 2).min(limits::READING_HOLD_MAX);
         stream.flush().await?;
         let read = shared.read(self.account, &self.entry, &mut self.share).await;
         self.bytes = read.map_err(|error| {
@@ -63,7 +68,7 @@ impl Shared {
     pub async fn message(&self, account: AccountId, entry: &Entry) -> Result<Reading> {
         let mut share = self.reading.share();
         let bytes = self.read(account, entry, &mut share).await?;
-        Ok(Reading { account, entry: *entry, bytes, share })
+        Ok(Reading { account, entry: *entry, bytes, share, hold: limits::READING_HOLD_MIN })
     }
 
     async fn read(&self, account: AccountId, entry: &Entry, share: &mut Share) -> Result<Bytes> {

@@ -6,7 +6,7 @@ use super::state::{Answer, Session};
 use super::table;
 use crate::limits;
 use crate::runtime::{Stream, now};
-use crate::session::{Over, Shared, wait_for_bytes};
+use crate::session::{Over, Shared, Turn, wait_for_bytes};
 use crate::wire::{Line, LineReader};
 use smtp_proto::{Error, Request};
 use std::io;
@@ -62,6 +62,7 @@ pub(super) enum Input {
 
 impl Session {
     async fn serve(&mut self) -> io::Result<()> {
+        let mut turn = Turn::default();
         while !self.ended {
             let answer = match self.next_line().await? {
                 Input::Line(line) => self.command(line).await?,
@@ -78,6 +79,7 @@ impl Session {
                 self.say(&Reply::new(421, "4.7.0 Too many errors; closing the connection"));
                 self.ended = true;
             }
+            turn.after_command(&mut self.stream).await?;
         }
         Ok(())
     }

@@ -70,6 +70,13 @@ pub(super) struct Rcpt {
     pub(super) orcpt: String,
 }
 
+impl Rcpt {
+    /// How many it stands for.
+    pub(super) fn copies(&self) -> usize {
+        self.local.len() + self.external.len()
+    }
+}
+
 /// A message that is coming in, with DATA or in chunks (RFC 3030).
 pub(super) struct Coming {
     pub(super) message: Vec<u8>,

@@ -6,6 +6,7 @@ mod first;
 mod house;
 mod listeners;
 mod log;
+mod log_lines;
 mod look_out;
 mod notify;
 mod outbound;
@@ -20,6 +21,7 @@ use crate::store::{self, Opened};
 pub(crate) use house::hostname;
 
 use house::House;
+use log_lines::Writing;
 use posthouse_admin::{Admin, ListenerFacts, Services};
 use posthouse_protocols::outbound::Outbound;
 use posthouse_protocols::runtime::{self, Choice, ConnectionLimits, Server, tls};
@@ -30,7 +32,7 @@ use std::time::{Duration, Instant};
 
 /// Serves until a signal. With `may_begin`, an empty store gets its first members.
 pub fn run(data: &Path, config: &Config, may_begin: bool) -> Result<(), Failure> {
-    log::start(config.log.format, &config.log.level);
+    let writing = log::start(config.log.format, &config.log.level);
     files::raise_limit(config.limits.connections_max);
     let begun = Instant::now();
     let opened = store::open(data, config)?;
@@ -40,7 +42,7 @@ pub fn run(data: &Path, config: &Config, may_begin: bool) -> Result<(), Failure>
     let accounts = opened.engine.directory(|directory| directory.account_count());
     let (version, elapsed_ms) = (env!("CARGO_PKG_VERSION"), begun.elapsed().as_millis() as u64);
     tracing::info!(version, data = %data.display(), accounts, elapsed_ms, "store open");
-    let served = serve(data, config, may_begin, &opened);
+    let served = serve(data, config, may_begin, &opened, &writing);
     // Also after a failure: what was taken is committed, and the lock is free for the next try.
     let closed = opened.engine.close();
     served?;
@@ -49,12 +51,14 @@ pub fn run(data: &Path, config: &Config, may_begin: bool) -> Result<(), Failure>
     Ok(())
 }
 
-fn serve(data: &Path, config: &Config, may_begin: bool, opened: &Opened) -> Result<(), Failure> {
+fn serve(data: &Path, config: &Config, may_begin: bool, opened: &Opened, log: &Writing) -> Result<(), Failure> {
     let signals = Signals::listen().map_err(|error| Failure::io("signals", &error))?;
     let running = Running::start(data, config, opened)?;
     if may_begin && let Some(words) = first::begin(&opened.engine, data, &running.house)? {
         say(&words);
     }
+    // Whoever waits for that word finds the listeners' addresses in the log.
+    log.flush();
     say("ready");
     notify::tell("READY=1\nSTATUS=serving");
     tracing::info!("ready");

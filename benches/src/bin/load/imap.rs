@@ -112,7 +112,7 @@ fn account(options: &Options, number: usize, report: &mut Report) -> io::Result<
             What::Flags => fetch(&mut wire, "FLAGS", exists, report)?,
             What::Envelope => fetch(&mut wire, "ENVELOPE", exists, report)?,
             What::Bodystructure => fetch(&mut wire, "BODYSTRUCTURE", exists, report)?,
-            What::Full => fetch(&mut wire, "BODY.PEEK[]", exists, report)?,
+            What::Full => fetch(&mut wire, "RFC822.SIZE BODY.PEEK[]", exists, report)?,
         }
         report.latencies.push(begun.elapsed());
     }
@@ -169,12 +169,15 @@ fn fetch(wire: &mut Wire, item: &str, exists: u64, report: &mut Report) -> io::R
     if exists == 0 {
         return Ok(());
     }
-    let needle = item.replace(".PEEK", "").into_bytes();
+    let whole = item.contains("BODY.PEEK[]");
+    let needle = if whole { b"BODY[]".to_vec() } else { item.as_bytes().to_vec() };
     wire.send(format!("f FETCH 1:* ({item})\r\n").as_bytes())?;
     let (mut good, mut bytes) = (0, 0);
     until_tagged(wire, "f", |line, literals| {
         let is_fetch = line.starts_with(b"* ") && line.windows(7).take(20).any(|w| w == b" FETCH ");
-        if is_fetch && line.windows(needle.len()).any(|w| w == needle) {
+        // A whole message must be as long as it is said to be.
+        let is_whole = !whole || size_told(line) == Some(literals);
+        if is_fetch && is_whole && line.windows(needle.len()).any(|w| w == needle) {
             good += 1;
             bytes += (line.len() + literals) as u64;
         }
@@ -220,6 +223,12 @@ fn literal_size(line: &[u8]) -> Option<usize> {
     let inner = line.strip_suffix(b"}")?;
     let open = inner.iter().rposition(|&b| b == b'{')?;
     std::str::from_utf8(&inner[open + 1..]).ok()?.parse().ok()
+}
+
+fn size_told(line: &[u8]) -> Option<usize> {
+    let text = String::from_utf8_lossy(line);
+    let (_, rest) = text.split_once("RFC822.SIZE ")?;
+    rest.split([' ', ')']).next()?.parse().ok()
 }
 
 fn untagged_number(line: &[u8], suffix: &[u8]) -> Option<u64> {

@@ -60,14 +60,19 @@ impl Incoming {
         Incoming { text, literal, room, size_bytes: 0, freed_bytes: 0, account, messages: Vec::new() }
     }
 
-    /// Reads all messages, at most `max`. When it fails, what the client has sent already of the command is passed over.
-    pub(in crate::imap) async fn read(mut self, session: &mut Session, max: usize) -> Result<Vec<Append>, Fail> {
+    /// Reads all messages, at most `max`; the room that they take is to be kept until they are committed. When it fails, what the client has
+    /// sent already of the command is passed over.
+    pub(in crate::imap) async fn read(
+        mut self,
+        session: &mut Session,
+        max: usize,
+    ) -> Result<(Vec<Append>, Room), Fail> {
         loop {
             if let Err(fail) = self.message(session).await {
                 return Err(self.give_up(session, fail).await);
             }
             if self.text.is_empty() && self.literal.is_none() {
-                return Ok(self.messages);
+                return Ok((self.messages, self.room));
             }
             if self.messages.len() >= max {
                 let fail = Answer::bad(format!("At most {max} messages at a time")).into();

@@ -21,8 +21,9 @@ pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'
             Err(answer) => return Err(incoming.give_up(session, try_create(answer).into()).await),
         };
         incoming.account = at.account;
-        let messages = incoming.read(session, limits::IMAP_APPEND_MESSAGES_MAX).await?;
+        let (messages, room) = incoming.read(session, limits::IMAP_APPEND_MESSAGES_MAX).await?;
         let appended = session.shared.engine.append_at(at, messages).await;
+        drop(room);
         let appended = appended.map_err(|error| try_create(error.into()))?;
         Ok(Answer::ok(append_uid(&appended)))
     })

@@ -4,6 +4,7 @@ use crate::imap::answer::Answer;
 use crate::imap::args::Args;
 use crate::imap::fetch::plan::Plan;
 use crate::imap::fetch::render::{self, Source};
+use crate::imap::near;
 use crate::imap::search::results::{Found, Partial};
 use crate::imap::set::{self, Set};
 use crate::imap::state::{Running, Session};
@@ -145,6 +146,10 @@ impl Session {
             fetch.view = selected.view.clone();
         }
         let view = fetch.view.clone();
+        if fetch.plan.summary {
+            near::bring(self, &view, piece.clone()).await;
+        }
+        let mut written_bytes = 0;
         for (at, entry) in piece.clone().zip(view.entries.range(piece)) {
             let Some(selected) = &self.selected else {
                 return Ok(());
@@ -159,7 +164,7 @@ impl Session {
             if fetch.changed_since.is_some_and(|since| entry.modseq.0 <= since) {
                 continue;
             }
-            if fetch.plan.message && u64::from(entry.size_bytes) > limits::MESSAGE_FREE_BYTES {
+            if fetch.plan.message && u64::from(entry.size_bytes) > limits::MESSAGE_SMALL_BYTES {
                 // There may be no room for it yet; what is answered already need not wait.
                 self.stream.flush().await?;
             }
@@ -173,6 +178,11 @@ impl Session {
             let seen = seen_now.contains(entry.uid);
             if let Err(answer) = self.write(&fetch.plan, at, &entry, summary, message, seen).await? {
                 fetch.failed = Some(answer);
+            }
+            written_bytes += if fetch.plan.message { entry.size_bytes as usize } else { 0 };
+            if written_bytes >= limits::IMAP_BATCH_BYTES {
+                written_bytes = 0;
+                yield_now().await;
             }
         }
         Ok(())
@@ -227,7 +237,7 @@ impl Session {
             }
         }
         render::end(self.stream.output(), plan, &source);
-        self.flush_if_large().await?;
+        self.stream.flush_if_large().await?;
         Ok(Ok(()))
     }
 
@@ -248,17 +258,16 @@ impl Session {
                 return Ok(());
             };
             let mut taken = true;
-            for piece in long.get(sent..).unwrap_or_default().chunks(limits::IMAP_OUTPUT_BYTES) {
+            for piece in long.get(sent..).unwrap_or_default().chunks(limits::OUTPUT_BYTES) {
                 self.stream.output().extend_from_slice(piece);
                 sent += piece.len();
-                taken =
-                    self.stream.output().len() < limits::IMAP_OUTPUT_BYTES || message.flush(&mut self.stream).await?;
+                taken = self.stream.output().len() < limits::OUTPUT_BYTES || message.flush(&mut self.stream).await?;
                 if !taken {
                     break;
                 }
             }
             drop(long);
-            if message.len() as u64 > limits::MESSAGE_FREE_BYTES {
+            if message.len() as u64 > limits::MESSAGE_SMALL_BYTES {
                 // Undoing a transfer encoding takes its time.
                 yield_now().await;
             }

@@ -164,7 +164,7 @@ impl Session {
             if let Some(listed) = shown.mailbox {
                 self.write_returned(name, listed, asked)?;
             }
-            self.flush_if_large().await?;
+            self.stream.flush_if_large().await?;
         }
         Ok(())
     }

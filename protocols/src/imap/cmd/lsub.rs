@@ -35,7 +35,7 @@ impl Session {
             out.extend_from_slice(if selectable { b"* LSUB () \"/\" " } else { b"* LSUB (\\Noselect) \"/\" " });
             name::write(out, name, utf8);
             out.extend_from_slice(b"\r\n");
-            self.flush_if_large().await?;
+            self.stream.flush_if_large().await?;
         }
         Ok(())
     }

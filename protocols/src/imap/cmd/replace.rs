@@ -27,10 +27,12 @@ pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'
         };
         let (old, old_size_bytes, to) = places;
         (incoming.freed_bytes, incoming.account) = (old_size_bytes, to.account);
-        let Some(message) = incoming.read(session, 1).await?.pop() else {
+        let (mut messages, room) = incoming.read(session, 1).await?;
+        let Some(message) = messages.pop() else {
             return Ok(Answer::bad("REPLACE: a message is expected"));
         };
         let replaced = session.shared.engine.replace(old, to, message).await;
+        drop(room);
         let appended = replaced.map_err(|error| try_create(error.into()))?;
         // Before the EXPUNGE, so that the client knows what has become of what it loses (RFC 8508 section 3.4).
         let line = format!("OK {}", append_uid(&appended).replace("APPEND completed", "Replacement"));

@@ -1,6 +1,7 @@
 //! SORT and UID SORT (RFC 5256) with ESORT (RFC 5267 section 3) and the display names of RFC 5957.
 use super::search::Search;
 use crate::imap::answer::{Answer, Fail};
+use crate::imap::near::Near;
 use crate::imap::order::envelope::Envelope;
 use crate::imap::order::sort::{Criteria, Value};
 use crate::imap::search::results::{Found, Wanted};
@@ -38,7 +39,11 @@ impl Session {
     async fn sort(&mut self, search: &mut Search, criteria: &Criteria) -> Result<(), Fail> {
         let mut keyed: Vec<(u32, Box<[Value]>)> = Vec::with_capacity(search.found.len());
         let mut bytes = 0;
+        let mut near = Near::default();
         for (count, at) in search.found.slice(0..search.found.len()).enumerate() {
+            if criteria.reads() {
+                near.bring(self, &search.view, at).await;
+            }
             let entry = search.view.entries.get(at)?;
             let stored =
                 if criteria.reads() { Some(self.shared.engine.summary(self.mail_account(), &entry)?) } else { None };

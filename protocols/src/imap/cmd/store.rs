@@ -130,7 +130,7 @@ impl Session {
                 let mailbox = selected.data().clone();
                 render::flags_line(self.stream.output(), at, &entry, &mailbox, recent, parts);
             }
-            self.flush_if_large().await?;
+            self.stream.flush_if_large().await?;
             yield_now().await;
         }
         Ok(())

@@ -1,6 +1,7 @@
 //! THREAD and UID THREAD (RFC 5256): ORDEREDSUBJECT and REFERENCES.
 use super::search::Search;
 use crate::imap::answer::{Answer, Fail};
+use crate::imap::near::Near;
 use crate::imap::order::envelope::Envelope;
 use crate::imap::order::references::Threader;
 use crate::imap::order::tree::{Item, Subjects, ordered_subject};
@@ -51,7 +52,9 @@ impl Session {
         let names = Names { entries: &search.view.entries, uid };
         let mut gathering = Gathering { names, subjects: Subjects::default(), bytes: 0 };
         let mut items = Vec::with_capacity(search.found.len());
+        let mut near = Near::default();
         for (count, at) in search.found.slice(0..search.found.len()).enumerate() {
+            near.bring(self, &search.view, at).await;
             let entry = search.view.entries.get(at)?;
             items.push(self.item(&mut gathering, at, &entry)?);
             if count % limits::IMAP_BATCH_MESSAGES == 0 {
@@ -73,8 +76,9 @@ impl Session {
         let mut threader = Threader::default();
         for at in search.found.slice(0..search.found.len()) {
             let entry = search.view.entries.get(at)?;
-            let item = self.item(&mut gathering, at, &entry)?;
+            // First the message, which a worker reads where it is not in memory; the summary lies before it.
             let message = self.shared.message(self.mail_account(), &entry).await?;
+            let item = self.item(&mut gathering, at, &entry)?;
             gathering.bytes += threader.add(item, &message);
             yield_now().await;
         }

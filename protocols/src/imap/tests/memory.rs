@@ -53,10 +53,10 @@ fn large_messages_on_their_way_out_are_bounded_over_all_sessions() {
         other.write(b"g FETCH 2 RFC822.SIZE\r\nh FETCH 2 BODY.PEEK[TEXT]\r\nf FETCH 1 BODY.PEEK[]\r\n").await;
         other.read_until(b"h OK").await;
         other.read_line().await;
-        let early = timeout(limits::READING_HOLD_MAX / 2, other.read_line()).await;
+        let early = timeout(limits::READING_HOLD_MIN / 2, other.read_line()).await;
         assert_eq!(early, None, "there is no room for a second large message");
         // The slow one has to let the other go first, though it never goes on.
-        let answer = timeout(limits::READING_HOLD_MAX * 2, other.read_until(b"f OK")).await.expect("room");
+        let answer = timeout(limits::READING_HOLD_MIN * 2, other.read_until(b"f OK")).await.expect("room");
         assert!(answer.windows(large.len()).any(|window| window == large));
         slow.stall(false);
         let answer = slow.read_until(b"f OK").await;
@@ -109,5 +109,27 @@ fn a_slow_append_gives_way() {
             let answer = slow.read_line().await;
             assert!(answer.starts_with(b"c OK"), "{}", String::from_utf8_lossy(&answer));
         }
+    });
+}
+
+#[test]
+fn answers_to_commands_sent_together_do_not_pile_up() {
+    let shared = Arc::new(shared());
+    let service = ImapService::new(shared.clone());
+    sim::run(move |net| async move {
+        let mut client = logged_in(&net, &service, "ann@example.org").await;
+        let mut other = logged_in(&net, &service, "ann@example.org").await;
+        client.stall(true);
+        // About half a megabyte of answers, of which nobody reads a byte: the last command is not begun.
+        let commands = "a CAPABILITY\r\n".repeat(1000) + "b CREATE late\r\n";
+        client.write(commands.as_bytes()).await;
+        sleep(Duration::from_secs(1)).await;
+        other.write(b"l LIST \"\" late\r\n").await;
+        assert!(other.read_line().await.starts_with(b"l OK"), "it waits for the client");
+        client.stall(false);
+        client.read_until(b"b OK").await;
+        client.read_line().await;
+        other.write(b"l LIST \"\" late\r\n").await;
+        assert!(other.read_line().await.starts_with(b"* LIST"));
     });
 }

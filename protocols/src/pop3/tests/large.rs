@@ -121,9 +121,9 @@ fn a_reader_that_takes_nothing_lets_others_read_and_then_reads_on() {
         let mut slow = logged_in(&net, &service, "ann@example.org").await;
         slow.stall(true);
         slow.write(b"RETR 1\r\n").await;
-        sleep(limits::READING_HOLD_MAX / 2).await;
+        sleep(limits::READING_HOLD_MIN / 2).await;
         assert!(!room.share().hold(2 << 20), "the slow one has its message");
-        sleep(limits::READING_HOLD_MAX).await;
+        sleep(limits::READING_HOLD_MIN).await;
         assert!(room.share().hold(2 << 20), "the slow one has let it go");
         slow.stall(false);
         slow.read_line().await;

@@ -52,7 +52,7 @@ pub(super) fn complete(ring: &mut Ring, buffers: &mut Buffers, slot: usize, conn
         0 => conn.ended = Some(Ended::Closed),
         n if n > 0 => {}
         // Out of provided buffers for a moment: they are given back by now, so arming again goes on. A cancel is our own.
-        n if n == -libc::ENOBUFS || n == -libc::ECANCELED => {}
+        n if [libc::ENOBUFS, libc::ECANCELED, libc::EINTR, libc::EAGAIN].contains(&-n) => {}
         n => conn.ended = Some(Ended::Failed(io::Error::from_raw_os_error(-n))),
     }
     if conn.inbox.len() >= limits::INBOX_SIZE_BYTES_MAX {

@@ -67,7 +67,7 @@ pub(super) fn complete(ring: &mut Ring, slot: usize, conn: &mut Conn, completion
             Ok(())
         }
         0 => Err(io::ErrorKind::WriteZero.into()),
-        n if n == -libc::EINTR || n == -libc::EAGAIN => {
+        n if (n == -libc::EINTR || n == -libc::EAGAIN) && !conn.orphaned => {
             submit(ring, slot, conn.socket.as_raw_fd(), sending);
             return;
         }

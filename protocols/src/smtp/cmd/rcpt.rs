@@ -39,6 +39,13 @@ impl Session {
         if transaction.recipients.len() >= limits::SMTP_RECIPIENTS_MAX {
             return Err(Reply::new(452, "4.5.3 Too many recipients; send the message to the others apart"));
         }
+        let copies: usize = transaction.recipients.iter().map(Rcpt::copies).sum();
+        if copies > limits::SMTP_COPIES_MAX {
+            return Err(Reply::new(
+                452,
+                "4.5.3 The recipients stand for too many; send the message to the others apart",
+            ));
+        }
         envelope::check_rcpt(&to)?;
         let given = match to.address.as_str() {
             // smtp-proto gives this for <Postmaster> (RFC 5321 section 4.5.1) and for <>, and nobody asks for the latter.

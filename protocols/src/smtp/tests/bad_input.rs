@@ -3,6 +3,7 @@ use super::{SmtpService, answers, inbox, mx, shared};
 use crate::lmtp::LmtpService;
 use crate::runtime::sim;
 use crate::{limits, testing};
+use posthouse_engine::directory::{Address, Change};
 use std::sync::Arc;
 
 const BEGIN: &str = "HELO x\r\nMAIL FROM:<a@b.test>\r\nRCPT TO:<ann@example.org>\r\nDATA\r\n";
@@ -106,6 +107,23 @@ fn too_many_recipients() {
     assert_eq!(heard.matches("250 2.1.5").count(), limits::SMTP_RECIPIENTS_MAX);
     assert!(heard.contains("\r\n452 4.5.3 Too many recipients"), "{heard}");
     assert_eq!(inbox(&shared, "ann@example.org").len(), 1);
+}
+
+/// One address may stand for thousands, and be named again and again.
+#[test]
+fn too_many_copies() {
+    let shared = shared();
+    let address = |text: &str| Address::parse(text).expect("an address");
+    let members = (0..3000).map(|number| address(&format!("m{number}@elsewhere.test"))).collect();
+    let group = Change::GroupAdd { address: address("many@example.org"), name: String::new(), members };
+    shared.engine.change_directory(vec![group]).wait().into_iter().for_each(|made| made.expect("a group"));
+    let mut session = String::from("LHLO x\r\nMAIL FROM:<a@b.test>\r\n");
+    session.push_str(&"RCPT TO:<many@example.org>\r\n".repeat(10));
+    session.push_str("RSET\r\nMAIL FROM:<a@b.test>\r\nRCPT TO:<many@example.org>\r\nQUIT\r\n");
+    let heard = answers(LmtpService::new(shared), session.into_bytes());
+    let taken = limits::SMTP_COPIES_MAX / 3000 + 1;
+    assert_eq!(heard.matches("250 2.1.5").count(), taken + 1, "{heard}");
+    assert_eq!(heard.matches("452 4.5.3 The recipients stand for too many").count(), 10 - taken, "{heard}");
 }
 
 #[test]

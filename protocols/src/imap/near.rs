@@ -1,0 +1,27 @@
+//! Has workers read what summaries lie in where the disk would have to be waited for, before a session needs them. Errors are met by who reads.
+use crate::imap::state::Session;
+use crate::limits;
+use posthouse_engine::index::Mailbox;
+use std::ops::Range;
+
+/// Brings the summaries at these positions into memory.
+pub(in crate::imap) async fn bring(session: &Session, view: &Mailbox, positions: Range<usize>) {
+    let locators = view.entries.range(positions).flatten().map(|entry| entry.locator);
+    if let Some(brought) = session.shared.engine.bring_summaries(session.mail_account(), locators) {
+        brought.await;
+    }
+}
+
+/// The positions that were brought last, for who goes through a mailbox one by one.
+#[derive(Default)]
+pub(in crate::imap) struct Near(Range<usize>);
+
+impl Near {
+    /// Makes sure that the summary at a position was brought, with those that follow it.
+    pub(in crate::imap) async fn bring(&mut self, session: &Session, view: &Mailbox, at: usize) {
+        if !self.0.contains(&at) {
+            self.0 = at..at + limits::IMAP_BATCH_MESSAGES;
+            bring(session, view, self.0.clone()).await;
+        }
+    }
+}
