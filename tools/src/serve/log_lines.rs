@@ -18,8 +18,9 @@ pub(super) struct Lines(Arc<Shared>);
 /// Dropping it writes what is left.
 pub(super) struct Writing(Arc<Shared>);
 
+/// What both sides share; writing to it puts a line down.
 #[derive(Default)]
-struct Shared {
+pub(super) struct Shared {
     state: Mutex<State>,
     changed: Condvar,
 }
