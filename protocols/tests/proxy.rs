@@ -68,7 +68,8 @@ fn each_client_counts_by_itself() {
 #[test]
 fn others_are_not_believed() {
     on_both(|kind| {
-        let (server, addr) = start(kind, |listener| listener.proxies = vec!["192.0.2.0/24".parse().expect("a network")].into());
+        let (server, addr) =
+            start(kind, |listener| listener.proxies = vec!["192.0.2.0/24".parse().expect("a network")].into());
         let mut client = begin(addr, b"PROXY TCP4 203.0.113.1 192.0.2.1 40000 25\r\n");
         assert!(line(&mut client).starts_with("127.0.0.1:"));
         drop(client);

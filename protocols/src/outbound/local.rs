@@ -79,7 +79,8 @@ fn judge(office: &Office, item: &QueueItem, passed: &[Address], wanted: &Wanted<
     let sender = Address::parse(&item.item.sender).ok();
     let letter = Letter { passed, ..Letter::default() };
     office.engine.directory(|directory| {
-        let case = Case { directory, origin: Origin::Outside, sender: sender.as_ref(), now: office.now(), listed: None };
+        let case =
+            Case { directory, origin: Origin::Outside, sender: sender.as_ref(), now: office.now(), listed: None };
         at_queue(&case, &letter, wanted)
     })
 }

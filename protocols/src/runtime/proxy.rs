@@ -229,10 +229,13 @@ mod tests {
     fn headers_of_version_2() {
         let whole = second(0x21, 0x11, &FOUR);
         assert_eq!(parse(&whole), Parsed::Whole(28, ends("198.51.100.7:40000", "192.0.2.1:25")));
-        let six: Vec<u8> = [&[0x20, 1, 0x0d, 0xb8][..], &[0; 11], &[7], &[0; 15], &[1], &[0, 9, 0, 25], b"\x04\0\x01x"].concat();
+        let six: Vec<u8> =
+            [&[0x20, 1, 0x0d, 0xb8][..], &[0; 11], &[7], &[0; 15], &[1], &[0, 9, 0, 25], b"\x04\0\x01x"].concat();
         let whole = second(0x21, 0x21, &six);
         assert_eq!(parse(&whole), Parsed::Whole(16 + 40, ends("[2001:db8::7]:9", "[::1]:25")), "with a TLV behind it");
-        for none in [second(0x20, 0, b""), second(0x20, 0x11, &FOUR), second(0x21, 0x31, &[0; 216]), second(0x21, 0, b"")] {
+        for none in
+            [second(0x20, 0, b""), second(0x20, 0x11, &FOUR), second(0x21, 0x31, &[0; 216]), second(0x21, 0, b"")]
+        {
             assert_eq!(parse(&none), Parsed::Whole(none.len(), None));
         }
         for wrong in [

@@ -8,7 +8,8 @@ use posthouse_engine::delivery::Place;
 use posthouse_engine::directory::{Address, Recipient, Rule, Scope};
 use posthouse_engine::index::SpecialUse;
 use posthouse_engine::mailflow::{
-    Case, Copy, Dmarc, Facts, Letter, Listed, Origin, Refusal, TRANSFER_FOLDER, Verdict, Wanted, at_message, at_recipient,
+    Case, Copy, Dmarc, Facts, Letter, Listed, Origin, Refusal, TRANSFER_FOLDER, Verdict, Wanted, at_message,
+    at_recipient,
 };
 
 /// Where an account's copy goes; `None`: it gets none.
@@ -49,9 +50,9 @@ impl Session {
             let (reject_from, junk_from) = (lists.settings().reject_from, lists.settings().junk_from);
             Listed { score: listing.score, reject_from, junk_from, told }
         });
-        self.shared.engine.directory(|directory| {
-            then(&Case { directory, origin, sender: sender.as_ref(), now, listed })
-        })
+        self.shared
+            .engine
+            .directory(|directory| then(&Case { directory, origin, sender: sender.as_ref(), now, listed }))
     }
 
     /// Asks what DNS blocklists say of the host, before its first recipient; later ones find the answer here.

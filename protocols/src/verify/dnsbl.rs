@@ -90,7 +90,8 @@ impl Blocklists {
             return found;
         }
         let listing = Arc::new(self.ask_zones(ip).await);
-        let keep = if listing.failed.is_empty() { self.settings.keep } else { limits::DNSBL_RETRY.min(self.settings.keep) };
+        let keep =
+            if listing.failed.is_empty() { self.settings.keep } else { limits::DNSBL_RETRY.min(self.settings.keep) };
         let mut known = self.known();
         if known.len() >= limits::DNSBL_KEPT_MAX {
             known.retain(|_, (until, _)| *until > now());
@@ -131,7 +132,11 @@ impl Listing {
             self.zones.push(zone.name.clone());
         } else if replies.iter().any(|reply| is_error(*reply)) {
             // A zone that is gone, or that refuses us, may answer so for every host.
-            tracing::warn!(zone = zone.name, ?replies, "a DNS blocklist answers with an error; its answers count nothing");
+            tracing::warn!(
+                zone = zone.name,
+                ?replies,
+                "a DNS blocklist answers with an error; its answers count nothing"
+            );
             self.failed.push(zone.name.clone());
         }
     }
@@ -216,7 +221,7 @@ mod tests {
             let (lists, _) = lists(vec![
                 zone("bad.test", 3, &[]),
                 zone("many.test", 4, &["127.0.0.4/31"]),
-                zone("many.test", 9, &["127.0.0.2"]),
+                zone("many.test", 9, &["127.0.0.2/32"]),
                 zone("good.test", -2, &[]),
                 zone("gone.test", 8, &[]),
                 zone("closed.test", 8, &[]),
@@ -224,9 +229,16 @@ mod tests {
                 zone("none.test", 8, &[]),
             ]);
             let found = lists.ask("198.51.100.7".parse().expect("an address")).await.expect("it is asked about");
-            assert_eq!((found.score, &found.zones[..]), (5, &["bad.test", "many.test", "good.test"].map(String::from)[..]));
+            assert_eq!(
+                (found.score, &found.zones[..]),
+                (5, &["bad.test", "many.test", "good.test"].map(String::from)[..])
+            );
             assert_eq!(found.failed, ["gone.test", "closed.test", "broken.test"]);
-            assert!(found.shown().starts_with("dnsbl=5 (bad.test, many.test, good.test, gone.test: no answer"), "{}", found.shown());
+            assert!(
+                found.shown().starts_with("dnsbl=5 (bad.test, many.test, good.test, gone.test: no answer"),
+                "{}",
+                found.shown()
+            );
             let six = lists.ask("2001:db8::7".parse().expect("an address")).await.expect("it is asked about");
             assert_eq!((six.score, &six.zones[..]), (3, &["bad.test".to_owned()][..]));
             assert_eq!(lists.ask("192.0.2.1".parse().expect("an address")).await, None, "an own allowlist");

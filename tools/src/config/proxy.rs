@@ -27,9 +27,7 @@ impl Default for Proxy {
 /// Known listeners.
 pub(super) fn check(proxy: &Proxy) -> Result<(), Wrong> {
     match proxy.listeners.iter().find(|name| !LISTENERS.contains(&name.as_str())) {
-        Some(other) => {
-            wrong("proxy.listeners", format!("{other:?} is not allowed; allowed: {}", LISTENERS.join(", ")))
-        }
+        Some(other) => wrong("proxy.listeners", format!("{other:?} is not allowed; allowed: {}", LISTENERS.join(", "))),
         None => Ok(()),
     }
 }

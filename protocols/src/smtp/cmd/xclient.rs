@@ -49,8 +49,7 @@ impl Session {
         let end = |ip: Option<IpAddr>, port: Option<u16>, now: SocketAddr| {
             SocketAddr::new(ip.unwrap_or(now.ip()), port.unwrap_or(now.port()))
         };
-        let (peer, local) =
-            (end(given.ip, given.port, front), end(given.local_ip, given.local_port, local));
+        let (peer, local) = (end(given.ip, given.port, front), end(given.local_ip, given.local_port, local));
         if !self.stream.came_from(peer, local) {
             self.ended = true;
             return Answer::new(421, "4.7.0 Too many connections; try again later");
@@ -157,9 +156,18 @@ mod tests {
         };
         assert_eq!(given, expected);
         assert_eq!(parse(" ADDR=[TEMPUNAVAIL]"), Ok(Given::default()));
-        for wrong in
-            ["", " ADDR", " ADDR=x", " PORT=70000", " HELO=a+0Ab", " HELO=+4", " HELO=+ZZ", " PROTO=LMTP", " LOGIN=ann", " ADDR=IPV6:192.0.2.1"]
-        {
+        for wrong in [
+            "",
+            " ADDR",
+            " ADDR=x",
+            " PORT=70000",
+            " HELO=a+0Ab",
+            " HELO=+4",
+            " HELO=+ZZ",
+            " PROTO=LMTP",
+            " LOGIN=ann",
+            " ADDR=IPV6:192.0.2.1",
+        ] {
             assert_eq!(parse(wrong).map_err(|reply| reply.code), Err(501), "{wrong:?}");
         }
     }

@@ -26,8 +26,7 @@ fn the_client_that_a_trusted_host_names_is_the_one_that_counts() {
          XCLIENT ADDR=IPV6:2001:db8::5\nXCLIENT ADDR=nonsense\nQUIT\n",
     );
     let codes: Vec<&str> = replies.iter().map(|line| &line[..3]).collect();
-    let expected =
-        ["220", "250", "220", "503", "250", "250", "503", "250", "354", "250", "220", "501", "221"];
+    let expected = ["220", "250", "220", "503", "250", "250", "503", "250", "354", "250", "220", "501", "221"];
     assert_eq!(codes, expected, "{replies:#?}");
     let mail = inbox(&shared, "ann@example.org").remove(0);
     assert!(mail.contains("Received: from client.test ([203.0.113.9])"), "{mail}");
@@ -42,7 +41,10 @@ fn it_is_offered_to_trusted_hosts_only() {
         answers(service(with_front(network)), b"EHLO x\r\nXCLIENT ADDR=203.0.113.9\r\nQUIT\r\n".to_vec())
     };
     let trusted = heard("192.0.2.1/32", SmtpService::submission);
-    assert!(trusted.contains("250-XCLIENT NAME ADDR PORT") || trusted.contains("250 XCLIENT NAME ADDR PORT"), "{trusted}");
+    assert!(
+        trusted.contains("250-XCLIENT NAME ADDR PORT") || trusted.contains("250 XCLIENT NAME ADDR PORT"),
+        "{trusted}"
+    );
     let other = heard("198.51.100.0/24", SmtpService::mx);
     assert!(!other.contains("XCLIENT NAME") && other.contains("550 5.7.0 XCLIENT is for hosts"), "{other}");
 }
@@ -51,7 +53,9 @@ fn it_is_offered_to_trusted_hosts_only() {
 fn a_login_does_not_outlive_it() {
     let replies = said(
         SmtpService::submission(with_front("192.0.2.1/32")),
-        &format!("EHLO x\nAUTH PLAIN {PLAIN}\nXCLIENT ADDR=203.0.113.9\nEHLO x\nMAIL FROM:<ann@example.org>\nXCLIENT LOGIN=ann@example.org\nQUIT\n"),
+        &format!(
+            "EHLO x\nAUTH PLAIN {PLAIN}\nXCLIENT ADDR=203.0.113.9\nEHLO x\nMAIL FROM:<ann@example.org>\nXCLIENT LOGIN=ann@example.org\nQUIT\n"
+        ),
     );
     let codes: Vec<&str> = replies.iter().map(|line| &line[..3]).collect();
     assert_eq!(codes, ["220", "250", "235", "220", "250", "530", "501", "221"], "{replies:#?}");
