@@ -27,6 +27,7 @@ fn seed() -> Vec<u8> {
         ret: 1,
         utf8: false,
         envelope_id: "e".into(),
+        passed: vec!["ann@z.example".into()],
     };
     let locator = Locator { segment: SegmentId(1), offset: 64 };
     let item = QueueItem {

@@ -2,6 +2,7 @@
 //! and what is stuffed comes back whole.
 #![no_main]
 use posthouse_fuzz::Take;
+use posthouse_protocols::runtime::proxy::{self, Parsed};
 use posthouse_protocols::runtime::sim;
 use posthouse_protocols::wire::{DotEnd, DotReader, DotWriter, Line, read_line, write_dot_stuffed};
 
@@ -18,6 +19,17 @@ fn run(data: &[u8]) {
     }
     assert_eq!(dot_read(input, segment, u64::MAX), by_the_book(input));
     stuffed(input, segment);
+    introduced(input, segment);
+}
+
+/// A header of the PROXY protocol: it ends where it ends, whatever follows, and is not there before.
+fn introduced(input: &[u8], segment: usize) {
+    for begin in [&b""[..], b"PROXY TCP", b"\r\n\r\n\0\r\nQUIT\n"] {
+        let bytes = [begin, input].concat();
+        let Parsed::Whole(used, ends) = proxy::parse(&bytes) else { continue };
+        assert_eq!(proxy::parse(&bytes[..used]), Parsed::Whole(used, ends));
+        assert_eq!(proxy::parse(&bytes[..used.saturating_sub(segment)]), Parsed::More);
+    }
 }
 
 fn lines(input: &[u8], segment: usize, max: usize) {

@@ -114,6 +114,7 @@ pub fn events() -> Vec<u8> {
         ret: 1,
         utf8: true,
         envelope_id: "e".into(),
+        passed: vec!["ann@z.example".into()],
     };
     let mut bytes = Vec::new();
     item.encode(&mut bytes);

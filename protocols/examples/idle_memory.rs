@@ -58,6 +58,7 @@ fn measure(kind: &str, with_tls: bool, count: &str) -> io::Result<()> {
         addr: SocketAddr::from(([127, 0, 0, 1], 0)),
         service: Arc::new(Echo),
         implicit_tls: with_tls.then_some(config),
+        proxies: Arc::default(),
     };
     let server = Server::start(kind, 2, vec![listener], limits)?;
     let addr = server.local_addrs()[0].1.to_string();

@@ -6,6 +6,7 @@ pub mod imap;
 pub mod limits;
 pub mod lmtp;
 pub mod outbound;
+mod passed;
 pub mod pop3;
 pub mod runtime;
 pub mod session;

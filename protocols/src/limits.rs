@@ -203,6 +203,16 @@ pub const SMTP_BOUNCE_HEADER_BYTES_MAX: usize = 64 * 1024;
 pub const SMTP_JUDGED_HEADER_BYTES_MAX: usize = 256 * 1024;
 /// Addresses of From that are looked at.
 pub const SMTP_FROM_MAX: usize = 100;
+/// Hosts of which answers of DNS blocklists are kept.
+pub const DNSBL_KEPT_MAX: usize = 50_000;
+/// How long an answer is kept that some blocklist had no part in.
+pub const DNSBL_RETRY: Duration = Duration::from_secs(60);
+/// How long a trusted proxy may take to say whose connection it passes on.
+pub const PROXY_HEADER_MAX: Duration = Duration::from_secs(10);
+/// Bytes behind the fixed part of a PROXY header of version 2.
+pub const PROXY_HEADER_BYTES_MAX: usize = 4096;
+/// Fields in a header that say who has sent the message on.
+pub const PASSED_FIELDS_MAX: usize = 32;
 
 // ---- verify ----
 

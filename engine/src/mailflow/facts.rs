@@ -1,6 +1,6 @@
 //! What is known of a message, and what is said about it. No behaviour but a few questions.
 use super::sieve::{Field, Filing};
-use super::{Answering, Forward};
+use super::{Answering, Forward, Listed, scripts};
 use crate::base::AccountId;
 use crate::directory::{Account, Address, Directory, Recipient};
 
@@ -87,6 +87,8 @@ pub struct Case<'a> {
     pub sender: Option<&'a Address>,
     /// Seconds since 1970-01-01 UTC.
     pub now: i64,
+    /// What DNS blocklists say of the host that brings it, if any was asked.
+    pub listed: Option<Listed<'a>>,
 }
 
 impl Case<'_> {
@@ -114,7 +116,7 @@ pub struct Letter<'a> {
     pub facts: Facts,
     /// The addresses of To and Cc.
     pub to: &'a [Address],
-    /// The addresses that it was delivered to before (Delivered-To).
+    /// The addresses of ours that are known to have sent it on before.
     pub passed: &'a [Address],
     /// A program has sent it, or a list: nobody waits for an answer.
     pub automatic: bool,
@@ -195,6 +197,14 @@ pub struct Verdict {
 }
 
 impl Verdict {
+    /// Whether the sender is to hear by mail of a refusal that its client cannot be told: a script of the recipient has refused what the system
+    /// itself would have taken (RFC 5429 section 2.1.2). Other policies refuse mail whose sender may be forged, and a report would go to somebody
+    /// who has sent nothing; so would one to a sender whom SPF or DMARC calls false.
+    pub fn asks_for_report(&self, facts: Facts) -> bool {
+        let by_script = self.refusal.as_ref().is_some_and(|refusal| refusal.stage == scripts::STAGE);
+        by_script && facts.spf != Outcome::Fail && !matches!(facts.dmarc, Dmarc::Fail(_))
+    }
+
     pub(super) fn refuse(&mut self, stage: &'static str, status: &'static str, text: String) {
         self.refusal.get_or_insert(Refusal { stage, code: 550, status, text });
     }

@@ -39,16 +39,26 @@ fn scopes(case: &Case<'_>, wanted: &Wanted<'_>) -> Option<Scope> {
     Some(Scope::Tenant(domain.tenant))
 }
 
-/// By the reverse-path, as early as can be.
-pub(super) fn at_recipient(case: &Case<'_>, _: &Counters, wanted: &Wanted<'_>, _: u32) -> Option<Refusal> {
+/// What the lists say of the reverse-path.
+fn of_sender(case: &Case<'_>, wanted: &Wanted<'_>) -> Option<bool> {
     let tenant = scopes(case, wanted)?;
     let sender = [case.sender?];
     let own = match wanted.local {
         [one] if wanted.external.is_empty() => decision(case.directory.rules(&Scope::Account(one.account)), &sender),
         _ => None,
     };
-    let decided = decision(case.directory.rules(&tenant), &sender).or(own);
-    (decided == Some(false)).then(|| Refusal { stage: "blocklist", code: 550, status: "5.7.1", text: text() })
+    decision(case.directory.rules(&tenant), &sender).or(own)
+}
+
+/// Whether the reverse-path is on an allowlist of the recipient.
+pub(super) fn allows(case: &Case<'_>, wanted: &Wanted<'_>) -> bool {
+    of_sender(case, wanted) == Some(true)
+}
+
+/// By the reverse-path, as early as can be.
+pub(super) fn at_recipient(case: &Case<'_>, _: &Counters, wanted: &Wanted<'_>, _: u32) -> Option<Refusal> {
+    let refused = || Refusal { stage: "blocklist", code: 550, status: "5.7.1", text: text() };
+    (of_sender(case, wanted) == Some(false)).then(refused)
 }
 
 /// By the reverse-path and From. An allowlist does not believe a From that DMARC has found to be false.

@@ -11,7 +11,7 @@ fn account(address: &str) -> ScopeName {
 /// A message from outside, or from `<>`.
 fn judged(directory: &Directory, sender: &str, to: &str, letter: Letter<'_>) -> Verdict {
     let sender = (!sender.is_empty()).then(|| at(sender));
-    let case = Case { directory, origin: Origin::Outside, sender: sender.as_ref(), now: 1000 };
+    let case = Case { directory, origin: Origin::Outside, sender: sender.as_ref(), now: 1000, listed: None };
     with_wanted(directory, to, |wanted| at_message(&case, &letter, wanted))
 }
 
@@ -84,7 +84,7 @@ fn mail_from_the_queue_goes_on_too() {
     let mut town = town();
     rule(&mut town, account("ann@a.test"), "forward far@x.test");
     let sender = at("s@s.test");
-    let case = Case { directory: &town, origin: Origin::Outside, sender: Some(&sender), now: 0 };
+    let case = Case { directory: &town, origin: Origin::Outside, sender: Some(&sender), now: 0, listed: None };
     let verdict = with_wanted(&town, "ann@a.test", |wanted| at_queue(&case, &Letter::default(), wanted));
     assert_eq!((forwards(&verdict).len(), verdict.copies), (1, vec![Copy::Inbox]));
 }

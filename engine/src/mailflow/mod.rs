@@ -7,6 +7,7 @@ mod counters;
 mod dmarc;
 mod facts;
 mod forward;
+mod hosts;
 mod keyword;
 mod lists;
 #[cfg(test)]
@@ -24,6 +25,7 @@ pub use away::Answering;
 pub use counters::Counters;
 pub use facts::{Case, Copy, Dmarc, Facts, Letter, Origin, Outcome, Policy, Refusal, Verdict, Wanted};
 pub use forward::Forward;
+pub use hosts::Listed;
 pub use stages::{at_message, at_queue, at_recipient};
 
 /// Where mail for unknown addresses goes in the account that takes it (F8).

@@ -4,6 +4,9 @@ use super::sieve::{self, Effects, Script, Vacation};
 use super::{Answering, Case, Copy, Letter, Verdict, Wanted, away, forward};
 use crate::directory::{Account, Address, Away, Rule, Scope};
 
+/// What a refusal by a script bears.
+pub(super) const STAGE: &str = "sieve";
+
 /// Each account's script for its copy. What is suspicious is in Junk by now, and no script sees it.
 pub(super) fn at_message(case: &Case<'_>, letter: &Letter<'_>, wanted: &Wanted<'_>, verdict: &mut Verdict) {
     for (at, recipient) in wanted.local.iter().enumerate() {
@@ -50,7 +53,7 @@ fn apply(
         // One of several behind an address cannot refuse for all: it has the mail.
         if wanted.local.len() == 1 && wanted.external.is_empty() {
             let line = words.lines().find(|line| !line.trim().is_empty()).unwrap_or("").trim();
-            verdict.refuse("sieve", "5.7.1", format!("the recipient refuses it: {}", printable(line)));
+            verdict.refuse(STAGE, "5.7.1", format!("the recipient refuses it: {}", printable(line)));
         }
         return;
     }

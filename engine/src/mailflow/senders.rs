@@ -22,6 +22,11 @@ pub(super) fn at_recipient(case: &Case<'_>, _: &Counters, wanted: &Wanted<'_>, _
     let mut named =
         rules.iter().filter_map(|rule| if let Rule::Senders(senders) = rule { Some(senders) } else { None });
     let first = named.next()?;
+    let has_representatives = || case.directory.representatives(wanted.address).is_some_and(|all| !all.is_empty());
+    if case.sender.is_none() && has_representatives() {
+        // A report about what was sent as the group: it goes to who may send as it, and to no member.
+        return None;
+    }
     if std::iter::once(first).chain(named).any(|senders| fits(case, group, senders)) {
         return None;
     }

@@ -1,12 +1,13 @@
 //! The stages in their order: the whole mail flow on one screen. Each may refuse a recipient or move its copies; the first refusal counts.
 use super::{Case, Copy, Counters, Letter, Refusal, Verdict, Wanted};
-use super::{away, dmarc, forward, keyword, lists, outbound, rate, scripts, senders};
+use super::{away, dmarc, forward, hosts, keyword, lists, outbound, rate, scripts, senders};
 
 /// Asked when a recipient is named, before the message is there.
 type AtRecipient = fn(&Case<'_>, &Counters, &Wanted<'_>, u32) -> Option<Refusal>;
 
-const AT_RECIPIENT: [AtRecipient; 4] = [
+const AT_RECIPIENT: [AtRecipient; 5] = [
     lists::at_recipient, // F3: the reverse-path is on a blocklist of the tenant, or of the member asked for
+    hosts::at_recipient, // DNS blocklists know the host
     senders::at_recipient, // D3: who may send to a group
     outbound::at_recipient, // F5: who may send outside the tenant
     rate::at_recipient,  // F6: how much, in a period
@@ -15,10 +16,11 @@ const AT_RECIPIENT: [AtRecipient; 4] = [
 /// Asked when the message has come whole.
 type AtMessage = fn(&Case<'_>, &Letter<'_>, &Wanted<'_>, &mut Verdict);
 
-const AT_MESSAGE: [AtMessage; 7] = [
+const AT_MESSAGE: [AtMessage; 8] = [
     dmarc::reject,       // the domain of From asks for refusal
     lists::at_message,   // F3, F4: From and the reverse-path, the tenant's list before each member's
     dmarc::quarantine,   // the domain of From asks for suspicion
+    hosts::at_message,   // DNS blocklists suspect the host
     keyword::at_message, // F7: the decoded subject
     scripts::at_message, // F11: a member's script files, sends on, refuses, answers, unless the copy is suspicious
     away::at_message,    // F11: who is away answers, unless the copy is suspicious

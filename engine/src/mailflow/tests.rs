@@ -77,13 +77,13 @@ pub(super) fn with_wanted<R>(directory: &Directory, to: &str, then: impl FnOnce(
 
 fn asked(directory: &Directory, counters: &Counters, mail: Mail<'_>, to: &str) -> Option<&'static str> {
     let sender = at(mail.sender);
-    let case = Case { directory, origin: mail.origin, sender: Some(&sender), now: 1000 };
+    let case = Case { directory, origin: mail.origin, sender: Some(&sender), now: 1000, listed: None };
     with_wanted(directory, to, |wanted| at_recipient(&case, counters, wanted, 0).map(|refusal| refusal.stage))
 }
 
 fn judged(directory: &Directory, mail: Mail<'_>, to: &str) -> Result<Vec<Copy>, &'static str> {
     let (sender, from) = (at(mail.sender), at(mail.from));
-    let case = Case { directory, origin: mail.origin, sender: Some(&sender), now: 1000 };
+    let case = Case { directory, origin: mail.origin, sender: Some(&sender), now: 1000, listed: None };
     let from = [from];
     let letter =
         Letter { from: &from, subject: mail.subject, facts: mail.facts, obeys_dmarc: true, ..Letter::default() };
@@ -178,7 +178,7 @@ fn rates_are_counted_in_periods() {
     rule(&mut town, tenant(), "rate 2/1h");
     let (ann, sender) = (id(&town, "ann@a.test"), at("ann@a.test"));
     let mut counters = Counters::default();
-    let case = |now| Case { directory: &town, origin: Origin::Member(ann), sender: Some(&sender), now };
+    let case = |now| Case { directory: &town, origin: Origin::Member(ann), sender: Some(&sender), now, listed: None };
     let ask = |counters: &Counters, now, to: &str, pending| {
         with_wanted(&town, to, |wanted| at_recipient(&case(now), counters, wanted, pending).map(|refusal| refusal.code))
     };
@@ -235,4 +235,25 @@ fn mail_for_unknown_addresses_is_transferred() {
     // What it names has gone, so the address is unknown again.
     make(&mut town, &Change::AccountRemove { address: at("bob@a.test") });
     assert_eq!(town.resolve(&at("bob@a.test")), Resolution::Unknown);
+}
+
+#[test]
+fn hosts_on_blocklists_are_refused_or_suspected_unless_the_sender_is_allowed() {
+    let mut town = town();
+    let (none, sender) = (Counters::default(), at("s@x.test"));
+    let listed = |score| Some(Listed { score, reject_from: Some(5), junk_from: Some(3), told: "192.0.2.7 bad.test" });
+    let with = |town: &Directory, score| {
+        let (origin, sender) = (Origin::Outside, Some(&sender));
+        let case = Case { directory: town, origin, sender, now: 1000, listed: listed(score) };
+        with_wanted(town, "ann@a.test", |wanted| {
+            let refused = at_recipient(&case, &none, wanted, 0).map(|refusal| refusal.text);
+            (refused, at_message(&case, &Letter::default(), wanted).copies)
+        })
+    };
+    assert_eq!(with(&town, 2), (None, vec![Copy::Inbox]));
+    assert_eq!(with(&town, 4), (None, vec![Copy::Junk]));
+    let (refused, _) = with(&town, 5);
+    assert_eq!(refused.as_deref(), Some("your host is on blocklists: 192.0.2.7 bad.test"));
+    rule(&mut town, account("ann@a.test"), "allow x.test");
+    assert_eq!(with(&town, 9), (None, vec![Copy::Inbox]));
 }

@@ -5,6 +5,10 @@ use crate::base::{AccountId, Guid, Locator, QueueId, SegmentId};
 
 /// Of the RET byte: the message was submitted with SMTPUTF8.
 const UTF8: u8 = 4;
+/// Of the RET byte: more of the item follows, each piece with a tag.
+const MORE: u8 = 8;
+/// The tag of the addresses that have sent a copy on.
+const PASSED: u8 = 1;
 /// Of the fate byte in a checkpoint: the sender was warned.
 const WARNED: u8 = 128;
 /// Of the state byte in a checkpoint: how far each recipient has come follows the item.
@@ -21,8 +25,15 @@ impl NewQueueItem {
             out.put_u8(recipient.notify);
             out.put_str(&recipient.orcpt);
         }
-        out.put_u8(self.ret | if self.utf8 { UTF8 } else { 0 });
+        let has_more = !self.passed.is_empty();
+        out.put_u8(self.ret | if self.utf8 { UTF8 } else { 0 } | if has_more { MORE } else { 0 });
         out.put_str(&self.envelope_id);
+        if has_more {
+            out.put_varint(1);
+            out.put_u8(PASSED);
+            out.put_varint(self.passed.len() as u64);
+            self.passed.iter().for_each(|address| out.put_str(address));
+        }
     }
 
     /// Reads it back.
@@ -35,8 +46,25 @@ impl NewQueueItem {
                 Ok(QueueRecipient { address, notify: reader.u8()?, orcpt: reader.str()?.to_owned() })
             })
             .collect::<Result<_, DecodeError>>()?;
-        let (ret, envelope_id) = (reader.u8()?, reader.str()?.to_owned());
-        Ok(NewQueueItem { account, sender, recipients, ret: ret & !UTF8, utf8: ret & UTF8 != 0, envelope_id })
+        let (code, envelope_id) = (reader.u8()?, reader.str()?.to_owned());
+        let (ret, utf8) = (code & !(UTF8 | MORE), code & UTF8 != 0);
+        let mut item = NewQueueItem { account, sender, recipients, ret, utf8, envelope_id, passed: Vec::new() };
+        for _ in 0..if code & MORE == 0 { 0 } else { reader.count()? } {
+            item.decode_more(reader)?;
+        }
+        Ok(item)
+    }
+
+    fn decode_more(&mut self, reader: &mut Reader<'_>) -> Result<(), DecodeError> {
+        match reader.u8()? {
+            PASSED => {
+                for _ in 0..reader.count()? {
+                    self.passed.push(reader.str()?.to_owned());
+                }
+                Ok(())
+            }
+            _ => reader.error("a tag of 1 expected before this byte: a later posthouse has written this item"),
+        }
     }
 }
 
@@ -170,6 +198,7 @@ mod tests {
             ret: 1,
             utf8: true,
             envelope_id: "e".into(),
+            passed: vec!["ann@z.test".into(), "bob@z.test".into()],
         };
         let mut bytes = Vec::new();
         item.encode(&mut bytes);

@@ -71,6 +71,8 @@ pub struct NewQueueItem {
     pub utf8: bool,
     /// RFC 3461 ENVID as given, empty if not.
     pub envelope_id: String,
+    /// Addresses of ours that have sent this copy on, in their order: by them circles are known, and who gets the copy sees them.
+    pub passed: Vec<String>,
 }
 
 /// One message in the queue.

@@ -16,19 +16,21 @@ pub(super) struct Content {
 
 enum Stored {
     AsItIs(Bytes),
-    /// Lines ended by a bare CR or LF got a CRLF. Mail that came by LMTP or IMAP may have them; to send them on would let a second message be
+    /// It has fields on top, or lines ended by a bare CR or LF got a CRLF. Mail that came by LMTP or IMAP may have them; to send them on would let a second message be
     /// smuggled past hosts that take them for line ends (RFC 5321 section 2.3.8), and to refuse would lose mail that its senders had a 250 for.
-    Converted(Vec<u8>),
+    Own(Vec<u8>),
 }
 
 impl Content {
-    /// From the message as it is stored.
-    pub(super) fn new(stored: Bytes) -> Content {
+    /// From the message as it is stored, with the fields on top that only this copy gets.
+    pub(super) fn new(stored: Bytes, fields: impl FnOnce(&[u8]) -> String) -> Content {
         let from = return_path_bytes(&stored);
+        let top = fields(&stored[from..]);
         let bare = has_bare_line_end(&stored[from..]);
-        let (stored, from) = match bare {
-            true => (Stored::Converted(with_crlf(&stored[from..])), 0),
-            false => (Stored::AsItIs(stored), from),
+        let (stored, from) = match (bare, top.as_str()) {
+            (true, top) => (Stored::Own([top.as_bytes(), &with_crlf(&stored[from..])].concat()), 0),
+            (false, "") => (Stored::AsItIs(stored), from),
+            (false, top) => (Stored::Own([top.as_bytes(), &stored[from..]].concat()), 0),
         };
         let mut content = Content { stored, from, eight_bit: false, utf8_header: false };
         content.eight_bit = !content.bytes().is_ascii();
@@ -41,7 +43,7 @@ impl Content {
     pub(super) fn bytes(&self) -> &[u8] {
         match &self.stored {
             Stored::AsItIs(bytes) => &bytes[self.from..],
-            Stored::Converted(bytes) => bytes,
+            Stored::Own(bytes) => bytes,
         }
     }
 
@@ -117,7 +119,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn sent(message: &[u8]) -> Vec<u8> {
-        let content = Content::new(Bytes::from(message.to_vec()));
+        let content = Content::new(Bytes::from(message.to_vec()), |_| String::new());
         let (mut out, mut pieces) = (Vec::new(), content.pieces());
         while pieces.next(&mut out) {}
         out

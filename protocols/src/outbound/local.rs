@@ -2,7 +2,8 @@
 use super::office::{Held, Office};
 use super::session::{load, note_unreadable};
 use super::settle::{self, Way};
-use crate::dsn::{Reply, header_of};
+use crate::dsn::Reply;
+use crate::passed;
 use crate::smtp::place;
 use crate::wire::write_date_time;
 use posthouse_engine::base::{AccountId, Error, Flags};
@@ -44,9 +45,11 @@ async fn to_one(office: &Office, item: &QueueItem, recipient: &QueueRecipient, m
     };
     // One account's own address ends in its mailbox, and nothing goes on that has been there before.
     let goes_on = !external.is_empty() || local.len() > 1;
-    let passed = passed(message);
+    let passed = passed(office, item, message);
     if goes_on && passed.contains(&address) {
-        return Reply::own("5.4.6", format!("the message has been at {address} before: it goes in circles"));
+        // Who is behind the address has it; a report would reach somebody who can do nothing about it.
+        tracing::warn!(id = item.id.0, %address, "a message goes in circles and ends here: the address has had it before");
+        return Reply::own("2.1.5", format!("the message has been at {address} before, and everybody there has it"));
     }
     let (local, external) = match office.engine.directory(|known| known.representatives(&address)) {
         // A report about what was sent as a group is for those who may send as it.
@@ -65,14 +68,10 @@ async fn to_one(office: &Office, item: &QueueItem, recipient: &QueueRecipient, m
     let onward: Vec<QueueRecipient> = external.into_iter().map(onward).collect();
     let mut queue = match onward.is_empty() {
         true => Vec::new(),
-        false => vec![NewQueueItem { recipients: onward, ..item.item.clone() }],
+        false => vec![NewQueueItem { recipients: onward, passed: with(item, &address), ..item.item.clone() }],
     };
     queue.extend(verdict.forwards.iter().map(|forward| forwarded(item, forward)));
-    let mut top = trace(office, item, &address);
-    for Forward { by, .. } in verdict.forwards.iter().filter(|forward| forward.by != address) {
-        top.extend_from_slice(format!("Delivered-To: {by}\r\n").as_bytes());
-    }
-    put(office, item, recipient, (targets, queue), (top, message)).await
+    put(office, item, recipient, (targets, queue), (trace(office, item, &address), message)).await
 }
 
 /// Members' own rules.
@@ -80,7 +79,8 @@ fn judge(office: &Office, item: &QueueItem, passed: &[Address], wanted: &Wanted<
     let sender = Address::parse(&item.item.sender).ok();
     let letter = Letter { passed, ..Letter::default() };
     office.engine.directory(|directory| {
-        let case = Case { directory, origin: Origin::Outside, sender: sender.as_ref(), now: office.now() };
+        let case =
+            Case { directory, origin: Origin::Outside, sender: sender.as_ref(), now: office.now(), listed: None };
         at_queue(&case, &letter, wanted)
     })
 }
@@ -88,8 +88,16 @@ fn judge(office: &Office, item: &QueueItem, passed: &[Address], wanted: &Wanted<
 fn forwarded(item: &QueueItem, forward: &Forward) -> NewQueueItem {
     let notify = u8::from(forward.sender.is_empty());
     let recipients = vec![QueueRecipient { address: forward.to.to_string(), notify, orcpt: String::new() }];
-    let utf8 = item.item.utf8 || !forward.to.as_str().is_ascii();
-    NewQueueItem { sender: forward.sender.clone(), recipients, utf8, ..NewQueueItem::default() }
+    let passed = with(item, &forward.by);
+    let utf8 = item.item.utf8 || !forward.to.as_str().is_ascii() || passed.iter().any(|by| !by.is_ascii());
+    NewQueueItem { sender: forward.sender.clone(), recipients, utf8, passed, ..NewQueueItem::default() }
+}
+
+/// Who has sent it on, with one more.
+fn with(item: &QueueItem, by: &Address) -> Vec<String> {
+    let mut passed = item.item.passed.clone();
+    passed.push(by.to_string());
+    passed
 }
 
 /// Into mailboxes and the queue; who cannot have it now gets it later.
@@ -179,18 +187,13 @@ fn refused(error: &Error) -> Reply {
     }
 }
 
-/// The addresses that the message says it was delivered to before.
-fn passed(message: &[u8]) -> Vec<Address> {
-    let name = b"delivered-to:";
-    let value = |line: &[u8]| {
-        let (field, value) = line.split_at(name.len().min(line.len()));
-        let value = std::str::from_utf8(value.trim_ascii()).ok()?;
-        field.eq_ignore_ascii_case(name).then(|| Address::parse(value).ok())?
-    };
-    header_of(message).split(|byte| *byte == b'\n').filter_map(value).collect()
+/// The addresses that have sent it on before: within this system, and those whose marks came back with it.
+fn passed(office: &Office, item: &QueueItem, message: &[u8]) -> Vec<Address> {
+    let own = item.item.passed.iter().filter_map(|address| Address::parse(address).ok());
+    own.chain(passed::proven(&office.engine, message)).collect()
 }
 
-/// What final delivery puts on top, and by which circles are found.
+/// What final delivery puts on top.
 fn trace(office: &Office, item: &QueueItem, address: &Address) -> Vec<u8> {
     let mut out = format!("Return-Path: <{}>\r\nDelivered-To: {address}\r\n", item.item.sender).into_bytes();
     out.extend_from_slice(format!("Received: by {} (queue) id {};\r\n\t", office.hostname, item.id).as_bytes());

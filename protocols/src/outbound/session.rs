@@ -8,9 +8,9 @@ use super::route::Destination;
 use super::settle::{Outcome, Way, settle};
 use super::{local, plan::Job};
 use crate::dsn::Reply;
-use crate::limits;
 use crate::runtime::{now, select, sleep, stopping, timeout};
 use crate::session::Share;
+use crate::{limits, passed};
 use posthouse_engine::base::Error;
 use posthouse_engine::queue::{QueueItem, QueueState};
 use std::sync::Arc;
@@ -174,7 +174,7 @@ pub(super) async fn load(office: &Office, item: &QueueItem) -> Result<(Content, 
         sleep(limits::OUTBOUND_PAUSE).await;
     }
     let stored = office.engine.queue_message(item.id).await?;
-    Ok((Content::new(stored), share))
+    Ok((Content::new(stored, |message| passed::fields(&office.engine, &item.item.passed, message)), share))
 }
 
 /// A message that the store cannot give waits: what is broken there is an operator's to see, and no reason to lose mail.

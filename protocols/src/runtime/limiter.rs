@@ -46,16 +46,18 @@ impl Limiter {
         })
     }
 
-    /// Lets a connection in, on the reactor that has the fewest; `None` = over a limit.
-    pub(crate) fn admit(self: &Arc<Self>, ip: IpAddr) -> Option<Permit> {
-        let site = site_of(ip);
+    /// Lets a connection in, on the reactor that has the fewest; `None` = over a limit. One without a client's address counts in all only, until
+    /// its client is known.
+    pub(crate) fn admit(self: &Arc<Self>, client: Option<IpAddr>) -> Option<Permit> {
         let mut counts = self.lock();
-        let from_site = counts.by_ip.get(&site).copied().unwrap_or(0);
-        if counts.total >= self.limits.total || from_site >= self.limits.per_ip {
+        if counts.total >= self.limits.total {
             return None;
         }
+        let site = client.map(site_of);
+        if let Some(site) = site {
+            counts.enter(site, self.limits.per_ip).then_some(())?;
+        }
         counts.total += 1;
-        counts.by_ip.insert(site, from_site + 1);
         let reactor = counts.least_loaded();
         counts.by_reactor[reactor] += 1;
         counts.last_reactor = reactor;
@@ -74,6 +76,25 @@ impl Limiter {
 }
 
 impl Counts {
+    /// Counts one more from a site; false: it has as many as it may.
+    fn enter(&mut self, site: IpAddr, max: usize) -> bool {
+        let from_site = self.by_ip.get(&site).copied().unwrap_or(0);
+        let may = from_site < max;
+        if may {
+            self.by_ip.insert(site, from_site + 1);
+        }
+        may
+    }
+
+    fn leave(&mut self, site: IpAddr) {
+        if let Some(count) = self.by_ip.get_mut(&site) {
+            *count -= 1;
+            if *count == 0 {
+                self.by_ip.remove(&site);
+            }
+        }
+    }
+
     /// The reactor with the fewest connections; among equals the one after the last choice, so that a few connections spread.
     fn least_loaded(&self) -> usize {
         let n = self.by_reactor.len();
@@ -84,9 +105,29 @@ impl Counts {
 /// The right of one connection to be open; dropping it gives the place back.
 pub(crate) struct Permit {
     limiter: Arc<Limiter>,
-    site: IpAddr,
+    site: Option<IpAddr>,
     /// Which reactor serves the connection.
     pub(crate) reactor: usize,
+}
+
+impl Permit {
+    /// From now on the connection counts as one from there; false: there are as many from there as may be, and it counts as before.
+    pub(crate) fn is_of(&mut self, client: IpAddr) -> bool {
+        let site = site_of(client);
+        if self.site == Some(site) {
+            return true;
+        }
+        let mut counts = self.limiter.lock();
+        let may = counts.enter(site, self.limiter.limits.per_ip);
+        if let Some(before) = self.site.filter(|_| may) {
+            counts.leave(before);
+        }
+        drop(counts);
+        if may {
+            self.site = Some(site);
+        }
+        may
+    }
 }
 
 impl Drop for Permit {
@@ -94,11 +135,8 @@ impl Drop for Permit {
         let mut counts = self.limiter.lock();
         counts.total -= 1;
         counts.by_reactor[self.reactor] -= 1;
-        if let Some(count) = counts.by_ip.get_mut(&self.site) {
-            *count -= 1;
-            if *count == 0 {
-                counts.by_ip.remove(&self.site);
-            }
+        if let Some(site) = self.site {
+            counts.leave(site);
         }
     }
 }
@@ -111,5 +149,23 @@ pub(crate) fn site_of(ip: IpAddr) -> IpAddr {
             IpAddr::V6(prefix.into())
         }
         v4 => v4,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connections_by_way_of_a_proxy_count_where_they_come_from() {
+        let limiter = Limiter::new(ConnectionLimits { total: 5, per_ip: 2 }, 1);
+        let ip = |last| IpAddr::from([192, 0, 2, last]);
+        let mut by_proxy: Vec<Permit> = (0..4).map(|_| limiter.admit(None).expect("no client yet")).collect();
+        assert!(by_proxy[0].is_of(ip(1)) && by_proxy[1].is_of(ip(1)) && by_proxy[1].is_of(ip(1)));
+        assert!(!by_proxy[2].is_of(ip(1)), "a third from there");
+        assert!(limiter.admit(Some(ip(1))).is_none(), "directly neither");
+        assert!(by_proxy[1].is_of(ip(2)) && by_proxy[2].is_of(ip(1)), "one has become another client's");
+        drop(by_proxy);
+        assert_eq!((limiter.total(), limiter.lock().by_ip.len()), (0, 0));
     }
 }

@@ -10,6 +10,7 @@ mod limiter;
 mod local;
 mod outgoing;
 mod probe;
+pub mod proxy;
 mod server;
 pub mod sim;
 mod spawner;
@@ -38,10 +39,11 @@ pub use stream::Stream;
 pub use timer::{Sleep, sleep, timeout};
 pub use tls_layer::TlsInfo;
 
+use posthouse_engine::directory::Network;
 use std::fmt;
 use std::future::Future;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -85,6 +87,15 @@ pub struct Listener {
     pub service: Arc<dyn Service>,
     /// TLS from the first byte (RFC 8314), when given.
     pub implicit_tls: Option<Arc<rustls::ServerConfig>>,
+    /// Whose connections begin with a PROXY header (`proxy`).
+    pub proxies: Arc<[Network]>,
+}
+
+impl Listener {
+    /// Whether a connection from there is somebody else's.
+    pub(crate) fn is_proxy(&self, ip: IpAddr) -> bool {
+        self.proxies.iter().any(|network| network.contains(&ip))
+    }
 }
 
 /// Which machinery moves the bytes.

@@ -14,7 +14,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use super::limiter::{ConnectionLimits, Limiter, Permit};
 use super::spawner::{Job, Spawner};
-use super::{Kind, Listener, SessionFuture, Stream};
+use super::{Kind, Listener, SessionFuture, Stream, proxy};
 use crate::limits;
 
 /// A listener that is bound; its socket belongs to one reactor, which accepts for all of them.
@@ -68,7 +68,9 @@ impl Shared {
         // A client that is gone already has no address any more.
         let peer = canonical(socket.peer_addr().ok()?);
         let local = canonical(socket.local_addr().ok()?);
-        let Some(permit) = self.limiter.admit(peer.ip()) else {
+        // A proxy's connections count as those of the clients whom it speaks for, once it has said who they are.
+        let client = (!self.bound[listener].listener.is_proxy(peer.ip())).then(|| peer.ip());
+        let Some(permit) = self.limiter.admit(client) else {
             self.refuse(listener, socket, peer);
             return None;
         };
@@ -86,23 +88,30 @@ impl Shared {
         }
     }
 
-    /// The future of one connection: TLS first where it is implicit, then the protocol.
+    /// The future of one connection: who it is where a proxy is in front, TLS where it is implicit, then the protocol.
     pub(crate) fn session(&self, index: usize, mut stream: Stream, permit: Permit) -> SessionFuture {
         let listener = &self.bound[index].listener;
-        let service = listener.service.clone();
-        let Some(tls) = listener.implicit_tls.clone() else {
-            return Box::pin(async move {
-                let _permit = permit;
-                service.serve(stream).await;
-            });
-        };
+        let (service, tls) = (listener.service.clone(), listener.implicit_tls.clone());
+        let is_proxy = listener.is_proxy(stream.peer().ip());
+        stream.hold(permit);
+        if tls.is_none() && !is_proxy {
+            return service.serve(stream);
+        }
         Box::pin(async move {
-            let _permit = permit;
-            let peer = stream.peer();
-            if let Err(error) = stream.start_tls(tls).await {
-                tracing::debug!(%peer, %error, "TLS handshake failed");
-                stream.close().await;
-                return;
+            if is_proxy {
+                let busy = tls.is_none().then(|| service.busy_reply());
+                stream = match proxy::introduced(stream, busy).await {
+                    Some(stream) => stream,
+                    None => return,
+                };
+            }
+            if let Some(tls) = tls {
+                let peer = stream.peer();
+                if let Err(error) = stream.start_tls(tls).await {
+                    tracing::debug!(%peer, %error, "TLS handshake failed");
+                    stream.close().await;
+                    return;
+                }
             }
             service.serve(stream).await;
         })

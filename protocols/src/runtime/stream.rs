@@ -11,6 +11,8 @@ use std::time::Duration;
 
 use super::Transport;
 use super::deflate::DeflateLayer;
+use super::limiter::Permit;
+use super::proxy::Rest;
 use super::timer::{Sleep, timeout};
 use super::tls_layer::{TlsInfo, TlsLayer};
 use crate::limits;
@@ -27,6 +29,8 @@ pub struct Stream {
     peer: SocketAddr,
     local: SocketAddr,
     stall: Duration,
+    /// The right to be open, given back when the transport is gone.
+    permit: Option<Permit>,
 }
 
 impl Stream {
@@ -42,7 +46,33 @@ impl Stream {
             peer,
             local,
             stall: limits::SEND_STALL_MAX,
+            permit: None,
         }
+    }
+
+    /// Keeps the right of the connection to be open.
+    pub(super) fn hold(&mut self, permit: Permit) {
+        self.permit = Some(permit);
+    }
+
+    /// Somebody who is trusted says whose connection it passes on: from now on it is a client's at `peer`, which has connected to `local`. False:
+    /// there are as many connections from there as may be, and nothing has changed.
+    pub(crate) fn came_from(&mut self, peer: SocketAddr, local: SocketAddr) -> bool {
+        let may = self.permit.as_mut().is_none_or(|permit| permit.is_of(peer.ip()));
+        if may {
+            (self.peer, self.local) = (peer, local);
+        }
+        may
+    }
+
+    /// What has been received and not consumed counts as not received: TLS may begin with it.
+    pub(super) fn unread(mut self) -> Stream {
+        self.compact();
+        if self.input.is_empty() {
+            return self;
+        }
+        let transport = Box::new(Rest { first: self.input, below: self.transport });
+        Stream { transport, input: Vec::new(), ..self }
     }
 
     /// The client's address.

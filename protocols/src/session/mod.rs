@@ -30,8 +30,10 @@ pub use wait::{Over, wait_for_bytes};
 
 use crate::limits;
 use crate::verify::Verifier;
+use crate::verify::dnsbl::Blocklists;
 use posthouse_engine::Engine;
 use posthouse_engine::base::Clock;
+use posthouse_engine::directory::Network;
 use posthouse_engine::mailflow::Counters;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -81,6 +83,10 @@ pub struct Shared {
     pub moving: Exclusive,
     /// Checks senders and signs; `None`: neither is done.
     pub verifier: Option<Arc<Verifier>>,
+    /// DNS blocklists that are asked about hosts which bring mail; `None`: none is.
+    pub blocklists: Option<Arc<Blocklists>>,
+    /// Hosts that may say whose SMTP connection they pass on (XCLIENT).
+    pub xclient: Vec<Network>,
     /// What members have sent.
     sending: Mutex<Counters>,
     /// Feeds [`Shared::next_id`].
@@ -107,6 +113,8 @@ impl Shared {
             maildrops: Exclusive::default(),
             moving: Exclusive::default(),
             verifier: None,
+            blocklists: None,
+            xclient: Vec::new(),
             sending: Mutex::default(),
             // 4096 numbers a millisecond from the start on: a later start begins above all that were given out.
             ids: AtomicU64::new(started_ms << 12),

@@ -4,13 +4,13 @@ use super::bounce::{self, Failed};
 use super::fate::{Fate, Places, fate, one_reply};
 use super::letter::{self, Addressed};
 use super::message::Taken;
-use super::prepare::{self, Prepared};
+use super::prepare::Prepared;
 use super::reply::Reply;
 use super::role::Role;
 use super::state::{Answer, Rcpt, Session, Transaction};
 use super::{header, policy, scripted};
 use crate::dsn::Kind;
-use crate::limits;
+use crate::{limits, passed};
 use posthouse_engine::Expected;
 use posthouse_engine::base::{AccountId, Error, Flags, QueueId};
 use posthouse_engine::delivery::{Delivered, Delivery, Outcome, Target};
@@ -73,7 +73,10 @@ impl Session {
             return refuse_all("hops", Facts::default(), reply);
         }
         let more = match self.has_own_rules(transaction) {
-            true => letter::addressed(&taken.message, header.size_bytes),
+            true => Addressed {
+                passed: passed::proven(&self.shared.engine, &taken.message),
+                ..letter::addressed(&taken.message, header.size_bytes)
+            },
             false => Addressed::default(),
         };
         let bounced_header = bounce::header_of(&taken.message, header.size_bytes);
@@ -100,7 +103,7 @@ impl Session {
         self.log(transaction, (&id, size_bytes), &fates, (&verdicts, facts));
         self.note_came(transaction, &says, size_bytes, facts);
         self.note_fates(transaction, &verdicts, &committed);
-        self.report(transaction, bounced_header, &fates, &id).await;
+        self.report((transaction, &verdicts, facts), bounced_header, &fates, &id).await;
         self.set_keywords(&verdicts, &transaction.recipients, &committed).await;
         for answering in verdicts.iter().flat_map(|verdict| &verdict.answers) {
             if !matches!(committed.copy_of(answering.account), Some(Err(_))) {
@@ -115,23 +118,19 @@ impl Session {
         &self,
         transaction: &Transaction,
         verdicts: &[Verdict],
-        mut fields: Vec<u8>,
+        fields: Vec<u8>,
         (message, expected): (Vec<u8>, Expected),
     ) -> Result<Committed, Reply> {
         let (targets, places) = targets(&transaction.recipients, verdicts);
         let forwards = forwards(verdicts);
         let own = self.queue_item(transaction, verdicts);
         let has_own = own.is_some();
-        let queue: Vec<NewQueueItem> =
-            own.into_iter().chain(forwards.iter().map(|forward| self.forwarded(transaction, forward))).collect();
+        let onward = forwards.iter().map(|forward| self.forwarded(transaction, forward, verdicts));
+        let queue: Vec<NewQueueItem> = own.into_iter().chain(onward).collect();
         let mut committed = Committed { places, forwards, ..Committed::default() };
         if targets.is_empty() && queue.is_empty() {
             return Ok(committed);
         }
-        // By these fields a mailbox knows what it has sent on before.
-        let mut by: Vec<&Address> = committed.forwards.iter().map(|forward| &forward.by).collect();
-        by.dedup();
-        by.iter().for_each(|by| prepare::insert(&mut fields, format!("Delivered-To: {by}\r\n").as_bytes()));
         let engine = &self.shared.engine;
         let staged = engine.stage(fields, message).await.map_err(|error| Reply::refused(&error))?;
         // Kept for the case that its shard fails: few messages have any.
@@ -158,16 +157,22 @@ impl Session {
             ret: transaction.ret,
             utf8: transaction.utf8,
             envelope_id: transaction.envelope_id.clone(),
+            passed: Vec::new(),
         }
     }
 
-    fn forwarded(&self, transaction: &Transaction, forward: &Forward) -> NewQueueItem {
+    fn forwarded(&self, transaction: &Transaction, forward: &Forward, verdicts: &[Verdict]) -> NewQueueItem {
         let Forward { to, sender, .. } = forward;
+        // All who send it there: what goes to each address goes once.
+        let all = passed_by(verdicts).filter(|other| other.to == *to);
+        let mut passed: Vec<String> = all.map(|other| other.by.to_string()).collect();
+        passed.sort_unstable();
+        passed.dedup();
         // RFC 3461 section 5.2.7.3 lets a forward be the end of what the sender is told of.
         let notify = u8::from(sender.is_empty());
         let recipients = vec![QueueRecipient { address: to.to_string(), notify, orcpt: String::new() }];
-        let utf8 = transaction.utf8 || !to.as_str().is_ascii() || !sender.is_ascii();
-        NewQueueItem { sender: sender.clone(), recipients, utf8, ..NewQueueItem::default() }
+        let utf8 = transaction.utf8 || !to.as_str().is_ascii() || passed.iter().any(|by| !by.is_ascii());
+        NewQueueItem { sender: sender.clone(), recipients, utf8, passed, ..NewQueueItem::default() }
     }
 
     /// What goes on to other hosts.
@@ -186,19 +191,24 @@ impl Session {
     }
 
     /// Tells the sender by mail of copies that failed though the client hears a 250 (RFC 5321 section 6.1).
-    async fn report(&self, transaction: &Transaction, header: Vec<u8>, fates: &[Fate], id: &str) {
+    async fn report(
+        &self,
+        (transaction, verdicts, facts): (&Transaction, &[Verdict], Facts),
+        header: Vec<u8>,
+        fates: &[Fate],
+        id: &str,
+    ) {
         let by_reply = self.role == Role::Lmtp || fates.iter().all(|fate| !fate.is_taken());
         let mut failed = Vec::new();
         // RFC 3461 section 4.1: NOTIFY says who is to hear of it.
-        let wanted = transaction.recipients.iter().zip(fates).filter(|(rcpt, _)| Kind::Failed.is_wanted(rcpt.notify));
-        for (rcpt, fate) in wanted {
+        let all = transaction.recipients.iter().zip(fates).zip(verdicts);
+        for ((rcpt, fate), verdict) in all.filter(|((rcpt, _), _)| Kind::Failed.is_wanted(rcpt.notify)) {
             let failure = |address: String, reply| Failed { address, orcpt: rcpt.orcpt.clone(), reply };
             if fate.is_taken() {
                 let members = fate.failed.iter();
                 failed.extend(members.map(|(address, error)| failure(address.to_string(), Reply::refused(error))));
             } else if !by_reply && let Some(reply) = fate.refusal() {
-                // A policy refuses mail whose sender may be forged: a report would go to somebody who has sent nothing.
-                if fate.refused.is_none() || self.role == Role::Submission {
+                if fate.refused.is_none() || self.role == Role::Submission || verdict.asks_for_report(facts) {
                     failed.push(failure(rcpt.given.clone(), reply));
                 }
             }
@@ -257,10 +267,14 @@ impl Committed {
     }
 }
 
+fn passed_by(verdicts: &[Verdict]) -> impl Iterator<Item = &Forward> {
+    verdicts.iter().filter(|verdict| verdict.refusal.is_none()).flat_map(|verdict| &verdict.forwards)
+}
+
 /// Each address once, whoever sends it there.
 fn forwards(verdicts: &[Verdict]) -> Vec<Forward> {
     let mut all: Vec<Forward> = Vec::new();
-    for forward in verdicts.iter().filter(|verdict| verdict.refusal.is_none()).flat_map(|verdict| &verdict.forwards) {
+    for forward in passed_by(verdicts) {
         if !all.iter().any(|known| known.to == forward.to) {
             all.push(forward.clone());
         }

@@ -1,4 +1,5 @@
 //! The life of one connection: greeting, commands one after the other, replies, the goodbye. Knows no command.
+use super::cmd::xclient;
 use super::reply::Reply;
 use super::role::Role;
 use super::sizes;
@@ -20,15 +21,17 @@ pub(super) async fn run(shared: Arc<Shared>, role: Role, stream: Stream) {
         stream,
         role,
         hello: None,
+        said_helo: None,
+        listing: None,
+        may_introduce: false,
         login: None,
         transaction: None,
         failed_logins: 0,
         errors: 0,
         ended: false,
     };
-    let greeting = Reply::new(220, format!("{} {} Posthouse", session.shared.hostname, role.protocol()));
-    session.say(&greeting);
-    drop(greeting);
+    session.may_introduce = session.is_trusted_front();
+    session.say(&session.greeting());
     match session.serve().await {
         Ok(()) => session.stream.close().await,
         Err(error) => tracing::debug!(peer = %session.stream.peer(), %error, protocol = role.name(), "connection lost"),
@@ -61,6 +64,10 @@ pub(super) enum Input {
 }
 
 impl Session {
+    pub(super) fn greeting(&self) -> Reply {
+        Reply::new(220, format!("{} {} Posthouse", self.shared.hostname, self.role.protocol()))
+    }
+
     async fn serve(&mut self) -> io::Result<()> {
         let mut turn = Turn::default();
         while !self.ended {
@@ -124,6 +131,10 @@ impl Session {
         }
         if let Some(refusal) = self.check_sizes(&line) {
             return Ok(refusal.into());
+        }
+        if let Some(arguments) = xclient::arguments(&line) {
+            // Another grammar than that of smtp-proto.
+            return Ok(self.xclient(arguments));
         }
         line.extend_from_slice(b"\r\n");
         let request = match Request::parse(&mut line.iter()) {

@@ -31,7 +31,7 @@ pub(super) struct Says {
 pub(super) struct Addressed {
     /// Addresses of To and Cc.
     pub(super) to: Vec<Address>,
-    /// Addresses of Delivered-To.
+    /// Addresses of ours that have sent it on before; another module finds them.
     pub(super) passed: Vec<Address>,
     /// The header as scripts see it.
     pub(super) fields: Vec<Field>,
@@ -63,11 +63,6 @@ pub(super) fn addressed(message: &[u8], header_bytes: usize) -> Addressed {
                 let all = field.value.as_address().into_iter().flat_map(|addresses| addresses.iter());
                 let all = all.filter_map(|one| Address::parse(one.address()?).ok());
                 found.to.extend(all.take(limits::SMTP_NAMED_MAX.saturating_sub(found.to.len())));
-            }
-            "delivered-to" => {
-                if let Ok(address) = Address::parse(raw().trim().trim_matches(['<', '>'])) {
-                    found.passed.push(address);
-                }
             }
             "auto-submitted" => {
                 let value = raw().to_ascii_lowercase();
@@ -144,7 +139,7 @@ mod tests {
         let found =
             read("To: A <a@x.test>, b@x.test\r\nCc: c@x.test\r\nDelivered-To: d@x.test\r\nAuto-Submitted: no\r\n");
         let names = |all: &[Address]| all.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
-        assert_eq!((names(&found.to), names(&found.passed)), ("a@x.test b@x.test c@x.test".into(), "d@x.test".into()));
+        assert_eq!((names(&found.to), names(&found.passed)), ("a@x.test b@x.test c@x.test".into(), String::new()));
         assert!(!found.automatic);
         for field in [
             "Auto-Submitted: auto-replied",

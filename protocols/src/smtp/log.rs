@@ -57,7 +57,10 @@ impl Session {
             sender: transaction.sender.clone(),
             message_id: says.message_id.clone(),
             subject: says.subject.clone(),
-            policy: found(facts),
+            policy: [found(facts), self.listing.as_ref().map_or_else(String::new, |listing| listing.shown())]
+                .join(" ")
+                .trim()
+                .to_owned(),
             text: format!("EHLO {hello}{tls}"),
             ..self.step(transaction, Step::Came)
         });

@@ -8,7 +8,8 @@ use posthouse_engine::delivery::Place;
 use posthouse_engine::directory::{Address, Recipient, Rule, Scope};
 use posthouse_engine::index::SpecialUse;
 use posthouse_engine::mailflow::{
-    Case, Copy, Dmarc, Facts, Letter, Origin, Refusal, TRANSFER_FOLDER, Verdict, Wanted, at_message, at_recipient,
+    Case, Copy, Dmarc, Facts, Letter, Listed, Origin, Refusal, TRANSFER_FOLDER, Verdict, Wanted, at_message,
+    at_recipient,
 };
 
 /// Where an account's copy goes; `None`: it gets none.
@@ -43,7 +44,23 @@ impl Session {
     fn with_case<R>(&self, sender: &str, then: impl FnOnce(&Case<'_>) -> R) -> R {
         let (sender, now) = (Address::parse(sender).ok(), self.shared.clock.now());
         let origin = self.origin();
-        self.shared.engine.directory(|directory| then(&Case { directory, origin, sender: sender.as_ref(), now }))
+        let known = self.listing.as_ref().zip(self.shared.blocklists.as_ref());
+        let told = known.map(|(listing, _)| format!("{} {}", self.stream.peer().ip(), listing.zones.join(", ")));
+        let listed = known.zip(told.as_deref()).map(|((listing, lists), told)| {
+            let (reject_from, junk_from) = (lists.settings().reject_from, lists.settings().junk_from);
+            Listed { score: listing.score, reject_from, junk_from, told }
+        });
+        self.shared
+            .engine
+            .directory(|directory| then(&Case { directory, origin, sender: sender.as_ref(), now, listed }))
+    }
+
+    /// Asks what DNS blocklists say of the host, before its first recipient; later ones find the answer here.
+    pub(super) async fn look_up_host(&mut self) {
+        let lists = self.shared.blocklists.clone().filter(|_| self.role == Role::Mx && self.listing.is_none());
+        if let Some(lists) = lists {
+            self.listing = lists.ask(self.stream.peer().ip()).await;
+        }
     }
 
     /// Whether mail for this recipient is taken; and whether it counts as one outside the sender's tenant.

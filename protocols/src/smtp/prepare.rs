@@ -97,7 +97,7 @@ impl Session {
 }
 
 /// Puts fields on top, but below the Return-Path, which comes first where there is one (RFC 5321 section 4.4).
-pub(super) fn insert(fields: &mut Vec<u8>, new: &[u8]) {
+fn insert(fields: &mut Vec<u8>, new: &[u8]) {
     let has_path = fields.starts_with(b"Return-Path:");
     let at = if has_path { memchr::memmem::find(fields, b"\r\n").map_or(0, |end| end + 2) } else { 0 };
     fields.splice(at..at, new.iter().copied());

@@ -3,6 +3,7 @@ use super::reply::Reply;
 use super::role::Role;
 use crate::runtime::Stream;
 use crate::session::{Room, Shared};
+use crate::verify::dnsbl::Listing;
 use posthouse_engine::Login;
 use posthouse_engine::base::AccountId;
 use posthouse_engine::directory::{Address, Recipient};
@@ -18,6 +19,12 @@ pub(super) struct Session {
     pub(super) role: Role,
     /// What the client calls itself, once it has said hello.
     pub(super) hello: Option<Box<Hello>>,
+    /// What a host in front has said that its client calls itself.
+    pub(super) said_helo: Option<Box<str>>,
+    /// What DNS blocklists say of the client's host, once that was asked.
+    pub(super) listing: Option<Arc<Listing>>,
+    /// The host at the other end may say whose connection it passes on.
+    pub(super) may_introduce: bool,
     pub(super) login: Option<Box<Login>>,
     pub(super) transaction: Option<Box<Transaction>>,
     pub(super) failed_logins: u32,

@@ -62,6 +62,7 @@ pub fn listener(service: impl Service) -> Listener {
         addr: SocketAddr::from(([127, 0, 0, 1], 0)),
         service: Arc::new(service),
         implicit_tls: None,
+        proxies: Arc::default(),
     }
 }
 

@@ -16,6 +16,8 @@ pub(super) fn check(config: &Config) -> Result<(), Wrong> {
     hostname("hostname", &config.hostname)?;
     hostname("clients.host", &config.clients.host)?;
     super::verify::check(&config.verify)?;
+    super::proxy::check(&config.proxy)?;
+    super::dnsbl::check(&config.dnsbl)?;
     super::outbound::check(&config.outbound)?;
     if config.data.as_os_str().is_empty() {
         return wrong("data", "\"\" is not allowed; allowed: the path of a directory".into());

@@ -1,11 +1,14 @@
 //! What `posthouse.toml` says, read and proven before anything starts. Never opens a socket or the store, and never guesses: a key
 //! that it does not know or a value that is not allowed is an error with the file, the key and what is allowed.
 pub(crate) mod check;
+mod dnsbl;
 mod model;
 mod outbound;
+mod proxy;
 mod values;
 mod verify;
 
+pub use dnsbl::ZoneTable;
 pub use model::{ClientPorts, Compaction, Config, LogFormat, MailLog, PlaintextAuth, RuntimeChoice};
 pub use outbound::{Outbound, RouteTable};
 pub use values::{Count, Place};

@@ -1,5 +1,7 @@
 //! Every key of the configuration with its default. docs/configuration.md explains them; a test holds the two together.
+use super::dnsbl::Dnsbl;
 use super::outbound::Outbound;
+use super::proxy::Proxy;
 use super::values::{Address, Count, words};
 use super::verify::Verify;
 use posthouse_engine::base::limits;
@@ -64,6 +66,8 @@ pub struct Config {
     pub reactors: Count,
     /// Where each protocol listens.
     pub listen: Listen,
+    /// What stands in front of the listeners.
+    pub proxy: Proxy,
     /// What one client and all of them may take.
     pub limits: Limits,
     /// The server's identity.
@@ -74,6 +78,8 @@ pub struct Config {
     pub store: Store,
     /// Checks of who has sent mail.
     pub verify: Verify,
+    /// What DNS lists say of hosts.
+    pub dnsbl: Dnsbl,
     /// When old mail is rewritten into less room.
     pub compaction: Compaction,
     /// Mail to other hosts.
@@ -244,11 +250,13 @@ impl Default for Config {
             runtime: RuntimeChoice::Auto,
             reactors: Count::Auto,
             listen: Listen::default(),
+            proxy: Proxy::default(),
             limits: Limits::default(),
             tls: Tls::default(),
             login: Login::default(),
             store: Store::default(),
             verify: Verify::default(),
+            dnsbl: Dnsbl::default(),
             compaction: Compaction::default(),
             outbound: Outbound::default(),
             clients: Clients::default(),

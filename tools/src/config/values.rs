@@ -1,4 +1,5 @@
 //! How single values of the configuration are written and refused. Knows no key.
+use posthouse_engine::directory::Network;
 use serde::de::{self, Deserializer, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
 use std::fmt;
@@ -91,6 +92,19 @@ impl<'de> Deserialize<'de> for Address {
 impl Serialize for Address {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.0.serialize(serializer)
+    }
+}
+
+/// The addresses that begin alike; one address is a network, too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Net(pub Network);
+
+impl<'de> Deserialize<'de> for Net {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Net, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let network = text.parse().or_else(|_| text.parse::<IpAddr>().map(Network::from));
+        let allowed = "an IP address or a network, as in 192.0.2.1, 10.0.0.0/8 or 2001:db8::/32";
+        network.map(Net).map_err(|_| refused(&text, allowed))
     }
 }
 

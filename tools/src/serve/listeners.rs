@@ -2,6 +2,7 @@
 use super::Identity;
 use crate::config::{self, Config};
 use crate::store::Opened;
+use posthouse_engine::directory::Network;
 use posthouse_protocols::imap::ImapService;
 use posthouse_protocols::lmtp::LmtpService;
 use posthouse_protocols::pop3::Pop3Service;
@@ -9,6 +10,7 @@ use posthouse_protocols::runtime::{Listener, Service};
 use posthouse_protocols::session::{Attendance, Budget, PlaintextAuth, Shared};
 use posthouse_protocols::smtp::SmtpService;
 use posthouse_protocols::verify::Verifier;
+use posthouse_protocols::verify::dnsbl::Blocklists;
 use std::sync::Arc;
 
 /// All listeners that the configuration names, the admin pages left out.
@@ -17,13 +19,14 @@ pub(super) fn all(
     opened: &Opened,
     hostname: &str,
     Identity { config: identity, end_point }: &Identity,
-    verifier: Arc<Verifier>,
+    (verifier, blocklists): (Arc<Verifier>, Option<Arc<Blocklists>>),
 ) -> Vec<Listener> {
     let mut shared = Shared::new(opened.engine.clone(), opened.clock.clone(), hostname);
     shared.tls = Some(identity.clone());
     shared.tls_end_point.clone_from(end_point);
     shared.scram = config.login.scram;
     shared.verifier = Some(verifier);
+    shared.blocklists = blocklists;
     shared.plaintext_auth = match config.login.plaintext_auth {
         config::PlaintextAuth::Never => PlaintextAuth::Never,
         config::PlaintextAuth::Loopback => PlaintextAuth::Loopback,
@@ -33,6 +36,7 @@ pub(super) fn all(
     shared.attendance = Attendance::new(config.limits.connections_per_account_max);
     shared.budget = Budget::new(config.store.stage_bytes_max);
     shared.reading = Budget::new(config.store.stage_bytes_max);
+    shared.xclient = config.proxy.xclient.iter().map(|network| network.0).collect();
     let shared = Arc::new(shared);
     let mx: Arc<dyn Service> = Arc::new(SmtpService::mx(shared.clone()));
     let submission: Arc<dyn Service> = Arc::new(SmtpService::submission(shared.clone()));
@@ -51,6 +55,8 @@ pub(super) fn all(
         ("pop3", &listen.pop3, &pop3, false),
         ("pop3s", &listen.pop3s, &pop3, true),
     ];
+    let proxies: Arc<[Network]> = config.proxy.networks.iter().map(|network| network.0).collect();
+    let is_behind = |name: &str| config.proxy.listeners.iter().any(|known| known == name);
     let mut listeners = Vec::new();
     for (name, addresses, service, implicit) in table {
         listeners.extend(addresses.iter().map(|address| Listener {
@@ -58,6 +64,7 @@ pub(super) fn all(
             addr: address.0,
             service: service.clone(),
             implicit_tls: implicit.then(|| identity.clone()),
+            proxies: if is_behind(name) { proxies.clone() } else { Arc::default() },
         }));
     }
     listeners

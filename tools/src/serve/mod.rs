@@ -1,6 +1,7 @@
 //! `posthouse serve`: puts the rooms together in the order in which they need each other, and takes them apart the other way round.
 //! Holds no rule of mail and no rule of the store.
 mod compaction;
+mod dnsbl;
 mod files;
 mod first;
 mod house;
@@ -98,7 +99,8 @@ impl Running {
         };
         let (kind, why) = runtime::choose(choice).map_err(|error| Failure::new(Kind::Failed, error.to_string()))?;
         tracing::info!("{why}");
-        let listeners = listeners::all(config, opened, &hostname, &identity, verify::start(config, &hostname)?);
+        let checks = (verify::start(config, &hostname)?, dnsbl::start(config)?);
+        let listeners = listeners::all(config, opened, &hostname, &identity, checks);
         let means = outbound::prepare(config, opened, &hostname)?;
         let limits = ConnectionLimits {
             total: config.limits.connections_max as usize,

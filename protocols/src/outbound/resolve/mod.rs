@@ -10,7 +10,7 @@ pub(crate) use names::build as resolver;
 
 use std::fmt;
 use std::future::Future;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::pin::Pin;
 
 /// A mail host of a domain.
@@ -53,4 +53,13 @@ pub trait Resolve: Send + Sync + 'static {
 
     /// The addresses of a host of both families. A CNAME is followed.
     fn addresses(&self, host: &str) -> Answer<Vec<IpAddr>>;
+
+    /// The IPv4 addresses only: what lists of hosts answer with (RFC 5782 section 2.1).
+    fn ipv4(&self, host: &str) -> Answer<Vec<Ipv4Addr>> {
+        let all = self.addresses(host);
+        Box::pin(async move {
+            let four = |ip: IpAddr| if let IpAddr::V4(ip) = ip { Some(ip) } else { None };
+            Ok(all.await?.into_iter().filter_map(four).collect())
+        })
+    }
 }

@@ -8,7 +8,7 @@ use hickory_resolver::proto::op::ResponseCode;
 use hickory_resolver::proto::rr::{RData, RecordType};
 use hickory_resolver::{Resolver, TokioResolver};
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use tokio::sync::{mpsc, oneshot};
 
 /// The name servers.
@@ -17,6 +17,7 @@ pub struct NameServers(mpsc::UnboundedSender<Question>);
 enum Question {
     Mx(String, oneshot::Sender<Result<Vec<Mx>, NoAnswer>>),
     Addresses(String, oneshot::Sender<Result<Vec<IpAddr>, NoAnswer>>),
+    Ipv4(String, oneshot::Sender<Result<Vec<Ipv4Addr>, NoAnswer>>),
 }
 
 impl NameServers {
@@ -53,6 +54,10 @@ impl Resolve for NameServers {
     fn addresses(&self, host: &str) -> Answer<Vec<IpAddr>> {
         self.ask(|reply| Question::Addresses(host.to_owned(), reply))
     }
+
+    fn ipv4(&self, host: &str) -> Answer<Vec<Ipv4Addr>> {
+        self.ask(|reply| Question::Ipv4(host.to_owned(), reply))
+    }
 }
 
 /// A resolver for the tokio runtime that this is called in.
@@ -81,6 +86,7 @@ async fn serve(resolver: TokioResolver, mut asked: mpsc::UnboundedReceiver<Quest
             match question {
                 Question::Mx(domain, reply) => drop(reply.send(mx(&resolver, &domain).await)),
                 Question::Addresses(host, reply) => drop(reply.send(addresses(&resolver, &host).await)),
+                Question::Ipv4(host, reply) => drop(reply.send(ipv4(&resolver, &host).await)),
             }
         });
     }
@@ -98,13 +104,15 @@ async fn mx(resolver: &TokioResolver, domain: &str) -> Result<Vec<Mx>, NoAnswer>
     if hosts.is_empty() { Err(NoAnswer::NoRecord) } else { Ok(hosts) }
 }
 
+async fn ipv4(resolver: &TokioResolver, host: &str) -> Result<Vec<Ipv4Addr>, NoAnswer> {
+    let read = |data: &RData| if let RData::A(a) = data { Some(a.0) } else { None };
+    records(resolver, host, RecordType::A, read).await
+}
+
 /// Both families; one that fails does not hide what the other has.
 async fn addresses(resolver: &TokioResolver, host: &str) -> Result<Vec<IpAddr>, NoAnswer> {
     let (v4, v6) = tokio::join!(
-        records(resolver, host, RecordType::A, |data| match data {
-            RData::A(a) => Some(IpAddr::from(a.0)),
-            _ => None,
-        }),
+        ipv4(resolver, host),
         records(resolver, host, RecordType::AAAA, |data| match data {
             RData::AAAA(aaaa) => Some(IpAddr::from(aaaa.0)),
             _ => None,
@@ -112,7 +120,7 @@ async fn addresses(resolver: &TokioResolver, host: &str) -> Result<Vec<IpAddr>, 
     );
     let mut found = Vec::new();
     let mut worst = None;
-    for answer in [v4, v6] {
+    for answer in [v4.map(|all| all.into_iter().map(IpAddr::from).collect()), v6] {
         match answer {
             Ok(some) => found.extend(some),
             Err(why @ NoAnswer::Failed(_)) => worst = Some(why),

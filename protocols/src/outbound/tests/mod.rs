@@ -1,4 +1,5 @@
 //! The client against scripted servers, and the whole of it with a real store, on the simulated network.
+mod circles;
 mod hosts;
 mod plan;
 mod script;

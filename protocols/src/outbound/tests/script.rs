@@ -66,7 +66,7 @@ pub(super) fn converse_with(script: &'static str, message: &'static [u8]) -> Res
         let seconds = || (net.now() - begun).as_secs();
         let remote = Remote { name: "mx.x.test".into(), addr: ([192, 0, 2, 1], 25).into() };
         let mut client = begin(stream, remote).await.map_err(|why| format!("{} after {} s", why.reply, seconds()))?;
-        let content = Content::new(Bytes::from(message.to_vec()));
+        let content = Content::new(Bytes::from(message.to_vec()), |_| String::new());
         let rcpt = |address| Rcpt { address, notify: 2, orcpt: "rfc822;o@y.test" };
         let sent = client.send(&mail(&content, &[rcpt("a@x.test"), rcpt("b@x.test")])).await;
         let (seconds, broken) = (seconds(), client.broken);

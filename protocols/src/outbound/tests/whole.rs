@@ -26,7 +26,7 @@ use std::time::Duration;
 const STEP: u64 = 5;
 
 /// A store, a network, and hosts in it.
-struct World {
+pub(super) struct World {
     net: Net,
     shared: Shared,
     clock: Arc<SimClock>,
@@ -34,7 +34,7 @@ struct World {
 }
 
 impl World {
-    fn engine(&self) -> &Arc<Engine> {
+    pub(super) fn engine(&self) -> &Arc<Engine> {
         &self.shared.engine
     }
 
@@ -49,7 +49,7 @@ impl World {
     }
 
     /// Begins to send.
-    fn start(&self, names: FixedNames, settings: Settings) -> Arc<Office> {
+    pub(super) fn start(&self, names: FixedNames, settings: Settings) -> Arc<Office> {
         let office = Office::new(Parts {
             engine: self.shared.engine.clone(),
             clock: self.clock.clone() as Arc<dyn Clock>,
@@ -71,8 +71,11 @@ impl World {
     }
 
     async fn queue(&self, item: NewQueueItem) {
-        let message = b"Subject: hello\r\n\r\n.dot\r\n".to_vec();
-        let staged = self.engine().stage(b"Received: here\r\n".to_vec(), message).await.expect("staged");
+        self.queue_text(item, "Subject: hello\r\n\r\n.dot\r\n").await;
+    }
+
+    pub(super) async fn queue_text(&self, item: NewQueueItem, message: &str) {
+        let staged = self.engine().stage(b"Received: here\r\n".to_vec(), message.into()).await.expect("staged");
         let outcome = self.engine().deliver(Delivery { staged, targets: Vec::new(), queue: vec![item] }).await;
         outcome.queued.expect("queued");
     }
@@ -88,11 +91,11 @@ impl World {
         panic!("{what}: not so: {:#?}", self.engine().queue());
     }
 
-    async fn until_empty(&self) {
+    pub(super) async fn until_empty(&self) {
         self.until("the queue is empty", <[_]>::is_empty).await;
     }
 
-    fn inbox(&self, address: &str) -> Vec<String> {
+    pub(super) fn inbox(&self, address: &str) -> Vec<String> {
         let engine = self.engine();
         let address = Address::parse(address).expect("an address");
         let account = engine.directory(|known| known.account_at(&address).map(|found| found.id)).expect("an account");
@@ -106,7 +109,7 @@ impl World {
     }
 }
 
-fn item(sender: &str, recipients: &[(&str, u8)]) -> NewQueueItem {
+pub(super) fn item(sender: &str, recipients: &[(&str, u8)]) -> NewQueueItem {
     let recipient = |(address, notify): &(&str, u8)| QueueRecipient {
         address: (*address).into(),
         notify: *notify,
@@ -116,7 +119,7 @@ fn item(sender: &str, recipients: &[(&str, u8)]) -> NewQueueItem {
     NewQueueItem { sender: sender.into(), recipients, ..NewQueueItem::default() }
 }
 
-fn play<F: Future<Output = ()> + 'static>(main: impl FnOnce(World) -> F) {
+pub(super) fn play<F: Future<Output = ()> + 'static>(main: impl FnOnce(World) -> F) {
     play_in(1, main);
 }
 
@@ -128,7 +131,7 @@ fn play_in<F: Future<Output = ()> + 'static>(shards: u16, main: impl FnOnce(Worl
 }
 
 /// Retries within seconds, so that a test has few steps.
-fn quick() -> Settings {
+pub(super) fn quick() -> Settings {
     Settings {
         security: Security::Opportunistic,
         retry_first_seconds: 10,
@@ -139,7 +142,7 @@ fn quick() -> Settings {
     }
 }
 
-fn names() -> FixedNames {
+pub(super) fn names() -> FixedNames {
     FixedNames::default()
         .mx("x.test", &[(10, "mx1.x.test"), (20, "mx2.x.test")])
         .host("mx1.x.test", &["192.0.2.11"])

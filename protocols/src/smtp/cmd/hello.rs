@@ -1,5 +1,6 @@
 //! EHLO, HELO (RFC 5321 section 4.1.1.1) and LHLO (RFC 2033 section 4.1): who speaks, and what is offered.
 use crate::limits;
+use crate::smtp::cmd::xclient;
 use crate::smtp::reply::write_line;
 use crate::smtp::role::Role;
 use crate::smtp::state::{Answer, Hello, Running, Session};
@@ -13,7 +14,10 @@ pub(in crate::smtp) fn run(session: &mut Session, request: Request<String>) -> R
         };
         // RFC 5321 section 4.1.4: like RSET, and nothing of what was said before counts.
         session.reset();
-        let name = host.chars().take(limits::SMTP_HELLO_CHARS_MAX).collect();
+        let name = match &session.said_helo {
+            Some(said) => said.to_string(),
+            None => host.chars().take(limits::SMTP_HELLO_CHARS_MAX).collect(),
+        };
         session.hello = Some(Box::new(Hello { name, extended }));
         if !extended {
             return Ok(Answer::new(250, session.shared.hostname.clone()));
@@ -38,6 +42,9 @@ fn offered(session: &Session) -> Vec<String> {
     }
     if session.role == Role::Submission && session.may_log_in() {
         lines.push(format!("AUTH {}", shared.mechanism_names(&session.place())));
+    }
+    if session.may_introduce {
+        lines.push(xclient::OFFER.into());
     }
     lines
 }

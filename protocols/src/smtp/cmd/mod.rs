@@ -12,3 +12,4 @@ pub(super) mod rcpt;
 pub(super) mod rset;
 pub(super) mod starttls;
 pub(super) mod vrfy;
+pub(super) mod xclient;

@@ -14,6 +14,7 @@ pub(in crate::smtp) fn run(session: &mut Session, request: Request<String>) -> R
         let Request::Rcpt { to } = request else {
             return Ok(Answer::new(501, "5.5.4 RCPT TO:<address> is expected"));
         };
+        session.look_up_host().await;
         let found = session.recipient(to);
         let Some(transaction) = &mut session.transaction else {
             return Ok(Answer::new(503, "5.5.1 MAIL first"));

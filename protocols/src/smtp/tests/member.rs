@@ -45,6 +45,13 @@ fn queued_text(shared: &Shared, at: usize) -> String {
     String::from_utf8(shared.engine.queue_message(id).wait().expect("its message").to_vec()).expect("UTF-8")
 }
 
+/// As the next host gets it.
+fn sent_text(shared: &Shared, at: usize) -> String {
+    let (stored, item) = (queued_text(shared, at), shared.engine.queue()[at].clone());
+    let message = stored.split_once("\r\n").expect("a Return-Path on top").1;
+    format!("{}{message}", crate::passed::fields(&shared.engine, &item.item.passed, message.as_bytes()))
+}
+
 fn traced(shared: &Shared, keys: Vec<MailKey>) -> Vec<MailRecord> {
     let filter = MailFilter { keys, ..MailFilter::default() };
     let page = shared.engine.mail_log(&filter, None, 1000).expect("it can be read");
@@ -67,20 +74,57 @@ fn mail_is_forwarded_in_the_same_commit_and_circles_end() {
     let own = |name: &str| format!("{name}+forwarded@example.org");
     assert_eq!(queued(&shared), [(own("ann"), "far@x.test".into()), (own("bob"), "far@y.test".into())]);
     assert_eq!((inbox(&shared, "ann@example.org").len(), inbox(&shared, "bob@example.org").len()), (1, 0));
-    let mail = queued_text(&shared, 0);
-    assert!(
-        mail.starts_with(
-            "Return-Path: <s@s.test>\r\nDelivered-To: bob@example.org\r\nDelivered-To: ann@example.org\r\n"
-        ),
-        "{mail}"
-    );
     // It comes back from there: one more copy, and no further.
-    let back = mail.split_once("\r\n").expect("lines").1.replace("\r\n", "\n");
+    let back = sent_text(&shared, 0).replace("\r\n", "\n");
     assert!(send(&shared, "far+x@x.test", &["ann@example.org"], &back).starts_with("250"));
     assert_eq!((queued(&shared).len(), inbox(&shared, "ann@example.org").len()), (2, 2));
     // And a report about it stays here.
     assert!(send(&shared, "", &[&own("ann")], "From: mailer-daemon@x.test\nSubject: failed\n\nx").starts_with("250"));
     assert_eq!((queued(&shared).len(), inbox(&shared, "ann@example.org").len()), (2, 3));
+}
+
+#[test]
+fn only_those_whom_mail_is_sent_on_to_learn_who_has_sent_it_on() {
+    let shared = with_rules(&[("bob@example.org", "forward far@x.test"), ("ann@example.org", "forward far@y.test")]);
+    let said = send(&shared, "s@s.test", &["ann@example.org", "bob@example.org"], HELLO);
+    assert!(said.starts_with("250"), "{said}");
+    for copy in [&inbox(&shared, "ann@example.org")[0], &inbox(&shared, "bob@example.org")[0]] {
+        assert!(!copy.contains("bob@") && !copy.contains("Delivered-To"), "{copy}");
+    }
+    let to_x = sent_text(&shared, usize::from(queued(&shared)[0].1 != "far@x.test"));
+    assert!(to_x.starts_with("Delivered-To: bob@example.org\r\nX-Posthouse-Passed: "), "{to_x}");
+    assert!(!to_x.contains("Delivered-To: ann") && !to_x.contains("far@y.test"), "{to_x}");
+}
+
+#[test]
+fn what_a_stranger_says_of_the_way_of_a_message_stops_nothing() {
+    let shared = with_rules(&[("ann@example.org", "forward-only far@x.test")]);
+    let top = "Delivered-To: ann@example.org\nX-Posthouse-Passed: 00000000000000000000000000000000 ann@example.org\n";
+    assert!(send(&shared, "s@s.test", &["ann@example.org"], &format!("{top}{HELLO}")).starts_with("250"));
+    assert_eq!((queued(&shared).len(), inbox(&shared, "ann@example.org").len()), (1, 0));
+    // And a mark of another message is no mark of this one.
+    let other = sent_text(&shared, 0).replace("m1@", "m2@").replace("\r\n", "\n");
+    assert!(send(&shared, "s@s.test", &["ann@example.org"], &other).starts_with("250"));
+    assert_eq!((queued(&shared).len(), inbox(&shared, "ann@example.org").len()), (2, 0));
+}
+
+#[test]
+fn a_refusal_by_a_script_beside_a_delivery_is_told_by_mail() {
+    let script = "sieve \"require \\\"reject\\\"; reject \\\"No, thank you.\\\";\"";
+    let shared = with_rules(&[("ann@example.org", script)]);
+    let both = ["ann@example.org", "bob@example.org"];
+    assert!(send(&shared, "s@s.test", &both, HELLO).starts_with("250"));
+    assert_eq!(queued(&shared), [(String::new(), "s@s.test".to_owned())]);
+    let report = queued_text(&shared, 0);
+    for told in ["ann@example.org", "550 5.7.1 the recipient refuses it: No, thank you.", "Subject: hello"] {
+        assert!(report.contains(told), "{told}: {report}");
+    }
+    assert!(!report.contains("bob@example.org"), "{report}");
+    assert_eq!((inbox(&shared, "ann@example.org").len(), inbox(&shared, "bob@example.org").len()), (0, 1));
+    // Alone it is told in the reply; the null sender is told nothing.
+    assert!(send(&shared, "s@s.test", &both[..1], HELLO).starts_with("550 5.7.1"));
+    assert!(send(&shared, "", &both, HELLO).starts_with("250"));
+    assert_eq!(queued(&shared).len(), 1);
 }
 
 #[test]
@@ -232,6 +276,27 @@ fn a_report_about_mail_of_a_group_reaches_who_may_send_as_it() {
     assert!(queued(&shared).is_empty(), "and not members elsewhere");
     assert!(send(&shared, "s@s.test", &["all@example.org"], "Subject: to all\n\nx").starts_with("250"));
     assert_eq!((inbox(&shared, "ann@example.org").len(), inbox(&shared, "bob@example.org").len()), (1, 2));
+}
+
+#[test]
+fn a_report_reaches_a_group_that_takes_mail_of_few() {
+    let shared = shared();
+    let scope = ScopeName::Group(Address::parse("all@example.org").expect("an address"));
+    let add = |rule: &str| {
+        let change = Change::RuleAdd { scope: scope.clone(), rule: rule.parse().expect("a rule") };
+        shared.engine.change_directory(vec![change]).wait().remove(0).expect("taken");
+    };
+    let report = "Subject: failed\n\nx";
+    // Nobody represents it and everybody may write to it: to all, and with the null sender wherever it goes.
+    assert!(send(&shared, "", &["all@example.org"], report).starts_with("250"));
+    assert_eq!((inbox(&shared, "ann@example.org").len(), inbox(&shared, "bob@example.org").len()), (1, 1));
+    assert_eq!(queued(&shared), [(String::new(), "carl@elsewhere.test".to_owned())]);
+    add("senders members");
+    assert!(send(&shared, "", &["all@example.org"], report).starts_with("5"), "the null sender is no member");
+    add("representative bob@example.org");
+    assert!(send(&shared, "", &["all@example.org"], report).starts_with("250"));
+    assert_eq!((inbox(&shared, "ann@example.org").len(), inbox(&shared, "bob@example.org").len()), (1, 2));
+    assert!(!send(&shared, "s@s.test", &["all@example.org"], report).starts_with("250"), "a stranger stays outside");
 }
 
 #[test]

@@ -3,6 +3,8 @@ mod bad_input;
 mod chunks;
 mod delivery;
 mod flow;
+mod front;
+mod hosts;
 mod login;
 mod mail;
 mod member;
