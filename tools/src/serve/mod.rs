@@ -8,6 +8,7 @@ mod listeners;
 mod log;
 mod look_out;
 mod notify;
+mod oauth;
 mod outbound;
 mod signals;
 mod verify;
@@ -94,7 +95,8 @@ impl Running {
         };
         let (kind, why) = runtime::choose(choice).map_err(|error| Failure::new(Kind::Failed, error.to_string()))?;
         tracing::info!("{why}");
-        let listeners = listeners::all(config, opened, &hostname, &identity, verify::start(config, &hostname)?);
+        let judges = listeners::Judges { verifier: verify::start(config, &hostname)?, oauth: oauth::start(config)? };
+        let listeners = listeners::all(config, opened, &hostname, &identity, judges);
         let means = outbound::prepare(config, opened, &hostname)?;
         let limits = ConnectionLimits {
             total: config.limits.connections_max as usize,
