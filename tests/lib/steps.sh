@@ -105,6 +105,11 @@ step_interop() {
     return $code
 }
 
+step_thunderbird() {
+    DEBIAN="$DEBIAN thunderbird"
+    need_debian && build_once && tests/interop/run --runtime "${RUNTIMES%% *}" thunderbird.py
+}
+
 step_crash() {
     local runtime code=0
     need_corpora && build_once || return 1

@@ -148,17 +148,19 @@ impl Shared {
             return Err(why);
         }
         let owner = self.engine.login_candidate(&address).vouched(place.protocol, place.peer.ip());
-        let is_own = shown.name.is_none() || self.engine.account_named(&name) == owner.as_ref().map(|it| it.account);
-        match owner.filter(|_| is_own) {
-            None => {
-                self.settled(guess, place, means, &name, LoginResult::Identity, None);
-                Err(if is_own { NotTaken::Token } else { NotTaken::Other })
+        let is_other = |owner: &Proven| shown.name.is_some() && self.engine.account_named(&name) != Some(owner.account);
+        let why = match &owner {
+            None => NotTaken::Token,
+            Some(owner) if is_other(owner) => NotTaken::Other,
+            Some(_) => {
+                return match self.judged(guess, place, means, &name, owner) {
+                    Proof::Right(login) => Ok(login),
+                    Proof::Wrong(_) | Proof::Refused | Proof::Unavailable => Err(NotTaken::Token),
+                };
             }
-            proven => match self.judged(guess, place, means, &name, proven) {
-                Proof::Right(login) => Ok(login),
-                Proof::Wrong(_) | Proof::Refused | Proof::Unavailable => Err(NotTaken::Token),
-            },
-        }
+        };
+        self.settled(guess, place, means, &name, LoginResult::Identity, None);
+        Err(why)
     }
 
     /// Begins a guess and waits as long as it must; `None`: none is allowed.

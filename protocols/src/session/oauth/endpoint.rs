@@ -219,7 +219,7 @@ impl Means {
                 other => return Err(format!("it says {other}")),
             }
             let body = Limited::new(response.into_body(), limits::OAUTH_ANSWER_BYTES_MAX).collect().await;
-            Ok(body.map_err(|error| error.to_string())?.to_bytes().to_vec())
+            Ok(body.map_err(|error| format!("its answer was broken off: {error}"))?.to_bytes().to_vec())
         };
         tokio::select! {
             biased;
