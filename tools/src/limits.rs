@@ -43,6 +43,10 @@ pub const IMPORT_MESSAGE_BYTES_DEFAULT: u64 = 64 << 20;
 pub const IMPORT_AHEAD_BYTES: usize = 16 << 20;
 /// File names of one directory that an import holds and sorts at a time.
 pub const IMPORT_NAMES_MAX: usize = 500_000;
+/// Bytes of a list of POP3's unique-ids beside a Maildir that an import reads: half a million messages.
+pub const IMPORT_UIDLIST_BYTES_MAX: u64 = 64 << 20;
+/// Bytes of the form that such ids are made in.
+pub const IMPORT_UIDL_FORMAT_BYTES_MAX: usize = 64;
 /// Directories below each other that an import follows.
 pub const IMPORT_DEPTH_MAX: usize = 64;
 /// Messages that an import reports one by one in its JSON answer; all of them are shown as they come.

@@ -292,3 +292,32 @@ fn bulk_requests_that_lie_are_refused() {
     // Bytes that were promised and never came changed nothing; what came whole is there.
     assert_eq!(house.json(&["member", "show", "a@acme.test"])["messages"], 3);
 }
+
+/// What messages were called by POP3: kept where the old server's lists say it, there and back, and also by an import that is run again.
+#[test]
+fn pop3_ids_come_along() {
+    let house = house();
+    let source = house.path().join("Maildir");
+    maildir(&source);
+    let list = "3 V1600000000 N9 G00\n5 :1700000000.M1.host:2,\n7 W9 Pfrom.before :1700000001.M1.host:2,S\n";
+    std::fs::write(source.join("dovecot-uidlist"), list).expect("written");
+    let ids = |export: &Path| -> Vec<String> {
+        let inbox = messages(export).into_iter().filter(|line| line["mailbox"] == "INBOX");
+        inbox.map(|line| line["pop3_uidl"].as_str().unwrap_or("-").to_owned()).collect()
+    };
+    import(&house, "a@acme.test", &source, &["--pop3-uidl", "none"]).ok();
+    assert_eq!(ids(&export(&house, "a@acme.test", "eml", "none")), ["-", "-", "-", "-"]);
+    import(&house, "a@acme.test", &source, &[]).ok();
+    assert_eq!(ids(&export(&house, "a@acme.test", "eml", "listed")), ["-", "from.before", "-", "-"]);
+    import(&house, "a@acme.test", &source, &["--pop3-uidl", "dovecot"]).ok();
+    let all = ["000000055f5e1000", "from.before", "-", "-"];
+    for (at, format) in FORMATS.iter().enumerate() {
+        let out = export(&house, "a@acme.test", format, &format!("all-{format}"));
+        assert_eq!(ids(&out), all, "{format}");
+        let other = ["b@acme.test", "c@acme.test", "d@acme.test"][at];
+        import(&house, other, &out, &[]).ok();
+        assert_eq!(ids(&export(&house, other, "eml", &format!("back-{format}"))), all, "{format} and back");
+    }
+    let wrong = import(&house, "a@acme.test", &source, &["--pop3-uidl", "%v"]);
+    wrong.refused(2, "allowed are listed, none, dovecot, file, or a form with %u, %v or %f");
+}

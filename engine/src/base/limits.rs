@@ -85,6 +85,12 @@ pub const DIRTY_ACCOUNTS_MAX: usize = 16_384;
 pub const READ_ACCOUNTS_MAX: usize = 8192;
 /// Chunks in memory from which on an account that was changed during a checkpoint takes back what was written.
 pub const ADOPT_CHUNKS_MIN: usize = 16;
+/// Bytes of a unique-id of POP3 (RFC 1939 section 7).
+pub const POP3_UIDL_BYTES_MAX: usize = 70;
+/// Bytes of a mailbox's unique-ids from another server.
+pub const POP3_UIDLS_BYTES_MAX: usize = 8 << 20;
+/// Bytes of them that stand in one annotation.
+pub const POP3_UIDL_VALUE_BYTES: usize = 48 << 10;
 /// Annotations of one mailbox, or of an account itself (RFC 5464).
 pub const METADATA_ENTRIES_MAX: usize = 100;
 /// Bytes of one annotation's value.

@@ -1,6 +1,6 @@
 //! What callers ask an open store to change. Each is one transaction; the answer comes after the sync that covers it.
 use super::ops::deliver::Planned;
-use super::ops::{append, copy, deliver, expunge, mailboxes, metadata, store};
+use super::ops::{append, copy, deliver, expunge, mailboxes, metadata, store, uidls};
 use super::ticket::given_up;
 use super::txn::Txn;
 use super::{Append, Appended, At, Copied, Engine, Expected, Store, Stored, Ticket};
@@ -236,6 +236,16 @@ impl Engine {
     pub fn subscribe(&self, account: AccountId, name: &str, on: bool) -> Ticket<Result<()>> {
         let name = name.to_owned();
         self.shard(account).committer.submit(move |txn| mailboxes::subscribe(txn, account, &name, on))
+    }
+
+    /// Notes unique-ids of POP3 that messages had on the server which they came from; answers how many are new.
+    pub fn note_pop3_uidls(
+        &self,
+        account: AccountId,
+        mailbox: MailboxId,
+        ids: Vec<(Uid, String)>,
+    ) -> Ticket<Result<u64>> {
+        self.shard(account).committer.submit(move |txn| uidls::note(txn, account, mailbox, &ids))
     }
 
     /// SETMETADATA: sets annotations of a mailbox, or of the account itself, and takes away those without a value. All or none.

@@ -5,6 +5,7 @@ use super::metadata::Metadata;
 use super::readers::Readers;
 use super::record::{VARINT_BYTES_MAX, metadata_bytes_max, readers_bytes_max};
 use super::table::EntryTable;
+use super::uidls::Uidls;
 use crate::base::limits::{KEYWORDS_MAX, MAILBOX_DEPTH_MAX, MAILBOX_NAME_BYTES_MAX};
 use crate::base::{AccountId, Error, Flags, MailboxId, ModSeq, Result, SpecialUse, Uid, UidSet};
 use std::sync::Arc;
@@ -67,6 +68,11 @@ impl Mailbox {
         let fixed = self.name.len() + 15 * VARINT_BYTES_MAX + words + gone + metadata_bytes_max(&self.metadata);
         let fixed = fixed + readers_bytes_max(&self.readers);
         fixed as u64 + self.entries.checkpoint_bytes_max(kept)
+    }
+
+    /// The unique-ids of POP3 that its messages had on another server. Reads them all.
+    pub fn pop3_uidls(&self) -> Uidls {
+        Uidls::of(&self.metadata)
     }
 
     /// Entries without \Seen for that member; `None` is the owner, whose \Seen stands in the entries.

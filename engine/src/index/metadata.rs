@@ -39,6 +39,21 @@ impl Metadata {
         self.0.iter().map(|(name, value)| name.len() + value.len()).sum()
     }
 
+    /// The same without the server's own entries: what clients can name.
+    #[must_use]
+    pub fn of_clients(&self) -> Metadata {
+        if !self.0.keys().any(|name| is_reserved(name)) {
+            return self.clone();
+        }
+        let kept = self.0.iter().filter(|(name, _)| !is_reserved(name));
+        Metadata(Arc::new(kept.map(|(name, value)| (name.clone(), value.clone())).collect()))
+    }
+
+    /// Bytes of the server's own entries.
+    pub(crate) fn reserved_bytes(&self) -> usize {
+        self.0.iter().filter(|(name, _)| is_reserved(name)).map(|(name, value)| name.len() + value.len()).sum()
+    }
+
     /// Sets an entry, or takes it away.
     pub(crate) fn set(&mut self, name: &str, value: Option<&[u8]>) {
         let entries = Arc::make_mut(&mut self.0);
@@ -47,4 +62,9 @@ impl Metadata {
             None => drop(entries.remove(name)),
         }
     }
+}
+
+/// Whether an entry is the server's own: clients name those below `/private` and `/shared` only (RFC 5464 section 3.2).
+fn is_reserved(name: &str) -> bool {
+    !name.starts_with("/private/") && !name.starts_with("/shared/")
 }

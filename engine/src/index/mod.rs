@@ -15,6 +15,7 @@ mod shard;
 mod table;
 #[cfg(test)]
 mod table_tests;
+mod uidls;
 
 pub use crate::base::{FlagMode, Flags, Keywords, SpecialUse, UidSet};
 pub use account::Account;
@@ -28,3 +29,4 @@ pub use part::{PART_MAGIC, PART_MAGIC_BEFORE, Part, PartWriter, Parts};
 pub use readers::Readers;
 pub use shard::{Accounts, DEFAULT_MAILBOXES};
 pub use table::EntryTable;
+pub use uidls::{Uidls, is_unique_id};

@@ -22,9 +22,13 @@ pub enum Means {
     ScramSha256,
     /// SASL SCRAM-SHA-256-PLUS.
     ScramSha256Plus,
+    /// SASL OAUTHBEARER.
+    OAuthBearer,
+    /// SASL XOAUTH2.
+    XOAuth2,
 }
 
-pub(super) const MEANS: [(Means, &str); 7] = [
+pub(super) const MEANS: [(Means, &str); 9] = [
     (Means::Command, "command"),
     (Means::Plain, "PLAIN"),
     (Means::Login, "LOGIN"),
@@ -32,6 +36,8 @@ pub(super) const MEANS: [(Means, &str); 7] = [
     (Means::ScramSha1Plus, "SCRAM-SHA-1-PLUS"),
     (Means::ScramSha256, "SCRAM-SHA-256"),
     (Means::ScramSha256Plus, "SCRAM-SHA-256-PLUS"),
+    (Means::OAuthBearer, "OAUTHBEARER"),
+    (Means::XOAuth2, "XOAUTH2"),
 ];
 
 impl Means {
@@ -58,9 +64,17 @@ pub enum LoginResult {
     AppPasswordNeeded,
     /// The app password has expired.
     Expired,
+    /// The identity provider does not vouch for the token.
+    Token,
+    /// The token has not the scope that the protocol needs.
+    Scope,
+    /// The token is no member's, or another's than the client named.
+    Identity,
+    /// The identity provider gave no answer; nothing was checked.
+    Unavailable,
 }
 
-pub(super) const RESULTS: [(LoginResult, &str); 7] = [
+pub(super) const RESULTS: [(LoginResult, &str); 11] = [
     (LoginResult::Done, "logged in"),
     (LoginResult::Wrong, "wrong name or password"),
     (LoginResult::Throttled, "too many failures"),
@@ -68,6 +82,10 @@ pub(super) const RESULTS: [(LoginResult, &str); 7] = [
     (LoginResult::Network, "address not trusted"),
     (LoginResult::AppPasswordNeeded, "app password demanded"),
     (LoginResult::Expired, "app password expired"),
+    (LoginResult::Token, "token not accepted"),
+    (LoginResult::Scope, "token without the scope"),
+    (LoginResult::Identity, "token of no member, or of another"),
+    (LoginResult::Unavailable, "identity provider gave no answer"),
 ];
 
 impl LoginResult {

@@ -25,6 +25,10 @@ impl Session {
             self.stream.flush().await?;
         }
         Ok(match self.shared.message(account, &entry).await {
+            // RFC 6856 section 5.
+            Ok(bytes) if self.policy.refuses_utf8 && !self.utf8 && has_utf8_header(&bytes) => {
+                Err(Answer::no("[UTF8] The message's header is in UTF-8; say UTF8 before you log in"))
+            }
             Ok(bytes) => Ok(bytes),
             Err(Error::NotFound(_)) => Err(Answer::no("The message is gone: it was removed by other means")),
             Err(error) => Err(error.into()),
@@ -96,4 +100,10 @@ impl Session {
         self.stream.output().extend_from_slice(b".\r\n");
         Ok(Answer::Written)
     }
+}
+
+/// Whether a message's header is not ASCII.
+fn has_utf8_header(message: &[u8]) -> bool {
+    let mut lines = message.split_inclusive(|byte| *byte == b'\n').take_while(|line| !matches!(*line, b"\n" | b"\r\n"));
+    lines.any(|line| !line.is_ascii())
 }

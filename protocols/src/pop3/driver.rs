@@ -1,5 +1,6 @@
 //! The life of one connection: greeting, commands one after the other, their answers, the goodbye. Knows no command.
 use super::answer::Answer;
+use super::policy::Policy;
 use super::state::Session;
 use super::table::{self, Command, Request, State};
 use crate::limits;
@@ -10,9 +11,10 @@ use std::io;
 use std::sync::Arc;
 
 /// Serves one connection to its end.
-pub(super) async fn run(shared: Arc<Shared>, stream: Stream) {
+pub(super) async fn run(shared: Arc<Shared>, policy: Policy, stream: Stream) {
     let mut session = Session {
         shared,
+        policy,
         stream,
         name: None,
         utf8: false,

@@ -4,7 +4,7 @@ use super::maildrop::Maildrop;
 use super::state::Session;
 use crate::limits;
 use crate::session::sasl::Credentials;
-use crate::session::{Place, Proof};
+use crate::session::{Place, Proof, Shown, UNAVAILABLE};
 use posthouse_engine::Login;
 use posthouse_engine::base::{MailboxId, Protocol};
 use posthouse_engine::trace::Means;
@@ -15,8 +15,8 @@ pub(super) fn needs_tls() -> Answer {
 }
 
 /// RFC 3206 section 4: the credentials are the problem.
-pub(super) fn failed() -> Answer {
-    Answer::no("[AUTH] Wrong name or password")
+pub(super) fn failed(shown: Shown) -> Answer {
+    Answer::no(format!("[AUTH] {}", shown.wrong()))
 }
 
 impl Session {
@@ -35,10 +35,10 @@ impl Session {
     pub(super) async fn proven(&mut self, proof: Proof) -> Answer {
         match proof {
             Proof::Right(login) => self.open(&login).await.unwrap_or_else(|refusal| refusal),
-            Proof::Wrong => {
+            Proof::Wrong(shown) => {
                 self.failed_logins += 1;
                 if self.failed_logins < limits::LOGIN_FAILURES_PER_SESSION_MAX {
-                    return failed();
+                    return failed(shown);
                 }
                 self.ended = true;
                 Answer::no("[AUTH] Too many failed logins; closing the connection")
@@ -47,6 +47,7 @@ impl Session {
                 self.ended = true;
                 Answer::no("[SYS/TEMP] Too many failed logins; try again later")
             }
+            Proof::Unavailable => Answer::no(format!("[SYS/TEMP] {UNAVAILABLE}")),
         }
     }
 

@@ -1,9 +1,11 @@
 //! The maildrop as it was at login (RFC 1939 section 4): what message numbers stand for, and which messages are marked as deleted.
-//! The messages themselves are a view that is shared; what is its own is a bit for each message, once one is deleted.
+//! The messages themselves are a view that is shared; what is its own is two bits for each message, once one is deleted or fetched.
 use super::answer::Answer;
+use super::marks::Marks;
 use crate::session::Held;
 use posthouse_engine::base::{AccountId, Error, Uid};
-use posthouse_engine::index::{Entry, Mailbox, UidSet};
+use posthouse_engine::index::{Entry, Mailbox, UidSet, Uidls};
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// An open maildrop.
@@ -11,8 +13,11 @@ pub(super) struct Maildrop {
     account: AccountId,
     /// Message number = position + 1. Mail that comes later is for the next session.
     view: Arc<Mailbox>,
-    /// A bit for each position; empty as long as nothing is deleted.
-    deleted: Vec<u64>,
+    /// What messages that were brought from another server are called; read when a client asks.
+    uidls: Option<Uidls>,
+    deleted: Marks,
+    /// What RETR has sent.
+    fetched: Marks,
     deleted_count: u64,
     deleted_bytes: u64,
     _lock: Held,
@@ -20,7 +25,16 @@ pub(super) struct Maildrop {
 
 impl Maildrop {
     pub(super) fn new(account: AccountId, lock: Held, view: Arc<Mailbox>) -> Maildrop {
-        Maildrop { account, view, deleted: Vec::new(), deleted_count: 0, deleted_bytes: 0, _lock: lock }
+        Maildrop {
+            account,
+            view,
+            uidls: None,
+            deleted: Marks::default(),
+            fetched: Marks::default(),
+            deleted_count: 0,
+            deleted_bytes: 0,
+            _lock: lock,
+        }
     }
 
     pub(super) fn account(&self) -> AccountId {
@@ -61,16 +75,13 @@ impl Maildrop {
     }
 
     pub(super) fn is_deleted(&self, at: usize) -> bool {
-        self.deleted.get(at / 64).is_some_and(|bits| bits >> (at % 64) & 1 == 1)
+        self.deleted.has(at)
     }
 
     /// Marks the message of that number as deleted.
     pub(super) fn delete(&mut self, number: u64) -> Result<(), Answer> {
         let (at, entry) = self.find(number)?;
-        if self.deleted.is_empty() {
-            self.deleted = vec![0; self.view.entries.len().div_ceil(64)];
-        }
-        self.deleted[at / 64] |= 1 << (at % 64);
+        self.deleted.add(at, self.view.entries.len());
         self.deleted_count += 1;
         self.deleted_bytes += u64::from(entry.size_bytes);
         Ok(())
@@ -78,24 +89,38 @@ impl Maildrop {
 
     /// Nothing is deleted any more.
     pub(super) fn reset(&mut self) {
-        self.deleted = Vec::new();
+        self.deleted = Marks::default();
         (self.deleted_count, self.deleted_bytes) = (0, 0);
     }
 
     /// The uids that are marked as deleted.
     pub(super) fn deleted_uids(&self) -> Result<UidSet, Error> {
-        let mut uids = UidSet::new();
-        for (word, bits) in self.deleted.iter().enumerate().filter(|(_, bits)| **bits != 0) {
-            for bit in (0..64).filter(|bit| bits >> bit & 1 == 1) {
-                uids.push(self.view.entries.get(word * 64 + bit)?.uid);
-            }
-        }
-        Ok(uids)
+        self.deleted.uids(&self.view.entries)
     }
 
-    /// The unique-id of a message (RFC 1939 section 7): while UIDVALIDITY stays, no uid is given twice, and it outlives sessions and
-    /// restarts.
-    pub(super) fn unique_id(&self, uid: Uid) -> String {
-        format!("{:08x}{:08x}", self.view.uid_validity, uid.0)
+    /// Notes that RETR has sent the message of that number.
+    pub(super) fn fetch(&mut self, number: u64) {
+        if let Some(at) = number.checked_sub(1).and_then(|at| usize::try_from(at).ok()) {
+            self.fetched.add(at, self.view.entries.len());
+        }
+    }
+
+    /// The uids of messages that RETR has sent and that are not deleted.
+    pub(super) fn fetched_uids(&self) -> Result<UidSet, Error> {
+        Ok(self.fetched.uids(&self.view.entries)?.without(&self.deleted_uids()?))
+    }
+
+    /// Makes ready what [`Maildrop::unique_id`] tells.
+    pub(super) fn read_unique_ids(&mut self) {
+        self.uidls.get_or_insert_with(|| self.view.pop3_uidls());
+    }
+
+    /// The unique-id of a message (RFC 1939 section 7): the one that it had where it was brought from, else a made one: while UIDVALIDITY stays, no
+    /// uid is given twice, and it outlives sessions and restarts.
+    pub(super) fn unique_id(&self, uid: Uid) -> Cow<'_, str> {
+        match self.uidls.as_ref().and_then(|all| all.get(uid)) {
+            Some(id) => id.into(),
+            None => format!("{:08x}{:08x}", self.view.uid_validity, uid.0).into(),
+        }
     }
 }

@@ -1,8 +1,8 @@
-//! POP3 (RFC 1939) with the extensions that CAPA lists: one INBOX, as it was at login, over one connection. Keeps no mail and decides no
-//! policy: the engine does. Changes no flags: what POP3 has fetched stays unseen to IMAP.
+//! POP3 (RFC 1939) with the extensions that CAPA lists: one INBOX, as it was at login, over one connection. Keeps no mail. What POP3 has fetched
+//! stays, and unseen to IMAP, unless the operator wants it otherwise.
 //!
 //! `table` says what runs in which state; `cmd/` holds one file per command; `maildrop` is what message numbers stand for; `content` sends
-//! messages in bounded steps.
+//! messages in bounded steps; `policy` is the operator's.
 
 mod answer;
 mod cmd;
@@ -10,11 +10,15 @@ mod content;
 mod driver;
 mod login;
 mod maildrop;
+mod marks;
+mod policy;
 mod state;
 mod table;
 
 #[cfg(test)]
 mod tests;
+
+pub use policy::{Fetched, Policy};
 
 use crate::runtime::{Service, SessionFuture, Stream};
 use crate::session::Shared;
@@ -23,12 +27,18 @@ use std::sync::Arc;
 /// POP3 for any number of connections.
 pub struct Pop3Service {
     shared: Arc<Shared>,
+    policy: Policy,
 }
 
 impl Pop3Service {
     /// POP3 over the store of `shared`.
     pub fn new(shared: Arc<Shared>) -> Pop3Service {
-        Pop3Service { shared }
+        Pop3Service::with(shared, Policy::default())
+    }
+
+    /// The same with an operator's policy.
+    pub fn with(shared: Arc<Shared>, policy: Policy) -> Pop3Service {
+        Pop3Service { shared, policy }
     }
 }
 
@@ -44,7 +54,7 @@ pub fn fuzz_session(service: Arc<Pop3Service>, bytes: Vec<u8>) -> Vec<u8> {
 
 impl Service for Pop3Service {
     fn serve(&self, stream: Stream) -> SessionFuture {
-        Box::pin(driver::run(self.shared.clone(), stream))
+        Box::pin(driver::run(self.shared.clone(), self.policy, stream))
     }
 
     fn busy_reply(&self) -> &'static [u8] {

@@ -2,6 +2,7 @@
 //! message, and that only once something is deleted.
 use super::answer::Answer;
 use super::maildrop::Maildrop;
+use super::policy::Policy;
 use crate::limits;
 use crate::runtime::{Stream, now};
 use crate::session::{Seat, Shared};
@@ -14,6 +15,7 @@ use std::time::Instant;
 /// One connection.
 pub(super) struct Session {
     pub(super) shared: Arc<Shared>,
+    pub(super) policy: Policy,
     pub(super) stream: Stream,
     /// What USER has said, for the PASS that follows it.
     pub(super) name: Option<Box<str>>,

@@ -1,9 +1,10 @@
 //! A SASL exchange from the client's first line to the proof, the same for every protocol: which mechanisms are offered, whose turn it is,
 //! and what the proof says. Sends nothing itself.
-use super::login::Login;
+use super::bearer::{self, Bearer, Status};
+use super::login::{Login, NotTaken};
 use super::sasl::{self, Exchange, Mechanism};
 use super::scram::{Bindings, Broken, First, Second, server_final};
-use super::{Place, Proof, Shared};
+use super::{Place, Proof, Shared, Shown};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use posthouse_engine::directory::{Candidate, ScramHash};
@@ -36,12 +37,14 @@ pub struct Dialog {
 enum State {
     /// PLAIN or LOGIN.
     Simple(Exchange),
-    /// SCRAM: the client speaks first.
+    /// SCRAM and tokens: the client speaks first.
     First,
     /// SCRAM: its proof is to come.
     Second(Box<(String, Candidate, Second)>),
     /// SCRAM: the server's proof is sent; the client takes note of it with an empty line, and only then is logged in.
     Noted(Box<Login>),
+    /// The token was refused and the client told why; whatever it says to that, this is how it ends (RFC 7628 section 3.2.3).
+    Told(Step),
     Over,
 }
 
@@ -51,6 +54,7 @@ impl Shared {
         let (scram, bound) = (self.scram, place.bindings.is_some());
         Mechanism::all().filter(move |mechanism| match mechanism {
             Mechanism::Scram { plus, .. } => scram && (bound || !plus),
+            Mechanism::Bearer { .. } => self.oauth.is_some(),
             Mechanism::Plain | Mechanism::Login => true,
         })
     }
@@ -77,8 +81,8 @@ impl Dialog {
     ) -> (Dialog, Step) {
         let mut dialog = Dialog { shared: shared.clone(), place, mechanism, state: State::First };
         let step = match (mechanism, initial) {
-            (Mechanism::Scram { .. }, None) => Step::Challenge("".into()),
-            (Mechanism::Scram { .. }, Some(encoded)) => dialog.line(encoded).await,
+            (Mechanism::Scram { .. } | Mechanism::Bearer { .. }, None) => Step::Challenge("".into()),
+            (Mechanism::Scram { .. } | Mechanism::Bearer { .. }, Some(encoded)) => dialog.line(encoded).await,
             (Mechanism::Plain | Mechanism::Login, _) => {
                 let (exchange, step) = Exchange::start(mechanism, initial);
                 dialog.state = State::Simple(exchange);
@@ -90,6 +94,11 @@ impl Dialog {
 
     /// Takes the client's line, without its CRLF.
     pub async fn line(&mut self, line: &[u8]) -> Step {
+        if let State::Told(_) = self.state
+            && let State::Told(end) = std::mem::replace(&mut self.state, State::Over)
+        {
+            return end;
+        }
         if line == b"*" {
             return Step::Cancelled;
         }
@@ -100,7 +109,10 @@ impl Dialog {
                 self.proven(step).await
             }
             state => match STANDARD.decode(line) {
-                Ok(message) => self.scram(state, &message).await,
+                Ok(message) => match self.mechanism {
+                    Mechanism::Bearer { xoauth2 } => self.bearer(&state, xoauth2, &message).await,
+                    Mechanism::Scram { .. } | Mechanism::Plain | Mechanism::Login => self.scram(state, &message).await,
+                },
                 Err(_) => Step::Malformed,
             },
         }
@@ -118,6 +130,26 @@ impl Dialog {
         }
     }
 
+    async fn bearer(&mut self, state: &State, xoauth2: bool, message: &[u8]) -> Step {
+        let shown = if xoauth2 { Bearer::read_xoauth2(message) } else { Bearer::read(message) };
+        let shared = self.shared.clone();
+        let (State::First, Some(oauth), Some(shown)) = (state, &shared.oauth, shown) else {
+            return Step::Malformed;
+        };
+        let wrong = Step::Over(Proof::Wrong(Shown::Token));
+        let (status, end) = match shared.prove_token(oauth, &self.place, self.mechanism.means(), &shown).await {
+            Ok(login) => return Step::Over(Proof::Right(login)),
+            Err(NotTaken::Throttled) => return Step::Over(Proof::Refused),
+            Err(NotTaken::Unavailable) => return Step::Over(Proof::Unavailable),
+            Err(NotTaken::Token) => (Status::InvalidToken, wrong),
+            Err(NotTaken::Scope) => (Status::InsufficientScope, wrong),
+            Err(NotTaken::Other) => (Status::InvalidToken, Step::Refused),
+        };
+        self.state = State::Told(end);
+        let told = bearer::error(status, xoauth2, oauth.scope(self.place.protocol), oauth.discovery_url());
+        Step::Challenge(STANDARD.encode(told).into())
+    }
+
     async fn scram(&mut self, state: State, message: &[u8]) -> Step {
         let Mechanism::Scram { hash, plus } = self.mechanism else { return Step::Malformed };
         match state {
@@ -133,7 +165,7 @@ impl Dialog {
                 }
             }
             State::Noted(login) if message.is_empty() => Step::Over(Proof::Right(*login)),
-            State::Noted(_) | State::Simple(_) | State::Over => Step::Malformed,
+            State::Noted(_) | State::Simple(_) | State::Told(_) | State::Over => Step::Malformed,
         }
     }
 
@@ -175,7 +207,7 @@ impl Dialog {
                 let offered = (end_point.is_some(), exporter.is_some());
                 let (peer, name) = (self.place.peer, name.escape_debug());
                 tracing::warn!(%peer, %name, ?offered, "channel binding does not fit: another kind than offered, or somebody in between");
-                Step::Over(Proof::Wrong)
+                Step::Over(Proof::Wrong(Shown::Password))
             }
         }
     }

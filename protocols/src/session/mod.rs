@@ -1,10 +1,12 @@
 //! What the sessions of every protocol share: the store, who may log in and how, and what all connections together may hold.
 //! Speaks no protocol.
 mod attendance;
+mod bearer;
 mod budget;
 mod dialog;
 mod exclusive;
 mod login;
+pub mod oauth;
 mod reading;
 mod room;
 pub mod sasl;
@@ -20,7 +22,7 @@ pub use attendance::{Attendance, Seat};
 pub use budget::{Budget, Share};
 pub use dialog::{Dialog, Step};
 pub use exclusive::{Exclusive, Held};
-pub use login::{Place, Proof};
+pub use login::{Place, Proof, Shown, UNAVAILABLE};
 pub use reading::Reading;
 pub use room::{Ended, Room};
 pub use scram::Bindings;
@@ -63,6 +65,8 @@ pub struct Shared {
     pub tls_end_point: Option<Vec<u8>>,
     /// Whether SCRAM is offered, and its keys are made when a password is proven.
     pub scram: bool,
+    /// Takes tokens of an identity provider; `None`: OAUTHBEARER and XOAUTH2 are not offered.
+    pub oauth: Option<oauth::OAuth>,
     /// Our name in greetings, Received and Message-ID.
     pub hostname: String,
     /// Who may send a password without TLS.
@@ -103,6 +107,7 @@ impl Shared {
             tls: None,
             tls_end_point: None,
             scram: true,
+            oauth: None,
             hostname: hostname.into(),
             plaintext_auth: PlaintextAuth::default(),
             message_size_bytes_max: limits::MESSAGE_SIZE_BYTES_MAX_DEFAULT,

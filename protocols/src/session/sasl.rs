@@ -1,5 +1,5 @@
-//! The SASL exchanges PLAIN (RFC 4616) and LOGIN: from a client's lines to a name and a password. SCRAM stands in `scram`, and which of
-//! them all a client is offered in `dialog`. Never checks a password and sends nothing.
+//! The SASL exchanges PLAIN (RFC 4616) and LOGIN: from a client's lines to a name and a password. SCRAM stands in `scram`, tokens in `bearer`,
+//! and which of them all a client is offered in `dialog`. Never checks a password and sends nothing.
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use posthouse_engine::directory::ScramHash;
@@ -20,14 +20,21 @@ pub enum Mechanism {
     Plain,
     /// draft-murchison-sasl-login: old, and still what many clients speak.
     Login,
+    /// RFC 7628, or Google's older XOAUTH2.
+    Bearer {
+        /// XOAUTH2.
+        xoauth2: bool,
+    },
 }
 
 /// All of them, the best first.
-const ALL: [(Mechanism, &str, Means); 6] = [
+const ALL: [(Mechanism, &str, Means); 8] = [
     (scram(ScramHash::Sha256, true), "SCRAM-SHA-256-PLUS", Means::ScramSha256Plus),
     (scram(ScramHash::Sha256, false), "SCRAM-SHA-256", Means::ScramSha256),
     (scram(ScramHash::Sha1, true), "SCRAM-SHA-1-PLUS", Means::ScramSha1Plus),
     (scram(ScramHash::Sha1, false), "SCRAM-SHA-1", Means::ScramSha1),
+    (Mechanism::Bearer { xoauth2: false }, "OAUTHBEARER", Means::OAuthBearer),
+    (Mechanism::Bearer { xoauth2: true }, "XOAUTH2", Means::XOAuth2),
     (Mechanism::Plain, "PLAIN", Means::Plain),
     (Mechanism::Login, "LOGIN", Means::Login),
 ];
@@ -123,7 +130,7 @@ impl Exchange {
     /// Takes the client's answer after base64.
     pub fn answer(&mut self, decoded: &[u8]) -> Step {
         match (self.mechanism, self.name.take()) {
-            (Mechanism::Plain | Mechanism::Scram { .. }, _) => plain(decoded),
+            (Mechanism::Plain | Mechanism::Scram { .. } | Mechanism::Bearer { .. }, _) => plain(decoded),
             (Mechanism::Login, None) => match text(decoded) {
                 Some(name) => {
                     self.name = Some(name);
@@ -140,7 +147,7 @@ impl Exchange {
 
     fn challenge(&self) -> Step {
         Step::Challenge(match (self.mechanism, &self.name) {
-            (Mechanism::Plain | Mechanism::Scram { .. }, _) => "",
+            (Mechanism::Plain | Mechanism::Scram { .. } | Mechanism::Bearer { .. }, _) => "",
             // "Username:" and "Password:".
             (Mechanism::Login, None) => "VXNlcm5hbWU6",
             (Mechanism::Login, Some(_)) => "UGFzc3dvcmQ6",

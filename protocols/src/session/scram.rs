@@ -140,7 +140,7 @@ fn is_nonce(nonce: &str) -> bool {
 }
 
 /// `saslname` of RFC 5802 section 7: `=2C` and `=3D` stand for comma and equals sign.
-fn sasl_name(text: &str) -> Option<String> {
+pub(super) fn sasl_name(text: &str) -> Option<String> {
     let mut name = String::with_capacity(text.len());
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('=') {

@@ -69,6 +69,14 @@ impl Guess<'_> {
         self.wait
     }
 
+    /// It was none: nothing could be checked.
+    pub fn unanswered(mut self) {
+        self.ended = true;
+        let mut counts = self.throttle.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        counts.addresses.end(&self.address);
+        counts.names.end(&self.name);
+    }
+
     /// Notes how it ended.
     pub fn ended(mut self, now: Instant, success: bool) {
         self.note(now, success);
@@ -238,12 +246,10 @@ mod tests {
 
     /// How long a guess would have to wait.
     fn told(throttle: &Throttle, address: IpAddr, name: &str, now: Instant) -> Option<Duration> {
-        let mut guess = throttle.begin(address, name, now).ok()?;
-        guess.ended = true;
-        let mut counts = throttle.counts.lock().unwrap();
-        counts.addresses.end(&guess.address);
-        counts.names.end(&guess.name);
-        Some(guess.wait())
+        let guess = throttle.begin(address, name, now).ok()?;
+        let wait = guess.wait();
+        guess.unanswered();
+        Some(wait)
     }
 
     #[test]
@@ -323,6 +329,21 @@ mod tests {
         }
         fail(&throttle, IP, "victim", now).expect("the last one");
         assert_eq!(told(&throttle, IP, "own", now), None);
+    }
+
+    #[test]
+    fn what_could_not_be_checked_counts_neither_way() {
+        let throttle = Throttle::default();
+        let now = Instant::now();
+        for _ in 0..=limits::LOGIN_FAILURES_FREE {
+            fail(&throttle, IP, "a", now).expect("not shut out");
+        }
+        for _ in 0..2 * limits::LOGIN_FAILURES_MAX {
+            throttle.begin(IP, "a", now).expect("not shut out").unanswered();
+        }
+        assert_eq!(told(&throttle, IP, "a", now), Some(2 * limits::LOGIN_DELAY_MIN), "as after the failures");
+        let counts = throttle.counts.lock().unwrap();
+        assert!(counts.addresses.in_flight.is_empty() && counts.names.in_flight.is_empty());
     }
 
     #[test]

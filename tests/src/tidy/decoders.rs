@@ -8,7 +8,7 @@ type Row = (&'static str, &'static [&'static str], &'static str, &'static str);
 /// Where decoders of stored bytes and of the control socket live. What clients send is fuzzed as whole sessions.
 const FOLDERS: [&str; 2] = ["engine/src/", "tools/src/"];
 
-const TABLE: [Row; 51] = [
+const TABLE: [Row; 53] = [
     ("engine/src/base/flags.rs", &["decode"], "event", "Event::decode"),
     ("engine/src/base/special_use.rs", &["decode"], "event", "Event::decode"),
     ("engine/src/base/uids.rs", &["decode"], "event", "Event::decode"),
@@ -47,6 +47,7 @@ const TABLE: [Row; 51] = [
     ("engine/src/index/mime/parse.rs", &["parse"], "mime", "summarize"),
     ("engine/src/index/part.rs", &["open"], "part", "Part::open"),
     ("engine/src/index/record.rs", &["decode"], "part", "parts.load"),
+    ("engine/src/index/uidls.rs", &["decode"], "event", "ids.decode(data)"),
     ("engine/src/log/names.rs", &["parse"], "damage", "swap(files"),
     ("engine/src/log/recovery.rs", &["open"], "recovery", "log::open"),
     ("engine/src/queue/codec.rs", &["decode", "decode", "decode"], "queue", "NewQueueItem::decode"),
@@ -60,6 +61,7 @@ const TABLE: [Row; 51] = [
     ("engine/src/trace/mail.rs", &[], "mail_log", "MailRecord::decode"),
     ("tools/src/carry/backup/list.rs", &["decode"], "carry", "fuzz::backup_list"),
     ("tools/src/carry/import/maildir.rs", &["parse_flags", "parse_keywords"], "carry", "fuzz::names"),
+    ("tools/src/carry/import/uidl.rs", &["parse_format", "parse_uidlist", "parse_sizelist"], "carry", "fuzz::names"),
     ("tools/src/carry/import/mbox/mod.rs", &["file"], "carry", "fuzz::mbox"),
     ("tools/src/carry/manifest.rs", &["new"], "carry", "fuzz::manifest"),
     ("tools/src/config/mod.rs", &["parse"], "config", "fuzz::config"),

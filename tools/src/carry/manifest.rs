@@ -97,6 +97,9 @@ pub struct Message {
     pub flags: Vec<String>,
     /// Internal date, RFC 3339 in UTC.
     pub date: String,
+    /// Its unique-id by POP3 on the server that it came from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pop3_uidl: Option<String>,
     /// Bytes of the message.
     pub size: u64,
     /// Of the message, 64 hexadecimal digits.

@@ -9,8 +9,8 @@ use crate::ops::{Failure, Kind};
 use crate::rescue::{self, FindingView, Pace, Scratch};
 use crate::time::rfc3339;
 use posthouse_engine::base::{AccountId, Error, Flags};
-use posthouse_engine::index::Mailbox;
 use posthouse_engine::index::mime::sent_date;
+use posthouse_engine::index::{Mailbox, Uidls};
 use posthouse_engine::rescue::{Belongs, Salvage, Salvaged, Told};
 use serde::Serialize;
 use std::fs::File;
@@ -76,6 +76,7 @@ pub fn run(args: &SalvageArgs) -> Result<Report, Failure> {
         manifest: made(manifest::UNFINISHED)?,
         queue: made(QUEUE)?,
         at: None,
+        pop3_uidls: Uidls::default(),
         lost: 0,
     };
     let mut damage = made(DAMAGE)?;
@@ -114,6 +115,8 @@ struct Out {
     queue: BufWriter<File>,
     /// The account and mailbox that messages go to now.
     at: Option<(String, String)>,
+    /// Unique-ids by POP3 of messages of that mailbox.
+    pop3_uidls: Uidls,
     lost: u64,
 }
 
@@ -133,6 +136,7 @@ impl Out {
             Salvaged::Mailbox { account, address, mailbox, subscribed } => {
                 let (account, annotations) = (name_of(account, address), annotations::list(&mailbox.metadata));
                 self.mailbox(account.clone(), row(mailbox, subscribed))?;
+                self.pop3_uidls = mailbox.pop3_uidls();
                 annotations.into_iter().try_for_each(|annotation| {
                     let mailbox = Some(mailbox.name.to_string());
                     self.line(&Line::Annotation { account: account.clone(), mailbox, annotation })
@@ -164,8 +168,10 @@ impl Out {
 
     fn message(&mut self, belongs: Belongs, bytes: &[u8]) -> io::Result<()> {
         let size = bytes.len() as u64;
+        let mut pop3_uidl = None;
         let (uid, flags, date) = match &belongs {
             Belongs::Entry { uid, flags, keywords, internal_date, .. } => {
+                pop3_uidl = self.pop3_uidls.get(*uid).map(str::to_owned);
                 (uid.0, flag_names(*flags, keywords), *internal_date)
             }
             Belongs::Queue { id, .. } => {
@@ -177,7 +183,7 @@ impl Out {
                 (at.offset, Vec::new(), sent_date(bytes).map_or(0, |date| date.0))
             }
         };
-        let outgoing = Outgoing { uid, size, flags, date, unreadable: None };
+        let outgoing = Outgoing { uid, size, flags, date, pop3_uidl, unreadable: None };
         let placed = self.layout.message(&outgoing, bytes)?;
         let (account, mailbox) = self.at.clone().unwrap_or_default();
         if let Belongs::Queue { id, sender, recipients } = &belongs {
@@ -191,6 +197,7 @@ impl Out {
             mailbox,
             uid,
             flags: outgoing.flags,
+            pop3_uidl: outgoing.pop3_uidl,
             date,
             size,
             sha256,

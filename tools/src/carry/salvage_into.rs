@@ -240,8 +240,9 @@ impl Into {
         if subscribed && !view.subscriptions.contains(&*mailbox.name) {
             self.engine.subscribe(account, &mailbox.name, true).wait()?;
         }
+        // The server's own speak of uids, which are others here.
         let notes: Vec<_> =
-            mailbox.metadata.iter().map(|(name, value)| (name.to_owned(), Some(value.to_vec()))).collect();
+            mailbox.metadata.of_clients().iter().map(|(name, value)| (name.to_owned(), Some(value.to_vec()))).collect();
         if !notes.is_empty() {
             self.engine.set_metadata(account, Some(id), notes).wait()?;
         }

@@ -1,5 +1,5 @@
 //! The words for carrying mail out of the store and into it.
-use crate::carry::import::{Dates, Kind, Quoting};
+use crate::carry::import::{Dates, Ids, Kind, Quoting, parse_format};
 use crate::carry::manifest::Format;
 use clap::{ArgGroup, Args};
 use std::path::PathBuf;
@@ -57,6 +57,10 @@ pub struct ImportArgs {
     /// Which lines of an mbox lose a quote: all of `>From `, `>>From ` and so on (rd), only `>From ` (o), none
     #[arg(long, value_enum, default_value = "rd")]
     pub quoting: Quoting,
+    /// Unique-ids by POP3 of a Maildir's INBOX that messages keep: those in its lists (`listed`), none, or for the other messages too what the old
+    /// server made: `dovecot` (its default), `file`, or a form in Dovecot's words, as in %v-%u
+    #[arg(long, value_name = "FORM", default_value = "listed", value_parser = parse_format)]
+    pub pop3_uidl: Ids,
     /// Folders keep their names; without it those that other programs use for sent, deleted, junk mail and drafts go to ours
     #[arg(long)]
     pub keep_names: bool,

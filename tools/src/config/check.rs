@@ -15,6 +15,8 @@ pub(super) fn check(config: &Config) -> Result<(), Wrong> {
     listeners(config)?;
     hostname("hostname", &config.hostname)?;
     hostname("clients.host", &config.clients.host)?;
+    super::oauth::check(&config.oauth)?;
+    super::pop3::check(&config.pop3)?;
     super::verify::check(&config.verify)?;
     super::proxy::check(&config.proxy)?;
     super::dnsbl::check(&config.dnsbl)?;

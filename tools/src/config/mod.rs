@@ -3,13 +3,16 @@
 pub(crate) mod check;
 mod dnsbl;
 mod model;
+mod oauth;
 mod outbound;
 mod proxy;
+mod pop3;
 mod values;
 mod verify;
 
 pub use dnsbl::ZoneTable;
 pub use model::{ClientPorts, Compaction, Config, LogFormat, MailLog, PlaintextAuth, RuntimeChoice};
+pub use oauth::OAuth;
 pub use outbound::{Outbound, RouteTable};
 pub use values::{Count, Place};
 pub use verify::DmarcChoice;
@@ -51,7 +54,8 @@ impl Config {
         let mut config = Config::parse(&file, &text)?;
         let base = path.parent().unwrap_or(Path::new(""));
         let own = [&mut config.data, &mut config.tls.certificate, &mut config.tls.key];
-        for path in own.into_iter().chain(outbound::paths(&mut config.outbound)) {
+        let others = outbound::paths(&mut config.outbound).chain(oauth::paths(&mut config.oauth));
+        for path in own.into_iter().chain(others) {
             if !path.as_os_str().is_empty() {
                 *path = base.join(&*path);
             }

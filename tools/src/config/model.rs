@@ -2,6 +2,8 @@
 use super::dnsbl::Dnsbl;
 use super::outbound::Outbound;
 use super::proxy::Proxy;
+use super::oauth::OAuth;
+use super::pop3::Pop3;
 use super::values::{Address, Count, words};
 use super::verify::Verify;
 use posthouse_engine::base::limits;
@@ -74,6 +76,10 @@ pub struct Config {
     pub tls: Tls,
     /// Who may log in how.
     pub login: Login,
+    /// Tokens in the place of passwords.
+    pub oauth: OAuth,
+    /// What becomes of what POP3 has fetched.
+    pub pop3: Pop3,
     /// How the store is laid out.
     pub store: Store,
     /// Checks of who has sent mail.
@@ -254,6 +260,8 @@ impl Default for Config {
             limits: Limits::default(),
             tls: Tls::default(),
             login: Login::default(),
+            oauth: OAuth::default(),
+            pop3: Pop3::default(),
             store: Store::default(),
             verify: Verify::default(),
             dnsbl: Dnsbl::default(),

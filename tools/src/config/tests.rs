@@ -128,6 +128,18 @@ fn errors_name_the_file_the_key_and_what_is_allowed() {
             "[[outbound.route]]\ndomain = 'x.test'\nhost = 'y'",
             "posthouse.toml: outbound.route[0].host: unknown key; allowed: domain, relay, tls, user, password_file",
         ),
+        (
+            "[oauth]\nintrospection_url = 'http://id.example.org/introspect'",
+            "posthouse.toml: oauth.introspection_url: \"http://id.example.org/introspect\" is not allowed (tokens and the secret would cross the network in the clear); allowed: an https URL, or http on this machine, as in http://127.0.0.1:8080/introspect",
+        ),
+        (
+            "[oauth]\nintrospection_url = 'https://id.example.org/introspect'\nclient_id = 'mail'",
+            "posthouse.toml: oauth.client_secret_file: missing; allowed: a file whose first line is our password with oauth.introspection_url",
+        ),
+        (
+            "[oauth]\nscope_imap = 'a b'",
+            "posthouse.toml: oauth.scope_imap: \"a b\" is not allowed; allowed: one scope without spaces and quotes, or \"\"",
+        ),
         ("data = ''", "posthouse.toml: data: \"\" is not allowed; allowed: the path of a directory"),
     ] {
         assert_eq!(error(text), told);

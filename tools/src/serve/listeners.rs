@@ -7,11 +7,22 @@ use posthouse_protocols::imap::ImapService;
 use posthouse_protocols::lmtp::LmtpService;
 use posthouse_protocols::pop3::Pop3Service;
 use posthouse_protocols::runtime::{Listener, Service};
+use posthouse_protocols::session::oauth::OAuth;
 use posthouse_protocols::session::{Attendance, Budget, PlaintextAuth, Shared};
 use posthouse_protocols::smtp::SmtpService;
 use posthouse_protocols::verify::Verifier;
 use posthouse_protocols::verify::dnsbl::Blocklists;
 use std::sync::Arc;
+
+/// Who tells us of those whom we do not know.
+pub(super) struct Judges {
+    /// Of senders.
+    pub(super) verifier: Arc<Verifier>,
+    /// Of hosts.
+    pub(super) blocklists: Option<Arc<Blocklists>>,
+    /// Of tokens.
+    pub(super) oauth: Option<OAuth>,
+}
 
 /// All listeners that the configuration names, the admin pages left out.
 pub(super) fn all(
@@ -19,7 +30,7 @@ pub(super) fn all(
     opened: &Opened,
     hostname: &str,
     Identity { config: identity, end_point }: &Identity,
-    (verifier, blocklists): (Arc<Verifier>, Option<Arc<Blocklists>>),
+    Judges { verifier, blocklists, oauth }: Judges,
 ) -> Vec<Listener> {
     let mut shared = Shared::new(opened.engine.clone(), opened.clock.clone(), hostname);
     shared.tls = Some(identity.clone());
@@ -27,6 +38,7 @@ pub(super) fn all(
     shared.scram = config.login.scram;
     shared.verifier = Some(verifier);
     shared.blocklists = blocklists;
+    shared.oauth = oauth;
     shared.plaintext_auth = match config.login.plaintext_auth {
         config::PlaintextAuth::Never => PlaintextAuth::Never,
         config::PlaintextAuth::Loopback => PlaintextAuth::Loopback,
@@ -42,7 +54,7 @@ pub(super) fn all(
     let submission: Arc<dyn Service> = Arc::new(SmtpService::submission(shared.clone()));
     let lmtp: Arc<dyn Service> = Arc::new(LmtpService::new(shared.clone()));
     let imap: Arc<dyn Service> = Arc::new(ImapService::new(shared.clone()));
-    let pop3: Arc<dyn Service> = Arc::new(Pop3Service::new(shared.clone()));
+    let pop3: Arc<dyn Service> = Arc::new(Pop3Service::with(shared.clone(), config.pop3.policy()));
     let listen = &config.listen;
     // Protocol, addresses, service, and whether TLS begins at once (RFC 8314).
     let table = [

@@ -10,6 +10,7 @@ mod log;
 mod log_lines;
 mod look_out;
 mod notify;
+mod oauth;
 mod outbound;
 mod signals;
 mod verify;
@@ -99,8 +100,12 @@ impl Running {
         };
         let (kind, why) = runtime::choose(choice).map_err(|error| Failure::new(Kind::Failed, error.to_string()))?;
         tracing::info!("{why}");
-        let checks = (verify::start(config, &hostname)?, dnsbl::start(config)?);
-        let listeners = listeners::all(config, opened, &hostname, &identity, checks);
+        let judges = listeners::Judges {
+            verifier: verify::start(config, &hostname)?,
+            blocklists: dnsbl::start(config)?,
+            oauth: oauth::start(config)?,
+        };
+        let listeners = listeners::all(config, opened, &hostname, &identity, judges);
         let means = outbound::prepare(config, opened, &hostname)?;
         let limits = ConnectionLimits {
             total: config.limits.connections_max as usize,

@@ -1,6 +1,6 @@
 //! Who may log in: which of an account's passwords a client has proven, and whether the login rules let it in (F13 to F15). Pure; takes as long
 //! for a name that nobody has.
-use super::super::{Account, Address, Directory, password};
+use super::super::{Account, AccountKind, Address, Directory, password};
 use super::keys::{is_same, stored_sha256};
 use super::{Access, LoginKeys, Network, Protocol, Protocols, ScramHash, app_password_form, dummy_salt};
 use crate::base::AccountId;
@@ -27,7 +27,7 @@ pub struct Proven {
     pub account: AccountId,
     /// Its primary address.
     pub address: Address,
-    /// By which app password; `None`: by the account's own.
+    /// By which app password; `None`: by the account's own, or by a token.
     pub app_password: Option<u32>,
     /// Why it is not let in all the same.
     pub denial: Option<Denial>,
@@ -45,6 +45,7 @@ pub struct Candidate {
 struct Known {
     account: AccountId,
     address: Address,
+    is_member: bool,
     password_hash: Option<String>,
     access: Access,
     protocols: Protocols,
@@ -83,6 +84,7 @@ impl Directory {
         Known {
             account: account.id,
             address: account.address.clone(),
+            is_member: account.kind == AccountKind::Member,
             password_hash: account.password_hash.as_deref().map(str::to_owned),
             protocols: rules.protocols.or(of_tenant.protocols).unwrap_or(Protocols::ALL),
             networks: rules.networks.clone().or(of_tenant.networks).unwrap_or_default(),
@@ -130,6 +132,14 @@ impl Candidate {
         }
     }
 
+    /// What the member of that name may do whom somebody else vouches for: an identity provider. Rules that demand app passwords forbid the
+    /// account's own only, which is what one guesses. Nobody is a business mailbox.
+    pub fn vouched(&self, protocol: Protocol, peer: IpAddr) -> Option<Proven> {
+        let known = self.known.as_ref().filter(|known| known.is_member)?;
+        let denial = known.place_denial(protocol, peer);
+        Some(Proven { account: known.account, address: known.address.clone(), app_password: None, denial })
+    }
+
     /// Checks a SCRAM client's proof; with it goes the server's signature. The client computed with `salt` and `iterations`.
     pub fn check_scram(
         &self,
@@ -174,15 +184,26 @@ impl Known {
 
     fn denial(&self, app_password: Option<u32>, protocol: Protocol, peer: IpAddr, now: i64) -> Option<Denial> {
         let app = app_password.and_then(|number| self.access.app_passwords.iter().find(|app| app.number == number));
-        let peer = peer.to_canonical();
-        if !self.protocols.has(protocol) || app.is_some_and(|app| !app.protocols.has(protocol)) {
+        if app.is_some_and(|app| !app.protocols.has(protocol)) {
             Some(Denial::Protocol)
-        } else if !self.networks.is_empty() && !self.networks.iter().any(|network| network.contains(&peer)) {
-            Some(Denial::Network)
+        } else if let Some(denial) = self.place_denial(protocol, peer) {
+            Some(denial)
         } else if self.app_only && app.is_none() {
             Some(Denial::AppPasswordNeeded)
         } else if app.and_then(|app| app.expires).is_some_and(|expires| expires <= now) {
             Some(Denial::Expired)
+        } else {
+            None
+        }
+    }
+
+    /// What the rules say of the protocol and of where a client comes from.
+    fn place_denial(&self, protocol: Protocol, peer: IpAddr) -> Option<Denial> {
+        let peer = peer.to_canonical();
+        if !self.protocols.has(protocol) {
+            Some(Denial::Protocol)
+        } else if !self.networks.is_empty() && !self.networks.iter().any(|network| network.contains(&peer)) {
+            Some(Denial::Network)
         } else {
             None
         }

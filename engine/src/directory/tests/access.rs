@@ -254,3 +254,29 @@ fn logins_go_on_after_a_snapshot() {
     let salt = |directory: &Directory| candidate(directory, "nobody@acme.example").salt();
     assert_eq!(salt(&read), salt(&directory), "the secret");
 }
+
+/// Whom an identity provider vouches for: the same rules, but those that say which passwords are taken.
+#[test]
+fn who_is_vouched_for() {
+    let mut directory = guarded();
+    let vouched = |directory: &Directory, name: &str, from: &str| {
+        let proven = candidate(directory, name).vouched(Protocol::Imap, ip(from));
+        proven.map(|proven| (proven.address.as_str().to_owned(), proven.denial))
+    };
+    let bob = |denial| Some(("bob@acme.example".to_owned(), denial));
+    assert_eq!(vouched(&directory, "Robert@acme.example", "192.0.2.1"), bob(None), "an alias; no password is needed");
+    assert_eq!(vouched(&directory, "nobody@acme.example", "192.0.2.1"), None);
+    assert_eq!(vouched(&directory, "sales@acme.example", "192.0.2.1"), None, "nobody is a business mailbox");
+    rules(&mut directory, acme(), LoginRulesPatch { app_only: Some(Some(true)), ..LoginRulesPatch::default() });
+    assert_eq!(vouched(&directory, "bob@acme.example", "192.0.2.1"), bob(None));
+    let networks = Some(Some(vec!["198.51.100.0/24".parse().expect("a network")]));
+    rules(&mut directory, acme(), LoginRulesPatch { networks, ..LoginRulesPatch::default() });
+    assert_eq!(vouched(&directory, "bob@acme.example", "192.0.2.1"), bob(Some(Denial::Network)));
+    assert_eq!(vouched(&directory, "bob@acme.example", "198.51.100.7"), bob(None));
+    let pop3_only = Some(Some(Protocols::of([Protocol::Pop3])));
+    rules(&mut directory, acme(), LoginRulesPatch { protocols: pop3_only, ..LoginRulesPatch::default() });
+    assert_eq!(vouched(&directory, "bob@acme.example", "198.51.100.7"), bob(Some(Denial::Protocol)));
+    let disabled = AccountPatch { disabled: Some(true), ..AccountPatch::default() };
+    make(&mut directory, set("bob@acme.example", disabled)).expect("allowed");
+    assert_eq!(vouched(&directory, "bob@acme.example", "198.51.100.7"), None);
+}

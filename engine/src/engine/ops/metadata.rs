@@ -13,11 +13,11 @@ pub(in crate::engine) fn set(
 ) -> Result<()> {
     let view = txn.opened(account)?;
     let mut after = match mailbox {
-        Some(id) => view.mailbox(id).ok_or_else(|| Error::NotFound("the mailbox".into()))?.metadata.clone(),
-        None => view.metadata.clone(),
+        Some(id) => view.mailbox(id).ok_or_else(|| Error::NotFound("the mailbox".into()))?.metadata.of_clients(),
+        None => view.metadata.of_clients(),
     };
-    let mailboxes = view.mailboxes.iter().map(|mailbox| mailbox.metadata.size_bytes()).sum::<usize>();
-    let others = view.metadata.size_bytes() + mailboxes - after.size_bytes();
+    let mailboxes = view.mailboxes.iter().map(|mailbox| mailbox.metadata.of_clients().size_bytes()).sum::<usize>();
+    let others = view.metadata.of_clients().size_bytes() + mailboxes - after.size_bytes();
     for (name, value) in entries {
         if name.len() > METADATA_VALUE_BYTES_MAX
             || value.as_ref().is_some_and(|value| value.len() > METADATA_VALUE_BYTES_MAX)

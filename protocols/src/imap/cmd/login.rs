@@ -5,7 +5,7 @@ use crate::imap::state::{Running, Session};
 use crate::imap::table::Request;
 use crate::limits;
 use crate::session::sasl::Credentials;
-use crate::session::{Place, Proof};
+use crate::session::{Place, Proof, Shown, UNAVAILABLE};
 use imap_codec::imap_types::command::CommandBody;
 use imap_codec::imap_types::core::AString;
 use posthouse_engine::base::{AccountId, Protocol};
@@ -22,7 +22,7 @@ pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'
             return Ok(needs_tls());
         }
         let (Some(name), Some(password)) = (text(username), text(password.declassify())) else {
-            return Ok(failed());
+            return Ok(failed(Shown::Password));
         };
         drop(request);
         let place = session.place();
@@ -41,8 +41,8 @@ pub(super) fn needs_tls() -> Answer {
     Answer::no("[PRIVACYREQUIRED] Use STARTTLS first")
 }
 
-fn failed() -> Answer {
-    Answer::no("[AUTHENTICATIONFAILED] Wrong name or password")
+fn failed(shown: Shown) -> Answer {
+    Answer::no(format!("[AUTHENTICATIONFAILED] {}", shown.wrong()))
 }
 
 impl Session {
@@ -61,19 +61,21 @@ impl Session {
         let shared = self.shared.clone();
         let login = match proof {
             Proof::Right(login) => login,
-            Proof::Wrong => {
+            Proof::Wrong(shown) => {
                 self.failed_logins += 1;
                 if self.failed_logins >= limits::LOGIN_FAILURES_PER_SESSION_MAX {
                     self.untagged("BYE Too many failed logins");
                     self.ended = true;
                 }
-                return Ok(failed());
+                return Ok(failed(shown));
             }
             Proof::Refused => {
                 self.untagged("BYE [UNAVAILABLE] Too many failed logins; try again later");
                 self.ended = true;
-                return Ok(failed());
+                return Ok(failed(Shown::Password));
             }
+            // RFC 5530 section 3: a temporary failure.
+            Proof::Unavailable => return Ok(Answer::no(format!("[UNAVAILABLE] {UNAVAILABLE}"))),
         };
         if let Err(error) = shared.engine.open_account(login.account).await {
             return Ok(error.into());

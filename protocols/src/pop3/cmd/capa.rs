@@ -3,9 +3,8 @@ use crate::pop3::answer::Answer;
 use crate::pop3::state::{Running, Session};
 use crate::pop3::table::Request;
 
-/// Offered in every state. EXPIRE NEVER: nothing is removed that was not deleted.
-const ALWAYS: [&str; 8] =
-    ["TOP", "UIDL", "PIPELINING", "RESP-CODES", "AUTH-RESP-CODE", "EXPIRE NEVER", "UTF8 USER", "LANG"];
+/// Offered in every state.
+const ALWAYS: [&str; 7] = ["TOP", "UIDL", "PIPELINING", "RESP-CODES", "AUTH-RESP-CODE", "UTF8 USER", "LANG"];
 
 pub(in crate::pop3) fn run(session: &mut Session, request: Request) -> Running<'_> {
     Box::pin(async move {
@@ -14,6 +13,10 @@ pub(in crate::pop3) fn run(session: &mut Session, request: Request) -> Running<'
         }
         session.say("+OK Capability list follows");
         ALWAYS.iter().for_each(|capability| session.say(capability));
+        match session.policy.fetched.kept_days() {
+            None => session.say("EXPIRE NEVER"),
+            Some(days) => session.say(&format!("EXPIRE {days}")),
+        }
         if session.may_log_in() {
             session.say("USER");
             session.say(&format!("SASL {}", session.shared.mechanism_names(&session.place())));

@@ -3,6 +3,7 @@ use crate::pop3::answer::Answer;
 use crate::pop3::login::{failed, needs_tls};
 use crate::pop3::state::{Running, Session};
 use crate::pop3::table::Request;
+use crate::session::Shown;
 use crate::session::sasl::Credentials;
 
 pub(in crate::pop3) fn run(session: &mut Session, request: Request) -> Running<'_> {
@@ -17,7 +18,7 @@ pub(in crate::pop3) fn run(session: &mut Session, request: Request) -> Running<'
         match String::from_utf8(request.arguments) {
             Ok(password) if password.is_empty() => Ok(Answer::bad("A password is expected")),
             Ok(password) => Ok(session.prove(Credentials { name: name.into(), password }).await),
-            Err(_) => Ok(failed()),
+            Err(_) => Ok(failed(Shown::Password)),
         }
     })
 }

@@ -3,7 +3,7 @@ use crate::pop3::answer::Answer;
 use crate::pop3::maildrop::Maildrop;
 use crate::pop3::state::{Running, Session};
 use crate::pop3::table::Request;
-use posthouse_engine::base::{Error, MailboxId};
+use posthouse_engine::base::Error;
 
 pub(in crate::pop3) fn run(session: &mut Session, request: Request) -> Running<'_> {
     Box::pin(async move {
@@ -25,11 +25,12 @@ pub(in crate::pop3) fn run(session: &mut Session, request: Request) -> Running<'
 impl Session {
     /// The UPDATE state. Ready after the sync that covers the removal.
     async fn update(&self, maildrop: &Maildrop) -> Result<(), Error> {
-        let uids = maildrop.deleted_uids()?;
-        if uids.is_empty() {
-            return Ok(());
+        self.remove(maildrop.account(), maildrop.deleted_uids()?).await?;
+        if let Err(error) = self.carry_out(maildrop).await {
+            // The client has what it asked for; its next session comes to it again.
+            let account = maildrop.account();
+            tracing::warn!(%error, %account, "what POP3 has fetched could not be seen to");
         }
-        // Some may be gone already, by IMAP: that is what the client wants.
-        self.shared.engine.remove(maildrop.account(), MailboxId::INBOX, uids).await.map(drop)
+        Ok(())
     }
 }

@@ -11,7 +11,11 @@ pub(in crate::pop3) fn run(session: &mut Session, request: Request) -> Running<'
         match session.message(number).await? {
             Ok(message) => {
                 let size_bytes = message.len();
-                session.send(&format!("+OK {size_bytes} octets"), message, size_bytes).await
+                let sent = session.send(&format!("+OK {size_bytes} octets"), message, size_bytes).await?;
+                if let Some(maildrop) = &mut session.maildrop {
+                    maildrop.fetch(number);
+                }
+                Ok(sent)
             }
             Err(refusal) => Ok(refusal),
         }

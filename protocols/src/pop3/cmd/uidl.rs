@@ -6,6 +6,9 @@ use std::io::Write;
 
 pub(in crate::pop3) fn run(session: &mut Session, request: Request) -> Running<'_> {
     Box::pin(async move {
+        if let Some(maildrop) = &mut session.maildrop {
+            maildrop.read_unique_ids();
+        }
         let asked = request.message_or_all().and_then(|asked| Ok((asked, session.opened()?)));
         match asked {
             Ok((None, _)) => {}

@@ -3,6 +3,7 @@ use crate::pop3::answer::Answer;
 use crate::pop3::login::{failed, needs_tls};
 use crate::pop3::state::{Running, Session};
 use crate::pop3::table::Request;
+use crate::session::Shown;
 
 pub(in crate::pop3) fn run(session: &mut Session, request: Request) -> Running<'_> {
     Box::pin(async move {
@@ -14,7 +15,7 @@ pub(in crate::pop3) fn run(session: &mut Session, request: Request) -> Running<'
         }
         // RFC 6856 section 2.2
         let Ok(name) = String::from_utf8(request.arguments) else {
-            return Ok(failed());
+            return Ok(failed(Shown::Password));
         };
         session.name = Some(name.into());
         Ok(Answer::ok("Now the password"))

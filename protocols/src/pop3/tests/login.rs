@@ -38,9 +38,9 @@ fn user_and_pass() {
          S: PIPELINING
          S: RESP-CODES
          S: AUTH-RESP-CODE
-         S: EXPIRE NEVER
          S: UTF8 USER
          S: LANG
+         S: EXPIRE NEVER
          S: USER
          S: SASL PLAIN LOGIN
          S: .
@@ -123,9 +123,9 @@ fn after_login_capa_names_the_implementation_and_an_empty_maildrop_opens() {
          S: PIPELINING
          S: RESP-CODES
          S: AUTH-RESP-CODE
-         S: EXPIRE NEVER
          S: UTF8 USER
          S: LANG
+         S: EXPIRE NEVER
          S: USER
          S: SASL PLAIN LOGIN
          S: IMPLEMENTATION Posthouse-...
@@ -159,9 +159,9 @@ fn no_password_in_the_clear_where_that_is_not_allowed() {
          S: PIPELINING
          S: RESP-CODES
          S: AUTH-RESP-CODE
-         S: EXPIRE NEVER
          S: UTF8 USER
          S: LANG
+         S: EXPIRE NEVER
          S: .
          C: USER ann@example.org
          S: -ERR Use STLS first: ...

@@ -2,10 +2,12 @@
 mod bad_input;
 mod large;
 mod login;
+mod policy;
 mod sizes;
 mod soup;
 mod tls;
 mod transaction;
+mod uidl;
 mod update;
 
 use super::Pop3Service;

@@ -1,14 +1,14 @@
 //! AUTH (RFC 4954), by the mechanisms of `session::sasl`. Passwords reach no log.
 use crate::limits;
 use crate::session::sasl::Mechanism;
-use crate::session::{Dialog, Place, Proof, Step};
+use crate::session::{Dialog, Place, Proof, Step, UNAVAILABLE};
 use crate::smtp::driver::Input;
 use crate::smtp::reply::Reply;
 use crate::smtp::state::{Answer, Running, Session};
 use posthouse_engine::base::Protocol;
 use smtp_proto::{
-    AUTH_LOGIN, AUTH_PLAIN, AUTH_SCRAM_SHA_1, AUTH_SCRAM_SHA_1_PLUS, AUTH_SCRAM_SHA_256, AUTH_SCRAM_SHA_256_PLUS,
-    Request,
+    AUTH_LOGIN, AUTH_OAUTHBEARER, AUTH_PLAIN, AUTH_SCRAM_SHA_1, AUTH_SCRAM_SHA_1_PLUS, AUTH_SCRAM_SHA_256,
+    AUTH_SCRAM_SHA_256_PLUS, AUTH_XOAUTH2, Request,
 };
 
 pub(in crate::smtp) fn run(session: &mut Session, request: Request<String>) -> Running<'_> {
@@ -46,11 +46,13 @@ pub(in crate::smtp) fn run(session: &mut Session, request: Request<String>) -> R
 }
 
 /// How smtp-proto gives the mechanisms that we know.
-const NAMES: [(u64, &str); 6] = [
+const NAMES: [(u64, &str); 8] = [
     (AUTH_SCRAM_SHA_256_PLUS, "SCRAM-SHA-256-PLUS"),
     (AUTH_SCRAM_SHA_256, "SCRAM-SHA-256"),
     (AUTH_SCRAM_SHA_1_PLUS, "SCRAM-SHA-1-PLUS"),
     (AUTH_SCRAM_SHA_1, "SCRAM-SHA-1"),
+    (AUTH_OAUTHBEARER, "OAUTHBEARER"),
+    (AUTH_XOAUTH2, "XOAUTH2"),
     (AUTH_PLAIN, "PLAIN"),
     (AUTH_LOGIN, "LOGIN"),
 ];
@@ -88,9 +90,9 @@ impl Session {
                 self.login = Some(Box::new(login));
                 Answer::new(235, "2.7.0 Logged in")
             }
-            Proof::Wrong => {
+            Proof::Wrong(shown) => {
                 self.failed_logins += 1;
-                let wrong = Reply::new(535, "5.7.8 Wrong name or password");
+                let wrong = Reply::new(535, format!("5.7.8 {}", shown.wrong()));
                 if self.failed_logins < limits::LOGIN_FAILURES_PER_SESSION_MAX {
                     return wrong.into();
                 }
@@ -102,6 +104,8 @@ impl Session {
                 self.ended = true;
                 Answer::new(421, "4.7.0 Too many failed logins; try again later")
             }
+            // RFC 4954 section 6.
+            Proof::Unavailable => Answer::new(454, format!("4.7.0 {UNAVAILABLE}")),
         }
     }
 }

@@ -229,6 +229,7 @@ impl Export<'_> {
             uid: message.uid,
             date: rfc3339(message.date),
             flags: message.flags,
+            pop3_uidl: message.pop3_uidl,
             size: message.size,
             sha256: sha::of(bytes),
             path: placed.path,

@@ -58,7 +58,7 @@ pub(super) fn file(mut file: File, what: String, to: &mut Feeder) -> Result<(), 
     let mut gather = to.gather();
     let read = gather.file(&mut file, false);
     match read.map_err(|error| error.to_string()).and_then(|()| gather.done()) {
-        Ok(message) => to.message(Item { what, flags: Vec::new(), date, message }),
+        Ok(message) => to.message(Item { what, flags: Vec::new(), date, pop3_uidl: None, message }),
         Err(why) => to.bad(what, why),
     }
 }

@@ -3,6 +3,7 @@ use super::How;
 use super::gather::{Gather, Gathered};
 use super::kind::Dates;
 use super::special::Names;
+use super::uidl::Ids;
 use crate::limits::{BULK_BYTES, BULK_MESSAGES_MAX};
 use crate::ops::bulk::{Annotation, Incoming};
 use crate::room::{Held, Room};
@@ -46,6 +47,8 @@ pub(in crate::carry) struct Item {
     pub(in crate::carry) flags: Vec<String>,
     /// The file's date.
     pub(in crate::carry) date: Option<i64>,
+    /// Its unique-id by POP3 where it comes from.
+    pub(in crate::carry) pop3_uidl: Option<String>,
     pub(in crate::carry) message: Gathered,
 }
 
@@ -55,6 +58,7 @@ pub(in crate::carry) struct Feeder {
     room: Arc<Room>,
     message_bytes_max: usize,
     dates: Dates,
+    pub(super) pop3_uidl: Ids,
     pub(in crate::carry) names: Names,
     batch: Loaded,
 }
@@ -62,7 +66,8 @@ pub(in crate::carry) struct Feeder {
 impl Feeder {
     pub(super) fn new(to: SyncSender<Load>, room: Arc<Room>, how: How) -> Feeder {
         let message_bytes_max = usize::try_from(how.message_bytes_max).unwrap_or(usize::MAX);
-        Feeder { to, room, message_bytes_max, dates: how.dates, names: how.names, batch: Loaded::default() }
+        let How { dates, pop3_uidl, names, .. } = how;
+        Feeder { to, room, message_bytes_max, dates, pop3_uidl, names, batch: Loaded::default() }
     }
 
     /// Room for the next message.
@@ -123,7 +128,7 @@ impl Feeder {
             Dates::Header => header_date(&bytes).or(item.date),
         };
         let batch = &mut self.batch;
-        batch.messages.push(Incoming { size: bytes.len() as u64, flags: item.flags, date });
+        batch.messages.push(Incoming { size: bytes.len() as u64, flags: item.flags, date, pop3_uidl: item.pop3_uidl });
         batch.names.push(item.what);
         if batch.bytes.is_empty() {
             batch.bytes = bytes;

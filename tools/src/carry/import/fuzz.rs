@@ -2,6 +2,7 @@
 use super::feed::{Feeder, Load};
 use super::kind::{Dates, Quoting};
 use super::special::Names;
+use super::uidl::{self, Ids};
 use super::{How, maildir, mbox};
 use crate::limits::IMPORT_AHEAD_BYTES;
 use crate::room::Room;
@@ -23,6 +24,7 @@ pub(crate) fn mbox(from: impl Read + Send, quoting: Quoting) -> Vec<Found> {
         account: None,
         names: Names::new(None, true, &[]),
         dates: Dates::File,
+        pop3_uidl: Ids::None,
         message_bytes_max: 1 << 20,
         size_bytes: 0,
     };
@@ -51,4 +53,10 @@ pub(crate) fn maildir(text: &str) {
     let keywords = maildir::parse_keywords(text);
     let flags = maildir::parse_flags(text.as_bytes(), &keywords);
     assert!(flags.len() <= text.len());
+    let mut known = uidl::Known::default();
+    uidl::parse_uidlist(text.as_bytes(), &mut known);
+    uidl::parse_sizelist(text.as_bytes(), &mut known);
+    if let Ok(ids) = uidl::parse_format(text) {
+        let _ = known.id(text.as_bytes(), &ids);
+    }
 }

@@ -4,6 +4,7 @@ use super::eml::{Walk, below, header_or_file_date};
 use super::feed::{Feeder, Gone, Item};
 use super::kind::Stop;
 use super::tree::{Dir, LINK, What};
+use super::uidl;
 use crate::carry::names;
 use crate::limits::IMPORT_DEPTH_MAX;
 use posthouse_protocols::imap::utf7;
@@ -67,10 +68,15 @@ fn folder(dir: &Dir, levels: &[String], to: &mut Feeder) -> Result<(), Stop> {
     to.make("", &mailbox, None, true)?;
     to.mailbox("", mailbox)?;
     let keywords = keywords(dir);
-    let done = cur.sorted(delivered, |name, what| Ok::<(), Walk>(message(&cur, name, what, Some(&keywords), to)?));
+    // POP3 has no other folder.
+    let ids = levels.is_empty().then(|| uidl::Known::of(dir, &to.pop3_uidl)).unwrap_or_default();
+    let beside = Beside { keywords: Some(&keywords), ids: &ids };
+    let done = cur.sorted(delivered, |name, what| Ok::<(), Walk>(message(&cur, name, what, beside, to)?));
     below(&cur, done, to)?;
     if let Ok(new) = dir.sub(b"new") {
-        let done = new.sorted(delivered, |name, what| Ok::<(), Walk>(message(&new, name, what, None, to)?));
+        let done = new.sorted(delivered, |name, what| {
+            Ok::<(), Walk>(message(&new, name, what, Beside { keywords: None, ..beside }, to)?)
+        });
         below(&new, done, to)?;
     }
     Ok(())
@@ -82,13 +88,15 @@ fn delivered(name: &[u8]) -> u64 {
     digits.fold(0, |number, digit| number * 10 + u64::from(digit - b'0'))
 }
 
-fn message(
-    dir: &Dir,
-    name: &[u8],
-    what: What,
-    keywords: Option<&[Option<String>]>,
-    to: &mut Feeder,
-) -> Result<(), Gone> {
+/// What lies beside a folder's messages.
+#[derive(Clone, Copy)]
+struct Beside<'a> {
+    /// Of letters in names, which those in new/ do not have.
+    keywords: Option<&'a [Option<String>]>,
+    ids: &'a uidl::Known,
+}
+
+fn message(dir: &Dir, name: &[u8], what: What, beside: Beside<'_>, to: &mut Feeder) -> Result<(), Gone> {
     match what {
         // The specification: names that begin with a dot are no messages.
         What::File if name.starts_with(b".") => return Ok(()),
@@ -104,8 +112,9 @@ fn message(
     let read = gather.file(&mut file, false);
     match read.map_err(|error| error.to_string()).and_then(|()| gather.done()) {
         Ok(message) => {
-            let flags = keywords.map(|keywords| parse_flags(name, keywords)).unwrap_or_default();
-            to.message(Item { what: dir.shown(name), flags, date: header_or_file_date(&file), message })
+            let flags = beside.keywords.map(|keywords| parse_flags(name, keywords)).unwrap_or_default();
+            let pop3_uidl = beside.ids.id(name, &to.pop3_uidl);
+            to.message(Item { what: dir.shown(name), flags, date: header_or_file_date(&file), pop3_uidl, message })
         }
         Err(why) => to.bad(dir.shown(name), why),
     }

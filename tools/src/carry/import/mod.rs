@@ -11,10 +11,12 @@ mod mbox;
 mod own;
 mod special;
 mod tree;
+mod uidl;
 
 pub(super) use feed::{Feeder, Gone, Item};
 pub use kind::{Dates, Kind, Quoting};
 pub(super) use special::Names;
+pub use uidl::{Ids, parse_format};
 
 use crate::cli::ImportArgs;
 use crate::limits;
@@ -81,6 +83,7 @@ pub fn run(session: &mut Session, args: &ImportArgs) -> Result<(Report, Option<F
         account: args.account.clone(),
         names: Names::new(args.mailbox.clone(), args.keep_names, &special),
         dates: args.dates,
+        pop3_uidl: args.pop3_uidl.clone(),
         message_bytes_max: args.message_bytes_max,
         size_bytes: source.size_bytes(),
     };
@@ -95,6 +98,8 @@ pub(super) struct How {
     pub(super) names: Names,
     /// Where dates come from.
     pub(super) dates: Dates,
+    /// Which unique-ids by POP3 are kept.
+    pub(super) pop3_uidl: Ids,
     /// Larger messages are passed over.
     pub(super) message_bytes_max: u64,
     /// Bytes of the source, 0 when nobody knows.

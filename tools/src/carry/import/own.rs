@@ -119,7 +119,8 @@ impl Reader<'_> {
         };
         match self.bytes(&message) {
             Ok(bytes) => {
-                let item = Item { what, flags: message.flags, date: Some(date), message: bytes };
+                let item =
+                    Item { what, flags: message.flags, date: Some(date), pop3_uidl: message.pop3_uidl, message: bytes };
                 Ok(self.to.message(item)?)
             }
             Err(why) => Ok(self.to.bad(what, why)?),

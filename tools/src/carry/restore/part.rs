@@ -3,7 +3,7 @@
 use super::Found;
 use super::layer::Layer;
 use super::whole::back;
-use crate::carry::import::{self, Dates, Feeder, Gone, How, Item, Names, Report};
+use crate::carry::import::{self, Dates, Feeder, Gone, How, Ids, Item, Names, Report};
 use crate::limits::BULK_PAYLOAD_BYTES_MAX;
 use crate::ops::bulk::flag_names;
 use crate::ops::{Failure, Kind};
@@ -66,6 +66,7 @@ pub fn part(session: &mut Session, found: &Found, part: &Part) -> Result<(Report
         account: Some(part.into.clone()),
         names: Names::new(Some(part.folder.clone()), true, &[]),
         dates: Dates::File,
+        pop3_uidl: Ids::None,
         message_bytes_max: BULK_PAYLOAD_BYTES_MAX,
         size_bytes: mailboxes.iter().map(|mailbox| mailbox.size_bytes).sum(),
     };
@@ -121,6 +122,7 @@ fn feed(engine: &Engine, account: AccountId, mailboxes: &[Arc<Mailbox>], mut to:
     for mailbox in mailboxes.iter().filter(|mailbox| !mailbox.entries.is_empty()) {
         let name = to.names.below(&mailbox.name);
         to.mailbox("", name)?;
+        let pop3_uidls = mailbox.pop3_uidls();
         for entry in mailbox.entries.range(0..mailbox.entries.len()) {
             let read = entry.and_then(|entry| Ok((entry, engine.message_here(account, &entry)?)));
             let (entry, message) = match read {
@@ -137,7 +139,8 @@ fn feed(engine: &Engine, account: AccountId, mailboxes: &[Arc<Mailbox>], mut to:
             match gather.done() {
                 Ok(message) => {
                     let (flags, date) = (flag_names(mailbox, &entry), Some(entry.internal_date));
-                    to.message(Item { what, flags, date, message })?;
+                    let pop3_uidl = pop3_uidls.get(entry.uid).map(str::to_owned);
+                    to.message(Item { what, flags, date, pop3_uidl, message })?;
                 }
                 Err(why) => to.bad(what, why)?,
             }

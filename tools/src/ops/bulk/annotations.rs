@@ -46,9 +46,9 @@ impl Annotation {
     }
 }
 
-/// All of them.
+/// All but the server's own, which mean nothing elsewhere.
 pub(crate) fn list(metadata: &Metadata) -> Vec<Annotation> {
-    metadata.iter().map(|(name, value)| Annotation::new(name, value)).collect()
+    metadata.of_clients().iter().map(|(name, value)| Annotation::new(name, value)).collect()
 }
 
 /// Those of a mailbox, of the account itself with 0.

@@ -4,13 +4,14 @@ use crate::limits::{BULK_BYTES, BULK_MESSAGES_MAX};
 use crate::ops::Failure;
 use posthouse_engine::Engine;
 use posthouse_engine::base::{AccountId, MailboxId, Uid};
-use posthouse_engine::index::{Entry, Flags, Mailbox};
+use posthouse_engine::index::{Entry, Flags, Mailbox, Uidls};
 use std::sync::Arc;
 
 /// The view that is being read.
 pub(super) struct Reading {
     account: AccountId,
     view: Arc<Mailbox>,
+    pop3_uidls: Arc<Uidls>,
 }
 
 /// The messages after uid `after`, up to `BULK_BYTES` of them or one that is larger.
@@ -22,12 +23,13 @@ pub(super) fn fetch(
     after: u32,
 ) -> Result<(Answer, Vec<u8>), Failure> {
     let same = |it: &&mut Reading| after > 0 && it.account == account && it.view.id.0 == mailbox;
-    let view = match reading.as_mut().filter(same) {
-        Some(reading) => reading.view.clone(),
+    let (view, pop3_uidls) = match reading.as_mut().filter(same) {
+        Some(reading) => (reading.view.clone(), reading.pop3_uidls.clone()),
         None => {
             let view = engine.mailbox(account, MailboxId(mailbox))?;
-            *reading = Some(Reading { account, view: view.clone() });
-            view
+            let pop3_uidls = Arc::new(view.pop3_uidls());
+            *reading = Some(Reading { account, view: view.clone(), pop3_uidls: pop3_uidls.clone() });
+            (view, pop3_uidls)
         }
     };
     let from = match after.checked_add(1) {
@@ -44,7 +46,9 @@ pub(super) fn fetch(
             break;
         }
         let flags = flag_names(&view, &entry);
-        let mut out = Outgoing { uid: entry.uid.0, size: 0, flags, date: entry.internal_date, unreadable: None };
+        let pop3_uidl = pop3_uidls.get(entry.uid).map(str::to_owned);
+        let (uid, date) = (entry.uid.0, entry.internal_date);
+        let mut out = Outgoing { uid, size: 0, flags, date, pop3_uidl, unreadable: None };
         match engine.message_here(account, &entry) {
             Ok(message) => {
                 out.size = message.len() as u64;

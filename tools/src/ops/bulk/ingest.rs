@@ -3,7 +3,7 @@ use super::known::Known;
 use super::{Batch, Incoming};
 use crate::limits::{BULK_BATCHES_UNDER_WAY_MAX, BULK_BYTES_UNDER_WAY_MAX};
 use crate::ops::{Failure, Kind};
-use posthouse_engine::base::{AccountId, Error, MailboxId, Result as EngineResult};
+use posthouse_engine::base::{AccountId, Error, MailboxId, Result as EngineResult, Uid};
 use posthouse_engine::index::{Flags, Mailbox, SpecialUse};
 use posthouse_engine::{Append, Engine, Ingested, Ticket};
 use std::collections::{HashMap, VecDeque};
@@ -23,8 +23,10 @@ struct Place {
 struct UnderWay {
     bytes: usize,
     ticket: Committing,
-    /// Positions in the request of what was sent to the store.
-    positions: Vec<u64>,
+    /// Positions in the request of what was sent to the store, and the unique-ids by POP3 that came with it.
+    positions: Vec<(u64, Option<String>)>,
+    /// Where it goes.
+    to: (AccountId, MailboxId),
     batch: Batch,
 }
 
@@ -97,28 +99,33 @@ impl Intake {
             return Err(Failure::new(Kind::Failed, "the mailbox was not kept"));
         };
         let (mut batch, mut positions, mut appends) = (Batch::default(), Vec::new(), Vec::new());
+        let to = (account, place.mailbox);
+        let mut ids = Vec::new();
         for (position, (incoming, message)) in messages.iter().zip(split(messages, payload)).enumerate() {
-            if place.known.take(&self.engine, account, &place.view, &message) {
+            if let Some(uid) = place.known.take(&self.engine, account, &place.view, &message) {
                 batch.known += 1;
+                // An import that was cut off between the two brings it now.
+                ids.extend(incoming.pop3_uidl.clone().map(|id| (uid, id)));
                 continue;
             }
             match self.engine.stage_here(message) {
                 Ok(staged) => {
                     let (flags, keywords) = flags_of(&incoming.flags);
                     appends.push(Append { staged, flags, keywords, internal_date: incoming.date });
-                    positions.push(position as u64);
+                    positions.push((position as u64, incoming.pop3_uidl.clone()));
                 }
                 Err(why) => batch.refused.push((position as u64, why.into())),
             }
         }
+        self.note(to, ids)?;
         if appends.is_empty() {
             // In order: nothing may be told before what came earlier.
             self.settle();
             self.done.push(batch);
             return Ok(());
         }
-        let ticket = self.engine.ingest(account, place.mailbox, appends);
-        self.under_way.push_back(UnderWay { bytes, ticket, positions, batch });
+        let ticket = self.engine.ingest(to.0, to.1, appends);
+        self.under_way.push_back(UnderWay { bytes, ticket, positions, to, batch });
         Ok(())
     }
 
@@ -139,11 +146,13 @@ impl Intake {
     }
 
     fn settle_one(&mut self) {
-        let Some(UnderWay { ticket, positions, mut batch, .. }) = self.under_way.pop_front() else { return };
+        let Some(UnderWay { ticket, positions, to, mut batch, .. }) = self.under_way.pop_front() else { return };
+        let mut ids = Vec::new();
         match ticket.wait() {
-            Ok(answers) => positions.into_iter().zip(answers).for_each(|(position, answer)| match answer {
+            Ok(answers) => positions.into_iter().zip(answers).for_each(|((position, id), answer)| match answer {
                 Ok(ingested) => {
                     batch.taken += 1;
+                    ids.extend(id.map(|id| (ingested.uid, id)));
                     batch.keywords_left_out += ingested.keywords_left_out as u64;
                 }
                 Err(why) => {
@@ -155,7 +164,18 @@ impl Intake {
             }),
             Err(why) => batch.failed = Some(why.into()),
         }
+        if let Err(why) = self.note(to, ids) {
+            batch.failed.get_or_insert(why);
+        }
         self.done.push(batch);
+    }
+
+    /// Keeps unique-ids by POP3, which has no mailbox but INBOX.
+    fn note(&self, (account, mailbox): (AccountId, MailboxId), ids: Vec<(Uid, String)>) -> Result<(), Failure> {
+        if !ids.is_empty() && mailbox == MailboxId::INBOX {
+            self.engine.note_pop3_uidls(account, mailbox, ids).wait()?;
+        }
+        Ok(())
     }
 }
 

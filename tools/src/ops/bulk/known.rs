@@ -30,19 +30,18 @@ impl Known {
         Ok(Known { rows })
     }
 
-    /// Whether the mailbox holds this message; it is then used up, so that the next equal one is another.
-    pub(super) fn take(&mut self, engine: &Engine, account: AccountId, view: &Mailbox, message: &[u8]) -> bool {
-        let Some(sum) = Checksum::of(message) else { return false };
+    /// The message's uid if the mailbox holds it; it is then used up, so that the next equal one is another.
+    pub(super) fn take(&mut self, engine: &Engine, account: AccountId, view: &Mailbox, message: &[u8]) -> Option<Uid> {
+        let sum = Checksum::of(message)?;
         let from = self.rows.partition_point(|row| row.sum < sum);
         for row in self.rows[from..].iter_mut().take_while(|row| row.sum == sum).filter(|row| row.uid != 0) {
             let found = view.entries.position(Uid(row.uid)).ok().flatten();
             let entry = found.and_then(|at| view.entries.get(at).ok());
             let stored = entry.and_then(|entry| engine.message_here(account, &entry).ok());
             if stored.is_some_and(|stored| *stored == *message) {
-                row.uid = 0;
-                return true;
+                return Some(Uid(std::mem::take(&mut row.uid)));
             }
         }
-        false
+        None
     }
 }

@@ -135,6 +135,9 @@ pub struct Incoming {
     /// Internal date in seconds since 1970-01-01 UTC; now if there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub date: Option<i64>,
+    /// Its unique-id by POP3 on the server that it came from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pop3_uidl: Option<String>,
 }
 
 /// A message on its way out.
@@ -149,6 +152,9 @@ pub struct Outgoing {
     pub flags: Vec<String>,
     /// Internal date in seconds since 1970-01-01 UTC.
     pub date: i64,
+    /// Its unique-id by POP3 on the server that it came from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pop3_uidl: Option<String>,
     /// Why it could not be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unreadable: Option<String>,

@@ -115,7 +115,7 @@ impl Reader<'_> {
             Ok(mut message) => match status::take(&mut message.bytes) {
                 // Thunderbird has deleted it, or c-client keeps its own notes in it.
                 None => Ok(()),
-                Some(flags) => to.message(Item { what, flags, date, message }),
+                Some(flags) => to.message(Item { what, flags, date, pop3_uidl: None, message }),
             },
         }
     }

@@ -1,0 +1,110 @@
+//! What an operator decides about POP3 (RFC 1939 section 8): what becomes of messages that a client has fetched, and who gets a header in UTF-8.
+//! Carried out when a session ends in good order; a session that breaks off changes nothing.
+use super::maildrop::Maildrop;
+use super::state::Session;
+use posthouse_engine::Store;
+use posthouse_engine::base::{AccountId, Error, MailboxId};
+use posthouse_engine::index::{FlagMode, Flags, SpecialUse, UidSet};
+
+/// The mark of a fetched message that is to go later; it is an IMAP keyword, so that it lasts.
+const FETCHED: &str = "$POP3Fetched";
+const DAY_SECONDS: i64 = 86_400;
+
+/// An operator's decisions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Policy {
+    /// What becomes of messages that RETR has fetched.
+    pub fetched: Fetched,
+    /// Whether RETR and TOP refuse a message whose header is in UTF-8 to a client that has not said UTF8 (RFC 6856 section 2).
+    pub refuses_utf8: bool,
+}
+
+/// What becomes of a message that a client has fetched and not deleted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Fetched {
+    /// It stays, unseen to IMAP.
+    #[default]
+    Keep,
+    /// It stays, and gets \Seen.
+    Seen,
+    /// It goes to Trash once it has been in INBOX for so many days; 0: at the end of the session.
+    Trash {
+        /// Days since it came.
+        after_days: u32,
+    },
+    /// It is removed then.
+    Delete {
+        /// Days since it came.
+        after_days: u32,
+    },
+}
+
+impl Fetched {
+    /// The days for which a message stays at least, for EXPIRE (RFC 2449 section 6.7); `None`: for ever.
+    pub(super) fn kept_days(self) -> Option<u32> {
+        match self {
+            Fetched::Keep | Fetched::Seen => None,
+            Fetched::Trash { after_days } | Fetched::Delete { after_days } => Some(after_days),
+        }
+    }
+}
+
+impl Session {
+    /// Carries the policy out for what this session has fetched, and for what earlier ones have and whose time has come.
+    pub(super) async fn carry_out(&self, maildrop: &Maildrop) -> Result<(), Error> {
+        let (account, fetched) = (maildrop.account(), maildrop.fetched_uids()?);
+        match self.policy.fetched {
+            Fetched::Keep => Ok(()),
+            Fetched::Seen => self.flag(account, fetched, Flags::SEEN, Vec::new()).await,
+            Fetched::Trash { after_days } => {
+                let due = self.due(account, fetched, after_days).await?;
+                let trash = self.shared.engine.account(account)?.mailbox_for(SpecialUse::Trash).map(|trash| trash.id);
+                match trash.filter(|_| !due.is_empty()) {
+                    Some(trash) => {
+                        self.shared.engine.move_entries(account, MailboxId::INBOX, due, trash).await.map(drop)
+                    }
+                    None => self.remove(account, due).await,
+                }
+            }
+            Fetched::Delete { after_days } => {
+                let due = self.due(account, fetched, after_days).await?;
+                self.remove(account, due).await
+            }
+        }
+    }
+
+    /// What is to go now. What is to go later is marked.
+    async fn due(&self, account: AccountId, fetched: UidSet, after_days: u32) -> Result<UidSet, Error> {
+        if after_days == 0 {
+            return Ok(fetched);
+        }
+        self.flag(account, fetched, Flags::NONE, vec![FETCHED.to_owned()]).await?;
+        let view = self.shared.engine.mailbox(account, MailboxId::INBOX)?;
+        let mut due = UidSet::new();
+        let Some(bit) = view.keyword_bit(FETCHED) else { return Ok(due) };
+        let came_before = self.shared.clock.now() - i64::from(after_days) * DAY_SECONDS;
+        for entry in view.entries.range(0..view.entries.len()) {
+            let entry = entry?;
+            if entry.keywords.0 & bit != 0 && i64::from(entry.save_date) <= came_before {
+                due.push(entry.uid);
+            }
+        }
+        Ok(due)
+    }
+
+    async fn flag(&self, account: AccountId, uids: UidSet, flags: Flags, keywords: Vec<String>) -> Result<(), Error> {
+        if uids.is_empty() {
+            return Ok(());
+        }
+        let store = Store { uids, mode: FlagMode::Add, flags, keywords, unchanged_since: None };
+        self.shared.engine.store(account, MailboxId::INBOX, store).await.map(drop)
+    }
+
+    /// Removes messages of INBOX; some may be gone already, by IMAP.
+    pub(super) async fn remove(&self, account: AccountId, uids: UidSet) -> Result<(), Error> {
+        if uids.is_empty() {
+            return Ok(());
+        }
+        self.shared.engine.remove(account, MailboxId::INBOX, uids).await.map(drop)
+    }
+}
