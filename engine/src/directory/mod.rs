@@ -46,7 +46,7 @@ pub use group::Group;
 pub use list::Filter;
 pub use removed::Removed;
 pub use resolve::{Recipient, Resolution};
-pub use rule::{Found, Pattern, Rule, Scope, Senders};
+pub use rule::{Found, Pattern, Permission, Rule, Scope, Senders};
 pub use signing::{Algorithm, KeyState, SigningKey};
 pub use state::Directory;
 pub use tenant::{Domain, Tenant};

@@ -46,9 +46,10 @@ impl Annotation {
     }
 }
 
-/// All of them.
+/// All of them, but for what the server keeps for itself beside them: keys among it.
 pub(crate) fn list(metadata: &Metadata) -> Vec<Annotation> {
-    metadata.iter().map(|(name, value)| Annotation::new(name, value)).collect()
+    let all = metadata.iter().map(|(name, value)| Annotation::new(name, value));
+    all.filter(Annotation::is_named_well).collect()
 }
 
 /// Those of a mailbox, of the account itself with 0.
