@@ -15,6 +15,7 @@ mod fetch;
 mod flags;
 mod input;
 mod listing;
+mod message_limit;
 mod name;
 mod objects;
 mod order;

@@ -6,7 +6,7 @@ mod outbound;
 mod values;
 mod verify;
 
-pub use model::{ClientPorts, Compaction, Config, LogFormat, MailLog, PlaintextAuth, RuntimeChoice};
+pub use model::{ClientPorts, Compaction, Config, LogFormat, MailLog, MessagesOf, PlaintextAuth, RuntimeChoice};
 pub use outbound::{Outbound, RouteTable};
 pub use values::{Count, Place};
 pub use verify::DmarcChoice;

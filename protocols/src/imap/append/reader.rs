@@ -60,8 +60,13 @@ impl Incoming {
         Incoming { text, literal, room, size_bytes: 0, freed_bytes: 0, account, messages: Vec::new() }
     }
 
-    /// Reads all messages, at most `max`. When it fails, what the client has sent already of the command is passed over.
-    pub(in crate::imap) async fn read(mut self, session: &mut Session, max: usize) -> Result<Vec<Append>, Fail> {
+    /// Reads all messages, at most `max`; `over` is the answer to more. When it fails, what the client has sent already of the command is passed over.
+    pub(in crate::imap) async fn read(
+        mut self,
+        session: &mut Session,
+        max: usize,
+        over: Answer,
+    ) -> Result<Vec<Append>, Fail> {
         loop {
             if let Err(fail) = self.message(session).await {
                 return Err(self.give_up(session, fail).await);
@@ -70,8 +75,7 @@ impl Incoming {
                 return Ok(self.messages);
             }
             if self.messages.len() >= max {
-                let fail = Answer::bad(format!("At most {max} messages at a time")).into();
-                return Err(self.give_up(session, fail).await);
+                return Err(self.give_up(session, over.into()).await);
             }
         }
     }
@@ -213,7 +217,8 @@ impl Incoming {
 
     /// Takes room in memory for the message being put together, beside those before it.
     pub(super) fn hold(&mut self, size_bytes: u64) -> Result<(), Answer> {
-        if self.room.hold(self.size_bytes + size_bytes) {
+        let others_bytes = self.size_bytes + self.messages.len() as u64 * limits::IMAP_MESSAGE_OVERHEAD_BYTES;
+        if self.room.hold(others_bytes + size_bytes) {
             return Ok(());
         }
         Err(Answer::no("[LIMIT] Too many messages are under way; try again"))

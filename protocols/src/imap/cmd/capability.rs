@@ -11,7 +11,7 @@ const AUTHENTICATED: &str = "IDLE UIDPLUS MOVE UNSELECT NAMESPACE CHILDREN SPECI
                              MULTIAPPEND BINARY CATENATE SAVEDATE PREVIEW PARTIAL INPROGRESS \
                              SORT SORT=DISPLAY ESORT THREAD=ORDEREDSUBJECT THREAD=REFERENCES \
                              REPLACE UTF8=ACCEPT I18NLEVEL=1 UIDONLY UNAUTHENTICATE METADATA LIST-METADATA \
-                             ACL RIGHTS=kxte LIST-MYRIGHTS";
+                             ACL RIGHTS=kxte LIST-MYRIGHTS UIDBATCHES MULTISEARCH";
 
 /// The capabilities, with spaces between.
 pub(in crate::imap) fn list(session: &Session) -> String {
@@ -22,6 +22,8 @@ pub(in crate::imap) fn list(session: &Session) -> String {
         if !session.stream.is_compressed() {
             list.push_str(" COMPRESS=DEFLATE");
         }
+        list.push(' ');
+        list.push_str(&session.announced_limit());
         // RFC 7889
         list.push_str(&format!(" APPENDLIMIT={}", session.shared.message_size_bytes_max));
         return list;
