@@ -18,6 +18,7 @@ mod modes;
 mod multisearch;
 mod objects;
 mod qresync;
+mod quota;
 mod replace;
 mod search;
 mod shared_mail;
