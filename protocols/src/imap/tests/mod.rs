@@ -29,6 +29,7 @@ mod sort;
 mod soup;
 mod store;
 mod sync;
+mod url_auth;
 
 use super::ImapService;
 use crate::runtime::sim::{self, Client, Net};
