@@ -72,7 +72,7 @@ fn filled() -> (SimDisk, u64) {
         let staged = engine.stage(Vec::new(), mail(&mut random, number)).wait().expect("staged");
         bytes += u64::from(staged.size_bytes());
         let account = AccountId(1 + number % ACCOUNTS);
-        let target = Target { account, place: Place::Inbox, flags: Flags::NONE, quota_bytes_max: None };
+        let target = Target { account, place: Place::Inbox, flags: Flags::NONE, bound: None };
         let outcome = engine.deliver(Delivery { staged, targets: vec![target], queue: Vec::new() }).wait();
         outcome.targets.into_iter().for_each(|answer| assert!(answer.is_ok(), "{answer:?}"));
     }

@@ -27,12 +27,18 @@ pub const IMAP_SEARCH_KEYS_MAX: usize = 1000;
 pub const IMAP_SEARCH_TEXTS_MAX: usize = 64;
 /// Bytes of a message that a SEARCH looks through on the reactor; larger ones are a worker's.
 pub const IMAP_SEARCH_INLINE_BYTES_MAX: u32 = 16 << 10;
+/// Mailboxes that one ESEARCH goes through.
+pub const IMAP_ESEARCH_MAILBOXES_MAX: usize = 20_000;
 /// Names that LIST goes through before other sessions of the reactor are served.
 pub const IMAP_LIST_BATCH: usize = 64;
-/// Messages of one COPY or MOVE to an account in another shard.
-pub const IMAP_CARRY_MESSAGES_MAX: usize = 20_000;
+/// Messages of one APPEND (RFC 3502), or of a COPY or MOVE to an account in another shard, unless configured; see `session::MessageLimit`.
+pub const IMAP_MESSAGES_DEFAULT: u32 = 20_000;
 /// Bytes that each of them takes in memory besides its own.
-pub const IMAP_CARRY_OVERHEAD_BYTES: u64 = 1024;
+pub const IMAP_MESSAGE_OVERHEAD_BYTES: u64 = 1024;
+/// Messages of the smallest batch that UIDBATCHES makes (RFC 10022 section 3.1.3.2).
+pub const IMAP_UID_BATCH_MESSAGES_MIN: u32 = 500;
+/// Batches of one UIDBATCHES response.
+pub const IMAP_UID_BATCHES_MAX: usize = 10_000;
 /// Accounts of others that LIST looks into before it gives other sessions their turn.
 pub const IMAP_SHARERS_BATCH: usize = 16;
 /// Mailboxes of others that one LIST shows.
@@ -47,8 +53,6 @@ pub const IMAP_PATTERN_BYTES_MAX: usize = 1024;
 pub const IMAP_UNSEEN_SCAN_MAX: usize = 8192;
 /// Ranges of \Recent uids that a session tells apart; with more, messages between them count as recent.
 pub const IMAP_RECENT_RANGES_MAX: usize = 64;
-/// Messages of one APPEND (RFC 3502).
-pub const IMAP_APPEND_MESSAGES_MAX: usize = 1000;
 /// Criteria of one SORT.
 pub const IMAP_SORT_CRITERIA_MAX: usize = 32;
 /// Bytes of a text that SORT compares.

@@ -168,6 +168,30 @@ def searching(checks, conn, uid, two):
         want(status == "NO" and "BADCHARSET" in text, f"{status} {text}")
 
 
+def many(checks, conn, two):
+    """What few servers have yet; the peers are not asked."""
+    caps = imap.capabilities(conn)
+    if "MULTISEARCH" not in caps:
+        return
+    with checks.check("ESEARCH through all mailboxes, UIDBATCHES, SAVELIMIT"):
+        lines = done(raw(conn, "ESEARCH IN (personal) RETURN (COUNT) SUBJECT needle"))
+        want(has(lines, rb'^\* ESEARCH \(TAG "[^"]+" MAILBOX "?Test"? UIDVALIDITY \d+\) UID COUNT 1$'), str(lines))
+        want(has(done(raw(conn, "UIDBATCHES 500")), rb'^\* UIDBATCHES \(TAG "[^"]+"\) %d:1$' % two), "no batch")
+        want(any(cap.startswith("SAVELIMIT=") for cap in caps), "no SAVELIMIT")
+    with checks.check("URLAUTH: another member reads what a URL is of, until it is taken back"):
+        user = USER.replace("@", "%40")
+        url = f"imap://{user}@{target.HOST}/Test/;UID={two}/;SECTION=1;EXPIRE=2999-01-01T00:00:00Z;URLAUTH=authuser"
+        (line,) = done(raw(conn, f'GENURLAUTH "{url}" INTERNAL'))
+        full = re.search(rb'GENURLAUTH "([^"]+)"', line).group(1).decode()
+        other = imap.login(OTHER)
+        (line,) = done(raw(other, f'URLFETCH "{full}"'))
+        want(literal(line) == b"hello", str(line))
+        done(raw(conn, "RESETKEY Test"))
+        (line,) = done(raw(other, f'URLFETCH "{full}"'))
+        want(line.endswith(b" NIL"), str(line))
+        other.logout()
+
+
 def changing(checks, conn, uid, two):
     with checks.check("STORE, +FLAGS, -FLAGS, .SILENT"):
         lines = done(raw(conn, f"UID STORE {uid} +FLAGS (\\Answered)"))
@@ -246,6 +270,7 @@ def main():
     mailboxes(checks, conn)
     uid, two = fetching(checks, conn)
     searching(checks, conn, uid, two)
+    many(checks, conn, two)
     changing(checks, conn, uid, two)
     idling(checks)
     checks.finish()

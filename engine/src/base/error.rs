@@ -39,6 +39,13 @@ pub enum Error {
         /// Bytes it may hold.
         quota_bytes_max: u64,
     },
+    /// The account holds as many messages as it may.
+    TooManyMessages {
+        /// Messages in the account now.
+        messages: u64,
+        /// Messages it may hold.
+        messages_max: u64,
+    },
     /// The named thing does not exist.
     NotFound(String),
     /// The named thing exists already.
@@ -92,6 +99,9 @@ impl fmt::Display for Error {
             }
             Error::OverQuota { used_bytes, quota_bytes_max } => {
                 write!(f, "quota exceeded: {used_bytes} of {quota_bytes_max} bytes used")
+            }
+            Error::TooManyMessages { messages, messages_max } => {
+                write!(f, "quota exceeded: {messages} of {messages_max} messages held")
             }
             Error::NotFound(what) => write!(f, "{what} does not exist"),
             Error::Exists(what) => write!(f, "{what} exists already"),

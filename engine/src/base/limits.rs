@@ -97,6 +97,8 @@ pub const METADATA_ENTRIES_MAX: usize = 100;
 pub const METADATA_VALUE_BYTES_MAX: usize = 64 << 10;
 /// Bytes of all annotations of an account and its mailboxes.
 pub const METADATA_ACCOUNT_BYTES_MAX: usize = 1 << 20;
+/// Mailboxes that one member's URLs can be authorised for at a time (RFC 4467).
+pub const URL_KEYS_MAX: usize = 500;
 /// Ranges of expunged uids that a mailbox remembers for QRESYNC; with more, the oldest are joined.
 pub const EXPUNGED_RANGES_MAX: usize = 512;
 /// Recipients of one delivery after groups are expanded.

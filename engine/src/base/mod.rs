@@ -1,4 +1,5 @@
 //! Floor 0: what every room may use (errors, ids, clock, limits, checked bytes). Knows nothing of mail or files.
+pub mod bound;
 pub mod bytes;
 pub mod clock;
 pub mod error;
@@ -9,6 +10,7 @@ pub mod protocol;
 pub mod special_use;
 pub mod uids;
 
+pub use bound::{Bound, Load};
 pub use clock::{Clock, SimClock, SystemClock};
 pub use error::{Error, Result};
 pub use flags::{FlagMode, Flags, Keywords};

@@ -19,7 +19,7 @@ pub(crate) use unstage::summary_in_block;
 pub use unstage::{PartAt, summary, unstage};
 pub(crate) use zstd::ColdEncoder;
 
-use crate::base::{AccountId, Error, MailboxId, QueueId, Uid};
+use crate::base::{AccountId, Bound, Error, MailboxId, QueueId, Uid};
 use crate::index::{Flags, SpecialUse};
 use crate::queue::NewQueueItem;
 
@@ -45,8 +45,8 @@ pub struct Target {
     pub place: Place,
     /// Flags of the new entry.
     pub flags: Flags,
-    /// What the account may hold in bytes; `None` is unlimited (from `directory::Recipient`).
-    pub quota_bytes_max: Option<u64>,
+    /// What the account may hold; `None` is unlimited (from `directory::Recipient`).
+    pub bound: Option<Bound>,
 }
 
 /// One message for any number of accounts and for other hosts: stored once per shard.

@@ -255,9 +255,7 @@ impl Directory {
             found.extend(account.map(|account| (&account.address, account)));
         };
         self.opens.get(&user.id).into_iter().flatten().for_each(|id| add(*id));
-        // Groups are the last kind in their order.
-        let groups = self.shared.keys().rev().take_while(|who| matches!(who, Grantee::Group(_)));
-        let groups = groups.filter(|who| self.means(who, user)).cloned();
+        let groups = self.groups_shared_with(user).filter(|who| self.means(who, user)).cloned();
         let all = [Grantee::Account(user.id), Grantee::Tenant(user.tenant)].into_iter().chain(groups);
         for who in all {
             self.shared.get(&who).into_iter().flatten().for_each(|(owner, _)| add(*owner));
@@ -268,6 +266,16 @@ impl Directory {
             is_business: account.kind == AccountKind::Business,
         };
         found.into_values().map(sharer).collect()
+    }
+
+    /// The groups of a member's tenant that lists name, domain by domain, as they stand in their order: no other tenant's is looked at.
+    fn groups_shared_with(&self, user: &Account) -> impl Iterator<Item = &Grantee> {
+        let domains = self.tenant(user.tenant).into_iter().flat_map(|tenant| &tenant.domains);
+        domains.flat_map(|domain| {
+            let of_domain = move |who: &&Grantee| matches!(who, Grantee::Group(group) if group.domain() == &**domain);
+            let from = Grantee::Group(Address::first_of(domain));
+            self.shared.range(from..).map(|(who, _)| who).take_while(of_domain)
+        })
     }
 
     /// Whom a name means to the owner of a mailbox: `anyone`, or a member or group of its tenant by address. Of other tenants' names nothing
@@ -330,7 +338,7 @@ pub(super) fn get_grant(reader: &mut Reader<'_>) -> Decoded<Grant> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{at, id_of, town};
+    use super::super::tests::{at, domain, group, id_of, make, town};
     use super::super::{Change, Event};
     use super::*;
 
@@ -363,6 +371,29 @@ mod tests {
             directory.apply(&read)?;
         }
         Ok(())
+    }
+
+    #[test]
+    fn groups_of_every_domain_of_the_tenant_share() {
+        let mut directory = town();
+        make(&mut directory, domain("acme", "zz.example")).expect("made");
+        make(&mut directory, domain("acme", "aa.example")).expect("made");
+        let (ann, bob) = (id_of(&directory, "ann@acme.example"), id_of(&directory, "bob@acme.example"));
+        for address in ["g@aa.example", "all@acme.example", "g@zz.example"] {
+            if address != "all@acme.example" {
+                make(&mut directory, group(address, &["bob@acme.example"])).expect("made");
+            }
+            let who = || Grantee::Group(at(address));
+            assert!(directory.sharers(bob).is_empty());
+            set(&mut directory, ann, who(), false, "lr").expect("set");
+            assert_eq!(
+                directory.sharers(bob).iter().map(|sharer| sharer.account).collect::<Vec<_>>(),
+                [ann],
+                "{address}"
+            );
+            assert!(directory.sharers(id_of(&directory, "eve@other.example")).is_empty());
+            set(&mut directory, ann, who(), false, "").expect("taken away");
+        }
     }
 
     #[test]

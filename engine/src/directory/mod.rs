@@ -48,7 +48,7 @@ pub use list::Filter;
 pub use mark::mark;
 pub use removed::Removed;
 pub use resolve::{Recipient, Resolution};
-pub use rule::{Found, Pattern, Rule, Scope, Senders};
+pub use rule::{Found, Pattern, Permission, Rule, Scope, Senders};
 pub use signing::{Algorithm, KeyState, SigningKey};
 pub use state::Directory;
 pub use tenant::{Domain, Tenant};

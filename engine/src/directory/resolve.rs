@@ -1,5 +1,5 @@
 //! Which accounts an address means, who may log in by a name, who may send as whom. Never changes anything.
-use crate::base::{AccountId, TenantId};
+use crate::base::{AccountId, Bound, TenantId};
 
 use super::tables::{Occupant, Tables};
 use super::{Account, Address, Directory, Group, Rule, Scope};
@@ -11,8 +11,8 @@ pub struct Recipient {
     pub account: AccountId,
     /// The account's address (not the alias or the group that was asked for).
     pub address: Address,
-    /// Bytes that it may hold; `None` is no bound.
-    pub quota_bytes_max: Option<u64>,
+    /// What it may hold; `None` is any amount.
+    pub bound: Option<Bound>,
     /// It was asked for by an address that nobody has, and its account takes the mail of such addresses (F8).
     pub is_transfer: bool,
 }
@@ -126,8 +126,20 @@ impl Directory {
 
     fn recipient(&self, id: AccountId) -> Option<Recipient> {
         let account = self.account(id).filter(|account| self.is_active(account))?;
-        let quota_bytes_max = account.quota_bytes_max();
-        Some(Recipient { account: id, address: account.address.clone(), quota_bytes_max, is_transfer: false })
+        let bound = self.bound(account);
+        Some(Recipient { account: id, address: account.address.clone(), bound, is_transfer: false })
+    }
+
+    /// What an account may hold, by its quota and its rule `messages`; `None`: any amount.
+    pub fn bound(&self, account: &Account) -> Option<Bound> {
+        let mut rules = self.rules(&Scope::Account(account.id)).iter();
+        let messages = rules.find_map(|rule| if let Rule::Messages(max) = rule { Some(u64::from(*max)) } else { None });
+        match (account.quota_bytes_max(), messages) {
+            (None, None) => None,
+            (bytes, messages) => {
+                Some(Bound { bytes_max: bytes.unwrap_or(u64::MAX), messages_max: messages.unwrap_or(u64::MAX) })
+            }
+        }
     }
 
     /// One level: what stands in a group is an account or is sent on.

@@ -56,6 +56,13 @@ pub enum Senders {
     Address(Address),
 }
 
+/// What an administrator of a tenant may do (C7).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Permission {
+    /// Say what accounts of the tenant may hold.
+    Quotas,
+}
+
 /// One rule.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Rule {
@@ -93,6 +100,10 @@ pub enum Rule {
     Away(Box<Away>),
     /// A script says what happens with mail for the account (F11).
     Sieve(Box<str>),
+    /// The account holds so many messages at most (RFC 9208 section 5.2).
+    Messages(u32),
+    /// The member administers that of its tenant (C7).
+    Admin(Permission),
 }
 
 impl Pattern {
@@ -139,7 +150,8 @@ impl fmt::Display for Pattern {
 /// Shown with every refusal of `Rule::from_str`.
 const ALLOWED: &str = "allowed: block PATTERN, allow PATTERN, keyword reject TEXT, keyword quarantine TEXT, outbound yes, outbound no, \
     rate NUMBER/PERIOD (as in 500/1d; units s, m, h, d), catch-all ADDRESS, senders tenant, senders members, senders ADDRESS, \
-    representative ADDRESS, forward ADDRESS, forward-only ADDRESS, away days=7 from=0 until=0 subject=\"...\" text=\"...\"";
+    representative ADDRESS, forward ADDRESS, forward-only ADDRESS, away days=7 from=0 until=0 subject=\"...\" text=\"...\", \
+    admin quotas, messages NUMBER";
 
 impl FromStr for Rule {
     type Err = Error;
@@ -161,6 +173,8 @@ impl FromStr for Rule {
             ("forward-only", address) => Ok(Rule::Forward { keep: false, to: Address::parse(address)? }),
             ("away", words) => Ok(Rule::Away(Box::new(words.parse()?))),
             ("sieve", text) => sieve(text),
+            ("messages", number) => number.parse().map(Rule::Messages).map_err(|_| refuse()),
+            ("admin", "quotas") => Ok(Rule::Admin(Permission::Quotas)),
             ("senders", "tenant") => Ok(Rule::Senders(Senders::Tenant)),
             ("senders", "members") => Ok(Rule::Senders(Senders::Members)),
             ("senders", address) => Ok(Rule::Senders(Senders::Address(Address::parse(address)?))),
@@ -235,6 +249,8 @@ impl fmt::Display for Rule {
             Rule::Forward { keep: true, to } => write!(f, "forward {to}"),
             Rule::Forward { keep: false, to } => write!(f, "forward-only {to}"),
             Rule::Away(away) => write!(f, "away {away}"),
+            Rule::Messages(max) => write!(f, "messages {max}"),
+            Rule::Admin(Permission::Quotas) => f.write_str("admin quotas"),
             Rule::Sieve(script) => {
                 f.write_str("sieve ")?;
                 quoted(f, script)
@@ -251,7 +267,9 @@ impl Rule {
                 matches!(scope, Scope::Tenant(_) | Scope::Account(_))
             }
             Rule::Keyword(..) => matches!(scope, Scope::Tenant(_)),
-            Rule::Forward { .. } | Rule::Away(_) | Rule::Sieve(_) => matches!(scope, Scope::Account(_)),
+            Rule::Forward { .. } | Rule::Away(_) | Rule::Sieve(_) | Rule::Messages(_) | Rule::Admin(_) => {
+                matches!(scope, Scope::Account(_))
+            }
             Rule::CatchAll(_) => matches!(scope, Scope::Domain(_)),
             Rule::Senders(_) | Rule::Representative(_) => matches!(scope, Scope::Group(_)),
             Rule::Acl(_) => matches!(scope, Scope::Mailbox(..)),
@@ -275,6 +293,7 @@ impl Rule {
                 | (Rule::CatchAll(_), Rule::CatchAll(_))
                 | (Rule::Away(_), Rule::Away(_))
                 | (Rule::Sieve(_), Rule::Sieve(_))
+                | (Rule::Messages(_), Rule::Messages(_))
         ) || matches!((self, other), (Rule::Forward { to, .. }, Rule::Forward { to: other, .. }) if to == other)
     }
 }
@@ -378,6 +397,14 @@ pub(super) fn put_rule(out: &mut Vec<u8>, rule: &Rule) {
             out.put_u8(u8::from(*keep));
             codec::put_address(out, to);
         }
+        Rule::Messages(max) => {
+            out.put_u8(17);
+            out.put_varint(u64::from(*max));
+        }
+        Rule::Admin(Permission::Quotas) => {
+            out.put_u8(16);
+            out.put_u8(0);
+        }
         Rule::Sieve(script) => {
             out.put_u8(12);
             out.put_str(script);
@@ -422,6 +449,11 @@ pub(super) fn get_rule(reader: &mut Reader<'_>) -> Decoded<Rule> {
         10 => Rule::Forward { keep: codec::bits(reader, 1)? == 1, to: codec::get_address(reader)? },
         11 => Rule::Away(Box::new(Away::get(reader)?)),
         12 => Rule::Sieve(codec::get_box(reader)?),
+        17 => Rule::Messages(reader.varint_u32()?),
+        16 => match reader.u8()? {
+            0 => Rule::Admin(Permission::Quotas),
+            _ => return reader.error("what an administrator may do expected before this byte"),
+        },
         _ => return reader.error("a kind of rule expected before this byte"),
     })
 }
@@ -430,6 +462,11 @@ impl Directory {
     /// The rules of a scope, ascending.
     pub fn rules(&self, scope: &Scope) -> &[Rule] {
         self.rules.get(scope).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether a member administers that of its tenant.
+    pub fn administers(&self, member: AccountId, what: Permission) -> bool {
+        self.rules(&Scope::Account(member)).contains(&Rule::Admin(what))
     }
 
     /// Every scope that has rules, ascending.

@@ -95,8 +95,8 @@ impl Engine {
         mailbox: MailboxId,
         messages: Vec<Append>,
     ) -> Ticket<Result<Vec<Result<Ingested>>>> {
-        let quota = self.quota_bytes_max(account);
-        self.shard(account).committer.submit(move |txn| ingest::plan(txn, account, mailbox, &messages, quota))
+        let bound = self.bound(account);
+        self.shard(account).committer.submit(move |txn| ingest::plan(txn, account, mailbox, &messages, bound))
     }
 
     /// Removes everything in an account for good. Only for one that is in the recycle bin and whose purge has begun; what was purged
@@ -126,7 +126,7 @@ impl Engine {
         if !self.share_a_shard(from.0, to.0) {
             return Ticket::ready(Err(Error::Invalid("the accounts lie in different shards".into())));
         }
-        let request = adopt::Request { from, uids, to, quota_bytes_max: self.quota_bytes_max(to.0) };
+        let request = adopt::Request { from, uids, to, bound: self.bound(to.0) };
         self.shard(to.0).committer.submit(move |txn| adopt::plan(txn, &request))
     }
 

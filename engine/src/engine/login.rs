@@ -95,7 +95,7 @@ impl Engine {
     }
 }
 
-fn random_secret() -> [u8; 32] {
+pub(super) fn random_secret() -> [u8; 32] {
     let mut secret = [0; 32];
     OsRng.fill_bytes(&mut secret);
     secret

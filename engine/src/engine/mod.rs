@@ -26,6 +26,7 @@ mod ticket;
 mod turning;
 mod txn;
 mod types;
+mod url_keys;
 mod views;
 mod watch;
 mod workers;
@@ -41,6 +42,7 @@ pub use queue_watch::{QueueChanges, QueueWatch};
 pub(crate) use shard::dir as shard_dir;
 pub use ticket::Ticket;
 pub use types::*;
+pub use url_keys::{UrlKey, UrlPlace};
 pub use watch::Watch;
 
 use crate::base::limits::SEGMENT_BYTES_MAX;

@@ -14,8 +14,8 @@ impl Engine {
         from: (AccountId, MailboxId),
         uids: UidSet,
     ) -> Ticket<Result<Appended>> {
-        let quota = self.quota_bytes_max(at.account);
-        let plan = move |txn: &mut super::txn::Txn<'_>| moved::receive(txn, at, &messages, (from, &uids), quota);
+        let bound = self.bound(at.account);
+        let plan = move |txn: &mut super::txn::Txn<'_>| moved::receive(txn, at, &messages, (from, &uids), bound);
         self.shard(at.account).committer.submit(plan)
     }
 

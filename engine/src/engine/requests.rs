@@ -145,14 +145,14 @@ impl Engine {
 
     /// The same, perhaps in another's mailbox: `OverQuota` by its owner's quota.
     pub fn append_at(&self, at: At, messages: Vec<Append>) -> Ticket<Result<Appended>> {
-        let quota = self.quota_bytes_max(at.account);
-        self.shard(at.account).committer.submit(move |txn| append::plan(txn, at, &messages, quota))
+        let bound = self.bound(at.account);
+        self.shard(at.account).committer.submit(move |txn| append::plan(txn, at, &messages, bound))
     }
 
     /// REPLACE (RFC 8508): a message for an entry of the same account, in one transaction. `NotFound` when the entry or the mailbox is gone.
     pub fn replace(&self, entry: (MailboxId, Uid), to: At, message: Append) -> Ticket<Result<Appended>> {
-        let quota = self.quota_bytes_max(to.account);
-        let plan = move |txn: &mut Txn<'_>| append::replace(txn, entry, (to, &message), quota);
+        let bound = self.bound(to.account);
+        let plan = move |txn: &mut Txn<'_>| append::replace(txn, entry, (to, &message), bound);
         self.shard(to.account).committer.submit(plan)
     }
 
@@ -181,8 +181,7 @@ impl Engine {
         if !self.share_frames(from.account, to.account) {
             return Ticket::ready(Err(Error::Invalid("the accounts lie in different shards".into())));
         }
-        let quota_bytes_max = self.quota_bytes_max(to.account);
-        let request = copy::Request { from, uids, to, quota_bytes_max, moves };
+        let request = copy::Request { from, uids, to, bound: self.bound(to.account), moves };
         self.shard(to.account).committer.submit(move |txn| copy::plan(txn, &request))
     }
 
@@ -223,13 +222,30 @@ impl Engine {
     /// DELETE with all its entries; children stay. INBOX cannot be deleted.
     pub fn delete_mailbox(&self, account: AccountId, name: &str) -> Ticket<Result<()>> {
         let name = name.to_owned();
-        self.shard(account).committer.submit(move |txn| mailboxes::delete(txn, account, &name))
+        self.shard(account).committer.submit(move |txn| {
+            let mailbox = mailboxes::named(txn, account, &name)?;
+            mailboxes::delete(txn, account, mailbox)
+        })
+    }
+
+    /// The same for a mailbox that was looked up before, whatever it is called by now.
+    pub fn delete_mailbox_at(&self, account: AccountId, mailbox: MailboxId) -> Ticket<Result<()>> {
+        self.shard(account).committer.submit(move |txn| mailboxes::delete(txn, account, mailbox))
     }
 
     /// RENAME with all children; INBOX's entries move to the new mailbox and INBOX stays (RFC 3501 section 6.3.5).
     pub fn rename_mailbox(&self, account: AccountId, from: &str, to: &str) -> Ticket<Result<()>> {
         let (from, to) = (from.to_owned(), to.to_owned());
-        self.shard(account).committer.submit(move |txn| mailboxes::rename(txn, account, &from, &to))
+        self.shard(account).committer.submit(move |txn| {
+            let mailbox = mailboxes::named(txn, account, &from)?;
+            mailboxes::rename(txn, account, mailbox, &to)
+        })
+    }
+
+    /// The same for a mailbox that was looked up before, whatever it is called by now.
+    pub fn rename_mailbox_at(&self, account: AccountId, mailbox: MailboxId, to: &str) -> Ticket<Result<()>> {
+        let to = to.to_owned();
+        self.shard(account).committer.submit(move |txn| mailboxes::rename(txn, account, mailbox, &to))
     }
 
     /// SUBSCRIBE and UNSUBSCRIBE.

@@ -1,7 +1,7 @@
 //! What readers ask of an open store: the directory, accounts, mailboxes, messages. All as of the last commit; nothing waits for a committer.
 use super::ticket::given_up;
 use super::{Bytes, Engine, Ticket, Watch};
-use crate::base::{AccountId, Error, Locator, MailboxId, Result};
+use crate::base::{AccountId, Bound, Error, Locator, MailboxId, Result};
 use crate::directory::{Address, Directory, Resolution};
 use crate::index::{Account, Entry, Mailbox};
 use std::sync::Arc;
@@ -39,6 +39,12 @@ impl Engine {
     /// may hold nothing: a session may outlive it.
     pub fn quota_bytes_max(&self, account: AccountId) -> Option<u64> {
         self.directory(|directory| directory.account(account).map_or(Some(0), |found| found.quota_bytes_max()))
+    }
+
+    /// What the account may hold, bytes and messages; `None` is any amount.
+    pub fn bound(&self, account: AccountId) -> Option<Bound> {
+        let nothing = Bound { bytes_max: 0, messages_max: 0 };
+        self.directory(|directory| directory.account(account).map_or(Some(nothing), |found| directory.bound(found)))
     }
 
     /// The encoded summary (`index::mime::SummaryRef::decode`) of an entry's message. Does not touch the body.

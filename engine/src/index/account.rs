@@ -5,7 +5,7 @@ use super::mailbox::Mailbox;
 use super::metadata::Metadata;
 use super::part::ROW_BYTES;
 use super::record::{VARINT_BYTES_MAX, metadata_bytes_max};
-use crate::base::{AccountId, MailboxId, SpecialUse};
+use crate::base::{AccountId, Load, MailboxId, SpecialUse};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -80,6 +80,11 @@ impl Account {
         let fixed = 8 * VARINT_BYTES_MAX + ROW_BYTES + metadata_bytes_max(&self.metadata);
         let mailboxes: u64 = self.mailboxes.iter().map(|mailbox| mailbox.checkpoint_bytes_max(kept)).sum();
         (fixed + names) as u64 + mailboxes
+    }
+
+    /// What it holds.
+    pub fn load(&self) -> Load {
+        Load { bytes: self.used_bytes, messages: self.messages }
     }
 
     /// Whether everything in it was purged: it has no mailbox, not even INBOX, and nothing may be put into it any more.

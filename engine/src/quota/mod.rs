@@ -1,7 +1,18 @@
 //! How much an account may still take: exact sums with checked arithmetic. Never knows which messages they are made of.
 pub mod model;
 
-use crate::base::{Error, Result};
+use crate::base::{Bound, Error, Load, Result};
+
+/// What is held after `more` has come; `Error::OverQuota` as `charge` has it, `Error::TooManyMessages` when there would be more of them than
+/// `bound` allows (`None`: any number).
+pub fn admit(held: Load, more: Load, bound: Option<Bound>) -> Result<Load> {
+    let bytes = charge(held.bytes, more.bytes, bound.map(|bound| bound.bytes_max))?;
+    let messages_max = bound.map_or(u64::MAX, |bound| bound.messages_max);
+    match held.messages.checked_add(more.messages) {
+        Some(messages) if messages <= messages_max || more.messages == 0 => Ok(Load { bytes, messages }),
+        _ => Err(Error::TooManyMessages { messages: held.messages, messages_max }),
+    }
+}
 
 /// What is used after `size_bytes` more; `Error::OverQuota` when that is more than `quota_bytes_max` (`None`: no
 /// bound) or than 64 bits.
@@ -25,8 +36,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::model::Model;
-    use super::{charge, release};
-    use crate::base::{AccountId, Error, MailboxId, Uid};
+    use super::{admit, charge, release};
+    use crate::base::{AccountId, Bound, Error, Load, MailboxId, Uid};
 
     proptest! {
         /// Invariant 3: usage is the sum of the sizes, whatever was charged, refused and released in whatever order.
@@ -49,6 +60,22 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn messages_are_counted_beside_bytes() {
+        let load = |bytes, messages| Load { bytes, messages };
+        let bound = Some(Bound { bytes_max: 100, messages_max: 3 });
+        assert_eq!(admit(load(90, 2), load(10, 1), bound).ok(), Some(load(100, 3)));
+        let over = admit(load(0, 2), load(1, 2), bound);
+        assert!(matches!(over, Err(Error::TooManyMessages { messages: 2, messages_max: 3 })));
+        assert!(matches!(admit(load(99, 3), load(2, 1), bound), Err(Error::OverQuota { .. })), "bytes first");
+        assert_eq!(admit(load(5, 9), load(0, 0), bound).ok(), Some(load(5, 9)), "a bound that came later");
+        assert_eq!(admit(load(5, 9), load(5, 9), None).ok(), Some(load(10, 18)));
+        assert_eq!(admit(load(5, 9), load(95, 9), Some(Bound::of_bytes(100))).ok(), Some(load(100, 18)));
+        assert!(matches!(admit(load(0, u64::MAX), load(0, 1), None), Err(Error::TooManyMessages { .. })));
+        let freed = Bound { bytes_max: 100, messages_max: 3 }.with_freed(load(10, 1));
+        assert_eq!(freed, Bound { bytes_max: 110, messages_max: 4 });
     }
 
     #[test]

@@ -53,7 +53,7 @@ pub fn deliver(engine: &Engine, to: &[AccountId], number: u32, place: Place, que
         account: *account,
         place: place.clone(),
         flags: Flags::NONE,
-        quota_bytes_max: engine.quota_bytes_max(*account),
+        bound: engine.bound(*account),
     };
     let outcome = engine.deliver(Delivery { staged, targets: to.iter().map(target).collect(), queue }).wait();
     outcome.targets.iter().for_each(|answer| assert!(answer.is_ok(), "{answer:?}"));

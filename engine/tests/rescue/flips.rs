@@ -44,7 +44,7 @@ fn goes_on(files: &Files, good: &[String], case: &str) {
     let mut taken = 0;
     for account in ids(&engine) {
         let staged = engine.stage(Vec::new(), message(account.0 as u32 + 900, 300)).wait().expect("staged");
-        let target = Target { account, place: Place::Inbox, flags: Flags::NONE, quota_bytes_max: None };
+        let target = Target { account, place: Place::Inbox, flags: Flags::NONE, bound: None };
         let outcome = engine.deliver(Delivery { staged, targets: vec![target], queue: Vec::new() }).wait();
         taken += usize::from(outcome.targets[0].is_ok());
     }

@@ -58,7 +58,7 @@ fn store() -> Files {
     let deliver = |engine: &Engine, mail: Vec<u8>, number: usize| {
         let staged = engine.stage(Vec::new(), mail).wait().expect("staged");
         let account = ids[number % 2];
-        let targets = vec![Target { account, place: Place::Inbox, flags: Flags::NONE, quota_bytes_max: None }];
+        let targets = vec![Target { account, place: Place::Inbox, flags: Flags::NONE, bound: None }];
         let done = engine.deliver(Delivery { staged, targets, queue: Vec::new() }).wait();
         assert!(done.targets[0].is_ok(), "{:?}", done.targets[0]);
     };

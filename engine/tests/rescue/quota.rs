@@ -126,7 +126,7 @@ impl History {
             account: *account,
             place: Place::Inbox,
             flags: Flags::NONE,
-            quota_bytes_max: engine.quota_bytes_max(*account),
+            bound: engine.bound(*account),
         };
         let targets = chosen.iter().map(target).collect();
         let outcome = engine.deliver(Delivery { staged, targets, queue: Vec::new() }).wait();

@@ -121,7 +121,7 @@ pub fn deliver(engine: &Engine, to: &[AccountId], number: u32, bytes: usize, que
         account: *account,
         place: if number % 3 == 1 { Place::Named("Projects/Alpha".into()) } else { Place::Inbox },
         flags: Flags::NONE,
-        quota_bytes_max: engine.quota_bytes_max(*account),
+        bound: engine.bound(*account),
     };
     let item = NewQueueItem {
         account: None,
@@ -190,7 +190,7 @@ pub fn closed() -> Files {
         let head = format!("Subject: {name}\r\nContent-Transfer-Encoding: base64\r\n\r\n");
         let staged = engine.stage(Vec::new(), (head + &paper).into_bytes()).wait().expect("staged");
         let (account, place) = (ids(&engine)[0], Place::Inbox);
-        let target = Target { account, place, flags: Flags::NONE, quota_bytes_max: None };
+        let target = Target { account, place, flags: Flags::NONE, bound: None };
         let outcome = engine.deliver(Delivery { staged, targets: vec![target], queue: Vec::new() }).wait();
         outcome.targets.into_iter().for_each(|answer| assert!(answer.is_ok(), "{answer:?}"));
     }

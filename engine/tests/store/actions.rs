@@ -1,7 +1,7 @@
 //! One step of a random history: what is asked, what the plain truth says to it, and how it is asked of the engine.
 use crate::help::message;
 use crate::oracle::{Account, Entry, Refusal};
-use posthouse_engine::base::{AccountId, Error, FlagMode, Flags, Guid, MailboxId, ModSeq, Uid, UidSet};
+use posthouse_engine::base::{AccountId, Bound, Error, FlagMode, Flags, Guid, MailboxId, ModSeq, Uid, UidSet};
 use posthouse_engine::delivery::{Delivery, Place, Staged, Target};
 use posthouse_engine::queue::NewQueueItem;
 use posthouse_engine::{Append, Compact, Engine, Store};
@@ -303,7 +303,7 @@ fn deliver(
         account: ids[*to],
         place: name.map_or(Place::Inbox, |name| Place::Named(name.into())),
         flags: Flags::NONE,
-        quota_bytes_max: ready.quota[*to],
+        bound: ready.quota[*to].map(Bound::of_bytes),
     };
     let targets = to.iter().map(target).collect();
     let item = NewQueueItem { account: None, sender: "a@b".into(), recipients: Vec::new(), ..NewQueueItem::default() };

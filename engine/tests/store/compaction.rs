@@ -306,7 +306,7 @@ fn a_message_to_many_accounts_stays_one() {
             account: *account,
             place: Place::Named("Lists".into()),
             flags: Flags::NONE,
-            quota_bytes_max: None,
+            bound: None,
         };
         let delivery = Delivery { staged, targets: all.iter().map(target).collect(), queue: Vec::new() };
         engine.deliver(delivery).wait().targets.into_iter().for_each(|answer| assert!(answer.is_ok(), "{answer:?}"));

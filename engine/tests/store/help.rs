@@ -73,7 +73,7 @@ pub fn deliver(engine: &Engine, to: &[AccountId], number: u32, bytes: usize) -> 
         account: *account,
         place: Place::Inbox,
         flags: Flags::NONE,
-        quota_bytes_max: engine.quota_bytes_max(*account),
+        bound: engine.bound(*account),
     };
     engine.deliver(Delivery { staged, targets: to.iter().map(target).collect(), queue: Vec::new() }).wait()
 }

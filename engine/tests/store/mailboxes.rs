@@ -1,7 +1,7 @@
 //! Delivery, flags, copies, mailboxes, quota, and that all of it is there again after a restart with and without checkpoints.
 use crate::help::{deliver, ids, message, open, people};
 use posthouse_engine::base::{Error, FlagMode, Flags, MailboxId, Uid, UidSet};
-use posthouse_engine::directory::Quota;
+use posthouse_engine::directory::{Address, Change, Quota, ScopeName};
 use posthouse_engine::disk::Disk;
 use posthouse_engine::disk::sim::SimDisk;
 use posthouse_engine::index::{Account, diff};
@@ -63,6 +63,24 @@ fn work(engine: &Engine) {
 }
 
 #[test]
+fn who_has_looked_a_mailbox_up_means_that_one() {
+    let disk: Arc<dyn Disk> = Arc::new(SimDisk::new(1));
+    let engine = open(&disk, 1).expect("opens");
+    let account = people(&engine, 1, Quota::Default)[0];
+    let looked_up = engine.create_mailbox(account, "Work", None).wait().expect("made");
+    engine.rename_mailbox(account, "Work", "Private").wait().expect("renamed");
+    let other = engine.create_mailbox(account, "Work", None).wait().expect("made");
+    let name = |id| engine.account(account).expect("open").mailbox(id).map(|found| found.name.to_string());
+    engine.rename_mailbox_at(account, looked_up, "Old").wait().expect("renamed");
+    assert_eq!((name(looked_up).as_deref(), name(other).as_deref()), (Some("Old"), Some("Work")));
+    engine.delete_mailbox_at(account, looked_up).wait().expect("deleted");
+    assert_eq!((name(looked_up), name(other).as_deref()), (None, Some("Work")));
+    assert!(engine.delete_mailbox_at(account, looked_up).wait().is_err());
+    assert!(engine.rename_mailbox_at(account, looked_up, "New").wait().is_err());
+    assert!(engine.delete_mailbox_at(account, MailboxId::INBOX).wait().is_err());
+}
+
+#[test]
 fn everything_is_there_after_a_restart_with_checkpoints_and_without() {
     for shards in [1, 3] {
         let sim = SimDisk::new(1);
@@ -121,6 +139,33 @@ fn quota_is_exact_and_a_refusal_changes_nothing() {
     let copied = engine.copy(all[0], MailboxId::INBOX, UidSet::range(Uid(1), Uid(9)), MailboxId(2)).wait();
     assert!(matches!(copied, Err(Error::OverQuota { .. })));
     assert_eq!(used(all[0]), full);
+}
+
+#[test]
+fn the_number_of_messages_is_exact_and_a_message_too_many_is_refused() {
+    let disk: Arc<dyn Disk> = Arc::new(SimDisk::new(2));
+    let engine = open(&disk, 1).expect("opens");
+    let all = people(&engine, 2, Quota::Default);
+    let limit = Change::RuleAdd {
+        scope: ScopeName::Account(Address::parse("m0@example.test").expect("an address")),
+        rule: "messages 3".parse().expect("a rule"),
+    };
+    engine.change_directory(vec![limit]).wait().into_iter().for_each(|done| done.expect("the directory takes it"));
+    deliver(&engine, &all[..1], 0, 900).targets[0].as_ref().expect("delivered");
+    // Two more fit, the third of the same delivery does not, whoever else gets it.
+    let outcome = deliver(&engine, &[all[0], all[0], all[0], all[1]], 1, 900);
+    let fits: Vec<bool> = outcome.targets.iter().map(Result::is_ok).collect();
+    assert_eq!(fits, [true, true, false, true]);
+    assert!(matches!(outcome.targets[2], Err(Error::TooManyMessages { messages: 3, messages_max: 3 })));
+    let held = |id| engine.account(id).expect("open").messages;
+    assert_eq!((held(all[0]), held(all[1])), (3, 1));
+    let (inbox, one) = (MailboxId::INBOX, UidSet::range(Uid(1), Uid(1)));
+    let copied = engine.copy(all[0], inbox, one.clone(), MailboxId(2)).wait();
+    assert!(matches!(copied, Err(Error::TooManyMessages { .. })));
+    engine.move_entries(all[0], inbox, one.clone(), MailboxId(2)).wait().expect("a move takes no room");
+    assert_eq!(held(all[0]), 3);
+    let none = engine.copy(all[0], inbox, one, MailboxId(2)).wait().expect("nothing to copy");
+    assert!(none.from.is_empty());
 }
 
 #[test]

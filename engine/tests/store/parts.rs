@@ -58,12 +58,8 @@ fn mail(subject: &str, parts: &[String]) -> Vec<u8> {
 
 fn deliver(engine: &Engine, to: &[AccountId], mail: &[u8]) -> Result<(), Error> {
     let staged = engine.stage(Vec::new(), mail.to_vec()).wait().expect("staged");
-    let target = |account: &AccountId| Target {
-        account: *account,
-        place: Place::Inbox,
-        flags: Flags::NONE,
-        quota_bytes_max: None,
-    };
+    let target =
+        |account: &AccountId| Target { account: *account, place: Place::Inbox, flags: Flags::NONE, bound: None };
     let delivery = Delivery { staged, targets: to.iter().map(target).collect(), queue: Vec::new() };
     engine.deliver(delivery).wait().targets.into_iter().try_for_each(|answer| answer.map(drop))
 }

@@ -35,7 +35,7 @@ fn history(disk: &Arc<dyn Disk>, clock: &Arc<SimClock>) {
         }
         clock.advance_ms(10_000 - if number > 1 { 3_000 } else { 0 });
         let staged = engine.stage(Vec::new(), message(number, 700)).wait().expect("staged");
-        let target = Target { account, place: Place::Inbox, flags: Flags::NONE, quota_bytes_max: None };
+        let target = Target { account, place: Place::Inbox, flags: Flags::NONE, bound: None };
         let outcome = engine.deliver(Delivery { staged, targets: vec![target], queue: Vec::new() }).wait();
         let uid = outcome.targets[0].as_ref().expect("delivered").uid;
         if number % 5 == 0 {

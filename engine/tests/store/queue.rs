@@ -28,7 +28,7 @@ fn result(recipient: u32, fate: Fate) -> Tried {
 
 fn report(engine: &Engine, to: AccountId) -> Option<Delivery> {
     let staged = engine.stage(b"Return-Path: <>\r\n".to_vec(), message(8, 200)).wait().ok()?;
-    let target = Target { account: to, place: Place::Inbox, flags: Flags::NONE, quota_bytes_max: None };
+    let target = Target { account: to, place: Place::Inbox, flags: Flags::NONE, bound: None };
     Some(Delivery { staged, targets: vec![target], queue: Vec::new() })
 }
 

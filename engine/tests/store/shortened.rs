@@ -31,7 +31,7 @@ fn child(root: &Path) {
     let engine = open(root);
     for number in 0..2000 {
         let staged = engine.stage(Vec::new(), message(number, 3000)).wait().expect("staged");
-        let target = Target { account: ACCOUNT, place: Place::Inbox, flags: Flags::NONE, quota_bytes_max: None };
+        let target = Target { account: ACCOUNT, place: Place::Inbox, flags: Flags::NONE, bound: None };
         let outcome = engine.deliver(Delivery { staged, targets: vec![target], queue: Vec::new() }).wait();
         outcome.targets[0].as_ref().expect("delivered");
     }

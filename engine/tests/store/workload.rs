@@ -149,13 +149,8 @@ impl Run<'_> {
 
     fn deliver(&mut self, to: &[AccountId], number: u32) -> Option<()> {
         let staged = self.engine.stage(b"Return-Path: <>\r\n".to_vec(), self.shape.message(number)).wait().ok()?;
-        let quota_bytes_max = None;
-        let target = |account: &AccountId| Target {
-            account: *account,
-            place: Place::Inbox,
-            flags: Flags::NONE,
-            quota_bytes_max,
-        };
+        let bound = None;
+        let target = |account: &AccountId| Target { account: *account, place: Place::Inbox, flags: Flags::NONE, bound };
         let targets = to.iter().map(target).collect();
         let outcome = self.engine.deliver(Delivery { staged, targets, queue: Vec::new() }).wait();
         let mut sure = Some(());

@@ -110,7 +110,7 @@ pub(crate) fn place(engine: &Engine, to: &Address, account: Option<AccountId>) -
         place: if recipient.is_transfer { Place::Named(TRANSFER_FOLDER.to_owned()) } else { Place::Inbox },
         flags: Flags::NONE,
         // A notice of lost mail must not be lost for want of room.
-        quota_bytes_max: None,
+        bound: None,
     };
     if let Some(representatives) = engine.directory(|known| known.representatives(to)) {
         let who_sent = representatives.iter().filter(|one| Some(one.account) == account).cloned().collect::<Vec<_>>();

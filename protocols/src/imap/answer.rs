@@ -43,6 +43,9 @@ impl Answer {
                 human_bytes(*used_bytes),
                 human_bytes(*quota_bytes_max)
             ),
+            Error::TooManyMessages { messages, messages_max } => {
+                format!("[OVERQUOTA] Quota exceeded: {messages} of {messages_max} messages held")
+            }
             Error::NotFound(_) => format!("[NONEXISTENT] {}", one_line(error)),
             Error::Exists(_) => format!("[ALREADYEXISTS] {}", one_line(error)),
             Error::Invalid(_) => format!("[CANNOT] {}", one_line(error)),

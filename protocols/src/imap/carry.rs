@@ -25,14 +25,10 @@ impl Session {
         if entries.is_empty() {
             return Ok(Copied { uid_validity, from: there, to: UidSet::new() });
         }
-        if entries.len() > limits::IMAP_CARRY_MESSAGES_MAX {
-            let max = limits::IMAP_CARRY_MESSAGES_MAX;
-            return Err(Error::Limit(format!("at most {max} messages at once can be carried to another account")));
-        }
         let size_bytes: u64 = entries.iter().map(|entry| u64::from(entry.size_bytes)).sum();
         self.room_in(to, size_bytes)?;
         let mut share = self.shared.budget.share_of(self.stream.peer().ip());
-        let held = size_bytes + entries.len() as u64 * limits::IMAP_CARRY_OVERHEAD_BYTES;
+        let held = size_bytes + entries.len() as u64 * limits::IMAP_MESSAGE_OVERHEAD_BYTES;
         if !share.hold(held) {
             return Err(Error::Limit("that is more mail than can be carried to another account at once".into()));
         }

@@ -50,6 +50,30 @@ pub(super) fn parse_time(text: &[u8]) -> Option<i64> {
     Some(parse_day(day.as_bytes())? * DAY + hour * 3600 + minute * 60 + second - offset)
 }
 
+/// `2026-11-24T03:50:48Z`, also with parts of a second and `+08:00` (RFC 3339 section 5.6), as whole seconds since 1970 UTC.
+pub(super) fn parse_rfc3339(text: &str) -> Option<i64> {
+    let (day, time) = text.split_once(['T', 't'])?;
+    let [year, month, day] = <[&str; 3]>::try_from(day.split('-').collect::<Vec<_>>()).ok()?;
+    let year = digits(year).filter(|_| year.len() == 4)?;
+    let day = day_number(year, two_digits(month, 12).filter(|month| *month > 0)? as u8, two_digits(day, 31)? as u8)?;
+    let zone_at = time.find(['Z', 'z', '+', '-'])?;
+    let (time, zone) = time.split_at(zone_at);
+    let (time, fraction) = time.split_once('.').unwrap_or((time, "0"));
+    digits(fraction).filter(|_| !fraction.is_empty() && fraction.len() <= 9)?;
+    let [hour, minute, second] = <[&str; 3]>::try_from(time.split(':').collect::<Vec<_>>()).ok()?;
+    let seconds = two_digits(hour, 23)? * 3600 + two_digits(minute, 59)? * 60 + two_digits(second, 60)?;
+    let offset = match zone.as_bytes().first()? {
+        b'Z' | b'z' if zone.len() == 1 => 0,
+        sign @ (b'+' | b'-') => {
+            let (hours, minutes) = zone[1..].split_once(':')?;
+            let offset = two_digits(hours, 23)? * 3600 + two_digits(minutes, 59)? * 60;
+            if *sign == b'+' { offset } else { -offset }
+        }
+        _ => return None,
+    };
+    Some(day * DAY + seconds - offset)
+}
+
 fn two_digits(text: &str, max: i64) -> Option<i64> {
     digits(text).filter(|number| text.len() == 2 && *number <= max)
 }
@@ -77,6 +101,34 @@ pub(super) fn internal_date(out: &mut Vec<u8>, seconds: i64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn times_of_the_internet() {
+        for (text, seconds) in [
+            ("2026-11-24T03:50:48Z", 1_795_492_248),
+            ("2026-11-24t11:50:48.25+08:00", 1_795_492_248),
+            ("2026-11-23T22:20:48-05:30", 1_795_492_248),
+            ("1970-01-01T00:00:00z", 0),
+        ] {
+            assert_eq!(parse_rfc3339(text), Some(seconds), "{text}");
+        }
+        for bad in [
+            "",
+            "2026-11-24",
+            "2026-11-24T03:50:48",
+            "2026-02-30T00:00:00Z",
+            "2026-00-01T00:00:00Z",
+            "26-11-24T03:50:48Z",
+            "2026-11-24T24:00:00Z",
+            "2026-11-24T03:50Z",
+            "2026-11-24T03:50:48+0800",
+            "2026-11-24T03:50:48.Z",
+            "2026-11-24T03:50:48Zx",
+            "2026-11-24T03:50:48+\u{e9}:00",
+        ] {
+            assert_eq!(parse_rfc3339(bad), None, "{bad}");
+        }
+    }
 
     fn shown(seconds: i64) -> String {
         let mut out = Vec::new();

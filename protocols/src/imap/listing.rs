@@ -13,6 +13,13 @@ use posthouse_engine::index::{Account, Mailbox};
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
+/// Lets other sessions of the reactor be served now and then, in whoever goes through many names.
+pub(super) async fn take_turns(count: usize) {
+    if count % limits::IMAP_LIST_BATCH == limits::IMAP_LIST_BATCH - 1 {
+        yield_now().await;
+    }
+}
+
 /// The selection options of LIST (RFC 5258 section 3.1, RFC 6154 section 2).
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Selection {

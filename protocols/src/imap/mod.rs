@@ -15,6 +15,7 @@ mod fetch;
 mod flags;
 mod input;
 mod listing;
+mod message_limit;
 mod name;
 mod near;
 mod objects;
@@ -31,6 +32,8 @@ mod set;
 mod state;
 mod sync;
 mod table;
+mod url;
+mod url_auth;
 pub mod utf7;
 
 #[cfg(test)]
@@ -67,7 +70,10 @@ pub fn fuzz_parse(mut bytes: &[u8]) -> usize {
                 let (command, rest) = bytes.split_at(end);
                 let _ = (parse::head(command), parse::body(command));
                 if let Ok(head) = parse::head(command) {
-                    let _ = args::Args::new(command, head.len).astring();
+                    let mut args = args::Args::new(command, head.len);
+                    let first = args.space().and_then(|()| args.astring());
+                    let _ = first.map(|first| url::Url::parse(&first).is_some());
+                    let _ = search::sources::Sources::parse(&mut args, false);
                 }
                 commands += 1;
                 bytes = rest;

@@ -2,10 +2,11 @@
 //! tenant; and what the session may do there (RFC 4314). A mailbox in which it may do nothing does not exist for it. Changes nothing.
 use super::answer::Answer;
 use super::state::Session;
+use crate::session::Shared;
 use posthouse_engine::base::{AccountId, MailboxId};
 use posthouse_engine::directory::{AccountKind, Address, Directory, Rights, Sharer};
 use posthouse_engine::index::{Account, Flags, Mailbox};
-use posthouse_engine::{At, Guest};
+use posthouse_engine::{At, Guest, UrlPlace};
 use std::sync::Arc;
 
 /// Above what members share.
@@ -26,6 +27,12 @@ pub(super) struct Place {
     pub(super) prefix: String,
 }
 
+/// Whether a name leads to others' mailboxes, unless the session has one of its own that is called so.
+pub(super) fn may_be_of_others(name: &str) -> bool {
+    let root = name.split('/').next().unwrap_or_default();
+    root == OTHER_USERS || root == SHARED
+}
+
 /// An account that a name leads into, and the rest of the name.
 pub(super) struct Home {
     pub(super) account: AccountId,
@@ -42,6 +49,11 @@ impl Place {
     /// As the engine is told of it.
     pub(super) fn at(&self) -> At {
         at(self.account, self.mailbox.id, self.rights, self.reader)
+    }
+
+    /// As keys of URLs are kept for it.
+    pub(super) fn for_urls(&self) -> UrlPlace {
+        UrlPlace { account: self.account, mailbox: self.mailbox.id, uid_validity: self.mailbox.uid_validity }
     }
 
     /// That all of these rights are there.
@@ -94,7 +106,7 @@ pub(super) fn prefix(sharer: &Sharer) -> String {
 }
 
 /// The account that the second level of a name below one of the two roots means, if it is of the same tenant as `user`.
-fn sharer(directory: &Directory, user: AccountId, root: &str, level: &str) -> Option<Sharer> {
+pub(super) fn sharer(directory: &Directory, user: AccountId, root: &str, level: &str) -> Option<Sharer> {
     let address = Address::parse(&level.replace("%2F", "/").replace("%25", "%")).ok()?;
     let account = directory.account_at(&address).filter(|account| account.address == address && account.id != user)?;
     let tenant = directory.account(user)?.tenant;
@@ -109,14 +121,21 @@ pub(super) fn has_own(account: &Account, root: &str) -> bool {
     account.mailboxes.iter().any(|mailbox| is_below(&mailbox.name))
 }
 
-impl Session {
-    /// The account that a name leads into: the session's own, unless the name goes below `Other Users` or `Shared` and the session has no
+/// Who looks for mailboxes: the session's member, or who has made a URL.
+#[derive(Clone, Copy)]
+pub(super) struct Viewer<'a> {
+    pub(super) shared: &'a Shared,
+    pub(super) user: AccountId,
+}
+
+impl Viewer<'_> {
+    /// The account that a name leads into: the viewer's own, unless the name goes below `Other Users` or `Shared` and the viewer has no
     /// mailbox of its own that is called so. `None`: there is nothing.
-    pub(super) fn home(&self, name: &str) -> Result<Option<Home>, Answer> {
-        let user = self.account();
+    fn home(self, name: &str) -> Result<Option<Home>, Answer> {
+        let user = self.user;
         let own = || Home { account: user, prefix: String::new(), rest: name.to_owned() };
         let root = name.split('/').next().unwrap_or_default();
-        if root != OTHER_USERS && root != SHARED || has_own(&*self.shared.engine.account(user)?, root) {
+        if !may_be_of_others(name) || has_own(&*self.shared.engine.account(user)?, root) {
             return Ok(Some(own()));
         }
         let mut levels = name.splitn(3, '/').skip(1);
@@ -133,25 +152,22 @@ impl Session {
         }))
     }
 
-    /// The mailbox of that name; `[NONEXISTENT]` when the session may do nothing there.
-    pub(super) fn place_named(&self, name: &str) -> Result<Place, Answer> {
-        let Some(Home { account, prefix, rest }) = self.home(name)? else {
-            return Err(nonexistent());
-        };
-        self.place_in(account, prefix, &rest)
+    /// The mailbox of that name, where the viewer has these rights; `[NONEXISTENT]` when it may do nothing there.
+    pub(super) fn place_for(self, name: &str, wanted: Rights) -> Result<Place, Answer> {
+        let place = self.place_named(name)?;
+        place.need(wanted).map(|()| place)
     }
 
-    /// The same in a known account.
-    pub(super) fn place_in(&self, account: AccountId, prefix: String, name: &str) -> Result<Place, Answer> {
-        let user = self.account();
-        let reader = (account != user).then_some(user);
+    fn place_named(self, name: &str) -> Result<Place, Answer> {
+        let Home { account, prefix, rest } = self.home(name)?.ok_or_else(nonexistent)?;
+        let reader = (account != self.user).then_some(self.user);
         let view = match self.shared.engine.account(account) {
             Ok(view) => view,
             // An account that nobody has used yet has no mailbox to be seen.
             Err(posthouse_engine::base::Error::NotFound(_)) if reader.is_some() => return Err(nonexistent()),
             Err(error) => return Err(error.into()),
         };
-        let Some(mailbox) = view.mailbox_named(name).cloned() else {
+        let Some(mailbox) = view.mailbox_named(&rest).cloned() else {
             return Err(nonexistent());
         };
         let rights = self.rights(account, mailbox.id);
@@ -161,19 +177,57 @@ impl Session {
         Ok(Place { account, mailbox, rights, reader, prefix })
     }
 
+    /// What the viewer may do in a mailbox now.
+    fn rights(self, account: AccountId, mailbox: MailboxId) -> Rights {
+        if self.user == account {
+            return Rights::ALL;
+        }
+        self.shared.engine.directory(|directory| directory.rights(self.user, account, mailbox))
+    }
+}
+
+impl Session {
+    pub(super) fn viewer(&self) -> Viewer<'_> {
+        Viewer { shared: &self.shared, user: self.account() }
+    }
+
+    /// The account that a name leads into. `None`: there is nothing.
+    pub(super) fn home(&self, name: &str) -> Result<Option<Home>, Answer> {
+        self.viewer().home(name)
+    }
+
+    /// A mailbox of the session's own account.
+    pub(super) fn own_place(&self, mailbox: &Arc<Mailbox>) -> Place {
+        let (account, mailbox) = (self.account(), mailbox.clone());
+        Place { account, mailbox, rights: Rights::ALL, reader: None, prefix: String::new() }
+    }
+
+    /// What stands before the names of an account's mailboxes.
+    pub(super) fn prefix_of(&self, account: AccountId) -> String {
+        if account == self.account() {
+            return String::new();
+        }
+        let found = self.shared.engine.directory(|directory| {
+            let owner = directory.account(account)?;
+            let is_business = owner.kind == AccountKind::Business;
+            Some(Sharer { account, address: owner.address.clone(), is_business })
+        });
+        found.map_or_else(String::new, |sharer| prefix(&sharer))
+    }
+
+    /// The mailbox of that name; `[NONEXISTENT]` when the session may do nothing there.
+    pub(super) fn place_named(&self, name: &str) -> Result<Place, Answer> {
+        self.viewer().place_named(name)
+    }
+
     /// The mailbox of that name, where the session has these rights.
     pub(super) fn place_for(&self, name: &str, wanted: Rights) -> Result<Place, Answer> {
-        let place = self.place_named(name)?;
-        place.need(wanted).map(|()| place)
+        self.viewer().place_for(name, wanted)
     }
 
     /// What the session may do in a mailbox now.
     pub(super) fn rights(&self, account: AccountId, mailbox: MailboxId) -> Rights {
-        let user = self.account();
-        if user == account {
-            return Rights::ALL;
-        }
-        self.shared.engine.directory(|directory| directory.rights(user, account, mailbox))
+        self.viewer().rights(account, mailbox)
     }
 
     /// What it may do in the selected mailbox now: rights may have been taken since.

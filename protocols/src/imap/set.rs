@@ -13,8 +13,11 @@ pub(super) enum Set {
     /// `$`: what the last SEARCH has saved (RFC 5182).
     Saved,
     /// Ranges in any order and direction; `None` is `*`.
-    Ranges(Vec<(Option<u32>, Option<u32>)>),
+    Ranges(Vec<Ends>),
 }
+
+/// The ends of a range; `None` is `*`.
+pub(super) type Ends = (Option<u32>, Option<u32>);
 
 /// What the numbers of a set stand for.
 #[derive(Clone, Copy)]
@@ -34,20 +37,25 @@ pub(super) fn positions(set: &Set, uid: bool, numbers: Numbers<'_>) -> Result<Po
         }
     };
     let len = numbers.entries.len();
-    let mut found = Vec::with_capacity(ranges.len());
-    for &(a, b) in ranges {
-        if len == 0 && (a.is_none() || b.is_none()) {
-            // `*` of an empty mailbox: clients ask for 1:* without looking.
-            continue;
-        }
-        let (a, b) = (a.map_or(len, |n| n as usize), b.map_or(len, |n| n as usize));
-        let (low, high) = (a.min(b), a.max(b));
-        if high > len {
-            return Err(Answer::bad(format!("There is no message {high}; the mailbox has {len}")));
-        }
-        found.push(low - 1..high);
+    let found: Positions = numbered(ranges, len).collect();
+    match found.iter().map(|range| range.end).max().filter(|high| *high > len) {
+        Some(high) => Err(Answer::bad(format!("There is no message {high}; the mailbox has {len}"))),
+        None => Ok(merged(found)),
     }
-    Ok(merged(found))
+}
+
+/// The positions of those message numbers that there are.
+pub(super) fn positions_there(ranges: &[Ends], entries: &EntryTable) -> Positions {
+    let len = entries.len();
+    merged(numbered(ranges, len).map(|range| range.start..range.end.min(len)).collect())
+}
+
+/// Positions of message numbers, which may reach beyond the end; none for `*` of an empty mailbox, as clients ask for 1:* without looking.
+fn numbered(ranges: &[Ends], len: usize) -> impl Iterator<Item = Range<usize>> + '_ {
+    ranges.iter().filter(move |(a, b)| len > 0 || (a.is_some() && b.is_some())).map(move |&(a, b)| {
+        let (a, b) = (a.map_or(len, |n| n as usize), b.map_or(len, |n| n as usize));
+        a.min(b) - 1..a.max(b)
+    })
 }
 
 /// The uids that a set names; `*` is the greatest of the view (RFC 3501 section 6.4.8), and none when the view is empty.
@@ -102,6 +110,44 @@ fn merged(mut ranges: Positions) -> Positions {
     merged
 }
 
+/// Adds a position greater than all.
+pub(super) fn push(positions: &mut Positions, at: usize) {
+    match positions.last_mut() {
+        Some(last) if last.end == at => last.end += 1,
+        _ => positions.push(at..at + 1),
+    }
+}
+
+/// How many positions there are.
+pub(super) fn count(positions: &[Range<usize>]) -> usize {
+    positions.iter().map(Range::len).sum()
+}
+
+/// Leaves only the last `len` positions.
+pub(super) fn keep_last(positions: &mut Positions, len: usize) {
+    let mut over = count(positions).saturating_sub(len);
+    for range in positions.iter_mut() {
+        let left = over.min(range.len());
+        range.start += left;
+        over -= left;
+    }
+    positions.retain(|range| !range.is_empty());
+}
+
+/// The positions that are in both.
+pub(super) fn common(a: &[Range<usize>], b: &[Range<usize>]) -> Positions {
+    let (mut at_a, mut at_b) = (0, 0);
+    let mut found = Vec::new();
+    while let (Some(of_a), Some(of_b)) = (a.get(at_a), b.get(at_b)) {
+        let both = of_a.start.max(of_b.start)..of_a.end.min(of_b.end);
+        if !both.is_empty() {
+            found.push(both);
+        }
+        if of_a.end < of_b.end { at_a += 1 } else { at_b += 1 }
+    }
+    found
+}
+
 /// Cuts ranges into pieces of at most `len` positions.
 pub(super) fn pieces(positions: &[Range<usize>], len: usize) -> impl Iterator<Item = Range<usize>> + '_ {
     let cut = move |range: &Range<usize>| {
@@ -121,6 +167,23 @@ mod tests {
         assert_eq!(positions, [0..3, 5..12]);
         let cut: Vec<_> = pieces(&positions, 4).collect();
         assert_eq!(cut, [0..3, 5..9, 9..12]);
+    }
+
+    #[test]
+    fn the_last_and_the_common() {
+        let kept = |len| {
+            let mut positions = vec![0..3, 5..12];
+            keep_last(&mut positions, len);
+            positions
+        };
+        assert_eq!(kept(20), [0..3, 5..12]);
+        assert_eq!(kept(8), [2..3, 5..12]);
+        assert_eq!((kept(7).len(), kept(7).first()), (1, Some(&(5..12))));
+        assert_eq!((kept(2).len(), kept(2).first()), (1, Some(&(10..12))));
+        assert!(kept(0).is_empty());
+        assert_eq!(common(&[0..3, 5..12], &[1..6, 7..8, 11..20]), [1..3, 5..6, 7..8, 11..12]);
+        assert!(common(&[0..3, 9..10], &[3..6, 7..9]).is_empty());
+        assert_eq!(numbered(&[(Some(9), None), (Some(2), Some(1))], 3).collect::<Vec<_>>(), [2..9, 0..2]);
     }
 
     #[test]

@@ -2,9 +2,9 @@
 use super::answer::Answer;
 use super::args::Args;
 use super::cmd::{
-    acl, append, authenticate, capability, close, compress, copy, create, delete, enable, expunge, fetch, id, idle,
-    list, login, logout, lsub, metadata, namespace, noop, quota, rename, replace, search, select, sort, starttls,
-    status, store, subscribe, thread, unauthenticate,
+    acl, append, authenticate, capability, close, compress, copy, create, delete, enable, esearch, expunge, fetch,
+    gen_url_auth, id, idle, list, login, logout, lsub, metadata, namespace, noop, quota, rename, replace, reset_key,
+    search, select, sort, starttls, status, store, subscribe, thread, uid_batches, unauthenticate, url_fetch,
 };
 use super::parse::{self, Head};
 use super::scan::Literal;
@@ -110,7 +110,7 @@ const fn row(name: &'static str, state: State, after: After, run: Run) -> Comman
     Command { name, state, after, run }
 }
 
-static COMMANDS: [Command; 54] = {
+static COMMANDS: [Command; 59] = {
     use After::{Everything, NoExpunge, Nothing};
     use State::{Any, Authenticated, NotAuthenticated, Selected};
     [
@@ -170,6 +170,13 @@ static COMMANDS: [Command; 54] = {
         row("GETQUOTA", Authenticated, Everything, quota::get_quota),
         row("GETQUOTAROOT", Authenticated, Everything, quota::get_quota_root),
         row("SETQUOTA", Authenticated, Everything, quota::set_quota),
+        // RFC 7377, 10022
+        row("ESEARCH", Authenticated, Everything, esearch::run),
+        row("UIDBATCHES", Selected, Everything, uid_batches::run),
+        // RFC 4467
+        row("RESETKEY", Authenticated, Everything, reset_key::run),
+        row("GENURLAUTH", Authenticated, Everything, gen_url_auth::run),
+        row("URLFETCH", Authenticated, Everything, url_fetch::run),
         // RFC 4314
         row("SETACL", Authenticated, Everything, acl::set),
         row("DELETEACL", Authenticated, Everything, acl::delete),

@@ -60,8 +60,8 @@ async fn to_one(office: &Office, item: &QueueItem, recipient: &QueueRecipient, m
     };
     let verdict = judge(office, item, &passed, &Wanted { address: &address, local: &local, external: &external });
     let kept = local.into_iter().zip(&verdict.copies).filter_map(|(one, copy)| {
-        let (account, quota_bytes_max) = (one.account, one.quota_bytes_max);
-        Some(Target { account, place: place(*copy)?, flags: Flags::NONE, quota_bytes_max })
+        let (account, bound) = (one.account, one.bound);
+        Some(Target { account, place: place(*copy)?, flags: Flags::NONE, bound })
     });
     let targets: Vec<Target> = kept.collect();
     let onward = |address: Address| QueueRecipient { address: address.to_string(), ..recipient.clone() };
@@ -178,7 +178,7 @@ async fn later(office: &Office, trace: Vec<u8>, message: &[u8], missing: Vec<New
 
 fn refused(error: &Error) -> Reply {
     match error {
-        Error::OverQuota { .. } => Reply::own("4.2.2", error.to_string()),
+        Error::OverQuota { .. } | Error::TooManyMessages { .. } => Reply::own("4.2.2", error.to_string()),
         Error::Limit(_) => Reply::own("5.3.4", error.to_string()),
         error => {
             tracing::error!(%error, "a delivery from the queue failed");

@@ -53,6 +53,22 @@ pub enum PlaintextAuth {
     Always,
 }
 
+/// How many messages one IMAP command works on (RFC 9738).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MessageLimit {
+    /// What is announced.
+    pub messages_max: u32,
+    /// Commands that only look, change flags, move or expunge work on no more either: on those with the highest uids. A client that does not
+    /// know that takes the others for gone.
+    pub cuts: bool,
+}
+
+impl Default for MessageLimit {
+    fn default() -> MessageLimit {
+        MessageLimit { messages_max: limits::IMAP_MESSAGES_DEFAULT, cuts: false }
+    }
+}
+
 /// What the sessions of every protocol share.
 pub struct Shared {
     /// The store.
@@ -73,6 +89,8 @@ pub struct Shared {
     pub plaintext_auth: PlaintextAuth,
     /// Bytes of the largest message accepted by SMTP, LMTP and APPEND.
     pub message_size_bytes_max: u64,
+    /// Messages of one IMAP command.
+    pub message_limit: MessageLimit,
     /// Bytes of messages on their way in, over all sessions.
     pub budget: Budget,
     /// Bytes of messages on their way out, over all sessions.
@@ -111,6 +129,7 @@ impl Shared {
             hostname: hostname.into(),
             plaintext_auth: PlaintextAuth::default(),
             message_size_bytes_max: limits::MESSAGE_SIZE_BYTES_MAX_DEFAULT,
+            message_limit: MessageLimit::default(),
             budget: Budget::new(limits::BUDGET_BYTES_DEFAULT),
             reading: Budget::new(limits::BUDGET_BYTES_DEFAULT),
             throttle: Throttle::default(),

@@ -297,11 +297,11 @@ fn targets(recipients: &[Rcpt], verdicts: &[Verdict]) -> (Vec<Target>, Places) {
     let passed = recipients.iter().zip(verdicts).filter(|(_, verdict)| verdict.refusal.is_none());
     let copies = passed.flat_map(|(rcpt, verdict)| rcpt.local.iter().zip(verdict.copies.iter().zip(&verdict.filed)));
     for (recipient, (copy, filed)) in copies {
-        let (account, quota_bytes_max) = (recipient.account, recipient.quota_bytes_max);
+        let (account, bound) = (recipient.account, recipient.bound);
         if copy.is_none() || places.contains_key(&account) {
             continue;
         }
-        let target = |(place, flags)| Target { account, place, flags, quota_bytes_max };
+        let target = |(place, flags)| Target { account, place, flags, bound };
         let before = targets.len();
         targets.extend(policy::place(*copy).map(|place| target((place, Flags::NONE))));
         targets.extend(filed.iter().map(|filing| target(scripted::place(filing))));

@@ -35,6 +35,9 @@ impl Reply {
             Error::OverQuota { quota_bytes_max, .. } => {
                 Reply::new(452, format!("4.2.2 Mailbox full: it may hold {quota_bytes_max} bytes"))
             }
+            Error::TooManyMessages { messages_max, .. } => {
+                Reply::new(452, format!("4.2.2 Mailbox full: it may hold {messages_max} messages"))
+            }
             Error::NoSpace => Reply::new(452, "4.3.1 The server's disk is full; try again later"),
             Error::Busy => Reply::new(451, "4.3.2 The server is busy; try again"),
             Error::Closed => Reply::new(451, "4.3.2 The server is shutting down; try again"),

@@ -88,6 +88,8 @@ Rules (docs/mailflow.md explains them):
   senders tenant|members|ADDRESS    of a group: who may send to it; several are allowed
   representative ADDRESS            of a group: who may send as it; several are allowed
   forward ADDRESS                   of an account: its mail goes there too; forward-only: and nowhere else
+  messages NUMBER                   of an account: how many it may hold, beside its quota
+  admin quotas                      of a member: it may say by IMAP (SETQUOTA) what accounts of its tenant may hold
   away days=7 text=\"...\"           of an account: who writes is answered (easier: posthouse member away)";
 
 /// Rules of the mail flow.

@@ -11,7 +11,7 @@ mod values;
 mod verify;
 
 pub use dnsbl::ZoneTable;
-pub use model::{ClientPorts, Compaction, Config, LogFormat, MailLog, PlaintextAuth, RuntimeChoice};
+pub use model::{ClientPorts, Compaction, Config, LogFormat, MailLog, MessagesOf, PlaintextAuth, RuntimeChoice};
 pub use oauth::OAuth;
 pub use outbound::{Outbound, RouteTable};
 pub use values::{Count, Place};

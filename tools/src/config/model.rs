@@ -45,6 +45,16 @@ words!(
 );
 
 words!(
+    /// `limits.command_messages_of`: which IMAP commands work on a limited number of messages.
+    MessagesOf {
+        /// Those that copy messages, all of them or none.
+        Saves = "saves",
+        /// All: those of which some can be done do the newest messages.
+        All = "all",
+    }
+);
+
+words!(
     /// `clients.ports`: which ports members' programs are told.
     ClientPorts {
         /// Those of `[listen]`.
@@ -136,6 +146,10 @@ pub struct Limits {
     pub connections_per_ip_max: u32,
     /// IMAP and POP3 connections at a time that are logged in to one account.
     pub connections_per_account_max: u32,
+    /// Messages that one IMAP command works on.
+    pub command_messages_max: u32,
+    /// Which IMAP commands are held to that.
+    pub command_messages_of: MessagesOf,
     /// Seconds that sessions get to end when the server stops.
     pub stop_grace_seconds: u32,
 }
@@ -316,6 +330,8 @@ impl Default for Limits {
             connections_max: 20_000,
             connections_per_ip_max: 1_000,
             connections_per_account_max: 100,
+            command_messages_max: 20_000,
+            command_messages_of: MessagesOf::Saves,
             stop_grace_seconds: 10,
         }
     }

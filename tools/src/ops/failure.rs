@@ -70,7 +70,9 @@ impl From<Error> for Failure {
         let kind = match &error {
             Error::NotFound(_) => Kind::NotFound,
             Error::Exists(_) => Kind::Exists,
-            Error::Invalid(_) | Error::Limit(_) | Error::OverQuota { .. } => Kind::Refused,
+            Error::Invalid(_) | Error::Limit(_) | Error::OverQuota { .. } | Error::TooManyMessages { .. } => {
+                Kind::Refused
+            }
             Error::Busy | Error::Closed => Kind::TryAgain,
             _ => Kind::Failed,
         };

@@ -8,7 +8,7 @@ use posthouse_protocols::lmtp::LmtpService;
 use posthouse_protocols::pop3::Pop3Service;
 use posthouse_protocols::runtime::{Listener, Service};
 use posthouse_protocols::session::oauth::OAuth;
-use posthouse_protocols::session::{Attendance, Budget, PlaintextAuth, Shared};
+use posthouse_protocols::session::{Attendance, Budget, MessageLimit, PlaintextAuth, Shared};
 use posthouse_protocols::smtp::SmtpService;
 use posthouse_protocols::verify::Verifier;
 use posthouse_protocols::verify::dnsbl::Blocklists;
@@ -45,6 +45,10 @@ pub(super) fn all(
         config::PlaintextAuth::Always => PlaintextAuth::Always,
     };
     shared.message_size_bytes_max = config.limits.message_size_bytes_max;
+    shared.message_limit = MessageLimit {
+        messages_max: config.limits.command_messages_max,
+        cuts: config.limits.command_messages_of == config::MessagesOf::All,
+    };
     shared.attendance = Attendance::new(config.limits.connections_per_account_max);
     shared.budget = Budget::new(config.store.stage_bytes_max);
     shared.reading = Budget::new(config.store.stage_bytes_max);

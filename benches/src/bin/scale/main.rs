@@ -187,7 +187,7 @@ fn many_mailboxes(cli: &Cli, engine: &Engine, filled: u64, messages: u64) -> Don
                     account: AccountId(1 + account),
                     place: Place::Inbox,
                     flags: Flags::NONE,
-                    quota_bytes_max: None,
+                    bound: None,
                 })
                 .collect();
             let staged = engine.stage(Vec::new(), mail(number)).wait()?;

@@ -133,7 +133,7 @@ fn fill(cli: &Cli, mails: &[Vec<u8>]) -> Outcome<(u64, f64)> {
         staged_ns += cpu_ns() - before;
         raw += u64::from(staged.size_bytes());
         let account = AccountId(1 + number as u64 % cli.accounts);
-        let target = Target { account, place: Place::Inbox, flags: Flags::NONE, quota_bytes_max: None };
+        let target = Target { account, place: Place::Inbox, flags: Flags::NONE, bound: None };
         for answer in engine.deliver(Delivery { staged, targets: vec![target], queue: Vec::new() }).wait().targets {
             answer?;
         }

@@ -2,7 +2,7 @@
 use crate::base::{Error, Result, limits};
 
 use super::super::tables::{Occupant, Tables};
-use super::super::{Event, Rule, Scope, ScopeName, normalise_domain};
+use super::super::{AccountKind, Event, Rule, Scope, ScopeName, normalise_domain};
 
 fn scope_named(tables: &impl Tables, name: &ScopeName) -> Result<Scope> {
     match name {
@@ -28,12 +28,17 @@ pub(super) fn add(tables: &impl Tables, name: &ScopeName, rule: &Rule) -> Result
     let scope = scope_named(tables, name)?;
     if !rule.fits(&scope) {
         return Err(Error::Invalid(format!(
-            "rule {rule}: block, allow, outbound and rate are for tenants and accounts, keyword for tenants, forward, away and sieve for accounts, catch-all for domains, senders and representative for groups"
+            "rule {rule}: block, allow, outbound and rate are for tenants and accounts, keyword for tenants, forward, away, sieve and messages for accounts, admin for members, catch-all for domains, senders and representative for groups"
         )));
     }
     match (rule, &scope) {
         (Rule::CatchAll(address), Scope::Domain(domain)) => require_account(tables, address, domain)?,
         (Rule::Representative(address), Scope::Group(group)) => require_account(tables, address, group.domain())?,
+        (Rule::Admin(_), Scope::Account(id))
+            if tables.account(*id).is_none_or(|account| account.kind != AccountKind::Member) =>
+        {
+            return Err(Error::Invalid(format!("rule {rule}: only a member administers")));
+        }
         (Rule::Forward { to, .. }, Scope::Account(id)) => {
             if tables.account(*id).is_some_and(|account| account.has_address(to)) {
                 return Err(Error::Invalid(format!("{to} is the account itself: mail would go in circles")));

@@ -203,6 +203,9 @@ fn rule_change() -> impl Strategy<Value = Change> {
         "senders members",
         "senders ann@a.example",
         "representative ann@a.example",
+        "admin quotas",
+        "messages 0",
+        "messages 4000000000",
     ];
     let rule = move || select(texts.to_vec()).prop_map(|text| text.parse::<Rule>().expect("a rule"));
     prop_oneof![

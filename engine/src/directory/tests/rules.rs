@@ -1,7 +1,7 @@
 //! What is allowed, what each refusal says, and what an address means then.
-use super::super::{AccountPatch, Address, Change, Quota, Resolution};
+use super::super::{AccountPatch, Address, Change, Permission, Quota, Resolution, Rule, ScopeName};
 use super::{alias, at, business, domain, group, id_of, make, member, set, tenant, town};
-use crate::base::{AccountId, Error, limits};
+use crate::base::{AccountId, Bound, Error, limits};
 
 #[test]
 fn refusals_name_the_thing_and_what_is_allowed() {
@@ -78,7 +78,7 @@ fn addresses_mean_accounts() {
     assert_eq!(local(resolve("all@acme.example")), ["ann@acme.example", "bob@acme.example"], "bob once");
     let Resolution::Recipients { external, local } = resolve("all@acme.example") else { panic!("a group") };
     assert_eq!(external, [at("far@away.example")]);
-    assert_eq!(local[0].quota_bytes_max, Some(limits::QUOTA_BYTES_DEFAULT));
+    assert_eq!(local[0].bound, Some(Bound::of_bytes(limits::QUOTA_BYTES_DEFAULT)));
 }
 
 #[test]
@@ -230,5 +230,57 @@ fn quotas_follow_kind_and_override() {
     ] {
         make(&mut town, set("ann@acme.example", change)).expect("allowed");
         assert_eq!(bound(&town), Some(expected));
+    }
+}
+
+#[test]
+fn members_administer_while_they_are_told_to() {
+    let mut town = town();
+    let rule = || "admin quotas".parse::<Rule>().expect("a rule");
+    let add = |scope: ScopeName| Change::RuleAdd { scope, rule: rule() };
+    let account = |address: &str| ScopeName::Account(at(address));
+    for (scope, says) in [
+        (ScopeName::Tenant("acme".into()), "admin for members"),
+        (account("sales@acme.example"), "only a member administers"),
+        (account("none@acme.example"), "does not exist"),
+    ] {
+        let error = make(&mut town, add(scope)).expect_err("refused").to_string();
+        assert!(error.contains(says), "{error:?} says {says:?}");
+    }
+    let ann = id_of(&town, "ann@acme.example");
+    assert!(!town.administers(ann, Permission::Quotas));
+    make(&mut town, add(account("ann@acme.example"))).expect("a member");
+    assert!(town.administers(ann, Permission::Quotas));
+    make(&mut town, Change::RuleRemove { scope: account("ann@acme.example"), rule: rule() }).expect("it was there");
+    assert!(!town.administers(ann, Permission::Quotas));
+}
+
+#[test]
+fn an_account_may_hold_so_many_messages() {
+    let mut town = town();
+    let add = |text: &str| Change::RuleAdd {
+        scope: ScopeName::Account(at("ann@acme.example")),
+        rule: text.parse().expect("a rule"),
+    };
+    let bound = |town: &super::super::Directory| {
+        town.bound(town.account(id_of(town, "ann@acme.example")).expect("ann"))
+            .map(|bound| (bound.bytes_max, bound.messages_max))
+    };
+    let gib = limits::QUOTA_BYTES_DEFAULT;
+    assert_eq!(bound(&town), Some((gib, u64::MAX)));
+    make(&mut town, add("messages 7")).expect("made");
+    make(&mut town, add("messages 5")).expect("in its place");
+    assert_eq!(bound(&town), Some((gib, 5)));
+    let unlimited = AccountPatch { quota: Some(Quota::Unlimited), ..AccountPatch::default() };
+    make(&mut town, set("ann@acme.example", unlimited)).expect("set");
+    assert_eq!(bound(&town), Some((u64::MAX, 5)));
+    let remove = Change::RuleRemove {
+        scope: ScopeName::Account(at("ann@acme.example")),
+        rule: "messages 5".parse().expect("a rule"),
+    };
+    make(&mut town, remove).expect("removed");
+    assert_eq!(bound(&town), None);
+    for bad in ["messages", "messages x", "messages -1", "messages 4294967296"] {
+        assert!(bad.parse::<Rule>().is_err(), "{bad}");
     }
 }

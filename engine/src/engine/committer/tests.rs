@@ -36,7 +36,7 @@ fn open(disk: &SimDisk) -> Arc<Engine> {
 fn deliver(engine: &Engine, account: AccountId) {
     let message = b"Subject: one of many\r\n\r\nfew words\r\n".to_vec();
     let staged = engine.stage(Vec::new(), message).wait().expect("staged");
-    let target = Target { account, place: Place::Inbox, flags: Flags::NONE, quota_bytes_max: None };
+    let target = Target { account, place: Place::Inbox, flags: Flags::NONE, bound: None };
     let outcome = engine.deliver(Delivery { staged, targets: vec![target], queue: Vec::new() }).wait();
     assert!(outcome.targets[0].is_ok(), "{:?}", outcome.targets[0]);
 }

@@ -1,7 +1,7 @@
 //! Entries of one account for another of the same shard: no message byte moves, and the message stays stored once.
 use super::{check_keywords, keyword_bits, next_modseq, save_date};
 use crate::base::limits::KEYWORDS_MAX;
-use crate::base::{AccountId, Error, MailboxId, Result, UidSet};
+use crate::base::{AccountId, Bound, Error, Load, MailboxId, Result, UidSet};
 use crate::engine::txn::Txn;
 use crate::format::{DeliveredTo, Event};
 use crate::index::Entry;
@@ -12,7 +12,7 @@ pub(in crate::engine) struct Request {
     pub(in crate::engine) from: (AccountId, MailboxId),
     pub(in crate::engine) uids: UidSet,
     pub(in crate::engine) to: (AccountId, MailboxId),
-    pub(in crate::engine) quota_bytes_max: Option<u64>,
+    pub(in crate::engine) bound: Option<Bound>,
 }
 
 /// How many entries there are more; all or none (`OverQuota`).
@@ -21,8 +21,9 @@ pub(in crate::engine) fn plan(txn: &mut Txn<'_>, request: &Request) -> Result<u6
     let source = txn.mailbox(request.from.0, request.from.1)?.clone();
     let entries: Vec<Entry> =
         source.entries.in_uids(&request.uids).map(|found| found.map(|(_, entry)| entry)).collect::<Result<_>>()?;
-    let size_bytes = entries.iter().map(|entry| u64::from(entry.size_bytes)).sum();
-    quota::charge(txn.account(account)?.used_bytes, size_bytes, request.quota_bytes_max)?;
+    let bytes = entries.iter().map(|entry| u64::from(entry.size_bytes)).sum();
+    let more = Load { bytes, messages: entries.len() as u64 };
+    quota::admit(txn.account(account)?.load(), more, request.bound)?;
     let target = txn.mailbox(account, mailbox)?.clone();
     if target.uid_next.0.checked_add(entries.len() as u32).is_none_or(|end| end == u32::MAX) {
         return Err(Error::Limit(format!("the uids of mailbox {} are used up", target.name)));

@@ -1,6 +1,6 @@
 //! APPEND: all messages or none (RFC 3501 section 6.3.11, RFC 3502); and REPLACE (RFC 8508).
 use super::{check_keywords, check_reader, keyword_bits, next_modseq, note_seen, save_date};
-use crate::base::{Error, Flags, MailboxId, Result, Uid, UidSet};
+use crate::base::{Bound, Error, Flags, Load, MailboxId, Result, Uid, UidSet};
 use crate::engine::txn::Txn;
 use crate::engine::{Append, Appended, At};
 use crate::format::{DeliveredTo, Event};
@@ -10,12 +10,12 @@ pub(in crate::engine) fn plan(
     txn: &mut Txn<'_>,
     at: At,
     messages: &[Append],
-    quota_bytes_max: Option<u64>,
+    bound: Option<Bound>,
 ) -> Result<Appended> {
     let At { account, mailbox, guest } = at;
-    let used_bytes = txn.opened(account)?.used_bytes;
-    let size_bytes = messages.iter().map(|message| u64::from(message.staged.size_bytes)).sum();
-    quota::charge(used_bytes, size_bytes, quota_bytes_max)?;
+    let held = txn.opened(account)?.load();
+    let bytes = messages.iter().map(|message| u64::from(message.staged.size_bytes)).sum();
+    quota::admit(held, Load { bytes, messages: messages.len() as u64 }, bound)?;
     let view = txn.mailbox(account, mailbox)?;
     let uid_validity = view.uid_validity;
     let labelled = messages.iter().filter(|_| guest.is_none_or(|guest| guest.keywords));
@@ -69,16 +69,16 @@ pub(in crate::engine) fn replace(
     txn: &mut Txn<'_>,
     (from, uid): (MailboxId, Uid),
     (to, message): (At, &Append),
-    quota_bytes_max: Option<u64>,
+    bound: Option<Bound>,
 ) -> Result<Appended> {
     let account = to.account;
     let source = txn.mailbox(account, from)?;
     let Some(at) = source.entries.position(uid)? else {
         return Err(Error::NotFound(format!("message {uid}")));
     };
-    let freed = u64::from(source.entries.get(at)?.size_bytes);
-    let quota_bytes_max = quota_bytes_max.map(|max| max.saturating_add(freed));
-    let appended = plan(txn, to, std::slice::from_ref(message), quota_bytes_max)?;
+    let freed = Load { bytes: source.entries.get(at)?.size_bytes.into(), messages: 1 };
+    let bound = bound.map(|bound| bound.with_freed(freed));
+    let appended = plan(txn, to, std::slice::from_ref(message), bound)?;
     let modseq = next_modseq(txn.mailbox(account, from)?);
     txn.emit(&Event::Expunged { account, mailbox: from, modseq, uids: UidSet::range(uid, uid) })?;
     Ok(appended)

@@ -2,7 +2,7 @@
 //! share its frames.
 use super::{check_keywords, check_reader, keyword_bits, next_modseq, note_seen, save_date};
 use crate::base::limits::COPY_ENTRIES_MAX;
-use crate::base::{AccountId, Error, Flags, Keywords, ModSeq, Result, Uid, UidSet};
+use crate::base::{AccountId, Bound, Error, Flags, Keywords, Load, ModSeq, Result, Uid, UidSet};
 use crate::engine::txn::Txn;
 use crate::engine::{At, Copied};
 use crate::format::{DeliveredTo, Event};
@@ -14,7 +14,7 @@ pub(in crate::engine) struct Request {
     pub(in crate::engine) from: At,
     pub(in crate::engine) uids: UidSet,
     pub(in crate::engine) to: At,
-    pub(in crate::engine) quota_bytes_max: Option<u64>,
+    pub(in crate::engine) bound: Option<Bound>,
     /// MOVE: the source entries go in the same transaction.
     pub(in crate::engine) moves: bool,
 }
@@ -26,8 +26,9 @@ pub(in crate::engine) fn plan(txn: &mut Txn<'_>, request: &Request) -> Result<Co
     let target = txn.mailbox(to.account, to.mailbox)?.clone();
     let entries = chosen(&source, &request.uids)?;
     if !request.moves || from.account != to.account {
-        let size_bytes = entries.iter().map(|entry| u64::from(entry.size_bytes)).sum();
-        quota::charge(txn.account(to.account)?.used_bytes, size_bytes, request.quota_bytes_max)?;
+        let bytes = entries.iter().map(|entry| u64::from(entry.size_bytes)).sum();
+        let more = Load { bytes, messages: entries.len() as u64 };
+        quota::admit(txn.account(to.account)?.load(), more, request.bound)?;
     }
     if target.uid_next.0.checked_add(entries.len() as u32).is_none_or(|end| end == u32::MAX) {
         return Err(Error::Limit(format!("the uids of mailbox {} are used up", target.name)));

@@ -1,6 +1,6 @@
 //! Delivery: one frame for all targets that take the message, entries with it, queue items with it. Quota is judged here, where nothing can come between.
 use super::{next_modseq, save_date};
-use crate::base::{AccountId, Error, Keywords, MailboxId, ModSeq, QueueId, Result, Uid};
+use crate::base::{AccountId, Error, Keywords, Load, MailboxId, ModSeq, QueueId, Result, Uid};
 use crate::delivery::{Delivered, Place, Staged, Target};
 use crate::engine::txn::Txn;
 use crate::format::{DeliveredTo, Event};
@@ -12,7 +12,7 @@ use std::collections::HashMap;
 /// What is promised to the targets judged before, while no event is out yet.
 #[derive(Default)]
 struct Promised {
-    used_bytes: HashMap<AccountId, u64>,
+    held: HashMap<AccountId, Load>,
     counters: HashMap<(AccountId, MailboxId), (Uid, ModSeq)>,
 }
 
@@ -63,8 +63,8 @@ pub(in crate::engine) fn plan(
 
 fn judge(txn: &mut Txn<'_>, staged: &Staged, target: &Target, promised: &mut Promised) -> Result<DeliveredTo> {
     let account = txn.opened(target.account)?;
-    let before = *promised.used_bytes.get(&account.id).unwrap_or(&account.used_bytes);
-    let used = quota::charge(before, u64::from(staged.size_bytes), target.quota_bytes_max)?;
+    let before = promised.held.get(&account.id).copied().unwrap_or_else(|| account.load());
+    let held = quota::admit(before, Load { bytes: staged.size_bytes.into(), messages: 1 }, target.bound)?;
     let mailbox = place(txn, target)?;
     let view = txn.mailbox(target.account, mailbox)?;
     let (uid, modseq) = match promised.counters.get(&(target.account, mailbox)) {
@@ -77,7 +77,7 @@ fn judge(txn: &mut Txn<'_>, staged: &Staged, target: &Target, promised: &mut Pro
             view.name
         )));
     }
-    promised.used_bytes.insert(target.account, used);
+    promised.held.insert(target.account, held);
     promised.counters.insert((target.account, mailbox), (uid, modseq));
     let keywords = Keywords::default();
     Ok(DeliveredTo { account: target.account, mailbox, uid, modseq, flags: target.flags, keywords })

@@ -1,7 +1,7 @@
 //! Bulk append: many messages in one transaction, each taken or refused by itself, so that one that does not fit stops no other.
 use super::{check_keywords, keyword_bits, next_modseq, save_date};
 use crate::base::limits::{KEYWORD_BYTES_MAX, KEYWORDS_MAX};
-use crate::base::{AccountId, Error, MailboxId, Result};
+use crate::base::{AccountId, Bound, Error, Load, MailboxId, Result};
 use crate::engine::txn::Txn;
 use crate::engine::{Append, Ingested};
 use crate::format::{DeliveredTo, Event};
@@ -14,13 +14,13 @@ pub(in crate::engine) fn plan(
     account: AccountId,
     mailbox: MailboxId,
     messages: &[Append],
-    quota_bytes_max: Option<u64>,
+    bound: Option<Bound>,
 ) -> Result<Vec<Result<Ingested>>> {
     txn.opened(account)?;
     txn.mailbox(account, mailbox)?;
     let mut answers = Vec::with_capacity(messages.len());
     for message in messages {
-        let answer = one(txn, account, mailbox, message, quota_bytes_max);
+        let answer = one(txn, account, mailbox, message, bound);
         match answer {
             // What fails for want of the disk fails for the whole group.
             Err(why) if why.is_transient() => return Err(why),
@@ -35,10 +35,11 @@ fn one(
     account: AccountId,
     mailbox: MailboxId,
     message: &Append,
-    quota_bytes_max: Option<u64>,
+    bound: Option<Bound>,
 ) -> Result<Ingested> {
     let staged = &message.staged;
-    quota::charge(txn.account(account)?.used_bytes, u64::from(staged.size_bytes), quota_bytes_max)?;
+    let more = Load { bytes: staged.size_bytes.into(), messages: 1 };
+    quota::admit(txn.account(account)?.load(), more, bound)?;
     let view = txn.mailbox(account, mailbox)?;
     if view.uid_next.0 == u32::MAX {
         return Err(Error::Limit(format!("the uids of mailbox {} are used up", view.name)));

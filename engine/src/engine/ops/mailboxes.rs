@@ -51,19 +51,26 @@ fn parents(name: &str) -> impl Iterator<Item = String> + '_ {
     name.match_indices('/').map(|(at, _)| name[..at].to_owned())
 }
 
-pub(in crate::engine) fn delete(txn: &mut Txn<'_>, account: AccountId, name: &str) -> Result<()> {
+/// The mailbox that has that name now.
+pub(in crate::engine) fn named(txn: &mut Txn<'_>, account: AccountId, name: &str) -> Result<MailboxId> {
     let found = txn.opened(account)?.mailbox_named(name).ok_or_else(|| missing(name))?;
-    let mailbox = found.id;
+    Ok(found.id)
+}
+
+/// Takes a mailbox away, whatever it is called by now.
+pub(in crate::engine) fn delete(txn: &mut Txn<'_>, account: AccountId, mailbox: MailboxId) -> Result<()> {
+    txn.mailbox(account, mailbox)?;
     if mailbox == MailboxId::INBOX {
         return Err(Error::Invalid("INBOX cannot be deleted".into()));
     }
     txn.emit(&Event::MailboxRemoved { account, mailbox })
 }
 
-pub(in crate::engine) fn rename(txn: &mut Txn<'_>, account: AccountId, from: &str, to: &str) -> Result<()> {
+/// Gives a mailbox another name, whatever it is called by now, and its children with it.
+pub(in crate::engine) fn rename(txn: &mut Txn<'_>, account: AccountId, mailbox: MailboxId, to: &str) -> Result<()> {
     let to = check_mailbox_name(to)?;
     let view = txn.opened(account)?.clone();
-    let found = view.mailbox_named(from).ok_or_else(|| missing(from))?;
+    let found = txn.mailbox(account, mailbox)?.clone();
     if view.mailbox_named(&to).is_some() {
         return Err(Error::Exists(format!("mailbox {to}")));
     }
@@ -72,7 +79,7 @@ pub(in crate::engine) fn rename(txn: &mut Txn<'_>, account: AccountId, from: &st
     }
     let below = format!("{}/", found.name);
     if to.starts_with(&below) {
-        return Err(Error::Invalid(format!("mailbox {from} cannot move below itself")));
+        return Err(Error::Invalid(format!("mailbox {} cannot move below itself", found.name)));
     }
     let mut renamed = vec![(found.id, to.clone())];
     for child in view.mailboxes.iter().filter(|mailbox| mailbox.name.starts_with(&below)) {
@@ -98,7 +105,7 @@ fn rename_inbox(txn: &mut Txn<'_>, account: AccountId, to: &str) -> Result<()> {
     let to = create(txn, account, to, None)?;
     let uids = UidSet::range(Uid(1), Uid(u32::MAX));
     let (from, to) = (At::own(account, MailboxId::INBOX), At::own(account, to));
-    let request = copy::Request { from, uids, to, quota_bytes_max: None, moves: true };
+    let request = copy::Request { from, uids, to, bound: None, moves: true };
     copy::plan(txn, &request).map(drop)
 }
 

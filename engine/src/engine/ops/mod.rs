@@ -14,6 +14,7 @@ pub(super) mod queue;
 pub(super) mod restored;
 pub(super) mod store;
 pub(super) mod uidls;
+pub(super) mod url_keys;
 
 use super::txn::Txn;
 use crate::base::limits::{KEYWORD_BYTES_MAX, KEYWORDS_MAX, READERS_MAX};

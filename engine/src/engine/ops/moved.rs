@@ -2,7 +2,7 @@
 //! that are to go, and these go after it. The note is an annotation of the target's account that no client can name.
 use super::append;
 use crate::base::bytes::Reader;
-use crate::base::{AccountId, MailboxId, Result, UidSet};
+use crate::base::{AccountId, Bound, MailboxId, Result, UidSet};
 use crate::engine::txn::Txn;
 use crate::engine::{Append, Appended, At};
 use crate::format::Event;
@@ -24,9 +24,9 @@ pub(in crate::engine) fn receive(
     at: At,
     messages: &[Append],
     (from, uids): ((AccountId, MailboxId), &UidSet),
-    quota_bytes_max: Option<u64>,
+    bound: Option<Bound>,
 ) -> Result<Appended> {
-    let appended = append::plan(txn, at, messages, quota_bytes_max)?;
+    let appended = append::plan(txn, at, messages, bound)?;
     // The first new uid makes the name one that never was.
     let first = appended.uids.ranges().first().map_or(0, |range| range.0);
     let name = format!("{START}{}/{}/{}/{first}", from.0, from.1, at.mailbox);

@@ -1,13 +1,16 @@
 //! CATENATE (RFC 4469): a message put together from literals and from what stands in other messages.
 use super::reader::Incoming;
-use super::url::Source;
 use crate::imap::answer::{Answer, Fail};
 use crate::imap::args::Args;
+use crate::imap::fetch::plan::Content;
 use crate::imap::fetch::section;
 use crate::imap::out;
 use crate::imap::state::Session;
-use posthouse_engine::base::Error;
+use crate::imap::url::Url;
+use crate::imap::url_auth::Resolved;
+use posthouse_engine::base::{AccountId, Error};
 use posthouse_engine::directory::Rights;
+use posthouse_engine::index::Entry;
 use posthouse_engine::index::mime::SummaryRef;
 
 impl Incoming {
@@ -56,7 +59,13 @@ impl Incoming {
             code.extend_from_slice(b"] Nothing here has that URL");
             Fail::Answer(Answer::no(String::from_utf8_lossy(&code).into_owned()))
         };
-        let source = Source::parse(url).ok_or_else(bad)?;
+        let parsed = Url::parse(url).ok_or_else(&bad)?;
+        if parsed.user.is_some() {
+            // An absolute URL is good for whom it is authorised for.
+            let Resolved { account, entry, content } = session.resolve(url).ok_or_else(&bad)?;
+            return self.add_content(session, (account, entry, &content), &bad, message).await;
+        }
+        let source = parsed.source;
         let (account, mailbox) = match &source.mailbox {
             Some(name) => {
                 let place = session.place_for(name, Rights::READ).map_err(|_| bad())?;
@@ -71,13 +80,23 @@ impl Incoming {
         if source.uid_validity.is_some_and(|uid_validity| uid_validity != mailbox.uid_validity) {
             return Err(bad());
         }
-        let at = mailbox.entries.position(source.uid)?.ok_or_else(bad)?;
+        let at = mailbox.entries.position(source.uid)?.ok_or_else(&bad)?;
         let entry = mailbox.entries.get(at)?;
+        self.add_content(session, (account, entry, &source.content), &bad, message).await
+    }
+
+    async fn add_content(
+        &mut self,
+        session: &Session,
+        (account, entry, content): (AccountId, Entry, &Content),
+        bad: impl Fn() -> Fail,
+        message: &mut Vec<u8>,
+    ) -> Result<(), Fail> {
         let engine = &session.shared.engine;
         let found = session.shared.message(account, &entry).await.map_err(|_: Error| bad())?;
         let summary = engine.summary(account, &entry)?;
         let summary = SummaryRef::decode(&summary).map_err(|_| bad())?;
-        let bytes = section::bytes(&source.content, Some(&summary), &found).ok_or_else(bad)?;
+        let bytes = section::bytes(content, Some(&summary), &found).ok_or_else(&bad)?;
         let size_bytes = (message.len() + bytes.len()) as u64;
         self.room_for(session, size_bytes)?;
         self.hold(size_bytes)?;

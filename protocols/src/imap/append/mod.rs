@@ -2,6 +2,5 @@
 //! connection. Stores nothing; `cmd/append.rs` and `cmd/replace.rs` do.
 mod catenate;
 mod reader;
-mod url;
 
 pub(super) use reader::{Incoming, is_message};

@@ -60,12 +60,13 @@ impl Incoming {
         Incoming { text, literal, room, size_bytes: 0, freed_bytes: 0, account, messages: Vec::new() }
     }
 
-    /// Reads all messages, at most `max`; the room that they take is to be kept until they are committed. When it fails, what the client has
-    /// sent already of the command is passed over.
+    /// Reads all messages, at most `max`; `over` is the answer to more. The room that they take is to be kept until they are committed. When it
+    /// fails, what the client has sent already of the command is passed over.
     pub(in crate::imap) async fn read(
         mut self,
         session: &mut Session,
         max: usize,
+        over: Answer,
     ) -> Result<(Vec<Append>, Room), Fail> {
         loop {
             if let Err(fail) = self.message(session).await {
@@ -75,8 +76,7 @@ impl Incoming {
                 return Ok((self.messages, self.room));
             }
             if self.messages.len() >= max {
-                let fail = Answer::bad(format!("At most {max} messages at a time")).into();
-                return Err(self.give_up(session, fail).await);
+                return Err(self.give_up(session, over.into()).await);
             }
         }
     }
@@ -218,7 +218,8 @@ impl Incoming {
 
     /// Takes room in memory for the message being put together, beside those before it.
     pub(super) fn hold(&mut self, size_bytes: u64) -> Result<(), Answer> {
-        if self.room.hold(self.size_bytes + size_bytes) {
+        let others_bytes = self.size_bytes + self.messages.len() as u64 * limits::IMAP_MESSAGE_OVERHEAD_BYTES;
+        if self.room.hold(others_bytes + size_bytes) {
             return Ok(());
         }
         Err(Answer::no("[LIMIT] Too many messages are under way; try again"))

@@ -5,7 +5,6 @@ use crate::imap::append::Incoming;
 use crate::imap::out;
 use crate::imap::state::{Running, Session};
 use crate::imap::table::Request;
-use crate::limits;
 use posthouse_engine::Appended;
 use posthouse_engine::directory::Rights;
 
@@ -16,13 +15,17 @@ pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'
         let name = args.astring()?;
         let mut incoming = Incoming::new(session, &request, &args);
         let found = session.name(&name).and_then(|name| session.place_for(&name, Rights::INSERT));
-        let at = match found {
-            Ok(place) => place.at(),
+        let mut place = match found {
+            Ok(place) => place,
             Err(answer) => return Err(incoming.give_up(session, try_create(answer).into()).await),
         };
-        incoming.account = at.account;
-        let (messages, room) = incoming.read(session, limits::IMAP_APPEND_MESSAGES_MAX).await?;
-        let appended = session.shared.engine.append_at(at, messages).await;
+        incoming.account = place.account;
+        let (max, over) = (session.shared.message_limit.messages_max as usize, session.over_limit());
+        let (messages, room) = incoming.read(session, max, over).await?;
+        // The messages took their time: what was allowed before them may be no longer.
+        place.rights = session.rights(place.account, place.mailbox.id);
+        place.need(Rights::INSERT).map_err(try_create)?;
+        let appended = session.shared.engine.append_at(place.at(), messages).await;
         drop(room);
         let appended = appended.map_err(|error| try_create(error.into()))?;
         Ok(Answer::ok(append_uid(&appended)))

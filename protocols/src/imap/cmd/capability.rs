@@ -7,11 +7,11 @@ use crate::imap::table::Request;
 const ALWAYS: &str = "IMAP4rev1 IMAP4rev2 LITERAL+ SASL-IR ID ENABLE";
 /// Offered after login besides.
 const AUTHENTICATED: &str = "IDLE UIDPLUS MOVE UNSELECT NAMESPACE CHILDREN SPECIAL-USE CREATE-SPECIAL-USE CONDSTORE QRESYNC \
-                             ESEARCH SEARCHRES WITHIN LIST-EXTENDED LIST-STATUS QUOTA QUOTA=RES-STORAGE STATUS=SIZE OBJECTID \
+                             ESEARCH SEARCHRES WITHIN LIST-EXTENDED LIST-STATUS QUOTA QUOTA=RES-STORAGE QUOTA=RES-MESSAGE STATUS=SIZE OBJECTID \
                              MULTIAPPEND BINARY CATENATE SAVEDATE PREVIEW PARTIAL INPROGRESS \
                              SORT SORT=DISPLAY ESORT THREAD=ORDEREDSUBJECT THREAD=REFERENCES \
                              REPLACE UTF8=ACCEPT I18NLEVEL=1 UIDONLY UNAUTHENTICATE METADATA LIST-METADATA \
-                             ACL RIGHTS=kxte LIST-MYRIGHTS";
+                             ACL RIGHTS=kxte LIST-MYRIGHTS UIDBATCHES MULTISEARCH URLAUTH URL-PARTIAL";
 
 /// The capabilities, with spaces between.
 pub(in crate::imap) fn list(session: &Session) -> String {
@@ -21,6 +21,12 @@ pub(in crate::imap) fn list(session: &Session) -> String {
         list.push_str(AUTHENTICATED);
         if !session.stream.is_compressed() {
             list.push_str(" COMPRESS=DEFLATE");
+        }
+        list.push(' ');
+        list.push_str(&session.announced_limit());
+        if session.administers_quotas() {
+            // RFC 9208 section 4.1.3: who may not set a quota is not told of it.
+            list.push_str(" QUOTASET");
         }
         // RFC 7889
         list.push_str(&format!(" APPENDLIMIT={}", session.shared.message_size_bytes_max));

@@ -28,18 +28,28 @@ pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'
         session.need_selected(if moves { MOVING } else { Rights::READ })?;
         let to = target.and_then(|name| session.place_for(&name, Rights::INSERT)).map_err(try_create)?.at();
         let entries = &selected.view.entries;
-        let positions = set::positions(&set, uid, selected.numbers())?;
+        let mut positions = set::positions(&set, uid, selected.numbers())?;
         if positions.is_empty() {
             return Ok(Answer::ok("No matching messages"));
         }
-        let uids = set::uids_at(&positions, entries)?;
         let from = session.selected_at()?;
-        let copied = match engine.share_frames(from.account, to.account) {
+        let shares_frames = engine.share_frames(from.account, to.account);
+        let cut = if moves { session.cut(&mut positions, entries)? } else { None };
+        if (!shares_frames || session.shared.message_limit.cuts)
+            && let Some(refused) = session.refuse_more(positions.clone(), entries)?
+        {
+            return Ok(refused);
+        }
+        let uids = set::uids_at(&positions, entries)?;
+        let copied = match shares_frames {
             true => engine.copy_at(from, uids, to, moves).await,
             false => session.carry(from, &uids, to, moves).await,
         };
         match copied {
-            Ok(copied) if moves => Ok(session.moved(&copied, uid).await?),
+            Ok(copied) if moves => {
+                let answer = session.moved(&copied, uid).await?;
+                Ok(session.with_cut(cut, answer))
+            }
             Ok(copied) => Ok(Answer::ok(format!("{}COPY completed", copy_uid(&copied)))),
             // The target is gone since it was looked up, or the selected mailbox is.
             Err(error @ Error::NotFound(_)) => Ok(try_create(error.into())),

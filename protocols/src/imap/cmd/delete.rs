@@ -17,7 +17,8 @@ pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'
         }
         let place = session.place_for(&name, Rights::DELETE_MAILBOX)?;
         let (owner, mailbox) = (place.account, place.mailbox.id);
-        session.shared.engine.delete_mailbox(owner, &place.mailbox.name).await?;
+        // The mailbox whose rights were looked at: its name may be another's by now.
+        session.shared.engine.delete_mailbox_at(owner, mailbox).await?;
         let has_list = |directory: &Directory| directory.grants(owner, mailbox).next().is_some();
         if session.shared.engine.directory(has_list) {
             // Its number is never given again, so that a list which is left after a crash means nothing.

@@ -1,10 +1,15 @@
 //! EXPUNGE (RFC 3501 section 6.4.3) and UID EXPUNGE (RFC 4315 section 2.1).
 use crate::imap::answer::Answer;
-use crate::imap::set;
+use crate::imap::message_limit::Cut;
+use crate::imap::set::{self, Positions};
 use crate::imap::state::{Running, Session};
 use crate::imap::sync::Telling;
 use crate::imap::table::Request;
+use crate::limits;
+use crate::runtime::yield_now;
+use posthouse_engine::base::{AccountId, Error, MailboxId};
 use posthouse_engine::directory::Rights;
+use posthouse_engine::index::{Flags, UidSet};
 
 pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'_> {
     Box::pin(async move {
@@ -22,16 +27,49 @@ pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'
             return Ok(read_only());
         }
         session.need_selected(Rights::EXPUNGE)?;
-        let account = selected.account;
-        let uids = set.map(|set| set::uids_of(&set, selected.numbers())).transpose()?;
-        let gone = session.shared.engine.expunge(account, selected.mailbox, uids).await?;
+        let (account, mailbox) = (selected.account, selected.mailbox);
+        let mut uids = set.map(|set| set::uids_of(&set, selected.numbers())).transpose()?;
+        let mut cut = None;
+        if let Some(uids) = &mut uids {
+            cut = session.cut_deleted(account, mailbox, uids).await?;
+        }
+        let gone = session.shared.engine.expunge(account, mailbox, uids).await?;
         let telling = Telling { expunges: true, uid: request.is_uid(), claim: true };
         session.tell(telling, None).await?;
-        Ok(if gone.is_empty() { Answer::ok("EXPUNGE completed") } else { session.with_modseq("EXPUNGE completed") })
+        let nothing = gone.is_empty();
+        let answer = if nothing { Answer::ok("EXPUNGE completed") } else { session.with_modseq("EXPUNGE completed") };
+        Ok(session.with_cut(cut, answer))
     })
 }
 
 impl Session {
+    /// Leaves of the uids that UID EXPUNGE names those of \Deleted messages, the highest ones, if they are more than a command works on. EXPUNGE
+    /// itself has no limit (RFC 9738 section 3.1).
+    async fn cut_deleted(
+        &self,
+        account: AccountId,
+        mailbox: MailboxId,
+        uids: &mut UidSet,
+    ) -> Result<Option<Cut>, Error> {
+        let limit = self.shared.message_limit;
+        let view = self.shared.engine.mailbox(account, mailbox)?;
+        if !limit.cuts || view.deleted <= limit.messages_max {
+            return Ok(None);
+        }
+        let mut deleted: Positions = Vec::new();
+        for piece in set::pieces(&set::uid_positions(uids, &view.entries)?, limits::IMAP_BATCH_MESSAGES) {
+            for (at, entry) in piece.clone().zip(view.entries.range(piece)) {
+                if entry?.flags.contains(Flags::DELETED) {
+                    set::push(&mut deleted, at);
+                }
+            }
+            yield_now().await;
+        }
+        let cut = self.cut(&mut deleted, &view.entries)?;
+        *uids = set::uids_at(&deleted, &view.entries)?;
+        Ok(cut)
+    }
+
     /// OK with HIGHESTMODSEQ for a client that wants to know from where on it is to resynchronise (RFC 7162 section 3.2.8).
     pub(super) fn with_modseq(&self, text: &'static str) -> Answer {
         match &self.selected {

@@ -18,6 +18,7 @@ use posthouse_engine::directory::Rights;
 use posthouse_engine::index::mime::SummaryRef;
 use posthouse_engine::index::{Entry, FlagMode, Flags, Mailbox, UidSet};
 use posthouse_engine::{Bytes, Store};
+use std::borrow::Cow;
 use std::io;
 use std::ops::Range;
 use std::sync::Arc;
@@ -44,6 +45,10 @@ pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'
         let (view, read_only) = (selected.view.clone(), selected.read_only);
         let mut positions = set::positions(&asked.set, uid, selected.numbers())?;
         if let Some(partial) = asked.partial {
+            if session.shared.message_limit.cuts && partial.len() > u64::from(session.shared.message_limit.messages_max)
+            {
+                return Ok(session.over_limit());
+            }
             let found = Found::Ranges(positions);
             let mut page = Found::Ranges(Vec::new());
             found.slice(partial.range(found.len())).for_each(|at| page.push(at));
@@ -52,6 +57,7 @@ pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'
                 Found::Ordered(_) => Vec::new(),
             };
         }
+        let cut = session.cut(&mut positions, &view.entries)?;
         if asked.vanished {
             session.tell_vanished(&asked.set, asked.changed_since.unwrap_or_default()).await?;
         }
@@ -65,10 +71,7 @@ pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'
             }
             yield_now().await;
         }
-        Ok(match fetch.failed {
-            None => Answer::ok("FETCH completed"),
-            Some(answer) => answer,
-        })
+        Ok(session.with_cut(cut, fetch.failed.unwrap_or(Answer::ok("FETCH completed"))))
     })
 }
 
@@ -249,12 +252,21 @@ impl Session {
         source: &Source<'_>,
         message: &mut Reading,
     ) -> io::Result<()> {
+        self.write_long(message, |out, message| render::part(out, plan, item, source, message)).await
+    }
+
+    /// Writes something long out of a message in pieces. `part` writes what stands before it and gives the bytes, if there are any.
+    pub(super) async fn write_long(
+        &mut self,
+        message: &mut Reading,
+        part: impl for<'m> Fn(&mut Vec<u8>, &'m [u8]) -> Option<Cow<'m, [u8]>>,
+    ) -> io::Result<()> {
         let mut sent = 0;
         loop {
             // After a message was given up for others, what stands before its bytes has been sent already.
             let mut again = Vec::new();
             let out = if sent == 0 { self.stream.output() } else { &mut again };
-            let Some(long) = render::part(out, plan, item, source, message) else {
+            let Some(long) = part(out, &**message) else {
                 return Ok(());
             };
             let mut taken = true;

@@ -3,13 +3,12 @@
 use super::{metadata, status};
 use crate::imap::answer::{Answer, Fail};
 use crate::imap::args::Args;
-use crate::imap::listing::{Listed, Names, Selection};
+use crate::imap::listing::{Listed, Names, Selection, take_turns};
 use crate::imap::name;
 use crate::imap::pattern::Pattern;
 use crate::imap::state::{Running, Session};
 use crate::imap::table::Request;
 use crate::limits;
-use crate::runtime::yield_now;
 use posthouse_engine::directory::Rights;
 use posthouse_engine::index::Account;
 
@@ -145,9 +144,7 @@ impl Session {
         let names = Names::of(account, &others, &asked.selection);
         let utf8 = self.names_utf8();
         for (count, name) in names.inbox_first().enumerate() {
-            if count % limits::IMAP_LIST_BATCH == limits::IMAP_LIST_BATCH - 1 {
-                yield_now().await;
-            }
+            take_turns(count).await;
             if !patterns.iter().any(|pattern| pattern.matches(name)) {
                 continue;
             }

@@ -1,13 +1,15 @@
 //! LSUB (RFC 3501 section 6.3.9): what is subscribed, whether it exists or not. With `%`, a level above something subscribed is
 //! listed as \Noselect.
 use crate::imap::answer::Answer;
+use crate::imap::listing::take_turns;
 use crate::imap::name;
 use crate::imap::pattern::Pattern;
+use crate::imap::place;
 use crate::imap::state::{Running, Session};
 use crate::imap::table::Request;
 use posthouse_engine::directory::Rights;
 use posthouse_engine::index::Account;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::io;
 
 pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'_> {
@@ -20,35 +22,38 @@ pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'
         args.end()?;
         let patterns = session.patterns(&reference, &[pattern])?;
         let account = session.shared.engine.account(session.account())?;
-        let utf8 = session.names_utf8();
         for pattern in &patterns {
-            session.lsub(&account, pattern, utf8).await?;
+            session.lsub(&account, pattern).await?;
         }
         Ok(Answer::ok("LSUB completed"))
     })
 }
 
 impl Session {
-    async fn lsub(&mut self, account: &Account, pattern: &Pattern, utf8: bool) -> io::Result<()> {
-        for (name, selectable) in self.matching(account, pattern) {
+    async fn lsub(&mut self, account: &Account, pattern: &Pattern) -> io::Result<()> {
+        let utf8 = self.names_utf8();
+        for (count, (name, selectable)) in self.matching(account, pattern).await.into_iter().enumerate() {
             let out = self.stream.output();
             out.extend_from_slice(if selectable { b"* LSUB () \"/\" " } else { b"* LSUB (\\Noselect) \"/\" " });
             name::write(out, name, utf8);
             out.extend_from_slice(b"\r\n");
             self.stream.flush_if_large().await?;
+            take_turns(count).await;
         }
         Ok(())
     }
-}
 
-impl Session {
     /// Names to list, and whether each is a mailbox that is subscribed and may be seen.
-    fn matching<'a>(&self, account: &'a Account, pattern: &Pattern) -> BTreeMap<&'a str, bool> {
+    async fn matching<'a>(&self, account: &'a Account, pattern: &Pattern) -> BTreeMap<&'a str, bool> {
+        let own: HashSet<&str> = account.mailboxes.iter().map(|mailbox| &*mailbox.name).collect();
         let mut found = BTreeMap::new();
-        for subscribed in account.subscriptions.iter() {
+        for (count, subscribed) in account.subscriptions.iter().enumerate() {
+            take_turns(count).await;
             if pattern.matches(subscribed) {
-                let is_there = account.mailbox_named(subscribed).is_some()
+                let may_be_seen =
                     || self.place_named(subscribed).is_ok_and(|place| place.rights.contains(Rights::LOOKUP));
+                let is_there =
+                    own.contains(subscribed.as_str()) || place::may_be_of_others(subscribed) && may_be_seen();
                 found.insert(subscribed.as_str(), is_there);
                 continue;
             }

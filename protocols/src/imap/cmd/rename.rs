@@ -24,7 +24,8 @@ pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'
         if place.reader.is_some() && place.mailbox.id == MailboxId::INBOX {
             return Ok(Answer::no("[CANNOT] INBOX is its owner's to rename"));
         }
-        session.shared.engine.rename_mailbox(place.account, &place.mailbox.name, &home.rest).await?;
+        // The mailbox whose rights were looked at: its name may be another's by now.
+        session.shared.engine.rename_mailbox_at(place.account, place.mailbox.id, &home.rest).await?;
         Ok(Answer::ok("RENAME completed"))
     })
 }

@@ -4,6 +4,7 @@ use super::copy::try_create;
 use super::expunge::read_only;
 use crate::imap::answer::Answer;
 use crate::imap::append::Incoming;
+use crate::imap::place;
 use crate::imap::set;
 use crate::imap::state::{Running, Session};
 use crate::imap::sync::Telling;
@@ -27,10 +28,17 @@ pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'
         };
         let (old, old_size_bytes, to) = places;
         (incoming.freed_bytes, incoming.account) = (old_size_bytes, to.account);
-        let (mut messages, room) = incoming.read(session, 1).await?;
+        let over = Answer::bad("REPLACE: one message is expected");
+        let (mut messages, room) = incoming.read(session, 1, over).await?;
         let Some(message) = messages.pop() else {
             return Ok(Answer::bad("REPLACE: a message is expected"));
         };
+        // The message took its time: what was allowed before it may be no longer.
+        session.need_selected(REPLACING)?;
+        let missing = Rights::INSERT.without(session.rights(to.account, to.mailbox));
+        if !missing.is_empty() {
+            return Ok(place::no_permission(missing));
+        }
         let replaced = session.shared.engine.replace(old, to, message).await;
         drop(room);
         let appended = replaced.map_err(|error| try_create(error.into()))?;
@@ -41,6 +49,9 @@ pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'
         Ok(session.with_modseq("REPLACE completed"))
     })
 }
+
+/// RFC 8508 section 3: as APPEND there and EXPUNGE here.
+const REPLACING: Rights = Rights::DELETE_MESSAGES.union(Rights::EXPUNGE);
 
 impl Session {
     /// The message to be replaced with its size, and where the new one goes.
@@ -62,8 +73,7 @@ impl Session {
             return Err(Answer::bad("REPLACE: one message is expected").into());
         }
         let entry = selected.view.entries.get(only.start)?;
-        // RFC 8508 section 3: as APPEND there and EXPUNGE here.
-        self.need_selected(Rights::DELETE_MESSAGES.union(Rights::EXPUNGE))?;
+        self.need_selected(REPLACING)?;
         let to = self.name(name).and_then(|name| self.place_for(&name, Rights::INSERT)).map_err(try_create)?.at();
         if to.account != selected.account {
             return Err(Answer::no("[CANNOT] A message is replaced within one account; use APPEND and EXPUNGE").into());

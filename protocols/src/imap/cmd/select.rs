@@ -114,7 +114,7 @@ impl Session {
             saved,
         };
         selected.add_recent(recent_from.0, selected.view.uid_next.0.saturating_sub(1));
-        let (rev2, utf8) = (self.enabled.rev2, self.names_utf8());
+        let (rev2, utf8, is_tls) = (self.enabled.rev2, self.names_utf8(), self.stream.is_tls());
         let out = self.stream.output();
         write(out, &selected, self.enabled);
         if rev2 {
@@ -122,6 +122,10 @@ impl Session {
             out.extend_from_slice(b"* LIST () \"/\" ");
             name::write(out, &place.name(), utf8);
             out.extend_from_slice(b"\r\n");
+        }
+        if is_tls {
+            // RFC 4467 section 8; only where nobody listens (section 10).
+            out.extend_from_slice(b"* OK [URLMECH INTERNAL] URLs can be authorised\r\n");
         }
         // RFC 8474 section 4.2.
         out.extend_from_slice(b"* OK [MAILBOXID (");

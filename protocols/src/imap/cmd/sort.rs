@@ -19,7 +19,7 @@ pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'
         let criteria = Criteria::parse(&mut args)?;
         args.space()?;
         let search = match session.search_with_charset(&mut args) {
-            Ok(mut search) => match session.find(&mut search, &request, &Wanted::default()).await {
+            Ok(mut search) => match session.find_whole(&mut search, &request).await {
                 Ok(()) => session.sort(&mut search, &criteria).await.map(|()| search),
                 Err(fail) => Err(fail),
             },

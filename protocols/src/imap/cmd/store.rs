@@ -25,7 +25,8 @@ pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'
         if selected.read_only {
             return Ok(read_only());
         }
-        let positions = set::positions(&asked.set, uid, selected.numbers())?;
+        let mut positions = set::positions(&asked.set, uid, selected.numbers())?;
+        let cut = session.cut(&mut positions, &selected.view.entries)?;
         let uids = set::uids_at(&positions, &selected.view.entries)?;
         let Asked { mode, flags, keywords, unchanged_since, .. } = asked;
         let store = Store { uids, mode, flags, keywords, unchanged_since };
@@ -38,11 +39,12 @@ pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'
         }
         let stored = session.shared.engine.store_at(at, store.clone()).await?;
         session.answer_store(&store, &stored, &positions, asked.silent, uid).await?;
-        Ok(Answer::ok(if stored.modified.is_empty() {
+        let answer = Answer::ok(if stored.modified.is_empty() {
             "STORE completed".to_owned()
         } else {
             format!("[MODIFIED {}] Some messages have changed since", session.modified(&stored.modified, uid))
-        }))
+        });
+        Ok(session.with_cut(cut, answer))
     })
 }
 

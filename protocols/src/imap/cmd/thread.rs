@@ -5,7 +5,7 @@ use crate::imap::near::Near;
 use crate::imap::order::envelope::Envelope;
 use crate::imap::order::references::Threader;
 use crate::imap::order::tree::{Item, Subjects, ordered_subject};
-use crate::imap::search::results::{Names, Wanted};
+use crate::imap::search::results::Names;
 use crate::imap::state::{Running, Session};
 use crate::imap::table::Request;
 use crate::limits;
@@ -23,7 +23,7 @@ pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'
         }
         args.space()?;
         let mut search = session.search_with_charset(&mut args)?;
-        session.find(&mut search, &request, &Wanted::default()).await?;
+        session.find_whole(&mut search, &request).await?;
         let mut line = b"* THREAD".to_vec();
         let start = line.len();
         line.push(b' ');

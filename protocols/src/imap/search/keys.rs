@@ -3,11 +3,11 @@
 use super::charset;
 use crate::imap::answer::Answer;
 use crate::imap::args::Args;
-use crate::imap::set::{self, Numbers, Set};
+use crate::imap::set::{self, Numbers, Positions, Set};
 use crate::imap::{date, objects};
 use crate::limits;
 use posthouse_engine::base::Guid;
-use posthouse_engine::index::{Flags, Mailbox, UidSet};
+use posthouse_engine::index::{EntryTable, Flags, Mailbox, UidSet};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -87,6 +87,22 @@ const FLAGS: [(&str, Flags, bool); 10] = [
     ("UNSEEN", Flags::SEEN, false),
 ];
 
+impl Key {
+    /// The positions outside of which nothing matches, as far as the sets that the search names tell.
+    pub(in crate::imap) fn span(
+        &self,
+        within: Positions,
+        entries: &EntryTable,
+    ) -> posthouse_engine::base::Result<Positions> {
+        Ok(match self {
+            Key::Positions(positions) => set::common(&within, positions),
+            Key::Uids(uids) => set::common(&within, &set::uid_positions(uids, entries)?),
+            Key::And(keys) => keys.iter().try_fold(within, |within, key| key.span(within, entries))?,
+            _ => within,
+        })
+    }
+}
+
 fn not(key: Key) -> Key {
     Key::Not(Box::new(key))
 }
@@ -141,13 +157,14 @@ impl Context<'_> {
 
     fn numbers(&mut self, args: &mut Args<'_>) -> Result<Key, Answer> {
         let set = args.set()?;
-        if set == Set::Saved {
+        let Set::Ranges(ranges) = &set else {
             return self.uids(&set);
-        }
+        };
         if self.uid_only {
             return Err(Answer::bad("[UIDREQUIRED] Message numbers cannot be used after ENABLE UIDONLY"));
         }
-        Ok(Key::Positions(set::positions(&set, false, self.numbers)?))
+        // What reaches beyond the end is no error here (RFC 7377 section 2).
+        Ok(Key::Positions(set::positions_there(ranges, self.numbers.entries)))
     }
 
     fn uids(&mut self, set: &Set) -> Result<Key, Answer> {
@@ -160,6 +177,9 @@ impl Context<'_> {
     fn with_argument(&mut self, name: &str, args: &mut Args<'_>) -> Result<Key, Answer> {
         Ok(match name {
             "UID" => self.uids(&args.set()?)?,
+            // RFC 9738 section 3.2.
+            "UIDAFTER" => uids_in(u64::from(args.nz_number()?) + 1..1 << 32),
+            "UIDBEFORE" => uids_in(1..args.nz_number()?.into()),
             "KEYWORD" | "UNKEYWORD" => {
                 let bit = self.mailbox.keyword_bit(args.atom("a keyword")?).unwrap_or(0);
                 if name == "KEYWORD" { Key::Keyword(bit) } else { not(Key::Keyword(bit)) }
@@ -223,6 +243,12 @@ impl Context<'_> {
             _ => Key::Header(field, text),
         })
     }
+}
+
+/// The uids from the first on, before the second.
+fn uids_in(range: Range<u64>) -> Key {
+    let ends = u32::try_from(range.start).ok().zip(range.end.checked_sub(1).and_then(|last| u32::try_from(last).ok()));
+    Key::Uids(Arc::new(UidSet::from_ranges(ends.filter(|(first, last)| first <= last))))
 }
 
 /// Keys with a day. Days are "disregarding time and timezone" (RFC 3501 section 6.4.4); an entry keeps no timezone, so that its days are

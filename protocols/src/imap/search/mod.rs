@@ -4,3 +4,4 @@ pub(super) mod charset;
 pub(super) mod eval;
 pub(super) mod keys;
 pub(super) mod results;
+pub(super) mod sources;

@@ -2,9 +2,9 @@
 //! (RFC 5267 section 3), PARTIAL (RFC 9394), and which messages SAVE keeps (RFC 5182). Looks into no message.
 use crate::imap::answer::Answer;
 use crate::imap::args::Args;
-use crate::imap::out;
+use crate::imap::{name, out, set};
 use posthouse_engine::base::Result;
-use posthouse_engine::index::{EntryTable, UidSet};
+use posthouse_engine::index::{EntryTable, Mailbox, UidSet};
 use std::ops::Range;
 
 /// The options of RETURN.
@@ -27,6 +27,27 @@ pub(in crate::imap) struct Partial {
     first: u32,
     last: u32,
     backwards: bool,
+}
+
+/// Which search an ESEARCH response answers.
+#[derive(Clone, Copy)]
+pub(in crate::imap) struct Correlators<'a> {
+    pub(in crate::imap) tag: &'a str,
+    /// The mailbox with its name, which is written in UTF-8 or not, in the answer to the command ESEARCH (RFC 7377 section 2.1).
+    pub(in crate::imap) mailbox: Option<(&'a Mailbox, &'a str, bool)>,
+}
+
+impl Correlators<'_> {
+    fn write(self, out: &mut Vec<u8>) {
+        out.extend_from_slice(b"TAG ");
+        out::string(out, self.tag.as_bytes());
+        if let Some((mailbox, name, utf8)) = self.mailbox {
+            out.extend_from_slice(b" MAILBOX ");
+            name::write(out, name, utf8);
+            out.extend_from_slice(b" UIDVALIDITY ");
+            out::number(out, mailbox.uid_validity.into());
+        }
+    }
 }
 
 /// Positions found, in the order in which they are told.
@@ -74,6 +95,11 @@ impl Wanted {
         Ok(())
     }
 
+    /// Whether the answer is more than what is saved.
+    pub(in crate::imap) fn tells(&self) -> bool {
+        self.min || self.max || self.all || self.count || self.partial.is_some()
+    }
+
     /// Whether the first match answers everything.
     pub(in crate::imap) fn first_is_enough(&self) -> bool {
         self.min && !(self.max || self.all || self.count || self.partial.is_some())
@@ -105,13 +131,13 @@ impl Wanted {
     pub(in crate::imap) fn write(
         &self,
         out: &mut Vec<u8>,
-        tag: &str,
+        of: Correlators<'_>,
         found: &Found,
         numbers: Names<'_>,
         modseq: u64,
     ) -> Result<()> {
-        out.extend_from_slice(b"* ESEARCH (TAG ");
-        out::string(out, tag.as_bytes());
+        out.extend_from_slice(b"* ESEARCH (");
+        of.write(out);
         out.extend_from_slice(if numbers.uid { b") UID" } else { b")" });
         let one = |out: &mut Vec<u8>, name: &[u8], at: Option<usize>| -> Result<()> {
             if let Some(at) = at {
@@ -163,6 +189,11 @@ impl Partial {
         }
         let last = args.nz_number()?;
         Ok(Partial { first: first.min(last), last: first.max(last), backwards })
+    }
+
+    /// How many results it asks for.
+    pub(in crate::imap) fn len(self) -> u64 {
+        u64::from(self.last - self.first) + 1
     }
 
     /// Which of so many results.
@@ -224,10 +255,8 @@ impl Found {
 
     /// Adds a position greater than all.
     pub(in crate::imap) fn push(&mut self, at: usize) {
-        let Found::Ranges(ranges) = self else { return };
-        match ranges.last_mut() {
-            Some(last) if last.end == at => last.end += 1,
-            _ => ranges.push(at..at + 1),
+        if let Found::Ranges(ranges) = self {
+            set::push(ranges, at);
         }
     }
 }

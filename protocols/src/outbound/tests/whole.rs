@@ -408,7 +408,7 @@ fn a_report_reaches_a_sender_in_another_shard_once() {
         world.host("192.0.2.11:25", &[script(&[HELLO, "C: MAIL ...\nS: 250 ok\nC: RCPT ...\nS: 550 no\nC: QUIT"])]);
         let bob = world.engine().directory(|known| known.login("bob@example.org").map(|found| found.id)).expect("bob");
         let staged = world.engine().stage(Vec::new(), b"Subject: x\r\n\r\n".to_vec()).await.expect("staged");
-        let target = Target { account: bob, place: Place::Inbox, flags: Flags::NONE, quota_bytes_max: None };
+        let target = Target { account: bob, place: Place::Inbox, flags: Flags::NONE, bound: None };
         let queue = vec![item("ann@example.org", &[("a@x.test", 0)])];
         world.engine().deliver(Delivery { staged, targets: vec![target], queue }).await.queued.expect("queued");
         let ann = world.engine().directory(|known| known.login("ann@example.org").map(|found| found.id)).expect("ann");

@@ -5,8 +5,9 @@ use crate::smtp::envelope;
 use crate::smtp::reply::Reply;
 use crate::smtp::role::Role;
 use crate::smtp::state::{Answer, Rcpt, Running, Session, Transaction};
-use posthouse_engine::base::Error;
+use posthouse_engine::base::Load;
 use posthouse_engine::directory::{Address, Recipient, Resolution};
+use posthouse_engine::quota;
 use smtp_proto::{RcptTo, Request};
 
 pub(in crate::smtp) fn run(session: &mut Session, request: Request<String>) -> Running<'_> {
@@ -104,20 +105,18 @@ impl Session {
 
     /// Refuses early what the commit would refuse: a full mailbox, and a message that could never fit (RFC 1870 section 6.1).
     fn check_room(&self, recipient: &Recipient, transaction: &Transaction) -> Result<(), Reply> {
-        let Some(quota_bytes_max) = recipient.quota_bytes_max else {
+        let Some(bound) = recipient.bound else {
             return Ok(());
         };
-        if transaction.size_bytes > quota_bytes_max {
+        if transaction.size_bytes > bound.bytes_max {
             return Err(Reply::new(
                 552,
-                format!("5.2.2 The mailbox may hold {quota_bytes_max} bytes, and the message has more"),
+                format!("5.2.2 The mailbox may hold {} bytes, and the message has more", bound.bytes_max),
             ));
         }
         // An account without a view has no mail yet.
-        let used_bytes = self.shared.engine.account(recipient.account).map_or(0, |account| account.used_bytes);
-        if used_bytes + transaction.size_bytes.max(1) > quota_bytes_max {
-            return Err(Reply::refused(&Error::OverQuota { used_bytes, quota_bytes_max }));
-        }
-        Ok(())
+        let held = self.shared.engine.account(recipient.account).map_or(Load::default(), |account| account.load());
+        let more = Load { bytes: transaction.size_bytes.max(1), messages: 1 };
+        quota::admit(held, more, Some(bound)).map(drop).map_err(|error| Reply::refused(&error))
     }
 }

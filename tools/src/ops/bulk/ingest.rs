@@ -156,7 +156,7 @@ impl Intake {
                     batch.keywords_left_out += ingested.keywords_left_out as u64;
                 }
                 Err(why) => {
-                    if matches!(why, Error::OverQuota { .. }) {
+                    if matches!(why, Error::OverQuota { .. } | Error::TooManyMessages { .. }) {
                         batch.over_quota = Some(why.to_string());
                     }
                     batch.refused.push((position, why.into()));
