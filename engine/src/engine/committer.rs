@@ -347,7 +347,7 @@ impl Core {
         let queue = (!touched.queue.is_empty()).then(|| self.queue.clone());
         self.shared.published.publish(accounts.into_iter(), queue);
         for (account, mailboxes) in &touched.accounts {
-            mailboxes.iter().for_each(|mailbox| self.shared.watchers.wake(*account, *mailbox));
+            self.shared.watchers.wake(*account, mailboxes);
         }
         self.shared.queue_feed.changed(touched.queue);
     }

@@ -2,13 +2,14 @@
 //! and decides no policy: the engine does.
 //!
 //! Bytes become commands in `scan` and `parse`, both pure; `table` says what runs; `cmd/` holds one file per command; `sync` tells a
-//! session what other sessions did; `fetch/` and `search/` are the two large commands.
+//! session what other sessions did to its mailbox, `notify/` what else has happened; `fetch/` and `search/` are the two large commands.
 
 mod answer;
 mod append;
 mod args;
 mod carry;
 mod cmd;
+mod context;
 mod date;
 mod driver;
 mod fetch;
@@ -16,6 +17,7 @@ mod flags;
 mod input;
 mod listing;
 mod name;
+mod notify;
 mod objects;
 mod order;
 mod out;
@@ -31,6 +33,7 @@ mod state;
 mod sync;
 mod table;
 pub mod utf7;
+mod wake;
 
 #[cfg(test)]
 mod tests;

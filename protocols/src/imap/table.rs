@@ -2,8 +2,8 @@
 use super::answer::Answer;
 use super::args::Args;
 use super::cmd::{
-    acl, append, authenticate, capability, close, compress, copy, create, delete, enable, expunge, fetch, id, idle,
-    list, login, logout, lsub, metadata, namespace, noop, quota, rename, replace, search, select, sort, starttls,
+    acl, append, authenticate, cancelupdate, capability, close, compress, copy, create, delete, enable, expunge, fetch, id, idle,
+    list, login, logout, lsub, metadata, namespace, noop, notify, quota, rename, replace, search, select, sort, starttls,
     status, store, subscribe, thread, unauthenticate,
 };
 use super::parse::{self, Head};
@@ -110,7 +110,7 @@ const fn row(name: &'static str, state: State, after: After, run: Run) -> Comman
     Command { name, state, after, run }
 }
 
-static COMMANDS: [Command; 54] = {
+static COMMANDS: [Command; 56] = {
     use After::{Everything, NoExpunge, Nothing};
     use State::{Any, Authenticated, NotAuthenticated, Selected};
     [
@@ -176,5 +176,8 @@ static COMMANDS: [Command; 54] = {
         row("GETACL", Authenticated, Everything, acl::get),
         row("LISTRIGHTS", Authenticated, Everything, acl::list_rights),
         row("MYRIGHTS", Authenticated, Everything, acl::my_rights),
+        // RFC 5267, 5465
+        row("CANCELUPDATE", Selected, NoExpunge, cancelupdate::run),
+        row("NOTIFY", Authenticated, Everything, notify::run),
     ]
 };

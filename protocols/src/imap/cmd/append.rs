@@ -24,6 +24,7 @@ pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'
         let messages = incoming.read(session, limits::IMAP_APPEND_MESSAGES_MAX).await?;
         let appended = session.shared.engine.append_at(at, messages).await;
         let appended = appended.map_err(|error| try_create(error.into()))?;
+        session.has_put(at, &appended.uids);
         Ok(Answer::ok(append_uid(&appended)))
     })
 }

@@ -18,6 +18,7 @@ pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'
         let place = session.place_for(&name, Rights::DELETE_MAILBOX)?;
         let (owner, mailbox) = (place.account, place.mailbox.id);
         session.shared.engine.delete_mailbox(owner, &place.mailbox.name).await?;
+        session.has_named(&place.name(), Some(false));
         let has_list = |directory: &Directory| directory.grants(owner, mailbox).next().is_some();
         if session.shared.engine.directory(has_list) {
             // Its number is never given again, so that a list which is left after a crash means nothing.

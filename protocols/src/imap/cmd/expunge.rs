@@ -25,7 +25,7 @@ pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'
         let account = selected.account;
         let uids = set.map(|set| set::uids_of(&set, selected.numbers())).transpose()?;
         let gone = session.shared.engine.expunge(account, selected.mailbox, uids).await?;
-        let telling = Telling { expunges: true, uid: request.is_uid(), claim: true };
+        let telling = Telling { expunges: true, uid: request.is_uid(), claim: true, asked: true };
         session.tell(telling, None).await?;
         Ok(if gone.is_empty() { Answer::ok("EXPUNGE completed") } else { session.with_modseq("EXPUNGE completed") })
     })

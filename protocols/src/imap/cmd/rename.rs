@@ -25,6 +25,7 @@ pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'
             return Ok(Answer::no("[CANNOT] INBOX is its owner's to rename"));
         }
         session.shared.engine.rename_mailbox(place.account, &place.mailbox.name, &home.rest).await?;
+        session.has_named(&format!("{}{}", home.prefix, home.rest), Some(true));
         Ok(Answer::ok("RENAME completed"))
     })
 }

@@ -1,4 +1,5 @@
-//! SEARCH (RFC 3501 section 6.4.4) with ESEARCH (RFC 4731), SEARCHRES (RFC 5182), PARTIAL (RFC 9394) and MODSEQ (RFC 7162 section 3.1.5).
+//! SEARCH (RFC 3501 section 6.4.4) with ESEARCH (RFC 4731), SEARCHRES (RFC 5182), PARTIAL (RFC 9394), UPDATE (RFC 5267) and MODSEQ (RFC 7162
+//! section 3.1.5).
 //! Exact: a message that cannot be read makes the answer NO, never a silent gap.
 use crate::imap::answer::{Answer, Fail};
 use crate::imap::args::Args;
@@ -22,6 +23,7 @@ pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'
         let mut args = request.args();
         args.space()?;
         let wanted = Wanted::parse(&mut args, session.enabled.rev2)?;
+        session.check_tag(&wanted, &request)?;
         let charset = session.charset(&mut args);
         let search = match charset.and_then(|charset| session.search_for(charset, &mut args)) {
             Ok(mut search) => match session.find(&mut search, &request, &wanted).await {
@@ -35,17 +37,18 @@ pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'
             Err(fail) => return Err(session.nothing_saved(&wanted, fail)),
         };
         session.tell_found(&search, &wanted, &request, "SEARCH")?;
+        session.keep_context(search, &wanted, &request, None)?;
         Ok(Answer::ok("SEARCH completed"))
     })
 }
 
 /// A SEARCH under way.
-pub(super) struct Search {
-    key: Arc<Key>,
-    pub(super) view: Arc<Mailbox>,
+pub(in crate::imap) struct Search {
+    pub(in crate::imap) key: Arc<Key>,
+    pub(in crate::imap) view: Arc<Mailbox>,
     /// MODSEQ belongs to the answer.
     modseq: bool,
-    pub(super) found: Found,
+    pub(in crate::imap) found: Found,
 }
 
 impl Session {
@@ -153,7 +156,7 @@ impl Session {
     }
 
     /// Asks a key of the message itself. Decoding its text is work that other sessions should not wait for.
-    async fn look_into(&self, key: &Arc<Key>, facts: Facts) -> Result<bool, Error> {
+    pub(in crate::imap) async fn look_into(&self, key: &Arc<Key>, facts: Facts) -> Result<bool, Error> {
         let message = self.shared.message(self.mail_account(), &facts.entry).await?;
         if facts.entry.size_bytes <= limits::IMAP_SEARCH_INLINE_BYTES_MAX {
             yield_now().await;
@@ -194,7 +197,7 @@ impl Session {
         let mut line = Vec::new();
         if !wanted.extended {
             names.write_list(&mut line, word, &search.found, modseq)?;
-        } else if wanted.min || wanted.max || wanted.all || wanted.count || wanted.partial.is_some() {
+        } else if wanted.min || wanted.max || wanted.all || wanted.count || wanted.update || wanted.partial.is_some() {
             wanted.write(&mut line, &request.tag, &search.found, names, modseq)?;
         }
         self.stream.output().append(&mut line);
