@@ -6,7 +6,7 @@ use super::table::{After, Command};
 use super::{out, set};
 use crate::limits;
 use crate::runtime::yield_now;
-use posthouse_engine::base::{AccountId, Error};
+use posthouse_engine::base::{AccountId, Error, Uid};
 use posthouse_engine::directory::Rights;
 use posthouse_engine::index::{Diff, Entry, FlagMode, Flags, Keywords, Mailbox, UidSet, diff};
 use std::io;
@@ -121,6 +121,7 @@ impl Session {
                 return Ok(());
             }
         };
+        let (is_own, known_to) = (own.is_some(), selected.view.uid_next);
         if changes.all.appended > 0 {
             if telling.claim && !selected.read_only {
                 self.claim_recent().await;
@@ -128,16 +129,15 @@ impl Session {
                 self.assume_recent(&new);
             }
         }
-        let is_own = own.is_some();
         self.tell_changes(new, &changes, telling, own).await?;
         if !is_own && self.shown(telling).flags {
-            self.tell_untold().await?;
+            self.tell_untold(known_to).await?;
         }
         Ok(())
     }
 
-    /// The flags that others have changed while the client did not want to hear of them.
-    async fn tell_untold(&mut self) -> io::Result<()> {
+    /// The flags that others have changed, while the client did not want to hear of them, of messages with lower uids than `known_to`.
+    async fn tell_untold(&mut self, known_to: Uid) -> io::Result<()> {
         let Some(since) = self.selected.as_mut().and_then(|selected| selected.untold_since.take()) else {
             return Ok(());
         };
@@ -146,13 +146,13 @@ impl Session {
         };
         let Enabled { condstore, uid_only, .. } = self.enabled;
         let parts = render::FlagParts { uid: true, flags: true, modseq: condstore, uid_only };
-        for piece in set::pieces(&[0..view.entries.len()], limits::IMAP_BATCH_MESSAGES) {
+        for piece in set::pieces(std::slice::from_ref(&(0..view.entries.len())), limits::IMAP_BATCH_MESSAGES) {
             for (at, entry) in piece.clone().zip(view.entries.range(piece)) {
                 let (Ok(entry), Some(selected)) = (entry, &self.selected) else {
                     return Ok(());
                 };
                 let entry = selected.newest(entry);
-                if entry.modseq > since {
+                if entry.modseq > since && entry.uid < known_to {
                     let (mailbox, recent) = (selected.data().clone(), self.is_recent(entry.uid));
                     render::flags_line(self.stream.output(), at, &entry, &mailbox, recent, parts);
                 }
@@ -229,7 +229,7 @@ impl Session {
             return self.write_vanished(b"* VANISHED ", expunged).await;
         }
         for &(first, last) in expunged.ranges().iter().rev() {
-            let Ok(start) = view.entries.lower_bound(posthouse_engine::base::Uid(first)) else {
+            let Ok(start) = view.entries.lower_bound(Uid(first)) else {
                 continue;
             };
             for at in (start..=start + (last - first) as usize).rev() {

@@ -2,9 +2,9 @@
 use super::answer::Answer;
 use super::args::Args;
 use super::cmd::{
-    acl, append, authenticate, cancelupdate, capability, close, compress, copy, create, delete, enable, expunge, fetch, id, idle,
-    list, login, logout, lsub, metadata, namespace, noop, notify, quota, rename, replace, search, select, sort, starttls,
-    status, store, subscribe, thread, unauthenticate,
+    acl, append, authenticate, cancelupdate, capability, close, compress, copy, create, delete, enable, expunge, fetch,
+    id, idle, list, login, logout, lsub, metadata, namespace, noop, notify, quota, rename, replace, search, select,
+    sort, starttls, status, store, subscribe, thread, unauthenticate,
 };
 use super::parse::{self, Head};
 use super::scan::Literal;

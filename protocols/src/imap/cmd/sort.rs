@@ -64,7 +64,11 @@ impl Session {
     }
 
     /// What a message is ordered by, and the bytes of memory that takes.
-    pub(in crate::imap) fn sort_values(&self, criteria: &Criteria, entry: &Entry) -> Result<(Box<[Value]>, usize), Error> {
+    pub(in crate::imap) fn sort_values(
+        &self,
+        criteria: &Criteria,
+        entry: &Entry,
+    ) -> Result<(Box<[Value]>, usize), Error> {
         let stored =
             if criteria.reads() { Some(self.shared.engine.summary(self.mail_account(), entry)?) } else { None };
         let summary = stored.as_deref().and_then(|stored| SummaryRef::decode(stored).ok());

@@ -135,9 +135,7 @@ impl Session {
     /// An entry as the session sees it now; `None` when it is gone, though that may not have been told.
     fn facts(&self, at: usize, entry: Entry) -> Option<Facts> {
         let selected = self.selected.as_ref()?;
-        if selected.data().entries.position(entry.uid).ok()?.is_none() {
-            return None;
-        }
+        selected.data().entries.position(entry.uid).ok()??;
         let entry = selected.newest(entry);
         Some(Facts { at, entry, recent: selected.recent.contains(entry.uid) })
     }
@@ -207,8 +205,7 @@ impl Session {
             };
             let asked = asked.iter().filter(|_| !own.contains(uid));
             let found = contexts.iter().zip(updates).filter(|(_, update)| update.fetched.contains(uid));
-            let plans: Vec<&Arc<Plan>> =
-                asked.chain(found.filter_map(|(context, _)| context.fetch.as_ref())).collect();
+            let plans: Vec<&Arc<Plan>> = asked.chain(found.filter_map(|(context, _)| context.fetch.as_ref())).collect();
             match plans.as_slice() {
                 [] => {}
                 [one] => self.fetch_new(one, at).await?,

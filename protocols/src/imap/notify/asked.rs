@@ -90,7 +90,11 @@ impl Which {
             "SUBSCRIBED" => Which::Subscribed,
             "SUBTREE" => Which::Subtree(named(args, utf8, names)?),
             "MAILBOXES" => Which::Mailboxes(named(args, utf8, names)?),
-            _ => return Ok(start.wrong("selected, selected-delayed, inboxes, personal, subscribed, subtree or mailboxes")?),
+            _ => {
+                return Ok(
+                    start.wrong("selected, selected-delayed, inboxes, personal, subscribed, subtree or mailboxes")?
+                );
+            }
         }))
     }
 }

@@ -336,9 +336,8 @@ impl Watched {
 
 impl Look<'_> {
     fn events(&self, prefix: &str, name: &str, is_own: bool) -> Events {
-        let named = |name: &str| {
-            self.filter.events(Named { name, is_own, is_subscribed: self.subscriptions.contains(name) })
-        };
+        let named =
+            |name: &str| self.filter.events(Named { name, is_own, is_subscribed: self.subscriptions.contains(name) });
         if prefix.is_empty() { named(name) } else { named(&format!("{prefix}{name}")) }
     }
 }

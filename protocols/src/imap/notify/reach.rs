@@ -1,7 +1,7 @@
 //! Which accounts a NOTIFY is about: the session's own, and those of others of which it means something. Finds what the session may do in them.
-use super::known::{Look, News, Watched};
 use super::Notify;
-use crate::imap::answer::{Answer, Fail};
+use super::known::{Look, News, Watched};
+use crate::imap::answer::Fail;
 use crate::imap::notify::asked::{Asked, overflow};
 use crate::imap::place::{self, OTHER_USERS, SHARED};
 use crate::imap::state::Session;
@@ -88,11 +88,7 @@ impl Session {
     }
 
     /// Finds the accounts that are meant now. Those that are new are empty to the client; the answer is those that are no longer.
-    pub(super) async fn reach(
-        &self,
-        notify: &mut Notify,
-        own: &Account,
-    ) -> std::result::Result<Vec<Watched>, TooMuch> {
+    pub(super) async fn reach(&self, notify: &mut Notify, own: &Account) -> std::result::Result<Vec<Watched>, TooMuch> {
         let engine = self.shared.engine.clone();
         let mut wanted = vec![(own.id, String::new())];
         if notify.filter.reaches_others([OTHER_USERS, SHARED]) {

@@ -320,7 +320,14 @@ mod tests {
         let update = wanted("RETURN (MIN UPDATE (UID FLAGS)) ALL").expect("options");
         assert!(update.update && !update.first_is_enough() && update.fetch.is_some_and(|plan| plan.items.len() == 2));
         assert!(wanted("RETURN (UPDATE COUNT) ALL").is_ok_and(|wanted| wanted.update && wanted.fetch.is_none()));
-        for bad in ["RETURN (UPDATE UPDATE) x", "RETURN (UPDATE ()) x", "RETURN (ALL PARTIAL 1:2) x", "RETURN (NONSENSE) x", "RETURN (PARTIAL 1:-2) x", "RETURN MIN x"] {
+        for bad in [
+            "RETURN (UPDATE UPDATE) x",
+            "RETURN (UPDATE ()) x",
+            "RETURN (ALL PARTIAL 1:2) x",
+            "RETURN (NONSENSE) x",
+            "RETURN (PARTIAL 1:-2) x",
+            "RETURN MIN x",
+        ] {
             assert!(matches!(wanted(bad), Err(Answer::Bad(_))), "{bad}");
         }
     }

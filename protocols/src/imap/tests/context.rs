@@ -80,7 +80,7 @@ fn messages_come_and_go() {
          S: b OK ...
          C: c IDLE
          S: + idling
-         C2: d APPEND INBOX {18+}
+         C2: d APPEND INBOX {16+}
          C2: Subject: 22
          C2: 
          C2: x
@@ -137,7 +137,7 @@ fn sorted_results_have_places() {
         "C: a UID SORT RETURN (UPDATE ALL) (REVERSE SUBJECT) UTF-8 UNDELETED
          S: * ESEARCH (TAG \"a\") UID ALL 3,2,1
          S: a OK ...
-         C2: b APPEND INBOX {15+}
+         C2: b APPEND INBOX {13+}
          C2: Subject: 25
          C2: 
          S2: * 4 EXISTS
@@ -188,23 +188,26 @@ fn new_messages_are_fetched_for_searches() {
          S: b OK ...
          C2: c APPEND INBOX {15+}
          C2: Subject: boss
+         C2: 
          S2: * 2 EXISTS
          S2: ...
          S2: c OK ...
          S: * 2 EXISTS
          S: * ... RECENT
-         S: * 2 FETCH (UID 2 RFC822.SIZE 15 BODY[HEADER.FIELDS (SUBJECT)] {15}
+         S: * 2 FETCH (UID 2 RFC822.SIZE 15 BODY[HEADER.FIELDS (SUBJECT)] {17}
          S: Subject: boss
+         S: 
          S: )
          S: * ESEARCH (TAG \"a\") ADDTO (0 2)
-         C2: d APPEND INBOX {12+}
+         C2: d APPEND INBOX {13+}
          C2: Subject: no
+         C2: 
          S2: * 3 EXISTS
          S2: ...
          S2: d OK ...
          S: * 3 EXISTS
          S: * ... RECENT
-         S: * 3 FETCH (UID 3 RFC822.SIZE 12)
+         S: * 3 FETCH (UID 3 RFC822.SIZE 13)
          C2: e STORE 2 +FLAGS.SILENT (\\Flagged)
          S2: e OK ...
          S: * 2 FETCH (UID 2 FLAGS (\\Flagged ...",
@@ -272,7 +275,8 @@ impl Lists {
     }
 
     fn hear(&mut self, line: &str) {
-        let (tag, rest) = line.strip_prefix("* ESEARCH (TAG \"t").and_then(|rest| rest.split_once("\") UID")).expect("a tag");
+        let (tag, rest) =
+            line.strip_prefix("* ESEARCH (TAG \"t").and_then(|rest| rest.split_once("\") UID")).expect("a tag");
         let list = &mut self.lists[tag.parse::<usize>().expect("a number") % 3];
         if let Some(all) = rest.strip_prefix(" ALL ") {
             *list = numbers(all);
@@ -328,7 +332,9 @@ fn who_believes_updates_has_what_a_search_finds() {
                         let message = format!("Subject: {subject}\r\n\r\n{}", "x".repeat(random.below(5)));
                         who.run(&format!("a APPEND INBOX (\\Seen) {{{}+}}\r\n{message}", message.len())).await;
                     }
-                    2 | 3 => who.run(&format!("b UID STORE {uid}:{} {sign}FLAGS ({flag})", uid + random.below(4))).await,
+                    2 | 3 => {
+                        who.run(&format!("b UID STORE {uid}:{} {sign}FLAGS ({flag})", uid + random.below(4))).await
+                    }
                     4 => who.run("c EXPUNGE").await,
                     _ => who.run("d NOOP").await,
                 }

@@ -102,16 +102,19 @@ impl Believer {
         believer
     }
 
-    /// Sends a command and takes in what is told; the tagged answer, or nothing when the server says goodbye.
+    /// Sends a command and takes in what is told; the tagged answer, or nothing when the server has closed.
     async fn run(&mut self, command: &str) -> Option<String> {
         self.client.write(format!("t {command}\r\n").as_bytes()).await;
         loop {
             let line = self.client.read_line().await;
             let line = String::from_utf8_lossy(&line).trim_end().to_owned();
-            if line.starts_with("* BYE") || line.is_empty() {
-                assert!(line.contains("deleted"), "{command}: {line:?}");
-                (self.validity, self.gone) = (None, true);
+            if line.is_empty() {
+                assert!(self.gone, "{command}: the server has gone");
                 return None;
+            }
+            if line.starts_with("* BYE") {
+                assert!(line.contains("deleted"), "{command}: {line}");
+                (self.validity, self.gone) = (None, true);
             }
             self.modseq = self.modseq.max(number(&line, "HIGHESTMODSEQ").unwrap_or(0));
             if let Some(answer) = line.strip_prefix("t ") {
@@ -184,12 +187,11 @@ impl Believer {
         self.vanished_earlier.clear();
         self.modseq = 0;
         let point = match self.kind {
-            Kind::QResync if !self.points.is_empty() => {
-                Some(self.points[random.below(self.points.len())].clone())
-            }
+            Kind::QResync if !self.points.is_empty() => Some(self.points[random.below(self.points.len())].clone()),
             _ => None,
         };
-        let since = point.as_ref().map_or(String::new(), |point| format!(" (QRESYNC ({} {}))", point.validity, point.modseq));
+        let since =
+            point.as_ref().map_or(String::new(), |point| format!(" (QRESYNC ({} {}))", point.validity, point.modseq));
         self.read_only = command == "EXAMINE";
         // FETCHes of the resynchronisation come after EXISTS, so that each has its message.
         let answer = self.run(&format!("{command} {name}{since}")).await.expect("nobody says goodbye now");
@@ -215,7 +217,8 @@ impl Believer {
 
     /// Comes up to date within the selection, and notes the point; whether the mailbox is still there.
     async fn catch_up(&mut self) -> bool {
-        if self.run("NOOP").await.is_none() {
+        self.run("NOOP").await;
+        if self.gone {
             return false;
         }
         if self.messages.iter().any(|known| known.uid == 0 || known.flags.is_none()) {
@@ -250,7 +253,7 @@ impl World {
 }
 
 /// One step of a session that has the first mailbox selected.
-async fn step(who: &mut Believer, world: &mut World, laws: &mut Laws, random: &mut Random) -> Option<String> {
+async fn step(who: &mut Believer, world: &mut World, laws: &mut Laws, random: &mut Random) {
     let uids: Vec<u32> = who.messages.iter().map(|known| known.uid).filter(|uid| *uid > 0).collect();
     let uid = uids.get(random.below(uids.len())).copied().unwrap_or(1);
     let last = uid + random.below(4) as u32;
@@ -258,51 +261,56 @@ async fn step(who: &mut Believer, world: &mut World, laws: &mut Laws, random: &m
     let sign = ["+", "-", ""][random.below(3)];
     let [here, there] = world.names.clone();
     let changes = !who.read_only;
-    match random.below(17) {
-        0..=2 => who.run(&format!("APPEND {here} ({flag}) {}", world.mail())).await,
-        3 | 4 if changes => who.run(&format!("UID STORE {uid}:{last} {sign}FLAGS ({flag})")).await,
+    let command = match random.below(17) {
+        0..=2 => format!("APPEND {here} ({flag}) {}", world.mail()),
+        3 | 4 if changes => format!("UID STORE {uid}:{last} {sign}FLAGS ({flag})"),
         5 if changes => {
-            let silent = who.run(&format!("UID STORE {uid}:{last} {sign}FLAGS.SILENT ({flag})")).await;
+            who.run(&format!("UID STORE {uid}:{last} {sign}FLAGS.SILENT ({flag})")).await;
             // Told nothing, it no longer knows.
             let touched = |known: &&mut Known| (uid..=last).contains(&known.uid);
-            who.messages.iter_mut().filter(touched).for_each(|known| known.flags = None);
-            silent
+            return who.messages.iter_mut().filter(touched).for_each(|known| known.flags = None);
         }
         6 if changes && who.kind != Kind::Plain => {
             let since = who.modseq.saturating_sub(random.below(4) as u64);
-            who.run(&format!("UID STORE {uid}:{last} (UNCHANGEDSINCE {since}) {sign}FLAGS ({flag})")).await
+            format!("UID STORE {uid}:{last} (UNCHANGEDSINCE {since}) {sign}FLAGS ({flag})")
         }
-        7 => who.run(&format!("UID COPY {uid}:{last} {}", [here, there][random.below(2)])).await,
-        8 if changes => who.run(&format!("UID MOVE {uid} {there}")).await,
-        9 if changes => who.run("EXPUNGE").await,
-        10 if changes => who.run(&format!("UID EXPUNGE {uid}:{last}")).await,
-        11 if changes && !uids.is_empty() => who.run(&format!("UID REPLACE {uid} {here} {}", world.mail())).await,
+        7 => format!("UID COPY {uid}:{last} {}", [here, there][random.below(2)]),
+        8 if changes => format!("UID MOVE {uid} {there}"),
+        9 if changes => "EXPUNGE".into(),
+        10 if changes => format!("UID EXPUNGE {uid}:{last}"),
+        11 if changes && !uids.is_empty() => format!("UID REPLACE {uid} {here} {}", world.mail()),
         12 => {
-            let answer = who.run(["CLOSE", "UNSELECT"][random.below(2)]).await;
+            who.run(["CLOSE", "UNSELECT"][random.below(2)]).await;
             who.validity = None;
-            answer
+            return;
         }
         13 => {
-            let name = world.name();
-            let answer = who.run(&format!("RENAME {here} {name}")).await;
-            if answer.as_ref().is_some_and(|answer| answer.starts_with("OK")) {
-                world.names[0] = name;
+            // Its mailbox may have been removed under it, and the connection with it.
+            who.run("NOOP").await;
+            if who.gone {
+                return;
             }
-            answer
+            world.names[0] = world.name();
+            format!("RENAME {here} {}", world.names[0])
         }
         14 if random.below(3) == 0 => {
-            // The same name, and another mailbox.
-            let validity = who.validity;
-            let answer = who.run(&format!("DELETE {here}")).await;
-            if answer.is_some() {
-                who.validity = None;
-                laws.gone.extend(validity);
-                assert!(who.run(&format!("CREATE {here}")).await.is_some_and(|made| made.starts_with("OK")));
-            }
-            answer
+            who.run("NOOP").await;
+            return if !who.gone {
+                again(who, &here, laws).await
+            };
         }
-        15 => who.run("UID FETCH 1:* (FLAGS UID)").await,
-        _ => who.run(["SEARCH ALL", "NOOP", "CHECK"][random.below(3)]).await,
+        15 => "UID FETCH 1:* (FLAGS UID)".into(),
+        _ => ["SEARCH ALL", "NOOP", "CHECK"][random.below(3)].into(),
+    };
+    who.run(&command).await;
+}
+
+/// Removes the selected mailbox and makes another with its name.
+async fn again(who: &mut Believer, name: &str, laws: &mut Laws) {
+    laws.gone.extend(who.validity.take());
+    for command in ["DELETE", "CREATE"] {
+        let answer = who.run(&format!("{command} {name}")).await.expect("it is there");
+        assert!(answer.starts_with("OK"), "{command} {name}: {answer}");
     }
 }
 

@@ -165,7 +165,7 @@ fn without_the_selected_mailbox_it_stays_as_it_was() {
          S: * 3 EXISTS
          S: * ... RECENT
          C: o NOTIFY SET (selected (MessageNew MessageExpunge FlagChange))
-         S: * 2 FETCH (UID 3 FLAGS (\\Flagged ...))
+         S: * 2 FETCH (UID 3 FLAGS (\\Flagged...
          S: o OK ...
          C: p NOTIFY NONE
          S: p OK ...
@@ -413,7 +413,6 @@ fn business_mailboxes_are_watched() {
     play_shared(
         "C5: a NOTIFY SET STATUS (subtree Shared (MessageNew MessageExpunge FlagChange MailboxMetadataChange))
          S5: * STATUS Shared/info@example.org/INBOX (MESSAGES 0 ...
-         S5: * STATUS Shared/info@example.org/Sent (MESSAGES 0 ...
          S5: * STATUS Shared/info@example.org/...
          S5: * STATUS Shared/info@example.org/...
          S5: * STATUS Shared/info@example.org/...
@@ -471,7 +470,9 @@ fn half_a_command_is_not_disturbed() {
             assert!(other.read_line().await.starts_with(b"c OK"));
         }
         watcher.write(b"OP\r\n").await;
-        for expected in ["* LIST (\\HasNoChildren) \"/\" x\r\n", "* LIST (\\HasNoChildren) \"/\" y\r\n", "b OK NOOP completed\r\n"] {
+        for expected in
+            ["* LIST (\\HasNoChildren) \"/\" x\r\n", "* LIST (\\HasNoChildren) \"/\" y\r\n", "b OK NOOP completed\r\n"]
+        {
             assert_eq!(String::from_utf8_lossy(&watcher.read_line().await), expected);
         }
     });
@@ -483,7 +484,8 @@ fn share(engine: &Engine, number: usize) {
     let id = |address: &Address| {
         engine.directory(|directory| directory.account_at(address).map(|account| account.id)).expect("a member")
     };
-    let done = |change| engine.change_directory(vec![change]).wait().into_iter().for_each(|done| done.expect("it is done"));
+    let done =
+        |change| engine.change_directory(vec![change]).wait().into_iter().for_each(|done| done.expect("it is done"));
     done(Change::MemberAdd {
         address: address.clone(),
         name: String::new(),
@@ -501,6 +503,8 @@ fn share(engine: &Engine, number: usize) {
 fn too_much_to_watch_ends_it() {
     let shared = town(1);
     let engine = shared.engine.clone();
+    let room = Change::TenantSet { name: "example".into(), title: None, accounts_max: Some(1000), disabled: None };
+    engine.change_directory(vec![room]).wait().into_iter().for_each(|done| done.expect("it is done"));
     (0..limits::IMAP_NOTIFY_ACCOUNTS_MAX).for_each(|number| share(&engine, number));
     let service = ImapService::new(Arc::new(shared));
     sim::run(move |net| async move {
