@@ -47,6 +47,16 @@ pub const IMAP_SHARED_MAILBOXES_MAX: usize = 20_000;
 pub const IMAP_PATTERNS_MAX: usize = 64;
 /// Levels of AND, OR and NOT in one SEARCH.
 pub const IMAP_SEARCH_DEPTH_MAX: usize = 64;
+/// Mailbox names in one NOTIFY.
+pub const IMAP_NOTIFY_NAMES_MAX: usize = 1000;
+/// Accounts of others that one session watches.
+pub const IMAP_NOTIFY_ACCOUNTS_MAX: usize = 256;
+/// Mailboxes of all accounts that one session watches; it keeps about 100 bytes of each.
+pub const IMAP_NOTIFY_MAILBOXES_MAX: usize = 20_000;
+/// Searches of one session whose changes are told (RFC 5267).
+pub const IMAP_CONTEXTS_MAX: usize = 16;
+/// Ranges of uids, and sorted uids, that all of them keep: 8 and 4 bytes each.
+pub const IMAP_CONTEXT_RESULTS_MAX: usize = 256 * 1024;
 /// Bytes of a LIST or LSUB pattern with its reference.
 pub const IMAP_PATTERN_BYTES_MAX: usize = 1024;
 /// Entries looked at by SELECT for the first unseen message; it is left out of the answer when it comes later.

@@ -114,6 +114,23 @@ if (!failed) {
     await idling;
     await other.logout();
   });
+  await check("NOTIFY: another session's append and flags are heard without IDLE", async () => {
+    if (!client.capabilities.has("NOTIFY")) return;
+    const atom = (value) => ({ type: "ATOM", value });
+    const events = ["MessageNew", "MessageExpunge", "FlagChange"].map(atom);
+    const notify = async (...what) => (await client.exec("NOTIFY", what)).next();
+    await notify(atom("SET"), [atom("SELECTED-DELAYED"), events]);
+    const other = open(true);
+    await other.connect();
+    const heard = new Promise((resolve) => client.once("exists", resolve));
+    await other.append("Flow", mail(10));
+    want((await heard).count === 5, "EXISTS");
+    const flagged = new Promise((resolve) => client.once("flags", resolve));
+    await other.mailboxOpen("Flow");
+    await other.messageFlagsAdd("1", ["\\Flagged"]);
+    want((await flagged).flags.has("\\Flagged"), "FETCH of flags");
+    await other.logout();
+  });
   await check("quota, rename, delete mailbox, log out", async () => {
     const quota = await client.getQuota("INBOX");
     want(quota && quota.storage && quota.storage.limit === 1024 * 1024 * 1024, JSON.stringify(quota));

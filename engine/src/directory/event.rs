@@ -169,6 +169,28 @@ const RULE_ADDED: u8 = 21;
 const RULE_REMOVED: u8 = 22;
 
 impl Event {
+    /// Whether what somebody may do in a mailbox, or the name by which it is known, may be another after it.
+    pub fn may_change_rights(&self) -> bool {
+        match self {
+            Event::RuleAdded(_, rule) | Event::RuleRemoved(_, rule) => matches!(rule, Rule::Acl(_)),
+            Event::AccountSet(edit) => !edit.users_add.is_empty() || !edit.users_remove.is_empty(),
+            Event::GroupSet { members_add, members_remove, .. } => {
+                !members_add.is_empty() || !members_remove.is_empty()
+            }
+            Event::AccountAdded(_)
+            | Event::AccountRemoved(_)
+            | Event::AccountBinned { .. }
+            | Event::AccountRestored { .. }
+            | Event::AccountPurged(_)
+            | Event::AliasAdded { .. }
+            | Event::AliasRemoved(_)
+            | Event::GroupAdded(_)
+            | Event::GroupRemoved(_)
+            | Event::DirectoryPut { .. } => true,
+            _ => false,
+        }
+    }
+
     /// The first byte of the event's encoding.
     fn tag(&self) -> u8 {
         match self {

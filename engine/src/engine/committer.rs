@@ -360,7 +360,7 @@ impl Core {
 
     fn wake(&self, touched: Touched) {
         for (account, mailboxes) in &touched.accounts {
-            mailboxes.iter().for_each(|mailbox| self.shared.watchers.wake(*account, *mailbox));
+            self.shared.watchers.wake(*account, mailboxes);
         }
         self.shared.queue_feed.changed(touched.queue);
     }

@@ -5,8 +5,9 @@ use super::reserve::Reserve;
 use super::shard::{self, dir};
 use super::ticket::{Filler, Ticket};
 use super::types::{Options, ShardStatus};
+use super::watch::{Watch, Watchers};
 use crate::base::limits::{COMMIT_QUEUE_LEN, RESERVE_SLACK_BYTES};
-use crate::base::{Clock, Error, Lsn, Result, ShardId};
+use crate::base::{AccountId, Clock, Error, Lsn, Result, ShardId};
 use crate::directory::{Change, Directory, Event};
 use crate::disk::{Disk, Latch};
 use crate::format::Mending;
@@ -18,6 +19,9 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
 
 type Answers = Vec<Result<()>>;
+
+/// Whoever watches the directory watches all of it.
+const EVERYBODY: AccountId = AccountId(0);
 
 enum Message {
     Change(Vec<Change>, Filler<Answers>),
@@ -39,6 +43,7 @@ pub(super) struct Control {
     segments: Arc<Segments>,
     latch: Arc<Latch>,
     counters: Arc<Counters>,
+    watchers: Watchers,
     /// What its start had to say.
     notes: Vec<String>,
 }
@@ -52,6 +57,7 @@ struct Core {
     checkpoint_log_bytes: u64,
     checkpoint_not_before: Lsn,
     counters: Arc<Counters>,
+    watchers: Watchers,
     /// How large the next checkpoint can get, and the room that is held for it.
     need_bytes: u64,
     reserve: Reserve,
@@ -68,7 +74,7 @@ impl Control {
         let latch = opened.writer.latch().clone();
         let mut state = Vec::new();
         directory.read().unwrap_or_else(PoisonError::into_inner).encode_snapshot(&mut state);
-        let need_bytes = state.len() as u64;
+        let (need_bytes, watchers) = (state.len() as u64, Watchers::default());
         let core = Core {
             directory: directory.clone(),
             writer: opened.writer,
@@ -78,6 +84,7 @@ impl Control {
             checkpoint_log_bytes: options.checkpoint_log_bytes,
             checkpoint_not_before: Lsn(0),
             counters: counters.clone(),
+            watchers: watchers.clone(),
             need_bytes,
             reserve: Reserve::new(options.disk.clone(), &dir(ShardId::CONTROL)),
             next_part: checkpoint::next_number(&*options.disk, &dir(ShardId::CONTROL))?,
@@ -89,11 +96,17 @@ impl Control {
             .map_err(|why| Error::io("start the control shard's thread", why))?;
         let thread = Mutex::new(Some(thread));
         let notes = notices.clone();
-        Ok((Control { directory, inbox, thread, segments: opened.segments, latch, counters, notes }, notices))
+        let segments = opened.segments;
+        Ok((Control { directory, inbox, thread, segments, latch, counters, watchers, notes }, notices))
     }
 
     pub(super) fn read<R>(&self, read: impl FnOnce(&Directory) -> R) -> R {
         read(&self.directory.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Wakes when what somebody may do, or is called, may have changed.
+    pub(super) fn watch_rights(&self) -> Watch {
+        self.watchers.add_account(EVERYBODY)
     }
 
     pub(super) fn change(&self, changes: Vec<Change>) -> Ticket<Answers> {
@@ -202,6 +215,10 @@ impl Core {
                     tracing::error!(%why, "a directory change was planned that cannot be made");
                     let _ = self.writer.latch().close(why.to_string());
                 }
+            }
+            drop(directory);
+            if events().any(Event::may_change_rights) {
+                self.watchers.wake(EVERYBODY, &[]);
             }
         }
         planned.into_iter().map(|events| events.and_then(|_| committed.clone())).collect()

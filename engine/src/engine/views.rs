@@ -92,6 +92,16 @@ impl Engine {
         ticket
     }
 
+    /// Wakes when something of the account changes: any of its mailboxes, their names, its subscriptions or annotations.
+    pub fn watch_account(&self, account: AccountId) -> Watch {
+        self.shard(account).shared.watchers.add_account(account)
+    }
+
+    /// Wakes when somebody may have other rights in a mailbox than before, or another name.
+    pub fn watch_rights(&self) -> Watch {
+        self.control.watch_rights()
+    }
+
     /// Wakes when the mailbox changes.
     pub fn watch(&self, account: AccountId, mailbox: MailboxId) -> Watch {
         self.shard(account).shared.watchers.add(account, mailbox)

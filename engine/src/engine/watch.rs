@@ -1,11 +1,12 @@
-//! Tells sessions that a mailbox has changed; they look what changed with `index::diff`. Carries no data, so it cannot grow.
+//! Tells sessions that a mailbox, something of an account, or who may do what has changed; they look what changed themselves, in a mailbox with
+//! `index::diff`. Carries no data, so it cannot grow.
 use crate::base::{AccountId, MailboxId};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-/// Whom to wake for a change of one mailbox. Dropping it ends the watch.
+/// Whom to wake for a change of one mailbox, of one account, or of rights. Dropping it ends the watch.
 #[derive(Debug)]
 pub struct Watch {
     watcher: Arc<Watcher>,
@@ -14,6 +15,9 @@ pub struct Watch {
 }
 
 type Place = (AccountId, MailboxId);
+
+/// In place of a mailbox: all that an account has. No mailbox has that number.
+const ANY: MailboxId = MailboxId(0);
 
 /// The watches of each mailbox that has any.
 type All = Mutex<HashMap<Place, Vec<Arc<Watcher>>>>;
@@ -27,12 +31,12 @@ struct Watcher {
 }
 
 impl Watch {
-    /// Whether the mailbox has changed since the last call that said so.
+    /// Whether something has changed since the last call that said so.
     pub fn take(&self) -> bool {
         self.watcher.changed.swap(false, Ordering::AcqRel)
     }
 
-    /// Ready when the mailbox has changed since the last `take` or `poll_changed` that said so.
+    /// Ready when something has changed since the last `take` or `poll_changed` that said so.
     pub fn poll_changed(&self, cx: &mut Context<'_>) -> Poll<()> {
         if self.take() {
             return Poll::Ready(());
@@ -64,8 +68,8 @@ impl Drop for Watch {
     }
 }
 
-/// All watches of a shard. Holds only mailboxes that somebody watches now.
-#[derive(Debug, Default)]
+/// All watches of a shard. Holds only mailboxes and accounts that somebody watches now.
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Watchers(Arc<All>);
 
 impl Watchers {
@@ -79,12 +83,17 @@ impl Watchers {
         Watch { watcher, place, all: self.0.clone() }
     }
 
-    pub(crate) fn wake(&self, account: AccountId, mailbox: MailboxId) {
+    /// A watch of everything that an account has.
+    pub(crate) fn add_account(&self, account: AccountId) -> Watch {
+        self.add(account, ANY)
+    }
+
+    /// Something of an account has changed: these mailboxes, its names, subscriptions or annotations.
+    pub(crate) fn wake(&self, account: AccountId, mailboxes: &[MailboxId]) {
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(list) = all.get(&(account, mailbox)) else {
-            return;
-        };
-        let awake = list.clone();
+        let places = mailboxes.iter().chain([&ANY]);
+        let awake: Vec<Arc<Watcher>> =
+            places.filter_map(|mailbox| all.get(&(account, *mailbox))).flatten().cloned().collect();
         drop(all);
         for watcher in awake {
             watcher.changed.store(true, Ordering::Release);
@@ -106,17 +115,25 @@ mod tests {
         let inbox = |account| watchers.add(AccountId(account), MailboxId::INBOX);
         let (first, second, other) = (inbox(1), inbox(1), inbox(2));
         drop(first);
-        watchers.wake(AccountId(1), MailboxId::INBOX);
+        watchers.wake(AccountId(1), &[MailboxId::INBOX]);
         assert!(second.take() && !other.take());
         // Whoever goes first, each of the others hears what it watches.
         for leaver in 0..4 {
             let mut four: Vec<_> = (0..4).map(|_| inbox(1)).collect();
             drop(four.remove(leaver));
             four.push(inbox(1));
-            watchers.wake(AccountId(1), MailboxId::INBOX);
+            watchers.wake(AccountId(1), &[MailboxId::INBOX]);
             assert!(four.iter().all(Watch::take) && second.take(), "{leaver}");
         }
         drop((second, other));
+        // An account's watch hears of whatever it has, and of nobody else's.
+        let (all, inbox) = (watchers.add_account(AccountId(1)), inbox(1));
+        watchers.wake(AccountId(1), &[MailboxId(7)]);
+        assert!(all.take() && !inbox.take());
+        watchers.wake(AccountId(1), &[]);
+        watchers.wake(AccountId(2), &[MailboxId::INBOX]);
+        assert!(all.take() && !all.take() && !inbox.take());
+        drop((all, inbox));
         assert!(watchers.0.lock().expect("no panic").is_empty());
     }
 }

@@ -20,6 +20,7 @@ pub(super) async fn run(shared: Arc<Shared>, stream: Stream) {
         login: None,
         seat: None,
         selected: None,
+        notify: None,
         enabled: Enabled::default(),
         login_deadline: now() + limits::IMAP_LOGIN_MAX,
         failed_logins: 0,

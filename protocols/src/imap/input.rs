@@ -84,7 +84,12 @@ impl Session {
                     }
                 }
                 Scan::More => {
-                    if let Some(over) = self.wait_for_bytes(deadline).await? {
+                    // In the middle of a command nothing is told: it may mean messages by their numbers.
+                    let over = match self.listens() && self.stream.buffered().is_empty() {
+                        true => Box::pin(self.wait_told(deadline)).await?,
+                        false => self.wait_for_bytes(deadline).await?,
+                    };
+                    if let Some(over) = over {
                         return Ok(Input::Over(over));
                     }
                 }

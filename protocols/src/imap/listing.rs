@@ -8,7 +8,7 @@ use super::state::Session;
 use crate::limits;
 use crate::runtime::yield_now;
 use posthouse_engine::base::AccountId;
-use posthouse_engine::directory::Rights;
+use posthouse_engine::directory::{Rights, Sharer};
 use posthouse_engine::index::{Account, Mailbox};
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -131,6 +131,15 @@ impl<'a> Names<'a> {
         from.map(|(below, mailbox)| (*below, *mailbox)).take_while(move |(below, _)| below.starts_with(&prefix))
     }
 
+    /// `* LIST (...) "/" ` of a name that something has happened to, whether there is such a mailbox or not (RFC 5465 sections 5.4 and 5.5).
+    /// `is_lost`: the session may no longer know whether there is.
+    pub(super) fn write_now(&self, out: &mut Vec<u8>, account: &Account, name: &str, is_lost: bool) {
+        if let Some(shown) = self.shown(account, name, &Selection::default()) {
+            let unread = shown.mailbox.is_some_and(|mailbox| !mailbox.rights.contains(Rights::READ));
+            shown.write_attributes(out, true, true, is_lost || unread);
+        }
+    }
+
     /// What is shown of a name; `None` if it is not selected.
     pub(super) fn shown(&self, account: &Account, name: &str, selection: &Selection) -> Option<Shown<'a>> {
         let mailbox = self.0.get(name).copied().flatten();
@@ -147,17 +156,20 @@ impl<'a> Names<'a> {
 }
 
 impl Session {
+    /// The accounts of which the session may see something. A mailbox of its own that is called like one of the roots hides those below it.
+    pub(super) fn sharers(&self, account: &Account) -> Vec<Sharer> {
+        let (hides_shared, hides_others) =
+            (place::has_own(account, place::SHARED), place::has_own(account, place::OTHER_USERS));
+        let mut sharers = self.shared.engine.directory(|directory| directory.sharers(account.id));
+        sharers.retain(|sharer| !if sharer.is_business { hides_shared } else { hides_others });
+        sharers
+    }
+
     /// The mailboxes of others that the session may see, with the names that it knows them by.
     pub(super) async fn visible(&mut self, account: &Account) -> Result<Vec<(String, Place)>, Fail> {
         let (user, engine) = (self.account(), self.shared.engine.clone());
         let mut found = Vec::new();
-        // A mailbox of its own that is called so hides the others.
-        let (hides_shared, hides_others) =
-            (place::has_own(account, place::SHARED), place::has_own(account, place::OTHER_USERS));
-        for (count, sharer) in engine.directory(|directory| directory.sharers(user)).into_iter().enumerate() {
-            if if sharer.is_business { hides_shared } else { hides_others } {
-                continue;
-            }
+        for (count, sharer) in self.sharers(account).into_iter().enumerate() {
             if count % limits::IMAP_SHARERS_BATCH == limits::IMAP_SHARERS_BATCH - 1 {
                 yield_now().await;
             }
@@ -190,7 +202,7 @@ impl Session {
 
 impl Shown<'_> {
     /// `* LIST (...) "/" `
-    pub(super) fn write_attributes(&self, out: &mut Vec<u8>, subscribed: bool, extended: bool) {
+    pub(super) fn write_attributes(&self, out: &mut Vec<u8>, subscribed: bool, extended: bool, no_access: bool) {
         out.extend_from_slice(b"* LIST (");
         out.extend_from_slice(if self.has_children { b"\\HasChildren" } else { b"\\HasNoChildren" });
         match self.mailbox {
@@ -206,6 +218,10 @@ impl Shown<'_> {
         }
         if subscribed && self.subscribed {
             out.extend_from_slice(b" \\Subscribed");
+        }
+        if no_access {
+            // RFC 5465 sections 3.1 and 5.9.
+            out.extend_from_slice(b" \\NoAccess");
         }
         out.extend_from_slice(b") \"/\" ");
     }

@@ -2,13 +2,14 @@
 //! and decides no policy: the engine does.
 //!
 //! Bytes become commands in `scan` and `parse`, both pure; `table` says what runs; `cmd/` holds one file per command; `sync` tells a
-//! session what other sessions did; `fetch/` and `search/` are the two large commands.
+//! session what other sessions did to its mailbox, `notify/` what else has happened; `fetch/` and `search/` are the two large commands.
 
 mod answer;
 mod append;
 mod args;
 mod carry;
 mod cmd;
+mod context;
 mod date;
 mod driver;
 mod fetch;
@@ -18,6 +19,7 @@ mod listing;
 mod message_limit;
 mod name;
 mod near;
+mod notify;
 mod objects;
 mod order;
 mod out;
@@ -35,6 +37,7 @@ mod table;
 mod url;
 mod url_auth;
 pub mod utf7;
+mod wake;
 
 #[cfg(test)]
 mod tests;

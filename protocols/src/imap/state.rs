@@ -1,13 +1,15 @@
 //! What one connection knows: who has logged in, which mailbox is selected and as what view of it. Holds nothing that grows with the
 //! mailbox: views are shared, message numbers are positions in them.
 use super::answer::{Answer, Done};
+use super::context::Contexts;
 use super::flags;
+use super::notify::Notify;
 use super::out;
 use super::set::Numbers;
 use crate::runtime::Stream;
 use crate::session::{Seat, Shared};
 use posthouse_engine::Login;
-use posthouse_engine::base::{AccountId, MailboxId, Uid};
+use posthouse_engine::base::{AccountId, MailboxId, ModSeq, Uid};
 use posthouse_engine::index::{Entry, Flags, Mailbox, UidSet};
 use std::future::Future;
 use std::pin::Pin;
@@ -22,6 +24,8 @@ pub(super) struct Session {
     /// The account's place for this connection, from login on.
     pub(super) seat: Option<Seat>,
     pub(super) selected: Option<Box<Selected>>,
+    /// What the client wants to be told without asking (RFC 5465).
+    pub(super) notify: Option<Box<Notify>>,
     /// What the client has said it understands.
     pub(super) enabled: Enabled,
     /// When a client that has not logged in is sent away.
@@ -64,12 +68,18 @@ pub(super) struct Selected {
     pub(super) view: Arc<Mailbox>,
     /// A newer view whose flags the client has been told, but whose expunges it has not (RFC 3501 section 7.4.1).
     pub(super) newer: Option<Arc<Mailbox>>,
+    /// Flags that others have changed since are still to be told, should the client want to know (RFC 5465).
+    pub(super) untold_since: Option<ModSeq>,
     /// The uids that are \Recent in this session.
     pub(super) recent: UidSet,
     /// Some of them have not been claimed: the next session would take them for its own.
     pub(super) claim_due: bool,
     /// What SEARCH has saved for `$` (RFC 5182).
     pub(super) saved: UidSet,
+    /// Searches that the client is told of as their results change (RFC 5267).
+    pub(super) contexts: Contexts,
+    /// Messages from this uid on are new to contexts and to NOTIFY's FETCH.
+    pub(super) new_from: Uid,
 }
 
 /// A command under way; boxed, so that a session that waits holds nothing of it.

@@ -1,11 +1,12 @@
 //! Tells a session what has changed in its mailbox: EXPUNGE, EXISTS, RECENT, FETCH (RFC 3501 sections 5.2, 7.3 and 7.4), and keeps its
 //! message numbers right. Changes no mailbox.
 use super::fetch::render;
-use super::out;
 use super::state::{Enabled, Selected, Session};
 use super::table::{After, Command};
+use super::{out, set};
 use crate::limits;
-use posthouse_engine::base::{AccountId, Error};
+use crate::runtime::yield_now;
+use posthouse_engine::base::{AccountId, Error, Uid};
 use posthouse_engine::directory::Rights;
 use posthouse_engine::index::{Diff, Entry, FlagMode, Flags, Keywords, Mailbox, UidSet, diff};
 use std::io;
@@ -36,6 +37,17 @@ pub(super) struct Telling {
     pub(super) uid: bool,
     /// Claim \Recent for new messages: needs a commit, so IDLE leaves it for later.
     pub(super) claim: bool,
+    /// It belongs to what the client has asked for with a command: told whatever NOTIFY has said of the selected mailbox.
+    pub(super) asked: bool,
+}
+
+/// What may be told of the selected mailbox (RFC 5465 section 6.1).
+#[derive(Clone, Copy)]
+struct Shown {
+    /// EXISTS, and EXPUNGE where that may be told.
+    counts: bool,
+    /// What others did to flags.
+    flags: bool,
 }
 
 /// What a session is told when a command ends.
@@ -45,15 +57,25 @@ pub(super) async fn after(session: &mut Session, command: &Command) -> io::Resul
         After::NoExpunge => false,
         After::Everything => true,
     };
-    let telling = Telling { expunges, uid: command.name.starts_with("UID "), claim: true };
+    let telling = Telling { expunges, uid: command.name.starts_with("UID "), claim: true, asked: false };
     session.tell(telling, None).await?;
     if session.selected.as_ref().is_some_and(|selected| selected.claim_due) {
         Box::pin(session.claim_recent()).await;
+    }
+    if session.notify.is_some() && !session.ended {
+        session.tell_news().await?;
     }
     Ok(())
 }
 
 impl Session {
+    fn shown(&self, telling: Telling) -> Shown {
+        match &self.notify {
+            None => Shown { counts: true, flags: true },
+            Some(notify) => Shown { counts: notify.selected.counts || telling.asked, flags: notify.selected.flags },
+        }
+    }
+
     /// Tells what has changed since the last time.
     pub(super) async fn tell(&mut self, telling: Telling, own: Option<Own<'_>>) -> io::Result<()> {
         let Some(selected) = &self.selected else {
@@ -66,11 +88,20 @@ impl Session {
         }
         match self.shared.engine.mailbox(selected.account, selected.mailbox) {
             Ok(new) => {
-                if Arc::ptr_eq(&new, selected.data()) && (selected.newer.is_none() || !telling.expunges) {
+                let (shown, is_own) = (self.shown(telling), own.is_some());
+                if !shown.counts && !is_own {
+                    // The client wants to go on with the mailbox as it knows it.
                     return Ok(());
                 }
-                // Boxed: a session that waits in IDLE shall not hold the room for this.
-                Box::pin(self.tell_new(new, telling, own)).await
+                let is_known = Arc::ptr_eq(&new, selected.data()) && (selected.newer.is_none() || !telling.expunges);
+                if !is_known || selected.untold_since.is_some() && shown.flags {
+                    // Boxed: a session that waits in IDLE shall not hold the room for this.
+                    Box::pin(self.tell_new(new, telling, own)).await?;
+                }
+                if !is_own && self.has_updates() {
+                    Box::pin(self.tell_updates()).await?;
+                }
+                Ok(())
             }
             Err(error) => {
                 self.lost(&error);
@@ -90,6 +121,7 @@ impl Session {
                 return Ok(());
             }
         };
+        let (is_own, known_to) = (own.is_some(), selected.view.uid_next);
         if changes.all.appended > 0 {
             if telling.claim && !selected.read_only {
                 self.claim_recent().await;
@@ -97,7 +129,38 @@ impl Session {
                 self.assume_recent(&new);
             }
         }
-        self.tell_changes(new, &changes, telling, own).await
+        self.tell_changes(new, &changes, telling, own).await?;
+        if !is_own && self.shown(telling).flags {
+            self.tell_untold(known_to).await?;
+        }
+        Ok(())
+    }
+
+    /// The flags that others have changed, while the client did not want to hear of them, of messages with lower uids than `known_to`.
+    async fn tell_untold(&mut self, known_to: Uid) -> io::Result<()> {
+        let Some(since) = self.selected.as_mut().and_then(|selected| selected.untold_since.take()) else {
+            return Ok(());
+        };
+        let Some(view) = self.selected.as_ref().map(|selected| selected.view.clone()) else {
+            return Ok(());
+        };
+        let Enabled { condstore, uid_only, .. } = self.enabled;
+        let parts = render::FlagParts { uid: true, flags: true, modseq: condstore, uid_only };
+        for piece in set::pieces(std::slice::from_ref(&(0..view.entries.len())), limits::IMAP_BATCH_MESSAGES) {
+            for (at, entry) in piece.clone().zip(view.entries.range(piece)) {
+                let (Ok(entry), Some(selected)) = (entry, &self.selected) else {
+                    return Ok(());
+                };
+                let entry = selected.newest(entry);
+                if entry.modseq > since && entry.uid < known_to {
+                    let (mailbox, recent) = (selected.data().clone(), self.is_recent(entry.uid));
+                    render::flags_line(self.stream.output(), at, &entry, &mailbox, recent, parts);
+                }
+            }
+            self.stream.flush_if_large().await?;
+            yield_now().await;
+        }
+        Ok(())
     }
 
     /// The mailbox is gone or cannot be read: the session cannot go on with its message numbers (RFC 2180 section 3.3).
@@ -119,33 +182,44 @@ impl Session {
         telling: Telling,
         own: Option<Own<'_>>,
     ) -> io::Result<()> {
+        let shown = self.shown(telling);
         let Some(selected) = &mut self.selected else {
             return Ok(());
         };
         let old = selected.data().clone();
         let keywords_differ = old.keywords.len() != new.keywords.len();
-        let numbers_stay = changes.all.expunged.is_empty();
-        if !numbers_stay && telling.expunges {
-            let view = selected.view.clone();
-            self.tell_expunges(&view, &changes.all.expunged).await?;
+        // Whether the client's numbers may be those of the new view.
+        let moves_on = shown.counts && (changes.all.expunged.is_empty() || telling.expunges);
+        let gone = &changes.all.expunged;
+        if shown.counts && !gone.is_empty() {
+            let (view, has_contexts) = (selected.view.clone(), !selected.contexts.is_empty());
+            if has_contexts {
+                self.tell_removed(&view, gone).await?;
+            }
+            if moves_on {
+                self.tell_expunges(&view, gone).await?;
+            }
         }
         let Some(selected) = &mut self.selected else {
             return Ok(());
         };
-        if numbers_stay || telling.expunges {
-            selected.view = new.clone();
-            selected.newer = None;
-        } else {
-            selected.newer = Some(new.clone());
+        if !shown.flags && !changes.since_told.changed.is_empty() {
+            selected.untold_since.get_or_insert(old.highest_modseq);
         }
+        selected.contexts.note(&changes.since_told.changed);
+        (selected.view, selected.newer) =
+            if moves_on { (new.clone(), None) } else { (selected.view.clone(), Some(new.clone())) };
         let out = self.stream.output();
-        if (numbers_stay || telling.expunges) && changes.all.appended > 0 {
+        if moves_on && changes.all.appended > 0 {
             selected.write_counts(out, self.enabled.rev2);
         }
         if keywords_differ {
             selected.write_flag_lists(out);
         }
-        self.tell_flags(&old, &new, &changes.since_told.changed, telling, own).await
+        if shown.flags {
+            self.tell_flags(&old, &new, &changes.since_told.changed, telling, own).await?;
+        }
+        Ok(())
     }
 
     /// From the last one down, so that no number shifts before it has been said; with QRESYNC or UIDONLY their uids in one response (RFC
@@ -155,7 +229,7 @@ impl Session {
             return self.write_vanished(b"* VANISHED ", expunged).await;
         }
         for &(first, last) in expunged.ranges().iter().rev() {
-            let Ok(start) = view.entries.lower_bound(posthouse_engine::base::Uid(first)) else {
+            let Ok(start) = view.entries.lower_bound(Uid(first)) else {
                 continue;
             };
             for at in (start..=start + (last - first) as usize).rev() {
@@ -207,7 +281,9 @@ impl Session {
                 continue;
             };
             let Enabled { condstore, uid_only, .. } = self.enabled;
-            let parts = render::FlagParts { uid: telling.uid || condstore, flags: true, modseq: condstore, uid_only };
+            // RFC 5465 section 5.1 asks for the uid.
+            let uid = telling.uid || condstore || self.notify.is_some();
+            let parts = render::FlagParts { uid, flags: true, modseq: condstore, uid_only };
             let recent = self.is_recent(entry.uid);
             render::flags_line(self.stream.output(), at, &entry, new, recent, parts);
             self.stream.flush_if_large().await?;

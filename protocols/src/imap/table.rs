@@ -2,9 +2,10 @@
 use super::answer::Answer;
 use super::args::Args;
 use super::cmd::{
-    acl, append, authenticate, capability, close, compress, copy, create, delete, enable, esearch, expunge, fetch,
-    gen_url_auth, id, idle, list, login, logout, lsub, metadata, namespace, noop, quota, rename, replace, reset_key,
-    search, select, sort, starttls, status, store, subscribe, thread, uid_batches, unauthenticate, url_fetch,
+    acl, append, authenticate, cancelupdate, capability, close, compress, copy, create, delete, enable, esearch,
+    expunge, fetch, gen_url_auth, id, idle, list, login, logout, lsub, metadata, namespace, noop, notify, quota,
+    rename, replace, reset_key, search, select, sort, starttls, status, store, subscribe, thread, uid_batches,
+    unauthenticate, url_fetch,
 };
 use super::parse::{self, Head};
 use super::scan::Literal;
@@ -110,7 +111,7 @@ const fn row(name: &'static str, state: State, after: After, run: Run) -> Comman
     Command { name, state, after, run }
 }
 
-static COMMANDS: [Command; 59] = {
+static COMMANDS: [Command; 61] = {
     use After::{Everything, NoExpunge, Nothing};
     use State::{Any, Authenticated, NotAuthenticated, Selected};
     [
@@ -183,5 +184,8 @@ static COMMANDS: [Command; 59] = {
         row("GETACL", Authenticated, Everything, acl::get),
         row("LISTRIGHTS", Authenticated, Everything, acl::list_rights),
         row("MYRIGHTS", Authenticated, Everything, acl::my_rights),
+        // RFC 5267, 5465
+        row("CANCELUPDATE", Selected, NoExpunge, cancelupdate::run),
+        row("NOTIFY", Authenticated, Everything, notify::run),
     ]
 };

@@ -5,8 +5,8 @@ mod dnsbl;
 mod model;
 mod oauth;
 mod outbound;
-mod proxy;
 mod pop3;
+mod proxy;
 mod values;
 mod verify;
 

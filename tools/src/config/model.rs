@@ -1,9 +1,9 @@
 //! Every key of the configuration with its default. docs/configuration.md explains them; a test holds the two together.
 use super::dnsbl::Dnsbl;
-use super::outbound::Outbound;
-use super::proxy::Proxy;
 use super::oauth::OAuth;
+use super::outbound::Outbound;
 use super::pop3::Pop3;
+use super::proxy::Proxy;
 use super::values::{Address, Count, words};
 use super::verify::Verify;
 use posthouse_engine::base::limits;

@@ -46,7 +46,7 @@ fn filled() -> House {
             account,
             place: if number % 7 == 0 { Place::Named("Projects/项目".into()) } else { Place::Inbox },
             flags: if number % 2 == 0 { Flags::SEEN } else { Flags::NONE },
-            quota_bytes_max: None,
+            bound: None,
         };
         let staged = engine.stage(Vec::new(), message(number)).wait().expect("staged");
         let targets = to.into_iter().map(target).collect();

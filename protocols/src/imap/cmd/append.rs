@@ -28,6 +28,7 @@ pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'
         let appended = session.shared.engine.append_at(place.at(), messages).await;
         drop(room);
         let appended = appended.map_err(|error| try_create(error.into()))?;
+        session.has_put(place.at(), &appended.uids);
         Ok(Answer::ok(append_uid(&appended)))
     })
 }

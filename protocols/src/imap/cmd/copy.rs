@@ -45,6 +45,9 @@ pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'
             true => engine.copy_at(from, uids, to, moves).await,
             false => session.carry(from, &uids, to, moves).await,
         };
+        if let Ok(copied) = &copied {
+            session.has_put(to, &copied.to);
+        }
         match copied {
             Ok(copied) if moves => {
                 let answer = session.moved(&copied, uid).await?;
@@ -68,7 +71,7 @@ impl Session {
         if !code.is_empty() {
             self.untagged(&format!("OK {code}Moved"));
         }
-        self.tell(Telling { expunges: true, uid, claim: true }, None).await?;
+        self.tell(Telling { expunges: true, uid, claim: true, asked: true }, None).await?;
         Ok(self.with_modseq("MOVE completed"))
     }
 }

@@ -28,6 +28,7 @@ pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'
         let lists = session.lists_above(&home);
         let before = session.shared.engine.account(account)?;
         let id = session.shared.engine.create_mailbox(account, &home.rest, special_use).await?;
+        session.has_named(&format!("{}{}", home.prefix, home.rest), Some(true));
         session.forget_lists(&before).await?;
         session.inherit(&home, lists).await;
         // RFC 8474 section 4.1.

@@ -19,6 +19,7 @@ pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'
         let (owner, mailbox) = (place.account, place.mailbox.id);
         // The mailbox whose rights were looked at: its name may be another's by now.
         session.shared.engine.delete_mailbox_at(owner, mailbox).await?;
+        session.has_named(&place.name(), Some(false));
         let has_list = |directory: &Directory| directory.grants(owner, mailbox).next().is_some();
         if session.shared.engine.directory(has_list) {
             // Its number is never given again, so that a list which is left after a crash means nothing.

@@ -98,7 +98,7 @@ impl Session {
             };
             self.find(&mut search, &mut progress, wanted).await?;
             self.tell_found_in(&search, wanted, &request.tag, &name)?;
-            self.flush_if_large().await?;
+            self.stream.flush_if_large().await?;
             cut = cut.or(search.cut);
         }
         Ok(self.with_cut(cut, request.completed()))

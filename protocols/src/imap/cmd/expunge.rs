@@ -34,7 +34,7 @@ pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'
             cut = session.cut_deleted(account, mailbox, uids).await?;
         }
         let gone = session.shared.engine.expunge(account, mailbox, uids).await?;
-        let telling = Telling { expunges: true, uid: request.is_uid(), claim: true };
+        let telling = Telling { expunges: true, uid: request.is_uid(), claim: true, asked: true };
         session.tell(telling, None).await?;
         let nothing = gone.is_empty();
         let answer = if nothing { Answer::ok("EXPUNGE completed") } else { session.with_modseq("EXPUNGE completed") };

@@ -19,8 +19,10 @@ use posthouse_engine::index::mime::SummaryRef;
 use posthouse_engine::index::{Entry, FlagMode, Flags, Mailbox, UidSet};
 use posthouse_engine::{Bytes, Store};
 use std::borrow::Cow;
+use std::future::Future;
 use std::io;
 use std::ops::Range;
+use std::pin::Pin;
 use std::sync::Arc;
 
 pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'_> {
@@ -61,6 +63,7 @@ pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'
         if asked.vanished {
             session.tell_vanished(&asked.set, asked.changed_since.unwrap_or_default()).await?;
         }
+        let plan = Arc::new(plan);
         let mut fetch = Fetch { plan, changed_since: asked.changed_since, view, uid, sets_seen: false, failed: None };
         let keeps_seen = session.selected_rights().contains(Rights::SEEN);
         fetch.sets_seen = fetch.plan.sets_seen && !read_only && keeps_seen;
@@ -129,7 +132,7 @@ impl Asked {
 
 /// A FETCH under way.
 struct Fetch {
-    plan: Plan,
+    plan: Arc<Plan>,
     changed_since: Option<u64>,
     view: Arc<Mailbox>,
     uid: bool,
@@ -139,6 +142,24 @@ struct Fetch {
 }
 
 impl Session {
+    /// Writes what NOTIFY has asked for of a new message. Nothing becomes \Seen by it.
+    pub(in crate::imap) fn fetch_new<'s>(
+        &'s mut self,
+        plan: &Arc<Plan>,
+        at: usize,
+    ) -> Pin<Box<dyn Future<Output = io::Result<()>> + 's>> {
+        let plan = plan.clone();
+        Box::pin(async move {
+            let Some(view) = self.selected.as_ref().map(|selected| selected.view.clone()) else {
+                return Ok(());
+            };
+            let (uid, sets_seen) = (true, false);
+            // One that cannot be read any more is told of when it is asked for.
+            let mut fetch = Fetch { plan, changed_since: None, view, uid, sets_seen, failed: None };
+            self.fetch(&mut fetch, at..at + 1).await
+        })
+    }
+
     /// Writes the messages at some positions.
     async fn fetch(&mut self, fetch: &mut Fetch, piece: Range<usize>) -> io::Result<()> {
         let seen_now = if fetch.sets_seen { self.set_seen(fetch, piece.clone()).await? } else { UidSet::new() };
@@ -266,7 +287,7 @@ impl Session {
             // After a message was given up for others, what stands before its bytes has been sent already.
             let mut again = Vec::new();
             let out = if sent == 0 { self.stream.output() } else { &mut again };
-            let Some(long) = part(out, &**message) else {
+            let Some(long) = part(out, message) else {
                 return Ok(());
             };
             let mut taken = true;
@@ -325,7 +346,7 @@ impl Session {
         }
         // The view of `fetch` keeps its numbers: no EXPUNGE is told before the end.
         let own = Own { uids: &unseen, except: &UidSet::new(), expected: None };
-        self.tell(Telling { expunges: false, uid: fetch.uid, claim: false }, Some(own)).await?;
+        self.tell(Telling { expunges: false, uid: fetch.uid, claim: false, asked: false }, Some(own)).await?;
         Ok(unseen)
     }
 }

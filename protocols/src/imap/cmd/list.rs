@@ -152,7 +152,7 @@ impl Session {
                 continue;
             };
             let out = self.stream.output();
-            shown.write_attributes(out, asked.subscribed, asked.extended);
+            shown.write_attributes(out, asked.subscribed, asked.extended, false);
             name::write(out, name, utf8);
             if shown.has_selected_below {
                 shown.write_child_info(out, &asked.selection);

@@ -68,7 +68,9 @@ pub(in crate::imap) fn set(session: &mut Session, request: Request) -> Running<'
         if metadata.len() + new > METADATA_ENTRIES_MAX {
             return Ok(Answer::no("[METADATA TOOMANY] There are too many annotations"));
         }
+        let names: Vec<String> = entries.iter().map(|(name, _)| name.clone()).collect();
         session.shared.engine.set_metadata(account, mailbox, entries).await?;
+        session.has_annotated(&session.name(&wire)?, names.iter().map(String::as_str));
         Ok(Answer::ok("SETMETADATA completed"))
     })
 }

@@ -2,6 +2,7 @@
 pub(super) mod acl;
 pub(super) mod append;
 pub(super) mod authenticate;
+pub(super) mod cancelupdate;
 pub(super) mod capability;
 pub(super) mod close;
 pub(super) mod compress;
@@ -22,6 +23,7 @@ pub(super) mod lsub;
 pub(super) mod metadata;
 pub(super) mod namespace;
 pub(super) mod noop;
+pub(super) mod notify;
 pub(super) mod quota;
 pub(super) mod rename;
 pub(super) mod replace;

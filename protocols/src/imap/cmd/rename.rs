@@ -26,6 +26,7 @@ pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'
         }
         // The mailbox whose rights were looked at: its name may be another's by now.
         session.shared.engine.rename_mailbox_at(place.account, place.mailbox.id, &home.rest).await?;
+        session.has_named(&format!("{}{}", home.prefix, home.rest), Some(true));
         Ok(Answer::ok("RENAME completed"))
     })
 }

@@ -42,10 +42,11 @@ pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'
         let replaced = session.shared.engine.replace(old, to, message).await;
         drop(room);
         let appended = replaced.map_err(|error| try_create(error.into()))?;
+        session.has_put(to, &appended.uids);
         // Before the EXPUNGE, so that the client knows what has become of what it loses (RFC 8508 section 3.4).
         let line = format!("OK {}", append_uid(&appended).replace("APPEND completed", "Replacement"));
         session.untagged(&line);
-        session.tell(Telling { expunges: true, uid, claim: true }, None).await?;
+        session.tell(Telling { expunges: true, uid, claim: true, asked: true }, None).await?;
         Ok(session.with_modseq("REPLACE completed"))
     })
 }

@@ -1,4 +1,5 @@
-//! SEARCH (RFC 3501 section 6.4.4) with ESEARCH (RFC 4731), SEARCHRES (RFC 5182), PARTIAL (RFC 9394) and MODSEQ (RFC 7162 section 3.1.5).
+//! SEARCH (RFC 3501 section 6.4.4) with ESEARCH (RFC 4731), SEARCHRES (RFC 5182), PARTIAL (RFC 9394), UPDATE (RFC 5267) and MODSEQ (RFC 7162
+//! section 3.1.5).
 //! Exact: a message that cannot be read makes the answer NO, never a silent gap.
 use crate::imap::answer::{Answer, Fail};
 use crate::imap::args::Args;
@@ -25,6 +26,7 @@ pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'
         let mut args = request.args();
         args.space()?;
         let wanted = Wanted::parse(&mut args, session.enabled.rev2)?;
+        session.check_tag(&wanted, &request)?;
         let charset = session.charset(&mut args);
         let search = match charset.and_then(|charset| session.search_for(charset, &mut args)) {
             Ok(mut search) => {
@@ -38,19 +40,21 @@ pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'
             Err(fail) => return Err(session.nothing_saved(&wanted, fail)),
         };
         session.tell_found(&search, &wanted, &request, "SEARCH")?;
-        Ok(session.with_cut(search.cut, Answer::ok("SEARCH completed")))
+        let cut = search.cut;
+        session.keep_context(search, &wanted, &request, None)?;
+        Ok(session.with_cut(cut, Answer::ok("SEARCH completed")))
     })
 }
 
 /// A SEARCH under way.
-pub(super) struct Search {
-    key: Arc<Key>,
-    pub(super) view: Arc<Mailbox>,
+pub(in crate::imap) struct Search {
+    pub(in crate::imap) key: Arc<Key>,
+    pub(in crate::imap) view: Arc<Mailbox>,
     /// Not in the selected mailbox.
     elsewhere: Option<Elsewhere>,
     /// MODSEQ belongs to the answer.
     modseq: bool,
-    pub(super) found: Found,
+    pub(in crate::imap) found: Found,
     /// Only some messages were looked at.
     pub(super) cut: Option<Cut>,
 }
@@ -225,7 +229,12 @@ impl Session {
     }
 
     /// Asks a key of the message itself. Decoding its text is work that other sessions should not wait for.
-    async fn look_into(&self, account: AccountId, key: &Arc<Key>, facts: Facts) -> Result<bool, Error> {
+    pub(in crate::imap) async fn look_into(
+        &self,
+        account: AccountId,
+        key: &Arc<Key>,
+        facts: Facts,
+    ) -> Result<bool, Error> {
         let message = self.shared.message(account, &facts.entry).await?;
         if facts.entry.size_bytes <= limits::IMAP_SEARCH_INLINE_BYTES_MAX {
             yield_now().await;

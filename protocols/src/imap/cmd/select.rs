@@ -2,6 +2,7 @@
 //! and 3.2.5) and MAILBOXID (RFC 8474).
 use crate::imap::answer::Answer;
 use crate::imap::args::Args;
+use crate::imap::context::Contexts;
 use crate::imap::place::{self, Place};
 use crate::imap::qresync::Known;
 use crate::imap::state::{Enabled, Running, Selected, Session};
@@ -107,11 +108,14 @@ impl Session {
             reader: place.reader,
             may,
             read_only,
+            new_from: view.uid_next,
             view,
             newer: None,
+            untold_since: None,
             recent,
             claim_due: false,
             saved,
+            contexts: Contexts::default(),
         };
         selected.add_recent(recent_from.0, selected.view.uid_next.0.saturating_sub(1));
         let (rev2, utf8, is_tls) = (self.enabled.rev2, self.names_utf8(), self.stream.is_tls());

@@ -1,4 +1,4 @@
-//! SORT and UID SORT (RFC 5256) with ESORT (RFC 5267 section 3) and the display names of RFC 5957.
+//! SORT and UID SORT (RFC 5256) with ESORT and UPDATE (RFC 5267) and the display names of RFC 5957.
 use super::search::Search;
 use crate::imap::answer::{Answer, Fail};
 use crate::imap::near::Near;
@@ -9,6 +9,8 @@ use crate::imap::state::{Running, Session};
 use crate::imap::table::Request;
 use crate::limits;
 use crate::runtime::yield_now;
+use posthouse_engine::base::Error;
+use posthouse_engine::index::Entry;
 use posthouse_engine::index::mime::SummaryRef;
 
 pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'_> {
@@ -16,6 +18,7 @@ pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'
         let mut args = request.args();
         args.space()?;
         let wanted = Wanted::parse(&mut args, false)?;
+        session.check_tag(&wanted, &request)?;
         let criteria = Criteria::parse(&mut args)?;
         args.space()?;
         let search = match session.search_with_charset(&mut args) {
@@ -30,6 +33,7 @@ pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'
             Err(fail) => return Err(session.nothing_saved(&wanted, fail)),
         };
         session.tell_found(&search, &wanted, &request, "SORT")?;
+        session.keep_context(search, &wanted, &request, Some(criteria))?;
         Ok(Answer::ok("SORT completed"))
     })
 }
@@ -45,11 +49,7 @@ impl Session {
                 near.bring(self, &search.view, at).await;
             }
             let entry = search.view.entries.get(at)?;
-            let stored =
-                if criteria.reads() { Some(self.shared.engine.summary(self.mail_account(), &entry)?) } else { None };
-            let summary = stored.as_deref().and_then(|stored| SummaryRef::decode(stored).ok());
-            let envelope = summary.map(|summary| Envelope::read(summary.envelope())).unwrap_or_default();
-            let (values, taken) = criteria.values(&entry, &envelope);
+            let (values, taken) = self.sort_values(criteria, &entry)?;
             bytes += taken;
             if bytes > limits::IMAP_SORT_BYTES_MAX {
                 return Err(Answer::no("[LIMIT] That is more than can be sorted here; narrow the search").into());
@@ -66,5 +66,18 @@ impl Session {
         });
         search.found = Found::Ordered(ordered.await?);
         Ok(())
+    }
+
+    /// What a message is ordered by, and the bytes of memory that takes.
+    pub(in crate::imap) fn sort_values(
+        &self,
+        criteria: &Criteria,
+        entry: &Entry,
+    ) -> Result<(Box<[Value]>, usize), Error> {
+        let stored =
+            if criteria.reads() { Some(self.shared.engine.summary(self.mail_account(), entry)?) } else { None };
+        let summary = stored.as_deref().and_then(|stored| SummaryRef::decode(stored).ok());
+        let envelope = summary.map(|summary| Envelope::read(summary.envelope())).unwrap_or_default();
+        Ok(criteria.values(entry, &envelope))
     }
 }

@@ -11,7 +11,7 @@ use posthouse_engine::index::{Flags, Mailbox};
 
 /// One thing asked of a mailbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Item {
+pub(in crate::imap) enum Item {
     Messages,
     Recent,
     UidNext,
@@ -76,10 +76,21 @@ impl Session {
         mailbox: &Mailbox,
         items: &[Item],
     ) -> Result<(), Answer> {
-        let reader = (account != self.account()).then(|| self.account());
         if items.contains(&Item::HighestModSeq) {
             self.enable_condstore();
         }
+        self.write_status_now(name, account, mailbox, items)
+    }
+
+    /// The same without having been asked: it is not the client that has used MODSEQ (RFC 7162 section 3.1).
+    pub(in crate::imap) fn write_status_now(
+        &mut self,
+        name: &str,
+        account: AccountId,
+        mailbox: &Mailbox,
+        items: &[Item],
+    ) -> Result<(), Answer> {
+        let reader = (account != self.account()).then(|| self.account());
         let mut line = b"* STATUS ".to_vec();
         name::write(&mut line, name, self.names_utf8());
         line.extend_from_slice(b" (");

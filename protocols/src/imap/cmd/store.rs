@@ -112,10 +112,10 @@ impl Session {
         if silent && !condstore {
             // What another session did to the same messages meanwhile is told.
             let own = Own { uids: &store.uids, except: &stored.modified, expected: Some(expected) };
-            return self.tell(Telling { expunges: false, uid, claim: false }, Some(own)).await;
+            return self.tell(Telling { expunges: false, uid, claim: false, asked: false }, Some(own)).await;
         }
         let own = Own { uids: &store.uids, except: &stored.modified, expected: silent.then_some(expected) };
-        self.tell(Telling { expunges: false, uid, claim: false }, Some(own)).await?;
+        self.tell(Telling { expunges: false, uid, claim: false, asked: false }, Some(own)).await?;
         let Some(view) = self.selected.as_ref().map(|selected| selected.view.clone()) else {
             return Ok(());
         };

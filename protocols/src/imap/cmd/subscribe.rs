@@ -9,7 +9,9 @@ pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'
         let name = args.astring()?;
         args.end()?;
         let name = session.name(&name)?;
-        session.shared.engine.subscribe(session.account(), &name, request.name == "SUBSCRIBE").await?;
+        let on = request.name == "SUBSCRIBE";
+        session.shared.engine.subscribe(session.account(), &name, on).await?;
+        session.has_subscribed(&name, on);
         Ok(request.completed())
     })
 }

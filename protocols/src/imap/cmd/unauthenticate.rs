@@ -1,4 +1,4 @@
-//! UNAUTHENTICATE (RFC 8437): the connection goes on as if nobody had logged in. What ENABLE had switched on is off; TLS stays.
+//! UNAUTHENTICATE (RFC 8437): the connection goes on as if nobody had logged in. What ENABLE and NOTIFY had switched on is off; TLS stays.
 use crate::imap::answer::Answer;
 use crate::imap::state::{Enabled, Running, Session};
 use crate::imap::table::Request;
@@ -9,6 +9,7 @@ pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'
     Box::pin(async move {
         request.args().end()?;
         session.selected = None;
+        session.notify = None;
         session.login = None;
         session.seat = None;
         session.enabled = Enabled::default();

@@ -38,7 +38,7 @@ pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'
                 // What is not there is no failure.
                 failed = if matches!(error, Error::NotFound(_)) { failed } else { Some(error) };
             }
-            session.flush_if_large().await?;
+            session.stream.flush_if_large().await?;
             yield_now().await;
         }
         Ok(failed.map_or_else(|| request.completed(), Answer::from))
@@ -48,7 +48,7 @@ pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'
 impl Session {
     /// The response for one URL; nothing is written when it fails.
     async fn write_resolved(&mut self, head: &[u8], found: &Resolved) -> io::Result<Result<(), Error>> {
-        if u64::from(found.entry.size_bytes) > limits::MESSAGE_FREE_BYTES {
+        if u64::from(found.entry.size_bytes) > limits::MESSAGE_SMALL_BYTES {
             // There may be no room for it yet; what is answered already need not wait.
             self.stream.flush().await?;
         }

@@ -4,6 +4,7 @@ use super::plan::{Content, Decoding, Fields, Item, Plan};
 use crate::imap::answer::Answer;
 use crate::imap::args::Args;
 use posthouse_engine::index::mime;
+use std::sync::Arc;
 
 impl Plan {
     /// Reads one item, a list of items, or a macro.
@@ -31,6 +32,19 @@ impl Plan {
         };
         fast.iter().chain(more).for_each(|item| plan.add((item.clone(), false)));
         Ok(plan)
+    }
+}
+
+impl Plan {
+    /// ` (item item ...)` if that stands here: what is to be told of new messages (RFC 5465 section 8).
+    pub(in crate::imap) fn parse_optional(args: &mut Args<'_>) -> Result<Option<Arc<Plan>>, Answer> {
+        let mut ahead = args.clone();
+        if !ahead.eat(" ") || ahead.peek() != Some(b'(') {
+            return Ok(None);
+        }
+        let plan = Plan::parse(&mut ahead)?;
+        *args = ahead;
+        Ok(Some(Arc::new(plan)))
     }
 }
 

@@ -1,6 +1,7 @@
 //! What a FETCH has to read and write for each message. Pure.
 use crate::imap::out;
 use posthouse_engine::index::mime;
+use std::sync::Arc;
 
 /// One item of the answer.
 #[derive(Clone, Debug)]
@@ -109,6 +110,13 @@ impl Plan {
             _ => {}
         }
         self.items.push(item);
+    }
+
+    /// What all of these ask for, each thing once.
+    pub(in crate::imap) fn together(plans: &[&Arc<Plan>]) -> Plan {
+        let mut all = Plan::default();
+        plans.iter().flat_map(|plan| &plan.items).for_each(|item| all.add((item.clone(), false)));
+        all
     }
 
     /// UID belongs to the answer, whether asked for or not.

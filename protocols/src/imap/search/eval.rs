@@ -58,7 +58,7 @@ impl Key {
             }
             Key::Uids(uids) => uids.contains(entry.uid),
             Key::Flags(flags) => entry.flags.contains(*flags),
-            Key::Keyword(bits) => entry.keywords.0 & bits != 0,
+            Key::Keyword(_, bits) => entry.keywords.0 & bits != 0,
             Key::Recent => facts.recent,
             Key::Received(times) => times.contains(&entry.internal_date),
             Key::Saved(times) => times.contains(&entry.save_date.into()),

@@ -6,13 +6,13 @@ use crate::imap::args::Args;
 use crate::imap::set::{self, Numbers, Positions, Set};
 use crate::imap::{date, objects};
 use crate::limits;
-use posthouse_engine::base::Guid;
+use posthouse_engine::base::{Error, Guid};
 use posthouse_engine::index::{EntryTable, Flags, Mailbox, UidSet};
 use std::ops::Range;
 use std::sync::Arc;
 
 /// A key ready to be asked.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(in crate::imap) enum Key {
     /// Always or never.
     Constant(bool),
@@ -21,8 +21,8 @@ pub(in crate::imap) enum Key {
     Uids(Arc<UidSet>),
     /// All of these flags.
     Flags(Flags),
-    /// One of these keyword bits.
-    Keyword(u64),
+    /// A keyword, and its bit; none while the mailbox does not know it.
+    Keyword(String, u64),
     Recent,
     /// INTERNALDATE in seconds since 1970 UTC: from the first on, before the second.
     Received(Range<i64>),
@@ -107,6 +107,31 @@ fn not(key: Key) -> Key {
     Key::Not(Box::new(key))
 }
 
+impl Key {
+    /// Makes message numbers uids, so that the key means the same messages whatever becomes of their numbers.
+    pub(in crate::imap) fn fix(&mut self, entries: &EntryTable) -> Result<(), Error> {
+        match self {
+            Key::Positions(positions) => *self = Key::Uids(Arc::new(set::uids_at(positions, entries)?)),
+            Key::Not(key) => key.fix(entries)?,
+            Key::And(keys) => keys.iter_mut().try_for_each(|key| key.fix(entries))?,
+            Key::Or(a, b) => a.fix(entries).and_then(|()| b.fix(entries))?,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Looks its keywords up in the mailbox again: it may know them by now.
+    pub(in crate::imap) fn learn(&mut self, mailbox: &Mailbox) {
+        match self {
+            Key::Keyword(name, bit) => *bit = mailbox.keyword_bit(name).unwrap_or(0),
+            Key::Not(key) => key.learn(mailbox),
+            Key::And(keys) => keys.iter_mut().for_each(|key| key.learn(mailbox)),
+            Key::Or(a, b) => [a, b].into_iter().for_each(|key| key.learn(mailbox)),
+            _ => {}
+        }
+    }
+}
+
 impl Context<'_> {
     /// All keys up to the end of the command.
     pub(in crate::imap) fn all(&mut self, args: &mut Args<'_>) -> Result<Key, Answer> {
@@ -181,8 +206,9 @@ impl Context<'_> {
             "UIDAFTER" => uids_in(u64::from(args.nz_number()?) + 1..1 << 32),
             "UIDBEFORE" => uids_in(1..args.nz_number()?.into()),
             "KEYWORD" | "UNKEYWORD" => {
-                let bit = self.mailbox.keyword_bit(args.atom("a keyword")?).unwrap_or(0);
-                if name == "KEYWORD" { Key::Keyword(bit) } else { not(Key::Keyword(bit)) }
+                let keyword = args.atom("a keyword")?;
+                let key = Key::Keyword(keyword.to_owned(), self.mailbox.keyword_bit(keyword).unwrap_or(0));
+                if name == "KEYWORD" { key } else { not(key) }
             }
             "LARGER" => Key::Larger(args.number()?),
             "SMALLER" => Key::Smaller(args.number()?),

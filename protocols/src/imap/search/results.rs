@@ -2,13 +2,16 @@
 //! (RFC 5267 section 3), PARTIAL (RFC 9394), and which messages SAVE keeps (RFC 5182). Looks into no message.
 use crate::imap::answer::Answer;
 use crate::imap::args::Args;
+use crate::imap::fetch::plan::Plan;
 use crate::imap::{name, out, set};
 use posthouse_engine::base::Result;
 use posthouse_engine::index::{EntryTable, Mailbox, UidSet};
 use std::ops::Range;
+use std::sync::Arc;
 
 /// The options of RETURN.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one word of RETURN")]
+#[derive(Clone, Debug, Default)]
 pub(in crate::imap) struct Wanted {
     /// The answer is an ESEARCH response.
     pub(in crate::imap) extended: bool,
@@ -19,6 +22,10 @@ pub(in crate::imap) struct Wanted {
     pub(in crate::imap) save: bool,
     /// Which of the results, counted from 1 on, or from the last one backwards.
     pub(in crate::imap) partial: Option<Partial>,
+    /// What changes in the results is to be told from then on (RFC 5267 section 4.3).
+    pub(in crate::imap) update: bool,
+    /// And this of new messages (RFC 5465 section 7).
+    pub(in crate::imap) fetch: Option<Arc<Plan>>,
 }
 
 /// A page of results (RFC 9394 section 3.1): from the first one on, or from the last one backwards.
@@ -69,7 +76,8 @@ impl Wanted {
             args.list(true, |args| wanted.option(args))?;
             args.space()?;
         }
-        let none = !(wanted.min || wanted.max || wanted.count || wanted.save || wanted.partial.is_some());
+        let wanted_one = wanted.min || wanted.max || wanted.count || wanted.partial.is_some();
+        let none = !(wanted_one || wanted.save || wanted.update);
         // RFC 4731 section 3.1: without an option, ALL; SAVE alone tells nothing (RFC 5182 section 2.1).
         wanted.all |= none && wanted.extended;
         if wanted.all && wanted.partial.is_some() {
@@ -86,6 +94,9 @@ impl Wanted {
             "ALL" => self.all = true,
             "COUNT" => self.count = true,
             "SAVE" => self.save = true,
+            // RFC 5267 section 4.2: a hint, of which there is nothing to be made.
+            "CONTEXT" => {}
+            "UPDATE" if !self.update => (self.update, self.fetch) = (true, Plan::parse_optional(args)?),
             "PARTIAL" if self.partial.is_none() => {
                 args.space()?;
                 self.partial = Some(Partial::parse(args)?);
@@ -97,12 +108,12 @@ impl Wanted {
 
     /// Whether the answer is more than what is saved.
     pub(in crate::imap) fn tells(&self) -> bool {
-        self.min || self.max || self.all || self.count || self.partial.is_some()
+        self.min || self.max || self.all || self.count || self.update || self.partial.is_some()
     }
 
     /// Whether the first match answers everything.
     pub(in crate::imap) fn first_is_enough(&self) -> bool {
-        self.min && !(self.max || self.all || self.count || self.partial.is_some())
+        self.min && !(self.max || self.all || self.count || self.update || self.partial.is_some())
     }
 
     /// The positions, among those found, that are told or kept: all, or the two ends and the page.
@@ -274,7 +285,7 @@ impl Names<'_> {
     }
 
     /// A set in this order, neighbours as ranges.
-    fn write_set(&self, out: &mut Vec<u8>, positions: impl Iterator<Item = usize>) -> Result<()> {
+    pub(in crate::imap) fn write_set(&self, out: &mut Vec<u8>, positions: impl Iterator<Item = usize>) -> Result<()> {
         let mut pending: Option<(u32, u32)> = None;
         let mut first = true;
         let mut flush = |out: &mut Vec<u8>, (from, to): (u32, u32)| {
@@ -330,11 +341,22 @@ mod tests {
 
     #[test]
     fn options() {
-        assert_eq!(wanted("ALL"), Ok(Wanted::default()));
+        assert!(wanted("ALL").is_ok_and(|wanted| !wanted.extended && !wanted.all));
         assert!(wanted("RETURN () ALL").is_ok_and(|wanted| wanted.all && wanted.extended));
         assert!(wanted("RETURN (SAVE) ALL").is_ok_and(|wanted| !wanted.all && wanted.save));
         assert!(wanted("RETURN (MIN COUNT) ALL").is_ok_and(|wanted| !wanted.all && !wanted.first_is_enough()));
-        for bad in ["RETURN (ALL PARTIAL 1:2) x", "RETURN (NONSENSE) x", "RETURN (PARTIAL 1:-2) x", "RETURN MIN x"] {
+        assert!(wanted("RETURN (CONTEXT) ALL").is_ok_and(|wanted| wanted.all && !wanted.update));
+        let update = wanted("RETURN (MIN UPDATE (UID FLAGS)) ALL").expect("options");
+        assert!(update.update && !update.first_is_enough() && update.fetch.is_some_and(|plan| plan.items.len() == 2));
+        assert!(wanted("RETURN (UPDATE COUNT) ALL").is_ok_and(|wanted| wanted.update && wanted.fetch.is_none()));
+        for bad in [
+            "RETURN (UPDATE UPDATE) x",
+            "RETURN (UPDATE ()) x",
+            "RETURN (ALL PARTIAL 1:2) x",
+            "RETURN (NONSENSE) x",
+            "RETURN (PARTIAL 1:-2) x",
+            "RETURN MIN x",
+        ] {
             assert!(matches!(wanted(bad), Err(Answer::Bad(_))), "{bad}");
         }
     }

@@ -5,7 +5,7 @@ use crate::imap::{ImapService, fuzz_parse, fuzz_session};
 use crate::testing::Random;
 use std::sync::Arc;
 
-const WORDS: [&str; 64] = [
+const WORDS: [&str; 72] = [
     "UID ",
     "FETCH ",
     "STORE ",
@@ -70,6 +70,14 @@ const WORDS: [&str; 64] = [
     "\0",
     "(CONDSTORE)",
     "CHARSET UTF-8 ",
+    "NOTIFY SET ",
+    "STATUS (selected (MessageNew (UID BODY[]) MessageExpunge FlagChange)) ",
+    "(personal (MessageNew MessageExpunge MailboxName SubscriptionChange)) ",
+    "NONE",
+    "SORT ",
+    "RETURN (UPDATE ALL) ",
+    "(SUBJECT) UTF-8 ",
+    "CANCELUPDATE \"t\"",
 ];
 
 fn soup(random: &mut Random) -> Vec<u8> {

@@ -1,0 +1,259 @@
+//! Looks at what has changed for the contexts of a session, and tells it: FETCH of new messages, then ESEARCH with ADDTO and REMOVEFROM, in the
+//! order of RFC 5465 section 7.
+use super::places::{self, Piece};
+use super::{Context, Contexts, Sorted};
+use crate::imap::fetch::plan::Plan;
+use crate::imap::out;
+use crate::imap::search::eval::Facts;
+use crate::imap::search::results::Names;
+use crate::imap::state::Session;
+use crate::limits;
+use crate::runtime::yield_now;
+use posthouse_engine::base::{Error, Result, Uid};
+use posthouse_engine::index::{Entry, Mailbox, UidSet};
+use std::cmp::Ordering;
+use std::io;
+use std::sync::Arc;
+
+/// What has become of the results of one context.
+#[derive(Default)]
+struct Update {
+    removed: Vec<Piece>,
+    added: Vec<Piece>,
+    /// The new messages among the added ones.
+    fetched: UidSet,
+}
+
+impl Session {
+    /// Whether what has been told of the mailbox concerns contexts, or NOTIFY wants to tell of new messages.
+    pub(in crate::imap) fn has_updates(&mut self) -> bool {
+        let wants_new = self.notify.as_ref().is_some_and(|notify| notify.selected.fetch.is_some());
+        let Some(selected) = &mut self.selected else {
+            return false;
+        };
+        if selected.contexts.is_empty() && !wants_new {
+            selected.new_from = selected.view.uid_next;
+        }
+        selected.contexts.has_changed() || selected.view.uid_next > selected.new_from
+    }
+
+    /// Messages are about to go: REMOVEFROM comes before EXPUNGE, while their numbers are theirs (RFC 5267 section 4.3.4).
+    pub(in crate::imap) async fn tell_removed(&mut self, view: &Mailbox, expunged: &UidSet) -> io::Result<()> {
+        let Some(selected) = &mut self.selected else {
+            return Ok(());
+        };
+        let mut contexts = std::mem::take(&mut selected.contexts);
+        contexts.changed = contexts.changed.without(expunged);
+        for context in &mut contexts.list {
+            let gone = context.found.without(&context.found.without(expunged));
+            if !gone.is_empty() {
+                let update = Update { removed: context.remove(&gone), ..Update::default() };
+                self.write_update(context, view, &update).await?;
+            }
+        }
+        if let Some(selected) = &mut self.selected {
+            selected.contexts = contexts;
+        }
+        Ok(())
+    }
+
+    /// Tells of new messages, and what contexts have found or lost since the last time.
+    pub(in crate::imap) async fn tell_updates(&mut self) -> io::Result<()> {
+        let Some(selected) = &mut self.selected else {
+            return Ok(());
+        };
+        let view = selected.view.clone();
+        let new_from = std::mem::replace(&mut selected.new_from, view.uid_next);
+        let Contexts { list, changed } = std::mem::take(&mut selected.contexts);
+        let (mut kept, mut updates) = (Vec::with_capacity(list.len()), Vec::with_capacity(list.len()));
+        for mut context in list {
+            match self.look_again(&mut context, &view, &changed, new_from).await {
+                Ok(update) => {
+                    updates.push(update);
+                    kept.push(context);
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "imap: the results of a search can no longer be kept");
+                    self.no_update(&context.tag, "Its results can no longer be kept; search again");
+                }
+            }
+        }
+        self.tell_new_messages(&view, new_from, &kept, &updates).await?;
+        for (context, update) in kept.iter().zip(&updates) {
+            self.write_update(context, &view, update).await?;
+        }
+        if let Some(selected) = &mut self.selected {
+            selected.contexts.list = kept;
+        }
+        Ok(())
+    }
+
+    /// Looks at the messages that have changed or come.
+    async fn look_again(
+        &mut self,
+        context: &mut Context,
+        view: &Mailbox,
+        changed: &UidSet,
+        new_from: Uid,
+    ) -> Result<Update> {
+        self.learn_keywords(context);
+        let new = UidSet::range(context.from, Uid(u32::MAX));
+        context.from = view.uid_next;
+        let (mut lost, mut found, mut update) = (UidSet::new(), Vec::new(), Update::default());
+        for (count, at) in view.entries.in_uids(&changed.union(&new)).enumerate() {
+            let (at, entry) = at?;
+            let Some(facts) = self.facts(at, entry) else { continue };
+            let matches = match context.key.cheap(facts) {
+                Some(matches) => matches,
+                None => match self.look_into(self.mail_account(), &context.key, facts).await {
+                    Err(Error::NotFound(_)) => continue,
+                    matches => matches?,
+                },
+            };
+            match (context.found.contains(entry.uid), matches) {
+                (true, false) => lost.push(entry.uid),
+                (false, true) => {
+                    found.push(entry);
+                    if entry.uid >= new_from {
+                        update.fetched.push(entry.uid);
+                    }
+                }
+                _ => {}
+            }
+            if count % limits::IMAP_BATCH_MESSAGES == limits::IMAP_BATCH_MESSAGES - 1 {
+                yield_now().await;
+            }
+        }
+        update.removed = context.remove(&lost);
+        update.added = self.put_in(context, view, &found).await?;
+        if context.size() > limits::IMAP_CONTEXT_RESULTS_MAX {
+            return Err(Error::Limit("more results than are kept".into()));
+        }
+        Ok(update)
+    }
+
+    /// An entry as the session sees it now; `None` when it is gone, though that may not have been told.
+    fn facts(&self, at: usize, entry: Entry) -> Option<Facts> {
+        let selected = self.selected.as_ref()?;
+        selected.data().entries.position(entry.uid).ok()??;
+        let entry = selected.newest(entry);
+        Some(Facts { at, entry, recent: selected.recent.contains(entry.uid) })
+    }
+
+    /// A keyword that the key names may be known by now.
+    fn learn_keywords(&self, context: &mut Context) {
+        if let Some(selected) = &self.selected
+            && selected.data().keywords.len() != context.keywords
+        {
+            context.keywords = selected.data().keywords.len();
+            Arc::make_mut(&mut context.key).learn(selected.data());
+        }
+    }
+
+    /// Adds messages to the results, in their places.
+    async fn put_in(&self, context: &mut Context, view: &Mailbox, found: &[Entry]) -> Result<Vec<Piece>> {
+        if found.is_empty() {
+            return Ok(Vec::new());
+        }
+        let uids: UidSet = found.iter().map(|entry| entry.uid).collect();
+        context.found = context.found.union(&uids);
+        let Some(Sorted { criteria, order }) = &mut context.sorted else {
+            return Ok(vec![(0, uids.iter().collect())]);
+        };
+        let mut new = Vec::with_capacity(found.len());
+        for entry in found {
+            let (values, _) = self.sort_values(criteria, entry)?;
+            let (mut low, mut high) = (0, order.len());
+            while low < high {
+                let middle = low.midpoint(high);
+                let other = match view.entries.position(order[middle])? {
+                    Some(at) => self.sort_values(criteria, &view.entries.get(at)?)?.0,
+                    None => return Err(Error::NotFound("a message among the results".into())),
+                };
+                match criteria.compare(&other, &values).then(order[middle].cmp(&entry.uid)) {
+                    Ordering::Less => low = middle + 1,
+                    _ => high = middle,
+                }
+            }
+            new.push((low, values, entry.uid));
+            yield_now().await;
+        }
+        new.sort_by(|(at, a, one), (there, b, other)| {
+            at.cmp(there).then_with(|| criteria.compare(a, b)).then(one.cmp(other))
+        });
+        let new: Vec<(usize, Uid)> = new.into_iter().map(|(at, _, uid)| (at, uid)).collect();
+        Ok(places::insert(order, &new))
+    }
+
+    /// One FETCH for each new message, with what NOTIFY and the contexts that have found it ask for (RFC 5465 sections 5.2 and 7). What the
+    /// client has put in itself is told of only by contexts.
+    async fn tell_new_messages(
+        &mut self,
+        view: &Mailbox,
+        from: Uid,
+        contexts: &[Context],
+        updates: &[Update],
+    ) -> io::Result<()> {
+        let asked = self.notify.as_ref().and_then(|notify| notify.selected.fetch.clone());
+        let own = self.own_messages();
+        let Ok(first) = view.entries.lower_bound(from) else {
+            return Ok(());
+        };
+        for at in first..view.entries.len() {
+            let Ok(uid) = view.entries.get(at).map(|entry| entry.uid) else {
+                return Ok(());
+            };
+            let asked = asked.iter().filter(|_| !own.contains(uid));
+            let found = contexts.iter().zip(updates).filter(|(_, update)| update.fetched.contains(uid));
+            let plans: Vec<&Arc<Plan>> = asked.chain(found.filter_map(|(context, _)| context.fetch.as_ref())).collect();
+            match plans.as_slice() {
+                [] => {}
+                [one] => self.fetch_new(one, at).await?,
+                several => self.fetch_new(&Arc::new(Plan::together(several)), at).await?,
+            }
+        }
+        Ok(())
+    }
+
+    /// `* ESEARCH (TAG "a") UID REMOVEFROM (0 3) ADDTO (0 5:7)`
+    async fn write_update(&mut self, context: &Context, view: &Mailbox, update: &Update) -> io::Result<()> {
+        let names = Names { entries: &view.entries, uid: context.uid };
+        let mut line = b"* ESEARCH (TAG ".to_vec();
+        out::string(&mut line, context.tag.as_bytes());
+        line.extend_from_slice(if context.uid { b") UID" } else { b")" });
+        let start = line.len();
+        for (word, pieces) in [(&b" REMOVEFROM ("[..], &update.removed), (&b" ADDTO ("[..], &update.added)] {
+            for (count, (place, uids)) in pieces.iter().enumerate() {
+                line.extend_from_slice(if count > 0 { b" " } else { word });
+                out::number(&mut line, *place as u64);
+                line.push(b' ');
+                let positions = uids.iter().filter_map(|uid| view.entries.position(*uid).ok().flatten());
+                if let Err(error) = names.write_set(&mut line, positions) {
+                    tracing::error!(%error, "imap: the selected mailbox cannot be read");
+                    return Ok(());
+                }
+            }
+            line.extend_from_slice(if pieces.is_empty() { b"" } else { b")" });
+        }
+        if line.len() > start {
+            line.extend_from_slice(b"\r\n");
+            self.stream.output().append(&mut line);
+            self.stream.flush_if_large().await?;
+        }
+        Ok(())
+    }
+}
+
+impl Context {
+    /// Takes results out; where they were.
+    fn remove(&mut self, gone: &UidSet) -> Vec<Piece> {
+        if gone.is_empty() {
+            return Vec::new();
+        }
+        self.found = self.found.without(gone);
+        match &mut self.sorted {
+            Some(sorted) => places::remove(&mut sorted.order, gone),
+            None => vec![(0, gone.iter().collect())],
+        }
+    }
+}
