@@ -14,8 +14,8 @@ use posthouse_engine::trace::{LoginFilter, LoginResult, Means};
 use std::collections::HashMap;
 use std::io::{Read, Write};
 use std::net::TcpListener;
-use std::sync::{Arc, LazyLock};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 const NOW: i64 = 1_000;

@@ -69,7 +69,7 @@ fn folder(dir: &Dir, levels: &[String], to: &mut Feeder) -> Result<(), Stop> {
     to.mailbox("", mailbox)?;
     let keywords = keywords(dir);
     // POP3 has no other folder.
-    let ids = levels.is_empty().then(|| uidl::Known::of(dir, &to.pop3_uidl)).unwrap_or_default();
+    let ids = if levels.is_empty() { uidl::Known::of(dir, &to.pop3_uidl) } else { uidl::Known::default() };
     let beside = Beside { keywords: Some(&keywords), ids: &ids };
     let done = cur.sorted(delivered, |name, what| Ok::<(), Walk>(message(&cur, name, what, beside, to)?));
     below(&cur, done, to)?;
