@@ -128,6 +128,19 @@ fn errors_name_the_file_the_key_and_what_is_allowed() {
             "[[outbound.route]]\ndomain = 'x.test'\nhost = 'y'",
             "posthouse.toml: outbound.route[0].host: unknown key; allowed: domain, relay, tls, user, password_file",
         ),
+        ("data = ''", "posthouse.toml: data: \"\" is not allowed; allowed: the path of a directory"),
+    ] {
+        assert_eq!(error(text), told);
+    }
+    let level = error("[log]\nlevel = 'a=b=c'");
+    assert!(level.starts_with("posthouse.toml: log.level: \"a=b=c\" is not allowed; allowed: error, warn"), "{level}");
+    let syntax = error("data = 'x'\nruntime = ");
+    assert!(syntax.starts_with("posthouse.toml: line 2: "), "{syntax}");
+}
+
+#[test]
+fn a_provider_is_whole_or_off() {
+    for (text, told) in [
         (
             "[oauth]\nintrospection_url = 'http://id.example.org/introspect'",
             "posthouse.toml: oauth.introspection_url: \"http://id.example.org/introspect\" is not allowed (tokens and the secret would cross the network in the clear); allowed: an https URL, or http on this machine, as in http://127.0.0.1:8080/introspect",
@@ -140,14 +153,10 @@ fn errors_name_the_file_the_key_and_what_is_allowed() {
             "[oauth]\nscope_imap = 'a b'",
             "posthouse.toml: oauth.scope_imap: \"a b\" is not allowed; allowed: one scope without spaces and quotes, or \"\"",
         ),
-        ("data = ''", "posthouse.toml: data: \"\" is not allowed; allowed: the path of a directory"),
     ] {
         assert_eq!(error(text), told);
     }
-    let level = error("[log]\nlevel = 'a=b=c'");
-    assert!(level.starts_with("posthouse.toml: log.level: \"a=b=c\" is not allowed; allowed: error, warn"), "{level}");
-    let syntax = error("data = 'x'\nruntime = ");
-    assert!(syntax.starts_with("posthouse.toml: line 2: "), "{syntax}");
+    assert!(Config::parse("posthouse.toml", "[oauth]\naddress_claim = 'email'").is_ok(), "without a URL it is off");
 }
 
 #[test]

@@ -212,8 +212,8 @@ mod tests {
         known.uids.insert(b"17.host,S=1".to_vec(), 10);
         let id = |text: &str| known.id(b"17.host,S=1:2,S", &form(text));
         assert_eq!(id("dovecot").as_deref(), Some("0000000a4c0a3b38"));
-        assert_eq!(id("%v-%u").as_deref(), Some("1275739960-10"));
-        assert_eq!(id("%v.%u").as_deref(), Some("1275739960.10"));
+        assert_eq!(id("%v-%u").as_deref(), Some("1275738936-10"));
+        assert_eq!(id("%v.%u").as_deref(), Some("1275738936.10"));
         assert_eq!(id("UID%04u").as_deref(), Some("UID0010"));
         assert_eq!(id("file").as_deref(), Some("17.host,S=1"));
         assert_eq!(id("listed"), None);
