@@ -17,6 +17,7 @@ mod metadata;
 mod model;
 mod modes;
 mod notify;
+mod notify_shared;
 mod objects;
 mod qresync;
 mod replace;
