@@ -210,7 +210,7 @@ fn new_messages_are_fetched_for_searches() {
          S: * 3 FETCH (UID 3 RFC822.SIZE 13)
          C2: e STORE 2 +FLAGS.SILENT (\\Flagged)
          S2: e OK ...
-         S: * 2 FETCH (UID 2 FLAGS (\\Flagged ...",
+         S: * 2 FETCH (UID 2 FLAGS (\\Flagged...",
     );
 }
 

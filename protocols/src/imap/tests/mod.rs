@@ -19,6 +19,7 @@ mod model;
 mod modes;
 mod multisearch;
 mod notify;
+mod notify_shared;
 mod objects;
 mod qresync;
 mod quota;
