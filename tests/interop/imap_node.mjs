@@ -127,8 +127,8 @@ if (!failed) {
     want((await heard).count === 5, "EXISTS");
     const flagged = new Promise((resolve) => client.once("flags", resolve));
     await other.mailboxOpen("Flow");
-    await other.messageFlagsAdd("1", ["\\Flagged"]);
-    want((await flagged).flags.has("\\Flagged"), "FETCH of flags");
+    await other.messageFlagsAdd("1", ["\\Answered"]);
+    want((await flagged).flags.has("\\Answered"), "FETCH of flags");
     await other.logout();
   });
   await check("quota, rename, delete mailbox, log out", async () => {

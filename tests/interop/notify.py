@@ -106,8 +106,8 @@ def with_imapclient(checks, other):
     client.select_folder("INBOX")
     with checks.check("imapclient: goes on as ever with NOTIFY on, and hears of new mail in IDLE"):
         imap.raw(client._imap, "NOTIFY SET (selected-delayed (MessageNew MessageExpunge FlagChange)) (personal (MessageNew MessageExpunge))")
-        ok(other.append("INBOX", None, None, mail("fifth")))
         client.idle()
+        ok(other.append("INBOX", None, None, mail("fifth")))
         told = client.idle_check(timeout=30)
         client.idle_done()
         want(any(part[1:] == (b"EXISTS",) for part in told), f"{told}")
