@@ -207,10 +207,11 @@ impl Session {
             if fate.is_taken() {
                 let members = fate.failed.iter();
                 failed.extend(members.map(|(address, error)| failure(address.to_string(), Reply::refused(error))));
-            } else if !by_reply && let Some(reply) = fate.refusal() {
-                if fate.refused.is_none() || self.role == Role::Submission || verdict.asks_for_report(facts) {
-                    failed.push(failure(rcpt.given.clone(), reply));
-                }
+            } else if !by_reply
+                && (fate.refused.is_none() || self.role == Role::Submission || verdict.asks_for_report(facts))
+                && let Some(reply) = fate.refusal()
+            {
+                failed.push(failure(rcpt.given.clone(), reply));
             }
         }
         // The null sender (RFC 5321 section 4.5.5) hears nothing.
