@@ -47,6 +47,11 @@ impl Flags {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Keywords(pub u64);
 
+impl Keywords {
+    /// The server's own mark of a message that POP3 has fetched and that is to go in time; a keyword, so that it lasts. Clients cannot set it.
+    pub const POP3_FETCHED: &str = "$POP3Fetched";
+}
+
 /// What STORE does with the flags it names (RFC 3501 section 6.4.6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FlagMode {

@@ -24,6 +24,8 @@ struct Waiting {
     jobs: VecDeque<Job>,
     slow: VecDeque<Job>,
     slow_running: usize,
+    /// The job that was taken last was a slow one.
+    slow_last: bool,
     ended: bool,
 }
 
@@ -71,6 +73,7 @@ impl Inbox {
                 continue;
             };
             waiting.slow_running += usize::from(slow);
+            waiting.slow_last = slow;
             drop(waiting);
             // Who waits for it hears of its end from what the job drops.
             if catch_unwind(AssertUnwindSafe(job)).is_err() {
@@ -87,9 +90,10 @@ impl Inbox {
 }
 
 impl Waiting {
-    /// The next job and whether it is a slow one. One slow one goes before others, so that none of them waits for ever.
+    /// The next job and whether it is a slow one. One slow one at a time goes before others, in turn with them, so that none waits for ever.
     fn next(&mut self, slow_max: usize) -> Option<(Job, bool)> {
         if self.slow_running == 0
+            && (!self.slow_last || self.jobs.is_empty())
             && let Some(job) = self.slow.pop_front()
         {
             return Some((job, true));

@@ -72,6 +72,10 @@ pub(super) fn named(names: &[&str]) -> Result<(Flags, Vec<String>), Answer> {
         if name.len() > KEYWORD_BYTES_MAX || name.contains(['\\', ']']) {
             return Err(Answer::bad(format!("a keyword has at most {KEYWORD_BYTES_MAX} bytes and neither \\ nor ]")));
         }
+        if name.eq_ignore_ascii_case(Keywords::POP3_FETCHED) {
+            // With it others would have mail removed. A client that gives back all that it has read does not mean it.
+            continue;
+        }
         if !keywords.iter().any(|known| known.eq_ignore_ascii_case(name)) {
             keywords.push((*name).to_owned());
         }

@@ -4,10 +4,8 @@ use super::maildrop::Maildrop;
 use super::state::Session;
 use posthouse_engine::Store;
 use posthouse_engine::base::{AccountId, Error, MailboxId};
-use posthouse_engine::index::{FlagMode, Flags, SpecialUse, UidSet};
+use posthouse_engine::index::{FlagMode, Flags, Keywords, SpecialUse, UidSet};
 
-/// The mark of a fetched message that is to go later; it is an IMAP keyword, so that it lasts.
-const FETCHED: &str = "$POP3Fetched";
 const DAY_SECONDS: i64 = 86_400;
 
 /// An operator's decisions.
@@ -58,13 +56,11 @@ impl Session {
             Fetched::Seen => self.flag(account, fetched, Flags::SEEN, Vec::new()).await,
             Fetched::Trash { after_days } => {
                 let due = self.due(account, fetched, after_days).await?;
-                let trash = self.shared.engine.account(account)?.mailbox_for(SpecialUse::Trash).map(|trash| trash.id);
-                match trash.filter(|_| !due.is_empty()) {
-                    Some(trash) => {
-                        self.shared.engine.move_entries(account, MailboxId::INBOX, due, trash).await.map(drop)
-                    }
-                    None => self.remove(account, due).await,
+                if due.is_empty() {
+                    return Ok(());
                 }
+                let trash = self.trash(account).await?;
+                self.shared.engine.move_entries(account, MailboxId::INBOX, due, trash).await.map(drop)
             }
             Fetched::Delete { after_days } => {
                 let due = self.due(account, fetched, after_days).await?;
@@ -73,15 +69,25 @@ impl Session {
         }
     }
 
+    /// The mailbox for what is thrown away; one is made where the member has removed it.
+    async fn trash(&self, account: AccountId) -> Result<MailboxId, Error> {
+        let engine = &self.shared.engine;
+        let found = engine.account(account)?.mailbox_for(SpecialUse::Trash).map(|trash| trash.id);
+        match found {
+            Some(trash) => Ok(trash),
+            None => engine.create_mailbox(account, "Trash", Some(SpecialUse::Trash)).await,
+        }
+    }
+
     /// What is to go now. What is to go later is marked.
     async fn due(&self, account: AccountId, fetched: UidSet, after_days: u32) -> Result<UidSet, Error> {
         if after_days == 0 {
             return Ok(fetched);
         }
-        self.flag(account, fetched, Flags::NONE, vec![FETCHED.to_owned()]).await?;
+        self.flag(account, fetched, Flags::NONE, vec![Keywords::POP3_FETCHED.to_owned()]).await?;
         let view = self.shared.engine.mailbox(account, MailboxId::INBOX)?;
         let mut due = UidSet::new();
-        let Some(bit) = view.keyword_bit(FETCHED) else { return Ok(due) };
+        let Some(bit) = view.keyword_bit(Keywords::POP3_FETCHED) else { return Ok(due) };
         let came_before = self.shared.clock.now() - i64::from(after_days) * DAY_SECONDS;
         for entry in view.entries.range(0..view.entries.len()) {
             let entry = entry?;

@@ -61,8 +61,9 @@ pub(in crate::engine) fn replace(txn: &mut Txn<'_>, user: AccountId, place: UrlP
     }
     let kept = kept.into_iter().chain([(place, *fresh)]);
     let value: String = kept.map(|(place, key)| line(place, &key)).collect();
-    let mailboxes = account.mailboxes.iter().map(|mailbox| mailbox.metadata.size_bytes()).sum::<usize>();
-    if mailboxes + account.metadata.size_bytes() + LINE_BYTES > METADATA_ACCOUNT_BYTES_MAX {
+    let of_clients = |metadata: &Metadata| metadata.size_bytes() - metadata.reserved_bytes();
+    let mailboxes = account.mailboxes.iter().map(|mailbox| of_clients(&mailbox.metadata)).sum::<usize>();
+    if mailboxes + of_clients(&account.metadata) + value.len() > METADATA_ACCOUNT_BYTES_MAX {
         return Err(Error::Limit(format!("an account's annotations have at most {METADATA_ACCOUNT_BYTES_MAX} bytes")));
     }
     set(txn, user, Some(value.into_bytes()))

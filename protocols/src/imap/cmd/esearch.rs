@@ -29,6 +29,10 @@ pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'
         if wanted.save && !sources.is_selected_alone() {
             return Ok(Answer::bad("SAVE is for a search of the selected mailbox alone"));
         }
+        if wanted.update {
+            // RFC 5267 section 4.3.1.
+            session.no_update(&request.tag, "Only SEARCH and SORT are kept up to date");
+        }
         let done = session.esearch(&request, &sources, &wanted, args.clone()).await;
         done.map_err(|fail| session.nothing_saved(&wanted, fail))
     })

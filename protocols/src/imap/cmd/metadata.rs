@@ -64,6 +64,8 @@ pub(in crate::imap) fn set(session: &mut Session, request: Request) -> Running<'
         if entries.iter().any(|(_, value)| value.as_ref().is_some_and(|value| value.len() > METADATA_VALUE_BYTES_MAX)) {
             return Ok(Answer::no(format!("[METADATA MAXSIZE {METADATA_VALUE_BYTES_MAX}] The value is too long")));
         }
+        // The server's own entries are beside them.
+        let metadata = metadata.of_clients();
         let new = entries.iter().filter(|(name, value)| value.is_some() && metadata.get(name).is_none()).count();
         if metadata.len() + new > METADATA_ENTRIES_MAX {
             return Ok(Answer::no("[METADATA TOOMANY] There are too many annotations"));

@@ -132,7 +132,7 @@ impl Session {
     }
 
     /// `* NO [NOUPDATE "tag"] text`
-    fn no_update(&mut self, tag: &str, text: &str) {
+    pub(in crate::imap) fn no_update(&mut self, tag: &str, text: &str) {
         let out = self.stream.output();
         out.extend_from_slice(b"* NO [NOUPDATE ");
         out::quoted(out, tag.as_bytes());

@@ -200,6 +200,9 @@ impl Session {
             return Ok(());
         };
         for at in first..view.entries.len() {
+            if at % limits::IMAP_LIST_BATCH == 0 {
+                yield_now().await;
+            }
             let Ok(uid) = view.entries.get(at).map(|entry| entry.uid) else {
                 return Ok(());
             };

@@ -236,7 +236,7 @@ impl Watched {
         } else if is && !was && events.contains(Events::NAME) {
             self.parent(&mailbox.name, look, news);
             news.names.insert(name.clone(), Name { is_there: true, ..Name::default() });
-        } else if is && known.name != mailbox.name && known.events.union(events).contains(Events::NAME) {
+        } else if was && is && known.name != mailbox.name && known.events.union(events).contains(Events::NAME) {
             if !is_with_parent(&known.name, &mailbox.name, renamed) {
                 let old = Some(format!("{}{}", self.prefix, known.name));
                 news.names.insert(name.clone(), Name { old, is_there: true, ..Name::default() });
@@ -267,7 +267,7 @@ impl Watched {
         if is_new || !known.events.contains(Events::METADATA) || known.metadata == mailbox.metadata {
             return;
         }
-        let mut changed = differing(&known.metadata, &mailbox.metadata);
+        let mut changed = differing(&known.metadata.of_clients(), &mailbox.metadata.of_clients());
         changed.retain(|entry| self.prefix.is_empty() || !entry.starts_with(PRIVATE));
         if !changed.is_empty() {
             news.annotations.insert(name.to_owned(), changed);

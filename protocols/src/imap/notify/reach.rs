@@ -54,7 +54,7 @@ impl Session {
         if notify.mailbox_count() > limits::IMAP_NOTIFY_MAILBOXES_MAX {
             return Err(overflow().into());
         }
-        (notify.subscriptions, notify.annotations) = (own.subscriptions.clone(), own.metadata.clone());
+        (notify.subscriptions, notify.annotations) = (own.subscriptions.clone(), own.metadata.of_clients());
         notify.place = self.selected_place();
         // "A successful NOTIFY SET command implies an implicit NOOP command" (RFC 5465 section 3.1), whatever was asked for until now.
         self.notify = None;

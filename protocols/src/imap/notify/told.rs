@@ -70,10 +70,10 @@ impl Session {
         if notify.mailbox_count() > limits::IMAP_NOTIFY_MAILBOXES_MAX {
             return Err(super::asked::overflow().into());
         }
-        if own.metadata != notify.annotations {
-            let before = std::mem::replace(&mut notify.annotations, own.metadata.clone());
+        if own.metadata.of_clients() != notify.annotations {
+            let before = std::mem::replace(&mut notify.annotations, own.metadata.of_clients());
             if notify.filter.asks(Events::SERVER_METADATA) {
-                news.annotations.insert(String::new(), differing(&before, &own.metadata));
+                news.annotations.insert(String::new(), differing(&before, &notify.annotations));
             }
         }
         notify.own.take_from(&mut news);

@@ -1,5 +1,5 @@
 //! STORE: modes, silence, keywords, read-only.
-use super::play;
+use super::{play, play_with};
 
 #[test]
 fn modes_and_keywords() {
@@ -50,5 +50,18 @@ fn modes_and_keywords() {
          C: l SEARCH UNKEYWORD never-seen
          S: * SEARCH 1
          S: l OK ...",
+    );
+}
+
+/// The server's own mark of what POP3 has fetched removes mail in time: nobody sets it.
+#[test]
+fn the_mark_of_fetched_mail_cannot_be_set() {
+    play_with(
+        1,
+        "C: a STORE 1 +FLAGS ($pop3fetched work)
+         S: * FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft work)
+         S: ...
+         S: * 1 FETCH (FLAGS (work ...
+         S: a OK ...",
     );
 }

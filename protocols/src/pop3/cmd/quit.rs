@@ -11,6 +11,8 @@ pub(in crate::pop3) fn run(session: &mut Session, request: Request) -> Running<'
             return Ok(refusal);
         }
         session.ended = true;
+        // What goes because it was fetched must have been sent.
+        session.stream.flush().await?;
         // The lock goes with it when this is done, before the client hears the answer.
         let Some(maildrop) = session.maildrop.take() else {
             return Ok(Answer::ok("Bye"));

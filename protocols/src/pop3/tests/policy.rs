@@ -90,6 +90,19 @@ fn at_the_end_of_the_session() {
     }
 }
 
+/// A member may remove Trash; what is to go there is not lost for that.
+#[test]
+fn a_trash_that_is_gone_is_made_again() {
+    let (shared, _) = house();
+    let account = shared.engine.directory(|directory| directory.login("ann@example.org").map(|account| account.id));
+    let account = account.expect("a member");
+    let view = shared.engine.account(account).expect("open");
+    let name = view.mailbox_for(SpecialUse::Trash).expect("there").name.to_string();
+    shared.engine.delete_mailbox(account, &name).wait().expect("its member may");
+    session(&shared, Fetched::Trash { after_days: 0 }, "0", QUIT);
+    assert_eq!(inbox(&shared), (ALL[1..].to_vec(), 1));
+}
+
 /// A client that leaves mail on the server fetches each message once: it goes in a later session, when its time has come.
 #[test]
 fn days_later() {

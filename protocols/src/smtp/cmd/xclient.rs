@@ -56,6 +56,10 @@ impl Session {
         }
         tracing::debug!(%front, %peer, "a connection is somebody else's (XCLIENT)");
         (self.hello, self.login, self.listing) = (None, None, None);
+        if given.ip.is_some() {
+            // From here on the client itself may be speaking: a front that only passes bytes on does not look at them.
+            self.may_introduce = self.is_trusted_front();
+        }
         if given.helo.is_some() {
             self.said_helo = given.helo.map(String::into_boxed_str);
         }
