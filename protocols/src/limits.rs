@@ -187,6 +187,10 @@ pub const SMTP_BOUNCE_HEADER_BYTES_MAX: usize = 64 * 1024;
 pub const SMTP_JUDGED_HEADER_BYTES_MAX: usize = 256 * 1024;
 /// Addresses of From that are looked at.
 pub const SMTP_FROM_MAX: usize = 100;
+/// Bytes of the header of rspamd's reply.
+pub const RSPAMD_HEAD_BYTES_MAX: usize = 16 * 1024;
+/// Bytes of rspamd's answer.
+pub const RSPAMD_REPLY_BYTES_MAX: usize = 4 << 20;
 /// Hosts of which answers of DNS blocklists are kept.
 pub const DNSBL_KEPT_MAX: usize = 50_000;
 /// How long an answer is kept that some blocklist had no part in.

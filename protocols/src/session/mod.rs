@@ -29,6 +29,7 @@ pub use wait::{Over, wait_for_bytes};
 use crate::limits;
 use crate::verify::Verifier;
 use crate::verify::dnsbl::Blocklists;
+use crate::verify::rspamd::RspamdSettings;
 use posthouse_engine::Engine;
 use posthouse_engine::base::Clock;
 use posthouse_engine::directory::Network;
@@ -83,6 +84,8 @@ pub struct Shared {
     pub verifier: Option<Arc<Verifier>>,
     /// DNS blocklists that are asked about hosts which bring mail; `None`: none is.
     pub blocklists: Option<Arc<Blocklists>>,
+    /// The content filter for mail from other hosts; `None`: none is asked.
+    pub rspamd: Option<RspamdSettings>,
     /// Hosts that may say whose SMTP connection they pass on (XCLIENT).
     pub xclient: Vec<Network>,
     /// What members have sent.
@@ -112,6 +115,7 @@ impl Shared {
             moving: Exclusive::default(),
             verifier: None,
             blocklists: None,
+            rspamd: None,
             xclient: Vec::new(),
             sending: Mutex::default(),
             // 4096 numbers a millisecond from the start on: a later start begins above all that were given out.

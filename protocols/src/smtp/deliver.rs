@@ -1,7 +1,7 @@
 //! From a message that has come whole to its replies: who gets it, what the policies and the store say, and one verdict for each recipient. A
 //! positive one is given only after the sync that covers it.
 use super::bounce::{self, Failed};
-use super::fate::{Fate, Places, fate, one_reply};
+use super::fate::{self, Fate, Places, fate, one_reply};
 use super::letter::{self, Addressed};
 use super::message::Taken;
 use super::prepare::Prepared;
@@ -63,14 +63,20 @@ impl Session {
         if says.message_id.is_empty() && self.role == Role::Submission {
             says.message_id = format!("<{id}@{}>", self.shared.hostname);
         }
+        let filtered = self.ask_filter(transaction, &taken.message, &id).await;
         let refuse_all = |policy: &str, facts: Facts, reply: Reply| {
-            self.note_came(transaction, &says, size_bytes, facts);
+            self.note_came(transaction, &says, size_bytes, (facts, &filtered.note));
             self.note_refused(transaction, "", policy, &reply);
             transaction.recipients.iter().map(|_| Err(reply.clone())).collect()
         };
         if header.hops > limits::SMTP_HOPS_MAX {
             let reply = Reply::new(554, "5.4.6 Too many hops: the message goes in circles");
             return refuse_all("hops", Facts::default(), reply);
+        }
+        if filtered.discards() {
+            self.note_came(transaction, &says, size_bytes, (Facts::default(), &filtered.note));
+            self.note_discarded(transaction);
+            return transaction.recipients.iter().map(|_| Ok(fate::taken(self.role, &id))).collect();
         }
         let more = match self.has_own_rules(transaction) {
             true => Addressed {
@@ -89,7 +95,11 @@ impl Session {
             self.log_refusal(transaction, "author", &refusal);
             return refuse_all("author", facts, refusal);
         }
-        let verdicts = self.judge_message(transaction, &says, &more, facts);
+        let verdicts = self.judge_message(transaction, &says, &more, (facts, filtered.advice()));
+        // One reply is for all: who would have to get it later would lose it beside one who gets it now.
+        if let Some(later) = verdicts.iter().filter_map(|verdict| verdict.refusal.as_ref()).find(|one| one.code < 500) {
+            return refuse_all(later.stage, facts, policy::reply(later));
+        }
         let size_bytes = fields.len() + message.len();
         let committed = match self.commit(transaction, &verdicts, fields, (message, expected)).await {
             Ok(committed) => committed,
@@ -101,7 +111,7 @@ impl Session {
         let outside = transaction.recipients.iter().zip(&fates).filter(|(rcpt, fate)| rcpt.outside && fate.is_taken());
         self.charge(transaction, outside.count() as u32);
         self.log(transaction, (&id, size_bytes), &fates, (&verdicts, facts));
-        self.note_came(transaction, &says, size_bytes, facts);
+        self.note_came(transaction, &says, size_bytes, (facts, &filtered.note));
         self.note_fates(transaction, &verdicts, &committed);
         self.report((transaction, &verdicts, facts), bounced_header, &fates, &id).await;
         self.set_keywords(&verdicts, &transaction.recipients, &committed).await;

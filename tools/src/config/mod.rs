@@ -5,12 +5,14 @@ mod dnsbl;
 mod model;
 mod outbound;
 mod proxy;
+mod rspamd;
 mod values;
 mod verify;
 
 pub use dnsbl::ZoneTable;
 pub use model::{ClientPorts, Compaction, Config, LogFormat, MailLog, PlaintextAuth, RuntimeChoice};
 pub use outbound::{Outbound, RouteTable};
+pub use rspamd::WhenDown;
 pub use values::{Count, Place};
 pub use verify::DmarcChoice;
 
@@ -50,7 +52,8 @@ impl Config {
         })?;
         let mut config = Config::parse(&file, &text)?;
         let base = path.parent().unwrap_or(Path::new(""));
-        let own = [&mut config.data, &mut config.tls.certificate, &mut config.tls.key];
+        let rspamd = &mut config.rspamd.password_file;
+        let own = [&mut config.data, &mut config.tls.certificate, &mut config.tls.key, rspamd];
         for path in own.into_iter().chain(outbound::paths(&mut config.outbound)) {
             if !path.as_os_str().is_empty() {
                 *path = base.join(&*path);

@@ -2,6 +2,7 @@
 use super::dnsbl::Dnsbl;
 use super::outbound::Outbound;
 use super::proxy::Proxy;
+use super::rspamd::Rspamd;
 use super::values::{Address, Count, words};
 use super::verify::Verify;
 use posthouse_engine::base::limits;
@@ -80,6 +81,8 @@ pub struct Config {
     pub verify: Verify,
     /// What DNS lists say of hosts.
     pub dnsbl: Dnsbl,
+    /// The content filter.
+    pub rspamd: Rspamd,
     /// When old mail is rewritten into less room.
     pub compaction: Compaction,
     /// Mail to other hosts.
@@ -257,6 +260,7 @@ impl Default for Config {
             store: Store::default(),
             verify: Verify::default(),
             dnsbl: Dnsbl::default(),
+            rspamd: Rspamd::default(),
             compaction: Compaction::default(),
             outbound: Outbound::default(),
             clients: Clients::default(),

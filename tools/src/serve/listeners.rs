@@ -1,5 +1,6 @@
 //! Which service speaks at which address, and where TLS begins at once. Opens nothing.
 use super::Identity;
+use super::filters::Filters;
 use crate::config::{self, Config};
 use crate::store::Opened;
 use posthouse_engine::directory::Network;
@@ -9,8 +10,6 @@ use posthouse_protocols::pop3::Pop3Service;
 use posthouse_protocols::runtime::{Listener, Service};
 use posthouse_protocols::session::{Attendance, Budget, PlaintextAuth, Shared};
 use posthouse_protocols::smtp::SmtpService;
-use posthouse_protocols::verify::Verifier;
-use posthouse_protocols::verify::dnsbl::Blocklists;
 use std::sync::Arc;
 
 /// All listeners that the configuration names, the admin pages left out.
@@ -19,14 +18,15 @@ pub(super) fn all(
     opened: &Opened,
     hostname: &str,
     Identity { config: identity, end_point }: &Identity,
-    (verifier, blocklists): (Arc<Verifier>, Option<Arc<Blocklists>>),
+    filters: Filters,
 ) -> Vec<Listener> {
     let mut shared = Shared::new(opened.engine.clone(), opened.clock.clone(), hostname);
     shared.tls = Some(identity.clone());
     shared.tls_end_point.clone_from(end_point);
     shared.scram = config.login.scram;
-    shared.verifier = Some(verifier);
-    shared.blocklists = blocklists;
+    shared.verifier = Some(filters.verifier);
+    shared.blocklists = filters.blocklists;
+    shared.rspamd = filters.rspamd;
     shared.plaintext_auth = match config.login.plaintext_auth {
         config::PlaintextAuth::Never => PlaintextAuth::Never,
         config::PlaintextAuth::Loopback => PlaintextAuth::Loopback,

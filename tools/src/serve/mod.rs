@@ -3,6 +3,7 @@
 mod compaction;
 mod dnsbl;
 mod files;
+mod filters;
 mod first;
 mod house;
 mod listeners;
@@ -95,8 +96,8 @@ impl Running {
         };
         let (kind, why) = runtime::choose(choice).map_err(|error| Failure::new(Kind::Failed, error.to_string()))?;
         tracing::info!("{why}");
-        let checks = (verify::start(config, &hostname)?, dnsbl::start(config)?);
-        let listeners = listeners::all(config, opened, &hostname, &identity, checks);
+        let filters = filters::start(config, &hostname)?;
+        let listeners = listeners::all(config, opened, &hostname, &identity, filters);
         let means = outbound::prepare(config, opened, &hostname)?;
         let limits = ConnectionLimits {
             total: config.limits.connections_max as usize,
