@@ -29,6 +29,7 @@ pub use wait::{Over, wait_for_bytes};
 use crate::limits;
 use crate::verify::Verifier;
 use crate::verify::dnsbl::Blocklists;
+use crate::verify::milter::MilterSettings;
 use crate::verify::rspamd::RspamdSettings;
 use posthouse_engine::Engine;
 use posthouse_engine::base::Clock;
@@ -84,6 +85,8 @@ pub struct Shared {
     pub verifier: Option<Arc<Verifier>>,
     /// DNS blocklists that are asked about hosts which bring mail; `None`: none is.
     pub blocklists: Option<Arc<Blocklists>>,
+    /// Milters, in the order in which mail is shown to them.
+    pub milters: Vec<Arc<MilterSettings>>,
     /// The content filter for mail from other hosts; `None`: none is asked.
     pub rspamd: Option<RspamdSettings>,
     /// Hosts that may say whose SMTP connection they pass on (XCLIENT).
@@ -115,6 +118,7 @@ impl Shared {
             moving: Exclusive::default(),
             verifier: None,
             blocklists: None,
+            milters: Vec::new(),
             rspamd: None,
             xclient: Vec::new(),
             sending: Mutex::default(),

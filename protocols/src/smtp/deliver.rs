@@ -10,10 +10,11 @@ use super::role::Role;
 use super::state::{Answer, Rcpt, Session, Transaction};
 use super::{header, policy, scripted};
 use crate::dsn::Kind;
+use crate::verify::milter::Outcome;
 use crate::{limits, passed};
 use posthouse_engine::Expected;
 use posthouse_engine::base::{AccountId, Error, Flags, QueueId};
-use posthouse_engine::delivery::{Delivered, Delivery, Outcome, Target};
+use posthouse_engine::delivery::{self, Delivered, Delivery, Target};
 use posthouse_engine::directory::Address;
 use posthouse_engine::mailflow::{Facts, Forward, Verdict};
 use posthouse_engine::queue::{NewQueueItem, QueueRecipient};
@@ -21,11 +22,14 @@ use std::collections::HashMap;
 
 impl Session {
     /// Ends the transaction with its message: one reply, or one for each recipient by LMTP (RFC 2033 section 4.2).
-    pub(super) async fn finish(&mut self, taken: Taken) -> Answer {
-        let Some(transaction) = self.transaction.take() else {
+    pub(super) async fn finish(&mut self, mut taken: Taken) -> Answer {
+        let Some(mut transaction) = self.transaction.take() else {
             return Answer::new(503, "5.5.1 MAIL first");
         };
-        let verdicts = self.deliver(&transaction, taken).await;
+        let verdicts = match self.show_message(&mut transaction, &mut taken.message).await {
+            Ok(shown) => self.deliver(&transaction, taken, shown).await,
+            Err(refusal) => transaction.recipients.iter().map(|_| Err(refusal.clone())).collect(),
+        };
         if verdicts.iter().any(Result::is_ok) {
             self.errors = 0;
         }
@@ -56,14 +60,14 @@ impl Session {
     }
 
     /// One verdict for each recipient: the positive reply or the refusal.
-    async fn deliver(&self, transaction: &Transaction, taken: Taken) -> Vec<Result<Reply, Reply>> {
+    async fn deliver(&self, transaction: &Transaction, taken: Taken, shown: Outcome) -> Vec<Result<Reply, Reply>> {
         let header = header::read(&taken.message);
         let mut says = letter::read(&taken.message, header.size_bytes);
         let (id, size_bytes) = (format!("{:X}", transaction.id), taken.message.len());
         if says.message_id.is_empty() && self.role == Role::Submission {
             says.message_id = format!("<{id}@{}>", self.shared.hostname);
         }
-        let filtered = self.ask_filter(transaction, &taken.message, &id).await;
+        let filtered = self.ask_filter(transaction, shown, &taken.message, &id).await;
         let refuse_all = |policy: &str, facts: Facts, reply: Reply| {
             self.note_came(transaction, &says, size_bytes, (facts, &filtered.note));
             self.note_refused(transaction, "", policy, &reply);
@@ -147,7 +151,7 @@ impl Session {
         let kept = queue.clone();
         let asked = engine.deliver(Delivery { staged, targets, queue });
         drop(expected);
-        let Outcome { targets, queued, queue_ids } = asked.await;
+        let delivery::Outcome { targets, queued, queue_ids } = asked.await;
         committed.targets = targets;
         committed.queued = (!kept.is_empty()).then_some(queued);
         committed.has_own = has_own;

@@ -1,6 +1,7 @@
 //! Asks the content filter about a message that has come whole, before anything is judged. Judges nothing itself.
 use super::role::Role;
 use super::state::{Session, Transaction};
+use crate::verify::milter::Outcome;
 use crate::verify::rspamd::{self, Action, Question};
 use posthouse_engine::mailflow::Advice;
 
@@ -35,7 +36,21 @@ impl Filtered {
 
 impl Session {
     /// Mail from other hosts only: members are asked for a password instead.
-    pub(super) async fn ask_filter(&self, transaction: &Transaction, message: &[u8], id: &str) -> Filtered {
+    /// What milters have said before goes on.
+    pub(super) async fn ask_filter(&self, transaction: &Transaction, shown: Outcome, message: &[u8], id: &str) -> Filtered {
+        if shown.discards {
+            return Filtered::new(Action::Discard, shown.note);
+        }
+        let mut filtered = self.ask_rspamd(transaction, message, id).await;
+        if shown.quarantines && filtered.action == Action::Nothing {
+            filtered.action = Action::Junk;
+        }
+        let between = if filtered.note.is_empty() || shown.note.is_empty() { "" } else { " " };
+        filtered.note = format!("{}{between}{}", shown.note, filtered.note);
+        filtered
+    }
+
+    async fn ask_rspamd(&self, transaction: &Transaction, message: &[u8], id: &str) -> Filtered {
         let Some(settings) = self.shared.rspamd.as_ref().filter(|_| self.role == Role::Mx) else {
             return Filtered::new(Action::Nothing, "");
         };

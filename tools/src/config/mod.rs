@@ -2,6 +2,7 @@
 //! that it does not know or a value that is not allowed is an error with the file, the key and what is allowed.
 pub(crate) mod check;
 mod dnsbl;
+mod milter;
 mod model;
 mod outbound;
 mod proxy;
@@ -10,6 +11,7 @@ mod values;
 mod verify;
 
 pub use dnsbl::ZoneTable;
+pub use milter::{MilterDefault, MilterMail, MilterTable};
 pub use model::{ClientPorts, Compaction, Config, LogFormat, MailLog, PlaintextAuth, RuntimeChoice};
 pub use outbound::{Outbound, RouteTable};
 pub use rspamd::WhenDown;

@@ -1,5 +1,6 @@
 //! Every key of the configuration with its default. docs/configuration.md explains them; a test holds the two together.
 use super::dnsbl::Dnsbl;
+use super::milter::MilterTable;
 use super::outbound::Outbound;
 use super::proxy::Proxy;
 use super::rspamd::Rspamd;
@@ -83,6 +84,8 @@ pub struct Config {
     pub dnsbl: Dnsbl,
     /// The content filter.
     pub rspamd: Rspamd,
+    /// Milters, in their order.
+    pub milter: Vec<MilterTable>,
     /// When old mail is rewritten into less room.
     pub compaction: Compaction,
     /// Mail to other hosts.
@@ -261,6 +264,7 @@ impl Default for Config {
             verify: Verify::default(),
             dnsbl: Dnsbl::default(),
             rspamd: Rspamd::default(),
+            milter: Vec::new(),
             compaction: Compaction::default(),
             outbound: Outbound::default(),
             clients: Clients::default(),

@@ -27,6 +27,7 @@ pub(super) fn all(
     shared.verifier = Some(filters.verifier);
     shared.blocklists = filters.blocklists;
     shared.rspamd = filters.rspamd;
+    shared.milters = filters.milters;
     shared.plaintext_auth = match config.login.plaintext_auth {
         config::PlaintextAuth::Never => PlaintextAuth::Never,
         config::PlaintextAuth::Loopback => PlaintextAuth::Loopback,
