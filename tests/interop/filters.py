@@ -65,7 +65,8 @@ metric "default" {{ actions {{ reject = 15; "add header" = 6; greylist = 4; }} }
             if self.process.poll() is not None:
                 raise RuntimeError(open(log.name, errors="replace").read()[-1500:])
             return subprocess.run(["curl", "-sf", f"http://127.0.0.1:{self.port}/ping"], capture_output=True).stdout.startswith(b"pong")
-        procs.wait_until(answers, 30, "rspamd")
+        # It compiles its list of top-level domains first.
+        procs.wait_until(answers, 180, "rspamd")
 
     def stop(self):
         if self.process is not None:
