@@ -14,6 +14,7 @@ fn greeting_and_what_is_offered() {
         S: 250-CHUNKING
         S: 250-DSN
         S: 250-ENHANCEDSTATUSCODES
+        S: 250-LIMITS RCPTMAX=1000
         S: 250 SIZE 52428800
         C: HELO client.test
         S: 250 mail.example.org
@@ -32,6 +33,7 @@ fn greeting_and_what_is_offered() {
           S: 250-CHUNKING
           S: 250-DSN
           S: 250-ENHANCEDSTATUSCODES
+          S: 250-LIMITS RCPTMAX=1000
           S: 250 SIZE 52428800
           C: AUTH PLAIN
           S: 500 5.5.1 Unknown command",
@@ -48,6 +50,7 @@ fn greeting_and_what_is_offered() {
           S: 250-CHUNKING
           S: 250-DSN
           S: 250-ENHANCEDSTATUSCODES
+          S: 250-LIMITS RCPTMAX=1000
           S: 250-SIZE 52428800
           S: 250 AUTH PLAIN LOGIN",
     );
