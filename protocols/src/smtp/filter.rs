@@ -37,7 +37,13 @@ impl Filtered {
 impl Session {
     /// Mail from other hosts only: members are asked for a password instead.
     /// What milters have said before goes on.
-    pub(super) async fn ask_filter(&self, transaction: &Transaction, shown: Outcome, message: &[u8], id: &str) -> Filtered {
+    pub(super) async fn ask_filter(
+        &self,
+        transaction: &Transaction,
+        shown: Outcome,
+        message: &[u8],
+        id: &str,
+    ) -> Filtered {
         if shown.discards {
             return Filtered::new(Action::Discard, shown.note);
         }

@@ -50,7 +50,13 @@ impl Session {
     }
 
     /// The first step of a message that has come whole.
-    pub(super) fn note_came(&self, transaction: &Transaction, says: &Says, size_bytes: usize, (facts, filtered): (Facts, &str)) {
+    pub(super) fn note_came(
+        &self,
+        transaction: &Transaction,
+        says: &Says,
+        size_bytes: usize,
+        (facts, filtered): (Facts, &str),
+    ) {
         let hello = self.hello.as_ref().map_or("", |hello| &hello.name);
         let tls = self.stream.tls_info().map_or_else(String::new, |tls| format!(", {}", tls.version));
         self.shared.engine.note_mail(&MailRecord {

@@ -129,7 +129,8 @@ fn body_bytes(head: &[u8]) -> io::Result<usize> {
     }
     let fields = lines.filter_map(|line| line.split_once(':'));
     let length = fields.filter(|(name, _)| name.eq_ignore_ascii_case("content-length")).map(|(_, value)| value.trim());
-    let length: usize = length.last().and_then(|value| value.parse().ok()).ok_or_else(|| garbage("no Content-Length"))?;
+    let length: usize =
+        length.last().and_then(|value| value.parse().ok()).ok_or_else(|| garbage("no Content-Length"))?;
     if length > limits::RSPAMD_REPLY_BYTES_MAX { Err(garbage("an answer that is too long")) } else { Ok(length) }
 }
 

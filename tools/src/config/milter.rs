@@ -72,7 +72,10 @@ pub(super) fn check(milters: &[MilterTable]) -> Result<(), Wrong> {
             return wrong(&format!("milter[{at}].name"), what);
         }
         if milter.sees.is_empty() {
-            return wrong(&format!("milter[{at}].sees"), "[] is not allowed; allowed: smtp, submission, or both".into());
+            return wrong(
+                &format!("milter[{at}].sees"),
+                "[] is not allowed; allowed: smtp, submission, or both".into(),
+            );
         }
     }
     Ok(())

@@ -36,7 +36,8 @@ fn sent(shared: &Arc<Shared>, action: Option<&'static str>, to: &'static [&'stat
         }
         let mut client = net.connect(&SmtpService::mx(shared));
         let rcpt: String = to.iter().map(|to| format!("RCPT TO:<{to}>\r\n")).collect();
-        let lines = format!("EHLO c.test\r\nMAIL FROM:<s@s.test>\r\n{rcpt}DATA\r\nSubject: x\r\n\r\nhi\r\n.\r\nQUIT\r\n");
+        let lines =
+            format!("EHLO c.test\r\nMAIL FROM:<s@s.test>\r\n{rcpt}DATA\r\nSubject: x\r\n\r\nhi\r\n.\r\nQUIT\r\n");
         client.write(lines.as_bytes()).await;
         let heard = String::from_utf8(client.read_to_end().await).expect("ASCII");
         heard.lines().rev().nth(1).expect("a reply before the goodbye").to_owned()

@@ -1,5 +1,6 @@
 //! A message as milters see it, field by field, and what they change of it. Asks none.
 use super::wire::Edit;
+use crate::limits;
 
 /// A field of a header with its line ends; the name and what follows the colon.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +34,11 @@ fn field(piece: &[u8]) -> Option<Field<'_>> {
 /// The fields of a header.
 pub(super) fn fields(header: &[u8]) -> impl Iterator<Item = Field<'_>> {
     pieces(header).into_iter().filter_map(field)
+}
+
+/// Whether showing a header, and changing it as often as is allowed, takes no more than a moment.
+pub(super) fn can_be_shown(header: &[u8]) -> bool {
+    header.len() <= limits::MILTER_HEADER_BYTES_MAX && pieces(header).len() <= limits::MILTER_FIELDS_MAX
 }
 
 /// A value as the protocol has it: lines end with LF, the last one with nothing.
@@ -125,7 +131,8 @@ mod tests {
             .map(|field| (field.name, sent(field.value, false)))
             .map(|(name, value)| (String::from_utf8_lossy(name).into(), String::from_utf8_lossy(&value).into()))
             .collect();
-        let expected = [("A", "1"), ("X", "one\n\ttwo"), ("x", "three")].map(|(name, value)| (name.into(), value.into()));
+        let expected =
+            [("A", "1"), ("X", "one\n\ttwo"), ("x", "three")].map(|(name, value)| (name.into(), value.into()));
         assert_eq!(all, expected);
         assert_eq!(sent(b"  a\r\n", true), b"  a");
         assert_eq!(fields(b"").count(), 0);
@@ -137,7 +144,10 @@ mod tests {
         let add = |name: &str, value: &str| Edit::Add { name: name.into(), value: value.into() };
         let insert = |at, name: &str| Edit::Insert { at, name: name.into(), value: b"v".to_vec() };
         assert!(edited(&[add("N", "a\nb\n c")]).contains("x : three\r\nN: a\r\n\tb\r\n c\r\n\r\nbody\r\n"));
-        assert!(edited(&[add("N", "a\n\nSubject: no")]).contains("N: a\r\n\tSubject: no\r\n\r\nbody"), "one field only");
+        assert!(
+            edited(&[add("N", "a\n\nSubject: no")]).contains("N: a\r\n\tSubject: no\r\n\r\nbody"),
+            "one field only"
+        );
         assert!(edited(&[insert(0, "I")]).starts_with("I: v\r\nA: 1\r\n"));
         assert!(edited(&[insert(1, "I")]).starts_with("A: 1\r\nI: v\r\nX: one"));
         assert!(edited(&[insert(99, "I")]).contains("three\r\nI: v\r\n\r\n"));

@@ -1,5 +1,6 @@
 //! A connection to one milter, for one message. Knows packets and waits, and decides nothing.
 use super::wire::{self, Heard, Step};
+use crate::limits;
 use crate::runtime::{self, Stream, timeout};
 use std::io;
 use std::net::SocketAddr;
@@ -59,20 +60,27 @@ impl Link {
         }
         wire::packet(self.stream.output(), step.letter, parts);
         if self.steps & step.unanswered != 0 {
-            self.stream.flush().await?;
+            self.flush().await?;
             return Ok(Heard::Continue);
         }
         self.hear().await
     }
 
-    /// The next that it says; work under way is waited for.
+    /// The next that it says; work under way is waited for, but not for ever.
     pub(super) async fn hear(&mut self) -> io::Result<Heard> {
+        let patience = self.wait.saturating_mul(limits::MILTER_PATIENCE);
+        timeout(patience, self.answer()).await.unwrap_or_else(|| Err(io::ErrorKind::TimedOut.into()))
+    }
+
+    async fn answer(&mut self) -> io::Result<Heard> {
         loop {
             let (letter, data) = self.packet().await?;
             match wire::heard(letter, &data) {
                 Some(Heard::Progress) => {}
                 Some(heard) => return Ok(heard),
-                None => return Err(wrong(format!("{:?} with {} bytes is not understood", char::from(letter), data.len()))),
+                None => {
+                    return Err(wrong(format!("{:?} with {} bytes is not understood", char::from(letter), data.len())));
+                }
             }
         }
     }
@@ -80,7 +88,11 @@ impl Link {
     /// The message is over; a milter that does not hear it sees the end of the connection.
     pub(super) async fn quit(mut self) {
         wire::packet(self.stream.output(), b'Q', &[]);
-        let _ = self.stream.flush().await;
+        let _ = self.flush().await;
+    }
+
+    async fn flush(&mut self) -> io::Result<()> {
+        timeout(self.wait, self.stream.flush()).await.unwrap_or_else(|| Err(io::ErrorKind::TimedOut.into()))
     }
 
     async fn packet(&mut self) -> io::Result<(u8, Vec<u8>)> {

@@ -86,6 +86,8 @@ struct Member {
     /// `None`: nothing more is asked of it for this message.
     link: Option<Link>,
     discards: bool,
+    /// It has given no answer: its default action stands for all that follows of this message.
+    lost: bool,
 }
 
 /// Ended by NUL, as the protocol has strings.
@@ -100,7 +102,7 @@ impl Chain {
     pub(crate) async fn begin(all: &[Arc<MilterSettings>], about: &About<'_>) -> Result<Chain, Refused> {
         let mut chain = Chain(Vec::with_capacity(all.len()));
         for settings in all {
-            let mut member = Member { settings: settings.clone(), link: None, discards: false };
+            let mut member = Member { settings: settings.clone(), link: None, discards: false, lost: false };
             let begun = member.begin(about).await;
             member.settle(begun)?;
             chain.0.push(member);
@@ -111,6 +113,7 @@ impl Chain {
     /// Shows them a recipient, without brackets.
     pub(crate) async fn recipient(&mut self, address: &str) -> Result<(), Refused> {
         for member in &mut self.0 {
+            member.unless_lost()?;
             let Some(link) = &mut member.link else { continue };
             link.macros(wire::RCPT, &[("{rcpt_addr}", address)]);
             let said = link.say(wire::RCPT, &[&string(&format!("<{address}>"))]).await;
@@ -123,6 +126,10 @@ impl Chain {
     pub(crate) async fn message(self, message: &mut Vec<u8>, id: &str) -> Result<Outcome, Refused> {
         let mut outcome = Outcome::default();
         for mut member in self.0 {
+            member.unless_lost()?;
+            if member.link.is_some() && !edit::can_be_shown(&message[..header_bytes(message)]) {
+                return member.refused(554, "5.6.0 The header is too large for the filters here");
+            }
             let keeps_space = member.link.as_ref().is_some_and(Link::keeps_space);
             let edits = match member.whole(message, id).await {
                 Ok((edits, last)) => {
@@ -228,9 +235,6 @@ impl Member {
 
     /// What an answer, or none, means.
     fn settle(&mut self, said: io::Result<Heard>) -> Result<(), Refused> {
-        let refused = |code, text: &str| {
-            Err(Refused { milter: self.settings.name.clone(), code, text: text.to_owned() })
-        };
         match said {
             Ok(Heard::Continue | Heard::Skip | Heard::Progress | Heard::Edit(_)) => Ok(()),
             Ok(Heard::Accept) => {
@@ -241,20 +245,31 @@ impl Member {
                 (self.link, self.discards) = (None, true);
                 Ok(())
             }
-            Ok(Heard::Reject) => refused(550, "5.7.1 The message is not wanted here"),
-            Ok(Heard::TempFail) => refused(451, "4.7.1 Try again later"),
-            Ok(Heard::Reply(code, text)) => refused(code, &text),
+            Ok(Heard::Reject) => self.refused(550, "5.7.1 The message is not wanted here"),
+            Ok(Heard::TempFail) => self.refused(451, "4.7.1 Try again later"),
+            Ok(Heard::Reply(code, text)) => self.refused(code, &text),
             Err(error) => {
                 let MilterSettings { name, address, default_action, .. } = &*self.settings;
                 tracing::warn!(name, %address, %error, ?default_action, "a milter gives no answer");
-                self.link = None;
-                match default_action {
-                    DefaultAction::Accept => Ok(()),
-                    DefaultAction::TempFail => refused(451, "4.7.1 A filter gives no answer; try again later"),
-                    DefaultAction::Reject => refused(550, "5.7.1 A filter gives no answer"),
-                }
+                (self.link, self.lost) = (None, true);
+                self.unless_lost()
             }
         }
+    }
+
+    /// Its default action, when it is lost.
+    fn unless_lost(&self) -> Result<(), Refused> {
+        match self.settings.default_action {
+            DefaultAction::TempFail if self.lost => {
+                self.refused(451, "4.7.1 A filter gives no answer; try again later")
+            }
+            DefaultAction::Reject if self.lost => self.refused(550, "5.7.1 A filter gives no answer"),
+            _ => Ok(()),
+        }
+    }
+
+    fn refused<T>(&self, code: u16, text: &str) -> Result<T, Refused> {
+        Err(Refused { milter: self.settings.name.clone(), code, text: text.to_owned() })
     }
 }
 

@@ -59,11 +59,17 @@ fn milter(net: &Net, port: u16, steps: u32, answers: &'static [(char, &'static [
                 let text = String::from_utf8_lossy(&data).replace('\0', "|").replace("\r\n", "/");
                 let mut out = Vec::new();
                 match letter {
-                    'O' => wire::packet(&mut out, b'O', &[&6u32.to_be_bytes(), &0x31u32.to_be_bytes(), &steps.to_be_bytes()]),
+                    'O' => wire::packet(
+                        &mut out,
+                        b'O',
+                        &[&6u32.to_be_bytes(), &0x31u32.to_be_bytes(), &steps.to_be_bytes()],
+                    ),
                     'D' => {}
                     'Q' => return,
                     letter => match answers.iter().find(|(one, _)| *one == letter) {
-                        Some((_, packets)) => packets.iter().for_each(|(letter, data)| wire::packet(&mut out, *letter, &[data])),
+                        Some((_, packets)) => {
+                            packets.iter().for_each(|(letter, data)| wire::packet(&mut out, *letter, &[data]))
+                        }
                         None => wire::packet(&mut out, b'c', &[]),
                     },
                 }
@@ -117,9 +123,28 @@ fn each_step_is_shown_in_its_order() {
 #[test]
 fn each_sees_what_those_before_have_changed_and_steps_are_left_out() {
     sim::run_alone(|net| async move {
-        milter(&net, 1, 0, &[('E', &[(b'p', b""), (b'h', b"X-One\0yes\0"), (b'm', b"\0\0\0\x01Subject\0new\0"), (b'b', b"other\r\n"), (b'c', b"")])]);
+        milter(
+            &net,
+            1,
+            0,
+            &[(
+                'E',
+                &[
+                    (b'p', b""),
+                    (b'h', b"X-One\0yes\0"),
+                    (b'm', b"\0\0\0\x01Subject\0new\0"),
+                    (b'b', b"other\r\n"),
+                    (b'c', b""),
+                ],
+            )],
+        );
         // No connect, no HELO, no RCPT; fields are not answered and keep their space.
-        let log = milter(&net, 2, 0x01 | 0x02 | 0x08 | 0x80 | 0x10_0000, &[('B', &[(b's', b"")]), ('E', &[(b'q', b"odd\0"), (b'a', b"")])]);
+        let log = milter(
+            &net,
+            2,
+            0x01 | 0x02 | 0x08 | 0x80 | 0x10_0000,
+            &[('B', &[(b's', b"")]), ('E', &[(b'q', b"odd\0"), (b'a', b"")])],
+        );
         let all = [settings("one", 1, DefaultAction::Reject), settings("two", 2, DefaultAction::Reject)];
         let (outcome, message) = shown(&all).await;
         assert_eq!(message, "From: a@x.test\r\nSubject: new\r\nX-One: yes\r\n\r\nother\r\n");
@@ -167,5 +192,36 @@ fn what_does_not_answer_or_answers_nonsense_means_its_default() {
             assert_eq!(result(DefaultAction::TempFail).await, Err(451), "{port}");
             assert_eq!(result(DefaultAction::Reject).await, Err(550), "{port}");
         }
+    });
+}
+
+#[test]
+fn a_milter_that_is_lost_at_one_recipient_is_lost_for_those_after_it() {
+    sim::run_alone(|net| async move {
+        milter(&net, 1, 0, &[('R', &[(b'+', b"<x@y>\0")])]);
+        for (default_action, code) in [(DefaultAction::TempFail, 451), (DefaultAction::Reject, 550)] {
+            let mut chain = Chain::begin(&[settings("one", 1, default_action)], &about()).await.expect("begun");
+            for _ in 0..2 {
+                assert_eq!(chain.recipient("ann@example.org").await.map_err(|refused| refused.code), Err(code));
+            }
+            let ended = chain.message(&mut MAIL.to_vec(), "1A").await;
+            assert_eq!(ended.map_err(|refused| refused.code), Err(code));
+        }
+    });
+}
+
+#[test]
+fn work_under_way_has_its_time_out_too_and_a_huge_header_is_refused() {
+    sim::run_alone(|net| async move {
+        milter(&net, 1, 0, &[('E', &[(b'p', b"")])]);
+        assert_eq!(
+            shown(&[settings("one", 1, DefaultAction::TempFail)]).await.0.map_err(|refused| refused.code),
+            Err(451)
+        );
+        milter(&net, 2, 0, &[]);
+        let chain = Chain::begin(&[settings("one", 2, DefaultAction::Accept)], &about()).await.expect("begun");
+        let mut message = b"A: 1\r\n".repeat(limits::MILTER_FIELDS_MAX + 1);
+        message.extend_from_slice(b"\r\nbody\r\n");
+        assert_eq!(chain.message(&mut message, "1A").await.map_err(|refused| refused.code), Err(554));
     });
 }
