@@ -9,7 +9,7 @@ class Asked(Milter.Base):
     """`X-Ask:` names what is to be done; recipients named no@ and later@ are refused."""
 
     def __init__(self):
-        self.asked, self.from_ip, self.body = [], "?", b""
+        self.asked, self.from_ip, self.seen_bytes = [], "?", 0
 
     @Milter.noreply
     def connect(self, name, family, address):
@@ -17,7 +17,7 @@ class Asked(Milter.Base):
         return Milter.CONTINUE
 
     def envfrom(self, sender, *_):
-        self.asked, self.body = [], b""
+        self.asked, self.seen_bytes = [], 0
         return Milter.REJECT if sender.startswith("<refused@") else Milter.CONTINUE
 
     def envrcpt(self, to, *_):
@@ -37,11 +37,11 @@ class Asked(Milter.Base):
         return Milter.CONTINUE
 
     def body(self, piece):
-        self.body += piece
+        self.seen_bytes += len(piece)
         return Milter.CONTINUE
 
     def eom(self):
-        self.addheader("X-Milter-Saw", f"{self.from_ip}\n\tand {len(self.body)} bytes")
+        self.addheader("X-Milter-Saw", f"{self.from_ip}\n\tand {self.seen_bytes} bytes")
         if "reject" in self.asked:
             self.setreply("550", "5.7.1", "as you asked, 100%%")
             return Milter.REJECT
