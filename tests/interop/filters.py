@@ -48,7 +48,7 @@ class Rspamd:
         self.config = os.path.join(self.folder, "rspamd.conf")
         with open(self.config, "w") as file:
             file.write(f"""
-options {{ pidfile = "{self.folder}/pid"; filters = ""; gtube_patterns = "all"; dns {{ nameserver = ["127.0.0.1:1"]; timeout = 0.1s; }} control_socket = "{self.folder}/control";
+options {{ pidfile = "{self.folder}/pid"; filters = ""; enable_test_patterns = true; dns {{ nameserver = ["127.0.0.1:1"]; timeout = 0.1s; }} control_socket = "{self.folder}/control";
   local_addrs = []; cache_file = "{self.folder}/cache"; tempdir = "{self.folder}"; url_tld = "/usr/share/rspamd/effective_tld_names.dat"; hs_cache_dir = "{self.folder}"; }}
 logging {{ type = "console"; level = "info"; }}
 worker "normal" {{ bind_socket = "127.0.0.1:{port}"; count = 1; }}
