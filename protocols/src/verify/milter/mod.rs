@@ -297,6 +297,9 @@ impl Edits {
     }
 }
 
+/// A step, its macros, its strings.
+type Shown<'a> = (Step, &'a [(&'a str, &'a str)], &'a [&'a [u8]]);
+
 async fn steps_of_beginning(link: &mut Link, about: &About<'_>) -> io::Result<Heard> {
     let ip = about.peer.ip().to_canonical();
     let (family, address, literal) = match ip {
@@ -310,7 +313,7 @@ async fn steps_of_beginning(link: &mut Link, about: &About<'_>) -> io::Result<He
     let sender = string(&format!("<{}>", about.sender));
     let helo = string(about.helo);
     let connect: [&[u8]; 4] = [&host, family, &port, &address];
-    let steps: [(Step, &[(&str, &str)], &[&[u8]]); 3] = [
+    let steps: [Shown<'_>; 3] = [
         (
             wire::CONNECT,
             &[("j", about.hostname), ("{daemon_name}", about.hostname), ("v", "Posthouse"), ("{client_addr}", &plain)],

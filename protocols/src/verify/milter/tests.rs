@@ -8,6 +8,9 @@ const AT: &str = "192.0.2.40:8890";
 const MAIL: &[u8] = b"From: a@x.test\r\nSubject: s\r\n\tt\r\n\r\nbody\r\n";
 
 type Log = Rc<RefCell<Vec<String>>>;
+/// Letter and data.
+type Packet = (u8, &'static [u8]);
+type Answers = &'static [(char, &'static [Packet])];
 
 fn settings(name: &str, port: u16, default_action: DefaultAction) -> Arc<MilterSettings> {
     let mut address: SocketAddr = AT.parse().expect("an address");
@@ -46,7 +49,7 @@ async fn packet(peer: &mut Client, come: &mut Vec<u8>) -> Option<(char, Vec<u8>)
 }
 
 /// A milter that wants `steps`, notes what it hears, and answers each letter with the packets that `answers` names for it; `c` else.
-fn milter(net: &Net, port: u16, steps: u32, answers: &'static [(char, &'static [(u8, &'static [u8])])]) -> Log {
+fn milter(net: &Net, port: u16, steps: u32, answers: Answers) -> Log {
     let log = Log::default();
     let heard = log.clone();
     let mut at: SocketAddr = AT.parse().expect("an address");
@@ -65,6 +68,7 @@ fn milter(net: &Net, port: u16, steps: u32, answers: &'static [(char, &'static [
                         &[&6u32.to_be_bytes(), &0x31u32.to_be_bytes(), &steps.to_be_bytes()],
                     ),
                     'D' => {}
+                    'L' if steps & 0x80 != 0 => {}
                     'Q' => return,
                     letter => match answers.iter().find(|(one, _)| *one == letter) {
                         Some((_, packets)) => {
@@ -161,7 +165,7 @@ fn each_sees_what_those_before_have_changed_and_steps_are_left_out() {
 
 #[test]
 fn refusals_end_it() {
-    let heard = |answers: &'static [(char, &'static [(u8, &'static [u8])])]| {
+    let heard = |answers: Answers| {
         sim::run_alone(move |net| async move {
             milter(&net, 1, 0, answers);
             shown(&[settings("one", 1, DefaultAction::Accept)]).await.0
