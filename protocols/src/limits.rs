@@ -221,6 +221,24 @@ pub const SMTP_BOUNCE_HEADER_BYTES_MAX: usize = 64 * 1024;
 pub const SMTP_JUDGED_HEADER_BYTES_MAX: usize = 256 * 1024;
 /// Addresses of From that are looked at.
 pub const SMTP_FROM_MAX: usize = 100;
+/// Bytes of one packet of a milter.
+pub const MILTER_PACKET_BYTES_MAX: usize = 2 << 20;
+/// Bytes of a body that a milter is shown at a time (MILTER_CHUNK_SIZE).
+pub const MILTER_BODY_BYTES: usize = 65_535;
+/// Changes of one message by one milter.
+pub const MILTER_EDITS_MAX: usize = 1000;
+/// Bytes of those.
+pub const MILTER_EDIT_BYTES_MAX: usize = 64 << 20;
+/// Bytes of a header that milters are shown; a message with a larger one is refused.
+pub const MILTER_HEADER_BYTES_MAX: usize = 1 << 20;
+/// Fields of such a header.
+pub const MILTER_FIELDS_MAX: usize = 5000;
+/// How many times its time-out a milter may be at work on one answer, when it says that it is.
+pub const MILTER_PATIENCE: u32 = 20;
+/// Bytes of the header of rspamd's reply.
+pub const RSPAMD_HEAD_BYTES_MAX: usize = 16 * 1024;
+/// Bytes of rspamd's answer.
+pub const RSPAMD_REPLY_BYTES_MAX: usize = 4 << 20;
 /// Hosts of which answers of DNS blocklists are kept.
 pub const DNSBL_KEPT_MAX: usize = 50_000;
 /// How long an answer is kept that some blocklist had no part in.

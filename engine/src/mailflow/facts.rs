@@ -1,6 +1,6 @@
 //! What is known of a message, and what is said about it. No behaviour but a few questions.
 use super::sieve::{Field, Filing};
-use super::{Answering, Forward, Listed, scripts};
+use super::{Advice, Answering, Forward, Listed, scripts};
 use crate::base::AccountId;
 use crate::directory::{Account, Address, Directory, Recipient};
 
@@ -126,6 +126,8 @@ pub struct Letter<'a> {
     pub size_bytes: u64,
     /// Whether an account has a mailbox of that name.
     pub has_mailbox: Option<&'a HasMailbox<'a>>,
+    /// What a content filter has said.
+    pub advice: Advice<'a>,
     /// Whether the operator wishes that DMARC's policies are obeyed.
     pub obeys_dmarc: bool,
 }

@@ -1,6 +1,6 @@
 //! The stages in their order: the whole mail flow on one screen. Each may refuse a recipient or move its copies; the first refusal counts.
 use super::{Case, Copy, Counters, Letter, Refusal, Verdict, Wanted};
-use super::{away, dmarc, forward, hosts, keyword, lists, outbound, rate, scripts, senders};
+use super::{away, dmarc, filter, forward, hosts, keyword, lists, outbound, rate, scripts, senders};
 
 /// Asked when a recipient is named, before the message is there.
 type AtRecipient = fn(&Case<'_>, &Counters, &Wanted<'_>, u32) -> Option<Refusal>;
@@ -16,9 +16,10 @@ const AT_RECIPIENT: [AtRecipient; 5] = [
 /// Asked when the message has come whole.
 type AtMessage = fn(&Case<'_>, &Letter<'_>, &Wanted<'_>, &mut Verdict);
 
-const AT_MESSAGE: [AtMessage; 8] = [
+const AT_MESSAGE: [AtMessage; 9] = [
     dmarc::reject,       // the domain of From asks for refusal
     lists::at_message,   // F3, F4: From and the reverse-path, the tenant's list before each member's
+    filter::at_message,  // rspamd's advice, for those who have not allowed the sender
     dmarc::quarantine,   // the domain of From asks for suspicion
     hosts::at_message,   // DNS blocklists suspect the host
     keyword::at_message, // F7: the decoded subject

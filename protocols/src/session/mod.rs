@@ -33,6 +33,8 @@ pub use wait::{Over, wait_for_bytes};
 use crate::limits;
 use crate::verify::Verifier;
 use crate::verify::dnsbl::Blocklists;
+use crate::verify::milter::MilterSettings;
+use crate::verify::rspamd::RspamdSettings;
 use posthouse_engine::Engine;
 use posthouse_engine::base::Clock;
 use posthouse_engine::directory::Network;
@@ -107,6 +109,10 @@ pub struct Shared {
     pub verifier: Option<Arc<Verifier>>,
     /// DNS blocklists that are asked about hosts which bring mail; `None`: none is.
     pub blocklists: Option<Arc<Blocklists>>,
+    /// Milters, in the order in which mail is shown to them.
+    pub milters: Vec<Arc<MilterSettings>>,
+    /// The content filter for mail from other hosts; `None`: none is asked.
+    pub rspamd: Option<RspamdSettings>,
     /// Hosts that may say whose SMTP connection they pass on (XCLIENT).
     pub xclient: Vec<Network>,
     /// What members have sent.
@@ -138,6 +144,8 @@ impl Shared {
             moving: Exclusive::default(),
             verifier: None,
             blocklists: None,
+            milters: Vec::new(),
+            rspamd: None,
             xclient: Vec::new(),
             sending: Mutex::default(),
             // 4096 numbers a millisecond from the start on: a later start begins above all that were given out.

@@ -165,6 +165,7 @@ fn a_server_without_scram_does_not_offer_it() {
          S: 250-CHUNKING
          S: 250-DSN
          S: 250-ENHANCEDSTATUSCODES
+         S: 250-LIMITS RCPTMAX=1000
          S: 250-SIZE ...
          S: 250 AUTH PLAIN LOGIN
          C: AUTH SCRAM-SHA-256

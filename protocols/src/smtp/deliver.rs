@@ -1,7 +1,7 @@
 //! From a message that has come whole to its replies: who gets it, what the policies and the store say, and one verdict for each recipient. A
 //! positive one is given only after the sync that covers it.
 use super::bounce::{self, Failed};
-use super::fate::{Fate, Places, fate, one_reply};
+use super::fate::{self, Fate, Places, fate, one_reply};
 use super::letter::{self, Addressed};
 use super::message::Taken;
 use super::prepare::Prepared;
@@ -10,10 +10,11 @@ use super::role::Role;
 use super::state::{Answer, Rcpt, Session, Transaction};
 use super::{header, policy, scripted};
 use crate::dsn::Kind;
+use crate::verify::milter::Outcome;
 use crate::{limits, passed};
 use posthouse_engine::Expected;
 use posthouse_engine::base::{AccountId, Error, Flags, QueueId};
-use posthouse_engine::delivery::{Delivered, Delivery, Outcome, Target};
+use posthouse_engine::delivery::{self, Delivered, Delivery, Target};
 use posthouse_engine::directory::Address;
 use posthouse_engine::mailflow::{Facts, Forward, Verdict};
 use posthouse_engine::queue::{NewQueueItem, QueueRecipient};
@@ -21,11 +22,14 @@ use std::collections::HashMap;
 
 impl Session {
     /// Ends the transaction with its message: one reply, or one for each recipient by LMTP (RFC 2033 section 4.2).
-    pub(super) async fn finish(&mut self, taken: Taken) -> Answer {
-        let Some(transaction) = self.transaction.take() else {
+    pub(super) async fn finish(&mut self, mut taken: Taken) -> Answer {
+        let Some(mut transaction) = self.transaction.take() else {
             return Answer::new(503, "5.5.1 MAIL first");
         };
-        let verdicts = self.deliver(&transaction, taken).await;
+        let verdicts = match self.show_message(&mut transaction, &mut taken.message).await {
+            Ok(shown) => self.deliver(&transaction, taken, shown).await,
+            Err(refusal) => transaction.recipients.iter().map(|_| Err(refusal.clone())).collect(),
+        };
         if verdicts.iter().any(Result::is_ok) {
             self.errors = 0;
         }
@@ -56,21 +60,27 @@ impl Session {
     }
 
     /// One verdict for each recipient: the positive reply or the refusal.
-    async fn deliver(&self, transaction: &Transaction, taken: Taken) -> Vec<Result<Reply, Reply>> {
+    async fn deliver(&self, transaction: &Transaction, taken: Taken, shown: Outcome) -> Vec<Result<Reply, Reply>> {
         let header = header::read(&taken.message);
         let mut says = letter::read(&taken.message, header.size_bytes);
         let (id, size_bytes) = (format!("{:X}", transaction.id), taken.message.len());
         if says.message_id.is_empty() && self.role == Role::Submission {
             says.message_id = format!("<{id}@{}>", self.shared.hostname);
         }
+        let filtered = self.ask_filter(transaction, shown, &taken.message, &id).await;
         let refuse_all = |policy: &str, facts: Facts, reply: Reply| {
-            self.note_came(transaction, &says, size_bytes, facts);
+            self.note_came(transaction, &says, size_bytes, (facts, &filtered.note));
             self.note_refused(transaction, "", policy, &reply);
             transaction.recipients.iter().map(|_| Err(reply.clone())).collect()
         };
         if header.hops > limits::SMTP_HOPS_MAX {
             let reply = Reply::new(554, "5.4.6 Too many hops: the message goes in circles");
             return refuse_all("hops", Facts::default(), reply);
+        }
+        if filtered.discards() {
+            self.note_came(transaction, &says, size_bytes, (Facts::default(), &filtered.note));
+            self.note_discarded(transaction);
+            return transaction.recipients.iter().map(|_| Ok(fate::taken(self.role, &id))).collect();
         }
         let more = match self.has_own_rules(transaction) {
             true => Addressed {
@@ -89,7 +99,11 @@ impl Session {
             self.log_refusal(transaction, "author", &refusal);
             return refuse_all("author", facts, refusal);
         }
-        let verdicts = self.judge_message(transaction, &says, &more, facts);
+        let verdicts = self.judge_message(transaction, &says, &more, (facts, filtered.advice()));
+        // One reply is for all: who would have to get it later would lose it beside one who gets it now.
+        if let Some(later) = verdicts.iter().filter_map(|verdict| verdict.refusal.as_ref()).find(|one| one.code < 500) {
+            return refuse_all(later.stage, facts, policy::reply(later));
+        }
         let size_bytes = fields.len() + message.len();
         let committed = match self.commit(transaction, &verdicts, fields, (message, expected)).await {
             Ok(committed) => committed,
@@ -101,7 +115,7 @@ impl Session {
         let outside = transaction.recipients.iter().zip(&fates).filter(|(rcpt, fate)| rcpt.outside && fate.is_taken());
         self.charge(transaction, outside.count() as u32);
         self.log(transaction, (&id, size_bytes), &fates, (&verdicts, facts));
-        self.note_came(transaction, &says, size_bytes, facts);
+        self.note_came(transaction, &says, size_bytes, (facts, &filtered.note));
         self.note_fates(transaction, &verdicts, &committed);
         self.report((transaction, &verdicts, facts), bounced_header, &fates, &id).await;
         self.set_keywords(&verdicts, &transaction.recipients, &committed).await;
@@ -137,7 +151,7 @@ impl Session {
         let kept = queue.clone();
         let asked = engine.deliver(Delivery { staged, targets, queue });
         drop(expected);
-        let Outcome { targets, queued, queue_ids } = asked.await;
+        let delivery::Outcome { targets, queued, queue_ids } = asked.await;
         committed.targets = targets;
         committed.queued = (!kept.is_empty()).then_some(queued);
         committed.has_own = has_own;

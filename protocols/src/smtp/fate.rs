@@ -33,10 +33,14 @@ impl Fate {
     pub(super) fn verdict(self, role: Role, id: &str) -> Result<Reply, Reply> {
         match self.refusal().filter(|_| self.taken == 0) {
             Some(refusal) => Err(refusal),
-            None if role == Role::Lmtp => Ok(Reply::new(250, format!("2.1.5 Delivered as {id}"))),
-            None => Ok(Reply::new(250, format!("2.0.0 Taken as {id}"))),
+            None => Ok(taken(role, id)),
         }
     }
+}
+
+pub(super) fn taken(role: Role, id: &str) -> Reply {
+    let text = if role == Role::Lmtp { format!("2.1.5 Delivered as {id}") } else { format!("2.0.0 Taken as {id}") };
+    Reply::new(250, text)
 }
 
 pub(super) fn fate(rcpt: &Rcpt, verdict: &Verdict, committed: &Committed) -> Fate {

@@ -27,6 +27,10 @@ fn found(facts: Facts) -> String {
     format!("spf={spf:?} dkim={dkim:?} arc={arc:?} dmarc={dmarc:?}").to_lowercase()
 }
 
+fn joined<const N: usize>(parts: [String; N]) -> String {
+    parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
+}
+
 /// What has moved a copy elsewhere than into INBOX.
 fn moved(copy: Copy) -> &'static str {
     match copy {
@@ -46,7 +50,13 @@ impl Session {
     }
 
     /// The first step of a message that has come whole.
-    pub(super) fn note_came(&self, transaction: &Transaction, says: &Says, size_bytes: usize, facts: Facts) {
+    pub(super) fn note_came(
+        &self,
+        transaction: &Transaction,
+        says: &Says,
+        size_bytes: usize,
+        (facts, filtered): (Facts, &str),
+    ) {
         let hello = self.hello.as_ref().map_or("", |hello| &hello.name);
         let tls = self.stream.tls_info().map_or_else(String::new, |tls| format!(", {}", tls.version));
         self.shared.engine.note_mail(&MailRecord {
@@ -57,13 +67,20 @@ impl Session {
             sender: transaction.sender.clone(),
             message_id: says.message_id.clone(),
             subject: says.subject.clone(),
-            policy: [found(facts), self.listing.as_ref().map_or_else(String::new, |listing| listing.shown())]
-                .join(" ")
-                .trim()
-                .to_owned(),
+            policy: joined([found(facts), self.listed(), filtered.to_owned()]),
             text: format!("EHLO {hello}{tls}"),
             ..self.step(transaction, Step::Came)
         });
+    }
+
+    fn listed(&self) -> String {
+        self.listing.as_ref().map_or_else(String::new, |listing| listing.shown())
+    }
+
+    /// The message was taken, and a filter has thrown it away.
+    pub(super) fn note_discarded(&self, transaction: &Transaction) {
+        let policy = "filter".to_owned();
+        self.shared.engine.note_mail(&MailRecord { policy, ..self.step(transaction, Step::Dropped) });
     }
 
     /// A recipient, or with an empty one the whole message, was refused.

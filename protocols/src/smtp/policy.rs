@@ -8,7 +8,7 @@ use posthouse_engine::delivery::Place;
 use posthouse_engine::directory::{Address, Recipient, Rule, Scope};
 use posthouse_engine::index::SpecialUse;
 use posthouse_engine::mailflow::{
-    Case, Copy, Dmarc, Facts, Letter, Listed, Origin, Refusal, TRANSFER_FOLDER, Verdict, Wanted, at_message,
+    Advice, Case, Copy, Dmarc, Facts, Letter, Listed, Origin, Refusal, TRANSFER_FOLDER, Verdict, Wanted, at_message,
     at_recipient,
 };
 
@@ -91,7 +91,7 @@ impl Session {
         transaction: &Transaction,
         says: &Says,
         more: &Addressed,
-        facts: Facts,
+        (facts, advice): (Facts, Advice<'_>),
     ) -> Vec<Verdict> {
         let obeys_dmarc = self.shared.verifier.as_ref().is_some_and(|verifier| verifier.obeys_dmarc());
         let Addressed { to, passed, automatic, fields, size_bytes } = more;
@@ -109,6 +109,7 @@ impl Session {
             fields,
             size_bytes: *size_bytes,
             has_mailbox: Some(&has_mailbox),
+            advice,
             obeys_dmarc,
         };
         self.with_case(&transaction.sender, |case| {

@@ -4,6 +4,7 @@ use super::role::Role;
 use crate::runtime::Stream;
 use crate::session::{Room, Shared};
 use crate::verify::dnsbl::Listing;
+use crate::verify::milter::Chain;
 use posthouse_engine::Login;
 use posthouse_engine::base::AccountId;
 use posthouse_engine::directory::{Address, Recipient};
@@ -58,6 +59,8 @@ pub(super) struct Transaction {
     pub(super) recipients: Vec<Rcpt>,
     /// BDAT chunks so far.
     pub(super) chunks: Option<Box<Coming>>,
+    /// The milters that see the message.
+    pub(super) milters: Option<Box<Chain>>,
 }
 
 /// A recipient that was accepted.

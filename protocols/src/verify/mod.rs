@@ -1,11 +1,13 @@
 //! Who has sent a message: SPF, DKIM, DMARC and ARC of mail that comes in; signatures and seals of mail that goes out. All name servers are asked
 //! here, on threads of its own, before anything is judged; what is left of it are facts (`mailflow` judges them) and header fields. Refuses nothing.
 //!
-//! `desk` owns the threads, `check` asks and finds, `dnsbl` asks lists about hosts, `sign` signs and seals, `forged` finds results that somebody else wrote in our name.
+//! `desk` owns the threads, `check` asks and finds, `dnsbl` asks lists about hosts, `rspamd` asks a content filter, `milter/` shows mail to milters, `sign` signs and seals, `forged` finds results that somebody else wrote in our name.
 mod check;
 mod desk;
 pub mod dnsbl;
 mod forged;
+pub mod milter;
+pub mod rspamd;
 mod sign;
 #[cfg(test)]
 mod tests;

@@ -20,6 +20,8 @@ pub(super) fn check(config: &Config) -> Result<(), Wrong> {
     super::verify::check(&config.verify)?;
     super::proxy::check(&config.proxy)?;
     super::dnsbl::check(&config.dnsbl)?;
+    super::rspamd::check(&config.rspamd)?;
+    super::milter::check(&config.milter)?;
     super::outbound::check(&config.outbound)?;
     if config.data.as_os_str().is_empty() {
         return wrong("data", "\"\" is not allowed; allowed: the path of a directory".into());

@@ -2,18 +2,22 @@
 //! that it does not know or a value that is not allowed is an error with the file, the key and what is allowed.
 pub(crate) mod check;
 mod dnsbl;
+mod milter;
 mod model;
 mod oauth;
 mod outbound;
 mod pop3;
 mod proxy;
+mod rspamd;
 mod values;
 mod verify;
 
 pub use dnsbl::ZoneTable;
+pub use milter::{MilterDefault, MilterMail, MilterTable};
 pub use model::{ClientPorts, Compaction, Config, LogFormat, MailLog, MessagesOf, PlaintextAuth, RuntimeChoice};
 pub use oauth::OAuth;
 pub use outbound::{Outbound, RouteTable};
+pub use rspamd::WhenDown;
 pub use values::{Count, Place};
 pub use verify::DmarcChoice;
 
@@ -53,7 +57,8 @@ impl Config {
         })?;
         let mut config = Config::parse(&file, &text)?;
         let base = path.parent().unwrap_or(Path::new(""));
-        let own = [&mut config.data, &mut config.tls.certificate, &mut config.tls.key];
+        let rspamd = &mut config.rspamd.password_file;
+        let own = [&mut config.data, &mut config.tls.certificate, &mut config.tls.key, rspamd];
         let others = outbound::paths(&mut config.outbound).chain(oauth::paths(&mut config.oauth));
         for path in own.into_iter().chain(others) {
             if !path.as_os_str().is_empty() {

@@ -1,9 +1,11 @@
 //! Every key of the configuration with its default. docs/configuration.md explains them; a test holds the two together.
 use super::dnsbl::Dnsbl;
+use super::milter::MilterTable;
 use super::oauth::OAuth;
 use super::outbound::Outbound;
 use super::pop3::Pop3;
 use super::proxy::Proxy;
+use super::rspamd::Rspamd;
 use super::values::{Address, Count, words};
 use super::verify::Verify;
 use posthouse_engine::base::limits;
@@ -96,6 +98,10 @@ pub struct Config {
     pub verify: Verify,
     /// What DNS lists say of hosts.
     pub dnsbl: Dnsbl,
+    /// The content filter.
+    pub rspamd: Rspamd,
+    /// Milters, in their order.
+    pub milter: Vec<MilterTable>,
     /// When old mail is rewritten into less room.
     pub compaction: Compaction,
     /// Mail to other hosts.
@@ -279,6 +285,8 @@ impl Default for Config {
             store: Store::default(),
             verify: Verify::default(),
             dnsbl: Dnsbl::default(),
+            rspamd: Rspamd::default(),
+            milter: Vec::new(),
             compaction: Compaction::default(),
             outbound: Outbound::default(),
             clients: Clients::default(),

@@ -171,3 +171,24 @@ fn paths_are_taken_from_the_files_directory() {
     let missing = Config::read(&dir.path().join("none.toml")).expect_err("missing").to_string();
     assert!(missing.contains("none.toml: cannot be read: "), "{missing}");
 }
+
+#[test]
+fn filters_are_off_until_they_are_named_and_mistakes_are_told() {
+    let off = Config::default();
+    assert!(off.rspamd.socket().is_none() && off.milter.is_empty());
+    let named = "[rspamd]\naddress = '[::1]:11333'\n[[milter]]\nname = 'a'\naddress = '127.0.0.1:1'";
+    let named = Config::parse("", named).expect("allowed");
+    assert_eq!(named.rspamd.socket().map(|socket| socket.to_string()).as_deref(), Some("[::1]:11333"));
+    assert_eq!((named.milter.len(), named.milter[0].timeout_seconds), (1, 30));
+    for (text, key) in [
+        ("[rspamd]\naddress = 'filter.test:11333'", "rspamd.address"),
+        ("[rspamd]\ntimeout_seconds = 0", "rspamd.timeout_seconds"),
+        ("[rspamd]\nwhen_down = 'reject'", "rspamd.when_down"),
+        ("[[milter]]\nname = 'a b'\naddress = '127.0.0.1:1'", "milter[0].name"),
+        ("[[milter]]\nname = 'a'\naddress = '127.0.0.1:1'\nsees = []", "milter[0].sees"),
+        ("[[milter]]\nname = 'a'\naddress = '127.0.0.1:1'\ntimeout_seconds = 601", "milter[0].timeout_seconds"),
+    ] {
+        let told = error(text);
+        assert!(told.starts_with(&format!("posthouse.toml: {key}: ")), "{told}");
+    }
+}

@@ -1,5 +1,6 @@
 //! Which service speaks at which address, and where TLS begins at once. Opens nothing.
 use super::Identity;
+use super::filters::Filters;
 use crate::config::{self, Config};
 use crate::store::Opened;
 use posthouse_engine::directory::Network;
@@ -10,16 +11,12 @@ use posthouse_protocols::runtime::{Listener, Service};
 use posthouse_protocols::session::oauth::OAuth;
 use posthouse_protocols::session::{Attendance, Budget, MessageLimit, PlaintextAuth, Shared};
 use posthouse_protocols::smtp::SmtpService;
-use posthouse_protocols::verify::Verifier;
-use posthouse_protocols::verify::dnsbl::Blocklists;
 use std::sync::Arc;
 
 /// Who tells us of those whom we do not know.
 pub(super) struct Judges {
-    /// Of senders.
-    pub(super) verifier: Arc<Verifier>,
-    /// Of hosts.
-    pub(super) blocklists: Option<Arc<Blocklists>>,
+    /// Of mail.
+    pub(super) filters: Filters,
     /// Of tokens.
     pub(super) oauth: Option<OAuth>,
 }
@@ -30,14 +27,16 @@ pub(super) fn all(
     opened: &Opened,
     hostname: &str,
     Identity { config: identity, end_point }: &Identity,
-    Judges { verifier, blocklists, oauth }: Judges,
+    Judges { filters, oauth }: Judges,
 ) -> Vec<Listener> {
     let mut shared = Shared::new(opened.engine.clone(), opened.clock.clone(), hostname);
     shared.tls = Some(identity.clone());
     shared.tls_end_point.clone_from(end_point);
     shared.scram = config.login.scram;
-    shared.verifier = Some(verifier);
-    shared.blocklists = blocklists;
+    shared.verifier = Some(filters.verifier);
+    shared.blocklists = filters.blocklists;
+    shared.rspamd = filters.rspamd;
+    shared.milters = filters.milters;
     shared.oauth = oauth;
     shared.plaintext_auth = match config.login.plaintext_auth {
         config::PlaintextAuth::Never => PlaintextAuth::Never,

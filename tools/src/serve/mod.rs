@@ -3,6 +3,7 @@
 mod compaction;
 mod dnsbl;
 mod files;
+mod filters;
 mod first;
 mod house;
 mod listeners;
@@ -100,11 +101,7 @@ impl Running {
         };
         let (kind, why) = runtime::choose(choice).map_err(|error| Failure::new(Kind::Failed, error.to_string()))?;
         tracing::info!("{why}");
-        let judges = listeners::Judges {
-            verifier: verify::start(config, &hostname)?,
-            blocklists: dnsbl::start(config)?,
-            oauth: oauth::start(config)?,
-        };
+        let judges = listeners::Judges { filters: filters::start(config, &hostname)?, oauth: oauth::start(config)? };
         let listeners = listeners::all(config, opened, &hostname, &identity, judges);
         let means = outbound::prepare(config, opened, &hostname)?;
         let limits = ConnectionLimits {

@@ -160,6 +160,7 @@ impl Offers {
                 "SMTPUTF8" => offers.utf8 = true,
                 "DSN" => offers.dsn = true,
                 "STARTTLS" => offers.starttls = true,
+                "LIMITS" => offers.limit(words),
                 "SIZE" => offers.size = Some(words.next().and_then(|word| word.parse().ok()).filter(|size| *size > 0)),
                 "AUTH" => offers.auth.extend(words.map(str::to_ascii_uppercase)),
                 // Old servers wrote it so.
@@ -168,5 +169,17 @@ impl Offers {
             }
         }
         offers
+    }
+
+    /// RFC 9422: what is not known, or no number, says nothing.
+    fn limit<'a>(&mut self, words: impl Iterator<Item = &'a str>) {
+        for (name, value) in words.filter_map(|word| word.split_once('=')) {
+            let value = value.parse::<u32>().ok().filter(|value| *value > 0);
+            match name.to_ascii_uppercase().as_str() {
+                "MAILMAX" => self.mail_max = value,
+                "RCPTMAX" => self.rcpt_max = value.map(|value| value as usize),
+                _ => {}
+            }
+        }
     }
 }

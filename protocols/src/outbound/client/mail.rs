@@ -39,8 +39,37 @@ pub(in crate::outbound) struct Sent {
 }
 
 impl Client {
-    /// Sends a message and answers for every recipient, whatever happens to the connection (`broken` tells).
+    /// Sends a message and answers for every recipient, whatever happens to the connection (`broken` tells). A host that has limits (RFC 9422) gets it in
+    /// several transactions.
     pub(in crate::outbound) async fn send(&mut self, mail: &Mail<'_>) -> Sent {
+        let at_once = self.offers.rcpt_max.unwrap_or(usize::MAX).min(mail.recipients.len().max(1));
+        let mut all = Sent { replies: Vec::with_capacity(mail.recipients.len()), stale: false };
+        for part in mail.recipients.chunks(at_once) {
+            let is_first = all.replies.is_empty();
+            if self.offers.mail_max.is_some_and(|most| self.begun >= most) {
+                // A fresh connection may do, unless others have been answered for on this one.
+                self.broken = true;
+            }
+            if self.broken && (self.begun > 0 || !is_first) {
+                let later = Reply::own("4.5.3", "the host takes no more on this connection");
+                all.replies.extend(std::iter::repeat_n(later, part.len()));
+                all.stale |= is_first;
+                continue;
+            }
+            let sent = self.send_at_once(&Mail { recipients: part, ..*mail }).await;
+            all.stale |= sent.stale && is_first;
+            all.replies.extend(sent.replies);
+            if all.stale {
+                let rest = mail.recipients.len() - all.replies.len();
+                let last = all.replies[0].clone();
+                all.replies.extend(std::iter::repeat_n(last, rest));
+                break;
+            }
+        }
+        all
+    }
+
+    async fn send_at_once(&mut self, mail: &Mail<'_>) -> Sent {
         let everybody = |reply: Reply| vec![reply; mail.recipients.len()];
         if let Err(reply) = mail.fits(&self.offers) {
             return Sent { replies: everybody(reply), stale: false };

@@ -43,6 +43,10 @@ pub(super) struct Offers {
     pub(super) size: Option<Option<u64>>,
     /// Mechanisms of AUTH, in capitals.
     pub(super) auth: Vec<String>,
+    /// LIMITS (RFC 9422): messages of one connection.
+    pub(super) mail_max: Option<u32>,
+    /// LIMITS: recipients of one message.
+    pub(super) rcpt_max: Option<usize>,
 }
 
 /// An open connection that takes messages.

@@ -72,6 +72,25 @@ fn everything_offered_is_used_and_pipelined() {
     assert_eq!(heard.taken.len(), 1);
 }
 
+/// RFC 9422.
+#[test]
+fn a_host_with_limits_gets_no_more_than_it_takes() {
+    let one =
+        |to: &str| format!("C: MAIL ...\nS: 250 ok\nC: RCPT TO:<{to}>\nS: 250 ok\nC: DATA\nS: 354 go\n.\nS: 250 ok\n");
+    let script: &'static str = format!(
+        "{EHLO}S: 250-mx\nS: 250 LIMITS RCPTMAX=1 MAILMAX=5 X=y\n{}{}C: QUIT",
+        one("a@x.test"),
+        one("b@x.test")
+    )
+    .leak();
+    let heard = both(converse(script), "250 2.0.0 ok");
+    assert_eq!(heard.taken.len(), 2);
+    let script: &'static str =
+        format!("{EHLO}S: 250-mx\nS: 250 LIMITS RCPTMAX=1 MAILMAX=1\n{}", one("a@x.test")).leak();
+    let heard = converse(script).unwrap_or_else(|why| panic!("{why}"));
+    assert_eq!(heard.replies, ["250 2.0.0 ok", "4.5.3 the host takes no more on this connection"]);
+}
+
 #[test]
 fn recipients_have_their_own_fates() {
     for offers in ["S: 250 mx", "S: 250-mx\nS: 250 PIPELINING"] {

@@ -36,6 +36,7 @@ fn offered(session: &Session) -> Vec<String> {
     let shared = &session.shared;
     let mut lines = vec![shared.hostname.clone()];
     lines.extend(["PIPELINING", "8BITMIME", "SMTPUTF8", "CHUNKING", "DSN", "ENHANCEDSTATUSCODES"].map(str::to_owned));
+    lines.push(format!("LIMITS RCPTMAX={}", limits::SMTP_RECIPIENTS_MAX));
     lines.push(format!("SIZE {}", shared.message_size_bytes_max));
     if shared.tls.is_some() && !session.stream.is_tls() {
         lines.push("STARTTLS".into());

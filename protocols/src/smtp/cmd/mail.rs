@@ -12,7 +12,10 @@ pub(in crate::smtp) fn run(session: &mut Session, request: Request<String>) -> R
             return Ok(Answer::new(501, "5.5.4 MAIL FROM:<address> is expected"));
         };
         Ok(match session.begin(from) {
-            Ok(transaction) => {
+            Ok(mut transaction) => {
+                if let Err(refusal) = session.show_sender(&mut transaction).await {
+                    return Ok(refusal.into());
+                }
                 session.transaction = Some(Box::new(transaction));
                 Answer::new(250, "2.1.0 Ok")
             }
@@ -49,6 +52,7 @@ impl Session {
             size_bytes: from.size as u64,
             recipients: Vec::new(),
             chunks: None,
+            milters: None,
         })
     }
 

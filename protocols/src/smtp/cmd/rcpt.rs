@@ -16,7 +16,10 @@ pub(in crate::smtp) fn run(session: &mut Session, request: Request<String>) -> R
             return Ok(Answer::new(501, "5.5.4 RCPT TO:<address> is expected"));
         };
         session.look_up_host().await;
-        let found = session.recipient(to);
+        let found = match session.recipient(to) {
+            Ok(rcpt) => session.show_recipient(&rcpt).await.map(|()| rcpt),
+            Err(refusal) => Err(refusal),
+        };
         let Some(transaction) = &mut session.transaction else {
             return Ok(Answer::new(503, "5.5.1 MAIL first"));
         };

@@ -14,6 +14,7 @@ fn greeting_and_what_is_offered() {
         S: 250-CHUNKING
         S: 250-DSN
         S: 250-ENHANCEDSTATUSCODES
+        S: 250-LIMITS RCPTMAX=1000
         S: 250 SIZE 52428800
         C: HELO client.test
         S: 250 mail.example.org
@@ -32,6 +33,7 @@ fn greeting_and_what_is_offered() {
           S: 250-CHUNKING
           S: 250-DSN
           S: 250-ENHANCEDSTATUSCODES
+          S: 250-LIMITS RCPTMAX=1000
           S: 250 SIZE 52428800
           C: AUTH PLAIN
           S: 500 5.5.1 Unknown command",
@@ -48,6 +50,7 @@ fn greeting_and_what_is_offered() {
           S: 250-CHUNKING
           S: 250-DSN
           S: 250-ENHANCEDSTATUSCODES
+          S: 250-LIMITS RCPTMAX=1000
           S: 250-SIZE 52428800
           S: 250 AUTH PLAIN LOGIN",
     );
@@ -59,6 +62,7 @@ fn order_of_commands() {
         C: MAIL FROM:<a@b.test>
         S: 503 5.5.1 EHLO first
         C: EHLO x
+        S: 250-...
         S: 250-...
         S: 250-...
         S: 250-...
@@ -149,6 +153,7 @@ fn relaying_by_lmtp_is_refused() {
     lmtp(
         "S: 220 ...
         C: LHLO x
+        S: 250-...
         S: 250-...
         S: 250-...
         S: 250-...

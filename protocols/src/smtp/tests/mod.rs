@@ -2,6 +2,7 @@
 mod bad_input;
 mod chunks;
 mod delivery;
+mod filter;
 mod flow;
 mod front;
 mod hosts;

@@ -1,0 +1,90 @@
+//! The content filter as a client and a reader see it; what it answers is fixed.
+use crate::runtime::sim;
+use crate::session::Shared;
+use crate::smtp::SmtpService;
+use crate::smtp::tests::{inbox, shared};
+use crate::verify::rspamd::RspamdSettings;
+use posthouse_engine::directory::{Address, Change, ScopeName};
+use posthouse_engine::trace::MailFilter;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+fn with_filter(defers_when_down: bool) -> Arc<Shared> {
+    let mut shared = Arc::into_inner(shared()).expect("nobody else has it");
+    shared.rspamd = Some(RspamdSettings {
+        address: SocketAddr::from(([192, 0, 2, 33], 11333)),
+        password: String::new(),
+        timeout: Duration::from_secs(5),
+        size_bytes_max: 100_000,
+        defers_when_down,
+    });
+    Arc::new(shared)
+}
+
+/// The reply to a message for those, when the filter answers with that action; without one nobody is there.
+fn sent(shared: &Arc<Shared>, action: Option<&'static str>, to: &'static [&'static str]) -> String {
+    let shared = shared.clone();
+    sim::run(move |net| async move {
+        if let Some(action) = action {
+            net.listen("192.0.2.33:11333".parse().expect("an address"), move |mut peer| async move {
+                while peer.read_line().await != b"hi\r\n" {}
+                let body = format!("{{\"action\":\"{action}\",\"score\":7.5,\"required_score\":15}}");
+                peer.write(format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len()).as_bytes()).await;
+                peer.read_to_end().await;
+            });
+        }
+        let mut client = net.connect(&SmtpService::mx(shared));
+        let rcpt: String = to.iter().map(|to| format!("RCPT TO:<{to}>\r\n")).collect();
+        let lines =
+            format!("EHLO c.test\r\nMAIL FROM:<s@s.test>\r\n{rcpt}DATA\r\nSubject: x\r\n\r\nhi\r\n.\r\nQUIT\r\n");
+        client.write(lines.as_bytes()).await;
+        let heard = String::from_utf8(client.read_to_end().await).expect("ASCII");
+        heard.lines().rev().nth(1).expect("a reply before the goodbye").to_owned()
+    })
+}
+
+const ANN: &[&str] = &["ann@example.org"];
+
+fn came(shared: &Shared) -> String {
+    let log = shared.engine.mail_log(&MailFilter::default(), None, 1).expect("it can be read");
+    log.rows[0].record.policy.clone()
+}
+
+#[test]
+fn its_actions_are_obeyed() {
+    let shared = with_filter(false);
+    assert!(sent(&shared, Some("no action"), ANN).starts_with("250"));
+    assert_eq!((inbox(&shared, ANN[0]).len(), came(&shared).as_str()), (1, "rspamd=no action 7.50/15.00"));
+    assert!(sent(&shared, Some("add header"), ANN).starts_with("250"));
+    assert_eq!(inbox(&shared, ANN[0]).len(), 1, "it is in Junk");
+    assert_eq!(sent(&shared, Some("reject"), ANN), "550 5.7.1 The message is taken for spam");
+    assert_eq!(sent(&shared, Some("soft reject"), ANN), "451 4.7.1 Try again later");
+    assert!(sent(&shared, Some("discard"), ANN).starts_with("250"));
+    assert_eq!(inbox(&shared, ANN[0]).len(), 1);
+}
+
+#[test]
+fn whoever_is_allowed_skips_it_and_nothing_is_lost_beside() {
+    let shared = with_filter(false);
+    let scope = ScopeName::Account(Address::parse(ANN[0]).expect("an address"));
+    let rule = "allow s.test".parse().expect("a rule");
+    shared.engine.change_directory(vec![Change::RuleAdd { scope, rule }]).wait().remove(0).expect("taken");
+    let both: &[&str] = &["ann@example.org", "bob@example.org"];
+    assert!(sent(&shared, Some("reject"), both).starts_with("250"));
+    assert_eq!((inbox(&shared, both[0]).len(), inbox(&shared, both[1]).len()), (1, 0));
+    // One reply is for both, and bob would lose what is to come again.
+    assert!(sent(&shared, Some("greylist"), both).starts_with("451"));
+    assert!(sent(&shared, Some("greylist"), ANN).starts_with("250"));
+    assert_eq!((inbox(&shared, both[0]).len(), inbox(&shared, both[1]).len()), (2, 0));
+}
+
+#[test]
+fn without_an_answer_mail_is_taken_or_waits_as_the_operator_says() {
+    let shared = with_filter(false);
+    assert!(sent(&shared, None, ANN).starts_with("250"));
+    assert_eq!((inbox(&shared, ANN[0]).len(), came(&shared).as_str()), (1, "rspamd=no answer"));
+    let waits = with_filter(true);
+    assert_eq!(sent(&waits, None, ANN), "451 4.7.1 The content filter gives no answer; try again later");
+    assert!(inbox(&waits, ANN[0]).is_empty());
+}
