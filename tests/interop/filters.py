@@ -134,7 +134,7 @@ sees = ["submission"]
         config = os.path.join(self.server.folder, "opendkim.conf")
         with open(config, "w") as file:
             file.write(f"Mode s\nDomain {HOME}\nSelector od\nKeyFile {key}\nSocket inet:{self.signs}@127.0.0.1\nCanonicalization relaxed/simple\n"
-                       f"InternalHosts 127.0.0.0/8\nRequireSafeKeys no\nSyslog no\nUserID root\nNameservers 127.0.0.1\n")
+                       f"InternalHosts 192.0.2.1\nRequireSafeKeys no\nSyslog no\nUserID root\nNameservers 127.0.0.1\n")
         self.spawn(["opendkim", "-f", "-x", config], self.signs, "opendkim")
         return base64.b64encode(der)
 

@@ -9,6 +9,8 @@ pub enum Advice<'a> {
     None,
     /// It is suspicious.
     Junk,
+    /// It is to be put aside, whoever has allowed the sender.
+    Quarantine,
     /// It is to come again later.
     Later(&'a str),
     /// It is not wanted.
@@ -20,6 +22,11 @@ pub(super) fn at_message(_: &Case<'_>, letter: &Letter<'_>, _: &Wanted<'_>, verd
     let (code, status, text) = match letter.advice {
         Advice::None => return,
         Advice::Junk => return dmarc::to_junk(verdict),
+        Advice::Quarantine => {
+            let shown = verdict.copies.iter_mut().filter(|copy| matches!(copy, Copy::Inbox | Copy::Transfer));
+            shown.for_each(|copy| *copy = Copy::Junk);
+            return;
+        }
         Advice::Later(text) => (451, "4.7.1", text),
         Advice::Refuse(text) => (550, "5.7.1", text),
     };

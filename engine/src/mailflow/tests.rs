@@ -257,3 +257,18 @@ fn hosts_on_blocklists_are_refused_or_suspected_unless_the_sender_is_allowed() {
     rule(&mut town, account("ann@a.test"), "allow x.test");
     assert_eq!(with(&town, 9), (None, vec![Copy::Inbox]));
 }
+
+#[test]
+fn who_is_allowed_skips_what_a_filter_suspects_and_not_what_it_puts_aside() {
+    let mut town = town();
+    let sender = at("s@x.test");
+    let with = |town: &Directory, advice| {
+        let case = Case { directory: town, origin: Origin::Outside, sender: Some(&sender), now: 1000, listed: None };
+        let letter = Letter { advice, ..Letter::default() };
+        with_wanted(town, "ann@a.test", |wanted| at_message(&case, &letter, wanted).copies)
+    };
+    assert_eq!(with(&town, Advice::Junk), [Copy::Junk]);
+    rule(&mut town, account("ann@a.test"), "allow x.test");
+    assert_eq!(with(&town, Advice::Junk), [Copy::Inbox]);
+    assert_eq!(with(&town, Advice::Quarantine), [Copy::Junk]);
+}

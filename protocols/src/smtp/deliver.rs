@@ -2,9 +2,10 @@
 //! positive one is given only after the sync that covers it.
 use super::bounce::{self, Failed};
 use super::fate::{self, Fate, Places, fate, one_reply};
+use super::filter::Filtered;
 use super::letter::{self, Addressed};
 use super::message::Taken;
-use super::prepare::Prepared;
+use super::prepare::{Found, Prepared};
 use super::reply::Reply;
 use super::role::Role;
 use super::state::{Answer, Rcpt, Session, Transaction};
@@ -26,8 +27,8 @@ impl Session {
         let Some(mut transaction) = self.transaction.take() else {
             return Answer::new(503, "5.5.1 MAIL first");
         };
-        let verdicts = match self.show_message(&mut transaction, &mut taken.message).await {
-            Ok(shown) => self.deliver(&transaction, taken, shown).await,
+        let verdicts = match self.filter(&mut transaction, &mut taken).await {
+            Ok(filtered) => self.deliver(&transaction, taken, filtered).await,
             Err(refusal) => transaction.recipients.iter().map(|_| Err(refusal.clone())).collect(),
         };
         if verdicts.iter().any(Result::is_ok) {
@@ -41,6 +42,33 @@ impl Session {
             return Answer::Written;
         }
         one_reply(verdicts).into()
+    }
+
+    /// What milters say and change, and what was found out about the sender before that.
+    async fn filter(
+        &self,
+        transaction: &mut Transaction,
+        taken: &mut Taken,
+    ) -> Result<(Outcome, Option<Found>), Reply> {
+        let came_bytes = taken.message.len() as u64;
+        let before = self.check_before(transaction, &mut taken.message).await;
+        let before = before.map_err(|refusal| self.noted(transaction, refusal))?;
+        let shown = self.show_message(transaction, &mut taken.message).await?;
+        let (size_bytes, max) = (taken.message.len() as u64, self.shared.message_size_bytes_max);
+        if size_bytes > came_bytes && size_bytes > max {
+            let text = format!("5.3.4 With what a filter has added it has more than {max} bytes");
+            return Err(self.noted(transaction, Reply::new(552, text)));
+        }
+        if size_bytes > came_bytes && !taken.room.hold(size_bytes) {
+            let reply = Reply::new(452, "4.3.1 Too many messages are under way; try again");
+            return Err(self.noted(transaction, reply));
+        }
+        Ok((shown, before))
+    }
+
+    fn noted(&self, transaction: &Transaction, refusal: Reply) -> Reply {
+        self.note_refused(transaction, "", "", &refusal);
+        refusal
     }
 
     /// Refuses the message of the transaction under way with one reply, or with one for each recipient by LMTP.
@@ -60,7 +88,12 @@ impl Session {
     }
 
     /// One verdict for each recipient: the positive reply or the refusal.
-    async fn deliver(&self, transaction: &Transaction, taken: Taken, shown: Outcome) -> Vec<Result<Reply, Reply>> {
+    async fn deliver(
+        &self,
+        transaction: &Transaction,
+        taken: Taken,
+        (shown, before): (Outcome, Option<Found>),
+    ) -> Vec<Result<Reply, Reply>> {
         let header = header::read(&taken.message);
         let mut says = letter::read(&taken.message, header.size_bytes);
         let (id, size_bytes) = (format!("{:X}", transaction.id), taken.message.len());
@@ -73,28 +106,22 @@ impl Session {
             self.note_refused(transaction, "", policy, &reply);
             transaction.recipients.iter().map(|_| Err(reply.clone())).collect()
         };
-        if header.hops > limits::SMTP_HOPS_MAX {
-            let reply = Reply::new(554, "5.4.6 Too many hops: the message goes in circles");
-            return refuse_all("hops", Facts::default(), reply);
+        if let Some((policy, reply)) = unfit(transaction, header.hops, &filtered) {
+            return refuse_all(policy, Facts::default(), reply);
         }
         if filtered.discards() {
             self.note_came(transaction, &says, size_bytes, (Facts::default(), &filtered.note));
             self.note_discarded(transaction);
             return transaction.recipients.iter().map(|_| Ok(fate::taken(self.role, &id))).collect();
         }
-        let more = match self.has_own_rules(transaction) {
-            true => Addressed {
-                passed: passed::proven(&self.shared.engine, &taken.message),
-                ..letter::addressed(&taken.message, header.size_bytes)
-            },
-            false => Addressed::default(),
-        };
+        let more = self.addressed(transaction, &taken.message, header.size_bytes);
         let bounced_header = bounce::header_of(&taken.message, header.size_bytes);
         let Taken { message, room, expected } = taken;
-        let Prepared { fields, message, facts } = match self.prepare(transaction, &says, message, &header, &id).await {
-            Ok(prepared) => prepared,
-            Err(refusal) => return refuse_all("verify", Facts::default(), refusal),
-        };
+        let Prepared { fields, message, facts } =
+            match self.prepare(transaction, &says, (message, before), &header, &id).await {
+                Ok(prepared) => prepared,
+                Err(refusal) => return refuse_all("verify", Facts::default(), refusal),
+            };
         if let Err(refusal) = self.check_author(&says, facts) {
             self.log_refusal(transaction, "author", &refusal);
             return refuse_all("author", facts, refusal);
@@ -125,6 +152,17 @@ impl Session {
             }
         }
         fates.into_iter().map(|fate| fate.verdict(self.role, &id)).collect()
+    }
+
+    /// Whom the message names, if somebody has a rule that asks for it.
+    fn addressed(&self, transaction: &Transaction, message: &[u8], header_bytes: usize) -> Addressed {
+        match self.has_own_rules(transaction) {
+            true => Addressed {
+                passed: passed::proven(&self.shared.engine, message),
+                ..letter::addressed(message, header_bytes)
+            },
+            false => Addressed::default(),
+        }
     }
 
     /// Into the store and the queue, for those whom no policy has refused it.
@@ -233,6 +271,16 @@ impl Session {
             bounce::send(&self.shared, (transaction, self.account()), &failed, header, id).await;
         }
     }
+}
+
+/// Why a message is not even judged, with the policy's name.
+fn unfit(transaction: &Transaction, hops: usize, filtered: &Filtered) -> Option<(&'static str, Reply)> {
+    if hops > limits::SMTP_HOPS_MAX {
+        return Some(("hops", Reply::new(554, "5.4.6 Too many hops: the message goes in circles")));
+    }
+    // What is put aside must not leave, and there is no place for it here.
+    let leaves = filtered.quarantined && transaction.recipients.iter().any(|rcpt| !rcpt.external.is_empty());
+    leaves.then(|| ("filter", Reply::new(550, "5.7.1 A filter holds that message back; it is not sent on")))
 }
 
 /// What the store said, and what it was asked.

@@ -11,15 +11,18 @@ pub(super) struct Filtered {
     action: Action,
     /// For logs; empty when it was not asked.
     pub(super) note: String,
+    /// A milter puts it aside.
+    pub(super) quarantined: bool,
 }
 
 impl Filtered {
     fn new(action: Action, note: impl Into<String>) -> Filtered {
-        Filtered { action, note: note.into() }
+        Filtered { action, note: note.into(), quarantined: false }
     }
 
     pub(super) fn advice(&self) -> Advice<'_> {
         match &self.action {
+            _ if self.quarantined => Advice::Quarantine,
             // What is thrown away is judged by nobody.
             Action::Nothing | Action::Discard => Advice::None,
             Action::Junk => Advice::Junk,
@@ -48,9 +51,7 @@ impl Session {
             return Filtered::new(Action::Discard, shown.note);
         }
         let mut filtered = self.ask_rspamd(transaction, message, id).await;
-        if shown.quarantines && filtered.action == Action::Nothing {
-            filtered.action = Action::Junk;
-        }
+        filtered.quarantined = shown.quarantines;
         let between = if filtered.note.is_empty() || shown.note.is_empty() { "" } else { " " };
         filtered.note = format!("{}{between}{}", shown.note, filtered.note);
         filtered

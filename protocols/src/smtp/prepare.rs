@@ -18,17 +18,25 @@ pub(super) struct Prepared {
     pub(super) facts: Facts,
 }
 
+/// What is known of the sender.
+#[derive(Default)]
+pub(super) struct Found {
+    /// What goes on top of the message.
+    fields: Vec<u8>,
+    facts: Facts,
+}
+
 fn unavailable() -> Reply {
     Reply::new(451, "4.7.0 The sender cannot be checked now; try again")
 }
 
 impl Session {
-    /// See above. `id` names the message in the log and in Received.
+    /// See above. `id` names the message in the log and in Received; `before` is what was found out before milters changed the message.
     pub(super) async fn prepare(
         &self,
         transaction: &Transaction,
         says: &Says,
-        message: Vec<u8>,
+        (message, before): (Vec<u8>, Option<Found>),
         header: &Header,
         id: &str,
     ) -> Result<Prepared, Reply> {
@@ -42,25 +50,50 @@ impl Session {
                 let message = without_forged(message, &self.shared.hostname);
                 self.sign(says, trace, message).await
             }
-            Role::Mx => self.check(transaction, trace, message).await,
+            Role::Mx => {
+                let (message, found) = match before {
+                    Some(found) => (message, found),
+                    None => self.check(transaction, message, self.seal(transaction)).await?,
+                };
+                let mut fields = trace;
+                insert(&mut fields, &found.fields);
+                Ok(Prepared { fields, message, facts: found.facts })
+            }
         }
     }
 
-    async fn check(&self, transaction: &Transaction, trace: Vec<u8>, message: Vec<u8>) -> Result<Prepared, Reply> {
+    /// Checks mail of another host that milters are about to see: on the changed message no signature would be right any more, and fields
+    /// that they add in our name are no forgery. No ARC set then: it would not fit what goes on.
+    pub(super) async fn check_before(
+        &self,
+        transaction: &Transaction,
+        message: &mut Vec<u8>,
+    ) -> Result<Option<Found>, Reply> {
+        if self.role != Role::Mx || transaction.milters.is_none() {
+            return Ok(None);
+        }
+        let (checked, found) = self.check(transaction, std::mem::take(message), None).await?;
+        *message = checked;
+        Ok(Some(found))
+    }
+
+    async fn check(
+        &self,
+        transaction: &Transaction,
+        message: Vec<u8>,
+        seal: Option<SigningKey>,
+    ) -> Result<(Vec<u8>, Found), Reply> {
         let ip = self.stream.peer().ip().to_canonical();
-        let mut prepared = Prepared { fields: trace, message, facts: Facts::default() };
+        let (mut message, mut found) = (message, Found::default());
         if let Some(verifier) = self.shared.verifier.as_ref().filter(|verifier| verifier.wants(ip)) {
             let helo = self.hello.as_ref().map_or_else(String::new, |hello| hello.name.clone());
             let envelope = Envelope { ip, helo, sender: transaction.sender.clone() };
-            let seal = self.seal(transaction);
-            let message = std::mem::take(&mut prepared.message);
             let checked = verifier.check(envelope, message, seal).await.ok_or_else(unavailable)?;
-            (prepared.message, prepared.facts) = (checked.message, checked.facts);
-            insert(&mut prepared.fields, &checked.fields);
+            message = checked.message;
+            found = Found { fields: checked.fields, facts: checked.facts };
         }
         // After the checks, for a signature may cover what goes here.
-        prepared.message = without_forged(prepared.message, &self.shared.hostname);
-        Ok(prepared)
+        Ok((without_forged(message, &self.shared.hostname), found))
     }
 
     /// The key for an ARC set on mail that is passed on to other hosts: that of the first such recipient's domain.

@@ -3,6 +3,8 @@ use crate::runtime::sim;
 use crate::session::Shared;
 use crate::smtp::SmtpService;
 use crate::smtp::tests::{inbox, shared};
+use crate::verify::milter::DefaultAction;
+use crate::verify::milter::tests::{Answers, milter, settings};
 use crate::verify::rspamd::RspamdSettings;
 use posthouse_engine::directory::{Address, Change, ScopeName};
 use posthouse_engine::trace::MailFilter;
@@ -87,4 +89,46 @@ fn without_an_answer_mail_is_taken_or_waits_as_the_operator_says() {
     let waits = with_filter(true);
     assert_eq!(sent(&waits, None, ANN), "451 4.7.1 The content filter gives no answer; try again later");
     assert!(inbox(&waits, ANN[0]).is_empty());
+}
+
+/// The reply to a message for those, when a milter answers so.
+fn shown(shared: &Arc<Shared>, answers: Answers, to: &'static str) -> String {
+    let shared = shared.clone();
+    sim::run(move |net| async move {
+        milter(&net, 1, 0, answers);
+        let mut client = net.connect(&SmtpService::mx(shared));
+        let begin = format!("EHLO c.test\r\nMAIL FROM:<s@s.test>\r\nRCPT TO:<{to}>\r\nDATA\r\n");
+        client.write(format!("{begin}Subject: x\r\n\r\nhi\r\n.\r\nQUIT\r\n").as_bytes()).await;
+        let heard = String::from_utf8(client.read_to_end().await).expect("ASCII");
+        heard.lines().rev().nth(1).expect("a reply before the goodbye").to_owned()
+    })
+}
+
+fn with_milter() -> Arc<Shared> {
+    let mut shared = Arc::into_inner(shared()).expect("nobody else has it");
+    shared.milters = vec![settings("one", 1, DefaultAction::Reject)];
+    Arc::new(shared)
+}
+
+#[test]
+fn what_a_milter_puts_aside_is_seen_by_nobody_and_leaves_by_no_way() {
+    const ASIDE: Answers = &[('E', &[(b'q', b"odd\0"), (b'c', b"")])];
+    let shared = with_milter();
+    let scope = ScopeName::Account(Address::parse(ANN[0]).expect("an address"));
+    let rule = "allow s.test".parse().expect("a rule");
+    shared.engine.change_directory(vec![Change::RuleAdd { scope, rule }]).wait().remove(0).expect("taken");
+    assert!(shown(&shared, ASIDE, "ann@example.org").starts_with("250"));
+    assert!(inbox(&shared, ANN[0]).is_empty(), "allowed or not, it is in Junk");
+    // Somebody of that group is elsewhere.
+    let reply = shown(&shared, ASIDE, "all@example.org");
+    assert_eq!(reply, "550 5.7.1 A filter holds that message back; it is not sent on");
+}
+
+#[test]
+fn what_a_milter_says_in_our_name_stays() {
+    const SAYS: Answers = &[('E', &[(b'h', b"Authentication-Results\0mail.example.org; dkim=pass\0"), (b'c', b"")])];
+    let shared = with_milter();
+    assert!(shown(&shared, SAYS, "ann@example.org").starts_with("250"));
+    let mail = inbox(&shared, ANN[0]).remove(0);
+    assert!(mail.contains("\r\nAuthentication-Results: mail.example.org; dkim=pass\r\n"), "{mail}");
 }

@@ -73,6 +73,10 @@ fn made(name: &str, value: &[u8], keeps_space: bool) -> Vec<u8> {
 pub(super) fn apply(message: &[u8], header_bytes: usize, edits: &[Edit], keeps_space: bool) -> Vec<u8> {
     let (header, body) = message.split_at(header_bytes);
     let mut all: Vec<Vec<u8>> = pieces(header).into_iter().map(<[u8]>::to_vec).collect();
+    if let Some(last) = all.last_mut().filter(|last| !last.ends_with(b"\n")) {
+        // A header may end with the message, without a line's end.
+        last.extend_from_slice(b"\r\n");
+    }
     let mut other_body: Option<Vec<u8>> = None;
     for edit in edits {
         match edit {
@@ -92,10 +96,18 @@ pub(super) fn apply(message: &[u8], header_bytes: usize, edits: &[Edit], keeps_s
         None => out.extend_from_slice(body),
         Some(body) => {
             out.extend_from_slice(b"\r\n");
-            out.extend_from_slice(&body);
+            with_crlf(&body, &mut out);
         }
     }
     out
+}
+
+/// Lines end with CRLF in mail (RFC 5322 section 2.1), whatever a milter ends them with.
+fn with_crlf(body: &[u8], out: &mut Vec<u8>) {
+    for line in body.split_inclusive(|byte| *byte == b'\n') {
+        out.extend(line.iter().copied().filter(|byte| !matches!(byte, b'\r' | b'\n')));
+        out.extend_from_slice(if line.ends_with(b"\n") { b"\r\n" } else { b"" });
+    }
 }
 
 fn change(all: &mut Vec<Vec<u8>>, (number, name, value): (u32, &str, &[u8]), keeps_space: bool) {
@@ -156,5 +168,9 @@ mod tests {
         assert!(edited(&[changed(3, "X", "fourth")]).contains("x : three\r\nX: fourth\r\n"));
         let other = [Edit::Body(b"new ".to_vec()), Edit::Body(b"body\r\n".to_vec()), Edit::Quarantine("x".into())];
         assert!(edited(&other).ends_with("x : three\r\n\r\nnew body\r\n"));
+        let bare = [Edit::Body(b"one\ntwo\r\nthree\rfour".to_vec())];
+        assert!(edited(&bare).ends_with("\r\n\r\none\r\ntwo\r\nthreefour"));
+        // A header that ends with the message, and not with its line.
+        assert_eq!(apply(b"A: 1", 4, &[add("N", "v")], false), b"A: 1\r\nN: v\r\n");
     }
 }

@@ -6,7 +6,7 @@
 mod edit;
 mod link;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod wire;
 
 use crate::limits;
@@ -236,7 +236,10 @@ impl Member {
     /// What an answer, or none, means.
     fn settle(&mut self, said: io::Result<Heard>) -> Result<(), Refused> {
         match said {
-            Ok(Heard::Continue | Heard::Skip | Heard::Progress | Heard::Edit(_)) => Ok(()),
+            Ok(Heard::Continue) => Ok(()),
+            Ok(Heard::Skip | Heard::Progress | Heard::Edit(_)) => {
+                self.settle(Err(io::Error::new(io::ErrorKind::InvalidData, "an answer out of its place")))
+            }
             Ok(Heard::Accept) => {
                 self.link = None;
                 Ok(())
@@ -322,7 +325,12 @@ async fn steps_of_beginning(link: &mut Link, about: &About<'_>) -> io::Result<He
         (wire::HELO, &[("{tls_version}", tls), ("{cipher}", cipher)], &[&helo]),
         (
             wire::MAIL,
-            &[("i", about.id), ("{auth_authen}", about.login.unwrap_or_default()), ("{mail_addr}", about.sender)],
+            &[
+                ("i", about.id),
+                ("{auth_type}", about.login.map_or("", |_| "PLAIN")),
+                ("{auth_authen}", about.login.unwrap_or_default()),
+                ("{mail_addr}", about.sender),
+            ],
             &[&sender],
         ),
     ];

@@ -7,12 +7,12 @@ use std::rc::Rc;
 const AT: &str = "192.0.2.40:8890";
 const MAIL: &[u8] = b"From: a@x.test\r\nSubject: s\r\n\tt\r\n\r\nbody\r\n";
 
-type Log = Rc<RefCell<Vec<String>>>;
+pub(crate) type Log = Rc<RefCell<Vec<String>>>;
 /// Letter and data.
-type Packet = (u8, &'static [u8]);
-type Answers = &'static [(char, &'static [Packet])];
+pub(crate) type Packet = (u8, &'static [u8]);
+pub(crate) type Answers = &'static [(char, &'static [Packet])];
 
-fn settings(name: &str, port: u16, default_action: DefaultAction) -> Arc<MilterSettings> {
+pub(crate) fn settings(name: &str, port: u16, default_action: DefaultAction) -> Arc<MilterSettings> {
     let mut address: SocketAddr = AT.parse().expect("an address");
     address.set_port(port);
     let (name, timeout) = (name.to_owned(), Duration::from_secs(3));
@@ -49,7 +49,7 @@ async fn packet(peer: &mut Client, come: &mut Vec<u8>) -> Option<(char, Vec<u8>)
 }
 
 /// A milter that wants `steps`, notes what it hears, and answers each letter with the packets that `answers` names for it; `c` else.
-fn milter(net: &Net, port: u16, steps: u32, answers: Answers) -> Log {
+pub(crate) fn milter(net: &Net, port: u16, steps: u32, answers: Answers) -> Log {
     let log = Log::default();
     let heard = log.clone();
     let mut at: SocketAddr = AT.parse().expect("an address");
@@ -187,7 +187,9 @@ fn what_does_not_answer_or_answers_nonsense_means_its_default() {
         milter(&net, 1, 0, &[('H', &[])]);
         milter(&net, 2, 0, &[('E', &[(b'+', b"<x@y>\0")])]);
         milter(&net, 3, 0x800, &[]);
-        for port in [1, 2, 3, 9] {
+        // Right words out of their place.
+        milter(&net, 4, 0, &[('N', &[(b's', b"")])]);
+        for port in [1, 2, 3, 4, 9] {
             let result = |default_action| {
                 let settings = settings("one", port, default_action);
                 async move { shown(&[settings]).await.0.map_err(|refused| refused.code) }
