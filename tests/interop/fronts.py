@@ -4,15 +4,18 @@
 Starts its servers itself. Proxies speak from 127.0.0.5, a mail server in front from 127.0.0.6, everybody else from 127.0.0.1.
 """
 import concurrent.futures
+import glob
 import os
 import re
 import socket
 import ssl
 import struct
 import subprocess
+import sys
 import time
 
-from lib import imap
+sys.path[:0] = glob.glob(os.path.join(os.environ.get("PH_CACHE", ""), "venv", "lib", "python*", "site-packages"))
+from lib import imap  # noqa: E402
 from lib.dnsmasq import Dnsmasq
 from lib.report import Checks, want
 from lib.servers import PASSWORD, PROTOCOLS, Posthouse, free_ports
