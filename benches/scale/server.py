@@ -56,7 +56,7 @@ class Server:
         if "ready\n" not in iter(self.child.stdout.readline, ""):
             with open(self.log) as log:
                 raise RuntimeError(f"the server ended: {log.read()[-2000:]}")
-        self.startup = {"ready_seconds": time.monotonic() - begun, "cpu_seconds": self.ticks()} | self.memory()
+        self.startup = {"ready_seconds": time.monotonic() - begun, "cpu_seconds": self.cpu()} | self.memory()
         self.startup["files_open"] = len(os.listdir(f"/proc/{self.pid}/fd"))
         with open(self.log) as log:
             for line in log:
@@ -64,11 +64,9 @@ class Server:
                 if found:
                     self.ports[found[1]] = int(found[2])
 
-    def ticks(self):
+    def cpu(self):
         """Seconds of CPU since it was started, threads that have ended included (clock_getcpuclockid(3))."""
         return time.clock_gettime((~self.pid << 3) | 2)
-
-    cpu = ticks
 
     def memory(self):
         out = {}

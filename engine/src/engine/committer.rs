@@ -258,7 +258,7 @@ impl Core {
         match &committed {
             Ok(()) => {
                 self.need.state_bytes += touched.state_bytes();
-                self.publish(&touched);
+                self.publish(touched);
             }
             Err(_) => self.roll_back(&touched),
         }
@@ -266,10 +266,6 @@ impl Core {
         counters.requests.fetch_add(group.len() as u64, Ordering::Relaxed);
         counters.syncs.store(self.writer.syncs(), Ordering::Relaxed);
         group.into_iter().for_each(|request| request.answer(committed.clone()));
-        if committed.is_ok() {
-            // Thousands may look on: who asked for the change does not wait for them to be woken.
-            self.wake(touched);
-        }
         self.turning.turn(&mut self.writer);
         closing
     }
@@ -346,7 +342,7 @@ impl Core {
         Ok(())
     }
 
-    fn publish(&mut self, touched: &Touched) {
+    fn publish(&mut self, touched: Touched) {
         let mut accounts = Vec::with_capacity(touched.accounts.len());
         for id in touched.accounts.keys() {
             // An account that was just changed is in memory.
@@ -356,9 +352,7 @@ impl Core {
         }
         let queue = (!touched.queue.is_empty()).then(|| self.queue.clone());
         self.shared.published.publish(accounts.into_iter(), queue);
-    }
-
-    fn wake(&self, touched: Touched) {
+        // Before anybody is answered: when a client hears that its change is done, the others are being told of it.
         for (account, mailboxes) in &touched.accounts {
             self.shared.watchers.wake(*account, mailboxes);
         }

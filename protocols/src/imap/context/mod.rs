@@ -86,8 +86,7 @@ impl Contexts {
 }
 
 impl Session {
-    /// "An attempt to use UPDATE where a tag is already in use ... SHALL result in the server rejecting the searching command with a BAD
-    /// response" (RFC 5267 section 4.3).
+    /// Two searches with UPDATE must not have one tag: the second is refused (RFC 5267 section 4.3).
     pub(super) fn check_tag(&self, wanted: &Wanted, request: &Request) -> Result<(), Answer> {
         let used = self.selected()?.contexts.position(&request.tag).is_some();
         if wanted.update && used { Err(Answer::bad("A search with UPDATE has that tag already")) } else { Ok(()) }

@@ -3,6 +3,7 @@
 use super::places::{self, Piece};
 use super::{Context, Contexts, Sorted};
 use crate::imap::fetch::plan::Plan;
+use crate::imap::listing::take_turns;
 use crate::imap::out;
 use crate::imap::search::eval::Facts;
 use crate::imap::search::results::Names;
@@ -200,9 +201,7 @@ impl Session {
             return Ok(());
         };
         for at in first..view.entries.len() {
-            if at % limits::IMAP_LIST_BATCH == 0 {
-                yield_now().await;
-            }
+            take_turns(at).await;
             let Ok(uid) = view.entries.get(at).map(|entry| entry.uid) else {
                 return Ok(());
             };
