@@ -94,7 +94,11 @@ fn a_part_that_cannot_be_read_for_a_while_is_never_replaced_by_a_stranger() {
         deliver(&engine, &ids(&engine, 2)[1..], 350, 300).targets[0].as_ref().expect("delivered");
         before[1] += 1;
         assert_eq!(inboxes(&engine), before, "read {at}");
-        engine.close().expect("closes");
+        // Threads of the engine read too, so that what the start of another run read may be read here by the close, which
+        // then says so; what was delivered stands in the log all the same.
+        if let Err(error) = engine.close() {
+            assert!(error.to_string().contains("simulated I/O error"), "read {at}: {error}");
+        }
         drop(engine);
         go_on(&disk, before, &format!("read {at} of {reads}"));
     }
