@@ -107,6 +107,7 @@ impl Running {
         let limits = ConnectionLimits {
             total: config.limits.connections_max as usize,
             per_ip: config.limits.connections_per_ip_max as usize,
+            per_ip_minute: config.limits.connections_per_ip_minute_max,
         };
         let reactors = config.reactors.or(store::cores());
         let server = Server::start(kind, reactors, listeners, limits).map_err(|error| not_open(&error))?;

@@ -11,7 +11,7 @@ use crate::imap::table::Request;
 use crate::limits;
 use crate::runtime::yield_now;
 use posthouse_engine::index::Entry;
-use posthouse_engine::index::mime::SummaryRef;
+use posthouse_engine::index::mime;
 
 pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'_> {
     Box::pin(async move {
@@ -93,8 +93,7 @@ impl Session {
 
     fn item(&self, gathering: &mut Gathering<'_>, at: usize, entry: &Entry) -> Result<Item, Fail> {
         let stored = self.shared.engine.summary(self.mail_account(), entry)?;
-        let summary = SummaryRef::decode(&stored).ok();
-        let envelope = summary.map(|summary| Envelope::read(summary.envelope())).unwrap_or_default();
+        let envelope = mime::envelope(&stored).map(Envelope::read).unwrap_or_default();
         let number = gathering.names.of(at)?;
         let (item, bytes) = gathering.subjects.item(number, entry.internal_date, &envelope);
         gathering.bytes += bytes + std::mem::size_of::<Item>() + 64;
