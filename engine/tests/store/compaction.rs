@@ -122,7 +122,7 @@ fn fill(engine: &Engine) -> (AccountId, Vec<Entry>) {
         recipients: Vec::new(),
         ret: 0,
         envelope_id: String::new(),
-        passed: Vec::new(),
+        ..NewQueueItem::default()
         utf8: false,
     };
     engine.deliver(Delivery { staged, targets: Vec::new(), queue: vec![item] }).wait().queued.expect("queued");
