@@ -96,7 +96,7 @@ step_count() {
 
 step_interop() {
     local runtime code=0
-    need_corpora && build_once || return 1
+    need_corpora && need_exim && build_once || return 1
     for runtime in $RUNTIMES; do
         tests/interop/run --runtime "$runtime" clients outbound mailflow tokens || code=1
     done
