@@ -70,7 +70,8 @@ impl NewQueueItem {
             }
             tag => match self.terms.read_piece(tag, reader)? {
                 true => Ok(()),
-                false => reader.error("a tag of 1 or 3 to 6 expected before this byte: a later posthouse has written this item"),
+                false => reader
+                    .error("a tag of 1 or 3 to 6 expected before this byte: a later posthouse has written this item"),
             },
         }
     }

@@ -163,6 +163,31 @@ mod tests {
         assert_eq!(sent(b"a\nb\rc\r\nd\r\r\n\n.\n.\r\n"), b"a\r\nb\r\nc\r\nd\r\n\r\n\r\n..\r\n..\r\n.\r\n");
     }
 
+    /// What a host that is laxer than RFC 5321 could take for the end of a message: none of it leaves us, but the end.
+    #[test]
+    fn nothing_that_leaves_looks_like_an_end_but_the_end() {
+        for end in [
+            "\n.\n",
+            "\n.\r\n",
+            "\r\n.\n",
+            "\r\n.\r",
+            "\r.\r",
+            "\r.\r\n",
+            "\n.\r",
+            "\r\r\n.\n",
+            "\r\n.\r\r\n",
+            "\r\n.\r\n",
+            "\r\n\0.\r\n",
+            "\n\0.\n",
+        ] {
+            let message = format!("Subject: x\r\n\r\nx{end}MAIL FROM:<evil@b.test>\r\n");
+            let sent = sent(message.as_bytes());
+            assert!(!has_bare_line_end(&sent), "{end:?}");
+            let ends = memchr::memmem::find_iter(&sent, b"\r\n.\r\n").count();
+            assert!(ends == 1 && sent.ends_with(b"\r\n.\r\n"), "{end:?}");
+        }
+    }
+
     proptest! {
         #[test]
         fn what_is_sent_ends_where_it_should_and_holds_the_same_lines(message: Vec<u8>, long in 0usize..3) {

@@ -232,11 +232,8 @@ impl Session {
 
     /// What goes on to other hosts, and what is held.
     fn queue_item(&self, transaction: &Transaction, verdicts: &[Verdict]) -> Option<NewQueueItem> {
-        let recipient = |rcpt: &Rcpt, address: String| QueueRecipient {
-            address,
-            notify: rcpt.notify,
-            orcpt: rcpt.orcpt.clone(),
-        };
+        let recipient =
+            |rcpt: &Rcpt, address: String| QueueRecipient { address, notify: rcpt.notify, orcpt: rcpt.orcpt.clone() };
         let passed = transaction.recipients.iter().zip(verdicts).filter(|(_, verdict)| verdict.refusal.is_none());
         let addresses = |rcpt: &Rcpt, verdict: &Verdict| {
             let external: Vec<String> = rcpt.external.iter().map(|address| onward(rcpt, address)).collect();

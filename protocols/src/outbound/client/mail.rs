@@ -54,7 +54,8 @@ impl Client {
         match mail.content.in_lines() {
             Some(content) => self.send_parts(&Mail { content: &content, ..*mail }).await,
             None => {
-                let text = "the message has binary parts that cannot be converted, and the host does not offer BINARYMIME";
+                let text =
+                    "the message has binary parts that cannot be converted, and the host does not offer BINARYMIME";
                 Sent { replies: vec![Reply::own("5.6.3", text); mail.recipients.len()], stale: false }
             }
         }

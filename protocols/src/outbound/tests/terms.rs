@@ -35,7 +35,9 @@ fn bytes_go_as_bytes_to_a_host_that_takes_them() {
     let mail = "C: MAIL FROM:<ann@example.org> BODY=BINARYMIME\n";
     let bdat = "C: BDAT 55 LAST\nuntil !\nS: 250 2.0.0 taken\nC: QUIT";
     for script in [
-        format!("S: 250-mx\nS: 250-CHUNKING\nS: 250 BINARYMIME\n{mail}S: 250 ok\nC: RCPT ...\nS: 250 ok\nC: RCPT ...\nS: 250 ok\n{bdat}"),
+        format!(
+            "S: 250-mx\nS: 250-CHUNKING\nS: 250 BINARYMIME\n{mail}S: 250 ok\nC: RCPT ...\nS: 250 ok\nC: RCPT ...\nS: 250 ok\n{bdat}"
+        ),
         format!(
             "S: 250-mx\nS: 250-CHUNKING\nS: 250-PIPELINING\nS: 250 BINARYMIME\n{mail}C: RCPT ...\nC: RCPT ...\nS: 250 ok\nS: 250 ok\nS: 250 ok\n{bdat}"
         ),
@@ -76,7 +78,11 @@ fn times_and_priorities_go_on_where_they_are_offered() {
         heard(asked, &format!("S: 250-mx\n{offers}\n{mail}{refused}"), MESSAGE);
     }
     let late = Terms { deliver_by: Some(DeliverBy { at: 995, returns: false, trace: true }), ..Terms::default() };
-    heard(late, &format!("S: 250-mx\nS: 250 DELIVERBY 90\nC: MAIL FROM:<ann@example.org> BY=-5;NT\n{refused}"), MESSAGE);
+    heard(
+        late,
+        &format!("S: 250-mx\nS: 250 DELIVERBY 90\nC: MAIL FROM:<ann@example.org> BY=-5;NT\n{refused}"),
+        MESSAGE,
+    );
     let told = "5.4.7 90 seconds are left to deliver it, and the host asks for 91";
     assert_eq!(heard(asked, "S: 250-mx\nS: 250 DELIVERBY 91\nC: QUIT", MESSAGE).replies, [told, told]);
 }
@@ -91,7 +97,8 @@ fn what_is_held_goes_when_its_time_comes() {
         world.queue_text(on(held, "bob@x.test"), "Subject: x\r\n\r\n").await;
         world.queue_text(on(held, "bob@example.org"), "Subject: x\r\n\r\n").await;
         sleep(Duration::from_secs(580)).await;
-        let waits = world.engine().queue().iter().all(|item| item.state == QueueState::Deferred && item.next_try == NOW + 600);
+        let waits =
+            world.engine().queue().iter().all(|item| item.state == QueueState::Deferred && item.next_try == NOW + 600);
         assert!(waits && world.engine().queue().len() == 2 && world.taken.borrow().is_empty());
         world.until_empty().await;
         assert_eq!((world.taken.borrow().len(), world.inbox("bob@example.org").len()), (1, 1));
@@ -105,7 +112,8 @@ fn what_is_not_there_in_time_goes_back() {
     for host in [&["S: 450 4.3.2 not now"; 9][..], &[]] {
         play(move |world| async move {
             world.host("192.0.2.11:25", host);
-            let settings = Settings { retry_first_seconds: 3000, retry_max_seconds: 3000, lifetime_seconds: 90_000, ..quick() };
+            let settings =
+                Settings { retry_first_seconds: 3000, retry_max_seconds: 3000, lifetime_seconds: 90_000, ..quick() };
             world.start(names(), settings);
             world.queue_text(on(by(NOW + 60, true), "a@x.test"), "Subject: x\r\n\r\n").await;
             world.queue_text(on(by(NOW + 60, true), "b@x.test"), "Subject: x\r\n\r\n").await;
@@ -124,7 +132,8 @@ fn a_delay_beyond_the_time_is_told_once_and_the_message_goes_on() {
     play(|world| async move {
         let later = "S: 450 4.3.2 not now";
         world.host("192.0.2.11:25", &[later, later, script(&[HELLO, ONE, "C: QUIT"])]);
-        let settings = Settings { retry_first_seconds: 3000, retry_max_seconds: 3000, lifetime_seconds: 90_000, ..quick() };
+        let settings =
+            Settings { retry_first_seconds: 3000, retry_max_seconds: 3000, lifetime_seconds: 90_000, ..quick() };
         world.start(names(), settings);
         world.queue_text(on(by(NOW + 60, false), "a@x.test"), "Subject: x\r\n\r\n").await;
         sleep(Duration::from_secs(120)).await;

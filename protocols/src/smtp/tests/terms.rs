@@ -20,7 +20,8 @@ fn only(shared: &Shared) -> Arc<QueueItem> {
 fn submitted(parameters: &str, to: &[&str]) -> (Arc<Shared>, String) {
     let shared = shared();
     let rcpt: String = to.iter().map(|to| format!("RCPT TO:<{to}>\r\n")).collect();
-    let mail = format!("MAIL FROM:<ann@example.org> {parameters}\r\n{rcpt}DATA\r\nFrom: ann@example.org\r\n\r\nx\r\n.\r\n");
+    let mail =
+        format!("MAIL FROM:<ann@example.org> {parameters}\r\n{rcpt}DATA\r\nFrom: ann@example.org\r\n\r\nx\r\n.\r\n");
     let session = format!("EHLO x\r\nAUTH PLAIN {PLAIN}\r\n{mail}QUIT\r\n");
     let heard = answers(SmtpService::submission(shared.clone()), session.into_bytes());
     (shared, heard)
