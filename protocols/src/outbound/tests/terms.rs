@@ -3,6 +3,7 @@ use super::script::{Heard, MESSAGE, converse_on};
 use super::whole::{HELLO, ONE, item, names, play, quick, script};
 use crate::outbound::settings::Settings;
 use crate::runtime::sleep;
+use posthouse_engine::QueueAction;
 use posthouse_engine::queue::{DeliverBy, NewQueueItem, QueueState, Terms};
 use std::time::Duration;
 
@@ -96,6 +97,13 @@ fn what_is_held_goes_when_its_time_comes() {
         let held = Terms { hold_until: NOW + 600, ..Terms::default() };
         world.queue_text(on(held, "bob@x.test"), "Subject: x\r\n\r\n").await;
         world.queue_text(on(held, "bob@example.org"), "Subject: x\r\n\r\n").await;
+        let ids: Vec<_> = world.engine().queue().iter().map(|item| item.id).collect();
+        // Nobody who flushes the queue, or releases what a restore has put on hold, sends it before.
+        for (action, changed) in [(QueueAction::Retry, 0), (QueueAction::Hold, 2), (QueueAction::Release, 2)] {
+            for ticket in world.engine().queue_act(&ids, action) {
+                assert_eq!(ticket.await.expect("done").len(), changed, "{action:?}");
+            }
+        }
         sleep(Duration::from_secs(580)).await;
         let waits =
             world.engine().queue().iter().all(|item| item.state == QueueState::Deferred && item.next_try == NOW + 600);
