@@ -28,6 +28,7 @@ tls_privatekey = {folder}/key.pem
 smtputf8_advertise_hosts = *
 dsn_advertise_hosts = *
 chunking_advertise_hosts = *
+pipelining_connect_advertise_hosts =
 acl_smtp_rcpt = accept
 accept_8bitmime = true
 message_size_limit = 50M
