@@ -221,6 +221,14 @@ pub const SMTP_BOUNCE_HEADER_BYTES_MAX: usize = 64 * 1024;
 pub const SMTP_JUDGED_HEADER_BYTES_MAX: usize = 256 * 1024;
 /// Addresses of From that are looked at.
 pub const SMTP_FROM_MAX: usize = 100;
+/// Seconds for which a member may have a message held (RFC 4865): 30 days.
+pub const SMTP_HOLD_SECONDS_MAX: i64 = 30 * 86_400;
+/// Seconds within which a message can be asked to be delivered or returned (RFC 2852), at least.
+pub const SMTP_DELIVER_BY_SECONDS_MIN: i64 = 60;
+/// The highest priority (RFC 6710) that a member may ask for; the lowest is -9.
+pub const SMTP_MEMBER_PRIORITY_MAX: i8 = 4;
+/// The highest that another host may ask for.
+pub const SMTP_HOST_PRIORITY_MAX: i8 = 0;
 /// Bytes of one packet of a milter.
 pub const MILTER_PACKET_BYTES_MAX: usize = 2 << 20;
 /// Bytes of a body that a milter is shown at a time (MILTER_CHUNK_SIZE).

@@ -96,7 +96,7 @@ step_count() {
 
 step_interop() {
     local runtime code=0 patient
-    need_corpora && build_once || return 1
+    need_corpora && need_exim && build_once || return 1
     # Wrong passwords and dead hosts make later logins wait, so these take minutes beside the others; both runtimes have the same sessions.
     tests/interop/run --runtime "${RUNTIMES%% *}" logins tokens >"$LOGS/patient" 2>&1 &
     patient=$!

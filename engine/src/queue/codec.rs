@@ -1,5 +1,5 @@
 //! Queue items as bytes: in the `Queued` event and in a checkpoint's queue section (docs/format.md, "Queue item").
-use super::{Fate, NewQueueItem, Progress, Queue, QueueItem, QueueRecipient, QueueState};
+use super::{Fate, NewQueueItem, Progress, Queue, QueueItem, QueueRecipient, QueueState, Terms};
 use crate::base::bytes::{DecodeError, Put, Reader};
 use crate::base::{AccountId, Guid, Locator, QueueId, SegmentId};
 
@@ -25,15 +25,19 @@ impl NewQueueItem {
             out.put_u8(recipient.notify);
             out.put_str(&recipient.orcpt);
         }
-        let has_more = !self.passed.is_empty();
+        let pieces = u64::from(!self.passed.is_empty()) + self.terms.pieces();
+        let has_more = pieces > 0;
         out.put_u8(self.ret | if self.utf8 { UTF8 } else { 0 } | if has_more { MORE } else { 0 });
         out.put_str(&self.envelope_id);
         if has_more {
-            out.put_varint(1);
+            out.put_varint(pieces);
+        }
+        if !self.passed.is_empty() {
             out.put_u8(PASSED);
             out.put_varint(self.passed.len() as u64);
             self.passed.iter().for_each(|address| out.put_str(address));
         }
+        self.terms.encode(out);
     }
 
     /// Reads it back.
@@ -48,7 +52,8 @@ impl NewQueueItem {
             .collect::<Result<_, DecodeError>>()?;
         let (code, envelope_id) = (reader.u8()?, reader.str()?.to_owned());
         let (ret, utf8) = (code & !(UTF8 | MORE), code & UTF8 != 0);
-        let mut item = NewQueueItem { account, sender, recipients, ret, utf8, envelope_id, passed: Vec::new() };
+        let (passed, terms) = (Vec::new(), Terms::default());
+        let mut item = NewQueueItem { account, sender, recipients, ret, utf8, envelope_id, passed, terms };
         for _ in 0..if code & MORE == 0 { 0 } else { reader.count()? } {
             item.decode_more(reader)?;
         }
@@ -63,7 +68,11 @@ impl NewQueueItem {
                 }
                 Ok(())
             }
-            _ => reader.error("a tag of 1 expected before this byte: a later posthouse has written this item"),
+            tag => match self.terms.read_piece(tag, reader)? {
+                true => Ok(()),
+                false => reader
+                    .error("a tag of 1 or 3 to 6 expected before this byte: a later posthouse has written this item"),
+            },
         }
     }
 }
@@ -199,6 +208,7 @@ mod tests {
             utf8: true,
             envelope_id: "e".into(),
             passed: vec!["ann@z.test".into(), "bob@z.test".into()],
+            terms: Terms { priority: 3, ..Terms::default() },
         };
         let mut bytes = Vec::new();
         item.encode(&mut bytes);

@@ -2,8 +2,10 @@
 mod codec;
 mod items;
 mod state;
+mod terms;
 
 pub use state::{Counts, Queue};
+pub use terms::{DeliverBy, PRIORITY_MAX, Terms};
 
 use crate::base::{AccountId, Guid, Locator, QueueId};
 
@@ -73,6 +75,8 @@ pub struct NewQueueItem {
     pub envelope_id: String,
     /// Addresses of ours that have sent this copy on, in their order: by them circles are known, and who gets the copy sees them.
     pub passed: Vec<String>,
+    /// What its sender has asked for.
+    pub terms: Terms,
 }
 
 /// One message in the queue.
@@ -104,5 +108,10 @@ impl QueueItem {
         let all = self.item.recipients.iter().zip(&self.progress).enumerate();
         all.map(|(at, (recipient, progress))| (at, recipient, progress))
             .filter(|(_, _, progress)| progress.fate == Fate::Waiting)
+    }
+
+    /// When its time in the queue begins: when it was accepted, or what it is held until; seconds since 1970 UTC.
+    pub fn begins(&self) -> i64 {
+        self.created.max(self.item.terms.hold_until)
     }
 }

@@ -112,10 +112,13 @@ impl Queue {
 
     fn queued(&mut self, id: QueueId, guid: Guid, at: (Locator, u32), created: i64, item: &[u8]) -> Result<()> {
         let item = NewQueueItem::decode(&mut Reader::new(item)).map_err(|why| corrupt(why.to_string()))?;
-        let begun = Progress { next_try: created, ..Progress::default() };
+        // What is held waits for its time as if it had been tried (RFC 4865 section 4).
+        let next_try = created.max(item.terms.hold_until);
+        let state = if next_try > created { QueueState::Deferred } else { QueueState::Active };
+        let begun = Progress { next_try, ..Progress::default() };
         let progress = vec![begun; item.recipients.len()];
-        let (state, (locator, size_bytes)) = (QueueState::Active, at);
-        self.add(QueueItem { id, item, progress, guid, locator, size_bytes, state, created, next_try: created })
+        let (locator, size_bytes) = at;
+        self.add(QueueItem { id, item, progress, guid, locator, size_bytes, state, created, next_try })
     }
 
     /// Adds an item as it is; false when its id is taken.

@@ -1,5 +1,7 @@
 //! Which message goes where next: what is due, what is under way, how many connections a destination may have. Pure: it asks no clock, opens
 //! nothing, and can be made again from the queue at any time.
+use super::lanes::Lanes;
+use super::retry;
 use super::route::Destination;
 use crate::limits;
 use posthouse_engine::base::QueueId;
@@ -13,6 +15,8 @@ pub(super) struct Job {
     pub(super) id: QueueId,
     /// Their places in the item.
     pub(super) recipients: Vec<u32>,
+    /// The higher goes first (RFC 6710).
+    pub(super) priority: i8,
 }
 
 /// Bounds on connections and waits.
@@ -42,7 +46,7 @@ pub(super) struct Plan {
 
 #[derive(Debug)]
 struct Place {
-    ready: VecDeque<Job>,
+    ready: Lanes<Job>,
     sessions: usize,
     /// Sessions that wait for one more message.
     idle: usize,
@@ -130,12 +134,14 @@ impl Plan {
             if urged {
                 place.rests_until = 0;
             }
-            if place.rests_until > now {
-                later = Some(later.unwrap_or(i64::MAX).min(place.rests_until));
+            if place.rests_until > now && !retry::is_pressing(item, now) {
+                let next = retry::not_beyond(item, now, place.rests_until);
+                later = Some(later.unwrap_or(i64::MAX).min(next));
                 continue;
             }
             for some in recipients.chunks(limits::OUTBOUND_RECIPIENTS_MAX) {
-                place.ready.push_back(Job { id: item.id, recipients: some.to_vec() });
+                let priority = item.item.terms.priority;
+                place.ready.push_back(priority, Job { id: item.id, recipients: some.to_vec(), priority });
                 self.jobs += 1;
             }
             self.flying.entry(item.id).or_default().extend(recipients);
@@ -168,19 +174,19 @@ impl Plan {
 
     /// The next message for a destination.
     pub(super) fn next(&mut self, destination: &Destination) -> Option<Job> {
-        self.places.get_mut(destination)?.ready.pop_front()
+        self.places.get_mut(destination)?.ready.pop()
     }
 
     /// A job that this session cannot do: it is the destination's next.
     pub(super) fn give_back(&mut self, destination: &Destination, job: Job) {
         if let Some(place) = self.places.get_mut(destination) {
-            place.ready.push_front(job);
+            place.ready.push_front(job.priority, job);
         }
     }
 
     /// All that is ready for a destination: none of its hosts can be reached.
     pub(super) fn drain(&mut self, destination: &Destination) -> Vec<Job> {
-        self.places.get_mut(destination).map_or_else(Vec::new, |place| place.ready.drain(..).collect())
+        self.places.get_mut(destination).map_or_else(Vec::new, |place| place.ready.drain())
     }
 
     /// A job is over; its item is to be considered again.
@@ -253,7 +259,7 @@ impl Plan {
 impl Place {
     fn new(sessions_max: usize) -> Place {
         Place {
-            ready: VecDeque::new(),
+            ready: Lanes::new(),
             sessions: 0,
             idle: 0,
             window: limits::OUTBOUND_WINDOW_FIRST.min(sessions_max).max(1),

@@ -5,8 +5,8 @@ use super::connect::{Unreachable, connect};
 use super::content::Content;
 use super::office::{Held, Office};
 use super::route::Destination;
-use super::settle::{Outcome, Way, settle};
-use super::{local, plan::Job};
+use super::settle::{self, Outcome, Way, settle};
+use super::{local, plan::Job, retry};
 use crate::dsn::Reply;
 use crate::runtime::{now, select, sleep, stopping, timeout};
 use crate::session::Share;
@@ -84,6 +84,11 @@ async fn work(office: &Arc<Office>, destination: &Destination, held: Held, clien
         // Put on hold since it was planned; its release has it planned again.
         return true;
     }
+    if retry::is_over(&item, office.now()) {
+        let replies = vec![settle::out_of_time(None); held.job.recipients.len()];
+        settle(office, vec![Outcome { held, item, replies, way: Way::default(), content: None }]).await;
+        return true;
+    }
     let (content, _share) = match load(office, &item).await {
         Ok(loaded) => loaded,
         Err(error) => {
@@ -92,7 +97,8 @@ async fn work(office: &Arc<Office>, destination: &Destination, held: Held, clien
         }
     };
     let loaded = now();
-    let sent = match send(office, destination, &mail(&item, &content, &recipients(&item, &held.job)), client).await {
+    let recipients = recipients(&item, &held.job);
+    let sent = match send(office, destination, &mail(office, &item, &content, &recipients), client).await {
         Ok(sent) => sent,
         Err(unreachable) => {
             give_up(office, destination, held, &unreachable).await;
@@ -104,6 +110,7 @@ async fn work(office: &Arc<Office>, destination: &Destination, held: Held, clien
         remote: open.map(|client| client.remote.clone()),
         tls: open.and_then(|client| client.tls.clone()),
         sends_notices: open.is_some_and(|client| client.offers.dsn),
+        keeps_time: open.is_some_and(|client| client.offers.deliver_by.is_some()),
         load_ms: (loaded - begun).as_millis() as u64,
         send_ms: (now() - loaded).as_millis() as u64,
     };
@@ -134,9 +141,18 @@ fn recipients<'a>(item: &'a QueueItem, job: &Job) -> Vec<Rcpt<'a>> {
     all.map(|one| Rcpt { address: &one.address, notify: one.notify, orcpt: &one.orcpt }).collect()
 }
 
-fn mail<'a>(item: &'a QueueItem, content: &'a Content, recipients: &'a [Rcpt<'a>]) -> Mail<'a> {
+fn mail<'a>(office: &Office, item: &'a QueueItem, content: &'a Content, recipients: &'a [Rcpt<'a>]) -> Mail<'a> {
     let new = &item.item;
-    Mail { sender: &new.sender, recipients, ret: new.ret, envelope_id: &new.envelope_id, utf8: new.utf8, content }
+    Mail {
+        sender: &new.sender,
+        recipients,
+        ret: new.ret,
+        envelope_id: &new.envelope_id,
+        utf8: new.utf8,
+        terms: new.terms,
+        now: office.now(),
+        content,
+    }
 }
 
 async fn open(office: &Office, destination: &Destination) -> Result<Client, Unreachable> {
@@ -174,7 +190,8 @@ pub(super) async fn load(office: &Office, item: &QueueItem) -> Result<(Content, 
         sleep(limits::OUTBOUND_PAUSE).await;
     }
     let stored = office.engine.queue_message(item.id).await?;
-    Ok((Content::new(stored, |message| passed::fields(&office.engine, &item.item.passed, message)), share))
+    let fields = |message: &[u8]| passed::fields(&office.engine, &item.item.passed, message);
+    Ok((Content::new(stored, item.item.terms.binary, fields), share))
 }
 
 /// A message that the store cannot give waits: what is broken there is an operator's to see, and no reason to lose mail.

@@ -9,7 +9,7 @@ use super::prepare::{Found, Prepared};
 use super::reply::Reply;
 use super::role::Role;
 use super::state::{Answer, Rcpt, Session, Transaction};
-use super::{header, policy, scripted};
+use super::{header, held, policy, scripted};
 use crate::dsn::Kind;
 use crate::verify::milter::Outcome;
 use crate::{limits, passed};
@@ -126,7 +126,8 @@ impl Session {
             self.log_refusal(transaction, "author", &refusal);
             return refuse_all("author", facts, refusal);
         }
-        let verdicts = self.judge_message(transaction, &says, &more, (facts, filtered.advice()));
+        let mut verdicts = self.judge_message(transaction, &says, &more, (facts, filtered.advice()));
+        self.hold_back(transaction, &mut verdicts);
         // One reply is for all: who would have to get it later would lose it beside one who gets it now.
         if let Some(later) = verdicts.iter().filter_map(|verdict| verdict.refusal.as_ref()).find(|one| one.code < 500) {
             return refuse_all(later.stage, facts, policy::reply(later));
@@ -210,6 +211,7 @@ impl Session {
             utf8: transaction.utf8,
             envelope_id: transaction.envelope_id.clone(),
             passed: Vec::new(),
+            terms: transaction.terms,
         }
     }
 
@@ -224,19 +226,22 @@ impl Session {
         let notify = u8::from(sender.is_empty());
         let recipients = vec![QueueRecipient { address: to.to_string(), notify, orcpt: String::new() }];
         let utf8 = transaction.utf8 || !to.as_str().is_ascii() || passed.iter().any(|by| !by.is_ascii());
-        NewQueueItem { sender: sender.clone(), recipients, utf8, passed, ..NewQueueItem::default() }
+        let terms = transaction.terms.of_content();
+        NewQueueItem { sender: sender.clone(), recipients, utf8, passed, terms, ..NewQueueItem::default() }
     }
 
-    /// What goes on to other hosts.
+    /// What goes on to other hosts, and what is held.
     fn queue_item(&self, transaction: &Transaction, verdicts: &[Verdict]) -> Option<NewQueueItem> {
-        let recipient = |rcpt: &Rcpt, address: &Address| QueueRecipient {
-            address: onward(rcpt, address),
-            notify: rcpt.notify,
-            orcpt: rcpt.orcpt.clone(),
-        };
+        let recipient =
+            |rcpt: &Rcpt, address: String| QueueRecipient { address, notify: rcpt.notify, orcpt: rcpt.orcpt.clone() };
         let passed = transaction.recipients.iter().zip(verdicts).filter(|(_, verdict)| verdict.refusal.is_none());
+        let addresses = |rcpt: &Rcpt, verdict: &Verdict| {
+            let external: Vec<String> = rcpt.external.iter().map(|address| onward(rcpt, address)).collect();
+            [external, held::addresses(rcpt, verdict)].concat()
+        };
+        let each = passed.map(|(rcpt, verdict)| (rcpt, addresses(rcpt, verdict)));
         let mut recipients: Vec<QueueRecipient> =
-            passed.flat_map(|(rcpt, _)| rcpt.external.iter().map(|address| recipient(rcpt, address))).collect();
+            each.flat_map(|(rcpt, all)| all.into_iter().map(|address| recipient(rcpt, address))).collect();
         recipients.sort_by(|a, b| a.address.cmp(&b.address));
         recipients.dedup_by(|a, b| a.address == b.address);
         (!recipients.is_empty()).then(|| NewQueueItem { recipients, ..self.new_item(transaction) })

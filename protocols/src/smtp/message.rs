@@ -114,6 +114,11 @@ pub(super) fn bare_line_end() -> Reply {
     Reply::new(550, "5.6.11 A CR or LF alone is in the message; lines end with CRLF (RFC 5321 section 2.3.8)")
 }
 
+/// The header of a message, up to its first empty line.
+pub(super) fn header(message: &[u8]) -> &[u8] {
+    memchr::memmem::find(message, b"\r\n\r\n").map_or(message, |end| &message[..end + 2])
+}
+
 /// Whether a CR or LF stands alone.
 pub(crate) fn has_bare_line_end(message: &[u8]) -> bool {
     memchr::memchr2_iter(b'\r', b'\n', message).any(|at| match message[at] {

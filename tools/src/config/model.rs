@@ -72,6 +72,8 @@ words!(
 pub struct Config {
     /// The data directory.
     pub data: PathBuf,
+    /// Whom `serve` becomes when root starts it; empty: it stays who it is.
+    pub user: String,
     /// The name in greetings and trace headers; `auto` is the machine's.
     pub hostname: String,
     /// What moves the bytes.
@@ -274,6 +276,7 @@ impl Default for Config {
     fn default() -> Config {
         Config {
             data: "./posthouse-data".into(),
+            user: String::new(),
             hostname: "auto".into(),
             runtime: RuntimeChoice::Auto,
             reactors: Count::Auto,

@@ -1,9 +1,6 @@
 //! The process's limit of open files: raised as far as it may be, and told when that is little.
-use crate::limits::OPEN_FILES_LOW;
+use crate::limits::{FILES_BESIDES_CONNECTIONS, OPEN_FILES_LOW};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-
-/// Files that are open besides connections: segments, maps, rings, sockets.
-const BESIDES_CONNECTIONS: u64 = 512;
 
 /// Raises the soft limit to the hard one.
 pub(super) fn raise_limit(connections_max: u32) {
@@ -13,7 +10,7 @@ pub(super) fn raise_limit(connections_max: u32) {
         tracing::warn!(%error, "the limit of open files could not be raised");
     }
     let Some(files) = getrlimit(Resource::Nofile).current else { return };
-    let wanted = (u64::from(connections_max) + BESIDES_CONNECTIONS).max(OPEN_FILES_LOW);
+    let wanted = (u64::from(connections_max) + FILES_BESIDES_CONNECTIONS).max(OPEN_FILES_LOW);
     if files < wanted {
         tracing::warn!(
             open_files_max = files,

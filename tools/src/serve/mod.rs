@@ -13,6 +13,7 @@ mod look_out;
 mod notify;
 mod oauth;
 mod outbound;
+mod privileges;
 mod signals;
 mod verify;
 
@@ -35,6 +36,7 @@ use std::time::{Duration, Instant};
 
 /// Serves until a signal. With `may_begin`, an empty store gets its first members.
 pub fn run(data: &Path, config: &Config, may_begin: bool) -> Result<(), Failure> {
+    privileges::give_up(&config.user, data)?;
     let writing = log::start(config.log.format, &config.log.level);
     files::raise_limit(config.limits.connections_max);
     let begun = Instant::now();

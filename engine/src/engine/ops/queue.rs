@@ -49,11 +49,15 @@ pub(in crate::engine) fn act(txn: &mut Txn<'_>, ids: &[QueueId], action: QueueAc
     for id in ids {
         let Some(item) = txn.queue().get(*id) else { continue };
         let (held, next_try) = (item.state == QueueState::Hold, item.next_try);
+        // What its sender has asked to be held goes at its time, whoever flushes the queue (RFC 4865).
+        let due = txn.now.max(item.item.terms.hold_until);
+        let waits = due > txn.now;
         let changed = |state: QueueState, next_try| Event::QueueChanged { id: *id, state: state.code(), next_try };
         let event = match action {
             QueueAction::Hold if !held => changed(QueueState::Hold, next_try),
+            QueueAction::Release if held && waits => changed(QueueState::Deferred, due),
             QueueAction::Release if held => changed(QueueState::Active, txn.now),
-            QueueAction::Retry if !held => changed(QueueState::Active, txn.now),
+            QueueAction::Retry if !held && !waits => changed(QueueState::Active, txn.now),
             QueueAction::Remove => Event::QueueRemoved { id: *id },
             _ => continue,
         };

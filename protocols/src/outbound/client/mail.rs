@@ -1,10 +1,11 @@
 //! One message over an open connection: MAIL, RCPT, DATA, the message, and what became of each recipient. Pipelined where the host offers it
-//! (RFC 2920).
+//! (RFC 2920); what is bytes and not lines goes by BDAT (RFC 3030), or is put in lines for a host that does not take it.
 use super::reading::{self, Broken};
 use super::{Client, Offers};
 use crate::dsn::Reply;
 use crate::limits;
 use crate::outbound::content::Content;
+use posthouse_engine::queue::{DeliverBy, Terms};
 use std::fmt::Write;
 
 /// A recipient of the transaction.
@@ -26,6 +27,10 @@ pub(in crate::outbound) struct Mail<'a> {
     pub(in crate::outbound) envelope_id: &'a str,
     /// It was submitted with SMTPUTF8.
     pub(in crate::outbound) utf8: bool,
+    /// What its sender has asked for.
+    pub(in crate::outbound) terms: Terms,
+    /// Seconds since 1970 UTC.
+    pub(in crate::outbound) now: i64,
     pub(in crate::outbound) content: &'a Content,
 }
 
@@ -42,6 +47,21 @@ impl Client {
     /// Sends a message and answers for every recipient, whatever happens to the connection (`broken` tells). A host that has limits (RFC 9422) gets it in
     /// several transactions.
     pub(in crate::outbound) async fn send(&mut self, mail: &Mail<'_>) -> Sent {
+        if !mail.content.is_binary() || (self.offers.chunking && self.offers.binary) {
+            return self.send_parts(mail).await;
+        }
+        // RFC 3030 section 3: converted, or returned; never sent as it is.
+        match mail.content.in_lines() {
+            Some(content) => self.send_parts(&Mail { content: &content, ..*mail }).await,
+            None => {
+                let text =
+                    "the message has binary parts that cannot be converted, and the host does not offer BINARYMIME";
+                Sent { replies: vec![Reply::own("5.6.3", text); mail.recipients.len()], stale: false }
+            }
+        }
+    }
+
+    async fn send_parts(&mut self, mail: &Mail<'_>) -> Sent {
         let at_once = self.offers.rcpt_max.unwrap_or(usize::MAX).min(mail.recipients.len().max(1));
         let mut all = Sent { replies: Vec::with_capacity(mail.recipients.len()), stale: false };
         for part in mail.recipients.chunks(at_once) {
@@ -106,7 +126,9 @@ impl Client {
         self.put(&mail.mail_line(&self.offers));
         if pipelining {
             mail.recipients.iter().for_each(|rcpt| self.put(&rcpt.line(&self.offers)));
-            self.put("DATA");
+            if !mail.content.is_binary() {
+                self.put("DATA");
+            }
         }
         self.flush().await.map_err(lost(Stage::Mail))?;
         let begun = self.hear(limits::OUTBOUND_COMMAND_MAX).await.map_err(lost(Stage::Mail))?;
@@ -130,10 +152,31 @@ impl Client {
             }
         }
         let accepted = begun.is_positive() && fates.iter().any(Option::is_none);
-        if self.broken || (!accepted && !pipelining) {
+        let has_begun = pipelining && !mail.content.is_binary();
+        if self.broken || (!accepted && !has_begun) {
             return Ok(begun);
         }
-        self.data(mail, accepted, begun).await
+        match mail.content.is_binary() {
+            true => self.chunk(mail.content).await,
+            false => self.data(mail, accepted, begun).await,
+        }
+    }
+
+    /// The whole message in one chunk (RFC 3030 section 2), once somebody is accepted.
+    async fn chunk(&mut self, content: &Content) -> Result<Reply, (Broken, Stage)> {
+        self.put(&format!("BDAT {} LAST", content.size_bytes()));
+        self.transfer(content).await
+    }
+
+    async fn transfer(&mut self, content: &Content) -> Result<Reply, (Broken, Stage)> {
+        self.transferring = true;
+        if let Some(reply) = self.content(content).await? {
+            return Ok(reply);
+        }
+        let heard = self.hear(limits::OUTBOUND_FINAL_MAX).await;
+        let last = heard.map_err(|broken| (broken, Stage::Final))?;
+        self.dirty = false;
+        Ok(last)
     }
 
     /// DATA and what follows. With pipelining it is on its way already, and must be ended even when nobody was accepted (RFC 2920 section 3.1).
@@ -160,13 +203,7 @@ impl Client {
             self.broken |= reply.is_positive();
             return Ok(if reply.is_positive() { Broken::Garbage.reply(Stage::Data.words()) } else { reply });
         }
-        self.transferring = true;
-        if let Some(reply) = self.content(mail.content).await? {
-            return Ok(reply);
-        }
-        let last = self.hear(limits::OUTBOUND_FINAL_MAX).await.map_err(lost(Stage::Final))?;
-        self.dirty = false;
-        Ok(last)
+        self.transfer(mail.content).await
     }
 
     /// The message in pieces. A host that stops taking it has often said why: that counts then.
@@ -224,7 +261,15 @@ impl Mail<'_> {
             // RFC 6531 section 3.2.
             return Err(Reply::own("5.6.7", "the message needs SMTPUTF8, which the host does not offer"));
         }
-        if self.content.is_eight_bit() && !offers.eight_bit {
+        if let (Some(by), Some(min)) = (self.terms.deliver_by, offers.deliver_by)
+            && by.returns
+            && by.at - self.now < min
+        {
+            // RFC 2852 section 4.1.3: it would come too late.
+            let text = format!("{} seconds are left to deliver it, and the host asks for {min}", by.at - self.now);
+            return Err(Reply::own("5.4.7", text));
+        }
+        if self.content.is_eight_bit() && !self.content.is_binary() && !offers.eight_bit {
             // RFC 6152 section 3: never sent as it is; converting it would break its signatures.
             return Err(Reply::own("5.6.3", "the message has 8-bit text, and the host does not offer 8BITMIME"));
         }
@@ -242,7 +287,9 @@ impl Mail<'_> {
         if offers.size.is_some() {
             let _ = write!(line, " SIZE={}", self.content.size_bytes());
         }
-        if offers.eight_bit && self.content.is_eight_bit() {
+        if self.content.is_binary() {
+            line.push_str(" BODY=BINARYMIME");
+        } else if offers.eight_bit && self.content.is_eight_bit() {
             line.push_str(" BODY=8BITMIME");
         }
         if offers.utf8 && (self.needs_utf8() || self.content.has_utf8_header()) {
@@ -254,9 +301,20 @@ impl Mail<'_> {
                 let _ = write!(line, " ENVID={}", xtext(self.envelope_id));
             }
         }
+        if let Some(DeliverBy { at, returns, trace }) = self.terms.deliver_by.filter(|_| offers.deliver_by.is_some()) {
+            let left = (at - self.now).clamp(-BY_SECONDS_MAX, BY_SECONDS_MAX);
+            let (mode, trace) = (if returns { "R" } else { "N" }, if trace { "T" } else { "" });
+            let _ = write!(line, " BY={left};{mode}{trace}");
+        }
+        if offers.priority && self.terms.priority != 0 {
+            let _ = write!(line, " MT-PRIORITY={}", self.terms.priority);
+        }
         line
     }
 }
+
+/// RFC 2852 section 4: nine digits.
+const BY_SECONDS_MAX: i64 = 999_999_999;
 
 impl Rcpt<'_> {
     fn line(&self, offers: &Offers) -> String {

@@ -4,4 +4,5 @@ mod hosts;
 mod plan;
 mod script;
 mod stages;
+mod terms;
 mod whole;

@@ -133,3 +133,21 @@ fn what_is_due_beyond_the_bound_stays_in_the_queue() {
     plan.done(&job);
     assert!(plan.pop_due(100).is_some());
 }
+
+/// RFC 6710 section 5: the higher priority first, within one the first that came; what is given back keeps its place.
+#[test]
+fn the_higher_priority_goes_first() {
+    let (mut plan, x) = (plan(10), to("@x.test"));
+    for (id, priority) in [(1, 0), (2, -3), (3, 4), (4, 0), (5, 4), (6, 9)] {
+        let mut item = item(id, &["a@x.test"]);
+        item.item.terms.priority = priority;
+        plan.consider(&item, 100, to);
+    }
+    let first = plan.next(&x).expect("a job");
+    assert_eq!(first.id, QueueId(6));
+    plan.give_back(&x, first);
+    assert_eq!(plan.begin_sessions().len(), 3, "as many as there are jobs for");
+    let mut order: Vec<u64> = (0..3).filter_map(|_| plan.next(&x)).map(|job| job.id.0).collect();
+    order.extend(plan.drain(&x).iter().map(|job| job.id.0));
+    assert_eq!(order, [6, 3, 5, 1, 4, 2]);
+}

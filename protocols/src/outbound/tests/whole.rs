@@ -30,7 +30,7 @@ pub(super) struct World {
     net: Net,
     shared: Shared,
     clock: Arc<SimClock>,
-    taken: Taken,
+    pub(super) taken: Taken,
 }
 
 impl World {
@@ -39,7 +39,7 @@ impl World {
     }
 
     /// A host that plays one script for each connection, in their order; further ones are cut at once.
-    fn host(&self, addr: &str, scripts: &[&'static str]) {
+    pub(super) fn host(&self, addr: &str, scripts: &[&'static str]) {
         let left: Rc<RefCell<VecDeque<&'static str>>> = Rc::new(RefCell::new(scripts.iter().copied().collect()));
         let taken = self.taken.clone();
         self.net.listen(addr.parse().expect("an address"), move |peer| {
@@ -81,7 +81,7 @@ impl World {
     }
 
     /// Waits until the queue is as wished, for two simulated hours at most.
-    async fn until(&self, what: &str, wished: impl Fn(&[Arc<QueueItem>]) -> bool) {
+    pub(super) async fn until(&self, what: &str, wished: impl Fn(&[Arc<QueueItem>]) -> bool) {
         for _ in 0..(7200 / STEP) {
             if wished(&self.engine().queue()) {
                 return;
@@ -149,10 +149,11 @@ pub(super) fn names() -> FixedNames {
         .host("mx2.x.test", &["192.0.2.12"])
 }
 
-const HELLO: &str = "S: 220 mx\nC: EHLO ...\nS: 250 mx\n";
-const ONE: &str = "C: MAIL ...\nS: 250 ok\nC: RCPT ...\nS: 250 ok\nC: DATA\nS: 354 go\n.\nS: 250 2.0.0 taken\n";
+pub(super) const HELLO: &str = "S: 220 mx\nC: EHLO ...\nS: 250 mx\n";
+pub(super) const ONE: &str =
+    "C: MAIL ...\nS: 250 ok\nC: RCPT ...\nS: 250 ok\nC: DATA\nS: 354 go\n.\nS: 250 2.0.0 taken\n";
 
-fn script(parts: &[&str]) -> &'static str {
+pub(super) fn script(parts: &[&str]) -> &'static str {
     parts.concat().leak()
 }
 

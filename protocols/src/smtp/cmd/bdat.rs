@@ -39,7 +39,10 @@ pub(in crate::smtp) fn run(session: &mut Session, request: Request<String>) -> R
         }
         let Coming { message, room, refusal } = *chunks;
         let expected = session.shared.engine.expect();
-        let bare = session.role.refuses_bare_line_ends() && message::has_bare_line_end(&message);
+        // RFC 3030 section 3: with BINARYMIME a CR or LF alone in the body is a byte like others.
+        let binary = session.transaction.as_ref().is_some_and(|transaction| transaction.terms.binary);
+        let lines = if binary { message::header(&message) } else { &message };
+        let bare = session.role.refuses_bare_line_ends() && message::has_bare_line_end(lines);
         match refusal.or_else(|| bare.then(message::bare_line_end)) {
             Some(reply) => Ok(session.refuse(reply)),
             None => Ok(session.finish(Taken { message, room, expected }).await),

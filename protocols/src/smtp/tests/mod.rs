@@ -11,6 +11,7 @@ mod mail;
 mod member;
 mod memory;
 mod soup;
+mod terms;
 mod tls;
 
 use super::SmtpService;
