@@ -39,7 +39,8 @@ retry_first_seconds = 2
 retry_max_seconds = 8
 {routes}
 """
-ROUTE = '[[outbound.route]]\ndomain = "{name}.test"\nrelay = "127.0.0.1:{port}"\n'
+# An address of its own, so that no port of the server itself is met where nobody listens.
+ROUTE = '[[outbound.route]]\ndomain = "{name}.test"\nrelay = "127.0.0.7:{port}"\n'
 
 
 class Sender(Posthouse):
@@ -57,7 +58,7 @@ class Run:
         self.mail, self.kills = Mail(60, sender="{ident}@crash.test"), []
         ports = dict(zip(DESTINATIONS, free_ports(len(DESTINATIONS))))
         kinds = {"good": {}, "slow": {"delay": 0.4}, "tls": {"broken_tls": True}, "later": {}, "tarpit": {"tarpit": True}}
-        self.sinks = {name: Sink("127.0.0.1", ports[name], **kind) for name, kind in kinds.items()}
+        self.sinks = {name: Sink("127.0.0.7", ports[name], **kind) for name, kind in kinds.items()}
         routes = "".join(ROUTE.format(name=name, port=port) for name, port in ports.items())
         toml = TOML.format(shards=self.rng.randint(1, 3), connections=CONNECTIONS, routes=routes)
         self.server = Sender("crash-queue", runtime=os.environ.get("PH_RUNTIME", "auto"), accounts=ACCOUNTS, toml=toml)
