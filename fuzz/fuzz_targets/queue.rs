@@ -35,7 +35,7 @@ fn seed() -> Vec<u8> {
     let item = QueueItem {
         id: QueueId(65_536),
         progress: vec![Progress { attempts: 2, reply: "450 later".into(), ..Progress::default() }; 2],
-        item,
+        item: std::sync::Arc::new(item),
         guid: Guid([1; 16]),
         locator,
         size_bytes: 900,

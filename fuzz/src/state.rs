@@ -79,7 +79,7 @@ pub fn write_part(accounts: &[Arc<Account>], queue: &Queue) -> Vec<u8> {
     };
     let mut writer = PartWriter::new(ShardId(0), 1, BTreeSet::new(), &mut sink).expect("a sink that takes all");
     accounts.iter().for_each(|account| writer.account(account).expect("written"));
-    writer.finish(Lsn(64), &queue.encode(), &[]).expect("written");
+    writer.finish(Lsn(64), queue.pieces(), &[]).expect("written");
     file
 }
 

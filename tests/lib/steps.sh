@@ -130,11 +130,15 @@ step_bench() {
     need_corpora && build_once || return 1
     cargo bench --quiet --locked -p posthouse-benches --no-run || return 1
     # Each bench of a layer once; `cargo bench -p posthouse-benches --bench NAME` measures.
-    local layer
+    local layer bench
     for layer in frame commit index compaction; do
         check "bench $layer" cargo bench --quiet --locked -p posthouse-benches --bench $layer -- --test || return 1
     done
-    check "benches/peers/run --short" benches/peers/run --short
+    local code=0
+    for bench in peers outbound queue; do
+        check "benches/$bench/run --short" "benches/$bench/run" --short || code=1
+    done
+    return $code
 }
 
 # The release binaries, unless the build step has made them already.

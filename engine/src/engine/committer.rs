@@ -377,10 +377,11 @@ impl Core {
         let accounts = self.accounts.take_dirty();
         let parts = self.accounts.parts().clone();
         let shard = self.shared.shard;
-        let mut state = self.queue.encode();
-        self.shared.dictionaries.encode(&mut state);
+        let mut dictionaries = Vec::new();
+        self.shared.dictionaries.encode(&mut dictionaries);
+        let state = checkpoint::State::Queue(self.queue.clone(), dictionaries);
         self.need.clear();
-        self.need.state_bytes = state.len() as u64;
+        self.need.state_bytes = state.len_bytes();
         let number = self.next_part;
         self.next_part += 1;
         let room = self.reserve.take(&checkpoint::temporary(&self.shared.dir, number));

@@ -2,6 +2,7 @@
 use super::{Fate, NewQueueItem, Progress, Queue, QueueItem, QueueRecipient, QueueState, Terms};
 use crate::base::bytes::{DecodeError, Put, Reader};
 use crate::base::{AccountId, Guid, Locator, QueueId, SegmentId};
+use std::sync::Arc;
 
 /// Of the RET byte: the message was submitted with SMTPUTF8.
 const UTF8: u8 = 4;
@@ -161,6 +162,7 @@ impl QueueItem {
             0 => vec![begun; item.recipients.len()],
             _ => item.recipients.iter().map(|_| Progress::decode(reader)).collect::<Result<_, _>>()?,
         };
+        let item = Arc::new(item);
         Ok(QueueItem { id, item, progress, guid, locator, size_bytes, state, created, next_try })
     }
 
@@ -174,10 +176,21 @@ impl QueueItem {
 impl Queue {
     /// The queue for a checkpoint.
     pub fn encode(&self) -> Vec<u8> {
-        let mut out = Vec::new();
-        out.put_varint(self.counts().total());
-        self.iter().for_each(|item| item.encode(&mut out));
-        out
+        self.pieces().flatten().collect()
+    }
+
+    /// The same a piece at a time: as a whole it may be as large as all else in memory.
+    pub fn pieces(&self) -> impl Iterator<Item = Vec<u8>> {
+        let mut count = Vec::new();
+        count.put_varint(self.counts().total());
+        std::iter::once(count).chain(self.items.pieces())
+    }
+
+    /// Bytes of the pieces together.
+    pub fn encoded_bytes(&self) -> u64 {
+        let mut count = Vec::new();
+        count.put_varint(self.counts().total());
+        count.len() as u64 + self.items.encoded_bytes()
     }
 
     /// Reads a checkpoint's queue; no bytes are an empty queue. Other state may follow.

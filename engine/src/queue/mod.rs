@@ -1,4 +1,5 @@
 //! Floor 4: messages that wait to go to other hosts, as a fold over events. Sends nothing.
+mod chunk;
 mod codec;
 mod items;
 mod state;
@@ -8,6 +9,7 @@ pub use state::{Counts, Queue};
 pub use terms::{DeliverBy, PRIORITY_MAX, Terms};
 
 use crate::base::{AccountId, Guid, Locator, QueueId};
+use std::sync::Arc;
 
 /// Where an item stands (names as in Postfix).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -55,7 +57,7 @@ pub struct Progress {
     /// The sender has been told of the delay.
     pub warned: bool,
     /// What the last attempt was answered, or what went wrong; empty before the first.
-    pub reply: Box<str>,
+    pub reply: Arc<str>,
 }
 
 /// What a submission hands to the queue.
@@ -84,8 +86,8 @@ pub struct NewQueueItem {
 pub struct QueueItem {
     /// Its number.
     pub id: QueueId,
-    /// What was handed in.
-    pub item: NewQueueItem,
+    /// What was handed in. Shared, since it does not change while the progress does, once for each destination.
+    pub item: Arc<NewQueueItem>,
     /// How far each recipient has come, in their order.
     pub progress: Vec<Progress>,
     /// The message.

@@ -51,17 +51,17 @@ fn corrupt(what: impl Into<String>) -> Error {
 
 impl Queue {
     /// The item with that id.
-    pub fn get(&self, id: QueueId) -> Option<&Arc<QueueItem>> {
+    pub fn get(&self, id: QueueId) -> Option<Arc<QueueItem>> {
         self.items.get(id)
     }
 
     /// All items by id.
-    pub fn iter(&self) -> impl Iterator<Item = &Arc<QueueItem>> {
+    pub fn iter(&self) -> impl Iterator<Item = Arc<QueueItem>> {
         self.items.iter()
     }
 
     /// The items above `id`, by id.
-    pub fn after(&self, id: QueueId) -> impl Iterator<Item = &Arc<QueueItem>> {
+    pub fn after(&self, id: QueueId) -> impl Iterator<Item = Arc<QueueItem>> {
         self.items.after(id)
     }
 
@@ -118,6 +118,7 @@ impl Queue {
         let begun = Progress { next_try, ..Progress::default() };
         let progress = vec![begun; item.recipients.len()];
         let (locator, size_bytes) = at;
+        let item = Arc::new(item);
         self.add(QueueItem { id, item, progress, guid, locator, size_bytes, state, created, next_try })
     }
 

@@ -72,7 +72,7 @@ async fn to_one(office: &Office, item: &QueueItem, recipient: &QueueRecipient, m
     let onward: Vec<QueueRecipient> = external.into_iter().map(onward).collect();
     let mut queue = match onward.is_empty() {
         true => Vec::new(),
-        false => vec![NewQueueItem { recipients: onward, passed: with(item, &address), ..item.item.clone() }],
+        false => vec![NewQueueItem { recipients: onward, passed: with(item, &address), ..NewQueueItem::clone(&item.item) }],
     };
     queue.extend(verdict.forwards.iter().map(|forward| forwarded(item, forward)));
     put(office, item, recipient, (targets, queue), (trace(office, item, &address), message)).await
@@ -166,7 +166,8 @@ fn note(office: &Office, item: &QueueItem, accounts: &[AccountId], queue: &[NewQ
 /// The item for one of several accounts behind an address, under its own address.
 fn own_item(office: &Office, item: &QueueItem, recipient: &QueueRecipient, account: AccountId) -> Option<NewQueueItem> {
     let address = office.engine.directory(|known| Some(known.account(account)?.address.to_string()))?;
-    Some(NewQueueItem { recipients: vec![QueueRecipient { address, ..recipient.clone() }], ..item.item.clone() })
+    let recipients = vec![QueueRecipient { address, ..recipient.clone() }];
+    Some(NewQueueItem { recipients, ..NewQueueItem::clone(&item.item) })
 }
 
 /// Queues the message for those of a group who could not have it now: who has it must not get it again.

@@ -7,7 +7,7 @@ use crate::limits;
 use posthouse_engine::base::QueueId;
 use posthouse_engine::queue::{QueueItem, QueueState};
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap, HashSet, VecDeque};
+use std::collections::{BinaryHeap, HashMap, VecDeque};
 
 /// One message for some of its recipients, all at one destination.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,17 +36,25 @@ pub(super) struct Plan {
     due: BinaryHeap<Reverse<(i64, QueueId)>>,
     times: HashMap<QueueId, i64>,
     /// Recipients that are ready or under way.
-    flying: HashMap<QueueId, Vec<u32>>,
+    flying: HashMap<QueueId, Flying>,
     places: HashMap<Destination, Place>,
-    /// Destinations that may want one more connection.
+    /// Destinations that may want one more connection, each once.
     hungry: VecDeque<Destination>,
     jobs: usize,
     sessions: usize,
 }
 
+/// Recipients of one item, by a bit for each: a message to thousands of destinations is looked at after each of them.
+#[derive(Debug, Default)]
+struct Flying {
+    bits: Vec<u64>,
+    count: usize,
+}
+
 #[derive(Debug)]
 struct Place {
     ready: Lanes<Job>,
+    is_hungry: bool,
     sessions: usize,
     /// Sessions that wait for one more message.
     idle: usize,
@@ -112,10 +120,8 @@ impl Plan {
         if item.state == QueueState::Hold {
             return Vec::new();
         }
-        // What an operator asks for is tried at once, whatever was heard of the destination before.
-        let urged = item.state == QueueState::Active && item.progress.iter().any(|progress| progress.attempts > 0);
         let flying = self.flying.get(&item.id);
-        let is_flying = |at: u32| flying.is_some_and(|flying| flying.contains(&at));
+        let is_flying = |at: u32| flying.is_some_and(|flying| flying.has(at));
         let (mut later, mut groups, mut fed) = (None, HashMap::<Destination, Vec<u32>>::new(), Vec::new());
         for (at, recipient, progress) in item.waiting() {
             let at = at as u32;
@@ -128,10 +134,12 @@ impl Plan {
             }
             groups.entry(to(&recipient.address)).or_default().push(at);
         }
+        // What an operator asks for is tried at once, whatever was heard of the destination before.
+        let is_urged = |at: &u32| item.progress.get(*at as usize).is_some_and(|progress| progress.attempts > 0);
         for (destination, recipients) in groups {
             let first = Place::new(self.bounds.sessions_per_destination_max);
             let place = self.places.entry(destination.clone()).or_insert(first);
-            if urged {
+            if item.state == QueueState::Active && recipients.iter().any(is_urged) {
                 place.rests_until = 0;
             }
             if place.rests_until > now && !retry::is_pressing(item, now) {
@@ -144,8 +152,8 @@ impl Plan {
                 place.ready.push_back(priority, Job { id: item.id, recipients: some.to_vec(), priority });
                 self.jobs += 1;
             }
-            self.flying.entry(item.id).or_default().extend(recipients);
-            self.hungry.push_back(destination.clone());
+            place.hunger(&destination, &mut self.hungry);
+            self.flying.entry(item.id).or_default().add(&recipients);
             fed.push(destination);
         }
         if let Some(later) = later {
@@ -154,21 +162,31 @@ impl Plan {
         fed
     }
 
-    /// Destinations that get one more connection now, each as often as it gets one. `ended` must follow for each.
+    /// Destinations that get one more connection now, each as often as it gets one. `ended` must follow for each. A quarter of all connections is
+    /// for destinations that have none: slow ones do not keep a good one from its first.
     pub(super) fn begin_sessions(&mut self) -> Vec<Destination> {
-        let mut begun = Vec::new();
-        while self.sessions < self.bounds.sessions_max {
+        let sessions_max = self.bounds.sessions_max;
+        let (mut begun, mut put_off) = (Vec::new(), VecDeque::new());
+        while self.sessions < sessions_max {
             let Some(destination) = self.hungry.pop_front() else { break };
             let Some(place) = self.places.get_mut(&destination) else { continue };
-            if place.sessions < place.window && place.ready.len() > place.idle {
-                place.sessions += 1;
-                self.sessions += 1;
-                begun.push(destination.clone());
-                if place.ready.len() > place.idle + 1 && place.sessions < place.window {
-                    self.hungry.push_back(destination);
-                }
+            place.is_hungry = false;
+            if place.sessions >= place.window || place.ready.len() <= place.idle {
+                continue;
+            }
+            if place.sessions > 0 && self.sessions >= sessions_max - sessions_max / 4 {
+                place.hunger(&destination, &mut put_off);
+                continue;
+            }
+            place.sessions += 1;
+            self.sessions += 1;
+            begun.push(destination.clone());
+            if place.ready.len() > place.idle + 1 && place.sessions < place.window {
+                place.hunger(&destination, &mut self.hungry);
             }
         }
+        put_off.append(&mut self.hungry);
+        self.hungry = put_off;
         begun
     }
 
@@ -193,9 +211,7 @@ impl Plan {
     pub(super) fn done(&mut self, job: &Job) {
         self.jobs = self.jobs.saturating_sub(1);
         let Some(flying) = self.flying.get_mut(&job.id) else { return };
-        let over: HashSet<u32> = job.recipients.iter().copied().collect();
-        flying.retain(|at| !over.contains(at));
-        if flying.is_empty() {
+        if flying.remove(&job.recipients) {
             self.flying.remove(&job.id);
         }
     }
@@ -206,7 +222,7 @@ impl Plan {
         if let Some(place) = self.places.get_mut(destination) {
             (place.failures, place.rests_until) = (0, 0);
             place.window = (place.window + 1).min(most);
-            self.hungry.push_back(destination.clone());
+            place.hunger(destination, &mut self.hungry);
         }
     }
 
@@ -237,7 +253,7 @@ impl Plan {
         let Some(place) = self.places.get_mut(destination) else { return };
         place.sessions = place.sessions.saturating_sub(1);
         if !place.ready.is_empty() {
-            self.hungry.push_back(destination.clone());
+            place.hunger(destination, &mut self.hungry);
         } else if place.sessions == 0 && place.rests_until <= now && place.failures == 0 {
             self.places.remove(destination);
         }
@@ -256,10 +272,44 @@ impl Plan {
     }
 }
 
+impl Flying {
+    fn has(&self, at: u32) -> bool {
+        self.bits.get(at as usize / 64).is_some_and(|bits| bits >> (at % 64) & 1 == 1)
+    }
+
+    fn add(&mut self, recipients: &[u32]) {
+        for at in recipients {
+            let word = *at as usize / 64;
+            self.bits.resize(self.bits.len().max(word + 1), 0);
+            self.count += usize::from(!self.has(*at));
+            self.bits[word] |= 1 << (at % 64);
+        }
+    }
+
+    /// True when none is left.
+    fn remove(&mut self, recipients: &[u32]) -> bool {
+        for at in recipients {
+            self.count -= usize::from(self.has(*at));
+            if let Some(bits) = self.bits.get_mut(*at as usize / 64) {
+                *bits &= !(1 << (at % 64));
+            }
+        }
+        self.count == 0
+    }
+}
+
 impl Place {
+    /// Puts its destination in line, unless it is there.
+    fn hunger(&mut self, destination: &Destination, line: &mut VecDeque<Destination>) {
+        if !std::mem::replace(&mut self.is_hungry, true) {
+            line.push_back(destination.clone());
+        }
+    }
+
     fn new(sessions_max: usize) -> Place {
         Place {
             ready: Lanes::new(),
+            is_hungry: false,
             sessions: 0,
             idle: 0,
             window: limits::OUTBOUND_WINDOW_FIRST.min(sessions_max).max(1),

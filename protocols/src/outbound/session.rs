@@ -67,10 +67,16 @@ async fn next_job(office: &Arc<Office>, destination: &Destination, lingers: bool
         return found;
     }
     let bell = office.destination_bell(destination);
+    let until = now() + limits::OUTBOUND_LINGER;
     office.plan().idles(destination, true);
-    let _ = timeout(limits::OUTBOUND_LINGER, select(bell.notified(), stop.wait())).await;
+    let mut found = None;
+    while found.is_none() && !stop.is_set() && now() < until {
+        // It may have rung for a message that another session has taken.
+        let _ = timeout(until - now(), select(bell.notified(), stop.wait())).await;
+        found = if stop.is_set() { None } else { take() };
+    }
     office.plan().idles(destination, false);
-    if stop.is_set() { None } else { take() }
+    found
 }
 
 /// One message over a connection, which is opened if there is none; false ends the session.

@@ -9,7 +9,7 @@ use crate::queue::{Fate, QueueItem, QueueState};
 /// One transaction: notices, results, and the removal of an item that nobody waits for.
 pub(in crate::engine) fn settle(txn: &mut Txn<'_>, settle: &Settle) -> Result<Settled> {
     let id = settle.id;
-    let Some(item) = txn.queue().get(id).cloned() else {
+    let Some(item) = txn.queue().get(id) else {
         return Err(Error::NotFound(format!("queue item {id}")));
     };
     let waits = |at: u32| item.progress.get(at as usize).is_some_and(|progress| progress.fate == Fate::Waiting);

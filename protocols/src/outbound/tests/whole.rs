@@ -185,6 +185,22 @@ fn several_messages_share_a_connection_and_a_closed_one_is_opened_again() {
 }
 
 #[test]
+fn a_connection_waits_for_its_next_message_though_the_bell_has_rung_for_one_that_is_gone() {
+    play(|world| async move {
+        let slow = ONE.replace("S: 250 2.0.0", "wait 1\nS: 250 2.0.0");
+        world.host("192.0.2.11:25", &[script(&[HELLO, ONE, &slow, ONE, ONE, "C: QUIT"])]);
+        world.start(names(), Settings { sessions_per_destination_max: 1, ..quick() });
+        // The third comes while the second is being sent, and is taken without a wait: the bell rings on.
+        for (to, wait_ms) in [("a@x.test", 1000), ("b@x.test", 500), ("c@x.test", 1500), ("d@x.test", 0)] {
+            world.queue(item("ann@example.org", &[(to, 0)])).await;
+            sleep(Duration::from_millis(wait_ms)).await;
+        }
+        world.until_empty().await;
+        assert_eq!(world.taken.borrow().len(), 4);
+    });
+}
+
+#[test]
 fn greylisting_defers_and_the_next_attempt_succeeds_for_those_who_wait_only() {
     play(|world| async move {
         let start = "C: MAIL ...\nS: 250 ok\nC: RCPT TO:<a@x.test>\nS: 250 ok\nC: RCPT TO:<b@x.test>\nS: 450 4.2.0 greylisted\n";
