@@ -1,6 +1,7 @@
 //! How Posthouse talks to the network: the runtime that moves bytes, the readers that bound them, and the protocols.
 //! It never keeps mail itself (the engine does) and never imports the administration or the tools.
 
+pub mod dmarc_reports;
 mod dsn;
 pub mod imap;
 pub mod limits;

@@ -323,3 +323,5 @@ pub const POP3_BATCH_MESSAGES: usize = 1024;
 pub const POP3_IDLE_MAX: Duration = Duration::from_secs(10 * 60);
 /// How long a session may take to log in.
 pub const POP3_LOGIN_MAX: Duration = Duration::from_secs(60);
+/// Addresses of a domain's DMARC record that get its report.
+pub const DMARC_REPORT_ADDRESSES_MAX: usize = 10;

@@ -53,7 +53,15 @@ impl Session {
         let came_bytes = taken.message.len() as u64;
         let before = self.check_before(transaction, &mut taken.message).await;
         let before = before.map_err(|refusal| self.noted(transaction, refusal))?;
-        let shown = self.show_message(transaction, &mut taken.message).await?;
+        let shown = match self.show_message(transaction, &mut taken.message).await {
+            Ok(shown) => shown,
+            Err(refusal) => {
+                if let Some(found) = before.filter(|_| refusal.code >= 500) {
+                    self.count_dmarc(found.seen, found.facts, &[]);
+                }
+                return Err(refusal);
+            }
+        };
         let (size_bytes, max) = (taken.message.len() as u64, self.shared.message_size_bytes_max);
         if size_bytes > came_bytes && size_bytes > max {
             let text = format!("5.3.4 With what a filter has added it has more than {max} bytes");
@@ -117,7 +125,7 @@ impl Session {
         let more = self.addressed(transaction, &taken.message, header.size_bytes);
         let bounced_header = bounce::header_of(&taken.message, header.size_bytes);
         let Taken { message, room, expected } = taken;
-        let Prepared { fields, message, facts } =
+        let Prepared { fields, message, facts, seen } =
             match self.prepare(transaction, &says, (message, before), &header, &id).await {
                 Ok(prepared) => prepared,
                 Err(refusal) => return refuse_all("verify", Facts::default(), refusal),
@@ -144,6 +152,7 @@ impl Session {
         self.log(transaction, (&id, size_bytes), &fates, (&verdicts, facts));
         self.note_came(transaction, &says, size_bytes, (facts, &filtered.note));
         self.note_fates(transaction, &verdicts, &committed);
+        self.count_dmarc(seen, facts, &verdicts);
         self.report((transaction, &verdicts, facts), bounced_header, &fates, &id).await;
         self.set_keywords(&verdicts, &transaction.recipients, &committed).await;
         for answering in verdicts.iter().flat_map(|verdict| &verdict.answers) {

@@ -7,6 +7,7 @@
 mod away;
 mod bounce;
 mod cmd;
+mod counted;
 mod deliver;
 mod driver;
 mod envelope;

@@ -22,6 +22,7 @@ pub(super) fn check(config: &Config) -> Result<(), Wrong> {
     super::dnsbl::check(&config.dnsbl)?;
     super::rspamd::check(&config.rspamd)?;
     super::milter::check(&config.milter)?;
+    super::reports::check(&config.reports, config.verify.enabled)?;
     super::outbound::check(&config.outbound)?;
     if config.data.as_os_str().is_empty() {
         return wrong("data", "\"\" is not allowed; allowed: the path of a directory".into());

@@ -8,6 +8,7 @@ mod oauth;
 mod outbound;
 mod pop3;
 mod proxy;
+mod reports;
 mod rspamd;
 mod values;
 mod verify;

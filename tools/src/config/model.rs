@@ -5,6 +5,7 @@ use super::oauth::OAuth;
 use super::outbound::Outbound;
 use super::pop3::Pop3;
 use super::proxy::Proxy;
+use super::reports::Reports;
 use super::rspamd::Rspamd;
 use super::values::{Address, Count, words};
 use super::verify::Verify;
@@ -102,6 +103,8 @@ pub struct Config {
     pub rspamd: Rspamd,
     /// Milters, in their order.
     pub milter: Vec<MilterTable>,
+    /// What other domains are told of their mail.
+    pub reports: Reports,
     /// When old mail is rewritten into less room.
     pub compaction: Compaction,
     /// Mail to other hosts.
@@ -287,6 +290,7 @@ impl Default for Config {
             dnsbl: Dnsbl::default(),
             rspamd: Rspamd::default(),
             milter: Vec::new(),
+            reports: Reports::default(),
             compaction: Compaction::default(),
             outbound: Outbound::default(),
             clients: Clients::default(),
