@@ -30,7 +30,7 @@ pub use later::later;
 pub use limiter::ConnectionLimits;
 pub(crate) use limiter::site_of;
 pub use local::now;
-pub use outgoing::{connect, spawn};
+pub use outgoing::{connect, connect_unix, spawn};
 pub use probe::choose;
 pub use server::Server;
 pub use spawner::Spawner;

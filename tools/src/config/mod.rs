@@ -19,7 +19,7 @@ pub use model::{ClientPorts, Compaction, Config, LogFormat, MailLog, MessagesOf,
 pub use oauth::OAuth;
 pub use outbound::{Outbound, RouteTable};
 pub use rspamd::WhenDown;
-pub use values::{Count, Place};
+pub use values::{Count, Place, Socket};
 pub use verify::DmarcChoice;
 
 use std::fmt;
@@ -67,6 +67,11 @@ impl Config {
             }
         }
         Ok(config)
+    }
+
+    /// Filters that a message may be shown to, each over a connection.
+    pub fn filters(&self) -> usize {
+        self.milter.len() + usize::from(self.rspamd.socket().is_some())
     }
 
     /// Reads and checks the text of a file that is shown as `file` in errors.

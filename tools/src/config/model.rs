@@ -159,6 +159,8 @@ pub struct Limits {
     pub command_messages_max: u32,
     /// Which IMAP commands are held to that.
     pub command_messages_of: MessagesOf,
+    /// Seconds that milters and content filter together may take at one command of a client.
+    pub filters_seconds_max: u32,
     /// Seconds that sessions get to end when the server stops.
     pub stop_grace_seconds: u32,
 }
@@ -344,6 +346,7 @@ impl Default for Limits {
             connections_per_account_max: 100,
             command_messages_max: 20_000,
             command_messages_of: MessagesOf::Saves,
+            filters_seconds_max: 120,
             stop_grace_seconds: 10,
         }
     }

@@ -37,7 +37,7 @@ use std::time::{Duration, Instant};
 /// Serves until a signal. With `may_begin`, an empty store gets its first members.
 pub fn run(data: &Path, config: &Config, may_begin: bool) -> Result<(), Failure> {
     let writing = log::start(config.log.format, &config.log.level);
-    files::raise_limit(config.limits.connections_max);
+    files::raise_limit(config.limits.connections_max, config.filters());
     let begun = Instant::now();
     let opened = store::open(data, config)?;
     for line in &opened.report {

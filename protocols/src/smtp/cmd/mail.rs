@@ -53,6 +53,7 @@ impl Session {
             recipients: Vec::new(),
             chunks: None,
             milters: None,
+            filters_until: None,
         })
     }
 
