@@ -9,6 +9,7 @@ pub mod lmtp;
 pub mod outbound;
 mod passed;
 pub mod pop3;
+pub mod received_reports;
 pub mod runtime;
 pub mod session;
 pub mod smtp;

@@ -330,3 +330,9 @@ pub const POP3_IDLE_MAX: Duration = Duration::from_secs(10 * 60);
 pub const POP3_LOGIN_MAX: Duration = Duration::from_secs(60);
 /// Addresses of a domain's DMARC record that get its report.
 pub const DMARC_REPORT_ADDRESSES_MAX: usize = 10;
+/// Bytes of a message that brings a report, and of what is unpacked of it.
+pub const REPORT_BYTES_MAX: usize = 32 << 20;
+/// Parts of a message that are read as reports.
+pub const REPORT_PARTS_MAX: usize = 4;
+/// Characters that are kept of each text in a report.
+pub const REPORT_TEXT_CHARS_MAX: usize = 255;
