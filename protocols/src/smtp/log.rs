@@ -156,7 +156,7 @@ impl Session {
 
     fn note_external(&self, transaction: &Transaction, rcpt: &Rcpt, committed: &Committed) {
         for address in &rcpt.external {
-            let (step, queue, text) = match (&committed.queued, committed.queue_id) {
+            let (step, queue, text) = match (&committed.queued, committed.queue_id_of(address)) {
                 (Some(Err(error)), _) => (Step::Failed, 0, error.to_string()),
                 (_, queue) => (Step::Queued, queue.unwrap_or(QueueId(0)).0, String::new()),
             };

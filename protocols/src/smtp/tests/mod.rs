@@ -1,6 +1,7 @@
 //! Sessions played against a real engine on a simulated disk, in all three roles.
 mod bad_input;
 mod chunks;
+mod circles;
 mod delivery;
 mod filter;
 mod flow;
