@@ -28,7 +28,8 @@ fn seeds() -> Vec<Vec<u8>> {
         [&[1][..], &len.to_le_bytes(), &(!len).to_le_bytes(), text.as_bytes()].concat()
     };
     let mail = |kind: &str, body: &[u8]| {
-        [format!("Content-Type: application/{kind}\r\nContent-Transfer-Encoding: binary\r\n\r\n").as_bytes(), body].concat()
+        [format!("Content-Type: application/{kind}\r\nContent-Transfer-Encoding: binary\r\n\r\n").as_bytes(), body]
+            .concat()
     };
     let gzip = [b"\x1f\x8b\x08\0\0\0\0\0\0\x03", &*stored(xml)].concat();
     let zip = [b"PK\x03\x04\x14\0\x08\0\x08\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x01\0\0\0r", &*stored(json)].concat();

@@ -225,8 +225,8 @@ pub const SMTP_FROM_MAX: usize = 100;
 pub const MILTER_PACKET_BYTES_MAX: usize = 2 << 20;
 /// Bytes of a message and of what a milter changes of it up to which a reactor thread makes the change itself.
 pub const MILTER_INLINE_BYTES_MAX: usize = 256 * 1024;
-/// How long all filters of a message together may take at each of a client's commands, unless configured. After DATA a client waits ten minutes (RFC 5321 section 4.5.3.2.6),
-/// and the checks of the sender and the store want some of them.
+/// How long all filters of a message together may take at each of a client's commands, unless configured. After DATA a client waits ten minutes
+/// (RFC 5321 section 4.5.3.2.6), and the checks of the sender and the store want some of them.
 pub const FILTERS_MAX_DEFAULT: Duration = Duration::from_secs(120);
 /// Bytes of a body that a milter is shown at a time (MILTER_CHUNK_SIZE).
 pub const MILTER_BODY_BYTES: usize = 65_535;

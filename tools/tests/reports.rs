@@ -10,7 +10,9 @@ const TLS: &str = r#"{"organization-name":"Sender","date-range":{"start-datetime
 "failure-details":[{"result-type":"certificate-expired","receiving-mx-hostname":"mx.a.test","failed-session-count":2}]}]}"#;
 
 fn mail(kind: &str, body: &str) -> String {
-    format!("From: r@s.test\nSubject: Report\nMIME-Version: 1.0\nContent-Type: {kind}\nContent-Transfer-Encoding: 8bit\n\n{body}\n")
+    format!(
+        "From: r@s.test\nSubject: Report\nMIME-Version: 1.0\nContent-Type: {kind}\nContent-Transfer-Encoding: 8bit\n\n{body}\n"
+    )
 }
 
 /// A house whose mailbox has two reports, one of them twice, and mail that is none.
@@ -44,9 +46,7 @@ fn sums_by_host_online_and_offline() {
         json!({ "is": "dmarc_source", "domain": domain, "source": source, "messages": messages, "passed": passed,
             "dkim": passed, "spf": 0, "quarantined": 0, "rejected": 0 })
     };
-    let tls = |host: &str, sessions: u64, failed: u64, why: &str| {
-        json!({ "is": "tls_source", "domain": "a.test", "host": host, "sessions": sessions, "failed": failed, "why": why })
-    };
+    let tls = |host: &str, sessions: u64, failed: u64, why: &str| json!({ "is": "tls_source", "domain": "a.test", "host": host, "sessions": sessions, "failed": failed, "why": why });
     let expected = json!([
         dmarc("a.test", "2001:db8::1", 1, 0),
         dmarc("news.a.test", "192.0.2.1", 41, 41),
@@ -59,7 +59,10 @@ fn sums_by_host_online_and_offline() {
     let serving = house.serve(&[]);
     assert_eq!(house.json(&ask), expected);
     let each = house.json(&[&ask[..], &["--list"]].concat());
-    assert_eq!((each[0]["kind"].as_str(), each[0]["reporter"].as_str(), each[0]["count"].as_u64()), (Some("dmarc"), Some("Example & Sons"), Some(42)));
+    assert_eq!(
+        (each[0]["kind"].as_str(), each[0]["reporter"].as_str(), each[0]["count"].as_u64()),
+        (Some("dmarc"), Some("Example & Sons"), Some(42))
+    );
     assert_eq!((each[1]["kind"].as_str(), each.as_array().map(Vec::len)), (Some("tls"), Some(2)));
     let below = house.json(&[&ask[..], &["--domain", "NEWS.a.test"]].concat());
     assert_eq!(below, json!([dmarc("news.a.test", "192.0.2.1", 41, 41)]));

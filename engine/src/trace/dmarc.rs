@@ -31,8 +31,7 @@ pub enum DmarcAction {
     Reject,
 }
 
-const ACTIONS: [DmarcAction; 4] =
-    [DmarcAction::None, DmarcAction::Pass, DmarcAction::Quarantine, DmarcAction::Reject];
+const ACTIONS: [DmarcAction; 4] = [DmarcAction::None, DmarcAction::Pass, DmarcAction::Quarantine, DmarcAction::Reject];
 
 /// A DKIM signature of a message, and what became of it (RFC 8601 section 2.7.1).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]

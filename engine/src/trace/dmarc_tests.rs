@@ -54,7 +54,10 @@ fn a_day_is_summed_once_and_outlives_a_restart() {
     reported(&log, 2 * DAY_MS, "b.test", 0);
     drop(log);
     let log = open();
-    assert_eq!(counts(&log.day(1, None, 100).expect("it can be read")), [("a.test", vec![1, 2]), ("b.test", vec![1])][1..]);
+    assert_eq!(
+        counts(&log.day(1, None, 100).expect("it can be read")),
+        [("a.test", vec![1, 2]), ("b.test", vec![1])][1..]
+    );
     assert_eq!(counts(&log.day(2, None, 100).expect("it can be read")), [("a.test", vec![1])]);
     assert_eq!(log.day(7, None, 100).expect("it can be read"), DmarcDay::default());
 }
@@ -84,8 +87,7 @@ fn many_domains_come_in_turns_and_each_once() {
         }
     }
     let with_rows = |n: &usize| n % 5 > 0 && *n != 7;
-    let expected: Vec<(String, usize)> =
-        (0..40).filter(with_rows).map(|n| (names[n].clone(), n % 5)).collect();
+    let expected: Vec<(String, usize)> = (0..40).filter(with_rows).map(|n| (names[n].clone(), n % 5)).collect();
     assert_eq!(seen, expected);
     assert!(turns > 4);
 }

@@ -1,5 +1,5 @@
-//! Floor 4: what happened, for people to look up: the login log (H2), the mail log (H1), and what DMARC reports are made of. Nothing is derived from them, and losing them loses
-//! no mail.
+//! Floor 4: what happened, for people to look up: the login log (H2), the mail log (H1), and what DMARC reports are made of. Nothing else is
+//! derived from them, and losing them loses no mail.
 mod dmarc;
 #[cfg(test)]
 mod dmarc_tests;

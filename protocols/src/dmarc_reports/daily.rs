@@ -100,7 +100,8 @@ async fn one(means: &Means, day: u32, domain: &str, sums: DmarcSums) -> Result<(
     let job = move || make::message(&settings, &name, day, &record, sums, &to);
     let Made { message, rows, messages } = means.engine.work(job).await.map_err(|error| error.to_string())??;
     // RFC 7489 section 6.2: an address may say how much it takes.
-    let fits = |address: &String| wanted.iter().any(|(one, max)| one == address && (*max == 0 || message.len() <= *max));
+    let fits =
+        |address: &String| wanted.iter().any(|(one, max)| one == address && (*max == 0 || message.len() <= *max));
     allowed.retain(fits);
     if allowed.is_empty() {
         tracing::info!(domain, size_bytes = message.len(), "no DMARC report: it is larger than its domain takes");
@@ -152,6 +153,11 @@ fn places(means: &Means, to: &[String]) -> (Vec<Target>, Vec<NewQueueItem>) {
         queue.extend(elsewhere);
     }
     let mut seen = Vec::new();
-    targets.retain(|target| !seen.contains(&target.account) && { seen.push(target.account); true });
+    targets.retain(|target| {
+        !seen.contains(&target.account) && {
+            seen.push(target.account);
+            true
+        }
+    });
     (targets, queue)
 }

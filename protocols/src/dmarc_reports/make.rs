@@ -40,8 +40,7 @@ pub(super) fn message(
     let report = report(settings, domain, day, record, sums);
     let mut message = Vec::new();
     let from = (settings.organisation.as_str(), settings.contact.as_str());
-    let written =
-        report.write_rfc5322(settings.contact.domain(), from, to.iter().map(String::as_str), &mut message);
+    let written = report.write_rfc5322(settings.contact.domain(), from, to.iter().map(String::as_str), &mut message);
     written.map_err(|error| error.to_string())?;
     Ok(Made { message, rows, messages })
 }

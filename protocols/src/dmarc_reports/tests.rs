@@ -47,7 +47,8 @@ fn sums() -> DmarcSums {
         header_from: "a.test".into(),
         ..DmarcRow::default()
     };
-    let policy = "v=DMARC1; p=reject; sp=quarantine; adkim=s; fo=1; rua=mailto:r@a.test!2048,mailto:a%2Cb@b.test".into();
+    let policy =
+        "v=DMARC1; p=reject; sp=quarantine; adkim=s; fo=1; rua=mailto:r@a.test!2048,mailto:a%2Cb@b.test".into();
     DmarcSums { policy, rows: [(passed, 41), (forged, 1)].into(), unlisted: 3, ..DmarcSums::default() }
 }
 
@@ -166,7 +167,9 @@ fn what_came_is_reported_on_the_next_day_once_and_after_a_restart() {
     let told: Vec<_> = got[0]
         .records()
         .iter()
-        .map(|one| (one.header_from(), one.envelope_from(), one.count(), one.action_disposition(), one.dmarc_spf_result()))
+        .map(|one| {
+            (one.header_from(), one.envelope_from(), one.count(), one.action_disposition(), one.dmarc_spf_result())
+        })
         .collect();
     let (pass, fail) = (DmarcResult::Pass, DmarcResult::Fail);
     assert_eq!(
@@ -197,7 +200,8 @@ fn reports_to_others_are_signed_and_as_small_as_they_ask() {
     send(&shared, "x@c.test", "ann@a.test");
     send(&shared, "x@c.test", "ann@b.test");
     assert!(report(&shared, &clock, DAY));
-    let queued: Vec<_> = shared.engine.queues().iter().flat_map(|queue| queue.iter().cloned().collect::<Vec<_>>()).collect();
+    let queued: Vec<_> =
+        shared.engine.queues().iter().flat_map(|queue| queue.iter().cloned().collect::<Vec<_>>()).collect();
     assert_eq!(queued.len(), 1);
     assert_eq!((queued[0].item.recipients[0].address.as_str(), queued[0].item.sender.as_str()), ("r@a.test", ""));
     let message = shared.engine.queue_message(queued[0].id).wait().expect("its message");

@@ -1,8 +1,8 @@
 //! What other hosts report of our mail: DMARC aggregate reports (RFC 9990, RFC 7489) and TLS reports (RFC 8460), read out of the messages that bring them.
 //! They come from strangers: what is unpacked is bounded, entities are not expanded, and what is shown holds no control characters. Keeps nothing.
-mod unpack;
 #[cfg(test)]
 mod tests;
+mod unpack;
 
 use crate::limits;
 use mail_auth::report::tlsrpt::TlsReport;
@@ -10,7 +10,7 @@ use mail_auth::report::{ActionDisposition, DmarcResult, Report};
 use mail_parser::{MessageParser, MessagePart, MimeHeaders, PartType};
 
 /// What a report is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
     /// Mail in a domain's name, as its receivers saw it.
     Dmarc,

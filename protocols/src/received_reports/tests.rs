@@ -63,7 +63,10 @@ fn dmarc_reports_are_read_however_they_are_packed() {
 fn tls_reports_tell_what_failed_and_what_is_not_told() {
     for (kind, body) in [("application/tlsrpt+gzip", gzip(TLS.as_bytes())), ("application/tlsrpt+json", TLS.into())] {
         let found = read(&mail(kind, "", &body)).expect("a report");
-        assert_eq!((found[0].kind, found[0].reporter.as_str(), found[0].begin), (Kind::Tls, "Sender Ltd", 1_795_478_400));
+        assert_eq!(
+            (found[0].kind, found[0].reporter.as_str(), found[0].begin),
+            (Kind::Tls, "Sender Ltd", 1_795_478_400)
+        );
         let rows: Vec<_> = found[0]
             .rows
             .iter()

@@ -31,7 +31,7 @@ mod table;
 mod trace;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub(crate) use message::has_bare_line_end;
 pub(crate) use policy::place;

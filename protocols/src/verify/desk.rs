@@ -46,7 +46,8 @@ fn start_one(settings: &Settings, at: usize) -> io::Result<mpsc::UnboundedSender
         resolver(&settings.servers).map_err(|error| io::Error::other(format!("name servers: {error}")))
     });
     let (hostname, timeout, keeps_dmarc) = (settings.hostname.clone(), settings.timeout, settings.keeps_dmarc);
-    let asking = names.transpose()?.map(|names| Asking { names: MessageAuthenticator(names), hostname, timeout, keeps_dmarc });
+    let asking =
+        names.transpose()?.map(|names| Asking { names: MessageAuthenticator(names), hostname, timeout, keeps_dmarc });
     let asking = asking.map(Arc::new);
     let (jobs, mut asked) = mpsc::unbounded_channel();
     std::thread::Builder::new().name(format!("verify-{at}")).spawn(move || {

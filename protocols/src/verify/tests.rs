@@ -29,8 +29,16 @@ pub(crate) fn key(domain: &str, selector: &str) -> (SigningKey, (String, String)
 
 fn verifier(servers: Vec<SocketAddr>, timeout: Duration) -> Verifier {
     let hostname = "mx.our.test".into();
-    let settings =
-        Settings { servers, hostname, checks: true, checks_loopback: false, obeys_dmarc: true, keeps_dmarc: false, timeout, threads: 1 };
+    let settings = Settings {
+        servers,
+        hostname,
+        checks: true,
+        checks_loopback: false,
+        obeys_dmarc: true,
+        keeps_dmarc: false,
+        timeout,
+        threads: 1,
+    };
     Verifier::start(settings).expect("it starts")
 }
 

@@ -1,6 +1,7 @@
 //! Line ends of mail: CRLF, and nothing else. Knows no message.
 
-/// Appends `bytes` with a CRLF in the place of each line end, be it a CRLF, a bare CR or a bare LF (RFC 5322 section 2.3). The last line stays without one if it has none.
+/// Appends `bytes` with a CRLF in the place of each line end, be it a CRLF, a bare CR or a bare LF (RFC 5322 section 2.3). The last line stays
+/// without one if it has none.
 pub(crate) fn with_crlf(bytes: &[u8], out: &mut Vec<u8>) {
     let mut at = 0;
     while let Some(found) = memchr::memchr2(b'\r', b'\n', &bytes[at..]) {

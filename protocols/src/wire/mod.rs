@@ -1,7 +1,7 @@
 //! Answers how bytes become lines, mail data and literals in bounded memory, the same for every protocol. It never knows a command.
 
-mod date;
 mod crlf;
+mod date;
 mod dot;
 mod exact;
 mod line;

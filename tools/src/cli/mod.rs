@@ -21,8 +21,8 @@ pub use flow::{AlgorithmArg, DkimCommand, RuleCommand, ScopeArgs};
 pub use queue::{QueueCommand, QueueFilterArgs, QueueWhich};
 pub use rescue::{CompactArgs, InspectArgs, QuotaArgs, RebuildArgs, RepairArgs, SalvageArgs, UpgradeArgs, VerifyArgs};
 
-pub use reports::ReportsArgs;
 pub use removed::{PurgeArgs, RemovedCommand};
+pub use reports::ReportsArgs;
 pub use sieve::SieveCommand;
 pub use trace::{AwayArgs, ForwardArgs, TraceArgs};
 

@@ -192,7 +192,10 @@ fn filters_are_off_until_they_are_named_and_mistakes_are_told() {
         ("[limits]\nfilters_seconds_max = 541", "limits.filters_seconds_max"),
         ("[reports]\ndmarc = true", "reports.organisation"),
         ("[reports]\ndmarc = true\norganisation = 'A'", "reports.contact"),
-        ("[reports]\ndmarc = true\norganisation = 'A'\ncontact = 'p@a.test'\n[verify]\nenabled = false", "reports.dmarc"),
+        (
+            "[reports]\ndmarc = true\norganisation = 'A'\ncontact = 'p@a.test'\n[verify]\nenabled = false",
+            "reports.dmarc",
+        ),
         ("[[milter]]\nname = 'a'\naddress = '127.0.0.1:1'\ntimeout_seconds = 601", "milter[0].timeout_seconds"),
     ] {
         let told = error(text);

@@ -35,7 +35,8 @@ fn what_comes_back_to_a_group_is_taken_and_goes_to_nobody_again() {
     assert!(send(&shared, &["all@example.org"], &back).contains("250 2.0.0 Taken"));
     assert_eq!(counts(&shared), (1, 1, 1));
     let log = shared.engine.mail_log(&MailFilter::default(), None, 100).expect("it can be read");
-    let dropped: Vec<_> = log.rows.iter().map(|row| &row.record).filter(|record| record.step == Step::Dropped).collect();
+    let dropped: Vec<_> =
+        log.rows.iter().map(|row| &row.record).filter(|record| record.step == Step::Dropped).collect();
     assert_eq!((dropped.len(), &*dropped[0].policy, &*dropped[0].recipient), (1, "circle", "all@example.org"));
     // Who is written to besides gets it, by LMTP as well.
     let lines = format!(
@@ -62,10 +63,13 @@ fn nobody_elsewhere_learns_of_a_group_that_did_not_bring_it() {
     let heard = answers(SmtpService::submission(shared.clone()), lines.into_bytes());
     assert!(heard.contains("250 2.0.0 Taken"), "{heard}");
     let queue = shared.engine.queue();
-    let mut to: Vec<_> = queue.iter().map(|one| (one.item.recipients[0].address.clone(), one.item.passed.clone())).collect();
+    let mut to: Vec<_> =
+        queue.iter().map(|one| (one.item.recipients[0].address.clone(), one.item.passed.clone())).collect();
     to.sort();
-    let expected =
-        [("Dora@elsewhere.test".to_owned(), vec![]), ("carl@elsewhere.test".to_owned(), vec!["all@example.org".to_owned()])];
+    let expected = [
+        ("Dora@elsewhere.test".to_owned(), vec![]),
+        ("carl@elsewhere.test".to_owned(), vec!["all@example.org".to_owned()]),
+    ];
     assert_eq!(to, expected);
     let log = shared.engine.mail_log(&MailFilter::default(), None, 100).expect("it can be read");
     let steps = log.rows.iter().map(|row| &row.record).filter(|record| record.step == Step::Queued);

@@ -70,7 +70,7 @@ fn answers(service: impl Service, bytes: Vec<u8>) -> String {
 }
 
 /// The messages in an account's INBOX, oldest first.
-fn inbox(shared: &Shared, address: &str) -> Vec<String> {
+pub(crate) fn inbox(shared: &Shared, address: &str) -> Vec<String> {
     let engine = &shared.engine;
     let address = Address::parse(address).expect("an address");
     let account = engine.directory(|known| known.account_at(&address).map(|account| account.id)).expect("an account");

@@ -182,9 +182,9 @@ impl Chain {
             };
             outcome.add(&member.settings.name, &edits, member.discards);
             if edits.iter().any(|edit| !matches!(edit, Edit::Quarantine(_))) {
-                *message = changed(engine, std::mem::take(message), edits, keeps_space)
-                    .await
-                    .or_else(|_| member.refused(451, "4.3.0 The message could not be changed as a filter wants it; try again"))?;
+                *message = changed(engine, std::mem::take(message), edits, keeps_space).await.or_else(|_| {
+                    member.refused(451, "4.3.0 The message could not be changed as a filter wants it; try again")
+                })?;
             }
             if let Some(link) = member.link.take() {
                 // Whoever does not hear it in time sees the end of the connection.
