@@ -81,3 +81,16 @@ fn mistakes_are_told_and_what_cannot_be_read_ends_with_its_code() {
     house.run(&["import", "--account", "reports@a.test", "--format", "eml", dir.to_str().expect("UTF-8")]).ok();
     house.run(&["reports", "--account", "reports@a.test", "--days", "36500"]).refused(8, "uid 5: ");
 }
+
+#[test]
+fn a_server_that_sends_reports_starts_and_one_without_a_name_does_not() {
+    let house = House::new();
+    let config = std::fs::read_to_string(house.config()).expect("it is there");
+    let with = |more: &str| {
+        std::fs::write(house.config(), format!("{config}[reports]\ndmarc = true\n{more}")).expect("written")
+    };
+    with("organisation = \"A\"\ncontact = \"p@a.test\"\n");
+    assert_eq!(house.serve(&[]).stop(), Some(0));
+    with("");
+    house.run(&["serve"]).refused(2, "reports.organisation: ");
+}

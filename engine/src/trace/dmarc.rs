@@ -3,7 +3,6 @@ use super::files::{Files, Record};
 use super::login::{peer, put_peer, shortened};
 use crate::base::bytes::{DecodeError, Put, Reader};
 use crate::base::{Result, limits};
-use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, SocketAddr};
 use std::ops::ControlFlow;
@@ -192,8 +191,6 @@ pub struct DmarcSums {
     pub rows: HashMap<DmarcRow, u64>,
     /// Messages for which there was no room for another row.
     pub unlisted: u64,
-    /// The report is made already.
-    reported: bool,
 }
 
 /// Some domains' mail of a day.
@@ -229,15 +226,22 @@ impl DmarcLog {
         })?;
         let Window { mut domains, cut, .. } = found;
         let next = cut.and_then(|_| domains.last_key_value().map(|(domain, _)| domain.clone()));
-        domains.retain(|_, sums| !sums.reported);
-        Ok(DmarcDay { domains, next })
+        domains.retain(|_, one| !one.reported);
+        Ok(DmarcDay { domains: domains.into_iter().map(|(domain, one)| (domain, one.sums)).collect(), next })
     }
+}
+
+#[derive(Default)]
+struct Seen {
+    sums: DmarcSums,
+    /// The report is made already.
+    reported: bool,
 }
 
 /// The domains with the least names whose rows fit together.
 #[derive(Default)]
 struct Window {
-    domains: BTreeMap<String, DmarcSums>,
+    domains: BTreeMap<String, Seen>,
     /// Rows of all of them; a domain counts as one too.
     rows: usize,
     rows_max: usize,
@@ -256,22 +260,18 @@ impl Window {
         }
         let alone = self.domains.len() == 1 && self.domains.contains_key(&domain);
         let full = alone && self.rows >= self.rows_max;
-        let sums = match self.domains.entry(domain) {
-            Entry::Occupied(there) => there.into_mut(),
-            Entry::Vacant(free) => {
-                self.rows += 1;
-                free.insert(DmarcSums::default())
-            }
-        };
+        let Seen { sums, .. } = self.entry(domain);
         sums.policy = policy;
+        let mut added = 0;
         match sums.rows.get_mut(&row) {
             Some(count) => *count += 1,
             None if full => sums.unlisted += 1,
             None => {
                 sums.rows.insert(row, 1);
-                self.rows += 1;
+                added = 1;
             }
         }
+        self.rows += added;
         self.make_room();
     }
 
@@ -279,20 +279,23 @@ impl Window {
         if self.is_out(&domain) {
             return;
         }
-        let sums = self.domains.entry(domain).or_insert_with(|| {
-            self.rows += 1;
-            DmarcSums::default()
-        });
+        let seen = self.entry(domain);
+        seen.reported = true;
         // Nobody asks for them any more.
-        self.rows -= std::mem::take(&mut sums.rows).len();
-        sums.reported = true;
+        let gone = std::mem::take(&mut seen.sums.rows).len();
+        self.rows -= gone;
         self.make_room();
+    }
+
+    fn entry(&mut self, domain: String) -> &mut Seen {
+        self.rows += usize::from(!self.domains.contains_key(&domain));
+        self.domains.entry(domain).or_default()
     }
 
     fn make_room(&mut self) {
         while self.rows > self.rows_max && self.domains.len() > 1 {
-            let Some((domain, sums)) = self.domains.pop_last() else { return };
-            self.rows -= 1 + sums.rows.len();
+            let Some((domain, seen)) = self.domains.pop_last() else { return };
+            self.rows -= 1 + seen.sums.rows.len();
             self.cut = Some(domain);
         }
     }

@@ -52,12 +52,10 @@ fn a_day_is_summed_once_and_outlives_a_restart() {
     // The report of another day is no report of this one.
     reported(&log, 2 * DAY_MS, "a.test", 1);
     reported(&log, 2 * DAY_MS, "b.test", 0);
+    log.write().expect("the disk takes it");
     drop(log);
     let log = open();
-    assert_eq!(
-        counts(&log.day(1, None, 100).expect("it can be read")),
-        [("a.test", vec![1, 2]), ("b.test", vec![1])][1..]
-    );
+    assert_eq!(counts(&log.day(1, None, 100).expect("it can be read")), [("b.test", vec![1])]);
     assert_eq!(counts(&log.day(2, None, 100).expect("it can be read")), [("a.test", vec![1])]);
     assert_eq!(log.day(7, None, 100).expect("it can be read"), DmarcDay::default());
 }

@@ -61,8 +61,8 @@ async fn policy_domain(names: &MessageAuthenticator, from: &str, record: &Dmarc)
             }
         }
         match name.split_once('.') {
-            Some((_, above)) if above.contains('.') || !above.is_empty() => name = above,
-            _ => return from.to_owned(),
+            Some((_, above)) => name = above,
+            None => return from.to_owned(),
         }
     }
 }
