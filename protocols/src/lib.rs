@@ -1,6 +1,7 @@
 //! How Posthouse talks to the network: the runtime that moves bytes, the readers that bound them, and the protocols.
 //! It never keeps mail itself (the engine does) and never imports the administration or the tools.
 
+pub mod dmarc_reports;
 mod dsn;
 pub mod imap;
 pub mod limits;
@@ -8,6 +9,7 @@ pub mod lmtp;
 pub mod outbound;
 mod passed;
 pub mod pop3;
+pub mod received_reports;
 pub mod runtime;
 pub mod session;
 pub mod smtp;

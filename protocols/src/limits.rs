@@ -231,6 +231,11 @@ pub const SMTP_MEMBER_PRIORITY_MAX: i8 = 4;
 pub const SMTP_HOST_PRIORITY_MAX: i8 = 0;
 /// Bytes of one packet of a milter.
 pub const MILTER_PACKET_BYTES_MAX: usize = 2 << 20;
+/// Bytes of a message and of what a milter changes of it up to which a reactor thread makes the change itself.
+pub const MILTER_INLINE_BYTES_MAX: usize = 256 * 1024;
+/// How long all filters of a message together may take at each of a client's commands, unless configured. After DATA a client waits ten minutes
+/// (RFC 5321 section 4.5.3.2.6), and the checks of the sender and the store want some of them.
+pub const FILTERS_MAX_DEFAULT: Duration = Duration::from_secs(120);
 /// Bytes of a body that a milter is shown at a time (MILTER_CHUNK_SIZE).
 pub const MILTER_BODY_BYTES: usize = 65_535;
 /// Changes of one message by one milter.
@@ -331,3 +336,11 @@ pub const POP3_BATCH_MESSAGES: usize = 1024;
 pub const POP3_IDLE_MAX: Duration = Duration::from_secs(10 * 60);
 /// How long a session may take to log in.
 pub const POP3_LOGIN_MAX: Duration = Duration::from_secs(60);
+/// Addresses of a domain's DMARC record that get its report.
+pub const DMARC_REPORT_ADDRESSES_MAX: usize = 10;
+/// Bytes of a message that brings a report, and of what is unpacked of it.
+pub const REPORT_BYTES_MAX: usize = 32 << 20;
+/// Parts of a message that are read as reports.
+pub const REPORT_PARTS_MAX: usize = 4;
+/// Characters that are kept of each text in a report.
+pub const REPORT_TEXT_CHARS_MAX: usize = 255;

@@ -58,3 +58,5 @@ pub const IMPORT_BAD_KEPT_MAX: usize = 10_000;
 pub const MEMBER_KEPT_DAYS: i64 = 30;
 /// Days that a removed business mailbox is kept (D4).
 pub const BUSINESS_KEPT_DAYS: i64 = 60;
+/// Hosts whose sums `posthouse reports` holds at a time.
+pub const REPORT_SUMS_MAX: usize = 100_000;

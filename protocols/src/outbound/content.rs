@@ -3,7 +3,7 @@
 use super::lines::in_lines;
 use crate::limits;
 use crate::smtp::has_bare_line_end;
-use crate::wire::DotWriter;
+use crate::wire::{DotWriter, with_crlf};
 use posthouse_engine::Bytes;
 
 /// A message to be sent.
@@ -31,7 +31,7 @@ impl Content {
         let top = fields(&stored[from..]);
         let bare = !binary && has_bare_line_end(&stored[from..]);
         let (stored, from) = match (bare, top.as_str()) {
-            (true, top) => (Stored::Own([top.as_bytes(), &with_crlf(&stored[from..])].concat()), 0),
+            (true, top) => (Stored::Own(whole_lines(top, &stored[from..])), 0),
             (false, "") => (Stored::AsItIs(stored), from),
             (false, top) => (Stored::Own([top.as_bytes(), &stored[from..]].concat()), 0),
         };
@@ -114,6 +114,13 @@ impl Pieces<'_> {
     }
 }
 
+fn whole_lines(top: &str, message: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(top.len() + message.len() + message.len() / 16);
+    out.extend_from_slice(top.as_bytes());
+    with_crlf(message, &mut out);
+    out
+}
+
 /// Bytes of the Return-Path on top, which final delivery has put there and which is no part of the message (RFC 5321 section 4.4).
 fn return_path_bytes(stored: &[u8]) -> usize {
     let name = b"return-path:";
@@ -122,19 +129,6 @@ fn return_path_bytes(stored: &[u8]) -> usize {
         return 0;
     }
     memchr::memmem::find(stored, b"\r\n").map_or(0, |end| end + 2)
-}
-
-fn with_crlf(bytes: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(bytes.len() + bytes.len() / 16);
-    let mut at = 0;
-    while let Some(found) = memchr::memchr2(b'\r', b'\n', &bytes[at..]) {
-        let end = at + found;
-        out.extend_from_slice(&bytes[at..end]);
-        out.extend_from_slice(b"\r\n");
-        at = end + if bytes[end..].starts_with(b"\r\n") { 2 } else { 1 };
-    }
-    out.extend_from_slice(&bytes[at..]);
-    out
 }
 
 #[cfg(test)]
@@ -197,7 +191,7 @@ mod tests {
             let step = reader.step(&sent, &mut got);
             prop_assert_eq!(step.consumed, sent.len());
             prop_assert!(step.end.is_some_and(|end| !end.bare_line_end));
-            let mut whole = with_crlf(&message);
+            let mut whole = whole_lines("", &message);
             if !whole.is_empty() && !whole.ends_with(b"\r\n") {
                 whole.extend_from_slice(b"\r\n");
             }

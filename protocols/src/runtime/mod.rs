@@ -30,7 +30,7 @@ pub use combine::{Either, select, yield_now};
 pub use later::later;
 pub use limiter::ConnectionLimits;
 pub use local::now;
-pub use outgoing::{connect, spawn};
+pub use outgoing::{connect, connect_unix, spawn};
 pub use probe::choose;
 pub use server::Server;
 pub(crate) use sites::Site;

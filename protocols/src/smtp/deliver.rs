@@ -9,7 +9,7 @@ use super::prepare::{Found, Prepared};
 use super::reply::Reply;
 use super::role::Role;
 use super::state::{Answer, Rcpt, Session, Transaction};
-use super::{header, held, policy, scripted};
+use super::{header, policy, scripted};
 use crate::dsn::Kind;
 use crate::verify::milter::Outcome;
 use crate::{limits, passed};
@@ -28,7 +28,10 @@ impl Session {
             return Answer::new(503, "5.5.1 MAIL first");
         };
         let verdicts = match self.filter(&mut transaction, &mut taken).await {
-            Ok(filtered) => self.deliver(&transaction, taken, filtered).await,
+            Ok(filtered) => {
+                self.end_circles(&mut transaction, &taken.message);
+                self.deliver(&transaction, taken, filtered).await
+            }
             Err(refusal) => transaction.recipients.iter().map(|_| Err(refusal.clone())).collect(),
         };
         if verdicts.iter().any(Result::is_ok) {
@@ -53,7 +56,15 @@ impl Session {
         let came_bytes = taken.message.len() as u64;
         let before = self.check_before(transaction, &mut taken.message).await;
         let before = before.map_err(|refusal| self.noted(transaction, refusal))?;
-        let shown = self.show_message(transaction, &mut taken.message).await?;
+        let shown = match self.show_message(transaction, &mut taken.message).await {
+            Ok(shown) => shown,
+            Err(refusal) => {
+                if let Some(found) = before.filter(|_| refusal.code >= 500) {
+                    self.count_dmarc(found.seen, found.facts, &[]);
+                }
+                return Err(refusal);
+            }
+        };
         let (size_bytes, max) = (taken.message.len() as u64, self.shared.message_size_bytes_max);
         if size_bytes > came_bytes && size_bytes > max {
             let text = format!("5.3.4 With what a filter has added it has more than {max} bytes");
@@ -117,7 +128,7 @@ impl Session {
         let more = self.addressed(transaction, &taken.message, header.size_bytes);
         let bounced_header = bounce::header_of(&taken.message, header.size_bytes);
         let Taken { message, room, expected } = taken;
-        let Prepared { fields, message, facts } =
+        let Prepared { fields, message, facts, seen } =
             match self.prepare(transaction, &says, (message, before), &header, &id).await {
                 Ok(prepared) => prepared,
                 Err(refusal) => return refuse_all("verify", Facts::default(), refusal),
@@ -145,6 +156,7 @@ impl Session {
         self.log(transaction, (&id, size_bytes), &fates, (&verdicts, facts));
         self.note_came(transaction, &says, size_bytes, (facts, &filtered.note));
         self.note_fates(transaction, &verdicts, &committed);
+        self.count_dmarc(seen, facts, &verdicts);
         self.report((transaction, &verdicts, facts), bounced_header, &fates, &id).await;
         self.set_keywords(&verdicts, &transaction.recipients, &committed).await;
         for answering in verdicts.iter().flat_map(|verdict| &verdict.answers) {
@@ -176,8 +188,8 @@ impl Session {
     ) -> Result<Committed, Reply> {
         let (targets, places) = targets(&transaction.recipients, verdicts);
         let forwards = forwards(verdicts);
-        let own = self.queue_item(transaction, verdicts);
-        let has_own = own.is_some();
+        let own = self.queue_items(transaction, verdicts);
+        let of_own = own.iter().map(|item| item.recipients.iter().map(|one| one.address.clone()).collect()).collect();
         let onward = forwards.iter().map(|forward| self.forwarded(transaction, forward, verdicts));
         let queue: Vec<NewQueueItem> = own.into_iter().chain(onward).collect();
         let mut committed = Committed { places, forwards, ..Committed::default() };
@@ -193,7 +205,7 @@ impl Session {
         let delivery::Outcome { targets, queued, queue_ids } = asked.await;
         committed.targets = targets;
         committed.queued = (!kept.is_empty()).then_some(queued);
-        committed.has_own = has_own;
+        committed.own = of_own;
         if committed.queued.is_some() && !queue_ids.is_empty() {
             committed.set_queued(queue_ids);
         }
@@ -228,23 +240,6 @@ impl Session {
         let utf8 = transaction.utf8 || !to.as_str().is_ascii() || passed.iter().any(|by| !by.is_ascii());
         let terms = transaction.terms.of_content();
         NewQueueItem { sender: sender.clone(), recipients, utf8, passed, terms, ..NewQueueItem::default() }
-    }
-
-    /// What goes on to other hosts, and what is held.
-    fn queue_item(&self, transaction: &Transaction, verdicts: &[Verdict]) -> Option<NewQueueItem> {
-        let recipient =
-            |rcpt: &Rcpt, address: String| QueueRecipient { address, notify: rcpt.notify, orcpt: rcpt.orcpt.clone() };
-        let passed = transaction.recipients.iter().zip(verdicts).filter(|(_, verdict)| verdict.refusal.is_none());
-        let addresses = |rcpt: &Rcpt, verdict: &Verdict| {
-            let external: Vec<String> = rcpt.external.iter().map(|address| onward(rcpt, address)).collect();
-            [external, held::addresses(rcpt, verdict)].concat()
-        };
-        let each = passed.map(|(rcpt, verdict)| (rcpt, addresses(rcpt, verdict)));
-        let mut recipients: Vec<QueueRecipient> =
-            each.flat_map(|(rcpt, all)| all.into_iter().map(|address| recipient(rcpt, address))).collect();
-        recipients.sort_by(|a, b| a.address.cmp(&b.address));
-        recipients.dedup_by(|a, b| a.address == b.address);
-        (!recipients.is_empty()).then(|| NewQueueItem { recipients, ..self.new_item(transaction) })
     }
 
     /// Tells the sender by mail of copies that failed though the client hears a 250 (RFC 5321 section 6.1).
@@ -295,9 +290,10 @@ pub(super) struct Committed {
     targets: Vec<Result<Delivered, Error>>,
     /// Whether the copies for other hosts are queued; `None`: there are none.
     pub(super) queued: Option<Result<(), Error>>,
-    has_own: bool,
-    /// The number of the copy for the recipients on other hosts.
-    pub(super) queue_id: Option<QueueId>,
+    /// The addresses of each copy for recipients on other hosts.
+    own: Vec<Vec<String>>,
+    /// The numbers of these copies.
+    pub(super) queue_ids: Vec<QueueId>,
     /// What members' rules send on.
     pub(super) forwards: Vec<Forward>,
     /// Their numbers.
@@ -325,13 +321,20 @@ impl Committed {
 
     /// Whether anybody has it.
     pub(super) fn is_anywhere(&self) -> bool {
-        self.first_copy().is_some() || self.queue_id.is_some() || !self.forward_ids.is_empty()
+        self.first_copy().is_some() || !self.queue_ids.is_empty() || !self.forward_ids.is_empty()
     }
 
     /// All copies for other hosts are queued under these numbers.
     pub(super) fn set_queued(&mut self, mut ids: Vec<QueueId>) {
-        self.queue_id = (self.has_own && !ids.is_empty()).then(|| ids.remove(0));
+        self.queue_ids = ids.drain(..self.own.len().min(ids.len())).collect();
         (self.forward_ids, self.queued) = (ids, Some(Ok(())));
+    }
+
+    /// The number of the copy for an address on another host, its local part in any case.
+    pub(super) fn queue_id_of(&self, address: &Address) -> Option<QueueId> {
+        let is_it = |all: &Vec<String>| all.iter().any(|one| one.eq_ignore_ascii_case(address.as_str()));
+        let at = self.own.iter().position(is_it)?;
+        self.queue_ids.get(at).copied()
     }
 }
 
@@ -348,14 +351,6 @@ fn forwards(verdicts: &[Verdict]) -> Vec<Forward> {
         }
     }
     all
-}
-
-/// The address for another host: only that host knows whether letter case means something in its local part (RFC 5321 section 2.4).
-fn onward(rcpt: &Rcpt, address: &Address) -> String {
-    match rcpt.given.rsplit_once('@') {
-        Some((local, _)) if rcpt.address == *address => format!("{local}@{}", address.domain()),
-        _ => address.to_string(),
-    }
 }
 
 /// Each account once, whatever addresses led to it; the first place that one of them gives counts.

@@ -141,7 +141,7 @@ impl Session {
             policy: moved(copy).into(),
             ..self.step(transaction, Step::Delivered)
         };
-        if let (Copy::Held, Some(queue)) = (copy, committed.queue_id) {
+        if let (Copy::Held, Some(queue)) = (copy, committed.queue_id_of(&recipient.address)) {
             return vec![MailRecord { step: Step::Queued, queue: queue.0, ..record }];
         }
         if copy.is_none() {
@@ -160,7 +160,7 @@ impl Session {
 
     fn note_external(&self, transaction: &Transaction, rcpt: &Rcpt, committed: &Committed) {
         for address in &rcpt.external {
-            let (step, queue, text) = match (&committed.queued, committed.queue_id) {
+            let (step, queue, text) = match (&committed.queued, committed.queue_id_of(address)) {
                 (Some(Err(error)), _) => (Step::Failed, 0, error.to_string()),
                 (_, queue) => (Step::Queued, queue.unwrap_or(QueueId(0)).0, String::new()),
             };

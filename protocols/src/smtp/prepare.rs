@@ -6,7 +6,7 @@ use super::reply::Reply;
 use super::role::Role;
 use super::state::{Rcpt, Session, Transaction};
 use super::trace;
-use crate::verify::{Envelope, without_fields, without_forged};
+use crate::verify::{Envelope, Seen, without_fields, without_forged};
 use posthouse_engine::directory::{Algorithm, KeyState, Rule, Scope, SigningKey};
 use posthouse_engine::mailflow::Facts;
 
@@ -16,6 +16,8 @@ pub(super) struct Prepared {
     pub(super) fields: Vec<u8>,
     pub(super) message: Vec<u8>,
     pub(super) facts: Facts,
+    /// To be counted for a report.
+    pub(super) seen: Option<Box<Seen>>,
 }
 
 /// What is known of the sender.
@@ -23,7 +25,9 @@ pub(super) struct Prepared {
 pub(super) struct Found {
     /// What goes on top of the message.
     fields: Vec<u8>,
-    facts: Facts,
+    pub(super) facts: Facts,
+    /// To be counted for a report.
+    pub(super) seen: Option<Box<Seen>>,
 }
 
 fn unavailable() -> Reply {
@@ -43,7 +47,7 @@ impl Session {
         let trace = trace::fields(self, transaction, header, id, self.shared.clock.now());
         match self.role {
             // The server in front has done all this.
-            Role::Lmtp => Ok(Prepared { fields: trace, message, facts: Facts::default() }),
+            Role::Lmtp => Ok(Prepared { fields: trace, message, facts: Facts::default(), seen: None }),
             Role::Submission => {
                 // RFC 6409 section 8: whom Bcc names is for the envelope only (RFC 5322 section 3.6.3).
                 let message = without_fields(message, |name, _| name.eq_ignore_ascii_case(b"bcc"));
@@ -57,7 +61,7 @@ impl Session {
                 };
                 let mut fields = trace;
                 insert(&mut fields, &found.fields);
-                Ok(Prepared { fields, message, facts: found.facts })
+                Ok(Prepared { fields, message, facts: found.facts, seen: found.seen })
             }
         }
     }
@@ -90,7 +94,7 @@ impl Session {
             let envelope = Envelope { ip, helo, sender: transaction.sender.clone() };
             let checked = verifier.check(envelope, message, seal).await.ok_or_else(unavailable)?;
             message = checked.message;
-            found = Found { fields: checked.fields, facts: checked.facts };
+            found = Found { fields: checked.fields, facts: checked.facts, seen: checked.seen };
         }
         // After the checks, for a signature may cover what goes here.
         Ok((without_forged(message, &self.shared.hostname), found))
@@ -112,7 +116,7 @@ impl Session {
 
     /// With the active keys of the domain that From names: the one that DMARC asks about.
     pub(super) async fn sign(&self, says: &Says, trace: Vec<u8>, message: Vec<u8>) -> Result<Prepared, Reply> {
-        let mut prepared = Prepared { fields: trace, message, facts: Facts::default() };
+        let mut prepared = Prepared { fields: trace, message, facts: Facts::default(), seen: None };
         let Some((verifier, from)) = self.shared.verifier.as_ref().zip(says.from.first()) else {
             return Ok(prepared);
         };

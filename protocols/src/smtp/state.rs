@@ -13,6 +13,7 @@ use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Instant;
 
 /// One connection.
 pub(super) struct Session {
@@ -64,6 +65,8 @@ pub(super) struct Transaction {
     pub(super) chunks: Option<Box<Coming>>,
     /// The milters that see the message.
     pub(super) milters: Option<Box<Chain>>,
+    /// Until when the filters of the whole message are heard.
+    pub(super) filters_until: Option<Instant>,
 }
 
 /// A recipient that was accepted.

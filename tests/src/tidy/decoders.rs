@@ -8,7 +8,7 @@ type Row = (&'static str, &'static [&'static str], &'static str, &'static str);
 /// Where decoders of stored bytes and of the control socket live. What clients send is fuzzed as whole sessions.
 const FOLDERS: [&str; 2] = ["engine/src/", "tools/src/"];
 
-const TABLE: [Row; 53] = [
+const TABLE: [Row; 54] = [
     ("engine/src/base/flags.rs", &["decode"], "event", "Event::decode"),
     ("engine/src/base/special_use.rs", &["decode"], "event", "Event::decode"),
     ("engine/src/base/uids.rs", &["decode"], "event", "Event::decode"),
@@ -57,6 +57,7 @@ const TABLE: [Row; 53] = [
     ("engine/src/rescue/verify/mod.rs", &["verify"], "damage", "verify(disk"),
     ("engine/src/search/text/decode.rs", &["decode_body"], "search", "contains_text"),
     ("engine/src/search/text/word.rs", &["decoded_header"], "search", "decoded_header"),
+    ("engine/src/trace/dmarc.rs", &[], "dmarc_log", "DmarcRecord::decode"),
     ("engine/src/trace/login.rs", &["page"], "logins", "log.page"),
     ("engine/src/trace/mail.rs", &[], "mail_log", "MailRecord::decode"),
     ("tools/src/carry/backup/list.rs", &["decode"], "carry", "fuzz::backup_list"),

@@ -7,6 +7,7 @@ mod directory;
 mod flow;
 mod queue;
 mod removed;
+mod reports;
 mod rescue;
 mod sieve;
 mod trace;
@@ -23,6 +24,7 @@ pub use rescue::{
 };
 
 pub use removed::{PurgeArgs, RemovedCommand};
+pub use reports::ReportsArgs;
 pub use sieve::SieveCommand;
 pub use trace::{AwayArgs, ForwardArgs, TraceArgs};
 
@@ -126,6 +128,12 @@ pub enum Command {
         after_help = "Kept as mail_log.keep_days and mail_log.size_bytes_max say. --csv has all fields; a cell that a spreadsheet would take for a formula gets an apostrophe.\n\nExample: posthouse trace carol@acme.example --last 2d"
     )]
     Trace(TraceArgs),
+    /// What other hosts report of our mail (DMARC, TLS), summed up by host
+    #[command(
+        after_help = "Reads the messages in the mailbox that gets the reports; keeps nothing beside them. Those that cannot be read are told and end with code 8.\n\n\
+        Example: posthouse reports --account reports@acme.example --domain acme.example --days 7"
+    )]
+    Reports(ReportsArgs),
     /// The mail of removed mailboxes away for good: members' after 30 days, business mailboxes' after 60
     #[command(
         after_help = "Run it once a day (docs/operations.md shows a timer). Nothing else ever purges.\n\nExample: posthouse purge --dry-run"

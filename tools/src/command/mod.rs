@@ -12,6 +12,7 @@ mod import;
 mod queue;
 mod quota;
 mod removed;
+mod reports;
 mod rescue;
 mod show;
 mod sieve;
@@ -117,6 +118,7 @@ fn dispatch(cli: Cli) -> Result<End, Trouble> {
         Command::Queue(command) => queue::queue(&mut context, command)?,
         Command::Logins(args) => access::logins(&mut context, args)?,
         Command::Trace(args) => trace::trace(&mut context, args)?,
+        Command::Reports(args) => reports::reports(&mut context, args)?,
         Command::Purge(args) => removed::purge_all(&mut context, &args)?,
         Command::Export(args) => carry::export(&mut context, args)?,
         Command::Import(args) => carry::import(&mut context, args)?,

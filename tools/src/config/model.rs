@@ -5,6 +5,7 @@ use super::oauth::OAuth;
 use super::outbound::Outbound;
 use super::pop3::Pop3;
 use super::proxy::Proxy;
+use super::reports::Reports;
 use super::rspamd::Rspamd;
 use super::values::{Address, Count, words};
 use super::verify::Verify;
@@ -104,6 +105,8 @@ pub struct Config {
     pub rspamd: Rspamd,
     /// Milters, in their order.
     pub milter: Vec<MilterTable>,
+    /// What other domains are told of their mail.
+    pub reports: Reports,
     /// When old mail is rewritten into less room.
     pub compaction: Compaction,
     /// Mail to other hosts.
@@ -160,6 +163,8 @@ pub struct Limits {
     pub command_messages_max: u32,
     /// Which IMAP commands are held to that.
     pub command_messages_of: MessagesOf,
+    /// Seconds that milters and content filter together may take at one command of a client.
+    pub filters_seconds_max: u32,
     /// Seconds that sessions get to end when the server stops.
     pub stop_grace_seconds: u32,
 }
@@ -292,6 +297,7 @@ impl Default for Config {
             dnsbl: Dnsbl::default(),
             rspamd: Rspamd::default(),
             milter: Vec::new(),
+            reports: Reports::default(),
             compaction: Compaction::default(),
             outbound: Outbound::default(),
             clients: Clients::default(),
@@ -346,6 +352,7 @@ impl Default for Limits {
             connections_per_account_max: 100,
             command_messages_max: 20_000,
             command_messages_of: MessagesOf::Saves,
+            filters_seconds_max: 120,
             stop_grace_seconds: 10,
         }
     }

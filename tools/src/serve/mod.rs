@@ -14,6 +14,7 @@ mod notify;
 mod oauth;
 mod outbound;
 mod privileges;
+mod reports;
 mod signals;
 mod verify;
 
@@ -38,7 +39,7 @@ use std::time::{Duration, Instant};
 pub fn run(data: &Path, config: &Config, may_begin: bool) -> Result<(), Failure> {
     privileges::give_up(&config.user, data)?;
     let writing = log::start(config.log.format, &config.log.level);
-    files::raise_limit(config.limits.connections_max);
+    files::raise_limit(config.limits.connections_max, config.filters());
     let begun = Instant::now();
     let opened = store::open(data, config)?;
     for line in &opened.report {
@@ -104,6 +105,7 @@ impl Running {
         let (kind, why) = runtime::choose(choice).map_err(|error| Failure::new(Kind::Failed, error.to_string()))?;
         tracing::info!("{why}");
         let judges = listeners::Judges { filters: filters::start(config, &hostname)?, oauth: oauth::start(config)? };
+        let verifier = judges.filters.verifier.clone();
         let listeners = listeners::all(config, opened, &hostname, &identity, judges);
         let means = outbound::prepare(config, opened, &hostname)?;
         let limits = ConnectionLimits {
@@ -116,6 +118,7 @@ impl Running {
         let mut open: Vec<ListenerFacts> =
             server.local_addrs().into_iter().map(|(name, address)| house::listener(&name, address)).collect();
         let spawner = server.spawner();
+        reports::start(config, opened, &hostname, verifier, &spawner)?;
         let house = House::new(data, hostname.clone(), kind, opened.engine.clone(), server);
         let addresses: Vec<_> = config.listen.admin.iter().map(|address| address.0).collect();
         let admin = Admin::start(&addresses, house.clone()).map_err(|error| not_open(&error))?;

@@ -63,6 +63,7 @@ impl Session {
             recipients: Vec::new(),
             chunks: None,
             milters: None,
+            filters_until: None,
         })
     }
 

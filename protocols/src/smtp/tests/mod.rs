@@ -1,6 +1,7 @@
 //! Sessions played against a real engine on a simulated disk, in all three roles.
 mod bad_input;
 mod chunks;
+mod circles;
 mod delivery;
 mod filter;
 mod flow;
@@ -70,7 +71,7 @@ fn answers(service: impl Service, bytes: Vec<u8>) -> String {
 }
 
 /// The messages in an account's INBOX, oldest first.
-fn inbox(shared: &Shared, address: &str) -> Vec<String> {
+pub(crate) fn inbox(shared: &Shared, address: &str) -> Vec<String> {
     let engine = &shared.engine;
     let address = Address::parse(address).expect("an address");
     let account = engine.directory(|known| known.account_at(&address).map(|account| account.id)).expect("an account");
