@@ -276,6 +276,8 @@ pub const OUTBOUND_PIECE_BYTES: usize = 64 * 1024;
 pub const OUTBOUND_HOSTS_MAX: usize = 20;
 /// Addresses that one attempt tries to connect to.
 pub const OUTBOUND_ADDRESSES_MAX: usize = 6;
+/// Hosts of a destination that one attempt offers a message to, while those before take nothing now.
+pub const OUTBOUND_HOSTS_PER_ATTEMPT_MAX: usize = 3;
 /// Jobs that are ready or under way; what is due besides waits in the queue.
 pub const OUTBOUND_JOBS_MAX: usize = 20_000;
 /// Connections that a destination is first tried with at a time.

@@ -17,10 +17,17 @@ pub(super) struct Unreachable {
     pub(super) remote: Option<Remote>,
 }
 
-/// Opens a conversation, or says why not: what may be otherwise later counts more than what may not.
-pub(super) async fn connect(office: &Office, destination: &Destination) -> Result<Client, Unreachable> {
+/// Opens a conversation, or says why not: what may be otherwise later counts more than what may not. Addresses that were `tried` are left out,
+/// and other hosts come before other addresses of theirs.
+pub(super) async fn connect(
+    office: &Office,
+    destination: &Destination,
+    tried: &[Remote],
+) -> Result<Client, Unreachable> {
     let nowhere = |reply| Unreachable { reply, remote: None };
-    let (found, port, security, login) = look_up(office, destination).await.map_err(nowhere)?;
+    let (mut found, port, security, login) = look_up(office, destination).await.map_err(nowhere)?;
+    found.retain(|host| tried.iter().all(|tried| tried.addr.ip() != host.ip));
+    found.sort_by_key(|host| tried.iter().any(|tried| tried.name == host.name));
     let mut worst: Option<Unreachable> = None;
     for Found { name, ip } in found.into_iter().take(limits::OUTBOUND_ADDRESSES_MAX) {
         let remote = Remote { name, addr: SocketAddr::new(ip, port) };

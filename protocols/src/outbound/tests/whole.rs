@@ -27,10 +27,10 @@ const STEP: u64 = 5;
 
 /// A store, a network, and hosts in it.
 pub(super) struct World {
-    net: Net,
+    pub(super) net: Net,
     shared: Shared,
     clock: Arc<SimClock>,
-    taken: Taken,
+    pub(super) taken: Taken,
 }
 
 impl World {
@@ -39,7 +39,7 @@ impl World {
     }
 
     /// A host that plays one script for each connection, in their order; further ones are cut at once.
-    fn host(&self, addr: &str, scripts: &[&'static str]) {
+    pub(super) fn host(&self, addr: &str, scripts: &[&'static str]) {
         let left: Rc<RefCell<VecDeque<&'static str>>> = Rc::new(RefCell::new(scripts.iter().copied().collect()));
         let taken = self.taken.clone();
         self.net.listen(addr.parse().expect("an address"), move |peer| {
@@ -70,7 +70,7 @@ impl World {
         office
     }
 
-    async fn queue(&self, item: NewQueueItem) {
+    pub(super) async fn queue(&self, item: NewQueueItem) {
         self.queue_text(item, "Subject: hello\r\n\r\n.dot\r\n").await;
     }
 
@@ -81,7 +81,7 @@ impl World {
     }
 
     /// Waits until the queue is as wished, for two simulated hours at most.
-    async fn until(&self, what: &str, wished: impl Fn(&[Arc<QueueItem>]) -> bool) {
+    pub(super) async fn until(&self, what: &str, wished: impl Fn(&[Arc<QueueItem>]) -> bool) {
         for _ in 0..(7200 / STEP) {
             if wished(&self.engine().queue()) {
                 return;
@@ -124,7 +124,7 @@ pub(super) fn play<F: Future<Output = ()> + 'static>(main: impl FnOnce(World) ->
 }
 
 /// With the store in so many shards.
-fn play_in<F: Future<Output = ()> + 'static>(shards: u16, main: impl FnOnce(World) -> F) {
+pub(super) fn play_in<F: Future<Output = ()> + 'static>(shards: u16, main: impl FnOnce(World) -> F) {
     let clock = Arc::new(SimClock::at_ms(1_795_492_248_000));
     let shared = testing::shared_in(posthouse_engine::disk::sim::SimDisk::new(1), clock.clone(), shards);
     sim::run(move |net| main(World { net, shared, clock, taken: Taken::default() }));
@@ -149,10 +149,10 @@ pub(super) fn names() -> FixedNames {
         .host("mx2.x.test", &["192.0.2.12"])
 }
 
-const HELLO: &str = "S: 220 mx\nC: EHLO ...\nS: 250 mx\n";
-const ONE: &str = "C: MAIL ...\nS: 250 ok\nC: RCPT ...\nS: 250 ok\nC: DATA\nS: 354 go\n.\nS: 250 2.0.0 taken\n";
+pub(super) const HELLO: &str = "S: 220 mx\nC: EHLO ...\nS: 250 mx\n";
+pub(super) const ONE: &str = "C: MAIL ...\nS: 250 ok\nC: RCPT ...\nS: 250 ok\nC: DATA\nS: 354 go\n.\nS: 250 2.0.0 taken\n";
 
-fn script(parts: &[&str]) -> &'static str {
+pub(super) fn script(parts: &[&str]) -> &'static str {
     parts.concat().leak()
 }
 

@@ -1,0 +1,100 @@
+//! A destination of several hosts (RFC 5321 section 5.1): which of them gets a message when the first takes nothing now.
+use super::whole::{HELLO, ONE, World, item, names, play, quick, script};
+use crate::outbound::settings::Settings;
+use posthouse_engine::queue::QueueState;
+
+const BYE: &str = "C: QUIT\nS: 221 bye";
+
+/// One attempt has to do.
+fn one_attempt() -> Settings {
+    Settings { retry_first_seconds: 3000, retry_max_seconds: 3000, lifetime_seconds: 9000, ..quick() }
+}
+
+async fn sent_at_once(world: &World) {
+    world
+        .until("it is sent, and was never deferred", |queue| {
+            assert!(queue.iter().all(|item| item.state != QueueState::Deferred), "{queue:#?}");
+            queue.is_empty()
+        })
+        .await;
+}
+
+#[test]
+fn the_next_host_gets_what_the_first_does_not_take_now() {
+    for (first, offers) in [
+        ("C: MAIL ...\nS: 452 4.3.1 no room\nC: QUIT", ""),
+        ("C: MAIL ...\n", ""),
+        ("C: MAIL ...\nS: 421 4.3.2 going down", ""),
+        ("C: MAIL ...\nS: 250 ok\nC: RCPT ...\nS: 451 4.3.0 no lookups now\nC: QUIT", ""),
+        ("C: MAIL ...\nS: 250 ok\nC: RCPT ...\nS: 250 ok\nC: DATA\nS: 451 4.3.0 no\nC: QUIT", ""),
+        ("C: MAIL ...\nC: RCPT ...\nC: DATA\nS: 250 ok\nS: 250 ok\n", "S: 250-mx\nS: 250 PIPELINING\n"),
+        ("C: QUIT\nS: 221 bye", "S: 250-mx\nS: 250 SIZE 20\n"),
+    ] {
+        let hello = if offers.is_empty() { HELLO.to_owned() } else { format!("S: 220 mx\nC: EHLO ...\n{offers}") };
+        play(|world| async move {
+            world.host("192.0.2.11:25", &[script(&[&hello, first])]);
+            world.host("192.0.2.12:25", &[script(&[HELLO, ONE, BYE])]);
+            world.start(names(), one_attempt());
+            world.queue(item("ann@example.org", &[("bob@x.test", 0)])).await;
+            sent_at_once(&world).await;
+            assert_eq!(world.taken.borrow().len(), 1, "{first}");
+        });
+    }
+}
+
+#[test]
+fn nobody_else_gets_what_a_host_may_have_taken_or_has_refused() {
+    let lost = "C: MAIL ...\nS: 250 ok\nC: RCPT ...\nS: 250 ok\nC: DATA\nS: 354 go\n.\n";
+    let refused = "C: MAIL ...\nS: 250 ok\nC: RCPT ...\nS: 550 5.1.1 nobody\nC: QUIT";
+    for (first, taken) in [(lost, 1), (refused, 0)] {
+        play(|world| async move {
+            world.host("192.0.2.11:25", &[script(&[HELLO, first])]);
+            world.host("192.0.2.12:25", &[script(&[HELLO, ONE, BYE])]);
+            world.start(names(), one_attempt());
+            world.queue(item("ann@example.org", &[("bob@x.test", 0)])).await;
+            world.until("it was tried", |queue| queue.iter().all(|item| item.progress[0].attempts > 0)).await;
+            assert_eq!(world.taken.borrow().len(), taken, "{first}");
+        });
+    }
+}
+
+#[test]
+fn what_no_host_can_take_comes_back_and_what_one_may_take_later_waits() {
+    let small = "S: 220 mx\nC: EHLO ...\nS: 250-mx\nS: 250 SIZE 20\nC: QUIT\nS: 221 bye";
+    play(|world| async move {
+        world.host("192.0.2.11:25", &[small]);
+        world.host("192.0.2.12:25", &[small]);
+        world.start(names(), one_attempt());
+        world.queue(item("ann@example.org", &[("bob@x.test", 0)])).await;
+        world.until_empty().await;
+        let inbox = world.inbox("ann@example.org");
+        assert!(matches!(&inbox[..], [mail] if mail.contains("Status: 5.3.4\r\nRemote-MTA: dns; mx2.x.test\r\n")), "{inbox:?}");
+    });
+    play(|world| async move {
+        world.host("192.0.2.11:25", &[small]);
+        world.start(names(), one_attempt());
+        world.queue(item("ann@example.org", &[("bob@x.test", 0)])).await;
+        let told = "4.4.1 connect to mx2.x.test[192.0.2.12]:25: ";
+        world.until("it waits", |queue| queue.iter().any(|item| item.progress[0].reply.starts_with(told))).await;
+    });
+}
+
+/// What the first host said is kept, and the second one is left in peace when it is no better.
+#[test]
+fn a_second_host_that_takes_nothing_either_is_asked_once_in_a_session() {
+    let later = "C: MAIL ...\nS: 250 ok\nC: RCPT ...\nS: 450 4.2.0 greylisted by the first\n";
+    let reset = "C: RSET\nS: 250 ok\n";
+    play(|world| async move {
+        world.host("192.0.2.11:25", &[script(&[HELLO, later, reset, later, reset, later, BYE])]);
+        let other = "C: MAIL ...\nS: 250 ok\nC: RCPT ...\nS: 450 4.2.0 greylisted by the second\nC: QUIT";
+        world.host("192.0.2.12:25", &[script(&[HELLO, other]), "a script that nobody plays"]);
+        for _ in 0..3 {
+            world.queue(item("ann@example.org", &[("bob@x.test", 0)])).await;
+        }
+        world.start(names(), Settings { sessions_per_destination_max: 1, ..one_attempt() });
+        let told = "450 4.2.0 greylisted by the first";
+        world
+            .until("all wait", |queue| queue.iter().all(|item| &*item.progress[0].reply == told) && queue.len() == 3)
+            .await;
+    });
+}
