@@ -194,7 +194,7 @@ impl Plan {
         }
     }
 
-    /// A connection was made: one more may be tried beside it.
+    /// A host has taken a message, or has said for good that it does not: one more connection may be tried.
     pub(super) fn opened(&mut self, destination: &Destination) {
         let most = self.bounds.sessions_per_destination_max;
         if let Some(place) = self.places.get_mut(destination) {
@@ -204,7 +204,8 @@ impl Plan {
         }
     }
 
-    /// A connection could not be made: fewer at a time. When there is no other one the destination rests; true then.
+    /// A connection could not be made, or was cut before a message was taken: fewer at a time. When there is no other one the destination
+    /// rests; true then.
     pub(super) fn failed(&mut self, destination: &Destination, now: i64) -> bool {
         let bounds = self.bounds;
         let Some(place) = self.places.get_mut(destination) else { return true };

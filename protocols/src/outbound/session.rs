@@ -104,15 +104,30 @@ async fn work(office: &Arc<Office>, destination: &Destination, held: Held, line:
     let (sent, way) = match sent {
         Ok(sent) => sent,
         Err(unreachable) => {
-            give_up(office, destination, held, &unreachable).await;
+            give_up(office, destination, Some(held), &unreachable).await;
             return false;
         }
     };
     let (load_ms, send_ms) = ((loaded - begun).as_millis() as u64, (now() - loaded).as_millis() as u64);
     let way = Way { load_ms, send_ms, ..way };
+    let turned_away = turned_away(&sent, &way, line);
+    if sent.replies.iter().any(|reply| !reply.is_transient()) {
+        office.plan().opened(destination);
+        office.bell.notify_one();
+    }
     let outcome = Outcome { held, item, replies: sent.replies, way, content: Some(content) };
     settle(office, vec![outcome]).await;
-    true
+    if let Some(why) = &turned_away {
+        give_up(office, destination, None, why).await;
+    }
+    turned_away.is_none()
+}
+
+/// 421 or a cut before a message was taken is no better than no connection.
+fn turned_away(sent: &Sent, way: &Way, line: &Line) -> Option<Unreachable> {
+    let is_cut = line.client.as_ref().is_some_and(|client| client.broken);
+    let reply = sent.replies.first().filter(|reply| sent.elsewhere && is_cut && reply.is_transient())?;
+    Some(Unreachable { reply: reply.clone(), remote: way.remote.clone() })
 }
 
 /// Sends a message; where its host takes nothing now the destination's other hosts are asked (RFC 5321 section 5.1), and the connection to the
@@ -166,7 +181,7 @@ async fn send_first(
             return Ok((sent, Way::over(open)));
         }
     }
-    let fresh = client.insert(open(office, destination).await?);
+    let fresh = client.insert(connect(office, destination, &[]).await?);
     let sent = fresh.send(mail).await;
     Ok((sent, Way::over(fresh)))
 }
@@ -181,24 +196,19 @@ fn mail<'a>(item: &'a QueueItem, content: &'a Content, recipients: &'a [Rcpt<'a>
     Mail { sender: &new.sender, recipients, ret: new.ret, envelope_id: &new.envelope_id, utf8: new.utf8, content }
 }
 
-async fn open(office: &Office, destination: &Destination) -> Result<Client, Unreachable> {
-    let client = connect(office, destination, &[]).await?;
-    office.plan().opened(destination);
-    office.bell.notify_one();
-    Ok(client)
-}
-
-/// Nobody of the destination can be reached: unless another session gets through, all that is ready for it is put off, or given up when it
-/// can never go there.
-async fn give_up(office: &Arc<Office>, destination: &Destination, held: Held, why: &Unreachable) {
+/// Nobody of the destination takes mail: unless another session gets through, all that is ready for it is put off, or given up when it can
+/// never go there.
+async fn give_up(office: &Arc<Office>, destination: &Destination, held: Option<Held>, why: &Unreachable) {
     let now = office.now();
     if why.reply.is_transient() && !office.plan().failed(destination, now) {
-        held.give_back(destination);
+        if let Some(held) = held {
+            held.give_back(destination);
+        }
         return;
     }
-    let mut all = vec![held];
     let rest = office.plan().drain(destination);
-    all.extend(rest.into_iter().map(|job| Held::new(office.clone(), job)));
+    let rest = rest.into_iter().map(|job| Held::new(office.clone(), job));
+    let all: Vec<Held> = held.into_iter().chain(rest).collect();
     let way = Way { remote: why.remote.clone(), ..Way::default() };
     let outcome = |held: Held| {
         let item = office.engine.queue_item(held.job.id).filter(|item| item.state != QueueState::Hold)?;

@@ -1,7 +1,9 @@
 //! A destination of several hosts (RFC 5321 section 5.1): which of them gets a message when the first takes nothing now.
 use super::whole::{HELLO, ONE, World, item, names, play, quick, script};
 use crate::outbound::settings::Settings;
+use crate::runtime::sleep;
 use posthouse_engine::queue::QueueState;
+use std::time::Duration;
 
 const BYE: &str = "C: QUIT\nS: 221 bye";
 
@@ -96,5 +98,43 @@ fn a_second_host_that_takes_nothing_either_is_asked_once_in_a_session() {
         world
             .until("all wait", |queue| queue.iter().all(|item| &*item.progress[0].reply == told) && queue.len() == 3)
             .await;
+    });
+}
+
+/// Otherwise each of them would make a connection to be told the same.
+#[test]
+fn a_host_that_turns_every_message_away_is_left_in_peace_by_those_behind() {
+    for away in ["C: MAIL ...\nS: 421 4.3.2 not today", "C: MAIL ...\n"] {
+        play(|world| async move {
+            world.host("192.0.2.11:25", &[script(&[HELLO, away]), "a script that nobody plays"]);
+            for _ in 0..10 {
+                world.queue(item("ann@example.org", &[("bob@x.test", 0)])).await;
+            }
+            world.start(names(), Settings { sessions_per_destination_max: 1, ..one_attempt() });
+            let told = |reply: &str| reply.starts_with("421 4.3.2 ") || reply == "4.4.2 the connection was lost at MAIL";
+            world
+                .until("all wait", |queue| queue.iter().all(|item| told(&item.progress[0].reply)) && queue.len() == 10)
+                .await;
+            world.queue(item("ann@example.org", &[("carol@x.test", 0)])).await;
+            sleep(Duration::from_secs(60)).await;
+            let attempts: Vec<u32> = world.engine().queue().iter().map(|item| item.progress[0].attempts).collect();
+            assert_eq!(attempts, [1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0], "new mail rests with the mail before it");
+        });
+    }
+}
+
+/// A message that is taken opens the destination again, whatever came before.
+#[test]
+fn rests_grow_until_a_message_is_taken() {
+    let away = script(&[HELLO, "C: MAIL ...\nS: 421 4.3.2 not today"]);
+    play(|world| async move {
+        world.host("192.0.2.11:25", &[away, away, away, script(&[HELLO, ONE, ONE, BYE])]);
+        let office = world.start(names(), Settings { lifetime_seconds: 5000, ..quick() });
+        world.queue(item("ann@example.org", &[("bob@x.test", 0)])).await;
+        world.until("three attempts", |queue| queue.iter().any(|item| item.progress[0].attempts == 3)).await;
+        world.queue(item("ann@example.org", &[("carol@x.test", 0)])).await;
+        world.until_empty().await;
+        assert_eq!(world.taken.borrow().len(), 2);
+        assert_eq!(office.plan().counts(), (0, 1), "one connection is left, and nothing waits");
     });
 }
