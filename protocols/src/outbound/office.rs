@@ -59,6 +59,7 @@ impl Office {
         let bounds = Bounds {
             sessions_max: settings.sessions_max,
             sessions_per_destination_max: settings.sessions_per_destination_max,
+            lifetime: i64::from(settings.lifetime_seconds),
             rest_first: i64::from(settings.retry_first_seconds.max(1)),
             rest_max: i64::from(settings.retry_max_seconds.max(1)),
         };

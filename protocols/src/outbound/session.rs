@@ -37,10 +37,11 @@ impl Drop for Present {
     }
 }
 
-/// Serves a destination until nothing is ready for it, it cannot be reached, or the server stops.
+/// Serves a destination until nothing is ready for it, it cannot be reached, its turn is over where others wait for theirs, or the server stops.
 pub(super) async fn run(office: Arc<Office>, destination: Destination) {
     let present = Present { office, destination };
     let (office, destination) = (&present.office, &present.destination);
+    let begun = now();
     let mut line = Line::default();
     while let Some(held) = next_job(office, destination, line.client.is_some()).await {
         if *destination == Destination::Local {
@@ -53,6 +54,9 @@ pub(super) async fn run(office: Arc<Office>, destination: Destination) {
         let is_over = |client: &Client| client.broken || client.begun >= limits::OUTBOUND_MESSAGES_PER_CONNECTION_MAX;
         if let Some(over) = line.client.take_if(|client| is_over(client)) {
             over.quit().await;
+        }
+        if now() - begun >= limits::OUTBOUND_TURN && office.plan().is_crowded() {
+            break;
         }
     }
     if let Some(client) = line.client {

@@ -138,3 +138,21 @@ fn rests_grow_until_a_message_is_taken() {
         assert_eq!(office.plan().counts(), (0, 1), "one connection is left, and nothing waits");
     });
 }
+
+#[test]
+fn a_slow_destination_gives_its_connection_to_one_that_has_none() {
+    let slow = script(&[HELLO, "C: MAIL ...\nwait 60\nS: 250 ok\nC: RCPT ...\nS: 250 ok\nC: DATA\nS: 354 go\n.\nS: 250 ok\n", BYE]);
+    play(|world| async move {
+        world.host("192.0.2.11:25", &[slow, slow, slow]);
+        world.host("192.0.2.21:25", &[script(&[HELLO, ONE, BYE])]);
+        for (to, subject) in [("bob@x.test", "x"), ("bob@x.test", "x"), ("eve@y.test", "y"), ("bob@x.test", "x")] {
+            let text = format!("Subject: {subject}\r\n\r\n");
+            world.queue_text(item("ann@example.org", &[(to, 0)]), &text).await;
+        }
+        let names = names().mx("y.test", &[(1, "mx.y.test")]).host("mx.y.test", &["192.0.2.21"]);
+        world.start(names, Settings { sessions_max: 1, ..one_attempt() });
+        world.until_empty().await;
+        let second = world.taken.borrow()[1].clone();
+        assert!(second.contains("Subject: y\r\n"), "{second}");
+    });
+}
