@@ -18,6 +18,7 @@ pub(super) struct Job {
 /// Bounds on connections and waits.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Bounds {
+    /// 0: nothing is taken up but what is for ourselves.
     pub(super) sessions_max: usize,
     pub(super) sessions_per_destination_max: usize,
     /// Seconds after which a message is given up.
@@ -129,6 +130,8 @@ impl Plan {
             }
             groups.entry(to(&recipient.address)).or_default().push(at);
         }
+        // Without connections what is for others waits until the server starts with some.
+        groups.retain(|destination, _| self.bounds.sessions_max > 0 || *destination == Destination::Local);
         for (destination, recipients) in groups {
             let first = Place::new(self.bounds.sessions_per_destination_max);
             let place = self.places.entry(destination.clone()).or_insert(first);

@@ -85,7 +85,7 @@ pub struct Settings {
     pub source_ipv4: Option<Ipv4Addr>,
     /// The same over IPv6.
     pub source_ipv6: Option<Ipv6Addr>,
-    /// Connections at a time.
+    /// Connections at a time; 0: what is for other hosts waits, and only what is for mailboxes here is delivered.
     pub sessions_max: usize,
     /// Connections at a time to one destination.
     pub sessions_per_destination_max: usize,

@@ -156,3 +156,19 @@ fn a_slow_destination_gives_its_connection_to_one_that_has_none() {
         assert!(second.contains("Subject: y\r\n"), "{second}");
     });
 }
+
+/// `outbound.enabled = false`.
+#[test]
+fn without_connections_mail_for_others_waits_and_mail_for_ourselves_does_not() {
+    play(|world| async move {
+        world.host("192.0.2.11:25", &["a script that nobody plays"]);
+        world.start(names(), Settings { sessions_max: 0, ..one_attempt() });
+        world.queue(item("eve@y.test", &[("bob@x.test", 0), ("ann@example.org", 0)])).await;
+        world.queue(item("eve@y.test", &[("bob@example.org", 0)])).await;
+        world.until("one waits", |queue| matches!(queue, [item] if item.waiting().count() == 1)).await;
+        sleep(Duration::from_secs(60)).await;
+        assert_eq!((world.inbox("ann@example.org").len(), world.inbox("bob@example.org").len()), (1, 1));
+        let attempts: Vec<u32> = world.engine().queue()[0].progress.iter().map(|one| one.attempts).collect();
+        assert_eq!(attempts, [0, 1], "nobody has tried the other host");
+    });
+}
