@@ -129,21 +129,20 @@ fn rests_grow_until_a_message_is_taken() {
     let away = script(&[HELLO, "C: MAIL ...\nS: 421 4.3.2 not today"]);
     play(|world| async move {
         world.host("192.0.2.11:25", &[away, away, away, script(&[HELLO, ONE, ONE, BYE])]);
-        let office = world.start(names(), Settings { lifetime_seconds: 5000, ..quick() });
+        world.start(names(), Settings { lifetime_seconds: 5000, ..quick() });
         world.queue(item("ann@example.org", &[("bob@x.test", 0)])).await;
         world.until("three attempts", |queue| queue.iter().any(|item| item.progress[0].attempts == 3)).await;
         world.queue(item("ann@example.org", &[("carol@x.test", 0)])).await;
         world.until_empty().await;
         assert_eq!(world.taken.borrow().len(), 2);
-        assert_eq!(office.plan().counts(), (0, 1), "one connection is left, and nothing waits");
     });
 }
 
 #[test]
 fn a_slow_destination_gives_its_connection_to_one_that_has_none() {
-    let slow = script(&[HELLO, "C: MAIL ...\nwait 60\nS: 250 ok\nC: RCPT ...\nS: 250 ok\nC: DATA\nS: 354 go\n.\nS: 250 ok\n", BYE]);
+    let slow = "C: MAIL ...\nwait 60\nS: 250 ok\nC: RCPT ...\nS: 250 ok\nC: DATA\nS: 354 go\n.\nS: 250 ok\n";
     play(|world| async move {
-        world.host("192.0.2.11:25", &[slow, slow, slow]);
+        world.host("192.0.2.11:25", &[script(&[HELLO, slow, BYE]), script(&[HELLO, slow, slow, BYE])]);
         world.host("192.0.2.21:25", &[script(&[HELLO, ONE, BYE])]);
         for (to, subject) in [("bob@x.test", "x"), ("bob@x.test", "x"), ("eve@y.test", "y"), ("bob@x.test", "x")] {
             let text = format!("Subject: {subject}\r\n\r\n");

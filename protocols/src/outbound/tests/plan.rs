@@ -194,7 +194,7 @@ fn what_is_behind_rests_with_its_destination_and_is_not_forgotten_when_those_bef
 #[test]
 fn the_last_connections_are_for_destinations_that_have_none_and_ourselves_need_none() {
     let mut plan = plan(10);
-    let mut feed = |plan: &mut Plan, domain: &str, from: u64| {
+    let feed = |plan: &mut Plan, domain: &str, from: u64| {
         (from..from + 5).for_each(|id| drop(plan.consider(&item(id, &[&format!("a@{domain}")]), 100, to)));
     };
     for (at, domain) in ["x.test", "y.test", "z.test"].iter().enumerate() {
@@ -211,6 +211,7 @@ fn the_last_connections_are_for_destinations_that_have_none_and_ourselves_need_n
     plan.consider(&item(400, &["ann@ours.test"]), 100, |_| Destination::Local);
     assert_eq!(plan.begin_sessions(), [Destination::Local]);
     assert_eq!(plan.counts().1, 10);
+    assert!(plan.next(&Destination::Local).is_some());
     plan.ended(&Destination::Local, 100);
     plan.ended(&to("@x.test"), 100);
     assert_eq!(plan.begin_sessions(), [to("@u.test")]);
