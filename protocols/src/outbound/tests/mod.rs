@@ -6,3 +6,4 @@ mod plan;
 mod script;
 mod stages;
 mod whole;
+mod wishes;
