@@ -289,8 +289,16 @@ pub const OUTBOUND_PIECE_BYTES: usize = 64 * 1024;
 pub const OUTBOUND_HOSTS_MAX: usize = 20;
 /// Addresses that one attempt tries to connect to.
 pub const OUTBOUND_ADDRESSES_MAX: usize = 6;
+/// Hosts of a destination that one attempt offers a message to, while those before take nothing now.
+pub const OUTBOUND_HOSTS_PER_ATTEMPT_MAX: usize = 3;
 /// Jobs that are ready or under way; what is due besides waits in the queue.
-pub const OUTBOUND_JOBS_MAX: usize = 20_000;
+pub const OUTBOUND_JOBS_MAX: usize = 100_000;
+/// Jobs that are ready for one destination; what is due besides waits behind them, and keeps no other destination waiting.
+pub const OUTBOUND_READY_MAX: usize = 1000;
+/// One in so many connections is kept for destinations that have none.
+pub const OUTBOUND_SESSIONS_KEPT_PART: usize = 5;
+/// How long a session may last while all connections are taken and some destination has none.
+pub const OUTBOUND_TURN: Duration = Duration::from_secs(30);
 /// Connections that a destination is first tried with at a time.
 pub const OUTBOUND_WINDOW_FIRST: usize = 5;
 /// Messages over one connection.

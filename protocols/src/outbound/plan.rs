@@ -7,7 +7,7 @@ use crate::limits;
 use posthouse_engine::base::QueueId;
 use posthouse_engine::queue::{QueueItem, QueueState};
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::collections::{BTreeSet, BinaryHeap, HashMap, VecDeque};
 
 /// One message for some of its recipients, all at one destination.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,8 +22,11 @@ pub(super) struct Job {
 /// Bounds on connections and waits.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Bounds {
+    /// 0: nothing is taken up but what is for ourselves.
     pub(super) sessions_max: usize,
     pub(super) sessions_per_destination_max: usize,
+    /// Seconds after which a message is given up.
+    pub(super) lifetime: i64,
     /// Seconds that a destination rests when none of its hosts can be reached; doubles up to the second.
     pub(super) rest_first: i64,
     pub(super) rest_max: i64,
@@ -38,9 +41,10 @@ pub(super) struct Plan {
     /// Recipients that are ready or under way.
     flying: HashMap<QueueId, Flying>,
     places: HashMap<Destination, Place>,
-    /// Destinations that may want one more connection, each once.
+    /// Destinations that may want one more connection, each once; ourselves come first.
     hungry: VecDeque<Destination>,
     jobs: usize,
+    /// Those to other hosts.
     sessions: usize,
 }
 
@@ -54,6 +58,9 @@ struct Flying {
 #[derive(Debug)]
 struct Place {
     ready: Lanes<Job>,
+    /// Items that are due and wait for room in `ready`; what is behind one destination keeps nobody else waiting.
+    behind: BTreeSet<QueueId>,
+    /// It stands in `hungry`.
     is_hungry: bool,
     sessions: usize,
     /// Sessions that wait for one more message.
@@ -81,11 +88,7 @@ impl Plan {
 
     /// Looks at an item at `at` again, or earlier if that was planned.
     pub(super) fn look_at(&mut self, id: QueueId, at: i64) {
-        let planned = self.times.entry(id).or_insert(i64::MAX);
-        if at < *planned {
-            *planned = at;
-            self.due.push(Reverse((at, id)));
-        }
+        look_at(&mut self.due, &mut self.times, id, at);
     }
 
     /// The next item to look at, if its time has come and there is room for its jobs.
@@ -120,6 +123,8 @@ impl Plan {
         if item.state == QueueState::Hold {
             return Vec::new();
         }
+        // Its last attempt is not put off by those before it: its sender is to be told in time.
+        let is_at_its_end = now >= item.created.saturating_add(self.bounds.lifetime);
         let flying = self.flying.get(&item.id);
         let is_flying = |at: u32| flying.is_some_and(|flying| flying.has(at));
         let (mut later, mut groups, mut fed) = (None, HashMap::<Destination, Vec<u32>>::new(), Vec::new());
@@ -136,10 +141,13 @@ impl Plan {
         }
         // What an operator asks for is tried at once, whatever was heard of the destination before.
         let is_urged = |at: &u32| item.progress.get(*at as usize).is_some_and(|progress| progress.attempts > 0);
+        // Without connections what is for others waits until the server starts with some.
+        groups.retain(|destination, _| self.bounds.sessions_max > 0 || *destination == Destination::Local);
         for (destination, recipients) in groups {
             let first = Place::new(self.bounds.sessions_per_destination_max);
             let place = self.places.entry(destination.clone()).or_insert(first);
-            if item.state == QueueState::Active && recipients.iter().any(is_urged) {
+            let urged = item.state == QueueState::Active && recipients.iter().any(is_urged);
+            if urged {
                 place.rests_until = 0;
             }
             if place.rests_until > now && !retry::is_pressing(item, now) {
@@ -147,13 +155,17 @@ impl Plan {
                 later = Some(later.unwrap_or(i64::MAX).min(next));
                 continue;
             }
+            let priority = item.item.terms.priority;
+            if place.ready.len() >= limits::OUTBOUND_READY_MAX && !urged && !is_at_its_end && priority <= 0 {
+                place.behind.insert(item.id);
+                continue;
+            }
             for some in recipients.chunks(limits::OUTBOUND_RECIPIENTS_MAX) {
-                let priority = item.item.terms.priority;
                 place.ready.push_back(priority, Job { id: item.id, recipients: some.to_vec(), priority });
                 self.jobs += 1;
             }
-            place.hunger(&destination, &mut self.hungry);
             self.flying.entry(item.id).or_default().add(&recipients);
+            self.hunger(&destination);
             fed.push(destination);
         }
         if let Some(later) = later {
@@ -162,37 +174,64 @@ impl Plan {
         fed
     }
 
-    /// Destinations that get one more connection now, each as often as it gets one. `ended` must follow for each. A quarter of all connections is
-    /// for destinations that have none: slow ones do not keep a good one from its first.
+    /// Destinations that get one more connection now, each as often as it gets one. `ended` must follow for each. The last part of the connections
+    /// is for destinations that have none, so that a few slow ones do not hold them all; ourselves need none.
     pub(super) fn begin_sessions(&mut self) -> Vec<Destination> {
+        let (mut begun, mut passed_over) = (Vec::new(), Vec::new());
         let sessions_max = self.bounds.sessions_max;
-        let (mut begun, mut put_off) = (Vec::new(), VecDeque::new());
-        while self.sessions < sessions_max {
+        let shared_max = sessions_max - sessions_max / limits::OUTBOUND_SESSIONS_KEPT_PART;
+        while let Some(destination) = self.hungry.front() {
+            let is_local = *destination == Destination::Local;
+            if self.sessions >= sessions_max && !is_local {
+                break;
+            }
             let Some(destination) = self.hungry.pop_front() else { break };
             let Some(place) = self.places.get_mut(&destination) else { continue };
             place.is_hungry = false;
             if place.sessions >= place.window || place.ready.len() <= place.idle {
                 continue;
             }
-            if place.sessions > 0 && self.sessions >= sessions_max - sessions_max / 4 {
-                place.hunger(&destination, &mut put_off);
+            if place.sessions > 0 && self.sessions >= shared_max && !is_local {
+                passed_over.push(destination);
                 continue;
             }
             place.sessions += 1;
-            self.sessions += 1;
+            self.sessions += usize::from(!is_local);
             begun.push(destination.clone());
             if place.ready.len() > place.idle + 1 && place.sessions < place.window {
-                place.hunger(&destination, &mut self.hungry);
+                self.hunger(&destination);
             }
         }
-        put_off.append(&mut self.hungry);
-        self.hungry = put_off;
+        passed_over.iter().for_each(|destination| self.hunger(destination));
         begun
+    }
+
+    fn hunger(&mut self, destination: &Destination) {
+        let Some(place) = self.places.get_mut(destination).filter(|place| !place.is_hungry) else { return };
+        place.is_hungry = true;
+        match destination {
+            Destination::Local => self.hungry.push_front(Destination::Local),
+            destination => self.hungry.push_back(destination.clone()),
+        }
+    }
+
+    /// Whether all connections are taken and some destination has none.
+    pub(super) fn is_crowded(&self) -> bool {
+        let waits = |destination| {
+            self.places.get(destination).is_some_and(|place| place.sessions == 0 && !place.ready.is_empty())
+        };
+        self.sessions >= self.bounds.sessions_max && self.hungry.iter().any(waits)
     }
 
     /// The next message for a destination.
     pub(super) fn next(&mut self, destination: &Destination) -> Option<Job> {
-        self.places.get_mut(destination)?.ready.pop()
+        let place = self.places.get_mut(destination)?;
+        let job = place.ready.pop();
+        if job.is_some() && let Some(id) = place.behind.pop_first() {
+            // One comes up for each that goes, the oldest first.
+            look_at(&mut self.due, &mut self.times, id, 0);
+        }
+        job
     }
 
     /// A job that this session cannot do: it is the destination's next.
@@ -204,7 +243,11 @@ impl Plan {
 
     /// All that is ready for a destination: none of its hosts can be reached.
     pub(super) fn drain(&mut self, destination: &Destination) -> Vec<Job> {
-        self.places.get_mut(destination).map_or_else(Vec::new, |place| place.ready.drain())
+        let Some(place) = self.places.get_mut(destination) else { return Vec::new() };
+        for id in std::mem::take(&mut place.behind) {
+            look_at(&mut self.due, &mut self.times, id, place.rests_until);
+        }
+        place.ready.drain()
     }
 
     /// A job is over; its item is to be considered again.
@@ -216,17 +259,18 @@ impl Plan {
         }
     }
 
-    /// A connection was made: one more may be tried beside it.
+    /// A host has taken a message, or has said for good that it does not: one more connection may be tried.
     pub(super) fn opened(&mut self, destination: &Destination) {
         let most = self.bounds.sessions_per_destination_max;
         if let Some(place) = self.places.get_mut(destination) {
             (place.failures, place.rests_until) = (0, 0);
             place.window = (place.window + 1).min(most);
-            place.hunger(destination, &mut self.hungry);
+            self.hunger(destination);
         }
     }
 
-    /// A connection could not be made: fewer at a time. When there is no other one the destination rests; true then.
+    /// A connection could not be made, or was cut before a message was taken: fewer at a time. When there is no other one the destination
+    /// rests; true then.
     pub(super) fn failed(&mut self, destination: &Destination, now: i64) -> bool {
         let bounds = self.bounds;
         let Some(place) = self.places.get_mut(destination) else { return true };
@@ -249,11 +293,19 @@ impl Plan {
 
     /// A session is over.
     pub(super) fn ended(&mut self, destination: &Destination, now: i64) {
-        self.sessions = self.sessions.saturating_sub(1);
+        if *destination != Destination::Local {
+            self.sessions = self.sessions.saturating_sub(1);
+        }
         let Some(place) = self.places.get_mut(destination) else { return };
         place.sessions = place.sessions.saturating_sub(1);
+        if place.sessions == 0 && place.ready.is_empty() {
+            // Those before them may have been removed or put on hold.
+            for id in std::mem::take(&mut place.behind) {
+                look_at(&mut self.due, &mut self.times, id, place.rests_until);
+            }
+        }
         if !place.ready.is_empty() {
-            place.hunger(destination, &mut self.hungry);
+            self.hunger(destination);
         } else if place.sessions == 0 && place.rests_until <= now && place.failures == 0 {
             self.places.remove(destination);
         }
@@ -263,10 +315,10 @@ impl Plan {
     pub(super) fn sweep(&mut self, now: i64) {
         let rest_max = self.bounds.rest_max;
         self.places
-            .retain(|_, place| place.sessions > 0 || !place.ready.is_empty() || place.rests_until + rest_max > now);
+            .retain(|_, place| place.is_used() || place.rests_until + rest_max > now);
     }
 
-    /// Jobs ready or under way, and connections.
+    /// Jobs ready or under way, and connections to other hosts.
     pub(super) fn counts(&self) -> (usize, usize) {
         (self.jobs, self.sessions)
     }
@@ -298,17 +350,23 @@ impl Flying {
     }
 }
 
+fn look_at(due: &mut BinaryHeap<Reverse<(i64, QueueId)>>, times: &mut HashMap<QueueId, i64>, id: QueueId, at: i64) {
+    let planned = times.entry(id).or_insert(i64::MAX);
+    if at < *planned {
+        *planned = at;
+        due.push(Reverse((at, id)));
+    }
+}
+
 impl Place {
-    /// Puts its destination in line, unless it is there.
-    fn hunger(&mut self, destination: &Destination, line: &mut VecDeque<Destination>) {
-        if !std::mem::replace(&mut self.is_hungry, true) {
-            line.push_back(destination.clone());
-        }
+    fn is_used(&self) -> bool {
+        self.sessions > 0 || self.is_hungry || !self.ready.is_empty() || !self.behind.is_empty()
     }
 
     fn new(sessions_max: usize) -> Place {
         Place {
             ready: Lanes::new(),
+            behind: BTreeSet::new(),
             is_hungry: false,
             sessions: 0,
             idle: 0,

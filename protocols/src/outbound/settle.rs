@@ -1,6 +1,6 @@
 //! What an attempt came to, into the store: results, the next time, mail to the sender about it, in one transaction; then the log. Nothing
 //! counts before its commit.
-use super::client::Remote;
+use super::client::{Client, Remote};
 use super::content::Content;
 use super::notice;
 use super::office::{Held, Office};
@@ -29,6 +29,15 @@ pub(super) struct Way {
     pub(super) load_ms: u64,
     /// Connecting, if that was needed, and sending.
     pub(super) send_ms: u64,
+}
+
+impl Way {
+    /// Over that connection.
+    pub(super) fn over(client: &Client) -> Way {
+        let (remote, tls) = (Some(client.remote.clone()), client.tls.clone());
+        let (sends_notices, keeps_time) = (client.offers.dsn, client.offers.deliver_by.is_some());
+        Way { remote, tls, sends_notices, keeps_time, ..Way::default() }
+    }
 }
 
 /// One attempt: a reply for each recipient of the job.

@@ -88,7 +88,7 @@ struct Running {
     control: Control,
     admin: Admin,
     autoconfig: Admin,
-    outbound: Option<Outbound>,
+    outbound: Outbound,
     compaction: Option<compaction::Schedule>,
     look_out: look_out::LookOut,
 }

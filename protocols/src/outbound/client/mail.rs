@@ -41,6 +41,8 @@ pub(in crate::outbound) struct Sent {
     pub(in crate::outbound) replies: Vec<Reply>,
     /// The connection had been used before and was gone before anything was said: a fresh one may do.
     pub(in crate::outbound) stale: bool,
+    /// The host has taken nothing and refused nobody for good, or cannot take such a message: another one of the destination may.
+    pub(in crate::outbound) elsewhere: bool,
 }
 
 impl Client {
@@ -56,14 +58,14 @@ impl Client {
             None => {
                 let text =
                     "the message has binary parts that cannot be converted, and the host does not offer BINARYMIME";
-                Sent { replies: vec![Reply::own("5.6.3", text); mail.recipients.len()], stale: false }
+                Sent { replies: vec![Reply::own("5.6.3", text); mail.recipients.len()], stale: false, elsewhere: true }
             }
         }
     }
 
     async fn send_parts(&mut self, mail: &Mail<'_>) -> Sent {
         let at_once = self.offers.rcpt_max.unwrap_or(usize::MAX).min(mail.recipients.len().max(1));
-        let mut all = Sent { replies: Vec::with_capacity(mail.recipients.len()), stale: false };
+        let mut all = Sent { replies: Vec::with_capacity(mail.recipients.len()), stale: false, elsewhere: true };
         for part in mail.recipients.chunks(at_once) {
             let is_first = all.replies.is_empty();
             if self.offers.mail_max.is_some_and(|most| self.begun >= most) {
@@ -78,6 +80,7 @@ impl Client {
             }
             let sent = self.send_at_once(&Mail { recipients: part, ..*mail }).await;
             all.stale |= sent.stale && is_first;
+            all.elsewhere &= sent.elsewhere;
             all.replies.extend(sent.replies);
             if all.stale {
                 let rest = mail.recipients.len() - all.replies.len();
@@ -91,8 +94,11 @@ impl Client {
 
     async fn send_at_once(&mut self, mail: &Mail<'_>) -> Sent {
         let everybody = |reply: Reply| vec![reply; mail.recipients.len()];
+        if let Err(reply) = mail.is_sendable() {
+            return Sent { replies: everybody(reply), stale: false, elsewhere: false };
+        }
         if let Err(reply) = mail.fits(&self.offers) {
-            return Sent { replies: everybody(reply), stale: false };
+            return Sent { replies: everybody(reply), stale: false, elsewhere: true };
         }
         let used = self.begun > 0;
         self.begun += 1;
@@ -101,7 +107,7 @@ impl Client {
                 Ok(reply) if reply.is_positive() => self.dirty = false,
                 _ => {
                     self.broken = true;
-                    return Sent { replies: everybody(Broken::Lost.reply("at RSET")), stale: true };
+                    return Sent { replies: everybody(Broken::Lost.reply("at RSET")), stale: true, elsewhere: true };
                 }
             }
         }
@@ -110,11 +116,15 @@ impl Client {
         // RFC 5321 section 3.8: a host may say 421 at any time, as to the tenth message of a connection. Nothing was transferred.
         let refused = self.broken && !self.transferring && ended.as_ref().is_ok_and(Reply::is_transient);
         let stale = used && (refused || matches!(ended, Err((Broken::Lost, Stage::Mail))));
+        // Whoever was sent the message and has not said what became of it may have taken it.
+        let unsure = self.transferring && ended.is_err();
         let rest = match ended {
             Ok(reply) => reply,
             Err((broken, stage)) => broken.reply(stage.words()),
         };
-        Sent { replies: fates.into_iter().map(|fate| fate.unwrap_or_else(|| rest.clone())).collect(), stale }
+        let replies: Vec<Reply> = fates.into_iter().map(|fate| fate.unwrap_or_else(|| rest.clone())).collect();
+        let elsewhere = !unsure && replies.iter().all(Reply::is_transient);
+        Sent { replies, stale, elsewhere }
     }
 
     /// Fills in the fates of those who are refused early; what it answers is everybody else's.
@@ -243,12 +253,17 @@ impl Stage {
 }
 
 impl Mail<'_> {
+    /// Whether any host could be told whom it is for.
+    fn is_sendable(&self) -> Result<(), Reply> {
+        let mut addresses = self.recipients.iter().map(|rcpt| rcpt.address).chain([self.sender]);
+        match addresses.all(is_sendable) {
+            true => Ok(()),
+            false => Err(Reply::own("5.1.3", "an address cannot stand in a command")),
+        }
+    }
+
     /// Whether this host can take it at all; nothing is converted.
     fn fits(&self, offers: &Offers) -> Result<(), Reply> {
-        let mut addresses = self.recipients.iter().map(|rcpt| rcpt.address).chain([self.sender]);
-        if !addresses.all(is_sendable) {
-            return Err(Reply::own("5.1.3", "an address cannot stand in a command"));
-        }
         let size_bytes = self.content.size_bytes();
         if let Some(Some(size_bytes_max)) = offers.size
             && size_bytes > size_bytes_max

@@ -27,7 +27,7 @@ const STEP: u64 = 5;
 
 /// A store, a network, and hosts in it.
 pub(super) struct World {
-    net: Net,
+    pub(super) net: Net,
     shared: Shared,
     clock: Arc<SimClock>,
     pub(super) taken: Taken,
@@ -70,7 +70,7 @@ impl World {
         office
     }
 
-    async fn queue(&self, item: NewQueueItem) {
+    pub(super) async fn queue(&self, item: NewQueueItem) {
         self.queue_text(item, "Subject: hello\r\n\r\n.dot\r\n").await;
     }
 
@@ -124,7 +124,7 @@ pub(super) fn play<F: Future<Output = ()> + 'static>(main: impl FnOnce(World) ->
 }
 
 /// With the store in so many shards.
-fn play_in<F: Future<Output = ()> + 'static>(shards: u16, main: impl FnOnce(World) -> F) {
+pub(super) fn play_in<F: Future<Output = ()> + 'static>(shards: u16, main: impl FnOnce(World) -> F) {
     let clock = Arc::new(SimClock::at_ms(1_795_492_248_000));
     let shared = testing::shared_in(posthouse_engine::disk::sim::SimDisk::new(1), clock.clone(), shards);
     sim::run(move |net| main(World { net, shared, clock, taken: Taken::default() }));
