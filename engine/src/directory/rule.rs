@@ -8,7 +8,8 @@ use crate::base::{AccountId, Error, MailboxId, Result, TenantId, limits};
 use super::acl::{self, Grant, Grantee};
 use super::away::{quoted, unquoted};
 use super::codec::{self, Decoded};
-use super::{Address, Away, Directory, normalise_domain};
+use super::pattern::{get_pattern, put_pattern};
+use super::{Address, Away, Directory, Fetched, Pattern};
 
 /// For whom a rule holds.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -23,17 +24,6 @@ pub enum Scope {
     Group(Address),
     /// A mailbox of an account: its access control list.
     Mailbox(AccountId, MailboxId),
-}
-
-/// Whom a list means.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Pattern {
-    /// Everybody at a domain.
-    Domain(Box<str>),
-    /// Everybody at a domain and below it.
-    Below(Box<str>),
-    /// One address.
-    Address(Address),
 }
 
 /// What becomes of mail that a keyword filter finds.
@@ -104,54 +94,15 @@ pub enum Rule {
     Messages(u32),
     /// The member administers that of its tenant (C7).
     Admin(Permission),
-}
-
-impl Pattern {
-    /// Whether it means that sender.
-    pub fn means(&self, address: &Address) -> bool {
-        match self {
-            Pattern::Address(own) => own == address,
-            Pattern::Domain(domain) => address.domain() == &**domain,
-            Pattern::Below(domain) => {
-                let rest = address.domain().strip_suffix(&**domain);
-                rest.is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
-            }
-        }
-    }
-}
-
-impl FromStr for Pattern {
-    type Err = Error;
-
-    /// `name@domain`, `domain` (also `@domain`), or `.domain` for all below it too.
-    fn from_str(text: &str) -> Result<Pattern> {
-        let text = text.trim();
-        let domain = text.strip_prefix('@').unwrap_or(text);
-        if domain.contains('@') {
-            return Address::parse(text).map(Pattern::Address);
-        }
-        match domain.strip_prefix('.') {
-            Some(below) => Ok(Pattern::Below(normalise_domain(below)?.into())),
-            None => Ok(Pattern::Domain(normalise_domain(domain)?.into())),
-        }
-    }
-}
-
-impl fmt::Display for Pattern {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Pattern::Domain(domain) => f.write_str(domain),
-            Pattern::Below(domain) => write!(f, ".{domain}"),
-            Pattern::Address(address) => write!(f, "{address}"),
-        }
-    }
+    /// What becomes of messages that POP3 clients have fetched, in the place of what the server's configuration says.
+    Fetched(Fetched),
 }
 
 /// Shown with every refusal of `Rule::from_str`.
 const ALLOWED: &str = "allowed: block PATTERN, allow PATTERN, keyword reject TEXT, keyword quarantine TEXT, outbound yes, outbound no, \
     rate NUMBER/PERIOD (as in 500/1d; units s, m, h, d), catch-all ADDRESS, senders tenant, senders members, senders ADDRESS, \
     representative ADDRESS, forward ADDRESS, forward-only ADDRESS, away days=7 from=0 until=0 subject=\"...\" text=\"...\", \
-    admin quotas, messages NUMBER";
+    admin quotas, messages NUMBER, pop3 keep, pop3 seen, pop3 trash DAYS, pop3 delete DAYS";
 
 impl FromStr for Rule {
     type Err = Error;
@@ -174,6 +125,7 @@ impl FromStr for Rule {
             ("away", words) => Ok(Rule::Away(Box::new(words.parse()?))),
             ("sieve", text) => sieve(text),
             ("messages", number) => number.parse().map(Rule::Messages).map_err(|_| refuse()),
+            ("pop3", words) => words.parse().map(Rule::Fetched).map_err(|()| refuse()),
             ("admin", "quotas") => Ok(Rule::Admin(Permission::Quotas)),
             ("senders", "tenant") => Ok(Rule::Senders(Senders::Tenant)),
             ("senders", "members") => Ok(Rule::Senders(Senders::Members)),
@@ -251,6 +203,7 @@ impl fmt::Display for Rule {
             Rule::Away(away) => write!(f, "away {away}"),
             Rule::Messages(max) => write!(f, "messages {max}"),
             Rule::Admin(Permission::Quotas) => f.write_str("admin quotas"),
+            Rule::Fetched(fetched) => write!(f, "pop3 {fetched}"),
             Rule::Sieve(script) => {
                 f.write_str("sieve ")?;
                 quoted(f, script)
@@ -266,7 +219,7 @@ impl Rule {
             Rule::Block(_) | Rule::Allow(_) | Rule::Outbound(_) | Rule::Rate { .. } => {
                 matches!(scope, Scope::Tenant(_) | Scope::Account(_))
             }
-            Rule::Keyword(..) => matches!(scope, Scope::Tenant(_)),
+            Rule::Keyword(..) | Rule::Fetched(_) => matches!(scope, Scope::Tenant(_)),
             Rule::Forward { .. } | Rule::Away(_) | Rule::Sieve(_) | Rule::Messages(_) | Rule::Admin(_) => {
                 matches!(scope, Scope::Account(_))
             }
@@ -294,6 +247,7 @@ impl Rule {
                 | (Rule::Away(_), Rule::Away(_))
                 | (Rule::Sieve(_), Rule::Sieve(_))
                 | (Rule::Messages(_), Rule::Messages(_))
+                | (Rule::Fetched(_), Rule::Fetched(_))
         ) || matches!((self, other), (Rule::Forward { to, .. }, Rule::Forward { to: other, .. }) if to == other)
     }
 }
@@ -332,33 +286,6 @@ pub(super) fn get_scope(reader: &mut Reader<'_>) -> Decoded<Scope> {
         3 => Scope::Group(codec::get_address(reader)?),
         4 => Scope::Mailbox(AccountId(reader.varint()?), MailboxId(reader.varint_u32()?)),
         _ => return reader.error("the scope of a rule expected before this byte"),
-    })
-}
-
-fn put_pattern(out: &mut Vec<u8>, kind: u8, pattern: &Pattern) {
-    out.put_u8(kind);
-    match pattern {
-        Pattern::Domain(domain) => {
-            out.put_u8(0);
-            out.put_str(domain);
-        }
-        Pattern::Below(domain) => {
-            out.put_u8(1);
-            out.put_str(domain);
-        }
-        Pattern::Address(address) => {
-            out.put_u8(2);
-            codec::put_address(out, address);
-        }
-    }
-}
-
-fn get_pattern(reader: &mut Reader<'_>) -> Decoded<Pattern> {
-    Ok(match reader.u8()? {
-        0 => Pattern::Domain(codec::get_box(reader)?),
-        1 => Pattern::Below(codec::get_box(reader)?),
-        2 => Pattern::Address(codec::get_address(reader)?),
-        _ => return reader.error("a kind of pattern expected before this byte"),
     })
 }
 
@@ -405,6 +332,10 @@ pub(super) fn put_rule(out: &mut Vec<u8>, rule: &Rule) {
             out.put_u8(16);
             out.put_u8(0);
         }
+        Rule::Fetched(fetched) => {
+            out.put_u8(20);
+            fetched.put(out);
+        }
         Rule::Sieve(script) => {
             out.put_u8(12);
             out.put_str(script);
@@ -450,6 +381,7 @@ pub(super) fn get_rule(reader: &mut Reader<'_>) -> Decoded<Rule> {
         11 => Rule::Away(Box::new(Away::get(reader)?)),
         12 => Rule::Sieve(codec::get_box(reader)?),
         17 => Rule::Messages(reader.varint_u32()?),
+        20 => Rule::Fetched(Fetched::get(reader)?),
         16 => match reader.u8()? {
             0 => Rule::Admin(Permission::Quotas),
             _ => return reader.error("what an administrator may do expected before this byte"),

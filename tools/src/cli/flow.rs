@@ -89,6 +89,7 @@ Rules (docs/mailflow.md explains them):
   representative ADDRESS            of a group: who may send as it; several are allowed
   forward ADDRESS                   of an account: its mail goes there too; forward-only: and nowhere else
   messages NUMBER                   of an account: how many it may hold, beside its quota
+  pop3 keep|seen|trash N|delete N   of a tenant: what becomes of messages that POP3 has fetched; N: days in INBOX
   admin quotas                      of a member: it may say by IMAP (SETQUOTA) what accounts of its tenant may hold
   away days=7 text=\"...\"           of an account: who writes is answered (easier: posthouse member away)";
 

@@ -205,6 +205,10 @@ fn rule_change() -> impl Strategy<Value = Change> {
         "representative ann@a.example",
         "admin quotas",
         "messages 0",
+        "pop3 keep",
+        "pop3 seen",
+        "pop3 trash 0",
+        "pop3 delete 3650",
         "messages 4000000000",
     ];
     let rule = move || select(texts.to_vec()).prop_map(|text| text.parse::<Rule>().expect("a rule"));
