@@ -51,7 +51,7 @@ fn bad_says_what_and_where() {
          C: a STATUS INBOX MESSAGES
          S: a BAD '(' expected at byte 16 of the command
          C: a CREATE x (UNUSED (\\Sent))
-         S: a BAD '(USE' expected at byte 12 of the command
+         S: a BAD (USE expected at byte 12 of the command
          C: a APPEND INBOX (\\Seen) \"99-Foo-2020 00:00:00 +0000\" {3+}
          C: abc
          S: a BAD a date like ... expected at byte 24 of the command
@@ -83,7 +83,7 @@ fn where_a_login_is_wrong_is_said_without_its_words() {
          C: a LOGIN ann@example.org \"secret
          S: a BAD a closing quote expected at byte 32 of the command
          C: a LOGIN ann@example.org secret more
-         S: a BAD the end expected at byte 32 of the command
+         S: a BAD the end expected at byte 31 of the command
          C: a AUTHENTICATE PLAIN !
          S: a BAD base64 expected at byte 22 of the command
          C: a AUTHENTICATE

@@ -28,8 +28,10 @@ async fn ask(client: &mut Client, command: &str) -> String {
 }
 
 async fn begin(client: &mut Client) {
-    assert!(ask(client, "MAIL FROM:<ann@example.org>").await.starts_with("250"));
-    assert!(ask(client, "RCPT TO:<bob@example.org>").await.starts_with("250"));
+    for command in ["MAIL FROM:<ann@example.org>", "RCPT TO:<bob@example.org>"] {
+        let answer = ask(client, command).await;
+        assert!(answer.starts_with("250"), "{command}: {answer}");
+    }
 }
 
 #[test]
@@ -61,14 +63,13 @@ fn what_lies_here_is_sent_without_being_fetched() {
             ask(&mut client, "BDAT 41\r\nFrom: ann@example.org\r\nSubject: mixed\r\n").await,
             "250 2.0.0 41 bytes taken"
         );
-        assert_eq!(ask(&mut client, "BDAT 2\r\n").await, "250 2.0.0 2 bytes taken");
         assert_eq!(ask(&mut client, &format!("BURL {text}")).await, "250 2.5.0 17 bytes taken");
         assert!(ask(&mut client, "BDAT 5 LAST\r\nend").await.starts_with("250"));
         // Not the member's, not for submission, wrong, and forgotten by its maker.
         for bad in [&for_bob, &for_imap, &format!("{whole}0"), &"imap://x".to_owned()] {
             begin(&mut client).await;
             assert!(ask(&mut client, &format!("BURL {bad}")).await.starts_with("554 5.6.6"), "{bad}");
-            assert!(ask(&mut client, "BDAT 3 LAST\r\nabc").await.starts_with("554 5.6.6"), "{bad}");
+            assert!(ask(&mut client, "BDAT 5 LAST\r\nabc").await.starts_with("554 5.6.6"), "{bad}");
         }
         ann.write(b"r RESETKEY INBOX\r\n").await;
         ann.read_line().await;
