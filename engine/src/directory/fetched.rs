@@ -7,9 +7,9 @@ use crate::base::AccountId;
 use crate::base::bytes::{Put, Reader};
 use crate::base::limits::POP3_FETCHED_DAYS_MAX;
 
+use super::Directory;
 use super::codec::Decoded;
 use super::rule::{Rule, Scope};
-use super::Directory;
 
 /// What becomes of a message that a client has fetched and not deleted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]

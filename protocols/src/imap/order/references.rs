@@ -219,8 +219,7 @@ mod tests {
         let mut threader = Threader::default();
         for (at, (sent, subject, is_reply, header)) in messages.iter().enumerate() {
             let number = at as u32 + 1;
-            let item =
-                Item { number, sent: *sent, arrived: number.into(), subject: *subject, is_reply: *is_reply };
+            let item = Item { number, sent: *sent, arrived: number.into(), subject: *subject, is_reply: *is_reply };
             threader.add(item, header.as_bytes());
         }
         threader

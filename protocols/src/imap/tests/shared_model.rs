@@ -83,7 +83,8 @@ impl Session {
     }
 
     fn hear_code(&mut self, line: &str) {
-        let code = line.split_once("UID ").filter(|(before, _)| before.ends_with("[APPEND") || before.ends_with("[COPY"));
+        let code =
+            line.split_once("UID ").filter(|(before, _)| before.ends_with("[APPEND") || before.ends_with("[COPY"));
         if let Some((_, numbers)) = code {
             let last = numbers.split([' ', ']']).nth(1).and_then(|number| number.parse().ok());
             self.put = Some(last.expect("a uid"));

@@ -82,8 +82,13 @@ fn a_tenant_decides_for_itself() {
     };
     rule("pop3 delete 30");
     rule("pop3 delete 0");
-    session(&shared, Fetched::Keep, "0 USER", "C: CAPA\nS: +OK ...\nS: TOP\nS: UIDL\nS: PIPELINING\nS: RESP-CODES\n\
-        S: AUTH-RESP-CODE\nS: UTF8 USER\nS: LANG\nS: EXPIRE 0\nS: USER\nS: SASL ...\nS: IMPLEMENTATION ...\nS: .\nC: QUIT\nS: +OK Bye\nS: ");
+    session(
+        &shared,
+        Fetched::Keep,
+        "0 USER",
+        "C: CAPA\nS: +OK ...\nS: TOP\nS: UIDL\nS: PIPELINING\nS: RESP-CODES\n\
+        S: AUTH-RESP-CODE\nS: UTF8 USER\nS: LANG\nS: EXPIRE 0\nS: USER\nS: SASL ...\nS: IMPLEMENTATION ...\nS: .\nC: QUIT\nS: +OK Bye\nS: ",
+    );
     assert_eq!(inbox(&shared), (ALL[1..].to_vec(), 0));
     for bad in ["pop3", "pop3 keep 5", "pop3 trash x", "pop3 delete 3651", "pop3 burn 1"] {
         assert!(bad.parse::<Rule>().is_err(), "{bad}");

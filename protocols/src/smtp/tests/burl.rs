@@ -4,7 +4,8 @@ use crate::imap::ImapService;
 use crate::runtime::sim::{self, Client};
 use crate::testing::append;
 
-const DRAFT: &[u8] = b"From: ann@example.org\r\nTo: bob@example.org\r\nSubject: draft\r\nDate: Tue, 24 Nov 2026 03:50:48 +0000\r\n\
+const DRAFT: &[u8] =
+    b"From: ann@example.org\r\nTo: bob@example.org\r\nSubject: draft\r\nDate: Tue, 24 Nov 2026 03:50:48 +0000\r\n\
     Message-ID: <draft@example.org>\r\n\r\nwritten offline\r\n";
 
 /// The URL with its token, made by ann.
@@ -78,6 +79,14 @@ fn what_lies_here_is_sent_without_being_fetched() {
     });
     let mails = inbox(&shared, "bob@example.org");
     assert_eq!(mails.len(), 2, "{mails:?}");
-    assert!(mails[0].contains("\r\nSubject: draft\r\n") && mails[0].ends_with("\r\n\r\nwritten offline\r\n"), "{}", mails[0]);
-    assert!(mails[1].contains("\r\nSubject: mixed\r\n") && mails[1].ends_with("\r\n\r\nwritten offline\r\nend\r\n"), "{}", mails[1]);
+    assert!(
+        mails[0].contains("\r\nSubject: draft\r\n") && mails[0].ends_with("\r\n\r\nwritten offline\r\n"),
+        "{}",
+        mails[0]
+    );
+    assert!(
+        mails[1].contains("\r\nSubject: mixed\r\n") && mails[1].ends_with("\r\n\r\nwritten offline\r\nend\r\n"),
+        "{}",
+        mails[1]
+    );
 }
