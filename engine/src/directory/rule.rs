@@ -7,7 +7,7 @@ use crate::base::{AccountId, Error, MailboxId, Result, TenantId, limits};
 
 use super::acl::{Grant, Grantee};
 use super::away::{quoted, unquoted};
-use super::{Address, Away, Directory, RelayHost, normalise_domain};
+use super::{Address, Away, Directory, Fetched, Pattern, RelayHost};
 
 /// For whom a rule holds.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -22,17 +22,6 @@ pub enum Scope {
     Group(Address),
     /// A mailbox of an account: its access control list.
     Mailbox(AccountId, MailboxId),
-}
-
-/// Whom a list means.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Pattern {
-    /// Everybody at a domain.
-    Domain(Box<str>),
-    /// Everybody at a domain and below it.
-    Below(Box<str>),
-    /// One address.
-    Address(Address),
 }
 
 /// What becomes of mail that a keyword filter finds.
@@ -103,58 +92,20 @@ pub enum Rule {
     Messages(u32),
     /// The member administers that of its tenant (C7).
     Admin(Permission),
+    /// What becomes of messages that POP3 clients have fetched, in the place of what the server's configuration says.
+    Fetched(Fetched),
     /// Mail on their behalf leaves by that host. `WayOut` wants this and the next to be the last.
     Relay(Box<RelayHost>),
     /// And from that address of ours.
     Source(IpAddr),
 }
 
-impl Pattern {
-    /// Whether it means that sender.
-    pub fn means(&self, address: &Address) -> bool {
-        match self {
-            Pattern::Address(own) => own == address,
-            Pattern::Domain(domain) => address.domain() == &**domain,
-            Pattern::Below(domain) => {
-                let rest = address.domain().strip_suffix(&**domain);
-                rest.is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
-            }
-        }
-    }
-}
-
-impl FromStr for Pattern {
-    type Err = Error;
-
-    /// `name@domain`, `domain` (also `@domain`), or `.domain` for all below it too.
-    fn from_str(text: &str) -> Result<Pattern> {
-        let text = text.trim();
-        let domain = text.strip_prefix('@').unwrap_or(text);
-        if domain.contains('@') {
-            return Address::parse(text).map(Pattern::Address);
-        }
-        match domain.strip_prefix('.') {
-            Some(below) => Ok(Pattern::Below(normalise_domain(below)?.into())),
-            None => Ok(Pattern::Domain(normalise_domain(domain)?.into())),
-        }
-    }
-}
-
-impl fmt::Display for Pattern {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Pattern::Domain(domain) => f.write_str(domain),
-            Pattern::Below(domain) => write!(f, ".{domain}"),
-            Pattern::Address(address) => write!(f, "{address}"),
-        }
-    }
-}
-
 /// Shown with every refusal of `Rule::from_str`.
 const ALLOWED: &str = "allowed: block PATTERN, allow PATTERN, keyword reject TEXT, keyword quarantine TEXT, outbound yes, outbound no, \
     rate NUMBER/PERIOD (as in 500/1d; units s, m, h, d), catch-all ADDRESS, senders tenant, senders members, senders ADDRESS, \
     representative ADDRESS, forward ADDRESS, forward-only ADDRESS, away days=7 from=0 until=0 subject=\"...\" text=\"...\", \
-    admin quotas, messages NUMBER, relay HOST:PORT tls=verified user=NAME, source IP-ADDRESS";
+    admin quotas, messages NUMBER, pop3 keep, pop3 seen, pop3 trash DAYS, pop3 delete DAYS, \
+    relay HOST:PORT tls=verified user=NAME, source IP-ADDRESS";
 
 impl FromStr for Rule {
     type Err = Error;
@@ -177,6 +128,7 @@ impl FromStr for Rule {
             ("away", words) => Ok(Rule::Away(Box::new(words.parse()?))),
             ("sieve", text) => sieve(text),
             ("messages", number) => number.parse().map(Rule::Messages).map_err(|_| refuse()),
+            ("pop3", words) => words.parse().map(Rule::Fetched).map_err(|()| refuse()),
             ("relay", words) => Ok(Rule::Relay(Box::new(words.parse()?))),
             ("source", ip) => ip.parse().map(Rule::Source).map_err(|_| refuse()),
             ("admin", "quotas") => Ok(Rule::Admin(Permission::Quotas)),
@@ -256,6 +208,7 @@ impl fmt::Display for Rule {
             Rule::Away(away) => write!(f, "away {away}"),
             Rule::Messages(max) => write!(f, "messages {max}"),
             Rule::Admin(Permission::Quotas) => f.write_str("admin quotas"),
+            Rule::Fetched(fetched) => write!(f, "pop3 {fetched}"),
             Rule::Relay(relay) => write!(f, "relay {relay}"),
             Rule::Source(ip) => write!(f, "source {ip}"),
             Rule::Sieve(script) => {
@@ -273,7 +226,7 @@ impl Rule {
             Rule::Block(_) | Rule::Allow(_) | Rule::Outbound(_) | Rule::Rate { .. } => {
                 matches!(scope, Scope::Tenant(_) | Scope::Account(_))
             }
-            Rule::Keyword(..) => matches!(scope, Scope::Tenant(_)),
+            Rule::Keyword(..) | Rule::Fetched(_) => matches!(scope, Scope::Tenant(_)),
             Rule::Relay(_) | Rule::Source(_) => matches!(scope, Scope::Tenant(_) | Scope::Domain(_)),
             Rule::Forward { .. } | Rule::Away(_) | Rule::Sieve(_) | Rule::Messages(_) | Rule::Admin(_) => {
                 matches!(scope, Scope::Account(_))
@@ -302,6 +255,7 @@ impl Rule {
                 | (Rule::Away(_), Rule::Away(_))
                 | (Rule::Sieve(_), Rule::Sieve(_))
                 | (Rule::Messages(_), Rule::Messages(_))
+                | (Rule::Fetched(_), Rule::Fetched(_))
                 | (Rule::Relay(_), Rule::Relay(_))
                 | (Rule::Source(IpAddr::V4(_)), Rule::Source(IpAddr::V4(_)))
                 | (Rule::Source(IpAddr::V6(_)), Rule::Source(IpAddr::V6(_)))

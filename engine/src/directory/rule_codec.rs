@@ -3,8 +3,9 @@ use crate::base::bytes::{Put, Reader};
 use crate::base::{AccountId, MailboxId, TenantId};
 
 use super::codec::{self, Decoded};
-use super::rule::{Found, Pattern, Permission, Rule, Scope, Senders};
-use super::{Away, RelayHost, acl, relay};
+use super::pattern::{get_pattern, put_pattern};
+use super::rule::{Found, Permission, Rule, Scope, Senders};
+use super::{Away, Fetched, RelayHost, acl, relay};
 
 pub(super) fn put_scope(out: &mut Vec<u8>, scope: &Scope) {
     match scope {
@@ -40,33 +41,6 @@ pub(super) fn get_scope(reader: &mut Reader<'_>) -> Decoded<Scope> {
         3 => Scope::Group(codec::get_address(reader)?),
         4 => Scope::Mailbox(AccountId(reader.varint()?), MailboxId(reader.varint_u32()?)),
         _ => return reader.error("the scope of a rule expected before this byte"),
-    })
-}
-
-fn put_pattern(out: &mut Vec<u8>, kind: u8, pattern: &Pattern) {
-    out.put_u8(kind);
-    match pattern {
-        Pattern::Domain(domain) => {
-            out.put_u8(0);
-            out.put_str(domain);
-        }
-        Pattern::Below(domain) => {
-            out.put_u8(1);
-            out.put_str(domain);
-        }
-        Pattern::Address(address) => {
-            out.put_u8(2);
-            codec::put_address(out, address);
-        }
-    }
-}
-
-fn get_pattern(reader: &mut Reader<'_>) -> Decoded<Pattern> {
-    Ok(match reader.u8()? {
-        0 => Pattern::Domain(codec::get_box(reader)?),
-        1 => Pattern::Below(codec::get_box(reader)?),
-        2 => Pattern::Address(codec::get_address(reader)?),
-        _ => return reader.error("a kind of pattern expected before this byte"),
     })
 }
 
@@ -121,6 +95,10 @@ pub(super) fn put_rule(out: &mut Vec<u8>, rule: &Rule) {
             out.put_u8(19);
             relay::put_ip(out, *ip);
         }
+        Rule::Fetched(fetched) => {
+            out.put_u8(20);
+            fetched.put(out);
+        }
         Rule::Sieve(script) => {
             out.put_u8(12);
             out.put_str(script);
@@ -166,6 +144,7 @@ pub(super) fn get_rule(reader: &mut Reader<'_>) -> Decoded<Rule> {
         11 => Rule::Away(Box::new(Away::get(reader)?)),
         12 => Rule::Sieve(codec::get_box(reader)?),
         17 => Rule::Messages(reader.varint_u32()?),
+        20 => Rule::Fetched(Fetched::get(reader)?),
         18 => Rule::Relay(Box::new(RelayHost::get(reader)?)),
         19 => Rule::Source(relay::get_ip(reader)?),
         16 => match reader.u8()? {

@@ -3,6 +3,7 @@
 use super::checkpoint::{self, Snapshot};
 use super::pace::Pace;
 use super::parts::TailParts;
+use super::promises::Promises;
 use super::published::Published;
 use super::queue_watch::QueueFeed;
 use super::reserve::{Need, Reserve};
@@ -75,6 +76,7 @@ pub(crate) struct Shared {
     pub(crate) queue_feed: Arc<QueueFeed>,
     pub(crate) counters: Counters,
     pub(crate) dictionaries: Arc<Dictionaries>,
+    pub(crate) promises: Arc<Promises>,
 }
 
 /// The sending end: any thread may ask.
@@ -293,6 +295,7 @@ impl Core {
             queue: &mut self.queue,
             writer: &mut self.writer,
             dictionaries: &self.shared.dictionaries,
+            promises: &self.shared.promises,
             parts: &mut self.parts,
             touched,
             now: self.shared.clock.now(),

@@ -186,6 +186,7 @@ impl Shard {
             queue_feed: feed.clone(),
             counters: Counters::default(),
             dictionaries: dictionaries.clone(),
+            promises: Arc::default(),
         });
         shared.counters.checkpoint_lsn.store(parts.lsn().0, Ordering::Relaxed);
         let latch = opened.writer.latch().clone();

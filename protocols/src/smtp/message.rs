@@ -80,8 +80,9 @@ impl Coming {
         }
     }
 
-    fn refuse(&mut self, reply: Reply) {
-        self.refusal = Some(reply);
+    /// Keeps nothing of it from now on. The first reason counts.
+    pub(super) fn refuse(&mut self, reply: Reply) {
+        self.refusal.get_or_insert(reply);
         self.message = Vec::new();
         self.room.release();
     }

@@ -91,6 +91,7 @@ Rules (docs/mailflow.md explains them):
   relay HOST:PORT tls=... user=NAME of a tenant or a domain: its smarthost, with --password-stdin; tls as in the configuration (verified)
   source IP-ADDRESS                 of a tenant or a domain: from where its mail leaves, one for IPv4 and one for IPv6
   messages NUMBER                   of an account: how many it may hold, beside its quota
+  pop3 keep|seen|trash N|delete N   of a tenant: what becomes of messages that POP3 has fetched; N: days in INBOX
   admin quotas                      of a member: it may say by IMAP (SETQUOTA) what accounts of its tenant may hold
   away days=7 text=\"...\"           of an account: who writes is answered (easier: posthouse member away)";
 

@@ -33,7 +33,7 @@ pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'
             Err(fail) => return Err(session.nothing_saved(&wanted, fail)),
         };
         session.tell_found(&search, &wanted, &request, "SORT")?;
-        session.keep_context(search, &wanted, &request, Some(criteria))?;
+        session.keep_context(search, &wanted, &request, Some(criteria)).await?;
         Ok(Answer::ok("SORT completed"))
     })
 }

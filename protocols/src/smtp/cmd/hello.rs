@@ -1,6 +1,6 @@
 //! EHLO, HELO (RFC 5321 section 4.1.1.1) and LHLO (RFC 2033 section 4.1): who speaks, and what is offered.
 use crate::limits;
-use crate::smtp::cmd::xclient;
+use crate::smtp::cmd::{burl, xclient};
 use crate::smtp::reply::write_line;
 use crate::smtp::role::Role;
 use crate::smtp::state::{Answer, Hello, Running, Session};
@@ -45,6 +45,9 @@ fn offered(session: &Session) -> Vec<String> {
     }
     if session.role == Role::Submission && session.may_log_in() {
         lines.push(format!("AUTH {}", shared.mechanism_names(&session.place())));
+    }
+    if session.role == Role::Submission && session.login.is_some() {
+        lines.push(burl::OFFER.into());
     }
     if session.may_introduce {
         lines.push(xclient::OFFER.into());
