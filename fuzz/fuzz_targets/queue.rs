@@ -1,8 +1,8 @@
 //! A checkpoint's queue: what is read comes back the same.
 #![no_main]
 use posthouse_engine::base::bytes::Reader;
-use posthouse_engine::base::{AccountId, Guid, Locator, QueueId, SegmentId};
-use posthouse_engine::queue::{NewQueueItem, Progress, Queue, QueueItem, QueueRecipient, QueueState};
+use posthouse_engine::base::{AccountId, Flags, Guid, Locator, QueueId, SegmentId};
+use posthouse_engine::queue::{Arrival, Folder, NewQueueItem, Placed, Progress, Queue, QueueItem, QueueRecipient, QueueState};
 
 posthouse_fuzz::target!(run, seeds: vec![seed()]);
 
@@ -20,6 +20,8 @@ fn run(data: &[u8]) {
 
 fn seed() -> Vec<u8> {
     let recipient = QueueRecipient { address: "a@b.example".into(), notify: 3, orcpt: "rfc822;a@b".into() };
+    let place = |folder| Placed { folder, flags: Flags::SEEN, keywords: vec!["k".into()] };
+    let placed = [Folder::Inbox, Folder::Junk, Folder::Named("News".into())].map(place).to_vec();
     let item = NewQueueItem {
         account: Some(AccountId(5)),
         sender: "c@d.example".into(),
@@ -28,6 +30,7 @@ fn seed() -> Vec<u8> {
         utf8: false,
         envelope_id: "e".into(),
         passed: vec!["ann@z.example".into()],
+        arrival: Some(Box::new(Arrival { suspicious: true, facts: [2; 4], placed, ..Arrival::default() })),
     };
     let locator = Locator { segment: SegmentId(1), offset: 64 };
     let item = QueueItem {

@@ -115,6 +115,7 @@ pub fn events() -> Vec<u8> {
         utf8: true,
         envelope_id: "e".into(),
         passed: vec!["ann@z.example".into()],
+        arrival: None,
     };
     let mut bytes = Vec::new();
     item.encode(&mut bytes);

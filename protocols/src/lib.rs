@@ -7,6 +7,7 @@ pub mod limits;
 pub mod lmtp;
 pub mod outbound;
 mod passed;
+mod placing;
 pub mod pop3;
 pub mod runtime;
 pub mod session;

@@ -1,8 +1,10 @@
 //! Floor 4: messages that wait to go to other hosts, as a fold over events. Sends nothing.
+mod arrival;
 mod codec;
 mod items;
 mod state;
 
+pub use arrival::{Arrival, Came, Folder, Placed};
 pub use state::{Counts, Queue};
 
 use crate::base::{AccountId, Guid, Locator, QueueId};
@@ -73,6 +75,8 @@ pub struct NewQueueItem {
     pub envelope_id: String,
     /// Addresses of ours that have sent this copy on, in their order: by them circles are known, and who gets the copy sees them.
     pub passed: Vec<String>,
+    /// What was known of the message when it came, for copies that are to end in a mailbox here; `None`: it was made here, or is old.
+    pub arrival: Option<Box<Arrival>>,
 }
 
 /// One message in the queue.

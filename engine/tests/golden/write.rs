@@ -87,6 +87,7 @@ fn item() -> NewQueueItem {
         utf8: false,
         envelope_id: String::new(),
         passed: Vec::new(),
+        arrival: None,
     }
 }
 

@@ -123,6 +123,7 @@ fn fill(engine: &Engine) -> (AccountId, Vec<Entry>) {
         ret: 0,
         envelope_id: String::new(),
         passed: Vec::new(),
+        arrival: None,
         utf8: false,
     };
     engine.deliver(Delivery { staged, targets: Vec::new(), queue: vec![item] }).wait().queued.expect("queued");

@@ -3,14 +3,13 @@ use super::office::{Held, Office};
 use super::session::{load, note_unreadable};
 use super::settle::{self, Way};
 use crate::dsn::Reply;
-use crate::passed;
-use crate::smtp::place;
 use crate::wire::write_date_time;
-use posthouse_engine::base::{AccountId, Error, Flags};
-use posthouse_engine::delivery::{Delivery, Outcome, Target};
-use posthouse_engine::directory::{Address, Resolution};
+use crate::{passed, placing};
+use posthouse_engine::base::Error;
+use posthouse_engine::delivery::{Delivery, Outcome};
+use posthouse_engine::directory::{Address, Recipient, Resolution};
 use posthouse_engine::mailflow::{Case, Forward, Letter, Origin, Verdict, Wanted, at_queue};
-use posthouse_engine::queue::{NewQueueItem, QueueItem, QueueRecipient, QueueState};
+use posthouse_engine::queue::{Arrival, NewQueueItem, Placed, QueueItem, QueueRecipient, QueueState};
 use posthouse_engine::trace::{MailRecord, Step};
 use std::sync::Arc;
 
@@ -43,6 +42,11 @@ async fn to_one(office: &Office, item: &QueueItem, recipient: &QueueRecipient, m
         Resolution::Disabled => return Reply::own("5.2.1", "that mailbox is disabled"),
         Resolution::NotLocal => return Reply::own("4.3.0", "the domain is not served here any more"),
     };
+    let top = trace(office, item, &address);
+    if let ([one], true, Some(placed)) = (local.as_slice(), external.is_empty(), decided(item)) {
+        let copies = placed.iter().map(|placed| (one.clone(), placed.clone())).collect();
+        return put(office, item, recipient, (copies, Vec::new()), (top, message)).await;
+    }
     // One account's own address ends in its mailbox, and nothing goes on that has been there before.
     let goes_on = !external.is_empty() || local.len() > 1;
     let passed = passed(office, item, message);
@@ -59,19 +63,37 @@ async fn to_one(office: &Office, item: &QueueItem, recipient: &QueueRecipient, m
         _ => (local, external),
     };
     let verdict = judge(office, item, &passed, &Wanted { address: &address, local: &local, external: &external });
-    let kept = local.into_iter().zip(&verdict.copies).filter_map(|(one, copy)| {
-        let (account, bound) = (one.account, one.bound);
-        Some(Target { account, place: place(*copy)?, flags: Flags::NONE, bound })
+    let kept = local.into_iter().zip(verdict.copies.iter().zip(&verdict.filed)).flat_map(|(one, (copy, filed))| {
+        placing::placed(*copy, filed).into_iter().map(move |placed| (one.clone(), placed))
     });
-    let targets: Vec<Target> = kept.collect();
+    let copies: Vec<(Recipient, Placed)> = kept.collect();
     let onward = |address: Address| QueueRecipient { address: address.to_string(), ..recipient.clone() };
     let onward: Vec<QueueRecipient> = external.into_iter().map(onward).collect();
     let mut queue = match onward.is_empty() {
         true => Vec::new(),
-        false => vec![NewQueueItem { recipients: onward, passed: with(item, &address), ..item.item.clone() }],
+        false => vec![NewQueueItem {
+            recipients: onward,
+            passed: with(item, &address),
+            arrival: arrival(item, Vec::new()),
+            ..item.item.clone()
+        }],
     };
     queue.extend(verdict.forwards.iter().map(|forward| forwarded(item, forward)));
-    put(office, item, recipient, (targets, queue), (trace(office, item, &address), message)).await
+    put(office, item, recipient, (copies, queue), (top, message)).await
+}
+
+/// The places of the copies, where they were decided when the message came.
+fn decided(item: &QueueItem) -> Option<&[Placed]> {
+    item.item.arrival.as_ref().map(|arrival| arrival.placed.as_slice()).filter(|placed| !placed.is_empty())
+}
+
+/// What was known of the message when it came, for a new item with its copies that are decided.
+fn arrival(item: &QueueItem, placed: Vec<Placed>) -> Option<Box<Arrival>> {
+    let known = item.item.arrival.as_deref().map(|known| Arrival { placed: Vec::new(), ..known.clone() });
+    match placed.is_empty() {
+        true => known.map(Box::new),
+        false => Some(Box::new(Arrival { placed, ..known.unwrap_or_default() })),
+    }
 }
 
 /// Members' own rules.
@@ -105,26 +127,30 @@ async fn put(
     office: &Office,
     item: &QueueItem,
     recipient: &QueueRecipient,
-    (targets, queue): (Vec<Target>, Vec<NewQueueItem>),
+    (copies, queue): (Vec<(Recipient, Placed)>, Vec<NewQueueItem>),
     (top, message): (Vec<u8>, &[u8]),
 ) -> Reply {
-    let accounts: Vec<AccountId> = targets.iter().map(|target| target.account).collect();
     let staged = match office.engine.stage(top.clone(), message.to_vec()).await {
         Ok(staged) => staged,
         Err(error) => return refused(&error),
     };
-    let all = accounts.len() + queue.len();
+    let all = copies.len() + queue.len();
+    let targets = copies.iter().map(|(one, placed)| placing::target(one, placed)).collect();
     let outcome = office.engine.deliver(Delivery { staged, targets, queue: queue.clone() }).await;
-    note(office, item, &accounts, &queue, &outcome);
+    note(office, item, &copies, &queue, &outcome);
     let (mut failed, mut missing, mut failure) = (0, Vec::new(), None);
     if let Err(error) = outcome.queued {
         (failed, missing, failure) = (queue.len(), queue, Some(error));
     }
-    for (account, answer) in accounts.into_iter().zip(outcome.targets) {
-        let Err(error) = answer else { continue };
-        failed += 1;
-        missing.extend(own_item(office, item, recipient, account));
-        failure = failure.or(Some(error));
+    for ((one, placed), answer) in copies.into_iter().zip(outcome.targets) {
+        match answer {
+            Ok(copy) => placing::set_keywords(&office.engine, one.account, &placed.keywords, &copy).await,
+            Err(error) => {
+                failed += 1;
+                missing.push(own_item(item, recipient, (&one, placed)));
+                failure = failure.or(Some(error));
+            }
+        }
     }
     match failure {
         None => Reply::own("2.1.5", "delivered here, or sent on"),
@@ -134,20 +160,25 @@ async fn put(
 }
 
 /// The steps of the mail log.
-fn note(office: &Office, item: &QueueItem, accounts: &[AccountId], queue: &[NewQueueItem], outcome: &Outcome) {
+fn note(
+    office: &Office,
+    item: &QueueItem,
+    copies: &[(Recipient, Placed)],
+    queue: &[NewQueueItem],
+    outcome: &Outcome,
+) {
     let (when_ms, from_queue) = (office.clock.now_ms(), item.id.0);
     let record = |step| MailRecord { when_ms, step, from_queue, ..MailRecord::default() };
-    for (account, copy) in accounts.iter().zip(&outcome.targets) {
+    for ((one, _), copy) in copies.iter().zip(&outcome.targets) {
         let Ok(copy) = copy else { continue };
         let (mailbox, uid) = (copy.mailbox.0, copy.uid.0);
-        let known = office.engine.directory(|known| known.account(*account).map(|known| known.address.to_string()));
         office.engine.note_mail(&MailRecord {
             queue: from_queue,
             from_queue: 0,
-            account: account.0,
+            account: one.account.0,
             mailbox,
             uid,
-            recipient: known.unwrap_or_default(),
+            recipient: one.address.to_string(),
             ..record(Step::Delivered)
         });
     }
@@ -158,10 +189,10 @@ fn note(office: &Office, item: &QueueItem, accounts: &[AccountId], queue: &[NewQ
     }
 }
 
-/// The item for one of several accounts behind an address, under its own address.
-fn own_item(office: &Office, item: &QueueItem, recipient: &QueueRecipient, account: AccountId) -> Option<NewQueueItem> {
-    let address = office.engine.directory(|known| Some(known.account(account)?.address.to_string()))?;
-    Some(NewQueueItem { recipients: vec![QueueRecipient { address, ..recipient.clone() }], ..item.item.clone() })
+/// The item for a copy of one of several accounts behind an address, under its own address. Its place stays: its rules have had effect already.
+fn own_item(item: &QueueItem, recipient: &QueueRecipient, (one, placed): (&Recipient, Placed)) -> NewQueueItem {
+    let recipients = vec![QueueRecipient { address: one.address.to_string(), ..recipient.clone() }];
+    NewQueueItem { recipients, arrival: arrival(item, vec![placed]), ..item.item.clone() }
 }
 
 /// Queues the message for those of a group who could not have it now: who has it must not get it again.

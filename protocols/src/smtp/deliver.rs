@@ -9,15 +9,15 @@ use super::prepare::{Found, Prepared};
 use super::reply::Reply;
 use super::role::Role;
 use super::state::{Answer, Rcpt, Session, Transaction};
-use super::{header, policy, scripted};
+use super::{header, policy};
 use crate::dsn::Kind;
 use crate::verify::milter::Outcome;
-use crate::{limits, passed};
+use crate::{limits, passed, placing};
 use posthouse_engine::Expected;
-use posthouse_engine::base::{AccountId, Error, Flags, QueueId};
+use posthouse_engine::base::{AccountId, Error, QueueId};
 use posthouse_engine::delivery::{self, Delivered, Delivery, Target};
 use posthouse_engine::directory::Address;
-use posthouse_engine::mailflow::{Facts, Forward, Verdict};
+use posthouse_engine::mailflow::{Copy, Facts, Forward, Verdict};
 use posthouse_engine::queue::{NewQueueItem, QueueRecipient};
 use std::collections::HashMap;
 
@@ -210,6 +210,7 @@ impl Session {
             utf8: transaction.utf8,
             envelope_id: transaction.envelope_id.clone(),
             passed: Vec::new(),
+            arrival: None,
         }
     }
 
@@ -240,6 +241,20 @@ impl Session {
         recipients.sort_by(|a, b| a.address.cmp(&b.address));
         recipients.dedup_by(|a, b| a.address == b.address);
         (!recipients.is_empty()).then(|| NewQueueItem { recipients, ..self.new_item(transaction) })
+    }
+
+    /// Puts keywords on the copies that scripts have filed.
+    async fn set_keywords(&self, verdicts: &[Verdict], recipients: &[Rcpt], committed: &Committed) {
+        for (rcpt, verdict) in recipients.iter().zip(verdicts).filter(|(_, verdict)| verdict.refusal.is_none()) {
+            for (recipient, filed) in rcpt.local.iter().zip(&verdict.filed).filter(|(_, filed)| !filed.is_empty()) {
+                let account = recipient.account;
+                for (placed, copy) in placing::placed(Copy::Filed, filed).iter().zip(committed.copies_of(account)) {
+                    if let Ok(copy) = copy {
+                        placing::set_keywords(&self.shared.engine, account, &placed.keywords, copy).await;
+                    }
+                }
+            }
+        }
     }
 
     /// Tells the sender by mail of copies that failed though the client hears a 250 (RFC 5321 section 6.1).
@@ -360,15 +375,12 @@ fn targets(recipients: &[Rcpt], verdicts: &[Verdict]) -> (Vec<Target>, Places) {
     let passed = recipients.iter().zip(verdicts).filter(|(_, verdict)| verdict.refusal.is_none());
     let copies = passed.flat_map(|(rcpt, verdict)| rcpt.local.iter().zip(verdict.copies.iter().zip(&verdict.filed)));
     for (recipient, (copy, filed)) in copies {
-        let (account, bound) = (recipient.account, recipient.bound);
-        if copy.is_none() || places.contains_key(&account) {
+        if copy.is_none() || places.contains_key(&recipient.account) {
             continue;
         }
-        let target = |(place, flags)| Target { account, place, flags, bound };
         let before = targets.len();
-        targets.extend(policy::place(*copy).map(|place| target((place, Flags::NONE))));
-        targets.extend(filed.iter().map(|filing| target(scripted::place(filing))));
-        places.insert(account, (before..targets.len()).collect());
+        targets.extend(placing::placed(*copy, filed).iter().map(|placed| placing::target(recipient, placed)));
+        places.insert(recipient.account, (before..targets.len()).collect());
     }
     (targets, places)
 }

@@ -2,7 +2,7 @@
 //! which `lmtp` is the face. Keeps no mail and sends none to other hosts: the engine commits deliveries and queue items.
 //!
 //! `table` says what runs in which role; `cmd/` holds one file per command; `message` takes a message in; `deliver` plans who gets it and
-//! turns what became of it into replies; `log` notes it; `later` queues what could not be had at once; `away` answers; `scripted` files as scripts say; `letter` and `policy` ask the mail flow, `filter` a content filter, `milters` milters; `trace` writes the fields on top; `bounce` tells a sender what a 250 could not.
+//! turns what became of it into replies; `log` notes it; `later` queues what could not be had at once; `away` answers; `letter` and `policy` ask the mail flow, `filter` a content filter, `milters` milters; `trace` writes the fields on top; `bounce` tells a sender what a 250 could not.
 
 mod away;
 mod bounce;
@@ -22,7 +22,6 @@ mod policy;
 mod prepare;
 mod reply;
 mod role;
-mod scripted;
 mod sizes;
 mod state;
 mod table;
@@ -32,7 +31,6 @@ mod trace;
 mod tests;
 
 pub(crate) use message::has_bare_line_end;
-pub(crate) use policy::place;
 pub(crate) use role::Role;
 
 use crate::runtime::{Service, SessionFuture, Stream};

@@ -4,24 +4,10 @@ use super::reply::Reply;
 use super::role::Role;
 use super::state::{Rcpt, Session, Transaction};
 use posthouse_engine::base::AccountId;
-use posthouse_engine::delivery::Place;
 use posthouse_engine::directory::{Address, Recipient, Rule, Scope};
-use posthouse_engine::index::SpecialUse;
 use posthouse_engine::mailflow::{
-    Advice, Case, Copy, Dmarc, Facts, Letter, Listed, Origin, Refusal, TRANSFER_FOLDER, Verdict, Wanted, at_message,
-    at_recipient,
+    Advice, Case, Dmarc, Facts, Letter, Listed, Origin, Refusal, Verdict, Wanted, at_message, at_recipient,
 };
-
-/// Where an account's copy goes; `None`: it gets none.
-pub(crate) fn place(copy: Copy) -> Option<Place> {
-    match copy {
-        Copy::Inbox => Some(Place::Inbox),
-        Copy::Junk => Some(Place::For(SpecialUse::Junk)),
-        Copy::Transfer => Some(Place::Named(TRANSFER_FOLDER.to_owned())),
-        // What a script files is more than one place.
-        Copy::Nowhere | Copy::Forwarded | Copy::Discarded | Copy::Filed => None,
-    }
-}
 
 /// A refusal as its reply.
 pub(super) fn reply(refusal: &Refusal) -> Reply {
