@@ -8,7 +8,7 @@ use crate::base::{AccountId, Error, MailboxId, Result, TenantId, limits};
 use super::acl::{self, Grant, Grantee};
 use super::away::{quoted, unquoted};
 use super::codec::{self, Decoded};
-use super::{Address, Away, Directory, normalise_domain};
+use super::{Address, Away, Directory, rate};
 
 /// For whom a rule holds.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -81,6 +81,13 @@ pub enum Rule {
         /// In how long.
         seconds: u32,
     },
+    /// Recipients outside the tenant that all its members together may have in that many seconds (A5).
+    TenantRate {
+        /// How many.
+        recipients: u32,
+        /// In how long.
+        seconds: u32,
+    },
     /// Mail for unknown addresses goes to that account (F8).
     CatchAll(Address),
     /// These may send to the group; without such a rule anybody may (D3).
@@ -106,50 +113,9 @@ pub enum Rule {
     Admin(Permission),
 }
 
-impl Pattern {
-    /// Whether it means that sender.
-    pub fn means(&self, address: &Address) -> bool {
-        match self {
-            Pattern::Address(own) => own == address,
-            Pattern::Domain(domain) => address.domain() == &**domain,
-            Pattern::Below(domain) => {
-                let rest = address.domain().strip_suffix(&**domain);
-                rest.is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
-            }
-        }
-    }
-}
-
-impl FromStr for Pattern {
-    type Err = Error;
-
-    /// `name@domain`, `domain` (also `@domain`), or `.domain` for all below it too.
-    fn from_str(text: &str) -> Result<Pattern> {
-        let text = text.trim();
-        let domain = text.strip_prefix('@').unwrap_or(text);
-        if domain.contains('@') {
-            return Address::parse(text).map(Pattern::Address);
-        }
-        match domain.strip_prefix('.') {
-            Some(below) => Ok(Pattern::Below(normalise_domain(below)?.into())),
-            None => Ok(Pattern::Domain(normalise_domain(domain)?.into())),
-        }
-    }
-}
-
-impl fmt::Display for Pattern {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Pattern::Domain(domain) => f.write_str(domain),
-            Pattern::Below(domain) => write!(f, ".{domain}"),
-            Pattern::Address(address) => write!(f, "{address}"),
-        }
-    }
-}
-
 /// Shown with every refusal of `Rule::from_str`.
 const ALLOWED: &str = "allowed: block PATTERN, allow PATTERN, keyword reject TEXT, keyword quarantine TEXT, outbound yes, outbound no, \
-    rate NUMBER/PERIOD (as in 500/1d; units s, m, h, d), catch-all ADDRESS, senders tenant, senders members, senders ADDRESS, \
+    rate NUMBER/PERIOD (as in 500/1d; units s, m, h, d), tenant-rate NUMBER/PERIOD, catch-all ADDRESS, senders tenant, senders members, senders ADDRESS, \
     representative ADDRESS, forward ADDRESS, forward-only ADDRESS, away days=7 from=0 until=0 subject=\"...\" text=\"...\", \
     admin quotas, messages NUMBER";
 
@@ -166,7 +132,14 @@ impl FromStr for Rule {
             ("allow", pattern) => Ok(Rule::Allow(pattern.parse()?)),
             ("outbound", "yes") => Ok(Rule::Outbound(true)),
             ("outbound", "no") => Ok(Rule::Outbound(false)),
-            ("rate", rate) => parse_rate(rate).ok_or_else(refuse),
+            ("rate", text) => {
+                let (recipients, seconds) = rate::parse(text).ok_or_else(refuse)?;
+                Ok(Rule::Rate { recipients, seconds })
+            }
+            ("tenant-rate", text) => {
+                let (recipients, seconds) = rate::parse(text).ok_or_else(refuse)?;
+                Ok(Rule::TenantRate { recipients, seconds })
+            }
             ("catch-all", address) => Ok(Rule::CatchAll(Address::parse(address)?)),
             ("representative", address) => Ok(Rule::Representative(Address::parse(address)?)),
             ("forward", address) => Ok(Rule::Forward { keep: true, to: Address::parse(address)? }),
@@ -214,18 +187,6 @@ fn keyword(action: Found, text: &str) -> Result<Rule> {
     Ok(Rule::Keyword(action, text.into()))
 }
 
-const UNITS: [(&str, u32); 4] = [("d", 86_400), ("h", 3600), ("m", 60), ("s", 1)];
-
-fn parse_rate(text: &str) -> Option<Rule> {
-    let (recipients, period) = text.split_once('/')?;
-    let at = period.len().checked_sub(1).filter(|at| period.is_char_boundary(*at))?;
-    let (number, unit) = period.split_at(at);
-    let (_, scale) = UNITS.iter().find(|(name, _)| *name == unit)?;
-    let number: u32 = if number.is_empty() { 1 } else { number.parse().ok()? };
-    let seconds = number.checked_mul(*scale).filter(|seconds| *seconds > 0 && *seconds <= limits::RATE_SECONDS_MAX)?;
-    Some(Rule::Rate { recipients: recipients.parse().ok()?, seconds })
-}
-
 impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -235,8 +196,12 @@ impl fmt::Display for Rule {
             Rule::Keyword(Found::Quarantine, text) => write!(f, "keyword quarantine {text}"),
             Rule::Outbound(yes) => f.write_str(if *yes { "outbound yes" } else { "outbound no" }),
             Rule::Rate { recipients, seconds } => {
-                let (unit, scale) = UNITS.iter().find(|(_, scale)| seconds.is_multiple_of(*scale)).unwrap_or(&UNITS[3]);
-                write!(f, "rate {recipients}/{}{unit}", seconds / scale)
+                f.write_str("rate ")?;
+                rate::write(f, *recipients, *seconds)
+            }
+            Rule::TenantRate { recipients, seconds } => {
+                f.write_str("tenant-rate ")?;
+                rate::write(f, *recipients, *seconds)
             }
             Rule::CatchAll(address) => write!(f, "catch-all {address}"),
             Rule::Representative(address) => write!(f, "representative {address}"),
@@ -266,7 +231,7 @@ impl Rule {
             Rule::Block(_) | Rule::Allow(_) | Rule::Outbound(_) | Rule::Rate { .. } => {
                 matches!(scope, Scope::Tenant(_) | Scope::Account(_))
             }
-            Rule::Keyword(..) => matches!(scope, Scope::Tenant(_)),
+            Rule::Keyword(..) | Rule::TenantRate { .. } => matches!(scope, Scope::Tenant(_)),
             Rule::Forward { .. } | Rule::Away(_) | Rule::Sieve(_) | Rule::Messages(_) | Rule::Admin(_) => {
                 matches!(scope, Scope::Account(_))
             }
@@ -290,6 +255,7 @@ impl Rule {
             (self, other),
             (Rule::Outbound(_), Rule::Outbound(_))
                 | (Rule::Rate { .. }, Rule::Rate { .. })
+                | (Rule::TenantRate { .. }, Rule::TenantRate { .. })
                 | (Rule::CatchAll(_), Rule::CatchAll(_))
                 | (Rule::Away(_), Rule::Away(_))
                 | (Rule::Sieve(_), Rule::Sieve(_))
@@ -380,6 +346,11 @@ pub(super) fn put_rule(out: &mut Vec<u8>, rule: &Rule) {
             out.put_varint(u64::from(*recipients));
             out.put_varint(u64::from(*seconds));
         }
+        Rule::TenantRate { recipients, seconds } => {
+            out.put_u8(20);
+            out.put_varint(u64::from(*recipients));
+            out.put_varint(u64::from(*seconds));
+        }
         Rule::CatchAll(address) => {
             out.put_u8(6);
             codec::put_address(out, address);
@@ -449,6 +420,7 @@ pub(super) fn get_rule(reader: &mut Reader<'_>) -> Decoded<Rule> {
         10 => Rule::Forward { keep: codec::bits(reader, 1)? == 1, to: codec::get_address(reader)? },
         11 => Rule::Away(Box::new(Away::get(reader)?)),
         12 => Rule::Sieve(codec::get_box(reader)?),
+        20 => Rule::TenantRate { recipients: reader.varint_u32()?, seconds: reader.varint_u32()? },
         17 => Rule::Messages(reader.varint_u32()?),
         16 => match reader.u8()? {
             0 => Rule::Admin(Permission::Quotas),

@@ -3,13 +3,14 @@ use super::office::{Held, Office};
 use super::session::{load, note_unreadable};
 use super::settle::{self, Way};
 use crate::dsn::Reply;
+use crate::smtp::Reread;
 use crate::wire::write_date_time;
 use crate::{passed, placing};
 use posthouse_engine::base::Error;
 use posthouse_engine::delivery::{Delivery, Outcome};
 use posthouse_engine::directory::{Address, Recipient, Resolution};
-use posthouse_engine::mailflow::{Case, Forward, Letter, Origin, Verdict, Wanted, at_queue};
-use posthouse_engine::queue::{Arrival, NewQueueItem, Placed, QueueItem, QueueRecipient, QueueState};
+use posthouse_engine::mailflow::{self, Advice, Case, Facts, Forward, Origin, Refusal, Verdict, Wanted, at_queue};
+use posthouse_engine::queue::{Arrival, Came, NewQueueItem, Placed, QueueItem, QueueRecipient, QueueState};
 use posthouse_engine::trace::{MailRecord, Step};
 use std::sync::Arc;
 
@@ -23,16 +24,40 @@ pub(super) async fn deliver(office: &Arc<Office>, held: Held) {
         Ok(loaded) => loaded,
         Err(error) => return note_unreadable(office, held, item, &error).await,
     };
+    let arrived = Arrived::of(&item, content.bytes());
     let mut replies = Vec::with_capacity(held.job.recipients.len());
     for at in &held.job.recipients {
         let Some(recipient) = item.item.recipients.get(*at as usize) else { continue };
-        replies.push(to_one(office, &item, recipient, content.bytes()).await);
+        replies.push(to_one(office, &item, recipient, (content.bytes(), &arrived)).await);
     }
     let way = Way { sends_notices: true, ..Way::default() };
     settle::settle(office, vec![settle::Outcome { held, item, replies, way, content: Some(content) }]).await;
 }
 
-async fn to_one(office: &Office, item: &QueueItem, recipient: &QueueRecipient, message: &[u8]) -> Reply {
+/// What the message says and what was known of it when it came: for every one of its recipients.
+struct Arrived {
+    origin: Origin,
+    facts: Facts,
+    advice: Advice<'static>,
+    /// `None`: nothing was known of it, so no policy is asked about it.
+    read: Option<Reread>,
+}
+
+impl Arrived {
+    fn of(item: &QueueItem, message: &[u8]) -> Arrived {
+        let read = item.item.arrival.as_ref().map(|_| Reread::of(message));
+        let arrival = item.item.arrival.as_deref().cloned().unwrap_or_default();
+        let (origin, facts, advice) = mailflow::known(&arrival, item.item.account);
+        Arrived { origin, facts, advice, read }
+    }
+}
+
+async fn to_one(
+    office: &Office,
+    item: &QueueItem,
+    recipient: &QueueRecipient,
+    (message, arrived): (&[u8], &Arrived),
+) -> Reply {
     let Ok(address) = Address::parse(&recipient.address) else {
         return Reply::own("5.1.3", "that is no address");
     };
@@ -62,13 +87,17 @@ async fn to_one(office: &Office, item: &QueueItem, recipient: &QueueRecipient, m
         }
         _ => (local, external),
     };
-    let verdict = judge(office, item, &passed, &Wanted { address: &address, local: &local, external: &external });
+    let wanted = Wanted { address: &address, local: &local, external: &external };
+    let verdict = judge(office, item, (&passed, arrived), &wanted);
+    if let Some(refusal) = &verdict.refusal {
+        return not_wanted(office, item, &address, refusal);
+    }
     let kept = local.into_iter().zip(verdict.copies.iter().zip(&verdict.filed)).flat_map(|(one, (copy, filed))| {
         placing::placed(*copy, filed).into_iter().map(move |placed| (one.clone(), placed))
     });
     let copies: Vec<(Recipient, Placed)> = kept.collect();
     let onward = |address: Address| QueueRecipient { address: address.to_string(), ..recipient.clone() };
-    let onward: Vec<QueueRecipient> = external.into_iter().map(onward).collect();
+    let onward: Vec<QueueRecipient> = verdict.external.into_iter().map(onward).collect();
     let mut queue = match onward.is_empty() {
         true => Vec::new(),
         false => vec![NewQueueItem {
@@ -96,15 +125,39 @@ fn arrival(item: &QueueItem, placed: Vec<Placed>) -> Option<Box<Arrival>> {
     }
 }
 
-/// Members' own rules.
-fn judge(office: &Office, item: &QueueItem, passed: &[Address], wanted: &Wanted<'_>) -> Verdict {
+/// What the policies say, with what was known when it came.
+fn judge(
+    office: &Office,
+    item: &QueueItem,
+    (passed, arrived): (&[Address], &Arrived),
+    wanted: &Wanted<'_>,
+) -> Verdict {
     let sender = Address::parse(&item.item.sender).ok();
-    let letter = Letter { passed, ..Letter::default() };
+    let letter = arrived.read.as_ref().map(|read| read.letter(arrived.facts, arrived.advice));
     office.engine.directory(|directory| {
         let case =
-            Case { directory, origin: Origin::Outside, sender: sender.as_ref(), now: office.now(), listed: None };
-        at_queue(&case, &letter, wanted)
+            Case { directory, origin: arrived.origin, sender: sender.as_ref(), now: office.now(), listed: None };
+        at_queue(&case, letter.as_ref(), passed, wanted)
     })
+}
+
+/// A policy has refused what the system has taken: who sent it hears of it only where its address is known to be its own.
+fn not_wanted(office: &Office, item: &QueueItem, address: &Address, refusal: &Refusal) -> Reply {
+    let Refusal { stage, status, text, .. } = refusal;
+    office.engine.note_mail(&MailRecord {
+        when_ms: office.clock.now_ms(),
+        step: Step::Dropped,
+        from_queue: item.id.0,
+        recipient: address.to_string(),
+        policy: (*stage).to_owned(),
+        text: text.clone(),
+        ..MailRecord::default()
+    });
+    tracing::info!(id = item.id.0, %address, policy = stage, "mail of the queue is not wanted");
+    match item.item.arrival.as_ref().is_some_and(|arrival| arrival.came == Came::Member) {
+        true => Reply::own(status, text.clone()),
+        false => Reply::own("2.1.5", format!("not delivered, and nobody is told: {text}")),
+    }
 }
 
 fn forwarded(item: &QueueItem, forward: &Forward) -> NewQueueItem {
@@ -112,7 +165,7 @@ fn forwarded(item: &QueueItem, forward: &Forward) -> NewQueueItem {
     let recipients = vec![QueueRecipient { address: forward.to.to_string(), notify, orcpt: String::new() }];
     let passed = with(item, &forward.by);
     let utf8 = item.item.utf8 || !forward.to.as_str().is_ascii() || passed.iter().any(|by| !by.is_ascii());
-    NewQueueItem { sender: forward.sender.clone(), recipients, utf8, passed, ..NewQueueItem::default() }
+    NewQueueItem { sender: forward.sender.clone(), recipients, utf8, passed, arrival: arrival(item, Vec::new()), ..NewQueueItem::default() }
 }
 
 /// Who has sent it on, with one more.

@@ -20,6 +20,7 @@ mod message;
 mod milters;
 mod policy;
 mod prepare;
+mod reread;
 mod reply;
 mod role;
 mod sizes;
@@ -31,6 +32,7 @@ mod trace;
 mod tests;
 
 pub(crate) use message::has_bare_line_end;
+pub(crate) use reread::Reread;
 pub(crate) use role::Role;
 
 use crate::runtime::{Service, SessionFuture, Stream};

@@ -50,3 +50,29 @@ fn a_place_that_was_decided_is_kept_and_no_rule_is_asked_again() {
         assert!(entry.flags.contains(Flags::SEEN) && entry.keywords.0 == 1, "{entry:?}");
     });
 }
+
+fn group(own: &str, members: &[&str]) -> Change {
+    let members = members.iter().map(|member| at(member)).collect();
+    Change::GroupAdd { address: at(own), name: String::new(), members }
+}
+
+#[test]
+fn what_is_suspicious_is_in_junk_behind_a_group_in_a_group_too() {
+    play(|world| async move {
+        let more = rule("bob@example.org", "allow y.test");
+        let members = ["ann@example.org", "bob@example.org", "carl@elsewhere.test"];
+        change(&world, vec![group("dept@example.org", &members), more]).await;
+        world.start(names(), quick());
+        let arrival = Arrival { suspicious: true, ..Arrival::default() };
+        let to_dept = item("s@y.test", &[("dept@example.org", 0)]);
+        world.queue_text(with(to_dept.clone(), arrival.clone()), "From: s@y.test\r\nSubject: x\r\n\r\nx").await;
+        // Nothing waits for carl: it would be this host that sends it.
+        world.until_empty().await;
+        assert_eq!([held(&world, "ann@example.org", "Junk"), held(&world, "ann@example.org", "INBOX")], [1, 0]);
+        assert_eq!(held(&world, "bob@example.org", "INBOX"), 1, "bob has allowed the sender");
+        let aside = Arrival { aside: true, ..arrival };
+        world.queue_text(with(to_dept, aside), "From: s@y.test\r\nSubject: x\r\n\r\nx").await;
+        world.until_empty().await;
+        assert_eq!([held(&world, "ann@example.org", "Junk"), held(&world, "bob@example.org", "Junk")], [2, 1]);
+    });
+}
