@@ -117,6 +117,7 @@ pub fn events() -> Vec<u8> {
         envelope_id: "e".into(),
         passed: vec!["ann@z.example".into()],
         terms: Terms { hold_until: 9, deliver_by: Some(by), priority: -4, binary: true },
+        arrival: None,
     };
     let mut bytes = Vec::new();
     item.encode(&mut bytes);

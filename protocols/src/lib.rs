@@ -8,6 +8,7 @@ pub mod limits;
 pub mod lmtp;
 pub mod outbound;
 mod passed;
+mod placing;
 pub mod pop3;
 pub mod received_reports;
 pub mod runtime;

@@ -1,10 +1,12 @@
 //! Floor 4: messages that wait to go to other hosts, as a fold over events. Sends nothing.
+mod arrival;
 mod chunk;
 mod codec;
 mod items;
 mod state;
 mod terms;
 
+pub use arrival::{Arrival, Came, Folder, Placed};
 pub use state::{Counts, Queue};
 pub use terms::{DeliverBy, PRIORITY_MAX, Terms};
 
@@ -79,6 +81,8 @@ pub struct NewQueueItem {
     pub passed: Vec<String>,
     /// What its sender has asked for.
     pub terms: Terms,
+    /// What was known of the message when it came, for copies that are to end in a mailbox here; `None`: it was made here, or is old.
+    pub arrival: Option<Box<Arrival>>,
 }
 
 /// One message in the queue.

@@ -8,6 +8,7 @@ use crate::verify::milter::Chain;
 use posthouse_engine::Login;
 use posthouse_engine::base::AccountId;
 use posthouse_engine::directory::{Address, Recipient};
+use posthouse_engine::mailflow::Spent;
 use posthouse_engine::queue::Terms;
 use std::future::Future;
 use std::io;
@@ -74,8 +75,8 @@ pub(super) struct Rcpt {
     /// As it was given.
     pub(super) given: String,
     pub(super) address: Address,
-    /// It counts against the sender's rate.
-    pub(super) outside: bool,
+    /// What it has cost of the sender's rate.
+    pub(super) reserved: Option<Reserved>,
     /// Accounts on this system.
     pub(super) local: Vec<Recipient>,
     /// Where it goes besides: addresses on other hosts.
@@ -90,6 +91,31 @@ impl Rcpt {
     /// How many it stands for.
     pub(super) fn copies(&self) -> usize {
         self.local.len() + self.external.len()
+    }
+}
+
+/// One of the recipients that the sender's rate allows. Dropped before the message is taken for it, it counts no longer.
+pub(super) struct Reserved {
+    shared: Arc<Shared>,
+    spent: Option<Spent>,
+}
+
+impl Reserved {
+    pub(super) fn new(shared: &Arc<Shared>, spent: Spent) -> Reserved {
+        Reserved { shared: shared.clone(), spent: Some(spent) }
+    }
+
+    /// The message was taken for it.
+    pub(super) fn keep(&mut self) {
+        self.spent = None;
+    }
+}
+
+impl Drop for Reserved {
+    fn drop(&mut self) {
+        if let Some(spent) = self.spent.take() {
+            self.shared.sending().give_back(&spent);
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! The client against scripted servers, and the whole of it with a real store, on the simulated network.
 mod circles;
 mod hosts;
+mod inward;
 mod others;
 mod plan;
 mod script;

@@ -8,6 +8,7 @@ mod filter;
 mod flow;
 mod front;
 mod hosts;
+mod later;
 mod login;
 mod mail;
 mod member;
