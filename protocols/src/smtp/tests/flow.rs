@@ -102,7 +102,7 @@ fn bcc_does_not_arrive() {
     let said = codes(
         SmtpService::submission(shared.clone()),
         &format!(
-            "AUTH PLAIN {PLAIN}\nMAIL FROM:<ann@example.org>\nRCPT TO:<bob@example.org>\nDATA\nFrom: ann@example.org\nbcc : x@x.test,\n y@y.test\nSubject: s\n\nBcc: body\n.\nQUIT\n"
+            "AUTH PLAIN {PLAIN}\nMAIL FROM:<ann@example.org>\nRCPT TO:<bob@example.org>\nDATA\nFrom: ann@example.org\nbcc : x@x.test,\n y@y.test\nResent-BCC: z@z.test\nSubject: s\n\nBcc: body\n.\nQUIT\n"
         ),
     );
     assert!(said.contains("250 2.0.0 | 221"), "{said}");
