@@ -9,7 +9,7 @@ use super::prepare::{Found, Prepared};
 use super::reply::Reply;
 use super::role::Role;
 use super::state::{Answer, Rcpt, Reserved, Session, Transaction};
-use super::{header, policy};
+use super::{form, header, policy};
 use crate::dsn::Kind;
 use crate::verify::milter::Outcome;
 use crate::{limits, passed, placing};
@@ -53,6 +53,7 @@ impl Session {
         transaction: &mut Transaction,
         taken: &mut Taken,
     ) -> Result<(Outcome, Option<Found>), Reply> {
+        form::settle(self.role, &mut taken.message).map_err(|refusal| self.noted(transaction, refusal))?;
         let came_bytes = taken.message.len() as u64;
         let before = self.check_before(transaction, &mut taken.message).await;
         let before = before.map_err(|refusal| self.noted(transaction, refusal))?;
