@@ -223,7 +223,8 @@ def main():
                          ("ststest.test", "mx.insecure.test"), ("stsgone.test", "mx.insecure.test")):
         zone |= {(domain, MX): [(10, host)], (f"mta-sts.{domain}", A): ["127.0.0.5"], (f"_mta-sts.{domain}", TXT): ["v=STSv1; id=1"]}
     zone["mx.stsname.test", A] = ["127.0.0.3"]
-    policies = PolicyHost("127.0.0.5", authority.context("policies.test", *(f"mta-sts.{name}.test" for name in ("sts", "stsplain", "stsname", "ststest", "stsgone"))))
+    names_of = [f"mta-sts.{name}.test" for name in ("sts", "stsplain", "stsname", "ststest", "stsgone")]
+    policies = PolicyHost("127.0.0.5", authority.context("policies.test", *names_of))
     secure = ["bench.test", "ta.test", "keeper.test", "wrongname.test", "plain.test"]
     name_server = names.Names(dns, zone, secure)
     more = f'dane = "resolver_validates"\ntls_authorities = "{authority.pem}"\n'

@@ -110,7 +110,9 @@ mod tests {
             relay: Some(relay("smart")),
             ..Settings::default()
         };
-        let to = |settings: &Settings, address: &str| destination(address, TlsDemand::Usual, settings, &shared.engine).to_string();
+        let to = |settings: &Settings, address: &str| {
+            destination(address, TlsDemand::Usual, settings, &shared.engine).to_string()
+        };
         assert_eq!(to(&settings, "a@direct.test"), "direct.test");
         assert_eq!(to(&settings, "a@PARTNER.test"), "front:2525");
         assert_eq!(to(&settings, "a@x.partner.test"), "gate:2525");

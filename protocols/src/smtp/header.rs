@@ -60,7 +60,9 @@ mod tests {
         for says in [&b"Subject: a\r\nTLS-Required: No\r\n\r\nx"[..], b"tls-required :NO\n\n", b"TLS-Required: No"] {
             assert!(says_tls_is_not_required(says));
         }
-        for silent in [&b"TLS-Required: Yes\r\n\r\n"[..], b"a: b\r\n\r\nTLS-Required: No\r\n", b"X-TLS-Required: No\r\n", b""] {
+        for silent in
+            [&b"TLS-Required: Yes\r\n\r\n"[..], b"a: b\r\n\r\nTLS-Required: No\r\n", b"X-TLS-Required: No\r\n", b""]
+        {
             assert!(!says_tls_is_not_required(silent));
         }
     }

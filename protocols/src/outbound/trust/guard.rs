@@ -123,7 +123,8 @@ impl<'a> Guards<'a> {
     async fn required(&mut self, host: &Found, mut guard: Guard) -> Result<Guard, Reply> {
         let is_named = matches!(self.destination, Destination::Relay(..)) || !host.tlsa_bases.is_empty();
         let has_tls = self.security != Security::Plain;
-        if !guard.proven && has_tls && (is_named || self.policy().await.is_some_and(|policy| policy.takes(&host.name))) {
+        if !guard.proven && has_tls && (is_named || self.policy().await.is_some_and(|policy| policy.takes(&host.name)))
+        {
             let security = if self.security == Security::Implicit { self.security } else { Security::Verified };
             guard = Guard { proven: true, ..Guard::configured(security, &self.office.tls, &host.name) };
         }
@@ -131,7 +132,8 @@ impl<'a> Guards<'a> {
         match guard.proven {
             true => Ok(guard),
             false => {
-                let what = format!("REQUIRETLS: nothing proves that {} takes the mail, or it would go without TLS", host.name);
+                let what =
+                    format!("REQUIRETLS: nothing proves that {} takes the mail, or it would go without TLS", host.name);
                 Err(Reply::own(NO_REQUIRETLS, what))
             }
         }
@@ -162,7 +164,9 @@ impl<'a> Guards<'a> {
 
     /// Domains have policies; what the operator names has none.
     async fn policy(&mut self) -> Option<Arc<Policy>> {
-        let (Destination::Domain(domain, _), Some(policies)) = (self.destination, &self.office.policies) else { return None };
+        let (Destination::Domain(domain, _), Some(policies)) = (self.destination, &self.office.policies) else {
+            return None;
+        };
         if self.policy.is_none() && !domain.starts_with('[') {
             self.policy = Some(policies.of(&*self.office.names, domain, self.office.now()).await);
         }

@@ -43,10 +43,8 @@ fn tls_for_the_whole_way_is_offered_under_tls_and_kept() {
     let mut shared = testing::shared();
     shared.tls = Some(server);
     let shared = Arc::new(shared);
-    let plain = super::answers(
-        SmtpService::mx(shared.clone()),
-        b"EHLO x\r\nMAIL FROM:<a@x.test> REQUIRETLS\r\n".to_vec(),
-    );
+    let plain =
+        super::answers(SmtpService::mx(shared.clone()), b"EHLO x\r\nMAIL FROM:<a@x.test> REQUIRETLS\r\n".to_vec());
     assert!(plain.ends_with("555 5.5.4 REQUIRETLS is not offered here\r\n"), "{plain}");
     let service = SmtpService::submission(shared.clone());
     sim::run(move |net| async move {
@@ -72,7 +70,8 @@ fn tls_for_the_whole_way_is_offered_under_tls_and_kept() {
         let no = "TLS-Required: No\r\n";
         let mails = [mail(" REQUIRETLS", ""), mail(" REQUIRETLS", no), mail("", no), mail("", "")].concat();
         client.write(format!("AUTH PLAIN AGFubkBleGFtcGxlLm9yZwBzZWNyZXQ=\r\n{mails}NOOP\r\n").as_bytes()).await;
-        let expected = ["235"].into_iter().chain([["250", "250", "354", "250"]; 4].into_iter().flatten()).chain(["250"]);
+        let expected =
+            ["235"].into_iter().chain([["250", "250", "354", "250"]; 4].into_iter().flatten()).chain(["250"]);
         for code in expected {
             let line = client.read_line().await;
             assert!(line.starts_with(code.as_bytes()), "{code}: {}", String::from_utf8_lossy(&line));
