@@ -4,6 +4,7 @@ use posthouse_engine::base::bytes::Reader;
 use posthouse_engine::base::{AccountId, Flags, Guid, Locator, QueueId, SegmentId};
 use posthouse_engine::queue::{
     Arrival, DeliverBy, Folder, NewQueueItem, Placed, Progress, Queue, QueueItem, QueueRecipient, QueueState, Terms,
+    TlsDemand,
 };
 
 posthouse_fuzz::target!(run, seeds: vec![seed()]);
@@ -33,6 +34,7 @@ fn seed() -> Vec<u8> {
         utf8: false,
         envelope_id: "e".into(),
         passed: vec!["ann@z.example".into()],
+        tls: TlsDemand::Required,
         terms: Terms { hold_until: 9, deliver_by: Some(by), priority: -4, binary: true },
         arrival: Some(Box::new(Arrival { suspicious: true, facts: [2; 4], placed, ..Arrival::default() })),
     };

@@ -3,6 +3,7 @@
 
 pub mod dmarc_reports;
 mod dsn;
+mod http;
 pub mod imap;
 pub mod limits;
 pub mod lmtp;

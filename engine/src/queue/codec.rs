@@ -1,5 +1,7 @@
 //! Queue items as bytes: in the `Queued` event and in a checkpoint's queue section (docs/format.md, "Queue item").
-use super::{Arrival, Fate, NewQueueItem, Progress, Queue, QueueItem, QueueRecipient, QueueState, Terms};
+use super::{
+    Arrival, Fate, NewQueueItem, Progress, Queue, QueueItem, QueueRecipient, QueueState, Terms, TlsDemand,
+};
 use crate::base::bytes::{DecodeError, Put, Reader};
 use crate::base::{AccountId, Guid, Locator, QueueId, SegmentId};
 use std::sync::Arc;
@@ -10,6 +12,8 @@ const UTF8: u8 = 4;
 const MORE: u8 = 8;
 /// The tag of the addresses that have sent a copy on.
 const PASSED: u8 = 1;
+/// The tag of what its sender demands of TLS.
+const TLS: u8 = 2;
 /// The tag of what was known of the message when it came.
 const ARRIVAL: u8 = 7;
 /// Of the fate byte in a checkpoint: the sender was warned.
@@ -28,8 +32,10 @@ impl NewQueueItem {
             out.put_u8(recipient.notify);
             out.put_str(&recipient.orcpt);
         }
-        let pieces =
-            u64::from(!self.passed.is_empty()) + self.terms.pieces() + u64::from(self.arrival.is_some());
+        let pieces = u64::from(!self.passed.is_empty())
+            + u64::from(self.tls != TlsDemand::Usual)
+            + self.terms.pieces()
+            + u64::from(self.arrival.is_some());
         let has_more = pieces > 0;
         out.put_u8(self.ret | if self.utf8 { UTF8 } else { 0 } | if has_more { MORE } else { 0 });
         out.put_str(&self.envelope_id);
@@ -40,6 +46,10 @@ impl NewQueueItem {
             out.put_u8(PASSED);
             out.put_varint(self.passed.len() as u64);
             self.passed.iter().for_each(|address| out.put_str(address));
+        }
+        if self.tls != TlsDemand::Usual {
+            out.put_u8(TLS);
+            out.put_u8(self.tls.code());
         }
         self.terms.encode(out);
         if let Some(arrival) = &self.arrival {
@@ -60,8 +70,9 @@ impl NewQueueItem {
             .collect::<Result<_, DecodeError>>()?;
         let (code, envelope_id) = (reader.u8()?, reader.str()?.to_owned());
         let (ret, utf8) = (code & !(UTF8 | MORE), code & UTF8 != 0);
-        let (passed, terms, arrival) = (Vec::new(), Terms::default(), None);
-        let mut item = NewQueueItem { account, sender, recipients, ret, utf8, envelope_id, passed, terms, arrival };
+        let (passed, tls, terms, arrival) = (Vec::new(), TlsDemand::Usual, Terms::default(), None);
+        let mut item =
+            NewQueueItem { account, sender, recipients, ret, utf8, envelope_id, passed, tls, terms, arrival };
         for _ in 0..if code & MORE == 0 { 0 } else { reader.count()? } {
             item.decode_more(reader)?;
         }
@@ -76,6 +87,13 @@ impl NewQueueItem {
                 }
                 Ok(())
             }
+            TLS => {
+                let Some(tls) = TlsDemand::from_code(reader.u8()?) else {
+                    return reader.error("a demand for TLS of 1 or 2 expected before this byte");
+                };
+                self.tls = tls;
+                Ok(())
+            }
             ARRIVAL => {
                 self.arrival = Some(Box::new(Arrival::decode(reader)?));
                 Ok(())
@@ -83,7 +101,7 @@ impl NewQueueItem {
             tag => match self.terms.read_piece(tag, reader)? {
                 true => Ok(()),
                 false => reader
-                    .error("a tag of 1 or 3 to 7 expected before this byte: a later posthouse has written this item"),
+                    .error("a tag of 1 to 7 expected before this byte: a later posthouse has written this item"),
             },
         }
     }
@@ -102,6 +120,21 @@ impl QueueState {
     /// Reads a code back.
     pub fn from_code(code: u8) -> Option<QueueState> {
         [QueueState::Active, QueueState::Deferred, QueueState::Hold].into_iter().find(|state| state.code() == code)
+    }
+}
+
+impl TlsDemand {
+    /// The code on disk; the usual one is not written.
+    fn code(self) -> u8 {
+        match self {
+            TlsDemand::Usual => 0,
+            TlsDemand::Required => 1,
+            TlsDemand::NotRequired => 2,
+        }
+    }
+
+    fn from_code(code: u8) -> Option<TlsDemand> {
+        [TlsDemand::Required, TlsDemand::NotRequired].into_iter().find(|demand| demand.code() == code)
     }
 }
 
@@ -247,6 +280,7 @@ mod tests {
             utf8: true,
             envelope_id: "e".into(),
             passed: vec!["ann@z.test".into(), "bob@z.test".into()],
+            tls: TlsDemand::default(),
             terms: Terms { priority: 3, ..Terms::default() },
             arrival: (recipients == 1).then(|| Box::new(arrival())),
         };
@@ -305,6 +339,29 @@ mod tests {
         assert!(NewQueueItem::decode(&mut Reader::new(&with)).is_err());
         (with[6], with[7]) = (ARRIVAL, MEMBER_AND_FRONT);
         assert!(NewQueueItem::decode(&mut Reader::new(&with)).is_err());
+    }
+
+    #[test]
+    fn what_is_demanded_of_tls_comes_back_alone_and_beside_others() {
+        let item = |tls, passed| NewQueueItem { tls, passed, ..NewQueueItem::default() };
+        for passed in [Vec::new(), vec!["ann@z.test".into()]] {
+            let plain = bytes(&item(TlsDemand::Usual, passed.clone()));
+            for tls in [TlsDemand::Usual, TlsDemand::Required, TlsDemand::NotRequired] {
+                let item = item(tls, passed.clone());
+                let written = bytes(&item);
+                assert_eq!(NewQueueItem::decode(&mut Reader::new(&written)), Ok(item));
+                assert_eq!(written == plain, tls == TlsDemand::Usual);
+            }
+        }
+        let mut wrong = bytes(&item(TlsDemand::Required, Vec::new()));
+        *wrong.last_mut().expect("a byte") = 3;
+        assert!(NewQueueItem::decode(&mut Reader::new(&wrong)).is_err());
+    }
+
+    fn bytes(item: &NewQueueItem) -> Vec<u8> {
+        let mut out = Vec::new();
+        item.encode(&mut out);
+        out
     }
 
     #[test]

@@ -169,8 +169,9 @@ fn forwarded(item: &QueueItem, forward: &Forward) -> NewQueueItem {
     let recipients = vec![QueueRecipient { address: forward.to.to_string(), notify, orcpt: String::new() }];
     let passed = with(item, &forward.by);
     let utf8 = item.item.utf8 || !forward.to.as_str().is_ascii() || passed.iter().any(|by| !by.is_ascii());
-    let (terms, arrival) = (item.item.terms.of_content(), arrival(item, Vec::new()));
-    NewQueueItem { sender: forward.sender.clone(), recipients, utf8, passed, terms, arrival, ..NewQueueItem::default() }
+    let (terms, tls, arrival) = (item.item.terms.of_content(), item.item.tls, arrival(item, Vec::new()));
+    let sender = forward.sender.clone();
+    NewQueueItem { sender, recipients, utf8, passed, terms, tls, arrival, ..NewQueueItem::default() }
 }
 
 /// Who has sent it on, with one more.

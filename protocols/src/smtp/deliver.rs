@@ -29,6 +29,7 @@ impl Session {
         };
         let verdicts = match self.filter(&mut transaction, &mut taken).await {
             Ok(filtered) => {
+                transaction.heed(&taken.message);
                 self.end_circles(&mut transaction, &taken.message);
                 self.deliver(&mut transaction, taken, filtered).await
             }
@@ -242,6 +243,7 @@ impl Session {
             utf8: transaction.utf8,
             envelope_id: transaction.envelope_id.clone(),
             passed: Vec::new(),
+            tls: transaction.tls,
             terms: transaction.terms,
             arrival: None,
         }
@@ -258,8 +260,8 @@ impl Session {
         let notify = u8::from(sender.is_empty());
         let recipients = vec![QueueRecipient { address: to.to_string(), notify, orcpt: String::new() }];
         let utf8 = transaction.utf8 || !to.as_str().is_ascii() || passed.iter().any(|by| !by.is_ascii());
-        let terms = transaction.terms.of_content();
-        NewQueueItem { sender: sender.clone(), recipients, utf8, passed, terms, ..NewQueueItem::default() }
+        let (terms, tls) = (transaction.terms.of_content(), transaction.tls);
+        NewQueueItem { sender: sender.clone(), recipients, utf8, passed, terms, tls, ..NewQueueItem::default() }
     }
 
     /// Puts keywords on the copies that scripts have filed.

@@ -1,4 +1,5 @@
 //! What one connection knows: who speaks, who has logged in, and the message under way. Holds no message when none is under way.
+use super::header;
 use super::reply::Reply;
 use super::role::Role;
 use crate::runtime::Stream;
@@ -9,7 +10,7 @@ use posthouse_engine::Login;
 use posthouse_engine::base::AccountId;
 use posthouse_engine::directory::{Address, Recipient};
 use posthouse_engine::mailflow::Spent;
-use posthouse_engine::queue::Terms;
+use posthouse_engine::queue::{Terms, TlsDemand};
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
@@ -55,6 +56,8 @@ pub(super) struct Transaction {
     pub(super) utf8: bool,
     /// RET of RFC 3461: 0 not given, 1 FULL, 2 HDRS.
     pub(super) ret: u8,
+    /// What the sender demands of TLS (RFC 8689).
+    pub(super) tls: TlsDemand,
     /// ENVID of RFC 3461, decoded.
     pub(super) envelope_id: String,
     /// SIZE of RFC 1870, 0 when not given.
@@ -68,6 +71,15 @@ pub(super) struct Transaction {
     pub(super) milters: Option<Box<Chain>>,
     /// Until when the filters of the whole message are heard.
     pub(super) filters_until: Option<Instant>,
+}
+
+impl Transaction {
+    /// Takes from the message what it says of its own way; REQUIRETLS counts more (RFC 8689 section 5).
+    pub(super) fn heed(&mut self, message: &[u8]) {
+        if self.tls == TlsDemand::Usual && header::says_tls_is_not_required(message) {
+            self.tls = TlsDemand::NotRequired;
+        }
+    }
 }
 
 /// A recipient that was accepted.
