@@ -18,7 +18,7 @@ pub use model::{ClientPorts, Compaction, Config, LogFormat, MailLog, MessagesOf,
 pub use oauth::OAuth;
 pub use outbound::{Outbound, RouteTable};
 pub use rspamd::WhenDown;
-pub use values::{Address, Count, Place};
+pub use values::{Count, Place};
 pub use verify::DmarcChoice;
 
 use std::fmt;
