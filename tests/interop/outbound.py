@@ -57,6 +57,16 @@ class Sender(Posthouse):
             client.send(smtp.stuff(raw) + b".\r\n")
             client.expect(250)
 
+    def submit_bytes(self, rcpts, raw):
+        with smtp.Smtp("submission") as client:
+            client.hello().starttls()
+            login(client, self.users()[0])
+            client.command(f"MAIL FROM:<{self.users()[0]}> BODY=BINARYMIME")
+            for rcpt in rcpts:
+                client.command(f"RCPT TO:<{rcpt}>")
+            client.send(b"BDAT %d LAST\r\n" % len(raw) + raw)
+            client.expect(250)
+
 
 def login(client, user):
     import base64
@@ -202,6 +212,28 @@ def commands(checks, server, sink):
         want("3 messages removed" in server.cli("queue", "remove", "--recipient", "LATER@"), "removed")
         server.start()
         want(server.queue() == [], "an empty queue")
+    with checks.check("HOLDFOR: held over a restart and a flush, for a member here and somebody there, then sent at its time"):
+        server.submit(["u1@" + HOME, "b@sink.test"], mail("held"), options=" HOLDFOR=6")
+        begun = time.time()
+        server.stop()
+        server.start()
+        server.cli("queue", "flush")
+        (row,) = server.queue()
+        want(row["state"] == "deferred" and row["attempts"] == 0 and 2 < row["next_try"] - begun < 8, str(row))
+        want(not inbox("u1@" + HOME, "held") and not sink.of("held"), "sent before its time")
+        until(lambda: inbox("u1@" + HOME, "held") and sink.of("held"), "both copies")
+        want(time.time() - begun > 4, "sent before its time")
+    with checks.check("BINARYMIME: bytes in a mailbox here by IMAP's BINARY, lines to a host that takes only these"):
+        raw = b"Subject: bytes\r\nMIME-Version: 1.0\r\nContent-Type: application/x-b\r\nContent-Transfer-Encoding: binary\r\n\r\n\0\n\xff\r"
+        server.submit_bytes(["u1@" + HOME, "b@sink.test"], raw)
+        until(lambda: sink.of("bytes") and inbox("u1@" + HOME, "bytes"), "both copies")
+        (_, _, there), = sink.of("bytes")
+        want(there.endswith(b"Content-Transfer-Encoding: base64\r\n\r\nAAr/DQ==\r\n"), repr(there[-120:]))
+        conn = imap.login("u1@" + HOME, mailbox="INBOX")
+        (number,) = imap.ok(conn.search(None, "SUBJECT", "bytes"))[0].split()
+        _, _, lines = imap.raw(conn, b"FETCH " + number + b" (BINARY.PEEK[1])")
+        want(any(b"~{4}\r\n\0\n\xff\r)" in line for line in lines), repr(lines))
+        conn.logout()
 
 
 def numbers_in(folder):
