@@ -68,7 +68,9 @@ async fn to_one(office: &Office, item: &QueueItem, recipient: &QueueRecipient, m
     let onward: Vec<QueueRecipient> = external.into_iter().map(onward).collect();
     let mut queue = match onward.is_empty() {
         true => Vec::new(),
-        false => vec![NewQueueItem { recipients: onward, passed: with(item, &address), ..NewQueueItem::clone(&item.item) }],
+        false => {
+            vec![NewQueueItem { recipients: onward, passed: with(item, &address), ..NewQueueItem::clone(&item.item) }]
+        }
     };
     queue.extend(verdict.forwards.iter().map(|forward| forwarded(item, forward)));
     put(office, item, recipient, (targets, queue), (trace(office, item, &address), message)).await

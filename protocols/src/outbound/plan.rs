@@ -7,6 +7,9 @@ use posthouse_engine::queue::{QueueItem, QueueState};
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
 
+/// Stale entries that are never too many.
+const STALE_MAX: usize = 1024;
+
 /// One message for some of its recipients, all at one destination.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Job {
@@ -81,7 +84,26 @@ impl Plan {
         if at < *planned {
             *planned = at;
             self.due.push(Reverse((at, id)));
+            self.tidy();
         }
+    }
+
+    /// An item is gone or on hold: it is not looked at before somebody asks for it again.
+    pub(super) fn forget(&mut self, id: QueueId) {
+        if self.times.remove(&id).is_some() {
+            self.tidy();
+        }
+    }
+
+    /// Gives back what stale entries take once they are the most.
+    fn tidy(&mut self) {
+        if self.due.len() <= 2 * self.times.len() + STALE_MAX {
+            return;
+        }
+        let times = &self.times;
+        self.due.retain(|Reverse((at, id))| times.get(id) == Some(at));
+        self.due.shrink_to_fit();
+        self.times.shrink_to_fit();
     }
 
     /// The next item to look at, if its time has come and there is room for its jobs.
