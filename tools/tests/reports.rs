@@ -5,7 +5,7 @@ use serde_json::json;
 use support::House;
 
 const DMARC: &str = include_str!("../../protocols/src/dmarc_reports/golden/report.xml");
-const TLS: &str = r#"{"organization-name":"Sender","date-range":{"start-datetime":"2026-11-24T00:00:00Z","end-datetime":"2026-11-24T23:59:59Z"},"report-id":"7",
+const TLS: &str = r#"{"organization-name":"TLS Sender","date-range":{"start-datetime":"2026-11-24T00:00:00Z","end-datetime":"2026-11-24T23:59:59Z"},"report-id":"7",
 "policies":[{"policy":{"policy-type":"sts","policy-domain":"a.test"},"summary":{"total-successful-session-count":5,"total-failure-session-count":2},
 "failure-details":[{"result-type":"certificate-expired","receiving-mx-hostname":"mx.a.test","failed-session-count":2}]}]}"#;
 
