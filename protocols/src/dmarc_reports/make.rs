@@ -53,10 +53,11 @@ pub(super) fn message(
 /// With that field in the place of the one that is there, which is made of encoded words: receivers find reports by the subject as it stands.
 fn with_subject(mut message: Vec<u8>, field: &str) -> Vec<u8> {
     let Some(start) = memchr::memmem::find(&message, b"\r\nSubject:").map(|at| at + 2) else { return message };
-    let mut ends = memchr::memmem::find_iter(&message[start..], b"\r\n").map(|at| start + at);
-    let end = ends.find(|end| !matches!(message.get(end + 2), Some(b' ' | b'\t')));
-    drop(ends);
-    message.splice(start..end.unwrap_or(message.len()), field.bytes());
+    let end = {
+        let mut ends = memchr::memmem::find_iter(&message[start..], b"\r\n").map(|at| start + at);
+        ends.find(|end| !matches!(message.get(end + 2), Some(b' ' | b'\t'))).unwrap_or(message.len())
+    };
+    message.splice(start..end, field.bytes());
     message
 }
 
