@@ -2,7 +2,7 @@
 #![no_main]
 use posthouse_engine::base::bytes::Reader;
 use posthouse_engine::base::{AccountId, Guid, Locator, QueueId, SegmentId};
-use posthouse_engine::queue::{NewQueueItem, Progress, Queue, QueueItem, QueueRecipient, QueueState};
+use posthouse_engine::queue::{DeliverBy, NewQueueItem, Progress, Queue, QueueItem, QueueRecipient, QueueState, Terms};
 
 posthouse_fuzz::target!(run, seeds: vec![seed()]);
 
@@ -20,6 +20,7 @@ fn run(data: &[u8]) {
 
 fn seed() -> Vec<u8> {
     let recipient = QueueRecipient { address: "a@b.example".into(), notify: 3, orcpt: "rfc822;a@b".into() };
+    let by = DeliverBy { at: 12, returns: true, trace: true };
     let item = NewQueueItem {
         account: Some(AccountId(5)),
         sender: "c@d.example".into(),
@@ -28,12 +29,13 @@ fn seed() -> Vec<u8> {
         utf8: false,
         envelope_id: "e".into(),
         passed: vec!["ann@z.example".into()],
+        terms: Terms { hold_until: 9, deliver_by: Some(by), priority: -4, binary: true },
     };
     let locator = Locator { segment: SegmentId(1), offset: 64 };
     let item = QueueItem {
         id: QueueId(65_536),
         progress: vec![Progress { attempts: 2, reply: "450 later".into(), ..Progress::default() }; 2],
-        item,
+        item: std::sync::Arc::new(item),
         guid: Guid([1; 16]),
         locator,
         size_bytes: 900,

@@ -221,6 +221,14 @@ pub const SMTP_BOUNCE_HEADER_BYTES_MAX: usize = 64 * 1024;
 pub const SMTP_JUDGED_HEADER_BYTES_MAX: usize = 256 * 1024;
 /// Addresses of From that are looked at.
 pub const SMTP_FROM_MAX: usize = 100;
+/// Seconds for which a member may have a message held (RFC 4865): 30 days.
+pub const SMTP_HOLD_SECONDS_MAX: i64 = 30 * 86_400;
+/// Seconds within which a message can be asked to be delivered or returned (RFC 2852), at least.
+pub const SMTP_DELIVER_BY_SECONDS_MIN: i64 = 60;
+/// The highest priority (RFC 6710) that a member may ask for; the lowest is -9.
+pub const SMTP_MEMBER_PRIORITY_MAX: i8 = 4;
+/// The highest that another host may ask for.
+pub const SMTP_HOST_PRIORITY_MAX: i8 = 0;
 /// Bytes of one packet of a milter.
 pub const MILTER_PACKET_BYTES_MAX: usize = 2 << 20;
 /// Bytes of a message and of what a milter changes of it up to which a reactor thread makes the change itself.
@@ -281,8 +289,16 @@ pub const OUTBOUND_PIECE_BYTES: usize = 64 * 1024;
 pub const OUTBOUND_HOSTS_MAX: usize = 20;
 /// Addresses that one attempt tries to connect to.
 pub const OUTBOUND_ADDRESSES_MAX: usize = 6;
+/// Hosts of a destination that one attempt offers a message to, while those before take nothing now.
+pub const OUTBOUND_HOSTS_PER_ATTEMPT_MAX: usize = 3;
 /// Jobs that are ready or under way; what is due besides waits in the queue.
-pub const OUTBOUND_JOBS_MAX: usize = 20_000;
+pub const OUTBOUND_JOBS_MAX: usize = 100_000;
+/// Jobs that are ready for one destination; what is due besides waits behind them, and keeps no other destination waiting.
+pub const OUTBOUND_READY_MAX: usize = 1000;
+/// One in so many connections is kept for destinations that have none.
+pub const OUTBOUND_SESSIONS_KEPT_PART: usize = 5;
+/// How long a session may last while all connections are taken and some destination has none.
+pub const OUTBOUND_TURN: Duration = Duration::from_secs(30);
 /// Connections that a destination is first tried with at a time.
 pub const OUTBOUND_WINDOW_FIRST: usize = 5;
 /// Messages over one connection.

@@ -137,6 +137,8 @@ pub const RULES_MAX: usize = 10_000;
 pub const ACL_ENTRIES_MAX: usize = 1_000;
 /// Entries of the lists of all mailboxes of an account; one more list may go beyond it.
 pub const ACL_ENTRIES_ACCOUNT_MAX: usize = 10_000;
+/// Days after which messages that POP3 has fetched go.
+pub const POP3_FETCHED_DAYS_MAX: u32 = 3_650;
 /// Members for whom a shared mailbox keeps what they have seen.
 pub const READERS_MAX: usize = 4_096;
 /// Bytes of a keyword.

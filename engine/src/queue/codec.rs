@@ -1,7 +1,8 @@
 //! Queue items as bytes: in the `Queued` event and in a checkpoint's queue section (docs/format.md, "Queue item").
-use super::{Fate, NewQueueItem, Progress, Queue, QueueItem, QueueRecipient, QueueState};
+use super::{Fate, NewQueueItem, Progress, Queue, QueueItem, QueueRecipient, QueueState, Terms};
 use crate::base::bytes::{DecodeError, Put, Reader};
 use crate::base::{AccountId, Guid, Locator, QueueId, SegmentId};
+use std::sync::Arc;
 
 /// Of the RET byte: the message was submitted with SMTPUTF8.
 const UTF8: u8 = 4;
@@ -25,15 +26,19 @@ impl NewQueueItem {
             out.put_u8(recipient.notify);
             out.put_str(&recipient.orcpt);
         }
-        let has_more = !self.passed.is_empty();
+        let pieces = u64::from(!self.passed.is_empty()) + self.terms.pieces();
+        let has_more = pieces > 0;
         out.put_u8(self.ret | if self.utf8 { UTF8 } else { 0 } | if has_more { MORE } else { 0 });
         out.put_str(&self.envelope_id);
         if has_more {
-            out.put_varint(1);
+            out.put_varint(pieces);
+        }
+        if !self.passed.is_empty() {
             out.put_u8(PASSED);
             out.put_varint(self.passed.len() as u64);
             self.passed.iter().for_each(|address| out.put_str(address));
         }
+        self.terms.encode(out);
     }
 
     /// Reads it back.
@@ -48,7 +53,8 @@ impl NewQueueItem {
             .collect::<Result<_, DecodeError>>()?;
         let (code, envelope_id) = (reader.u8()?, reader.str()?.to_owned());
         let (ret, utf8) = (code & !(UTF8 | MORE), code & UTF8 != 0);
-        let mut item = NewQueueItem { account, sender, recipients, ret, utf8, envelope_id, passed: Vec::new() };
+        let (passed, terms) = (Vec::new(), Terms::default());
+        let mut item = NewQueueItem { account, sender, recipients, ret, utf8, envelope_id, passed, terms };
         for _ in 0..if code & MORE == 0 { 0 } else { reader.count()? } {
             item.decode_more(reader)?;
         }
@@ -63,7 +69,11 @@ impl NewQueueItem {
                 }
                 Ok(())
             }
-            _ => reader.error("a tag of 1 expected before this byte: a later posthouse has written this item"),
+            tag => match self.terms.read_piece(tag, reader)? {
+                true => Ok(()),
+                false => reader
+                    .error("a tag of 1 or 3 to 6 expected before this byte: a later posthouse has written this item"),
+            },
         }
     }
 }
@@ -152,6 +162,7 @@ impl QueueItem {
             0 => vec![begun; item.recipients.len()],
             _ => item.recipients.iter().map(|_| Progress::decode(reader)).collect::<Result<_, _>>()?,
         };
+        let item = Arc::new(item);
         Ok(QueueItem { id, item, progress, guid, locator, size_bytes, state, created, next_try })
     }
 
@@ -165,10 +176,21 @@ impl QueueItem {
 impl Queue {
     /// The queue for a checkpoint.
     pub fn encode(&self) -> Vec<u8> {
-        let mut out = Vec::new();
-        out.put_varint(self.counts().total());
-        self.iter().for_each(|item| item.encode(&mut out));
-        out
+        self.pieces().flatten().collect()
+    }
+
+    /// The same a piece at a time: as a whole it may be as large as all else in memory.
+    pub fn pieces(&self) -> impl Iterator<Item = Vec<u8>> {
+        let mut count = Vec::new();
+        count.put_varint(self.counts().total());
+        std::iter::once(count).chain(self.items.pieces())
+    }
+
+    /// Bytes of the pieces together.
+    pub fn encoded_bytes(&self) -> u64 {
+        let mut count = Vec::new();
+        count.put_varint(self.counts().total());
+        count.len() as u64 + self.items.encoded_bytes()
     }
 
     /// Reads a checkpoint's queue; no bytes are an empty queue. Other state may follow.
@@ -199,6 +221,7 @@ mod tests {
             utf8: true,
             envelope_id: "e".into(),
             passed: vec!["ann@z.test".into(), "bob@z.test".into()],
+            terms: Terms { priority: 3, ..Terms::default() },
         };
         let mut bytes = Vec::new();
         item.encode(&mut bytes);

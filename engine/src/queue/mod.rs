@@ -1,11 +1,15 @@
 //! Floor 4: messages that wait to go to other hosts, as a fold over events. Sends nothing.
+mod chunk;
 mod codec;
 mod items;
 mod state;
+mod terms;
 
 pub use state::{Counts, Queue};
+pub use terms::{DeliverBy, PRIORITY_MAX, Terms};
 
 use crate::base::{AccountId, Guid, Locator, QueueId};
+use std::sync::Arc;
 
 /// Where an item stands (names as in Postfix).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -53,7 +57,7 @@ pub struct Progress {
     /// The sender has been told of the delay.
     pub warned: bool,
     /// What the last attempt was answered, or what went wrong; empty before the first.
-    pub reply: Box<str>,
+    pub reply: Arc<str>,
 }
 
 /// What a submission hands to the queue.
@@ -73,6 +77,8 @@ pub struct NewQueueItem {
     pub envelope_id: String,
     /// Addresses of ours that have sent this copy on, in their order: by them circles are known, and who gets the copy sees them.
     pub passed: Vec<String>,
+    /// What its sender has asked for.
+    pub terms: Terms,
 }
 
 /// One message in the queue.
@@ -80,8 +86,8 @@ pub struct NewQueueItem {
 pub struct QueueItem {
     /// Its number.
     pub id: QueueId,
-    /// What was handed in.
-    pub item: NewQueueItem,
+    /// What was handed in. Shared, since it does not change while the progress does, once for each destination.
+    pub item: Arc<NewQueueItem>,
     /// How far each recipient has come, in their order.
     pub progress: Vec<Progress>,
     /// The message.
@@ -104,5 +110,10 @@ impl QueueItem {
         let all = self.item.recipients.iter().zip(&self.progress).enumerate();
         all.map(|(at, (recipient, progress))| (at, recipient, progress))
             .filter(|(_, _, progress)| progress.fate == Fate::Waiting)
+    }
+
+    /// When its time in the queue begins: when it was accepted, or what it is held until; seconds since 1970 UTC.
+    pub fn begins(&self) -> i64 {
+        self.created.max(self.item.terms.hold_until)
     }
 }

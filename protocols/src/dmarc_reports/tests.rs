@@ -201,7 +201,7 @@ fn reports_to_others_are_signed_and_as_small_as_they_ask() {
     send(&shared, "x@c.test", "ann@b.test");
     assert!(report(&shared, &clock, DAY));
     let queued: Vec<_> =
-        shared.engine.queues().iter().flat_map(|queue| queue.iter().cloned().collect::<Vec<_>>()).collect();
+        shared.engine.queues().iter().flat_map(|queue| queue.iter().collect::<Vec<_>>()).collect();
     assert_eq!(queued.len(), 1);
     assert_eq!((queued[0].item.recipients[0].address.as_str(), queued[0].item.sender.as_str()), ("r@a.test", ""));
     let message = shared.engine.queue_message(queued[0].id).wait().expect("its message");

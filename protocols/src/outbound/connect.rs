@@ -7,7 +7,7 @@ use super::settings::{Login, Security};
 use crate::dsn::Reply;
 use crate::limits;
 use crate::runtime::{self, timeout};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 /// Why no host of a destination takes messages now.
 #[derive(Clone, Debug)]
@@ -17,14 +17,23 @@ pub(super) struct Unreachable {
     pub(super) remote: Option<Remote>,
 }
 
-/// Opens a conversation, or says why not: what may be otherwise later counts more than what may not.
-pub(super) async fn connect(office: &Office, destination: &Destination) -> Result<Client, Unreachable> {
+/// Opens a conversation, or says why not: what may be otherwise later counts more than what may not. Addresses that were `tried` are left out,
+/// and other hosts come before other addresses of theirs.
+pub(super) async fn connect(
+    office: &Office,
+    destination: &Destination,
+    tried: &[Remote],
+) -> Result<Client, Unreachable> {
     let nowhere = |reply| Unreachable { reply, remote: None };
-    let (found, port, security, login) = look_up(office, destination).await.map_err(nowhere)?;
+    let (sources, destination) = destination.parts();
+    let (mut found, port, security, login) = look_up(office, destination).await.map_err(nowhere)?;
+    found.retain(|host| tried.iter().all(|tried| tried.addr.ip() != host.ip));
+    found.sort_by_key(|host| tried.iter().any(|tried| tried.name == host.name));
     let mut worst: Option<Unreachable> = None;
     for Found { name, ip } in found.into_iter().take(limits::OUTBOUND_ADDRESSES_MAX) {
         let remote = Remote { name, addr: SocketAddr::new(ip, port) };
-        match try_host(office, &remote, security, login).await {
+        let from = office.settings.source(sources, remote.addr.ip());
+        match try_host(office, &remote, from, security, login).await {
             Ok(client) => return Ok(client),
             Err(NotOpen { reply, .. }) => {
                 tracing::debug!(relay = %remote, %reply, "a host takes no messages now");
@@ -54,7 +63,7 @@ async fn look_up<'a>(office: &Office, destination: &'a Destination) -> Result<Ho
             let found = timeout(limits::OUTBOUND_RESOLVE_MAX, hosts).await.unwrap_or_else(late)?;
             Ok((found, relay.port, relay.security, relay.login.as_ref()))
         }
-        Destination::Local => Err(Reply::own("5.4.6", "the mail would come back to this host")),
+        Destination::Local | Destination::From(..) => Err(Reply::own("5.4.6", "the mail would come back to this host")),
     }
 }
 
@@ -62,13 +71,14 @@ async fn look_up<'a>(office: &Office, destination: &'a Destination) -> Result<Ho
 async fn try_host(
     office: &Office,
     remote: &Remote,
+    from: Option<IpAddr>,
     security: Security,
     login: Option<&Login>,
 ) -> Result<Client, NotOpen> {
-    match try_once(office, remote, security, login).await {
+    match try_once(office, remote, from, security, login).await {
         Err(NotOpen { reply, without_tls: true }) => {
             tracing::info!(relay = %remote, %reply, "TLS failed and is not demanded: going on in plain text");
-            try_once(office, remote, Security::Plain, login).await
+            try_once(office, remote, from, Security::Plain, login).await
         }
         done => done,
     }
@@ -77,10 +87,10 @@ async fn try_host(
 async fn try_once(
     office: &Office,
     remote: &Remote,
+    from: Option<IpAddr>,
     security: Security,
     login: Option<&Login>,
 ) -> Result<Client, NotOpen> {
-    let from = office.settings.source(remote.addr.ip());
     let stream = runtime::connect(remote.addr, from, limits::OUTBOUND_CONNECT_MAX).await;
     let stream = stream.map_err(|error| Reply::own("4.4.1", format!("connect to {remote}: {error}")))?;
     let hello = Hello { hostname: &office.hostname, security, tls: &office.tls, login };

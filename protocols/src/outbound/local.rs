@@ -1,5 +1,6 @@
 //! Mail of the queue for addresses of ours: groups within groups, domains that have become ours while mail waited. Connects to nobody.
 use super::office::{Held, Office};
+use super::retry;
 use super::session::{load, note_unreadable};
 use super::settle::{self, Way};
 use crate::dsn::Reply;
@@ -27,9 +28,12 @@ pub(super) async fn deliver(office: &Arc<Office>, held: Held) {
     let mut replies = Vec::with_capacity(held.job.recipients.len());
     for at in &held.job.recipients {
         let Some(recipient) = item.item.recipients.get(*at as usize) else { continue };
-        replies.push(to_one(office, &item, recipient, content.bytes()).await);
+        replies.push(match retry::is_over(&item, office.now()) {
+            true => settle::out_of_time(None),
+            false => to_one(office, &item, recipient, content.bytes()).await,
+        });
     }
-    let way = Way { sends_notices: true, ..Way::default() };
+    let way = Way { sends_notices: true, keeps_time: true, ..Way::default() };
     settle::settle(office, vec![settle::Outcome { held, item, replies, way, content: Some(content) }]).await;
 }
 
@@ -68,7 +72,7 @@ async fn to_one(office: &Office, item: &QueueItem, recipient: &QueueRecipient, m
     let onward: Vec<QueueRecipient> = external.into_iter().map(onward).collect();
     let mut queue = match onward.is_empty() {
         true => Vec::new(),
-        false => vec![NewQueueItem { recipients: onward, passed: with(item, &address), ..item.item.clone() }],
+        false => vec![NewQueueItem { recipients: onward, passed: with(item, &address), ..NewQueueItem::clone(&item.item) }],
     };
     queue.extend(verdict.forwards.iter().map(|forward| forwarded(item, forward)));
     put(office, item, recipient, (targets, queue), (trace(office, item, &address), message)).await
@@ -90,7 +94,8 @@ fn forwarded(item: &QueueItem, forward: &Forward) -> NewQueueItem {
     let recipients = vec![QueueRecipient { address: forward.to.to_string(), notify, orcpt: String::new() }];
     let passed = with(item, &forward.by);
     let utf8 = item.item.utf8 || !forward.to.as_str().is_ascii() || passed.iter().any(|by| !by.is_ascii());
-    NewQueueItem { sender: forward.sender.clone(), recipients, utf8, passed, ..NewQueueItem::default() }
+    let terms = item.item.terms.of_content();
+    NewQueueItem { sender: forward.sender.clone(), recipients, utf8, passed, terms, ..NewQueueItem::default() }
 }
 
 /// Who has sent it on, with one more.
@@ -161,7 +166,8 @@ fn note(office: &Office, item: &QueueItem, accounts: &[AccountId], queue: &[NewQ
 /// The item for one of several accounts behind an address, under its own address.
 fn own_item(office: &Office, item: &QueueItem, recipient: &QueueRecipient, account: AccountId) -> Option<NewQueueItem> {
     let address = office.engine.directory(|known| Some(known.account(account)?.address.to_string()))?;
-    Some(NewQueueItem { recipients: vec![QueueRecipient { address, ..recipient.clone() }], ..item.item.clone() })
+    let recipients = vec![QueueRecipient { address, ..recipient.clone() }];
+    Some(NewQueueItem { recipients, ..NewQueueItem::clone(&item.item) })
 }
 
 /// Queues the message for those of a group who could not have it now: who has it must not get it again.

@@ -2,11 +2,14 @@
 //! notes what came of it. Everything that must survive a crash is in the queue; what is here can be made again from it.
 //!
 //! `clerk` watches the queue, `plan` says what goes next, `session` serves a destination over one connection (`connect`, `client/`), `settle`
-//! notes results and `notice` the reports about them. `resolve/` asks name servers, `route` knows the routes, `retry` the schedule.
+//! notes results and `notice` the reports about them. `resolve/` asks name servers, `route` knows the routes, `retry` the schedule, `lanes` the order within a destination; `lines` puts
+//! messages that came as bytes in lines.
 mod clerk;
 mod client;
 mod connect;
 mod content;
+mod lanes;
+mod lines;
 mod local;
 mod notice;
 mod office;

@@ -1,7 +1,7 @@
 //! What the clerk and the sessions share, and may be used from every reactor: the plan, the store, the names, who is to be woken.
 use super::plan::{Bounds, Job, Plan};
 use super::resolve::Resolve;
-use super::route::{self, Destination};
+use super::route::{self, Destination, Wishes};
 use super::settings::Settings;
 use super::tls::TlsConfigs;
 use crate::runtime::SessionFuture;
@@ -59,6 +59,7 @@ impl Office {
         let bounds = Bounds {
             sessions_max: settings.sessions_max,
             sessions_per_destination_max: settings.sessions_per_destination_max,
+            lifetime: i64::from(settings.lifetime_seconds),
             rest_first: i64::from(settings.retry_first_seconds.max(1)),
             rest_max: i64::from(settings.retry_max_seconds.max(1)),
         };
@@ -104,7 +105,8 @@ impl Office {
     pub(super) fn consider(&self, id: QueueId) {
         let Some(item) = self.engine.queue_item(id) else { return };
         let now = self.now();
-        let to = |address: &str| route::destination(address, &self.settings, &self.engine);
+        let wishes = Wishes::of(&item, &self.engine);
+        let to = |address: &str| route::destination(address, &wishes, &self.settings, &self.engine);
         let fed = self.plan().consider(&item, now, to);
         fed.iter().for_each(|destination| self.ring(destination));
         self.bell.notify_one();

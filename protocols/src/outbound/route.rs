@@ -1,7 +1,8 @@
-//! Where an address's mail goes: into mailboxes here, to a relay, or where its domain's MX records lead. Asks no name server.
-use super::settings::{Relay, Settings};
+//! Where an address's mail goes, and from where: into mailboxes here, to a relay, or where its domain's MX records lead. Asks no name server.
+use super::settings::{Login, Relay, Security, Settings, Sources};
 use posthouse_engine::Engine;
-use posthouse_engine::directory::{Address, normalise_domain};
+use posthouse_engine::directory::{Address, RelayHost, RelayTls, normalise_domain};
+use posthouse_engine::queue::QueueItem;
 use std::fmt;
 use std::sync::Arc;
 
@@ -14,6 +15,8 @@ pub(super) enum Destination {
     Domain(Arc<str>),
     /// That host.
     Relay(Arc<Relay>),
+    /// One of those two, from addresses of ours that others do not share.
+    From(Sources, Arc<Destination>),
 }
 
 impl fmt::Display for Destination {
@@ -22,6 +25,7 @@ impl fmt::Display for Destination {
             Destination::Local => f.write_str("local"),
             Destination::Domain(domain) => f.write_str(domain),
             Destination::Relay(relay) => write!(f, "{}:{}", relay.host, relay.port),
+            Destination::From(_, there) => there.fmt(f),
         }
     }
 }
@@ -31,7 +35,8 @@ impl PartialEq for Destination {
         match (self, other) {
             (Destination::Local, Destination::Local) => true,
             (Destination::Domain(a), Destination::Domain(b)) => a == b,
-            (Destination::Relay(a), Destination::Relay(b)) => Arc::ptr_eq(a, b),
+            (Destination::Relay(a), Destination::Relay(b)) => a == b,
+            (Destination::From(a, there), Destination::From(b, also)) => a == b && there == also,
             _ => false,
         }
     }
@@ -45,13 +50,58 @@ impl std::hash::Hash for Destination {
         match self {
             Destination::Local => {}
             Destination::Domain(domain) => domain.hash(state),
-            Destination::Relay(relay) => Arc::as_ptr(relay).hash(state),
+            Destination::Relay(relay) => relay.hash(state),
+            Destination::From(sources, there) => (sources, there).hash(state),
         }
     }
 }
 
-/// The destination of one address of the queue.
-pub(super) fn destination(address: &str, settings: &Settings, engine: &Engine) -> Destination {
+impl Destination {
+    /// From which addresses of ours, and where.
+    pub(super) fn parts(&self) -> (Sources, &Destination) {
+        match self {
+            Destination::From(sources, there) => (*sources, there),
+            there => (Sources::default(), there),
+        }
+    }
+}
+
+/// What those on whose behalf a message leaves say of its way.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Wishes {
+    relay: Option<Arc<Relay>>,
+    sources: Sources,
+}
+
+impl Wishes {
+    /// Of the address here that sent the message on last, or else of its sender.
+    pub(super) fn of(item: &QueueItem, engine: &Engine) -> Wishes {
+        let address = item.item.passed.last().unwrap_or(&item.item.sender);
+        let domain = address.rsplit_once('@').and_then(|(_, domain)| normalise_domain(domain).ok());
+        let Some(domain) = domain else { return Wishes::default() };
+        let way = engine.directory(|directory| directory.way_out(&domain));
+        Wishes {
+            relay: way.relay.map(|host| Arc::new(relay(&host))),
+            sources: Sources { ipv4: way.source_ipv4, ipv6: way.source_ipv6 },
+        }
+    }
+}
+
+fn relay(rule: &RelayHost) -> Relay {
+    let security = match rule.tls {
+        RelayTls::None => Security::Plain,
+        RelayTls::Opportunistic => Security::Opportunistic,
+        RelayTls::Required => Security::Required,
+        RelayTls::Verified => Security::Verified,
+        RelayTls::Implicit => Security::Implicit,
+    };
+    let login = Login { user: rule.user.to_string(), password: rule.password.reveal().to_owned() };
+    let login = Some(login).filter(|login| !login.user.is_empty());
+    Relay { host: rule.host.to_string(), port: rule.port, security, login }
+}
+
+/// The destination of one address of the queue: a route for its domain, else the sender's own smarthost, else the relay for all, else MX.
+pub(super) fn destination(address: &str, wishes: &Wishes, settings: &Settings, engine: &Engine) -> Destination {
     let domain = address.rsplit_once('@').map_or(address, |(_, domain)| domain);
     let domain = normalise_domain(domain).unwrap_or_else(|_| domain.to_ascii_lowercase());
     let is_ours = |directory: &posthouse_engine::directory::Directory| directory.domain(&domain).is_some();
@@ -60,11 +110,15 @@ pub(super) fn destination(address: &str, settings: &Settings, engine: &Engine) -
     }
     let relay = match settings.routes.iter().find(|route| fits(&route.domain, &domain)) {
         Some(route) => route.relay.as_ref(),
-        None => settings.relay.as_ref(),
+        None => wishes.relay.as_ref().or(settings.relay.as_ref()),
     };
-    match relay {
+    let there = match relay {
         Some(relay) => Destination::Relay(relay.clone()),
         None => Destination::Domain(domain.into()),
+    };
+    match wishes.sources == Sources::default() {
+        true => there,
+        false => Destination::From(wishes.sources, Arc::new(there)),
     }
 }
 
@@ -99,14 +153,20 @@ mod tests {
             relay: Some(relay("smart")),
             ..Settings::default()
         };
-        let to = |settings: &Settings, address: &str| destination(address, settings, &shared.engine).to_string();
-        assert_eq!(to(&settings, "a@direct.test"), "direct.test");
-        assert_eq!(to(&settings, "a@PARTNER.test"), "front:2525");
-        assert_eq!(to(&settings, "a@x.partner.test"), "gate:2525");
-        assert_eq!(to(&settings, "a@xpartner.test"), "smart:2525");
-        assert_eq!(to(&settings, "ann@example.org"), "local");
-        settings.relay = None;
-        assert_eq!(to(&settings, "a@b\u{fc}cher.test"), "xn--bcher-kva.test");
-        assert_eq!(to(&settings, "a@[192.0.2.9]"), "[192.0.2.9]");
+        let mut wishes = Wishes::default();
+        let to = |wishes: &Wishes, settings: &Settings, address: &str| {
+            destination(address, wishes, settings, &shared.engine).to_string()
+        };
+        assert_eq!(to(&wishes, &settings, "a@direct.test"), "direct.test");
+        assert_eq!(to(&wishes, &settings, "a@PARTNER.test"), "front:2525");
+        assert_eq!(to(&wishes, &settings, "a@x.partner.test"), "gate:2525");
+        assert_eq!(to(&wishes, &settings, "a@xpartner.test"), "smart:2525");
+        assert_eq!(to(&wishes, &settings, "ann@example.org"), "local");
+        wishes.relay = Some(relay("own"));
+        assert_eq!(to(&wishes, &settings, "a@xpartner.test"), "own:2525");
+        assert_eq!(to(&wishes, &settings, "a@direct.test"), "direct.test", "a route says more of the recipient");
+        (settings.relay, wishes.relay) = (None, None);
+        assert_eq!(to(&wishes, &settings, "a@b\u{fc}cher.test"), "xn--bcher-kva.test");
+        assert_eq!(to(&wishes, &settings, "a@[192.0.2.9]"), "[192.0.2.9]");
     }
 }

@@ -3,7 +3,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 /// How a connection is protected.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Security {
     /// Not at all.
     Plain,
@@ -18,7 +18,7 @@ pub enum Security {
 }
 
 /// Name and password at a relay.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Login {
     /// Who.
     pub user: String,
@@ -33,7 +33,7 @@ impl std::fmt::Debug for Login {
 }
 
 /// A host that takes mail for others.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Relay {
     /// Its name, whose addresses are looked up, or an address.
     pub host: String,
@@ -68,6 +68,13 @@ pub enum Families {
     Ipv6,
 }
 
+/// Our addresses for connections, if the kernel is not to choose.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) struct Sources {
+    pub(super) ipv4: Option<Ipv4Addr>,
+    pub(super) ipv6: Option<Ipv6Addr>,
+}
+
 /// Everything.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -85,7 +92,7 @@ pub struct Settings {
     pub source_ipv4: Option<Ipv4Addr>,
     /// The same over IPv6.
     pub source_ipv6: Option<Ipv6Addr>,
-    /// Connections at a time.
+    /// Connections at a time; 0: what is for other hosts waits, and only what is for mailboxes here is delivered.
     pub sessions_max: usize,
     /// Connections at a time to one destination.
     pub sessions_per_destination_max: usize,
@@ -123,11 +130,11 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// Our address for a connection to `to`.
-    pub(super) fn source(&self, to: IpAddr) -> Option<IpAddr> {
+    /// Our address for a connection to `to` on behalf of somebody who has these.
+    pub(super) fn source(&self, own: Sources, to: IpAddr) -> Option<IpAddr> {
         match to {
-            IpAddr::V4(_) => self.source_ipv4.map(IpAddr::from),
-            IpAddr::V6(_) => self.source_ipv6.map(IpAddr::from),
+            IpAddr::V4(_) => own.ipv4.or(self.source_ipv4).map(IpAddr::from),
+            IpAddr::V6(_) => own.ipv6.or(self.source_ipv6).map(IpAddr::from),
         }
     }
 }

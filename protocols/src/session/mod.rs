@@ -104,8 +104,6 @@ pub struct Shared {
     pub attendance: Attendance,
     /// Accounts with a POP3 session.
     pub maildrops: Exclusive,
-    /// Accounts out of which messages are being moved to another shard.
-    pub moving: Exclusive,
     /// Checks senders and signs; `None`: neither is done.
     pub verifier: Option<Arc<Verifier>>,
     /// DNS blocklists that are asked about hosts which bring mail; `None`: none is.
@@ -144,7 +142,6 @@ impl Shared {
             throttle: Throttle::default(),
             attendance: Attendance::new(limits::CONNECTIONS_PER_ACCOUNT_DEFAULT),
             maildrops: Exclusive::default(),
-            moving: Exclusive::default(),
             verifier: None,
             blocklists: None,
             milters: Vec::new(),

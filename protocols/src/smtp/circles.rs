@@ -1,4 +1,5 @@
 //! Mail that comes back to a group which has sent it on to other hosts: it ends here, and nobody gets it twice. Believes this store's own marks only.
+use super::held;
 use super::role::Role;
 use super::state::{Rcpt, Session, Transaction};
 use crate::passed;
@@ -49,15 +50,19 @@ impl Session {
         }
     }
 
-    /// What goes on to other hosts: each address once, in an item for each group that sends it there, so that no other is told of it.
+    /// What goes on to other hosts, and what is held: each address once, in an item for each group that sends it there, so that no other is told of it.
     pub(super) fn queue_items(&self, transaction: &Transaction, verdicts: &[Verdict]) -> Vec<NewQueueItem> {
         let taken = transaction.recipients.iter().zip(verdicts).filter(|(_, verdict)| verdict.refusal.is_none());
-        let each = taken.flat_map(|(rcpt, _)| rcpt.external.iter().map(move |address| (rcpt, address)));
+        let each = taken.flat_map(|(rcpt, verdict)| {
+            let external = rcpt.external.iter().map(|address| (rcpt.address != *address, onward(rcpt, address)));
+            let held = held::addresses(rcpt, verdict).into_iter().map(|address| (rcpt.address.as_str() != address, address));
+            let all: Vec<(bool, String)> = external.chain(held).collect();
+            all.into_iter().map(move |(by_group, address)| (rcpt, by_group, address))
+        });
         let mut all: Vec<(Option<&Address>, QueueRecipient)> = each
-            .map(|(rcpt, address)| {
+            .map(|(rcpt, by_group, address)| {
                 let (notify, orcpt) = (rcpt.notify, rcpt.orcpt.clone());
-                let by = (rcpt.address != *address).then_some(&rcpt.address);
-                (by, QueueRecipient { address: onward(rcpt, address), notify, orcpt })
+                (by_group.then_some(&rcpt.address), QueueRecipient { address, notify, orcpt })
             })
             .collect();
         all.sort_by(|(by, a), (other, b)| (&a.address, by).cmp(&(&b.address, other)));

@@ -137,7 +137,8 @@ impl Session {
             self.log_refusal(transaction, "author", &refusal);
             return refuse_all("author", facts, refusal);
         }
-        let verdicts = self.judge_message(transaction, &says, &more, (facts, filtered.advice()));
+        let mut verdicts = self.judge_message(transaction, &says, &more, (facts, filtered.advice()));
+        self.hold_back(transaction, &mut verdicts);
         // One reply is for all: who would have to get it later would lose it beside one who gets it now.
         if let Some(later) = verdicts.iter().filter_map(|verdict| verdict.refusal.as_ref()).find(|one| one.code < 500) {
             return refuse_all(later.stage, facts, policy::reply(later));
@@ -222,6 +223,7 @@ impl Session {
             utf8: transaction.utf8,
             envelope_id: transaction.envelope_id.clone(),
             passed: Vec::new(),
+            terms: transaction.terms,
         }
     }
 
@@ -236,7 +238,8 @@ impl Session {
         let notify = u8::from(sender.is_empty());
         let recipients = vec![QueueRecipient { address: to.to_string(), notify, orcpt: String::new() }];
         let utf8 = transaction.utf8 || !to.as_str().is_ascii() || passed.iter().any(|by| !by.is_ascii());
-        NewQueueItem { sender: sender.clone(), recipients, utf8, passed, ..NewQueueItem::default() }
+        let terms = transaction.terms.of_content();
+        NewQueueItem { sender: sender.clone(), recipients, utf8, passed, terms, ..NewQueueItem::default() }
     }
 
     /// Tells the sender by mail of copies that failed though the client hears a 250 (RFC 5321 section 6.1).

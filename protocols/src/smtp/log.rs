@@ -40,6 +40,7 @@ fn moved(copy: Copy) -> &'static str {
         Copy::Nowhere => "blocklist",
         Copy::Forwarded => "forward-only",
         Copy::Discarded | Copy::Filed => "sieve",
+        Copy::Held => "held",
     }
 }
 
@@ -140,6 +141,9 @@ impl Session {
             policy: moved(copy).into(),
             ..self.step(transaction, Step::Delivered)
         };
+        if let (Copy::Held, Some(queue)) = (copy, committed.queue_id_of(&recipient.address)) {
+            return vec![MailRecord { step: Step::Queued, queue: queue.0, ..record }];
+        }
         if copy.is_none() {
             return vec![MailRecord { step: Step::Dropped, ..record }];
         }

@@ -2,7 +2,7 @@
 //! which `lmtp` is the face. Keeps no mail and sends none to other hosts: the engine commits deliveries and queue items.
 //!
 //! `table` says what runs in which role; `cmd/` holds one file per command; `message` takes a message in; `deliver` plans who gets it and
-//! turns what became of it into replies; `log` notes it; `later` queues what could not be had at once; `away` answers; `circles` ends what comes back to a group; `counted` counts for reports; `scripted` files as scripts say; `letter` and `policy` ask the mail flow, `filter` a content filter, `milters` milters; `trace` writes the fields on top; `bounce` tells a sender what a 250 could not.
+//! turns what became of it into replies; `log` notes it; `later` queues what could not be had at once, `held` what is to wait; `away` answers; `circles` ends what comes back to a group; `counted` counts for reports; `scripted` files as scripts say; `letter` and `policy` ask the mail flow, `filter` a content filter, `milters` milters; `trace` writes the fields on top; `terms` reads how a message is to be carried; `bounce` tells a sender what a 250 could not.
 
 mod away;
 mod bounce;
@@ -15,6 +15,7 @@ mod envelope;
 mod fate;
 mod filter;
 mod header;
+mod held;
 mod later;
 mod letter;
 mod log;
@@ -28,6 +29,7 @@ mod scripted;
 mod sizes;
 mod state;
 mod table;
+mod terms;
 mod trace;
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ pub(crate) fn place(copy: Copy) -> Option<Place> {
         Copy::Junk => Some(Place::For(SpecialUse::Junk)),
         Copy::Transfer => Some(Place::Named(TRANSFER_FOLDER.to_owned())),
         // What a script files is more than one place.
-        Copy::Nowhere | Copy::Forwarded | Copy::Discarded | Copy::Filed => None,
+        Copy::Nowhere | Copy::Forwarded | Copy::Discarded | Copy::Filed | Copy::Held => None,
     }
 }
 

@@ -8,6 +8,7 @@ use crate::verify::milter::Chain;
 use posthouse_engine::Login;
 use posthouse_engine::base::AccountId;
 use posthouse_engine::directory::{Address, Recipient};
+use posthouse_engine::queue::Terms;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
@@ -57,6 +58,8 @@ pub(super) struct Transaction {
     pub(super) envelope_id: String,
     /// SIZE of RFC 1870, 0 when not given.
     pub(super) size_bytes: u64,
+    /// How it is to be carried.
+    pub(super) terms: Terms,
     pub(super) recipients: Vec<Rcpt>,
     /// BDAT chunks so far.
     pub(super) chunks: Option<Box<Coming>>,

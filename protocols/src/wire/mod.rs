@@ -7,7 +7,7 @@ mod exact;
 mod line;
 
 pub(crate) use crlf::with_crlf;
-pub use date::{DAY, MONTHS, civil, write_date_time};
+pub use date::{DAY, MONTHS, civil, rfc3339, write_date_time};
 pub use dot::{DotEnd, DotReader, DotStatus, DotStep, DotWriter, write_dot_stuffed};
 pub use exact::read_exact_n;
 pub use line::{Line, LineReader, read_line};

@@ -18,8 +18,8 @@ PROTOCOLS = ("lmtp", "smtp", "submission", "submissions", "imap", "imaps", "pop3
 
 
 def free_ports(count):
-    """Ports that are free now. They lie below the range that outgoing connections use."""
-    out, port = [], 12000 + os.getpid() % 5000
+    """Ports that are free now. They lie below the range that outgoing connections use, apart from those of a run that starts beside this one."""
+    out, port = [], 12000 + os.getpid() * 61 % 15000
     while len(out) < count:
         port += 1
         with socket.socket() as probe:

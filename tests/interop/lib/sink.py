@@ -1,10 +1,12 @@
 """A mail host for the other side of a delivery: keeps what it takes, and misbehaves by the name before the @ of a recipient.
 
 `greylist` is put off until it has been tried twice, `later` is always put off, `never` is refused, `full` is refused after the data.
-With `broken_tls` STARTTLS is offered and then answered with rubbish.
+With `broken_tls` STARTTLS is offered and then answered with rubbish; a `tarpit` takes connections and says nothing; with `delay` the last reply
+comes that many seconds after the message was taken.
 """
 import socketserver
 import threading
+import time
 
 
 class Handler(socketserver.StreamRequestHandler):
@@ -23,6 +25,9 @@ class Handler(socketserver.StreamRequestHandler):
         sink = self.server.sink
         with sink.lock:
             sink.connections += 1
+        if sink.tarpit:
+            self.rfile.read(1)
+            return
         self.say("220 sink.test ESMTP")
         sender, rcpts = None, []
         while line := self.rfile.readline(4096):
@@ -59,6 +64,8 @@ class Handler(socketserver.StreamRequestHandler):
                 else:
                     with sink.lock:
                         sink.mails.append((sender, tuple(rcpts), body))
+                        sink.times.append(time.monotonic())
+                    time.sleep(sink.delay)
                     self.say("250 2.0.0 taken")
             elif verb == "QUIT":
                 self.say("221 2.0.0 bye")
@@ -76,10 +83,11 @@ class Handler(socketserver.StreamRequestHandler):
 
 
 class Sink:
-    def __init__(self, address, port, dsn=False, broken_tls=False):
-        self.dsn, self.broken_tls = dsn, broken_tls
+    def __init__(self, address, port, dsn=False, broken_tls=False, tarpit=False, delay=0):
+        self.dsn, self.broken_tls, self.tarpit, self.delay = dsn, broken_tls, tarpit, delay
         self.lock = threading.Lock()
-        self.mails, self.tried, self.connections = [], {}, 0
+        # `times` says when each of `mails` came.
+        self.mails, self.times, self.tried, self.connections = [], [], {}, 0
         socketserver.ThreadingTCPServer.allow_reuse_address = True
         socketserver.ThreadingTCPServer.daemon_threads = True
         self.server = socketserver.ThreadingTCPServer((address, port), Handler)

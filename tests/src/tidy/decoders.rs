@@ -13,7 +13,7 @@ const TABLE: [Row; 54] = [
     ("engine/src/base/special_use.rs", &["decode"], "event", "Event::decode"),
     ("engine/src/base/uids.rs", &["decode"], "event", "Event::decode"),
     ("engine/src/delivery/cold.rs", &["message_in_block", "transactions"], "cold", "transactions(lsn"),
-    ("engine/src/delivery/dictionaries.rs", &["decode"], "start", "writer.finish(Lsn(64), state"),
+    ("engine/src/delivery/dictionaries.rs", &["decode"], "start", "writer.finish(Lsn(64), [state]"),
     ("engine/src/delivery/dictionary.rs", &["decoder", "decode"], "stored", "Dictionary::decode"),
     ("engine/src/delivery/unstage.rs", &["unstage", "summary", "summary_in_block"], "stored", "unstage(payload"),
     ("engine/src/directory/access/codec.rs", &["decode", "from_bytes"], "directory_event", "Event::decode"),

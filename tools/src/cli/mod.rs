@@ -19,7 +19,9 @@ pub use carry::{BackupArgs, ExportArgs, ImportArgs, RestoreArgs};
 pub use directory::{AliasCommand, DomainCommand, GroupCommand, ListArgs, TenantCommand};
 pub use flow::{AlgorithmArg, DkimCommand, RuleCommand, ScopeArgs};
 pub use queue::{QueueCommand, QueueFilterArgs, QueueWhich};
-pub use rescue::{CompactArgs, InspectArgs, QuotaArgs, RebuildArgs, RepairArgs, SalvageArgs, UpgradeArgs, VerifyArgs};
+pub use rescue::{
+    CompactArgs, InspectArgs, QuotaArgs, RebuildArgs, RepairArgs, SalvageArgs, UnitArgs, UpgradeArgs, VerifyArgs,
+};
 
 pub use removed::{PurgeArgs, RemovedCommand};
 pub use reports::ReportsArgs;
@@ -180,6 +182,10 @@ pub enum Command {
         Example: posthouse upgrade --check --data /var/lib/posthouse"
     )]
     Upgrade(UpgradeArgs),
+    /// A systemd unit for this configuration, with as few rights as it needs
+    #[command(after_help = "Writes to standard output only; docs/operations.md says what each line is for.\n\n\
+        Example: posthouse unit --config /etc/posthouse.toml > /etc/systemd/system/posthouse.service")]
+    Unit(UnitArgs),
     /// Every good message of a damaged store as files, with a list of what is lost
     #[command(
         after_help = "The source is only read. The directory is laid out as an export is, so posthouse import takes it; with --into a new store is made of it, with members, passwords, groups and flags. Ends with 8 when something is lost.\n\n\

@@ -53,6 +53,7 @@ fn ranges(config: &Config) -> Result<(), Wrong> {
     within("limits.message_size_bytes_max", config.limits.message_size_bytes_max, 1024..=message_max)?;
     within("limits.connections_max", config.limits.connections_max.into(), 1..=1_000_000)?;
     within("limits.connections_per_ip_max", config.limits.connections_per_ip_max.into(), 1..=1_000_000)?;
+    within("limits.connections_per_ip_minute_max", config.limits.connections_per_ip_minute_max.into(), 0..=1_000_000)?;
     within("limits.connections_per_account_max", config.limits.connections_per_account_max.into(), 1..=1_000_000)?;
     let messages_max = config.limits.command_messages_max;
     within("limits.command_messages_max", messages_max.into(), 1_000..=limits::COPY_ENTRIES_MAX as u64)?;

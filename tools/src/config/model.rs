@@ -73,6 +73,8 @@ words!(
 pub struct Config {
     /// The data directory.
     pub data: PathBuf,
+    /// Whom `serve` becomes when root starts it; empty: it stays who it is.
+    pub user: String,
     /// The name in greetings and trace headers; `auto` is the machine's.
     pub hostname: String,
     /// What moves the bytes.
@@ -153,6 +155,8 @@ pub struct Limits {
     pub connections_max: u32,
     /// Connections at a time from one IPv4 address or IPv6 /64.
     pub connections_per_ip_max: u32,
+    /// New connections within a minute from one of them; 0: any number.
+    pub connections_per_ip_minute_max: u32,
     /// IMAP and POP3 connections at a time that are logged in to one account.
     pub connections_per_account_max: u32,
     /// Messages that one IMAP command works on.
@@ -277,6 +281,7 @@ impl Default for Config {
     fn default() -> Config {
         Config {
             data: "./posthouse-data".into(),
+            user: String::new(),
             hostname: "auto".into(),
             runtime: RuntimeChoice::Auto,
             reactors: Count::Auto,
@@ -343,6 +348,7 @@ impl Default for Limits {
             message_size_bytes_max: 50 << 20,
             connections_max: 20_000,
             connections_per_ip_max: 1_000,
+            connections_per_ip_minute_max: 6_000,
             connections_per_account_max: 100,
             command_messages_max: 20_000,
             command_messages_of: MessagesOf::Saves,

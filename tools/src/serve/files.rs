@@ -1,14 +1,11 @@
 //! The process's limit of open files: raised as far as it may be, and told when that is little.
-use crate::limits::OPEN_FILES_LOW;
+use crate::limits::{FILES_BESIDES_CONNECTIONS, OPEN_FILES_LOW};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-
-/// Files that are open besides connections: segments, maps, rings, sockets.
-const BESIDES_CONNECTIONS: u64 = 512;
 
 /// Open files at most: each connection may bring a message that every filter is shown over a connection of its own.
 fn wanted(connections_max: u32, filters: usize) -> u64 {
     let each = 1 + filters as u64;
-    (u64::from(connections_max) * each + BESIDES_CONNECTIONS).max(OPEN_FILES_LOW)
+    (u64::from(connections_max) * each + FILES_BESIDES_CONNECTIONS).max(OPEN_FILES_LOW)
 }
 
 /// Raises the soft limit to the hard one.

@@ -13,6 +13,7 @@ mod look_out;
 mod notify;
 mod oauth;
 mod outbound;
+mod privileges;
 mod reports;
 mod signals;
 mod verify;
@@ -36,6 +37,7 @@ use std::time::{Duration, Instant};
 
 /// Serves until a signal. With `may_begin`, an empty store gets its first members.
 pub fn run(data: &Path, config: &Config, may_begin: bool) -> Result<(), Failure> {
+    privileges::give_up(&config.user, data)?;
     let writing = log::start(config.log.format, &config.log.level);
     files::raise_limit(config.limits.connections_max, config.filters());
     let begun = Instant::now();
@@ -86,7 +88,7 @@ struct Running {
     control: Control,
     admin: Admin,
     autoconfig: Admin,
-    outbound: Option<Outbound>,
+    outbound: Outbound,
     compaction: Option<compaction::Schedule>,
     look_out: look_out::LookOut,
 }
@@ -109,6 +111,7 @@ impl Running {
         let limits = ConnectionLimits {
             total: config.limits.connections_max as usize,
             per_ip: config.limits.connections_per_ip_max as usize,
+            per_ip_minute: config.limits.connections_per_ip_minute_max,
         };
         let reactors = config.reactors.or(store::cores());
         let server = Server::start(kind, reactors, listeners, limits).map_err(|error| not_open(&error))?;

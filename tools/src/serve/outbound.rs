@@ -3,42 +3,40 @@ use crate::config::{Config, Outbound as Wishes, Place};
 use crate::ops::Failure;
 use crate::store::Opened;
 use posthouse_engine::directory::normalise_domain;
-use posthouse_protocols::outbound::resolve::NameServers;
+use posthouse_protocols::outbound::resolve::{FixedNames, NameServers, Resolve};
 use posthouse_protocols::outbound::{Login, Means, Outbound, Relay, Route, Security, Settings, TlsConfigs};
 use posthouse_protocols::runtime::Spawner;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 
-/// Everything that can fail, before anything listens; `None` when the queue is not to be sent.
-pub(super) fn prepare(config: &Config, opened: &Opened, hostname: &str) -> Result<Option<Means>, Failure> {
+/// Everything that can fail, before anything listens.
+pub(super) fn prepare(config: &Config, opened: &Opened, hostname: &str) -> Result<Means, Failure> {
     let wishes = &config.outbound;
-    if !wishes.enabled {
-        return Ok(None);
-    }
     let authorities = Some(wishes.tls_authorities.as_path()).filter(|path| !path.as_os_str().is_empty());
     let tls = TlsConfigs::new(authorities).map_err(|error| Failure::io("outbound.tls_authorities", &error))?;
     let servers: Vec<SocketAddr> = wishes.resolver.iter().map(|address| address.0).collect();
-    let names = NameServers::start(&servers).map_err(|error| Failure::io("outbound.resolver", &error))?;
-    Ok(Some(Means {
+    let names: Arc<dyn Resolve> = match wishes.enabled {
+        true => Arc::new(NameServers::start(&servers).map_err(|error| Failure::io("outbound.resolver", &error))?),
+        // Nobody asks: mail for mailboxes here needs no names.
+        false => Arc::new(FixedNames::default()),
+    };
+    Ok(Means {
         engine: opened.engine.clone(),
         clock: opened.clock.clone(),
         hostname: hostname.to_owned(),
-        names: Arc::new(names),
+        names,
         tls,
         settings: settings(config)?,
-    }))
+    })
 }
 
 /// Begins to send.
-pub(super) fn start(means: Option<Means>, spawner: Spawner) -> Option<Outbound> {
-    match means {
-        Some(means) => Some(Outbound::start(means, spawner)),
-        None => {
-            tracing::info!("mail for other hosts waits: outbound.enabled is false");
-            None
-        }
+pub(super) fn start(means: Means, spawner: Spawner) -> Outbound {
+    if means.settings.sessions_max == 0 {
+        tracing::info!("mail for other hosts waits: outbound.enabled is false");
     }
+    Outbound::start(means, spawner)
 }
 
 fn settings(config: &Config) -> Result<Settings, Failure> {
@@ -59,7 +57,7 @@ fn settings(config: &Config) -> Result<Settings, Failure> {
         families: wishes.ip.families(),
         source_ipv4: source(wishes).0,
         source_ipv6: source(wishes).1,
-        sessions_max: wishes.connections_max as usize,
+        sessions_max: if wishes.enabled { wishes.connections_max as usize } else { 0 },
         sessions_per_destination_max: wishes.connections_per_destination_max as usize,
         retry_first_seconds: wishes.retry_first_seconds,
         retry_max_seconds: wishes.retry_max_seconds,

@@ -1,4 +1,4 @@
-//! Names with fixed answers, for tests. Every other name does not exist.
+//! Names with fixed answers, for tests and where nobody asks. Every other name does not exist.
 use super::{Answer, Mx, NoAnswer, Resolve};
 use std::collections::HashMap;
 use std::net::IpAddr;

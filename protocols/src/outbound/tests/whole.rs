@@ -27,10 +27,10 @@ const STEP: u64 = 5;
 
 /// A store, a network, and hosts in it.
 pub(super) struct World {
-    net: Net,
+    pub(super) net: Net,
     shared: Shared,
     clock: Arc<SimClock>,
-    taken: Taken,
+    pub(super) taken: Taken,
 }
 
 impl World {
@@ -39,7 +39,7 @@ impl World {
     }
 
     /// A host that plays one script for each connection, in their order; further ones are cut at once.
-    fn host(&self, addr: &str, scripts: &[&'static str]) {
+    pub(super) fn host(&self, addr: &str, scripts: &[&'static str]) {
         let left: Rc<RefCell<VecDeque<&'static str>>> = Rc::new(RefCell::new(scripts.iter().copied().collect()));
         let taken = self.taken.clone();
         self.net.listen(addr.parse().expect("an address"), move |peer| {
@@ -70,7 +70,7 @@ impl World {
         office
     }
 
-    async fn queue(&self, item: NewQueueItem) {
+    pub(super) async fn queue(&self, item: NewQueueItem) {
         self.queue_text(item, "Subject: hello\r\n\r\n.dot\r\n").await;
     }
 
@@ -81,7 +81,7 @@ impl World {
     }
 
     /// Waits until the queue is as wished, for two simulated hours at most.
-    async fn until(&self, what: &str, wished: impl Fn(&[Arc<QueueItem>]) -> bool) {
+    pub(super) async fn until(&self, what: &str, wished: impl Fn(&[Arc<QueueItem>]) -> bool) {
         for _ in 0..(7200 / STEP) {
             if wished(&self.engine().queue()) {
                 return;
@@ -124,7 +124,7 @@ pub(super) fn play<F: Future<Output = ()> + 'static>(main: impl FnOnce(World) ->
 }
 
 /// With the store in so many shards.
-fn play_in<F: Future<Output = ()> + 'static>(shards: u16, main: impl FnOnce(World) -> F) {
+pub(super) fn play_in<F: Future<Output = ()> + 'static>(shards: u16, main: impl FnOnce(World) -> F) {
     let clock = Arc::new(SimClock::at_ms(1_795_492_248_000));
     let shared = testing::shared_in(posthouse_engine::disk::sim::SimDisk::new(1), clock.clone(), shards);
     sim::run(move |net| main(World { net, shared, clock, taken: Taken::default() }));
@@ -149,10 +149,11 @@ pub(super) fn names() -> FixedNames {
         .host("mx2.x.test", &["192.0.2.12"])
 }
 
-const HELLO: &str = "S: 220 mx\nC: EHLO ...\nS: 250 mx\n";
-const ONE: &str = "C: MAIL ...\nS: 250 ok\nC: RCPT ...\nS: 250 ok\nC: DATA\nS: 354 go\n.\nS: 250 2.0.0 taken\n";
+pub(super) const HELLO: &str = "S: 220 mx\nC: EHLO ...\nS: 250 mx\n";
+pub(super) const ONE: &str =
+    "C: MAIL ...\nS: 250 ok\nC: RCPT ...\nS: 250 ok\nC: DATA\nS: 354 go\n.\nS: 250 2.0.0 taken\n";
 
-fn script(parts: &[&str]) -> &'static str {
+pub(super) fn script(parts: &[&str]) -> &'static str {
     parts.concat().leak()
 }
 
@@ -180,6 +181,22 @@ fn several_messages_share_a_connection_and_a_closed_one_is_opened_again() {
         world.start(names(), Settings { sessions_per_destination_max: 1, ..quick() });
         world.until_empty().await;
         assert_eq!(world.taken.borrow().len(), 3);
+    });
+}
+
+#[test]
+fn a_connection_waits_for_its_next_message_though_the_bell_has_rung_for_one_that_is_gone() {
+    play(|world| async move {
+        let slow = ONE.replace("S: 250 2.0.0", "wait 1\nS: 250 2.0.0");
+        world.host("192.0.2.11:25", &[script(&[HELLO, ONE, &slow, ONE, ONE, "C: QUIT"])]);
+        world.start(names(), Settings { sessions_per_destination_max: 1, ..quick() });
+        // The third comes while the second is being sent, and is taken without a wait: the bell rings on.
+        for (to, wait_ms) in [("a@x.test", 1000), ("b@x.test", 500), ("c@x.test", 1500), ("d@x.test", 0)] {
+            world.queue(item("ann@example.org", &[(to, 0)])).await;
+            sleep(Duration::from_millis(wait_ms)).await;
+        }
+        world.until_empty().await;
+        assert_eq!(world.taken.borrow().len(), 4);
     });
 }
 

@@ -1,9 +1,11 @@
-//! MAIL (RFC 5321 section 4.1.1.2) with SIZE (RFC 1870), BODY (RFC 6152), SMTPUTF8 (RFC 6531), RET and ENVID (RFC 3461), AUTH (RFC 4954).
+//! MAIL (RFC 5321 section 4.1.1.2) with SIZE (RFC 1870), BODY (RFC 6152), SMTPUTF8 (RFC 6531), RET and ENVID (RFC 3461), AUTH (RFC 4954), and
+//! what `terms` reads.
 use crate::smtp::envelope;
 use crate::smtp::message;
 use crate::smtp::reply::Reply;
 use crate::smtp::role::Role;
 use crate::smtp::state::{Answer, Running, Session, Transaction};
+use crate::smtp::terms;
 use smtp_proto::{MAIL_SMTPUTF8, MailFrom, Request};
 
 pub(in crate::smtp) fn run(session: &mut Session, request: Request<String>) -> Running<'_> {
@@ -11,13 +13,19 @@ pub(in crate::smtp) fn run(session: &mut Session, request: Request<String>) -> R
         let Request::Mail { from } = request else {
             return Ok(Answer::new(501, "5.5.4 MAIL FROM:<address> is expected"));
         };
+        let asked = from.mt_priority;
         Ok(match session.begin(from) {
             Ok(mut transaction) => {
                 if let Err(refusal) = session.show_sender(&mut transaction).await {
                     return Ok(refusal.into());
                 }
+                let priority = transaction.terms.priority;
                 session.transaction = Some(Box::new(transaction));
-                Answer::new(250, "2.1.0 Ok")
+                match i64::from(priority) == asked {
+                    true => Answer::new(250, "2.1.0 Ok"),
+                    // RFC 6710 section 6 gives this status to a priority that was changed.
+                    false => Answer::new(250, format!("2.3.6 Ok, with the priority {priority}")),
+                }
             }
             Err(refusal) => refusal.into(),
         })
@@ -41,6 +49,7 @@ impl Session {
         if from.size as u64 > max {
             return Err(message::too_big(max));
         }
+        let terms = terms::read(&from, self.role, self.shared.clock.now())?;
         let utf8 = from.flags & MAIL_SMTPUTF8 != 0;
         self.check_sender(&from.address, utf8)?;
         Ok(Transaction {
@@ -50,6 +59,7 @@ impl Session {
             ret: envelope::ret(from.flags),
             envelope_id: from.env_id.unwrap_or_default(),
             size_bytes: from.size as u64,
+            terms,
             recipients: Vec::new(),
             chunks: None,
             milters: None,

@@ -1,5 +1,6 @@
 //! Sessions played against a real engine on a simulated disk, in all three roles.
 mod bad_input;
+mod burl;
 mod chunks;
 mod circles;
 mod delivery;
@@ -12,6 +13,7 @@ mod mail;
 mod member;
 mod memory;
 mod soup;
+mod terms;
 mod tls;
 
 use super::SmtpService;
