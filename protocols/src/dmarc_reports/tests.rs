@@ -149,6 +149,8 @@ fn what_came_is_reported_on_the_next_day_once_and_after_a_restart() {
         // Nobody at example.org has agreed to this one.
         ("_dmarc.c.test", "v=DMARC1; p=none; rua=mailto:bob@example.org"),
         ("_dmarc.d.test", "v=DMARC1; p=none"),
+        ("_dmarc.q.test", "v=DMARC1; p=quarantine; rua=mailto:bob@example.org"),
+        ("q.test._report._dmarc.example.org", "v=DMARC1"),
     ];
     let shared = Arc::new(store(disk.clone(), &clock, &records));
     send(&shared, "x@bounces.a.test", "ann@a.test");
@@ -157,13 +159,15 @@ fn what_came_is_reported_on_the_next_day_once_and_after_a_restart() {
     send(&shared, "y@c.test", "eve@sub.a.test");
     send(&shared, "y@c.test", "eve@c.test");
     send(&shared, "y@c.test", "eve@d.test");
+    send(&shared, "y@c.test", "eve@q.test");
     shared.engine.close().expect("it closes");
     drop(shared);
     let shared = Arc::new(store(disk, &clock, &records));
     clock.advance_ms(86_400_000);
     assert!(report(&shared, &clock, DAY));
     let got = reports(&shared, "bob@example.org");
-    assert_eq!(got.len(), 1, "{got:?}");
+    assert_eq!(got.iter().map(Report::domain).collect::<Vec<_>>(), ["a.test", "q.test"], "{got:?}");
+    assert_eq!(got[1].records()[0].action_disposition(), ActionDisposition::Quarantine);
     let told: Vec<_> = got[0]
         .records()
         .iter()
@@ -184,7 +188,7 @@ fn what_came_is_reported_on_the_next_day_once_and_after_a_restart() {
     assert!(inbox(&shared, "bob@example.org")[0].starts_with("Return-Path: <>\r\n"));
     // Once, and nothing of a day of which nothing is known.
     assert!(report(&shared, &clock, DAY) && report(&shared, &clock, DAY + 1));
-    assert_eq!(reports(&shared, "bob@example.org").len(), 1);
+    assert_eq!(reports(&shared, "bob@example.org").len(), 2);
 }
 
 #[test]
@@ -200,8 +204,7 @@ fn reports_to_others_are_signed_and_as_small_as_they_ask() {
     send(&shared, "x@c.test", "ann@a.test");
     send(&shared, "x@c.test", "ann@b.test");
     assert!(report(&shared, &clock, DAY));
-    let queued: Vec<_> =
-        shared.engine.queues().iter().flat_map(|queue| queue.iter().collect::<Vec<_>>()).collect();
+    let queued: Vec<_> = shared.engine.queues().iter().flat_map(|queue| queue.iter().collect::<Vec<_>>()).collect();
     assert_eq!(queued.len(), 1);
     assert_eq!((queued[0].item.recipients[0].address.as_str(), queued[0].item.sender.as_str()), ("r@a.test", ""));
     let message = shared.engine.queue_message(queued[0].id).wait().expect("its message");
