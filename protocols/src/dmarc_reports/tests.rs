@@ -217,14 +217,18 @@ fn a_report_waits_while_name_servers_are_silent() {
     let records = [
         ("_dmarc.a.test", "v=DMARC1; p=none; rua=mailto:bob@example.org"),
         ("a.test._report._dmarc.example.org", "v=DMARC1"),
+        // An address of its own: nobody is asked about that one.
+        ("_dmarc.b.test", "v=DMARC1; p=none; rua=mailto:bob@example.org,mailto:r@b.test"),
     ];
     let shared = Arc::new(store(disk, &clock, &records));
     send(&shared, "x@c.test", "ann@a.test");
+    send(&shared, "x@c.test", "ann@b.test");
     let mut shared = Arc::into_inner(shared).expect("nobody else has it");
     let silent = std::net::UdpSocket::bind("127.0.0.1:0").expect("a port");
     let patient = shared.verifier.replace(verifier(silent.local_addr().expect("it has one"), 200));
     assert!(!report(&shared, &clock, DAY));
     assert!(reports(&shared, "bob@example.org").is_empty());
+    assert_eq!(shared.engine.queue()[0].item.recipients[0].address, "r@b.test");
     shared.verifier = patient;
     assert!(report(&shared, &clock, DAY));
     assert_eq!(reports(&shared, "bob@example.org").len(), 1);
