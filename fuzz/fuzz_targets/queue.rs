@@ -1,8 +1,11 @@
 //! A checkpoint's queue: what is read comes back the same.
 #![no_main]
 use posthouse_engine::base::bytes::Reader;
-use posthouse_engine::base::{AccountId, Guid, Locator, QueueId, SegmentId};
-use posthouse_engine::queue::{DeliverBy, NewQueueItem, Progress, Queue, QueueItem, QueueRecipient, QueueState, Terms};
+use posthouse_engine::base::{AccountId, Flags, Guid, Locator, QueueId, SegmentId};
+use posthouse_engine::queue::{
+    Arrival, DeliverBy, Folder, NewQueueItem, Placed, Progress, Queue, QueueItem, QueueRecipient, QueueState, Terms,
+    TlsDemand,
+};
 
 posthouse_fuzz::target!(run, seeds: vec![seed()]);
 
@@ -21,6 +24,8 @@ fn run(data: &[u8]) {
 fn seed() -> Vec<u8> {
     let recipient = QueueRecipient { address: "a@b.example".into(), notify: 3, orcpt: "rfc822;a@b".into() };
     let by = DeliverBy { at: 12, returns: true, trace: true };
+    let place = |folder| Placed { folder, flags: Flags::SEEN, keywords: vec!["k".into()] };
+    let placed = [Folder::Inbox, Folder::Junk, Folder::Named("News".into())].map(place).to_vec();
     let item = NewQueueItem {
         account: Some(AccountId(5)),
         sender: "c@d.example".into(),
@@ -29,7 +34,9 @@ fn seed() -> Vec<u8> {
         utf8: false,
         envelope_id: "e".into(),
         passed: vec!["ann@z.example".into()],
+        tls: TlsDemand::Required,
         terms: Terms { hold_until: 9, deliver_by: Some(by), priority: -4, binary: true },
+        arrival: Some(Box::new(Arrival { suspicious: true, facts: [2; 4], placed, ..Arrival::default() })),
     };
     let locator = Locator { segment: SegmentId(1), offset: 64 };
     let item = QueueItem {

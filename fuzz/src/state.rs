@@ -6,7 +6,7 @@ use posthouse_engine::base::{
 };
 use posthouse_engine::format::{DeliveredTo, Event};
 use posthouse_engine::index::{Account, Accounts, Entry, Mailbox, PartWriter};
-use posthouse_engine::queue::{DeliverBy, NewQueueItem, Queue, QueueRecipient, Terms};
+use posthouse_engine::queue::{DeliverBy, NewQueueItem, Queue, QueueRecipient, Terms, TlsDemand};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -116,7 +116,9 @@ pub fn events() -> Vec<u8> {
         utf8: true,
         envelope_id: "e".into(),
         passed: vec!["ann@z.example".into()],
+        tls: TlsDemand::Required,
         terms: Terms { hold_until: 9, deliver_by: Some(by), priority: -4, binary: true },
+        arrival: None,
     };
     let mut bytes = Vec::new();
     item.encode(&mut bytes);

@@ -3,11 +3,13 @@
 
 pub mod dmarc_reports;
 mod dsn;
+mod http;
 pub mod imap;
 pub mod limits;
 pub mod lmtp;
 pub mod outbound;
 mod passed;
+mod placing;
 pub mod pop3;
 pub mod received_reports;
 pub mod runtime;

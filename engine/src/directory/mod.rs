@@ -21,6 +21,7 @@ mod overlay;
 pub mod password;
 mod pattern;
 mod plan;
+mod rate;
 mod relay;
 mod removed;
 mod resolve;

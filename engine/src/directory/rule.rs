@@ -7,7 +7,7 @@ use crate::base::{AccountId, Error, MailboxId, Result, TenantId, limits};
 
 use super::acl::{Grant, Grantee};
 use super::away::{quoted, unquoted};
-use super::{Address, Away, Directory, Fetched, Pattern, RelayHost};
+use super::{Address, Away, Directory, Fetched, Pattern, RelayHost, rate};
 
 /// For whom a rule holds.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -69,6 +69,13 @@ pub enum Rule {
         /// In how long.
         seconds: u32,
     },
+    /// Recipients outside the tenant that all its members together may have in that many seconds (A5).
+    TenantRate {
+        /// How many.
+        recipients: u32,
+        /// In how long.
+        seconds: u32,
+    },
     /// Mail for unknown addresses goes to that account (F8).
     CatchAll(Address),
     /// These may send to the group; without such a rule anybody may (D3).
@@ -102,7 +109,7 @@ pub enum Rule {
 
 /// Shown with every refusal of `Rule::from_str`.
 const ALLOWED: &str = "allowed: block PATTERN, allow PATTERN, keyword reject TEXT, keyword quarantine TEXT, outbound yes, outbound no, \
-    rate NUMBER/PERIOD (as in 500/1d; units s, m, h, d), catch-all ADDRESS, senders tenant, senders members, senders ADDRESS, \
+    rate NUMBER/PERIOD (as in 500/1d; units s, m, h, d), tenant-rate NUMBER/PERIOD, catch-all ADDRESS, senders tenant, senders members, senders ADDRESS, \
     representative ADDRESS, forward ADDRESS, forward-only ADDRESS, away days=7 from=0 until=0 subject=\"...\" text=\"...\", \
     admin quotas, messages NUMBER, pop3 keep, pop3 seen, pop3 trash DAYS, pop3 delete DAYS, \
     relay HOST:PORT tls=verified user=NAME, source IP-ADDRESS";
@@ -120,7 +127,14 @@ impl FromStr for Rule {
             ("allow", pattern) => Ok(Rule::Allow(pattern.parse()?)),
             ("outbound", "yes") => Ok(Rule::Outbound(true)),
             ("outbound", "no") => Ok(Rule::Outbound(false)),
-            ("rate", rate) => parse_rate(rate).ok_or_else(refuse),
+            ("rate", text) => {
+                let (recipients, seconds) = rate::parse(text).ok_or_else(refuse)?;
+                Ok(Rule::Rate { recipients, seconds })
+            }
+            ("tenant-rate", text) => {
+                let (recipients, seconds) = rate::parse(text).ok_or_else(refuse)?;
+                Ok(Rule::TenantRate { recipients, seconds })
+            }
             ("catch-all", address) => Ok(Rule::CatchAll(Address::parse(address)?)),
             ("representative", address) => Ok(Rule::Representative(Address::parse(address)?)),
             ("forward", address) => Ok(Rule::Forward { keep: true, to: Address::parse(address)? }),
@@ -171,18 +185,6 @@ fn keyword(action: Found, text: &str) -> Result<Rule> {
     Ok(Rule::Keyword(action, text.into()))
 }
 
-const UNITS: [(&str, u32); 4] = [("d", 86_400), ("h", 3600), ("m", 60), ("s", 1)];
-
-fn parse_rate(text: &str) -> Option<Rule> {
-    let (recipients, period) = text.split_once('/')?;
-    let at = period.len().checked_sub(1).filter(|at| period.is_char_boundary(*at))?;
-    let (number, unit) = period.split_at(at);
-    let (_, scale) = UNITS.iter().find(|(name, _)| *name == unit)?;
-    let number: u32 = if number.is_empty() { 1 } else { number.parse().ok()? };
-    let seconds = number.checked_mul(*scale).filter(|seconds| *seconds > 0 && *seconds <= limits::RATE_SECONDS_MAX)?;
-    Some(Rule::Rate { recipients: recipients.parse().ok()?, seconds })
-}
-
 impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -192,8 +194,12 @@ impl fmt::Display for Rule {
             Rule::Keyword(Found::Quarantine, text) => write!(f, "keyword quarantine {text}"),
             Rule::Outbound(yes) => f.write_str(if *yes { "outbound yes" } else { "outbound no" }),
             Rule::Rate { recipients, seconds } => {
-                let (unit, scale) = UNITS.iter().find(|(_, scale)| seconds.is_multiple_of(*scale)).unwrap_or(&UNITS[3]);
-                write!(f, "rate {recipients}/{}{unit}", seconds / scale)
+                f.write_str("rate ")?;
+                rate::write(f, *recipients, *seconds)
+            }
+            Rule::TenantRate { recipients, seconds } => {
+                f.write_str("tenant-rate ")?;
+                rate::write(f, *recipients, *seconds)
             }
             Rule::CatchAll(address) => write!(f, "catch-all {address}"),
             Rule::Representative(address) => write!(f, "representative {address}"),
@@ -226,7 +232,7 @@ impl Rule {
             Rule::Block(_) | Rule::Allow(_) | Rule::Outbound(_) | Rule::Rate { .. } => {
                 matches!(scope, Scope::Tenant(_) | Scope::Account(_))
             }
-            Rule::Keyword(..) | Rule::Fetched(_) => matches!(scope, Scope::Tenant(_)),
+            Rule::Keyword(..) | Rule::Fetched(_) | Rule::TenantRate { .. } => matches!(scope, Scope::Tenant(_)),
             Rule::Relay(_) | Rule::Source(_) => matches!(scope, Scope::Tenant(_) | Scope::Domain(_)),
             Rule::Forward { .. } | Rule::Away(_) | Rule::Sieve(_) | Rule::Messages(_) | Rule::Admin(_) => {
                 matches!(scope, Scope::Account(_))
@@ -251,6 +257,7 @@ impl Rule {
             (self, other),
             (Rule::Outbound(_), Rule::Outbound(_))
                 | (Rule::Rate { .. }, Rule::Rate { .. })
+                | (Rule::TenantRate { .. }, Rule::TenantRate { .. })
                 | (Rule::CatchAll(_), Rule::CatchAll(_))
                 | (Rule::Away(_), Rule::Away(_))
                 | (Rule::Sieve(_), Rule::Sieve(_))

@@ -95,6 +95,11 @@ pub(super) fn put_rule(out: &mut Vec<u8>, rule: &Rule) {
             out.put_u8(19);
             relay::put_ip(out, *ip);
         }
+        Rule::TenantRate { recipients, seconds } => {
+            out.put_u8(21);
+            out.put_varint(u64::from(*recipients));
+            out.put_varint(u64::from(*seconds));
+        }
         Rule::Fetched(fetched) => {
             out.put_u8(20);
             fetched.put(out);
@@ -145,6 +150,7 @@ pub(super) fn get_rule(reader: &mut Reader<'_>) -> Decoded<Rule> {
         12 => Rule::Sieve(codec::get_box(reader)?),
         17 => Rule::Messages(reader.varint_u32()?),
         20 => Rule::Fetched(Fetched::get(reader)?),
+        21 => Rule::TenantRate { recipients: reader.varint_u32()?, seconds: reader.varint_u32()? },
         18 => Rule::Relay(Box::new(RelayHost::get(reader)?)),
         19 => Rule::Source(relay::get_ip(reader)?),
         16 => match reader.u8()? {

@@ -1,6 +1,6 @@
 //! Answers for members who are away (F11), to people who wrote to them and to nobody else (RFC 3834 section 2, RFC 5230 section 4.6). Who was
 //! answered before is not known here: the store remembers it.
-use super::{Case, Copy, Dmarc, Letter, Outcome, Verdict, Wanted};
+use super::{Case, Copy, Dmarc, Letter, Outcome, Verdict, Wanted, forward};
 use crate::base::AccountId;
 use crate::directory::{Address, Away, Rule, Scope};
 
@@ -52,6 +52,10 @@ pub(super) fn may_answer(case: &Case<'_>, letter: &Letter<'_>, account: AccountI
     let Some(account) = case.directory.account(account).filter(|account| !account.has_address(sender)) else {
         return false;
     };
+    if !forward::may_leave(case, account, sender) {
+        // Who may write to nobody outside answers nobody there (F5).
+        return false;
+    }
     // To or Cc names it: it is no blind copy, and not mail of a list or a group.
     let is_own = |address: &Address| {
         more.contains(address)

@@ -22,6 +22,7 @@ pub(super) fn quarantine(_: &Case<'_>, letter: &Letter<'_>, _: &Wanted<'_>, verd
 
 /// The copies of those who have not allowed the sender.
 pub(super) fn to_junk(verdict: &mut Verdict) {
+    verdict.suspicious = true;
     for (copy, allowed) in verdict.copies.iter_mut().zip(&verdict.allowed) {
         if !allowed && matches!(copy, Copy::Inbox | Copy::Transfer) {
             *copy = Copy::Junk;

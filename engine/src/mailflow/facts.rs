@@ -192,6 +192,10 @@ pub struct Verdict {
     pub copies: Vec<Copy>,
     /// For each of them what a script has filed, if the copy is `Filed`.
     pub filed: Vec<Vec<Filing>>,
+    /// Who elsewhere gets it, of `Wanted::external`, and groups of ours among them.
+    pub external: Vec<Address>,
+    /// Something speaks against it, whether or not somebody has allowed its sender.
+    pub(super) suspicious: bool,
     /// Copies for other addresses.
     pub forwards: Vec<Forward>,
     /// Answers for owners who are away: the sender gets them, unless it did before.

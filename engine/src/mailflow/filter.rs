@@ -23,6 +23,7 @@ pub(super) fn at_message(_: &Case<'_>, letter: &Letter<'_>, _: &Wanted<'_>, verd
         Advice::None => return,
         Advice::Junk => return dmarc::to_junk(verdict),
         Advice::Quarantine => {
+            verdict.suspicious = true;
             let shown = verdict.copies.iter_mut().filter(|copy| matches!(copy, Copy::Inbox | Copy::Transfer));
             shown.for_each(|copy| *copy = Copy::Junk);
             return;
@@ -38,6 +39,7 @@ pub(super) fn at_message(_: &Case<'_>, letter: &Letter<'_>, _: &Wanted<'_>, verd
     if code == 451 {
         return dmarc::to_junk(verdict);
     }
+    verdict.suspicious = true;
     for (copy, _) in verdict.copies.iter_mut().zip(&verdict.allowed).filter(|(_, allowed)| !**allowed) {
         *copy = Copy::Nowhere;
     }

@@ -85,7 +85,7 @@ fn mail_from_the_queue_goes_on_too() {
     rule(&mut town, account("ann@a.test"), "forward far@x.test");
     let sender = at("s@s.test");
     let case = Case { directory: &town, origin: Origin::Outside, sender: Some(&sender), now: 0, listed: None };
-    let verdict = with_wanted(&town, "ann@a.test", |wanted| at_queue(&case, &Letter::default(), wanted));
+    let verdict = with_wanted(&town, "ann@a.test", |wanted| at_queue(&case, Some(&Letter::default()), &[], wanted));
     assert_eq!((forwards(&verdict).len(), verdict.copies), (1, vec![Copy::Inbox]));
 }
 
@@ -119,6 +119,11 @@ fn who_is_away_answers_people_who_wrote_to_it() {
     assert_eq!(answers(&town, "s@s.test", "ann@a.test", letter), [ann]);
     rule(&mut town, ScopeName::Tenant("acme".into()), "keyword quarantine win");
     assert_eq!(answers(&town, "s@s.test", "ann@a.test", Letter { subject: "win", ..letter }), nobody);
+    // Who may write to nobody outside answers nobody there.
+    rule(&mut town, ScopeName::Tenant("acme".into()), "outbound no");
+    assert_eq!(answers(&town, "s@s.test", "ann@a.test", letter), nobody);
+    assert_eq!(answers(&town, "bob@a.test", "ann@a.test", letter), [ann]);
+    rule(&mut town, ScopeName::Tenant("acme".into()), "outbound yes");
     // Another time.
     rule(&mut town, account("ann@a.test"), "away days=7 from=1001 until=0 subject=\"\" text=\"Gone.\"");
     assert_eq!(answers(&town, "s@s.test", "ann@a.test", letter), nobody);

@@ -3,8 +3,10 @@
 //!
 //! `stages` is the ordered list on one screen; each policy has a file. docs/mailflow.md shows it as a picture.
 mod away;
+mod carried;
 mod counters;
 mod dmarc;
+mod elsewhere;
 mod facts;
 mod filter;
 mod forward;
@@ -23,7 +25,8 @@ mod stages;
 mod tests;
 
 pub use away::Answering;
-pub use counters::Counters;
+pub use carried::{arrival, known};
+pub use counters::{Counters, Spent};
 pub use facts::{Case, Copy, Dmarc, Facts, Letter, Origin, Outcome, Policy, Refusal, Verdict, Wanted};
 pub use filter::Advice;
 pub use forward::Forward;

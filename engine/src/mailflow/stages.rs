@@ -1,6 +1,7 @@
 //! The stages in their order: the whole mail flow on one screen. Each may refuse a recipient or move its copies; the first refusal counts.
 use super::{Case, Copy, Counters, Letter, Refusal, Verdict, Wanted};
-use super::{away, dmarc, filter, forward, hosts, keyword, lists, outbound, rate, scripts, senders};
+use super::{away, dmarc, elsewhere, filter, forward, hosts, keyword, lists, outbound, rate, scripts, senders};
+use crate::directory::Address;
 
 /// Asked when a recipient is named, before the message is there.
 type AtRecipient = fn(&Case<'_>, &Counters, &Wanted<'_>, u32) -> Option<Refusal>;
@@ -16,7 +17,7 @@ const AT_RECIPIENT: [AtRecipient; 5] = [
 /// Asked when the message has come whole.
 type AtMessage = fn(&Case<'_>, &Letter<'_>, &Wanted<'_>, &mut Verdict);
 
-const AT_MESSAGE: [AtMessage; 9] = [
+const AT_MESSAGE: [AtMessage; 10] = [
     dmarc::reject,       // the domain of From asks for refusal
     lists::at_message,   // F3, F4: From and the reverse-path, the tenant's list before each member's
     filter::at_message,  // rspamd's advice, for those who have not allowed the sender
@@ -26,31 +27,44 @@ const AT_MESSAGE: [AtMessage; 9] = [
     scripts::at_message, // F11: a member's script files, sends on, refuses, answers, unless the copy is suspicious
     away::at_message,    // F11: who is away answers, unless the copy is suspicious
     forward::at_message, // F11: copies that go on, unless they are suspicious or have been here before
+    elsewhere::at_message, // a group's members on other hosts, unless it is suspicious
 ];
 
-/// Whether mail for this recipient is taken at all. `pending` counts recipients outside the tenant that were taken before in the same message.
-pub fn at_recipient(case: &Case<'_>, counters: &Counters, wanted: &Wanted<'_>, pending: u32) -> Option<Refusal> {
-    AT_RECIPIENT.iter().find_map(|stage| stage(case, counters, wanted, pending))
+/// Whether mail for this recipient is taken at all. `more`: as how many it would count, were it outside the sender's tenant.
+pub fn at_recipient(case: &Case<'_>, counters: &Counters, wanted: &Wanted<'_>, more: u32) -> Option<Refusal> {
+    AT_RECIPIENT.iter().find_map(|stage| stage(case, counters, wanted, more))
 }
 
-/// Asked for mail that the queue brings to an address of ours: it was judged when it came, and only its way goes on.
-const AT_QUEUE: [AtMessage; 1] = [
-    forward::at_message, // F11
+/// Asked for mail that the queue brings to an address of ours, with what was known of it when it came.
+const AT_QUEUE: [AtMessage; 5] = [
+    lists::at_message,
+    filter::at_message, // what spoke against it
+    keyword::at_message,
+    forward::at_message,
+    elsewhere::at_message,
 ];
+
+/// Asked for what the system itself has sent by way of the queue, and for items of which nothing more is known.
+const AT_QUEUE_PLAIN: [AtMessage; 1] = [forward::at_message];
 
 /// What happens with the message for this recipient.
 pub fn at_message(case: &Case<'_>, letter: &Letter<'_>, wanted: &Wanted<'_>) -> Verdict {
     let mut verdict = run(&AT_MESSAGE, case, letter, wanted);
-    let nobody = wanted.external.is_empty() && verdict.copies.iter().all(|copy| *copy == Copy::Nowhere);
+    // A group that has had the message stands for nobody, and is not refused.
+    let somebody = !wanted.local.is_empty() && wanted.external.is_empty();
+    let nobody = somebody && verdict.copies.iter().all(|copy| *copy == Copy::Nowhere);
     if nobody {
         lists::refuse(&mut verdict);
     }
     verdict
 }
 
-/// The same for mail from the queue.
-pub fn at_queue(case: &Case<'_>, letter: &Letter<'_>, wanted: &Wanted<'_>) -> Verdict {
-    run(&AT_QUEUE, case, letter, wanted)
+/// The same for mail from the queue; `None`: nothing is known of it but its way.
+pub fn at_queue(case: &Case<'_>, letter: Option<&Letter<'_>>, passed: &[Address], wanted: &Wanted<'_>) -> Verdict {
+    match letter {
+        Some(letter) => run(&AT_QUEUE, case, &Letter { passed, ..*letter }, wanted),
+        None => run(&AT_QUEUE_PLAIN, case, &Letter { passed, ..Letter::default() }, wanted),
+    }
 }
 
 fn run(stages: &[AtMessage], case: &Case<'_>, letter: &Letter<'_>, wanted: &Wanted<'_>) -> Verdict {
@@ -59,6 +73,8 @@ fn run(stages: &[AtMessage], case: &Case<'_>, letter: &Letter<'_>, wanted: &Want
         refusal: None,
         copies: wanted.local.iter().map(|recipient| begin(recipient.is_transfer)).collect(),
         filed: vec![Vec::new(); wanted.local.len()],
+        external: wanted.external.to_vec(),
+        suspicious: false,
         forwards: Vec::new(),
         answers: Vec::new(),
         allowed: vec![false; wanted.local.len()],

@@ -78,7 +78,7 @@ pub(super) fn with_wanted<R>(directory: &Directory, to: &str, then: impl FnOnce(
 fn asked(directory: &Directory, counters: &Counters, mail: Mail<'_>, to: &str) -> Option<&'static str> {
     let sender = at(mail.sender);
     let case = Case { directory, origin: mail.origin, sender: Some(&sender), now: 1000, listed: None };
-    with_wanted(directory, to, |wanted| at_recipient(&case, counters, wanted, 0).map(|refusal| refusal.stage))
+    with_wanted(directory, to, |wanted| at_recipient(&case, counters, wanted, 1).map(|refusal| refusal.stage))
 }
 
 fn judged(directory: &Directory, mail: Mail<'_>, to: &str) -> Result<Vec<Copy>, &'static str> {
@@ -179,18 +179,117 @@ fn rates_are_counted_in_periods() {
     let (ann, sender) = (id(&town, "ann@a.test"), at("ann@a.test"));
     let mut counters = Counters::default();
     let case = |now| Case { directory: &town, origin: Origin::Member(ann), sender: Some(&sender), now, listed: None };
-    let ask = |counters: &Counters, now, to: &str, pending| {
-        with_wanted(&town, to, |wanted| at_recipient(&case(now), counters, wanted, pending).map(|refusal| refusal.code))
+    let ask = |counters: &Counters, now, to: &str, more| {
+        with_wanted(&town, to, |wanted| at_recipient(&case(now), counters, wanted, more).map(|refusal| refusal.code))
     };
-    assert_eq!(ask(&counters, 0, "far@x.test", 1), None);
-    assert_eq!(ask(&counters, 0, "far@x.test", 2), Some(450));
-    case(0).charge(&mut counters, 2);
-    assert_eq!(ask(&counters, 3599, "far@x.test", 0), Some(450));
-    assert_eq!(ask(&counters, 3599, "bob@a.test", 0), None, "inside is free");
-    assert_eq!(ask(&counters, 3600, "far@x.test", 0), None);
-    case(3600).charge(&mut counters, 1);
-    assert_eq!(ask(&counters, 3601, "far@x.test", 0), None);
-    assert_eq!(ask(&counters, 3601, "far@x.test", 1), Some(450));
+    let spend = |counters: &mut Counters, now, to: &str, count| {
+        with_wanted(&town, to, |wanted| case(now).spend(counters, wanted, count))
+    };
+    assert_eq!(ask(&counters, 0, "far@x.test", 2), None);
+    assert_eq!(ask(&counters, 0, "far@x.test", 3), Some(450));
+    let first = spend(&mut counters, 0, "far@x.test", 2).expect("it counts");
+    assert!(spend(&mut counters, 0, "bob@a.test", 2).is_none());
+    assert_eq!(ask(&counters, 3599, "far@x.test", 1), Some(450));
+    assert_eq!(ask(&counters, 3599, "bob@a.test", 1), None, "inside is free");
+    assert_eq!(ask(&counters, 3600, "far@x.test", 1), None);
+    let second = spend(&mut counters, 3600, "far@x.test", 1).expect("it counts");
+    assert_eq!(ask(&counters, 3601, "far@x.test", 1), None);
+    assert_eq!(ask(&counters, 3601, "far@x.test", 2), Some(450));
+    // What nothing came of is given back, and only to the period that it was taken from.
+    counters.give_back(&first);
+    assert_eq!(ask(&counters, 3601, "far@x.test", 2), Some(450));
+    counters.give_back(&second);
+    assert_eq!(ask(&counters, 3601, "far@x.test", 2), None);
+}
+
+#[test]
+fn a_tenant_has_a_rate_for_all_its_members_together() {
+    let mut town = town();
+    rule(&mut town, tenant(), "rate 2/1h");
+    rule(&mut town, tenant(), "tenant-rate 3/1d");
+    rule(&mut town, account("bob@a.test"), "rate 100/1h");
+    let mut counters = Counters::default();
+    let sender = at("ann@a.test");
+    let with = |counters: &mut Counters, who: &str, count| {
+        let origin = Origin::Member(id(&town, who));
+        let case = Case { directory: &town, origin, sender: Some(&sender), now: 1000, listed: None };
+        with_wanted(&town, "far@x.test", |wanted| {
+            let refused = at_recipient(&case, counters, wanted, count).map(|refusal| refusal.text);
+            if refused.is_none() {
+                case.spend(counters, wanted, count);
+            }
+            refused
+        })
+    };
+    assert_eq!(with(&mut counters, "ann@a.test", 2), None);
+    assert!(with(&mut counters, "ann@a.test", 1).is_some_and(|text| text.starts_with("ann@a.test has sent to 2 of 2")));
+    assert_eq!(with(&mut counters, "bob@a.test", 1), None);
+    let refused = with(&mut counters, "bob@a.test", 1);
+    assert!(refused.is_some_and(|text| text.starts_with("your organisation has sent to 3 of 3")));
+    assert_eq!(with(&mut counters, "eve@o.test", 50), None, "another tenant's");
+}
+
+/// all@a.test has a group of the same tenant in it, which is sent to as if it were elsewhere.
+#[test]
+fn a_group_in_a_group_is_inside_as_far_as_its_members_are() {
+    let mut town = town();
+    let none = Counters::default();
+    let group = |own, members: &[&str]| Change::GroupAdd {
+        address: at(own),
+        name: String::new(),
+        members: members.iter().map(|member| at(member)).collect(),
+    };
+    make(&mut town, &group("dept@a.test", &["ann@a.test", "loop@a.test"]));
+    make(&mut town, &group("top@a.test", &["bob@a.test", "dept@a.test"]));
+    rule(&mut town, tenant(), "outbound no");
+    rule(&mut town, tenant(), "rate 0/1h");
+    let ann = Mail { origin: Origin::Member(id(&town, "ann@a.test")), ..outside("ann@a.test", "") };
+    assert_eq!(asked(&town, &none, ann, "top@a.test"), None);
+    // Groups that are in each other end.
+    make(&mut town, &group("loop@a.test", &["bob@a.test", "top@a.test"]));
+    assert_eq!(asked(&town, &none, ann, "top@a.test"), None);
+    make(&mut town, &group("deep@a.test", &["far@x.test"]));
+    make(&mut town, &group("other@o.test", &["eve@o.test"]));
+    for leak in ["deep@a.test", "other@o.test", "far@x.test", "eve@o.test"] {
+        make(&mut town, &group("leak@a.test", &["bob@a.test", "top@a.test", leak]));
+        assert_eq!(asked(&town, &none, ann, "leak@a.test"), Some("outbound"), "{leak}");
+        make(&mut town, &Change::GroupRemove { address: at("leak@a.test") });
+    }
+}
+
+#[test]
+fn what_is_suspicious_is_not_sent_on_to_other_hosts() {
+    let mut town = town();
+    let group = |own, members: &[&str]| Change::GroupAdd {
+        address: at(own),
+        name: String::new(),
+        members: members.iter().map(|member| at(member)).collect(),
+    };
+    make(&mut town, &group("dept@a.test", &["ann@a.test"]));
+    make(&mut town, &group("top@a.test", &["bob@a.test", "dept@a.test", "far@x.test"]));
+    make(&mut town, &group("away@a.test", &["far@x.test"]));
+    let judge = |town: &Directory, origin, to: &str, advice| {
+        let sender = at("s@x.test");
+        let case = Case { directory: town, origin, sender: Some(&sender), now: 1000, listed: None };
+        let letter = Letter { advice, ..Letter::default() };
+        let verdict = with_wanted(town, to, |wanted| at_message(&case, &letter, wanted));
+        let names: Vec<String> = verdict.external.iter().map(ToString::to_string).collect();
+        (verdict.copies, names.join(" "), verdict.refusal.map(|refusal| refusal.stage))
+    };
+    let (none, both) = (String::new(), "dept@a.test far@x.test".to_owned());
+    let outside = Origin::Outside;
+    assert_eq!(judge(&town, outside, "top@a.test", Advice::None), (vec![Copy::Inbox], both.clone(), None));
+    for advice in [Advice::Junk, Advice::Quarantine] {
+        let dept = "dept@a.test".to_owned();
+        assert_eq!(judge(&town, outside, "top@a.test", advice), (vec![Copy::Junk], dept, None));
+        assert_eq!(judge(&town, outside, "away@a.test", advice), (vec![], none.clone(), Some("elsewhere")));
+    }
+    // What a member writes to somebody elsewhere is no mail that is passed on; but nothing that is put aside leaves.
+    let ann = Origin::Member(id(&town, "ann@a.test"));
+    assert_eq!(judge(&town, ann, "far@x.test", Advice::Junk).1, "far@x.test");
+    assert_eq!(judge(&town, ann, "far@x.test", Advice::Quarantine).2, Some("elsewhere"));
+    rule(&mut town, tenant(), "allow x.test");
+    assert_eq!(judge(&town, outside, "top@a.test", Advice::Junk), (vec![Copy::Inbox], both, None));
 }
 
 #[test]
@@ -246,7 +345,7 @@ fn hosts_on_blocklists_are_refused_or_suspected_unless_the_sender_is_allowed() {
         let (origin, sender) = (Origin::Outside, Some(&sender));
         let case = Case { directory: town, origin, sender, now: 1000, listed: listed(score) };
         with_wanted(town, "ann@a.test", |wanted| {
-            let refused = at_recipient(&case, &none, wanted, 0).map(|refusal| refusal.text);
+            let refused = at_recipient(&case, &none, wanted, 1).map(|refusal| refusal.text);
             (refused, at_message(&case, &Letter::default(), wanted).copies)
         })
     };

@@ -1,5 +1,7 @@
 //! Queue items as bytes: in the `Queued` event and in a checkpoint's queue section (docs/format.md, "Queue item").
-use super::{Fate, NewQueueItem, Progress, Queue, QueueItem, QueueRecipient, QueueState, Terms};
+use super::{
+    Arrival, Fate, NewQueueItem, Progress, Queue, QueueItem, QueueRecipient, QueueState, Terms, TlsDemand,
+};
 use crate::base::bytes::{DecodeError, Put, Reader};
 use crate::base::{AccountId, Guid, Locator, QueueId, SegmentId};
 use std::sync::Arc;
@@ -10,6 +12,10 @@ const UTF8: u8 = 4;
 const MORE: u8 = 8;
 /// The tag of the addresses that have sent a copy on.
 const PASSED: u8 = 1;
+/// The tag of what its sender demands of TLS.
+const TLS: u8 = 2;
+/// The tag of what was known of the message when it came.
+const ARRIVAL: u8 = 7;
 /// Of the fate byte in a checkpoint: the sender was warned.
 const WARNED: u8 = 128;
 /// Of the state byte in a checkpoint: how far each recipient has come follows the item.
@@ -26,7 +32,10 @@ impl NewQueueItem {
             out.put_u8(recipient.notify);
             out.put_str(&recipient.orcpt);
         }
-        let pieces = u64::from(!self.passed.is_empty()) + self.terms.pieces();
+        let pieces = u64::from(!self.passed.is_empty())
+            + u64::from(self.tls != TlsDemand::Usual)
+            + self.terms.pieces()
+            + u64::from(self.arrival.is_some());
         let has_more = pieces > 0;
         out.put_u8(self.ret | if self.utf8 { UTF8 } else { 0 } | if has_more { MORE } else { 0 });
         out.put_str(&self.envelope_id);
@@ -38,7 +47,15 @@ impl NewQueueItem {
             out.put_varint(self.passed.len() as u64);
             self.passed.iter().for_each(|address| out.put_str(address));
         }
+        if self.tls != TlsDemand::Usual {
+            out.put_u8(TLS);
+            out.put_u8(self.tls.code());
+        }
         self.terms.encode(out);
+        if let Some(arrival) = &self.arrival {
+            out.put_u8(ARRIVAL);
+            arrival.encode(out);
+        }
     }
 
     /// Reads it back.
@@ -53,8 +70,9 @@ impl NewQueueItem {
             .collect::<Result<_, DecodeError>>()?;
         let (code, envelope_id) = (reader.u8()?, reader.str()?.to_owned());
         let (ret, utf8) = (code & !(UTF8 | MORE), code & UTF8 != 0);
-        let (passed, terms) = (Vec::new(), Terms::default());
-        let mut item = NewQueueItem { account, sender, recipients, ret, utf8, envelope_id, passed, terms };
+        let (passed, tls, terms, arrival) = (Vec::new(), TlsDemand::Usual, Terms::default(), None);
+        let mut item =
+            NewQueueItem { account, sender, recipients, ret, utf8, envelope_id, passed, tls, terms, arrival };
         for _ in 0..if code & MORE == 0 { 0 } else { reader.count()? } {
             item.decode_more(reader)?;
         }
@@ -69,10 +87,21 @@ impl NewQueueItem {
                 }
                 Ok(())
             }
+            TLS => {
+                let Some(tls) = TlsDemand::from_code(reader.u8()?) else {
+                    return reader.error("a demand for TLS of 1 or 2 expected before this byte");
+                };
+                self.tls = tls;
+                Ok(())
+            }
+            ARRIVAL => {
+                self.arrival = Some(Box::new(Arrival::decode(reader)?));
+                Ok(())
+            }
             tag => match self.terms.read_piece(tag, reader)? {
                 true => Ok(()),
                 false => reader
-                    .error("a tag of 1 or 3 to 6 expected before this byte: a later posthouse has written this item"),
+                    .error("a tag of 1 to 7 expected before this byte: a later posthouse has written this item"),
             },
         }
     }
@@ -91,6 +120,21 @@ impl QueueState {
     /// Reads a code back.
     pub fn from_code(code: u8) -> Option<QueueState> {
         [QueueState::Active, QueueState::Deferred, QueueState::Hold].into_iter().find(|state| state.code() == code)
+    }
+}
+
+impl TlsDemand {
+    /// The code on disk; the usual one is not written.
+    fn code(self) -> u8 {
+        match self {
+            TlsDemand::Usual => 0,
+            TlsDemand::Required => 1,
+            TlsDemand::NotRequired => 2,
+        }
+    }
+
+    fn from_code(code: u8) -> Option<TlsDemand> {
+        [TlsDemand::Required, TlsDemand::NotRequired].into_iter().find(|demand| demand.code() == code)
     }
 }
 
@@ -209,7 +253,22 @@ impl Queue {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::Flags;
     use crate::format::{Event, Tried};
+    use crate::queue::{Came, Folder, Placed};
+
+    const MEMBER_AND_FRONT: u8 = 4 | 8;
+
+    fn arrival() -> Arrival {
+        let place = |folder| Placed { folder, flags: Flags::SEEN, keywords: vec!["paper".into()] };
+        Arrival {
+            came: Came::Member,
+            suspicious: true,
+            aside: true,
+            facts: [2, 3, 1, 5],
+            placed: [Folder::Inbox, Folder::Junk, Folder::Named("Projects/\u{9879}".into())].map(place).to_vec(),
+        }
+    }
 
     fn queued(id: u64, recipients: usize) -> Event {
         let recipient = |at| QueueRecipient { address: format!("r{at}@x.test"), notify: 2, orcpt: String::new() };
@@ -221,7 +280,9 @@ mod tests {
             utf8: true,
             envelope_id: "e".into(),
             passed: vec!["ann@z.test".into(), "bob@z.test".into()],
+            tls: TlsDemand::default(),
             terms: Terms { priority: 3, ..Terms::default() },
+            arrival: (recipients == 1).then(|| Box::new(arrival())),
         };
         let mut bytes = Vec::new();
         item.encode(&mut bytes);
@@ -259,6 +320,48 @@ mod tests {
         assert!(item.progress[2].warned && item.progress[1].attempts == 1 && &*item.progress[1].reply == "450 later");
         assert_eq!((queue.counts().active, queue.counts().deferred), (1, 1));
         assert_eq!(Queue::decode(&mut Reader::new(&queue.encode())), Ok(queue));
+    }
+
+    #[test]
+    fn what_was_known_when_it_came_comes_back_and_an_item_without_it_is_as_before() {
+        let mut queue = Queue::default();
+        queue.apply(&queued(7, 1)).expect("it fits");
+        let found = queue.get(QueueId(7)).expect("there");
+        assert_eq!(found.item.arrival.as_deref(), Some(&arrival()));
+        assert_eq!(Queue::decode(&mut Reader::new(&queue.encode())), Ok(queue));
+        let (mut plain, mut with) = (Vec::new(), Vec::new());
+        NewQueueItem::default().encode(&mut plain);
+        assert_eq!(plain, [0; 5], "account, sender, no recipients, RET, ENVID");
+        NewQueueItem { arrival: Some(Box::default()), ..NewQueueItem::default() }.encode(&mut with);
+        assert_eq!(with, [0, 0, 0, MORE, 0, 1, ARRIVAL, 0, 0, 0, 0, 0, 0]);
+        // A piece of which this version knows nothing is not passed over.
+        with[6] = 200;
+        assert!(NewQueueItem::decode(&mut Reader::new(&with)).is_err());
+        (with[6], with[7]) = (ARRIVAL, MEMBER_AND_FRONT);
+        assert!(NewQueueItem::decode(&mut Reader::new(&with)).is_err());
+    }
+
+    #[test]
+    fn what_is_demanded_of_tls_comes_back_alone_and_beside_others() {
+        let item = |tls, passed| NewQueueItem { tls, passed, ..NewQueueItem::default() };
+        for passed in [Vec::new(), vec!["ann@z.test".into()]] {
+            let plain = bytes(&item(TlsDemand::Usual, passed.clone()));
+            for tls in [TlsDemand::Usual, TlsDemand::Required, TlsDemand::NotRequired] {
+                let item = item(tls, passed.clone());
+                let written = bytes(&item);
+                assert_eq!(NewQueueItem::decode(&mut Reader::new(&written)), Ok(item));
+                assert_eq!(written == plain, tls == TlsDemand::Usual);
+            }
+        }
+        let mut wrong = bytes(&item(TlsDemand::Required, Vec::new()));
+        *wrong.last_mut().expect("a byte") = 3;
+        assert!(NewQueueItem::decode(&mut Reader::new(&wrong)).is_err());
+    }
+
+    fn bytes(item: &NewQueueItem) -> Vec<u8> {
+        let mut out = Vec::new();
+        item.encode(&mut out);
+        out
     }
 
     #[test]

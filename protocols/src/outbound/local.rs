@@ -4,14 +4,14 @@ use super::retry;
 use super::session::{load, note_unreadable};
 use super::settle::{self, Way};
 use crate::dsn::Reply;
-use crate::passed;
-use crate::smtp::place;
+use crate::smtp::Reread;
 use crate::wire::write_date_time;
-use posthouse_engine::base::{AccountId, Error, Flags};
-use posthouse_engine::delivery::{Delivery, Outcome, Target};
-use posthouse_engine::directory::{Address, Resolution};
-use posthouse_engine::mailflow::{Case, Forward, Letter, Origin, Verdict, Wanted, at_queue};
-use posthouse_engine::queue::{NewQueueItem, QueueItem, QueueRecipient, QueueState};
+use crate::{passed, placing};
+use posthouse_engine::base::Error;
+use posthouse_engine::delivery::{Delivery, Outcome};
+use posthouse_engine::directory::{Address, Recipient, Resolution};
+use posthouse_engine::mailflow::{self, Advice, Case, Facts, Forward, Origin, Refusal, Verdict, Wanted, at_queue};
+use posthouse_engine::queue::{Arrival, Came, NewQueueItem, Placed, QueueItem, QueueRecipient, QueueState};
 use posthouse_engine::trace::{MailRecord, Step};
 use std::sync::Arc;
 
@@ -25,19 +25,43 @@ pub(super) async fn deliver(office: &Arc<Office>, held: Held) {
         Ok(loaded) => loaded,
         Err(error) => return note_unreadable(office, held, item, &error).await,
     };
+    let arrived = Arrived::of(&item, content.bytes());
     let mut replies = Vec::with_capacity(held.job.recipients.len());
     for at in &held.job.recipients {
         let Some(recipient) = item.item.recipients.get(*at as usize) else { continue };
         replies.push(match retry::is_over(&item, office.now()) {
             true => settle::out_of_time(None),
-            false => to_one(office, &item, recipient, content.bytes()).await,
+            false => to_one(office, &item, recipient, (content.bytes(), &arrived)).await,
         });
     }
     let way = Way { sends_notices: true, keeps_time: true, ..Way::default() };
     settle::settle(office, vec![settle::Outcome { held, item, replies, way, content: Some(content) }]).await;
 }
 
-async fn to_one(office: &Office, item: &QueueItem, recipient: &QueueRecipient, message: &[u8]) -> Reply {
+/// What the message says and what was known of it when it came: for every one of its recipients.
+struct Arrived {
+    origin: Origin,
+    facts: Facts,
+    advice: Advice<'static>,
+    /// `None`: nothing was known of it, so no policy is asked about it.
+    read: Option<Reread>,
+}
+
+impl Arrived {
+    fn of(item: &QueueItem, message: &[u8]) -> Arrived {
+        let read = item.item.arrival.as_ref().map(|_| Reread::of(message));
+        let arrival = item.item.arrival.as_deref().cloned().unwrap_or_default();
+        let (origin, facts, advice) = mailflow::known(&arrival, item.item.account);
+        Arrived { origin, facts, advice, read }
+    }
+}
+
+async fn to_one(
+    office: &Office,
+    item: &QueueItem,
+    recipient: &QueueRecipient,
+    (message, arrived): (&[u8], &Arrived),
+) -> Reply {
     let Ok(address) = Address::parse(&recipient.address) else {
         return Reply::own("5.1.3", "that is no address");
     };
@@ -47,6 +71,11 @@ async fn to_one(office: &Office, item: &QueueItem, recipient: &QueueRecipient, m
         Resolution::Disabled => return Reply::own("5.2.1", "that mailbox is disabled"),
         Resolution::NotLocal => return Reply::own("4.3.0", "the domain is not served here any more"),
     };
+    let top = trace(office, item, &address);
+    if let ([one], true, Some(placed)) = (local.as_slice(), external.is_empty(), decided(item)) {
+        let copies = placed.iter().map(|placed| (one.clone(), placed.clone())).collect();
+        return put(office, item, recipient, (copies, Vec::new()), (top, message)).await;
+    }
     // One account's own address ends in its mailbox, and nothing goes on that has been there before.
     let goes_on = !external.is_empty() || local.len() > 1;
     let passed = passed(office, item, message);
@@ -62,31 +91,77 @@ async fn to_one(office: &Office, item: &QueueItem, recipient: &QueueRecipient, m
         }
         _ => (local, external),
     };
-    let verdict = judge(office, item, &passed, &Wanted { address: &address, local: &local, external: &external });
-    let kept = local.into_iter().zip(&verdict.copies).filter_map(|(one, copy)| {
-        let (account, bound) = (one.account, one.bound);
-        Some(Target { account, place: place(*copy)?, flags: Flags::NONE, bound })
+    let wanted = Wanted { address: &address, local: &local, external: &external };
+    let verdict = judge(office, item, (&passed, arrived), &wanted);
+    if let Some(refusal) = &verdict.refusal {
+        return not_wanted(office, item, &address, refusal);
+    }
+    let kept = local.into_iter().zip(verdict.copies.iter().zip(&verdict.filed)).flat_map(|(one, (copy, filed))| {
+        placing::placed(*copy, filed).into_iter().map(move |placed| (one.clone(), placed))
     });
-    let targets: Vec<Target> = kept.collect();
+    let copies: Vec<(Recipient, Placed)> = kept.collect();
     let onward = |address: Address| QueueRecipient { address: address.to_string(), ..recipient.clone() };
-    let onward: Vec<QueueRecipient> = external.into_iter().map(onward).collect();
+    let onward: Vec<QueueRecipient> = verdict.external.into_iter().map(onward).collect();
     let mut queue = match onward.is_empty() {
         true => Vec::new(),
-        false => vec![NewQueueItem { recipients: onward, passed: with(item, &address), ..NewQueueItem::clone(&item.item) }],
+        false => vec![NewQueueItem {
+            recipients: onward,
+            passed: with(item, &address),
+            arrival: arrival(item, Vec::new()),
+            ..NewQueueItem::clone(&item.item)
+        }],
     };
     queue.extend(verdict.forwards.iter().map(|forward| forwarded(item, forward)));
-    put(office, item, recipient, (targets, queue), (trace(office, item, &address), message)).await
+    put(office, item, recipient, (copies, queue), (top, message)).await
 }
 
-/// Members' own rules.
-fn judge(office: &Office, item: &QueueItem, passed: &[Address], wanted: &Wanted<'_>) -> Verdict {
+/// The places of the copies, where they were decided when the message came.
+fn decided(item: &QueueItem) -> Option<&[Placed]> {
+    item.item.arrival.as_ref().map(|arrival| arrival.placed.as_slice()).filter(|placed| !placed.is_empty())
+}
+
+/// What was known of the message when it came, for a new item with its copies that are decided.
+fn arrival(item: &QueueItem, placed: Vec<Placed>) -> Option<Box<Arrival>> {
+    let known = item.item.arrival.as_deref().map(|known| Arrival { placed: Vec::new(), ..known.clone() });
+    match placed.is_empty() {
+        true => known.map(Box::new),
+        false => Some(Box::new(Arrival { placed, ..known.unwrap_or_default() })),
+    }
+}
+
+/// What the policies say, with what was known when it came.
+fn judge(
+    office: &Office,
+    item: &QueueItem,
+    (passed, arrived): (&[Address], &Arrived),
+    wanted: &Wanted<'_>,
+) -> Verdict {
     let sender = Address::parse(&item.item.sender).ok();
-    let letter = Letter { passed, ..Letter::default() };
+    let letter = arrived.read.as_ref().map(|read| read.letter(arrived.facts, arrived.advice));
     office.engine.directory(|directory| {
         let case =
-            Case { directory, origin: Origin::Outside, sender: sender.as_ref(), now: office.now(), listed: None };
-        at_queue(&case, &letter, wanted)
+            Case { directory, origin: arrived.origin, sender: sender.as_ref(), now: office.now(), listed: None };
+        at_queue(&case, letter.as_ref(), passed, wanted)
     })
+}
+
+/// A policy has refused what the system has taken: who sent it hears of it only where its address is known to be its own.
+fn not_wanted(office: &Office, item: &QueueItem, address: &Address, refusal: &Refusal) -> Reply {
+    let Refusal { stage, status, text, .. } = refusal;
+    office.engine.note_mail(&MailRecord {
+        when_ms: office.clock.now_ms(),
+        step: Step::Dropped,
+        from_queue: item.id.0,
+        recipient: address.to_string(),
+        policy: (*stage).to_owned(),
+        text: text.clone(),
+        ..MailRecord::default()
+    });
+    tracing::info!(id = item.id.0, %address, policy = stage, "mail of the queue is not wanted");
+    match item.item.arrival.as_ref().is_some_and(|arrival| arrival.came == Came::Member) {
+        true => Reply::own(status, text.clone()),
+        false => Reply::own("2.1.5", format!("not delivered, and nobody is told: {text}")),
+    }
 }
 
 fn forwarded(item: &QueueItem, forward: &Forward) -> NewQueueItem {
@@ -94,8 +169,9 @@ fn forwarded(item: &QueueItem, forward: &Forward) -> NewQueueItem {
     let recipients = vec![QueueRecipient { address: forward.to.to_string(), notify, orcpt: String::new() }];
     let passed = with(item, &forward.by);
     let utf8 = item.item.utf8 || !forward.to.as_str().is_ascii() || passed.iter().any(|by| !by.is_ascii());
-    let terms = item.item.terms.of_content();
-    NewQueueItem { sender: forward.sender.clone(), recipients, utf8, passed, terms, ..NewQueueItem::default() }
+    let (terms, tls, arrival) = (item.item.terms.of_content(), item.item.tls, arrival(item, Vec::new()));
+    let sender = forward.sender.clone();
+    NewQueueItem { sender, recipients, utf8, passed, terms, tls, arrival, ..NewQueueItem::default() }
 }
 
 /// Who has sent it on, with one more.
@@ -110,26 +186,30 @@ async fn put(
     office: &Office,
     item: &QueueItem,
     recipient: &QueueRecipient,
-    (targets, queue): (Vec<Target>, Vec<NewQueueItem>),
+    (copies, queue): (Vec<(Recipient, Placed)>, Vec<NewQueueItem>),
     (top, message): (Vec<u8>, &[u8]),
 ) -> Reply {
-    let accounts: Vec<AccountId> = targets.iter().map(|target| target.account).collect();
     let staged = match office.engine.stage(top.clone(), message.to_vec()).await {
         Ok(staged) => staged,
         Err(error) => return refused(&error),
     };
-    let all = accounts.len() + queue.len();
+    let all = copies.len() + queue.len();
+    let targets = copies.iter().map(|(one, placed)| placing::target(one, placed)).collect();
     let outcome = office.engine.deliver(Delivery { staged, targets, queue: queue.clone() }).await;
-    note(office, item, &accounts, &queue, &outcome);
+    note(office, item, &copies, &queue, &outcome);
     let (mut failed, mut missing, mut failure) = (0, Vec::new(), None);
     if let Err(error) = outcome.queued {
         (failed, missing, failure) = (queue.len(), queue, Some(error));
     }
-    for (account, answer) in accounts.into_iter().zip(outcome.targets) {
-        let Err(error) = answer else { continue };
-        failed += 1;
-        missing.extend(own_item(office, item, recipient, account));
-        failure = failure.or(Some(error));
+    for ((one, placed), answer) in copies.into_iter().zip(outcome.targets) {
+        match answer {
+            Ok(copy) => placing::set_keywords(&office.engine, one.account, &placed.keywords, &copy).await,
+            Err(error) => {
+                failed += 1;
+                missing.push(own_item(item, recipient, (&one, placed)));
+                failure = failure.or(Some(error));
+            }
+        }
     }
     match failure {
         None => Reply::own("2.1.5", "delivered here, or sent on"),
@@ -139,20 +219,25 @@ async fn put(
 }
 
 /// The steps of the mail log.
-fn note(office: &Office, item: &QueueItem, accounts: &[AccountId], queue: &[NewQueueItem], outcome: &Outcome) {
+fn note(
+    office: &Office,
+    item: &QueueItem,
+    copies: &[(Recipient, Placed)],
+    queue: &[NewQueueItem],
+    outcome: &Outcome,
+) {
     let (when_ms, from_queue) = (office.clock.now_ms(), item.id.0);
     let record = |step| MailRecord { when_ms, step, from_queue, ..MailRecord::default() };
-    for (account, copy) in accounts.iter().zip(&outcome.targets) {
+    for ((one, _), copy) in copies.iter().zip(&outcome.targets) {
         let Ok(copy) = copy else { continue };
         let (mailbox, uid) = (copy.mailbox.0, copy.uid.0);
-        let known = office.engine.directory(|known| known.account(*account).map(|known| known.address.to_string()));
         office.engine.note_mail(&MailRecord {
             queue: from_queue,
             from_queue: 0,
-            account: account.0,
+            account: one.account.0,
             mailbox,
             uid,
-            recipient: known.unwrap_or_default(),
+            recipient: one.address.to_string(),
             ..record(Step::Delivered)
         });
     }
@@ -163,11 +248,10 @@ fn note(office: &Office, item: &QueueItem, accounts: &[AccountId], queue: &[NewQ
     }
 }
 
-/// The item for one of several accounts behind an address, under its own address.
-fn own_item(office: &Office, item: &QueueItem, recipient: &QueueRecipient, account: AccountId) -> Option<NewQueueItem> {
-    let address = office.engine.directory(|known| Some(known.account(account)?.address.to_string()))?;
-    let recipients = vec![QueueRecipient { address, ..recipient.clone() }];
-    Some(NewQueueItem { recipients, ..NewQueueItem::clone(&item.item) })
+/// The item for a copy of one of several accounts behind an address, under its own address. Its place stays: its rules have had effect already.
+fn own_item(item: &QueueItem, recipient: &QueueRecipient, (one, placed): (&Recipient, Placed)) -> NewQueueItem {
+    let recipients = vec![QueueRecipient { address: one.address.to_string(), ..recipient.clone() }];
+    NewQueueItem { recipients, arrival: arrival(item, vec![placed]), ..NewQueueItem::clone(&item.item) }
 }
 
 /// Queues the message for those of a group who could not have it now: who has it must not get it again.

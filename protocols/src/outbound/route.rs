@@ -2,19 +2,19 @@
 use super::settings::{Login, Relay, Security, Settings, Sources};
 use posthouse_engine::Engine;
 use posthouse_engine::directory::{Address, RelayHost, RelayTls, normalise_domain};
-use posthouse_engine::queue::QueueItem;
+use posthouse_engine::queue::{QueueItem, TlsDemand};
 use std::fmt;
 use std::sync::Arc;
 
-/// Messages for one destination share its connections and its back-off.
+/// Messages for one destination share its connections and its back-off: those that demand other TLS are another's.
 #[derive(Clone, Debug)]
 pub(super) enum Destination {
     /// Ourselves: the domain has become ours, or an address stands for another of ours.
     Local,
     /// The hosts of a domain, in A-labels and small letters, or an address literal.
-    Domain(Arc<str>),
+    Domain(Arc<str>, TlsDemand),
     /// That host.
-    Relay(Arc<Relay>),
+    Relay(Arc<Relay>, TlsDemand),
     /// One of those two, from addresses of ours that others do not share.
     From(Sources, Arc<Destination>),
 }
@@ -23,8 +23,8 @@ impl fmt::Display for Destination {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Destination::Local => f.write_str("local"),
-            Destination::Domain(domain) => f.write_str(domain),
-            Destination::Relay(relay) => write!(f, "{}:{}", relay.host, relay.port),
+            Destination::Domain(domain, _) => f.write_str(domain),
+            Destination::Relay(relay, _) => write!(f, "{}:{}", relay.host, relay.port),
             Destination::From(_, there) => there.fmt(f),
         }
     }
@@ -34,8 +34,8 @@ impl PartialEq for Destination {
     fn eq(&self, other: &Destination) -> bool {
         match (self, other) {
             (Destination::Local, Destination::Local) => true,
-            (Destination::Domain(a), Destination::Domain(b)) => a == b,
-            (Destination::Relay(a), Destination::Relay(b)) => a == b,
+            (Destination::Domain(a, x), Destination::Domain(b, y)) => (a, x) == (b, y),
+            (Destination::Relay(a, x), Destination::Relay(b, y)) => (a, x) == (b, y),
             (Destination::From(a, there), Destination::From(b, also)) => a == b && there == also,
             _ => false,
         }
@@ -44,13 +44,24 @@ impl PartialEq for Destination {
 
 impl Eq for Destination {}
 
+impl Destination {
+    /// What its messages demand.
+    pub(super) fn tls(&self) -> TlsDemand {
+        match self {
+            Destination::Local => TlsDemand::Usual,
+            Destination::Domain(_, tls) | Destination::Relay(_, tls) => *tls,
+            Destination::From(_, there) => there.tls(),
+        }
+    }
+}
+
 impl std::hash::Hash for Destination {
     fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
         std::mem::discriminant(self).hash(state);
         match self {
             Destination::Local => {}
-            Destination::Domain(domain) => domain.hash(state),
-            Destination::Relay(relay) => relay.hash(state),
+            Destination::Domain(domain, tls) => (domain, tls).hash(state),
+            Destination::Relay(relay, tls) => (relay, tls).hash(state),
             Destination::From(sources, there) => (sources, there).hash(state),
         }
     }
@@ -71,6 +82,8 @@ impl Destination {
 pub(super) struct Wishes {
     relay: Option<Arc<Relay>>,
     sources: Sources,
+    /// What its sender demands of TLS.
+    pub(super) tls: TlsDemand,
 }
 
 impl Wishes {
@@ -78,11 +91,13 @@ impl Wishes {
     pub(super) fn of(item: &QueueItem, engine: &Engine) -> Wishes {
         let address = item.item.passed.last().unwrap_or(&item.item.sender);
         let domain = address.rsplit_once('@').and_then(|(_, domain)| normalise_domain(domain).ok());
-        let Some(domain) = domain else { return Wishes::default() };
+        let tls = item.item.tls;
+        let Some(domain) = domain else { return Wishes { tls, ..Wishes::default() } };
         let way = engine.directory(|directory| directory.way_out(&domain));
         Wishes {
             relay: way.relay.map(|host| Arc::new(relay(&host))),
             sources: Sources { ipv4: way.source_ipv4, ipv6: way.source_ipv6 },
+            tls,
         }
     }
 }
@@ -113,8 +128,8 @@ pub(super) fn destination(address: &str, wishes: &Wishes, settings: &Settings, e
         None => wishes.relay.as_ref().or(settings.relay.as_ref()),
     };
     let there = match relay {
-        Some(relay) => Destination::Relay(relay.clone()),
-        None => Destination::Domain(domain.into()),
+        Some(relay) => Destination::Relay(relay.clone(), wishes.tls),
+        None => Destination::Domain(domain.into(), wishes.tls),
     };
     match wishes.sources == Sources::default() {
         true => there,

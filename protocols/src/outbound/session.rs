@@ -12,7 +12,7 @@ use crate::runtime::{now, select, sleep, stopping, timeout};
 use crate::session::Share;
 use crate::{limits, passed};
 use posthouse_engine::base::Error;
-use posthouse_engine::queue::{QueueItem, QueueState};
+use posthouse_engine::queue::{QueueItem, QueueState, TlsDemand};
 use std::sync::Arc;
 
 /// The connection of a session.
@@ -215,6 +215,7 @@ fn mail<'a>(office: &Office, item: &'a QueueItem, content: &'a Content, recipien
         ret: new.ret,
         envelope_id: &new.envelope_id,
         utf8: new.utf8,
+        requires_tls: new.tls == TlsDemand::Required,
         terms: new.terms,
         now: office.now(),
         content,

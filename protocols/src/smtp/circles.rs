@@ -54,7 +54,7 @@ impl Session {
     pub(super) fn queue_items(&self, transaction: &Transaction, verdicts: &[Verdict]) -> Vec<NewQueueItem> {
         let taken = transaction.recipients.iter().zip(verdicts).filter(|(_, verdict)| verdict.refusal.is_none());
         let each = taken.flat_map(|(rcpt, verdict)| {
-            let external = rcpt.external.iter().map(|address| (rcpt.address != *address, onward(rcpt, address)));
+            let external = verdict.external.iter().map(|address| (rcpt.address != *address, onward(rcpt, address)));
             let held = held::addresses(rcpt, verdict).into_iter().map(|address| (rcpt.address.as_str() != address, address));
             let all: Vec<(bool, String)> = external.chain(held).collect();
             all.into_iter().map(move |(by_group, address)| (rcpt, by_group, address))

@@ -8,17 +8,17 @@ use super::message::Taken;
 use super::prepare::{Found, Prepared};
 use super::reply::Reply;
 use super::role::Role;
-use super::state::{Answer, Rcpt, Session, Transaction};
-use super::{header, policy, scripted};
+use super::state::{Answer, Rcpt, Reserved, Session, Transaction};
+use super::{form, header, policy};
 use crate::dsn::Kind;
 use crate::verify::milter::Outcome;
-use crate::{limits, passed};
+use crate::{limits, passed, placing};
 use posthouse_engine::Expected;
-use posthouse_engine::base::{AccountId, Error, Flags, QueueId};
+use posthouse_engine::base::{AccountId, Error, QueueId};
 use posthouse_engine::delivery::{self, Delivered, Delivery, Target};
 use posthouse_engine::directory::Address;
-use posthouse_engine::mailflow::{Facts, Forward, Verdict};
-use posthouse_engine::queue::{NewQueueItem, QueueRecipient};
+use posthouse_engine::mailflow::{self, Copy, Facts, Forward, Verdict};
+use posthouse_engine::queue::{Arrival, NewQueueItem, QueueRecipient};
 use std::collections::HashMap;
 
 impl Session {
@@ -29,8 +29,9 @@ impl Session {
         };
         let verdicts = match self.filter(&mut transaction, &mut taken).await {
             Ok(filtered) => {
+                transaction.heed(&taken.message);
                 self.end_circles(&mut transaction, &taken.message);
-                self.deliver(&transaction, taken, filtered).await
+                self.deliver(&mut transaction, taken, filtered).await
             }
             Err(refusal) => transaction.recipients.iter().map(|_| Err(refusal.clone())).collect(),
         };
@@ -53,6 +54,7 @@ impl Session {
         transaction: &mut Transaction,
         taken: &mut Taken,
     ) -> Result<(Outcome, Option<Found>), Reply> {
+        form::settle(self.role, &mut taken.message).map_err(|refusal| self.noted(transaction, refusal))?;
         let came_bytes = taken.message.len() as u64;
         let before = self.check_before(transaction, &mut taken.message).await;
         let before = before.map_err(|refusal| self.noted(transaction, refusal))?;
@@ -101,7 +103,7 @@ impl Session {
     /// One verdict for each recipient: the positive reply or the refusal.
     async fn deliver(
         &self,
-        transaction: &Transaction,
+        transaction: &mut Transaction,
         taken: Taken,
         (shown, before): (Outcome, Option<Found>),
     ) -> Vec<Result<Reply, Reply>> {
@@ -117,7 +119,7 @@ impl Session {
             self.note_refused(transaction, "", policy, &reply);
             transaction.recipients.iter().map(|_| Err(reply.clone())).collect()
         };
-        if let Some((policy, reply)) = unfit(transaction, header.hops, &filtered) {
+        if let Some((policy, reply)) = unfit(self.leaves(transaction), header.hops, &filtered) {
             return refuse_all(policy, Facts::default(), reply);
         }
         if filtered.discards() {
@@ -144,15 +146,16 @@ impl Session {
             return refuse_all(later.stage, facts, policy::reply(later));
         }
         let size_bytes = fields.len() + message.len();
-        let committed = match self.commit(transaction, &verdicts, fields, (message, expected)).await {
+        let arrival = mailflow::arrival(self.origin(), facts, filtered.quarantined, &verdicts);
+        let committed = match self.commit(transaction, (&verdicts, &arrival), fields, (message, expected)).await {
             Ok(committed) => committed,
             Err(refusal) => return refuse_all("", facts, refusal),
         };
         drop(room);
         let all = transaction.recipients.iter().zip(&verdicts);
         let fates: Vec<Fate> = all.map(|(rcpt, verdict)| fate(rcpt, verdict, &committed)).collect();
-        let outside = transaction.recipients.iter().zip(&fates).filter(|(rcpt, fate)| rcpt.outside && fate.is_taken());
-        self.charge(transaction, outside.count() as u32);
+        let counted = transaction.recipients.iter_mut().zip(&fates).filter(|(_, fate)| fate.is_taken());
+        counted.filter_map(|(rcpt, _)| rcpt.reserved.as_mut()).for_each(Reserved::keep);
         self.log(transaction, (&id, size_bytes), &fates, (&verdicts, facts));
         self.note_came(transaction, &says, size_bytes, (facts, &filtered.note));
         self.note_fates(transaction, &verdicts, &committed);
@@ -182,7 +185,7 @@ impl Session {
     async fn commit(
         &self,
         transaction: &Transaction,
-        verdicts: &[Verdict],
+        (verdicts, arrival): (&[Verdict], &Arrival),
         fields: Vec<u8>,
         (message, expected): (Vec<u8>, Expected),
     ) -> Result<Committed, Reply> {
@@ -191,7 +194,7 @@ impl Session {
         let own = self.queue_items(transaction, verdicts);
         let of_own = own.iter().map(|item| item.recipients.iter().map(|one| one.address.clone()).collect()).collect();
         let onward = forwards.iter().map(|forward| self.forwarded(transaction, forward, verdicts));
-        let queue: Vec<NewQueueItem> = own.into_iter().chain(onward).collect();
+        let queue: Vec<NewQueueItem> = own.into_iter().chain(onward).map(|item| self.known(item, arrival)).collect();
         let mut committed = Committed { places, forwards, ..Committed::default() };
         if targets.is_empty() && queue.is_empty() {
             return Ok(committed);
@@ -213,6 +216,23 @@ impl Session {
         Ok(committed)
     }
 
+    fn is_ours(&self, domain: &str) -> bool {
+        self.shared.engine.directory(|known| known.domain(domain).is_some())
+    }
+
+    /// Whether anybody on another host is to get it.
+    fn leaves(&self, transaction: &Transaction) -> bool {
+        let mut all = transaction.recipients.iter().flat_map(|rcpt| &rcpt.external);
+        all.any(|address| !self.is_ours(address.domain()))
+    }
+
+    /// With what is known of the message, for whoever gets it here.
+    fn known(&self, item: NewQueueItem, arrival: &Arrival) -> NewQueueItem {
+        let is_ours = |one: &QueueRecipient| self.is_ours(one.address.rsplit_once('@').map_or("", |(_, domain)| domain));
+        let ends_here = item.recipients.iter().any(is_ours);
+        NewQueueItem { arrival: ends_here.then(|| Box::new(arrival.clone())), ..item }
+    }
+
     /// An item without recipients.
     pub(super) fn new_item(&self, transaction: &Transaction) -> NewQueueItem {
         NewQueueItem {
@@ -223,7 +243,9 @@ impl Session {
             utf8: transaction.utf8,
             envelope_id: transaction.envelope_id.clone(),
             passed: Vec::new(),
+            tls: transaction.tls,
             terms: transaction.terms,
+            arrival: None,
         }
     }
 
@@ -238,8 +260,22 @@ impl Session {
         let notify = u8::from(sender.is_empty());
         let recipients = vec![QueueRecipient { address: to.to_string(), notify, orcpt: String::new() }];
         let utf8 = transaction.utf8 || !to.as_str().is_ascii() || passed.iter().any(|by| !by.is_ascii());
-        let terms = transaction.terms.of_content();
-        NewQueueItem { sender: sender.clone(), recipients, utf8, passed, terms, ..NewQueueItem::default() }
+        let (terms, tls) = (transaction.terms.of_content(), transaction.tls);
+        NewQueueItem { sender: sender.clone(), recipients, utf8, passed, terms, tls, ..NewQueueItem::default() }
+    }
+
+    /// Puts keywords on the copies that scripts have filed.
+    async fn set_keywords(&self, verdicts: &[Verdict], recipients: &[Rcpt], committed: &Committed) {
+        for (rcpt, verdict) in recipients.iter().zip(verdicts).filter(|(_, verdict)| verdict.refusal.is_none()) {
+            for (recipient, filed) in rcpt.local.iter().zip(&verdict.filed).filter(|(_, filed)| !filed.is_empty()) {
+                let account = recipient.account;
+                for (placed, copy) in placing::placed(Copy::Filed, filed).iter().zip(committed.copies_of(account)) {
+                    if let Ok(copy) = copy {
+                        placing::set_keywords(&self.shared.engine, account, &placed.keywords, copy).await;
+                    }
+                }
+            }
+        }
     }
 
     /// Tells the sender by mail of copies that failed though the client hears a 250 (RFC 5321 section 6.1).
@@ -274,12 +310,12 @@ impl Session {
 }
 
 /// Why a message is not even judged, with the policy's name.
-fn unfit(transaction: &Transaction, hops: usize, filtered: &Filtered) -> Option<(&'static str, Reply)> {
+fn unfit(leaves: bool, hops: usize, filtered: &Filtered) -> Option<(&'static str, Reply)> {
     if hops > limits::SMTP_HOPS_MAX {
         return Some(("hops", Reply::new(554, "5.4.6 Too many hops: the message goes in circles")));
     }
     // What is put aside must not leave, and there is no place for it here.
-    let leaves = filtered.quarantined && transaction.recipients.iter().any(|rcpt| !rcpt.external.is_empty());
+    let leaves = filtered.quarantined && leaves;
     leaves.then(|| ("filter", Reply::new(550, "5.7.1 A filter holds that message back; it is not sent on")))
 }
 
@@ -360,15 +396,12 @@ fn targets(recipients: &[Rcpt], verdicts: &[Verdict]) -> (Vec<Target>, Places) {
     let passed = recipients.iter().zip(verdicts).filter(|(_, verdict)| verdict.refusal.is_none());
     let copies = passed.flat_map(|(rcpt, verdict)| rcpt.local.iter().zip(verdict.copies.iter().zip(&verdict.filed)));
     for (recipient, (copy, filed)) in copies {
-        let (account, bound) = (recipient.account, recipient.bound);
-        if copy.is_none() || places.contains_key(&account) {
+        if copy.is_none() || places.contains_key(&recipient.account) {
             continue;
         }
-        let target = |(place, flags)| Target { account, place, flags, bound };
         let before = targets.len();
-        targets.extend(policy::place(*copy).map(|place| target((place, Flags::NONE))));
-        targets.extend(filed.iter().map(|filing| target(scripted::place(filing))));
-        places.insert(account, (before..targets.len()).collect());
+        targets.extend(placing::placed(*copy, filed).iter().map(|placed| placing::target(recipient, placed)));
+        places.insert(recipient.account, (before..targets.len()).collect());
     }
     (targets, places)
 }

@@ -6,11 +6,11 @@ use smtp_proto::{
     RCPT_NOTIFY_FAILURE, RCPT_NOTIFY_NEVER, RCPT_NOTIFY_SUCCESS, RCPT_RRVS_CONTINUE, RCPT_RRVS_REJECT, RcptTo,
 };
 
-/// Refuses what EHLO has not offered (RFC 5321 section 4.1.1.11).
-pub(super) fn check_mail(from: &MailFrom<String>) -> Result<(), Reply> {
+/// Refuses what EHLO has not offered (RFC 5321 section 4.1.1.11). `keeps_tls`: REQUIRETLS was.
+pub(super) fn check_mail(from: &MailFrom<String>, keeps_tls: bool) -> Result<(), Reply> {
     let not_offered = [
         (from.flags & MAIL_CONPERM != 0, "CONPERM"),
-        (from.flags & MAIL_REQUIRETLS != 0, "REQUIRETLS"),
+        (from.flags & MAIL_REQUIRETLS != 0 && !keeps_tls, "REQUIRETLS"),
         (from.solicit.is_some(), "SOLICIT"),
         (from.mtrk.is_some(), "MTRK"),
         (from.trans_id.is_some(), "TRANSID"),

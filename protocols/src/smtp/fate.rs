@@ -64,7 +64,7 @@ pub(super) fn fate(rcpt: &Rcpt, verdict: &Verdict, committed: &Committed) -> Fat
             None => fate.failed.push((recipient.address.clone(), Error::Closed)),
         }
     }
-    for address in &rcpt.external {
+    for address in &verdict.external {
         match &committed.queued {
             Some(Ok(())) => fate.taken += 1,
             Some(Err(error)) => fate.failed.push((address.clone(), error.clone())),

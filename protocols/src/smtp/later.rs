@@ -2,10 +2,13 @@
 //! get it when their shard takes mail again. Without this they would be reported as failed though nothing is wrong with them.
 use super::deliver::Committed;
 use super::state::{Rcpt, Session, Transaction};
+use crate::placing;
 use posthouse_engine::Bytes;
 use posthouse_engine::base::{AccountId, Error, QueueId, Result};
-use posthouse_engine::mailflow::{Copy, Verdict};
-use posthouse_engine::queue::{NewQueueItem, QueueRecipient};
+use posthouse_engine::delivery::Delivered;
+use posthouse_engine::directory::Recipient;
+use posthouse_engine::mailflow::Verdict;
+use posthouse_engine::queue::{Arrival, NewQueueItem, Placed, QueueRecipient};
 
 /// What is to be queued, and for whom: an account, or the copies for other hosts.
 type Late = Vec<(Option<AccountId>, NewQueueItem)>;
@@ -53,15 +56,18 @@ impl Session {
     ) -> Late {
         let mut late = Late::new();
         let passed = transaction.recipients.iter().zip(verdicts).filter(|(_, verdict)| verdict.refusal.is_none());
-        for (rcpt, recipient, copy) in passed.flat_map(|(rcpt, verdict)| copies(rcpt, verdict)) {
-            let failed = matches!(committed.copy_of(recipient.account), Some(Err(error)) if error.is_transient());
-            // An item of the queue says to whom, not into which folder or with what flags: what is not for INBOX is reported as failed.
-            let failed = failed && copy == Copy::Inbox;
+        for (rcpt, recipient, placed) in passed.flat_map(|(rcpt, verdict)| copies(rcpt, verdict)) {
+            let failed = |copy: &Result<Delivered>| matches!(copy, Err(error) if error.is_transient());
+            let all = placed.into_iter().zip(committed.copies_of(recipient.account));
+            let placed: Vec<Placed> = all.filter(|(_, copy)| failed(copy)).map(|(placed, _)| placed).collect();
             let is_new = !late.iter().any(|(account, _)| *account == Some(recipient.account));
-            if failed && is_new {
+            if !placed.is_empty() && is_new {
                 let address = recipient.address.to_string();
                 let recipients = vec![QueueRecipient { address, notify: rcpt.notify, orcpt: rcpt.orcpt.clone() }];
-                late.push((Some(recipient.account), NewQueueItem { recipients, ..self.new_item(transaction) }));
+                // What the rules have said of it stands: they are not asked again.
+                let arrival = Some(Box::new(Arrival { placed, ..Arrival::default() }));
+                let item = NewQueueItem { recipients, arrival, ..self.new_item(transaction) };
+                late.push((Some(recipient.account), item));
             }
         }
         if matches!(&committed.queued, Some(Err(error)) if error.is_transient()) {
@@ -95,10 +101,11 @@ impl Session {
     }
 }
 
+/// Whose copies go where.
 fn copies<'a>(
     rcpt: &'a Rcpt,
     verdict: &'a Verdict,
-) -> impl Iterator<Item = (&'a Rcpt, &'a posthouse_engine::directory::Recipient, Copy)> {
-    let wanted = rcpt.local.iter().zip(&verdict.copies).filter(|(_, copy)| !copy.is_none());
-    wanted.map(move |(recipient, copy)| (rcpt, recipient, *copy))
+) -> impl Iterator<Item = (&'a Rcpt, &'a Recipient, Vec<Placed>)> {
+    let all = rcpt.local.iter().zip(verdict.copies.iter().zip(&verdict.filed));
+    all.map(move |(recipient, (copy, filed))| (rcpt, recipient, placing::placed(*copy, filed)))
 }

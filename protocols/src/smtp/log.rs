@@ -113,7 +113,7 @@ impl Session {
                     engine.note_mail(&record);
                 }
             }
-            self.note_external(transaction, rcpt, committed);
+            self.note_external(transaction, rcpt, verdict, committed);
         }
         for (forward, queue) in committed.forwards.iter().zip(&committed.forward_ids) {
             engine.note_mail(&MailRecord {
@@ -158,8 +158,14 @@ impl Session {
         committed.copies_of(recipient.account).map(one).collect()
     }
 
-    fn note_external(&self, transaction: &Transaction, rcpt: &Rcpt, committed: &Committed) {
+    fn note_external(&self, transaction: &Transaction, rcpt: &Rcpt, verdict: &Verdict, committed: &Committed) {
         for address in &rcpt.external {
+            if !verdict.external.contains(address) {
+                let (recipient, policy) = (address.to_string(), "suspicious".to_owned());
+                let record = MailRecord { recipient, policy, ..self.step(transaction, Step::Dropped) };
+                self.shared.engine.note_mail(&record);
+                continue;
+            }
             let (step, queue, text) = match (&committed.queued, committed.queue_id_of(address)) {
                 (Some(Err(error)), _) => (Step::Failed, 0, error.to_string()),
                 (_, queue) => (Step::Queued, queue.unwrap_or(QueueId(0)).0, String::new()),

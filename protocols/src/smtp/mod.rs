@@ -2,7 +2,7 @@
 //! which `lmtp` is the face. Keeps no mail and sends none to other hosts: the engine commits deliveries and queue items.
 //!
 //! `table` says what runs in which role; `cmd/` holds one file per command; `message` takes a message in; `deliver` plans who gets it and
-//! turns what became of it into replies; `log` notes it; `later` queues what could not be had at once, `held` what is to wait; `away` answers; `circles` ends what comes back to a group; `counted` counts for reports; `scripted` files as scripts say; `letter` and `policy` ask the mail flow, `filter` a content filter, `milters` milters; `trace` writes the fields on top; `terms` reads how a message is to be carried; `bounce` tells a sender what a 250 could not.
+//! turns what became of it into replies; `log` notes it; `later` queues what could not be had at once, `held` what is to wait; `away` answers; `circles` ends what comes back to a group; `counted` counts for reports; `form` sees to it that all read the same header, `named` whom its fields name to whom; `letter` and `policy` ask the mail flow, `filter` a content filter, `milters` milters; `trace` writes the fields on top; `terms` reads how a message is to be carried; `bounce` tells a sender what a 250 could not.
 
 mod away;
 mod bounce;
@@ -14,6 +14,7 @@ mod driver;
 mod envelope;
 mod fate;
 mod filter;
+mod form;
 mod header;
 mod held;
 mod later;
@@ -21,11 +22,12 @@ mod letter;
 mod log;
 mod message;
 mod milters;
+mod named;
 mod policy;
 mod prepare;
+mod reread;
 mod reply;
 mod role;
-mod scripted;
 mod sizes;
 mod state;
 mod table;
@@ -36,7 +38,7 @@ mod trace;
 pub(crate) mod tests;
 
 pub(crate) use message::has_bare_line_end;
-pub(crate) use policy::place;
+pub(crate) use reread::Reread;
 pub(crate) use role::Role;
 
 use crate::runtime::{Service, SessionFuture, Stream};

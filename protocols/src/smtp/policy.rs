@@ -2,26 +2,12 @@
 use super::letter::{Addressed, Says};
 use super::reply::Reply;
 use super::role::Role;
-use super::state::{Rcpt, Session, Transaction};
+use super::state::{Rcpt, Reserved, Session, Transaction};
 use posthouse_engine::base::AccountId;
-use posthouse_engine::delivery::Place;
 use posthouse_engine::directory::{Address, Recipient, Rule, Scope};
-use posthouse_engine::index::SpecialUse;
 use posthouse_engine::mailflow::{
-    Advice, Case, Copy, Dmarc, Facts, Letter, Listed, Origin, Refusal, TRANSFER_FOLDER, Verdict, Wanted, at_message,
-    at_recipient,
+    Advice, Case, Dmarc, Facts, Letter, Listed, Origin, Refusal, Verdict, Wanted, at_message, at_recipient,
 };
-
-/// Where an account's copy goes; `None`: it gets none.
-pub(crate) fn place(copy: Copy) -> Option<Place> {
-    match copy {
-        Copy::Inbox => Some(Place::Inbox),
-        Copy::Junk => Some(Place::For(SpecialUse::Junk)),
-        Copy::Transfer => Some(Place::Named(TRANSFER_FOLDER.to_owned())),
-        // What a script files is more than one place.
-        Copy::Nowhere | Copy::Forwarded | Copy::Discarded | Copy::Filed | Copy::Held => None,
-    }
-}
 
 /// A refusal as its reply.
 pub(super) fn reply(refusal: &Refusal) -> Reply {
@@ -33,7 +19,7 @@ fn wanted(rcpt: &Rcpt) -> Wanted<'_> {
 }
 
 impl Session {
-    fn origin(&self) -> Origin {
+    pub(super) fn origin(&self) -> Origin {
         match (self.role, self.account()) {
             (_, Some(account)) => Origin::Member(account),
             (Role::Lmtp, None) => Origin::Front,
@@ -63,21 +49,25 @@ impl Session {
         }
     }
 
-    /// Whether mail for this recipient is taken; and whether it counts as one outside the sender's tenant.
+    /// Whether mail for this recipient is taken; and what it has cost of the sender's rate. It counts from now on, so that no other connection of the
+    /// sender's takes its place.
     pub(super) fn judge_recipient(
         &self,
         transaction: &Transaction,
         address: &Address,
         local: &[Recipient],
         external: &[Address],
-    ) -> Result<bool, Reply> {
+    ) -> Result<Option<Reserved>, Reply> {
         let wanted = Wanted { address, local, external };
-        let pending = transaction.recipients.iter().filter(|rcpt| rcpt.outside).count() as u32;
         let found = self.with_case(&transaction.sender, |case| {
-            let counters = self.shared.sending();
-            at_recipient(case, &counters, &wanted, pending).map_or_else(|| Ok(case.leaves_tenant(&wanted)), Err)
+            let mut counters = self.shared.sending();
+            match at_recipient(case, &counters, &wanted, 1) {
+                Some(refusal) => Err(refusal),
+                None => Ok(case.spend(&mut counters, &wanted, 1)),
+            }
         });
-        found.map_err(|refusal| {
+        let reserved = found.map(|spent| spent.map(|spent| Reserved::new(&self.shared, spent)));
+        reserved.map_err(|refusal| {
             tracing::info!(peer = %self.stream.peer(), from = %transaction.sender.escape_debug(), to = %address, policy = refusal.stage, "recipient refused");
             let reply = reply(&refusal);
             self.note_refused(transaction, address.as_str(), refusal.stage, &reply);
@@ -134,18 +124,10 @@ impl Session {
         })
     }
 
-    /// Counts the recipients outside the tenant that the message was taken for.
-    pub(super) fn charge(&self, transaction: &Transaction, recipients: u32) {
-        if recipients > 0 {
-            self.with_case(&transaction.sender, |case| case.charge(&mut self.shared.sending(), recipients));
-        }
-    }
-
     /// What no recipient can be asked about: whose name a member writes under (RFC 6409 section 6.1), and a header that can be read in two ways.
     pub(super) fn check_author(&self, says: &Says, facts: Facts) -> Result<(), Reply> {
-        if self.role == Role::Mx && says.from_fields > 1 && facts.dmarc != Dmarc::Unchecked {
-            // RFC 5322 section 3.6: with two of them DMARC would judge one, and the reader see the other.
-            return Err(Reply::new(550, "5.6.0 The message has more than one From field"));
+        if self.role == Role::Mx && facts.dmarc != Dmarc::Unchecked {
+            return one_author_domain(says);
         }
         let Some(login) = self.login.as_ref().filter(|_| self.role == Role::Submission) else {
             return Ok(());
@@ -153,6 +135,9 @@ impl Session {
         let refuse = |what: &str| {
             Err(Reply::new(550, format!("5.7.1 {} may not write as {what} (From of the message)", login.address)))
         };
+        if says.from_fields > 1 {
+            return Err(too_many_from());
+        }
         if says.from_is_odd {
             return refuse("what is no address, or hides behind a header that is too long");
         }
@@ -162,4 +147,24 @@ impl Session {
             None => Ok(()),
         }
     }
+}
+
+/// DMARC speaks of the domain of the only From (RFC 7489 section 6.6.1): with two of them it would judge one and the reader see the other, and
+/// without any it would say nothing of what readers take for the author.
+fn one_author_domain(says: &Says) -> Result<(), Reply> {
+    if says.from_fields > 1 {
+        return Err(too_many_from());
+    }
+    if says.from_has_one_domain {
+        return Ok(());
+    }
+    Err(Reply::new(
+        550,
+        "5.6.0 From of the message has to name an author, and authors of one domain only (RFC 5322 section 3.6.2)",
+    ))
+}
+
+/// RFC 5322 section 3.6.
+fn too_many_from() -> Reply {
+    Reply::new(550, "5.6.0 The message has more than one From field")
 }

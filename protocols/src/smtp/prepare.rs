@@ -49,8 +49,9 @@ impl Session {
             // The server in front has done all this.
             Role::Lmtp => Ok(Prepared { fields: trace, message, facts: Facts::default(), seen: None }),
             Role::Submission => {
-                // RFC 6409 section 8: whom Bcc names is for the envelope only (RFC 5322 section 3.6.3).
-                let message = without_fields(message, |name, _| name.eq_ignore_ascii_case(b"bcc"));
+                // RFC 6409 section 8: whom Bcc names is for the envelope only (RFC 5322 sections 3.6.3 and 3.6.6).
+                let blind = |name: &[u8]| [&b"bcc"[..], b"resent-bcc"].iter().any(|bcc| name.eq_ignore_ascii_case(bcc));
+                let message = without_fields(message, |name, _| blind(name));
                 let message = without_forged(message, &self.shared.hostname);
                 self.sign(says, trace, message).await
             }

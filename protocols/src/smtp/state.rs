@@ -1,4 +1,5 @@
 //! What one connection knows: who speaks, who has logged in, and the message under way. Holds no message when none is under way.
+use super::header;
 use super::reply::Reply;
 use super::role::Role;
 use crate::runtime::Stream;
@@ -8,7 +9,8 @@ use crate::verify::milter::Chain;
 use posthouse_engine::Login;
 use posthouse_engine::base::AccountId;
 use posthouse_engine::directory::{Address, Recipient};
-use posthouse_engine::queue::Terms;
+use posthouse_engine::mailflow::Spent;
+use posthouse_engine::queue::{Terms, TlsDemand};
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
@@ -54,6 +56,8 @@ pub(super) struct Transaction {
     pub(super) utf8: bool,
     /// RET of RFC 3461: 0 not given, 1 FULL, 2 HDRS.
     pub(super) ret: u8,
+    /// What the sender demands of TLS (RFC 8689).
+    pub(super) tls: TlsDemand,
     /// ENVID of RFC 3461, decoded.
     pub(super) envelope_id: String,
     /// SIZE of RFC 1870, 0 when not given.
@@ -69,13 +73,22 @@ pub(super) struct Transaction {
     pub(super) filters_until: Option<Instant>,
 }
 
+impl Transaction {
+    /// Takes from the message what it says of its own way; REQUIRETLS counts more (RFC 8689 section 5).
+    pub(super) fn heed(&mut self, message: &[u8]) {
+        if self.tls == TlsDemand::Usual && header::says_tls_is_not_required(message) {
+            self.tls = TlsDemand::NotRequired;
+        }
+    }
+}
+
 /// A recipient that was accepted.
 pub(super) struct Rcpt {
     /// As it was given.
     pub(super) given: String,
     pub(super) address: Address,
-    /// It counts against the sender's rate.
-    pub(super) outside: bool,
+    /// What it has cost of the sender's rate.
+    pub(super) reserved: Option<Reserved>,
     /// Accounts on this system.
     pub(super) local: Vec<Recipient>,
     /// Where it goes besides: addresses on other hosts.
@@ -92,6 +105,31 @@ impl Rcpt {
     /// How many it stands for.
     pub(super) fn copies(&self) -> usize {
         self.local.len() + self.external.len()
+    }
+}
+
+/// One of the recipients that the sender's rate allows. Dropped before the message is taken for it, it counts no longer.
+pub(super) struct Reserved {
+    shared: Arc<Shared>,
+    spent: Option<Spent>,
+}
+
+impl Reserved {
+    pub(super) fn new(shared: &Arc<Shared>, spent: Spent) -> Reserved {
+        Reserved { shared: shared.clone(), spent: Some(spent) }
+    }
+
+    /// The message was taken for it.
+    pub(super) fn keep(&mut self) {
+        self.spent = None;
+    }
+}
+
+impl Drop for Reserved {
+    fn drop(&mut self) {
+        if let Some(spent) = self.spent.take() {
+            self.shared.sending().give_back(&spent);
+        }
     }
 }
 

@@ -1,8 +1,8 @@
 """A mail host for the other side of a delivery: keeps what it takes, and misbehaves by the name before the @ of a recipient.
 
 `greylist` is put off until it has been tried twice, `later` is always put off, `never` is refused, `full` is refused after the data.
-With `broken_tls` STARTTLS is offered and then answered with rubbish; a `tarpit` takes connections and says nothing; with `delay` the last reply
-comes that many seconds after the message was taken.
+With `broken_tls` STARTTLS is offered and then answered with rubbish; with `tls`, an `ssl.SSLContext`, it works. `offers` are more keywords of EHLO.
+A `tarpit` takes connections and says nothing; with `delay` the last reply comes that many seconds after the message was taken.
 """
 import socketserver
 import threading
@@ -11,6 +11,7 @@ import time
 
 class Handler(socketserver.StreamRequestHandler):
     timeout = 60
+    is_tls = False
 
     def say(self, text):
         self.wfile.write(text.encode() + b"\r\n")
@@ -35,10 +36,16 @@ class Handler(socketserver.StreamRequestHandler):
             verb = text.split(" ")[0].split(":")[0].upper()
             if verb == "EHLO":
                 offers = ["sink.test", "PIPELINING", "8BITMIME", "SMTPUTF8", "SIZE 50000000", "DSN" if sink.dsn else "HELP"]
-                offers += ["STARTTLS"] if sink.broken_tls else []
+                offers += ["STARTTLS"] if sink.broken_tls or (sink.tls and not self.is_tls) else []
+                offers += sink.offers
                 for offer in offers[:-1]:
                     self.say(f"250-{offer}")
                 self.say(f"250 {offers[-1]}")
+            elif verb == "STARTTLS" and sink.tls:
+                self.say("220 go")
+                self.connection = sink.tls.wrap_socket(self.connection, server_side=True)
+                self.rfile, self.wfile = self.connection.makefile("rb"), self.connection.makefile("wb", 0)
+                self.is_tls = True
             elif verb == "STARTTLS":
                 self.say("220 go")
                 self.wfile.write(b"this is no TLS at all\r\n" * 4)
@@ -83,8 +90,9 @@ class Handler(socketserver.StreamRequestHandler):
 
 
 class Sink:
-    def __init__(self, address, port, dsn=False, broken_tls=False, tarpit=False, delay=0):
-        self.dsn, self.broken_tls, self.tarpit, self.delay = dsn, broken_tls, tarpit, delay
+    def __init__(self, address, port, dsn=False, broken_tls=False, tls=None, offers=(), tarpit=False, delay=0):
+        self.dsn, self.broken_tls, self.tls, self.offers = dsn, broken_tls, tls, list(offers)
+        self.tarpit, self.delay = tarpit, delay
         self.lock = threading.Lock()
         # `times` says when each of `mails` came.
         self.mails, self.times, self.tried, self.connections = [], [], {}, 0

@@ -2,24 +2,44 @@
 use crate::config::{Config, Outbound as Wishes, Place};
 use crate::ops::Failure;
 use crate::store::Opened;
-use posthouse_engine::directory::normalise_domain;
-use posthouse_protocols::outbound::resolve::{FixedNames, NameServers, Resolve};
-use posthouse_protocols::outbound::{Login, Means, Outbound, Relay, Route, Security, Settings, TlsConfigs};
+use posthouse_engine::directory::{Address, normalise_domain};
+use posthouse_protocols::outbound::resolve::{Dnssec, FixedNames, NameServers, Resolve};
+use posthouse_protocols::outbound::{
+    Login, Means, Outbound, PolicyHosts, Relay, Reports, Route, Security, Settings, TlsConfigs,
+};
 use posthouse_protocols::runtime::Spawner;
+use posthouse_protocols::verify::Verifier;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 
 /// Everything that can fail, before anything listens.
-pub(super) fn prepare(config: &Config, opened: &Opened, hostname: &str) -> Result<Means, Failure> {
+pub(super) fn prepare(
+    config: &Config,
+    opened: &Opened,
+    hostname: &str,
+    verifier: Arc<Verifier>,
+) -> Result<Means, Failure> {
     let wishes = &config.outbound;
     let authorities = Some(wishes.tls_authorities.as_path()).filter(|path| !path.as_os_str().is_empty());
     let tls = TlsConfigs::new(authorities).map_err(|error| Failure::io("outbound.tls_authorities", &error))?;
     let servers: Vec<SocketAddr> = wishes.resolver.iter().map(|address| address.0).collect();
+    let dnssec = wishes.dane.dnssec();
     let names: Arc<dyn Resolve> = match wishes.enabled {
-        true => Arc::new(NameServers::start(&servers).map_err(|error| Failure::io("outbound.resolver", &error))?),
+        true => {
+            Arc::new(NameServers::start(&servers, dnssec).map_err(|error| Failure::io("outbound.resolver", &error))?)
+        }
         // Nobody asks: mail for mailboxes here needs no names.
         false => Arc::new(FixedNames::default()),
+    };
+    let asks = wishes.enabled && wishes.mta_sts && wishes.tls.security() != Security::Plain;
+    let policies = asks.then(|| PolicyHosts::start(authorities, &servers)).transpose();
+    let reports = match wishes.tls_reports_from.as_str() {
+        from if wishes.enabled && !from.is_empty() => {
+            let reports = Reports::start(Address::parse(from)?, Some(verifier), authorities, &servers);
+            Some(reports.map_err(|error| Failure::io("outbound.tls_reports_from", &error))?)
+        }
+        _ => None,
     };
     Ok(Means {
         engine: opened.engine.clone(),
@@ -27,6 +47,8 @@ pub(super) fn prepare(config: &Config, opened: &Opened, hostname: &str) -> Resul
         hostname: hostname.to_owned(),
         names,
         tls,
+        policies: policies.map_err(|error| Failure::io("outbound.mta_sts", &error))?,
+        tls_reports: reports,
         settings: settings(config)?,
     })
 }
@@ -52,6 +74,7 @@ fn settings(config: &Config) -> Result<Settings, Failure> {
     Ok(Settings {
         port: wishes.port,
         security: wishes.tls.security(),
+        dane: wishes.dane.dnssec() == Dnssec::ResolverValidates,
         relay: relay(&wishes.relay, wishes.relay_tls.security(), &wishes.relay_user, &wishes.relay_password_file)?,
         routes: wishes.route.iter().map(route).collect::<Result<_, Failure>>()?,
         families: wishes.ip.families(),

@@ -197,6 +197,7 @@ fn rule_change() -> impl Strategy<Value = Change> {
         "outbound yes",
         "rate 5/1d",
         "rate 5/7m",
+        "tenant-rate 9/30d",
         "catch-all ann@a.example",
         "catch-all bob@a.example",
         "senders tenant",

@@ -19,6 +19,7 @@ mod wire;
 
 use std::ops::Range;
 
+pub use address::shown_addresses;
 pub use date::{parse_date, sent_date};
 use decode::NodeReader;
 pub use header::{HeaderField, HeaderFields, find_header, header_fields, message_id, unfold};

@@ -38,6 +38,7 @@ pub(super) struct Offers {
     pub(super) eight_bit: bool,
     pub(super) utf8: bool,
     pub(super) dsn: bool,
+    pub(super) requiretls: bool,
     pub(super) starttls: bool,
     /// BDAT (RFC 3030).
     pub(super) chunking: bool,

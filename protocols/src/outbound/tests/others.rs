@@ -1,5 +1,6 @@
 //! A destination of several hosts (RFC 5321 section 5.1): which of them gets a message when the first takes nothing now.
-use super::whole::{HELLO, ONE, World, item, names, play, quick, script};
+use super::whole::{HELLO, ONE, script};
+use super::world::{World, item, names, play, quick};
 use crate::outbound::settings::Settings;
 use crate::runtime::sleep;
 use posthouse_engine::queue::QueueState;

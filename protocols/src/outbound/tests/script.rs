@@ -4,6 +4,7 @@ use crate::outbound::client::{Client, Hello, Mail, NotOpen, Rcpt, Remote, open};
 use crate::outbound::content::Content;
 use crate::outbound::settings::Security;
 use crate::outbound::tls::TlsConfigs;
+use crate::outbound::trust::Guard;
 use crate::runtime::sim::{self, Client as Peer};
 use crate::runtime::sleep;
 use crate::testing;
@@ -53,7 +54,7 @@ pub(super) const MESSAGE: &[u8] = b"Return-Path: <ann@example.org>\r\nSubject: h
 
 pub(super) fn mail<'a>(content: &'a Content, recipients: &'a [Rcpt<'a>], terms: Terms) -> Mail<'a> {
     let (sender, envelope_id) = ("ann@example.org", "QQ 1");
-    Mail { sender, recipients, ret: 2, envelope_id, utf8: false, terms, now: 1000, content }
+    Mail { sender, recipients, ret: 2, envelope_id, requires_tls: false, utf8: false, terms, now: 1000, content }
 }
 
 /// Opens a connection to the script's server and sends it a message for `a@x.test` and `b@x.test`.
@@ -89,6 +90,7 @@ pub(super) fn converse_on(terms: Terms, script: &'static str, message: &'static 
 
 async fn begin(stream: crate::runtime::Stream, remote: Remote) -> Result<Client, NotOpen> {
     let tls = TlsConfigs::new(None).expect("TLS can be had");
-    let hello = Hello { hostname: "mail.example.org", security: Security::Opportunistic, tls: &tls, login: None };
+    let guard = Guard::configured(Security::Opportunistic, &tls, &remote.name);
+    let hello = Hello { hostname: "mail.example.org", guard: &guard, login: None };
     open(stream, remote, &hello).await
 }

@@ -1,6 +1,7 @@
 //! What senders ask for with BINARYMIME, FUTURERELEASE, DELIVERBY and MT-PRIORITY, on its way to other hosts.
 use super::script::{Heard, MESSAGE, converse_on};
-use super::whole::{HELLO, ONE, item, names, play, quick, script};
+use super::whole::{HELLO, ONE, script};
+use super::world::{item, names, play, quick};
 use crate::outbound::settings::Settings;
 use crate::runtime::sleep;
 use posthouse_engine::QueueAction;

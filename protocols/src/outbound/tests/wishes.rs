@@ -1,5 +1,6 @@
 //! Rules of a tenant and its domains about the way that their mail leaves by.
-use super::whole::{HELLO, ONE, World, item, names, play, quick, script};
+use super::whole::{HELLO, ONE, script};
+use super::world::{World, item, names, play, quick};
 use crate::outbound::settings::Settings;
 use posthouse_engine::directory::{Change, ScopeName};
 use posthouse_engine::queue::NewQueueItem;

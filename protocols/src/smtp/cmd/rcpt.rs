@@ -73,10 +73,10 @@ impl Session {
         if let [recipient] = local.as_slice() {
             self.check_room(recipient, transaction).map_err(refused)?;
         }
-        let outside = self.judge_recipient(transaction, &address, &local, &external)?;
+        let reserved = self.judge_recipient(transaction, &address, &local, &external)?;
         let notify = envelope::notify(to.flags);
         let orcpt = to.orcpt.map_or_else(String::new, |orcpt| format!("rfc822;{orcpt}"));
-        Ok(Rcpt { given, address, outside, local, external, notify, orcpt, ended: false })
+        Ok(Rcpt { given, address, reserved, local, external, notify, orcpt, ended: false })
     }
 
     /// Who `<Postmaster>` without a domain is: that of our own name or of the first domain that has one.

@@ -132,3 +132,43 @@ fn what_a_milter_says_in_our_name_stays() {
     let mail = inbox(&shared, ANN[0]).remove(0);
     assert!(mail.contains("\r\nAuthentication-Results: mail.example.org; dkim=pass\r\n"), "{mail}");
 }
+
+/// Dept is a group in the group top: it is sent to by way of the queue.
+#[test]
+fn what_is_known_of_a_message_goes_with_it_to_a_group_in_a_group() {
+    let shared = with_filter(false);
+    let address = |text: &str| Address::parse(text).expect("an address");
+    let group = |own: &str, members: &[&str]| Change::GroupAdd {
+        address: address(own),
+        name: String::new(),
+        members: members.iter().map(|member| address(member)).collect(),
+    };
+    let changes = vec![
+        group("dept@example.org", &["bob@example.org"]),
+        group("top@example.org", &["ann@example.org", "dept@example.org", "carl@elsewhere.test"]),
+    ];
+    for done in shared.engine.change_directory(changes).wait() {
+        done.expect("the directory takes it");
+    }
+    let top: &[&str] = &["top@example.org"];
+    let queued = || -> Vec<(String, bool)> {
+        let queue = shared.engine.queue();
+        let all = queue.iter().flat_map(|item| {
+            let suspicious = item.item.arrival.as_ref().expect("what is known").suspicious;
+            item.item.recipients.iter().map(move |one| (one.address.clone(), suspicious))
+        });
+        all.collect()
+    };
+    assert!(sent(&shared, Some("add header"), top).starts_with("250"));
+    assert_eq!(queued(), [("dept@example.org".to_owned(), true)], "nothing goes elsewhere in our name");
+    assert!(inbox(&shared, "ann@example.org").is_empty(), "it is in Junk");
+    assert!(sent(&shared, Some("no action"), top).starts_with("250"));
+    let fine = [("carl@elsewhere.test".to_owned(), false), ("dept@example.org".to_owned(), false)];
+    assert_eq!(queued()[1..], fine);
+    let steps: Vec<String> = shared.engine.mail_log(&MailFilter::default(), None, 100).expect("it can be read").rows.iter()
+        .filter(|row| row.record.recipient == "carl@elsewhere.test")
+        .map(|row| format!("{} {}", row.record.step.name(), row.record.policy))
+        .collect();
+    assert_eq!(steps.len(), 2);
+    assert!(steps.contains(&"dropped suspicious".to_owned()), "{steps:?}");
+}

@@ -11,7 +11,7 @@ use posthouse_engine::queue::QueueItem;
 use posthouse_engine::trace::{MailFilter, MailKey, MailRecord};
 use std::sync::Arc;
 
-fn add_rules(shared: &Shared, rules: &[(&str, &str)]) {
+pub(super) fn add_rules(shared: &Shared, rules: &[(&str, &str)]) {
     let add = |(address, text): &(&str, &str)| Change::RuleAdd {
         scope: ScopeName::Account(Address::parse(address).expect("an address")),
         rule: text.parse().expect("a rule"),
@@ -21,21 +21,21 @@ fn add_rules(shared: &Shared, rules: &[(&str, &str)]) {
     }
 }
 
-fn with_rules(rules: &[(&str, &str)]) -> Arc<Shared> {
+pub(super) fn with_rules(rules: &[(&str, &str)]) -> Arc<Shared> {
     let shared = shared();
     add_rules(&shared, rules);
     shared
 }
 
 /// A message by SMTP from another host; the last reply but the goodbye.
-fn send(shared: &Arc<Shared>, from: &str, to: &[&str], message: &str) -> String {
+pub(super) fn send(shared: &Arc<Shared>, from: &str, to: &[&str], message: &str) -> String {
     let rcpt: String = to.iter().map(|to| format!("RCPT TO:<{to}>\n")).collect();
     let lines = format!("EHLO c.test\nMAIL FROM:<{from}>\n{rcpt}DATA\n{message}\n.\nQUIT\n").replace('\n', "\r\n");
     let heard = super::answers(SmtpService::mx(shared.clone()), lines.into_bytes());
     heard.lines().rev().nth(1).unwrap_or_default().to_owned()
 }
 
-fn queued(shared: &Shared) -> Vec<(String, String)> {
+pub(super) fn queued(shared: &Shared) -> Vec<(String, String)> {
     let both = |item: &Arc<QueueItem>| (item.item.sender.clone(), item.item.recipients[0].address.clone());
     shared.engine.queue().iter().map(both).collect()
 }
@@ -63,7 +63,7 @@ fn told(record: &MailRecord) -> String {
     [step.name(), recipient, policy, text.split(' ').next().unwrap_or("")].join(" ").trim_end().to_owned()
 }
 
-const HELLO: &str = "From: s@s.test\nTo: ann@example.org\nSubject: hello\nMessage-ID: <m1@s.test>\n\nhi";
+pub(super) const HELLO: &str = "From: s@s.test\nTo: ann@example.org\nSubject: hello\nMessage-ID: <m1@s.test>\n\nhi";
 
 #[test]
 fn mail_is_forwarded_in_the_same_commit_and_circles_end() {

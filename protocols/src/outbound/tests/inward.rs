@@ -1,0 +1,78 @@
+//! Mail of the queue that ends here: what was known and decided when it came still counts.
+use super::world::{World, item, names, play, quick};
+use posthouse_engine::base::Flags;
+use posthouse_engine::directory::{Address, Change, ScopeName};
+use posthouse_engine::queue::{Arrival, Folder, NewQueueItem, Placed};
+
+fn at(text: &str) -> Address {
+    Address::parse(text).expect("an address")
+}
+
+async fn change(world: &World, changes: Vec<Change>) {
+    for done in world.engine().change_directory(changes).await {
+        done.expect("changed");
+    }
+}
+
+fn rule(address: &str, text: &str) -> Change {
+    Change::RuleAdd { scope: ScopeName::Account(at(address)), rule: text.parse().expect("a rule") }
+}
+
+/// How many messages an account has in a folder.
+fn held(world: &World, address: &str, folder: &str) -> u64 {
+    let account = world.engine().account_named(address).expect("an account");
+    let Ok(view) = world.engine().account(account) else { return 0 };
+    view.mailbox_named(folder).map_or(0, |found| found.entries.len() as u64)
+}
+
+fn with(item: NewQueueItem, arrival: Arrival) -> NewQueueItem {
+    NewQueueItem { arrival: Some(Box::new(arrival)), ..item }
+}
+
+#[test]
+fn a_place_that_was_decided_is_kept_and_no_rule_is_asked_again() {
+    play(|world| async move {
+        // The rules have had their effect: it has been sent on by then.
+        change(&world, vec![rule("ann@example.org", "forward far@x.test")]).await;
+        let keywords = vec!["paper".into()];
+        let news = Placed { folder: Folder::Named("News".into()), flags: Flags::SEEN, keywords };
+        let junk = Placed { folder: Folder::Junk, flags: Flags::NONE, keywords: Vec::new() };
+        let arrival = Arrival { placed: vec![news, junk], ..Arrival::default() };
+        world.queue_text(with(item("s@y.test", &[("ann@example.org", 0)]), arrival), "Subject: x\r\n\r\nx").await;
+        world.start(names(), quick());
+        world.until_empty().await;
+        assert_eq!([held(&world, "ann@example.org", "News"), held(&world, "ann@example.org", "Junk")], [1, 1]);
+        assert!(world.inbox("ann@example.org").is_empty());
+        let account = world.engine().account_named("ann@example.org").expect("ann");
+        let view = world.engine().account(account).expect("opened");
+        let news = view.mailbox_named("News").expect("made");
+        let entry = news.entries.get(0).expect("an entry");
+        assert!(entry.flags.contains(Flags::SEEN) && entry.keywords.0 == 1, "{entry:?}");
+    });
+}
+
+fn group(own: &str, members: &[&str]) -> Change {
+    let members = members.iter().map(|member| at(member)).collect();
+    Change::GroupAdd { address: at(own), name: String::new(), members }
+}
+
+#[test]
+fn what_is_suspicious_is_in_junk_behind_a_group_in_a_group_too() {
+    play(|world| async move {
+        let more = rule("bob@example.org", "allow y.test");
+        let members = ["ann@example.org", "bob@example.org", "carl@elsewhere.test"];
+        change(&world, vec![group("dept@example.org", &members), more]).await;
+        world.start(names(), quick());
+        let arrival = Arrival { suspicious: true, ..Arrival::default() };
+        let to_dept = item("s@y.test", &[("dept@example.org", 0)]);
+        world.queue_text(with(to_dept.clone(), arrival.clone()), "From: s@y.test\r\nSubject: x\r\n\r\nx").await;
+        // Nothing waits for carl: it would be this host that sends it.
+        world.until_empty().await;
+        assert_eq!([held(&world, "ann@example.org", "Junk"), held(&world, "ann@example.org", "INBOX")], [1, 0]);
+        assert_eq!(held(&world, "bob@example.org", "INBOX"), 1, "bob has allowed the sender");
+        let aside = Arrival { aside: true, ..arrival };
+        world.queue_text(with(to_dept, aside), "From: s@y.test\r\nSubject: x\r\n\r\nx").await;
+        world.until_empty().await;
+        assert_eq!([held(&world, "ann@example.org", "Junk"), held(&world, "bob@example.org", "Junk")], [2, 1]);
+    });
+}

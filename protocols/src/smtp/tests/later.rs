@@ -1,0 +1,46 @@
+//! What becomes of a message that one of its recipients could not have for a moment: it waits in the queue with the place that was decided for it.
+use super::member::{HELLO, add_rules, queued, send};
+use crate::session::Shared;
+use crate::testing;
+use posthouse_engine::base::{Flags, SimClock};
+use posthouse_engine::disk::sim::{Fault, SimDisk};
+use posthouse_engine::queue::{Folder, Placed};
+use std::sync::Arc;
+
+fn filed(shared: &Shared, address: &str) -> u64 {
+    let account = shared.engine.account_named(address).expect("a member");
+    let view = shared.engine.account(account).expect("opened");
+    view.mailbox_named("News").map_or(0, |news| news.entries.len() as u64)
+}
+
+/// Ann is in the second shard, bob in the first; whichever of them has a disk that fails for the moment.
+#[test]
+fn a_copy_for_a_folder_waits_with_its_folder_flags_and_keywords() {
+    let script = "require [\\\"fileinto\\\", \\\"imap4flags\\\"]; fileinto :flags [\\\"\\\\\\\\Seen\\\", \\\"paper\\\"] \\\"News\\\";";
+    let rule = format!("sieve \"{script}\"");
+    let both = ["ann@example.org", "bob@example.org"];
+    let mut late = 0;
+    for skip in 0..12 {
+        let disk = SimDisk::new(1);
+        let clock = Arc::new(SimClock::at_ms(1_795_492_248_000));
+        let shared = Arc::new(testing::shared_in(disk.clone(), clock, 2));
+        add_rules(&shared, &both.map(|address| (address, rule.as_str())));
+        assert!(send(&shared, "", &both, HELLO).starts_with("250"));
+        disk.fail_at(disk.ops() + skip, Fault::Io);
+        let said = send(&shared, "", &both, HELLO);
+        let got = both.map(|address| filed(&shared, address));
+        if got[0] == got[1] {
+            continue;
+        }
+        late += 1;
+        // The null sender would hear of no failure.
+        assert!(said.starts_with("250"), "{skip}: {said}");
+        let missing = if got[0] < got[1] { both[0] } else { both[1] };
+        assert_eq!(queued(&shared), [(String::new(), missing.to_owned())], "{skip}");
+        let item = shared.engine.queue()[0].clone();
+        let arrival = item.item.arrival.as_deref().expect("what was decided");
+        let folder = Folder::Named("News".into());
+        assert_eq!(arrival.placed, [Placed { folder, flags: Flags::SEEN, keywords: vec!["paper".into()] }]);
+    }
+    assert!(late > 0, "no operation failed for one of them only");
+}
