@@ -8,8 +8,10 @@ import glob
 import json
 import os
 import re
+import socketserver
 import subprocess
 import sys
+import threading
 import time
 
 from lib import imap, names, procs, smtp, target
@@ -294,6 +296,42 @@ def killed(checks, port, dns):
             sink.wait()
 
 
+class Busy(socketserver.StreamRequestHandler):
+    """Greets everybody and takes nothing."""
+
+    def handle(self):
+        self.server.connections += 1
+        self.wfile.write(b"220 busy.test ESMTP\r\n")
+        while line := self.rfile.readline(4096):
+            is_mail = line.upper().startswith(b"MAIL")
+            self.wfile.write(b"421 4.3.2 too busy\r\n" if is_mail else b"250 busy.test\r\n")
+            if is_mail:
+                return
+
+
+def others(checks, server, sink, port):
+    busy = socketserver.ThreadingTCPServer(("127.0.0.5", port), Busy)
+    busy.daemon_threads, busy.connections = True, 0
+    threading.Thread(target=busy.serve_forever, daemon=True).start()
+    try:
+        with checks.check("a first host that greets and says 421 at MAIL: the second one gets the mail at once"):
+            server.submit(["a@second.test"], mail("by-second"))
+            until(lambda: sink.of("by-second"), "the copy")
+            until(lambda: not server.queue("--domain", "second.test"), "an empty queue")
+            want(busy.connections == 1, f"{busy.connections} connections to the first")
+        with checks.check("a host that says so to everybody is not asked by each of 30 messages; they wait"):
+            for number in range(30):
+                server.submit(["a@busy.test"], mail(f"busy-{number}"))
+            rows = lambda: server.queue("--domain", "busy.test", "--reply", "too busy")
+            until(lambda: len(rows()) >= 1, "a deferred message")
+            # Each rest lasts two seconds or four.
+            want(busy.connections <= 12, f"{busy.connections} connections")
+            server.cli("queue", "remove", "--domain", "busy.test")
+    finally:
+        busy.shutdown()
+        busy.server_close()
+
+
 def smarthost(checks, server, peer):
     relay = f"127.0.0.1:{peer.ports['submission']}"
     rule = ["relay", relay, "tls=required", "user=u2@bench.test"]
@@ -351,6 +389,8 @@ def main():
         ("broken.test", MX): [(10, "mx.broken.test")], ("mx.broken.test", A): ["127.0.0.4"],
         ("null.test", MX): [(0, "")], ("fails.test", MX): SERVFAIL,
         ("ours.test", MX): [(10, f"mail.{HOME}"), (20, "mx.sink.test")],
+        ("second.test", MX): [(10, "mx.busy.test"), (20, "mx.sink.test")],
+        ("busy.test", MX): [(10, "mx.busy.test")], ("mx.busy.test", A): ["127.0.0.5"],
         ("smtpsink.test", MX): [(10, "mx.smtpsink.test")], ("mx.smtpsink.test", A): ["127.0.0.2"],
     }
     name_server = names.Names(dns, zone)
@@ -361,6 +401,7 @@ def main():
         to_postfix(checks, server, peer)
         replies(checks, server, sink)
         commands(checks, server, sink)
+        others(checks, server, sink, port)
         smarthost(checks, server, peer)
         server.stop()
         killed(checks, port, dns)

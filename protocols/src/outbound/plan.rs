@@ -249,7 +249,9 @@ impl Plan {
     pub(super) fn next(&mut self, destination: &Destination) -> Option<Job> {
         let place = self.places.get_mut(destination)?;
         let job = place.ready.pop();
-        if job.is_some() && let Some(id) = place.behind.pop_first() {
+        if job.is_some()
+            && let Some(id) = place.behind.pop_first()
+        {
             // One comes up for each that goes, the oldest first.
             look_at(&mut self.due, &mut self.times, id, 0);
         }
@@ -336,8 +338,7 @@ impl Plan {
     /// Forgets destinations that nothing is known of any more.
     pub(super) fn sweep(&mut self, now: i64) {
         let rest_max = self.bounds.rest_max;
-        self.places
-            .retain(|_, place| place.is_used() || place.rests_until + rest_max > now);
+        self.places.retain(|_, place| place.is_used() || place.rests_until + rest_max > now);
     }
 
     /// Jobs ready or under way, and connections to other hosts.
