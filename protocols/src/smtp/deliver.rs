@@ -101,6 +101,10 @@ impl Session {
         if says.message_id.is_empty() && self.role == Role::Submission {
             says.message_id = format!("<{id}@{}>", self.shared.hostname);
         }
+        if says.from_fields == 0 {
+            // What the message is going to say.
+            says.from.extend(self.author(transaction));
+        }
         let filtered = self.ask_filter(transaction, shown, &taken.message, &id).await;
         let refuse_all = |policy: &str, facts: Facts, reply: Reply| {
             self.note_came(transaction, &says, size_bytes, (facts, &filtered.note));

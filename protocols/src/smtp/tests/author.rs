@@ -122,6 +122,29 @@ fn a_member_owns_every_address_that_a_reader_can_find_in_from() {
 }
 
 #[test]
+fn who_does_not_say_who_writes_is_named_and_a_forged_sender_is_no_way_round() {
+    let shared = shared();
+    let from = "From: ann@example.org\r\n";
+    for (header, code) in [
+        (String::from("Subject: x"), "250"),
+        (format!("{from}Sender: Ann <a.n.n@example.org>"), "250"),
+        (format!("{from}Resent-From: ann@example.org\r\nResent-Sender: ann@example.org"), "250"),
+        ("Sender: CEO <ceo@example.org>".into(), "550 5.7.1"),
+        (format!("{from}Sender: ceo@example.org"), "550 5.7.1"),
+        (format!("{from}sender : ann@example.org\r\nSENDER: ceo@example.org"), "550 5.7.1"),
+        (format!("{from}Resent-From: ceo@example.org"), "550 5.7.1"),
+        (format!("{from}Resent-Sender: ceo@example.org"), "550 5.7.1"),
+        (format!("{from}Sender: the boss"), "550 5.7.1"),
+    ] {
+        let said = submitted(&shared, format!("{header}\r\n\r\nx\r\n").as_bytes());
+        assert!(said.starts_with(code), "{header:?}: {said}");
+    }
+    let mails = inbox(&shared, "bob@example.org");
+    assert_eq!(mails.len(), 3);
+    assert!(mails.iter().all(|mail| mail.matches("\r\nFrom: ann@example.org\r\n").count() == 1), "{mails:?}");
+}
+
+#[test]
 fn dmarc_is_asked_about_what_readers_see_or_the_message_is_refused() {
     let shared = with_dmarc();
     for (from, code) in [
