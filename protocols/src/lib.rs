@@ -5,6 +5,7 @@ mod dsn;
 pub mod imap;
 pub mod limits;
 pub mod lmtp;
+mod orcpt;
 pub mod outbound;
 mod passed;
 pub mod pop3;

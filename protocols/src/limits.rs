@@ -221,6 +221,8 @@ pub const SMTP_BOUNCE_HEADER_BYTES_MAX: usize = 64 * 1024;
 pub const SMTP_JUDGED_HEADER_BYTES_MAX: usize = 256 * 1024;
 /// Addresses of From that are looked at.
 pub const SMTP_FROM_MAX: usize = 100;
+/// Of an ORCPT parameter, its type and its address together, decoded (RFC 3461 section 4.2 adds as much to a command line).
+pub const SMTP_ORCPT_BYTES_MAX: usize = 500;
 /// Bytes of one packet of a milter.
 pub const MILTER_PACKET_BYTES_MAX: usize = 2 << 20;
 /// Bytes of a body that a milter is shown at a time (MILTER_CHUNK_SIZE).
