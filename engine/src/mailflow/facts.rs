@@ -77,6 +77,18 @@ pub struct Facts {
     pub dmarc: Dmarc,
 }
 
+impl Facts {
+    /// Nobody has found the reverse-path to be forged.
+    pub(super) fn believes_path(&self) -> bool {
+        self.spf != Outcome::Fail && !matches!(self.dmarc, Dmarc::Fail(_))
+    }
+
+    /// The same of From, which a signature may prove where the host that brings it is none of the domain's.
+    pub(super) fn believes_from(&self) -> bool {
+        self.dmarc == Dmarc::Pass || self.believes_path()
+    }
+}
+
 /// What all stages may look at.
 pub struct Case<'a> {
     /// Who is who, and the rules.
