@@ -172,6 +172,7 @@ fn keywords_are_found_in_any_case_and_allowed_senders_skip_them() {
     assert_eq!(judged(&town, outside("x@shop.test", "Best CASINO"), "ann@a.test"), Err("keyword"));
     let invoice = outside("x@shop.test", "\u{4ee3}\u{5f00}\u{53d1}\u{7968}");
     assert_eq!(judged(&town, invoice, "ann@a.test"), Ok(vec![Copy::Junk]));
+    assert_eq!(judged(&town, outside("x@shop.test", "\u{ff23}\u{ff41}sino"), "ann@a.test"), Err("keyword"), "wide");
     assert_eq!(judged(&town, invoice, "all@a.test"), Ok(vec![Copy::Junk, Copy::Inbox]));
     assert_eq!(judged(&town, outside("x@shop.test", "casino"), "bob@a.test"), Ok(vec![Copy::Inbox]));
     let ann = Mail { origin: Origin::Member(id(&town, "ann@a.test")), ..outside("ann@a.test", "casino") };

@@ -144,6 +144,15 @@ mod tests {
     }
 
     #[test]
+    fn a_subject_is_what_its_reader_sees() {
+        // A character of GB18030 cut over two encoded words, and raw GBK.
+        let cut = "Subject: =?gb18030?Q?=B7?=\r\n =?gb18030?Q?=A2=C6=B1?=\r\n";
+        assert_eq!(says(cut).subject, "\u{53d1}\u{7968}");
+        let raw = b"Subject: \xb7\xa2\xc6\xb1\r\n";
+        assert_eq!(read(raw, raw.len()).subject, "\u{53d1}\u{7968}");
+    }
+
+    #[test]
     fn whom_it_names_and_who_has_sent_it() {
         let read = |header: &str| addressed(header.as_bytes(), header.len());
         let found =
