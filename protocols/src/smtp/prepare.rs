@@ -46,8 +46,7 @@ impl Session {
             Role::Lmtp => Ok(Prepared { fields: trace, message, facts: Facts::default() }),
             Role::Submission => {
                 // RFC 6409 section 8: whom Bcc names is for the envelope only (RFC 5322 sections 3.6.3 and 3.6.6).
-                let blind = |name: &[u8]| [&b"bcc"[..], b"resent-bcc"].iter().any(|bcc| name.eq_ignore_ascii_case(bcc));
-                let message = without_fields(message, |name, _| blind(name));
+                let message = without(message, &[b"bcc", b"resent-bcc", RETURN_PATH]);
                 let message = without_forged(message, &self.shared.hostname);
                 self.sign(says, trace, message).await
             }
@@ -94,6 +93,7 @@ impl Session {
             found = Found { fields: checked.fields, facts: checked.facts };
         }
         // After the checks, for a signature may cover what goes here.
+        let message = without(message, &[RETURN_PATH]);
         Ok((without_forged(message, &self.shared.hostname), found))
     }
 
@@ -128,6 +128,13 @@ impl Session {
         insert(&mut prepared.fields, &signed.fields);
         Ok(prepared)
     }
+}
+
+/// RFC 5321 section 4.4: only final delivery writes it, and two of them would contradict each other.
+const RETURN_PATH: &[u8] = b"return-path";
+
+fn without(message: Vec<u8>, names: &[&[u8]]) -> Vec<u8> {
+    without_fields(message, |name, _| names.iter().any(|gone| name.eq_ignore_ascii_case(gone)))
 }
 
 /// Puts fields on top, but below the Return-Path, which comes first where there is one (RFC 5321 section 4.4).
