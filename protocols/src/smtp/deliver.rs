@@ -5,7 +5,7 @@ use super::fate::{self, Fate, Places, fate, one_reply};
 use super::filter::Filtered;
 use super::letter::{self, Addressed};
 use super::message::Taken;
-use super::prepare::{Found, Prepared};
+use super::prepare::{Before, Prepared};
 use super::reply::Reply;
 use super::role::Role;
 use super::state::{Answer, Rcpt, Session, Transaction};
@@ -49,10 +49,10 @@ impl Session {
         &self,
         transaction: &mut Transaction,
         taken: &mut Taken,
-    ) -> Result<(Outcome, Option<Found>), Reply> {
+    ) -> Result<(Outcome, Option<Before>), Reply> {
         form::settle(self.role, &mut taken.message).map_err(|refusal| self.noted(transaction, refusal))?;
         let came_bytes = taken.message.len() as u64;
-        let before = self.check_before(transaction, &mut taken.message).await;
+        let before = self.check_before(transaction, &mut taken.message, &mut taken.room).await;
         let before = before.map_err(|refusal| self.noted(transaction, refusal))?;
         let shown = self.show_message(transaction, &mut taken.message).await?;
         let (size_bytes, max) = (taken.message.len() as u64, self.shared.message_size_bytes_max);
@@ -60,7 +60,8 @@ impl Session {
             let text = format!("5.3.4 With what a filter has added it has more than {max} bytes");
             return Err(self.noted(transaction, Reply::new(552, text)));
         }
-        if size_bytes > came_bytes && !taken.room.hold(size_bytes) {
+        let kept_bytes = if matches!(before, Some(Before::Kept(_))) { came_bytes } else { 0 };
+        if size_bytes > came_bytes && !taken.room.hold(size_bytes + kept_bytes) {
             let reply = Reply::new(452, "4.3.1 Too many messages are under way; try again");
             return Err(self.noted(transaction, reply));
         }
@@ -93,7 +94,7 @@ impl Session {
         &self,
         transaction: &Transaction,
         taken: Taken,
-        (shown, before): (Outcome, Option<Found>),
+        (shown, before): (Outcome, Option<Before>),
     ) -> Vec<Result<Reply, Reply>> {
         let header = header::read(&taken.message);
         let mut says = letter::read(&taken.message, header.size_bytes);

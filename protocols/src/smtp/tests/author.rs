@@ -30,7 +30,7 @@ fn last_reply(heard: &str) -> String {
 }
 
 /// Senders are checked: bank.test wants what is forged to be refused, evil.test sends from the host of the tests.
-fn with_dmarc() -> Arc<Shared> {
+pub(super) fn with_dmarc() -> Arc<Shared> {
     let records = [
         ("_dmarc.bank.test", "v=DMARC1; p=reject"),
         ("bank.test", "v=spf1 -all"),
