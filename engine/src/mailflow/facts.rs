@@ -206,6 +206,8 @@ pub struct Verdict {
     pub forwards: Vec<Forward>,
     /// Answers for owners who are away: the sender gets them, unless it did before.
     pub answers: Vec<Answering>,
+    /// The words of the refusal may go by mail where no reply can carry them (RFC 5429 section 2.1).
+    pub refused_by_mail: bool,
     /// Which of those skip the filters.
     pub(super) allowed: Vec<bool>,
 }

@@ -62,6 +62,7 @@ fn run(stages: &[AtMessage], case: &Case<'_>, letter: &Letter<'_>, wanted: &Want
         filed: vec![Vec::new(); wanted.local.len()],
         forwards: Vec::new(),
         answers: Vec::new(),
+        refused_by_mail: false,
         allowed: vec![false; wanted.local.len()],
     };
     for stage in stages {

@@ -1,6 +1,6 @@
 //! What the names of a script mean, with what each command and test takes; and what the script has not asked for by `require`.
 use super::matching::{Comparator, Kind, Matching, Relation};
-use super::script::{Act, Node, Part, Script, Test, Vacation};
+use super::script::{Act, Node, Part, Refused, Script, Test, Vacation};
 use super::syntax::{Arg, Call};
 use super::{At, Wrong};
 use crate::base::limits::{AWAY_DAYS_DEFAULT, AWAY_DAYS_MAX, AWAY_TEXT_BYTES_MAX};
@@ -235,7 +235,7 @@ impl Compiler {
             }
             "reject" | "ereject" => {
                 self.needs(at, name, name)?;
-                Act::Reject(args.string("a text")?.to_owned())
+                Act::Reject(Refused { words: args.string("a text")?.to_owned(), by_mail: name == "reject" })
             }
             "vacation" => {
                 self.needs(at, name, "vacation")?;

@@ -21,11 +21,20 @@ pub(super) enum Act {
     Discard,
     FileInto { mailbox: String, copy: bool, create: bool, flags: Option<Vec<String>> },
     Redirect { to: String, copy: bool },
-    Reject(String),
+    Reject(Refused),
     Vacation(Vacation),
     SetFlag(Vec<String>),
     AddFlag(Vec<String>),
     RemoveFlag(Vec<String>),
+}
+
+/// A refusal by a script (RFC 5429).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// What the sender is to read.
+    pub words: String,
+    /// They may go by mail where no reply can carry them: `reject`, and not `ereject`.
+    pub by_mail: bool,
 }
 
 /// An answer that a script gives (RFC 5230).

@@ -113,7 +113,10 @@ fn actions_and_what_they_do_to_the_copy_in_inbox() {
     assert_eq!((on.redirects, on.filed), (vec![Onward { to: "a@x.test".into() }], vec![]));
     assert_eq!(effects("require \"copy\"; redirect :copy \"a@x.test\";").expect("it runs").filed.len(), 1);
     let no = effects("require \"reject\"; reject text:\nNot\n..here\n.\n;").expect("it runs");
-    assert_eq!((no.refused.as_deref(), no.filed), (Some("Not\n.here\n"), vec![]));
+    let told = |by_mail| Some(Refused { words: "Not\n.here\n".into(), by_mail });
+    assert_eq!((no.refused, no.filed), (told(true), vec![]));
+    let no = effects("require \"ereject\"; ereject text:\nNot\n..here\n.\n;").expect("it runs");
+    assert_eq!(no.refused, told(false));
     let away = effects(
         "require \"vacation\"; vacation :days 3 :subject \"Off\" :addresses [\"me@b.test\"] :handle \"h\" \"Gone.\";",
     )
