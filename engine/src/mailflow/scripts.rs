@@ -73,12 +73,14 @@ fn apply(
         verdict.filed[at] = filed;
     }
     verdict.forwards.extend(onward);
-    if let Some(Vacation { days, subject, addresses, handle, reason }) = vacation {
+    if let Some(Vacation { days, subject, addresses, handle, from, mime, reason }) = vacation {
         let more: Vec<Address> = addresses.iter().filter_map(|address| Address::parse(address).ok()).collect();
         if away::may_answer(case, letter, account.id, &more) {
             let handle = if handle.is_empty() { format!("{subject}\n{reason}") } else { handle };
             let away = Away { days, from: 0, until: 0, subject: subject.into(), text: reason.into() };
-            verdict.answers.push(Answering { account: account.id, away, handle });
+            let from = from.and_then(|from| Address::parse(&from).ok());
+            let from = from.filter(|from| case.directory.may_send_as(account.id, from));
+            verdict.answers.push(Answering { account: account.id, away, handle, from, mime });
         }
     }
 }

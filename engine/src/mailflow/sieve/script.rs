@@ -48,6 +48,10 @@ pub struct Vacation {
     pub addresses: Vec<String>,
     /// What makes it another answer; empty: its words do.
     pub handle: String,
+    /// Whom it is from, if the member may write as that; else the member itself.
+    pub from: Option<String>,
+    /// The answer is a MIME entity with its header.
+    pub mime: bool,
     /// The answer.
     pub reason: String,
 }

@@ -126,9 +126,14 @@ fn actions_and_what_they_do_to_the_copy_in_inbox() {
         subject: "Off".into(),
         addresses: vec!["me@b.test".into()],
         handle: "h".into(),
+        from: None,
+        mime: false,
         reason: "Gone.".into(),
     };
     assert_eq!((away.vacation, away.filed.len()), (Some(expected), 1));
+    let script = "require \"vacation\"; vacation :mime :from \"Me <ME@b.test>\" text:\nContent-Type: text/html;\n charset=utf-8\n\n<p>x</p>\n.\n;";
+    let vacation = effects(script).expect("it runs").vacation.expect("an answer");
+    assert_eq!((vacation.from.as_deref(), vacation.mime), (Some("me@b.test"), true));
 }
 
 #[test]
@@ -155,7 +160,13 @@ fn each_error_is_told_at_its_place() {
         ("discard %;", "line 1, column 9: '%' is not expected here"),
         ("if size :over 99999999999999999999 { }", "the number is too large"),
         ("if true { keep;", "line 1, column 16"),
-        ("require \"vacation\"; vacation :mime \"x\";", "column 30: vacation's :mime"),
+        ("require \"vacation\"; vacation :mime \"x\";", "column 21: with :mime the answer begins"),
+        ("require \"vacation\"; vacation :mime \"Content-Type: a/b\";", "column 21: with :mime an empty line"),
+        (
+            "require \"vacation\"; vacation :mime \"Content-Type: a/b\nBcc: x@x.test\n\n\";",
+            "column 21: with :mime the answer",
+        ),
+        ("require \"vacation\"; vacation :from \"me\" \"x\";", "column 30: "),
         ("stop { }", "stop has no block"),
         ("keep true;", "keep takes no test"),
     ];

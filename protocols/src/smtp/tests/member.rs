@@ -220,6 +220,23 @@ fn who_is_away_answers_once() {
 }
 
 #[test]
+fn a_script_answers_as_another_of_the_members_addresses_and_in_its_own_form() {
+    let text = |from: &str| {
+        format!(
+            "sieve \"require \\\"vacation\\\"; vacation :mime :from \\\"{from}\\\" text:\\nMIME-Version: 1.0\\nContent-Type: text/html;\\n charset=utf-8\\n\\n<p>\u{4f60}</p>\\n.\\n;\""
+        )
+    };
+    for (from, author) in [("Ann <a.n.n@example.org>", "a.n.n@example.org"), ("bob@example.org", "ann@example.org")] {
+        let shared = with_rules(&[("ann@example.org", &text(from))]);
+        assert!(send(&shared, "s@s.test", &["ann@example.org"], HELLO).starts_with("250"));
+        let answer = queued_text(&shared, 0);
+        assert!(answer.starts_with(&format!("From: \"Somebody\" <{author}>\r\nTo: <s@s.test>\r\n")), "{answer}");
+        let body = "MIME-Version: 1.0\r\nContent-Type: text/html;\r\n charset=utf-8\r\n\r\n<p>\u{4f60}</p>\r\n";
+        assert!(answer.ends_with(body) && answer.matches("MIME-Version").count() == 1, "{answer}");
+    }
+}
+
+#[test]
 fn what_only_goes_on_is_not_taken_when_it_cannot_be_queued() {
     let disk = SimDisk::new(1);
     let shared = Arc::new(testing::shared_on(disk.clone()));
