@@ -7,6 +7,7 @@ mod http;
 pub mod imap;
 pub mod limits;
 pub mod lmtp;
+mod orcpt;
 pub mod outbound;
 mod passed;
 mod placing;

@@ -156,6 +156,8 @@ pub const SIEVE_COST_MAX: u64 = 2_000_000;
 pub const SIEVE_ACTIONS_MAX: usize = 100;
 /// Addresses that a script sends one message on to (RFC 5228 section 4.2).
 pub const SIEVE_REDIRECTS_MAX: usize = 10;
+/// Of the words of a script's refusal that the sender reads.
+pub const SIEVE_REJECT_CHARS_MAX: usize = 1000;
 /// Bytes of a header that a script sees.
 pub const SIEVE_HEADER_BYTES_MAX: usize = 256 << 10;
 /// Fields of it.

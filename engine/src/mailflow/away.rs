@@ -19,6 +19,10 @@ pub struct Answering {
     pub away: Away,
     /// What makes it another answer than one before.
     pub handle: String,
+    /// Whom it is from, when that is not the account's own address.
+    pub from: Option<Address>,
+    /// The text is a MIME entity with its header.
+    pub mime: bool,
 }
 
 /// Who of the recipients answers.
@@ -29,7 +33,8 @@ pub(super) fn at_message(case: &Case<'_>, letter: &Letter<'_>, wanted: &Wanted<'
         if *copy != Copy::Junk && *copy != Copy::Nowhere && !answers && may_answer(case, letter, recipient.account, &[])
         {
             let handle = format!("{}\n{}", away.subject, away.text);
-            verdict.answers.push(Answering { account: recipient.account, away: away.clone(), handle });
+            let (account, away) = (recipient.account, away.clone());
+            verdict.answers.push(Answering { account, away, handle, from: None, mime: false });
         }
     }
 }

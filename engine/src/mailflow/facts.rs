@@ -77,6 +77,18 @@ pub struct Facts {
     pub dmarc: Dmarc,
 }
 
+impl Facts {
+    /// Nobody has found the reverse-path to be forged.
+    pub(super) fn believes_path(&self) -> bool {
+        self.spf != Outcome::Fail && !matches!(self.dmarc, Dmarc::Fail(_))
+    }
+
+    /// The same of From, which a signature may prove where the host that brings it is none of the domain's.
+    pub(super) fn believes_from(&self) -> bool {
+        self.dmarc == Dmarc::Pass || self.believes_path()
+    }
+}
+
 /// What all stages may look at.
 pub struct Case<'a> {
     /// Who is who, and the rules.
@@ -200,6 +212,8 @@ pub struct Verdict {
     pub forwards: Vec<Forward>,
     /// Answers for owners who are away: the sender gets them, unless it did before.
     pub answers: Vec<Answering>,
+    /// The words of the refusal may go by mail where no reply can carry them (RFC 5429 section 2.1).
+    pub refused_by_mail: bool,
     /// Which of those skip the filters.
     pub(super) allowed: Vec<bool>,
 }

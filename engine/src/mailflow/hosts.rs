@@ -14,18 +14,30 @@ pub struct Listed<'a> {
     pub told: &'a str,
 }
 
+impl Listed<'_> {
+    fn is_refused(&self) -> bool {
+        self.reject_from.is_some_and(|from| self.score >= from)
+    }
+
+    fn text(&self) -> String {
+        format!("your host is on blocklists: {}", self.told)
+    }
+}
+
 /// Unless the recipient or its tenant allows the sender.
 pub(super) fn at_recipient(case: &Case<'_>, _: &Counters, wanted: &Wanted<'_>, _: u32) -> Option<Refusal> {
     let listed = case.listed.as_ref()?;
-    if listed.reject_from.is_none_or(|from| listed.score < from) || lists::allows(case, wanted) {
+    if !listed.is_refused() || lists::allows(case, wanted) {
         return None;
     }
-    let text = format!("your host is on blocklists: {}", listed.told);
-    Some(Refusal { stage: "dnsbl", code: 550, status: "5.7.1", text })
+    Some(Refusal { stage: "dnsbl", code: 550, status: "5.7.1", text: listed.text() })
 }
 
-/// The copies of those who have not allowed the sender.
-pub(super) fn at_message(case: &Case<'_>, _: &Letter<'_>, _: &Wanted<'_>, verdict: &mut Verdict) {
+/// The copies of those who have not allowed the sender. What an allowlist has let pass by a reverse-path that turns out to be forged is refused.
+pub(super) fn at_message(case: &Case<'_>, letter: &Letter<'_>, _: &Wanted<'_>, verdict: &mut Verdict) {
+    if let Some(listed) = case.listed.as_ref().filter(|listed| listed.is_refused() && !letter.facts.believes_path()) {
+        return verdict.refuse("dnsbl", "5.7.1", listed.text());
+    }
     let is_suspicious = |listed: &Listed<'_>| listed.junk_from.is_some_and(|from| listed.score >= from);
     if case.listed.as_ref().is_some_and(is_suspicious) {
         dmarc::to_junk(verdict);

@@ -1,6 +1,6 @@
 //! Blocklists and allowlists (F3, F4), of the tenant first, then of each member: the first list that knows the sender decides. In one list the
 //! closer entry counts (an address, then a domain, then all below one), and of equals the block.
-use super::{Case, Copy, Counters, Dmarc, Letter, Origin, Refusal, Verdict, Wanted};
+use super::{Case, Copy, Counters, Letter, Origin, Refusal, Verdict, Wanted};
 use crate::directory::{Address, Pattern, Rule, Scope};
 
 /// A pattern, and whether it allows.
@@ -61,19 +61,26 @@ pub(super) fn at_recipient(case: &Case<'_>, _: &Counters, wanted: &Wanted<'_>, _
     (of_sender(case, wanted) == Some(false)).then(refused)
 }
 
-/// By the reverse-path and From. An allowlist does not believe a From that DMARC has found to be false.
+/// By the reverse-path and From. An allowlist does not believe what has been found to be forged.
 pub(super) fn at_message(case: &Case<'_>, letter: &Letter<'_>, wanted: &Wanted<'_>, verdict: &mut Verdict) {
     let Some(tenant) = scopes(case, wanted) else { return };
     let senders: Vec<&Address> = case.sender.into_iter().chain(letter.from).collect();
-    let believed = !matches!(letter.facts.dmarc, Dmarc::Fail(_));
+    let believed: Vec<&Address> = case
+        .sender
+        .filter(|_| letter.facts.believes_path())
+        .into_iter()
+        .chain(letter.from.iter().filter(|_| letter.facts.believes_from()))
+        .collect();
     let of = |scope: &Scope| decision(case.directory.rules(scope), &senders);
+    let allows = |scope: &Scope| decision(case.directory.rules(scope), &believed) == Some(true);
     let for_all = of(&tenant);
     if for_all == Some(false) {
         return refuse(verdict);
     }
     for (at, recipient) in wanted.local.iter().enumerate() {
-        match for_all.or_else(|| of(&Scope::Account(recipient.account))) {
-            Some(true) => verdict.allowed[at] = believed,
+        let own = Scope::Account(recipient.account);
+        match for_all.or_else(|| of(&own)) {
+            Some(true) => verdict.allowed[at] = allows(if for_all.is_some() { &tenant } else { &own }),
             Some(false) => verdict.copies[at] = Copy::Nowhere,
             None => {}
         }

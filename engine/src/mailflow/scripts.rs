@@ -1,7 +1,8 @@
 //! Members' Sieve scripts (F11): what one says becomes copies, forwards, answers, a refusal. A script that is wrong or goes wrong changes nothing: the mail
 //! is in INBOX, and the server's log says why.
-use super::sieve::{self, Effects, Script, Vacation};
+use super::sieve::{self, Effects, Refused, Script, Vacation};
 use super::{Answering, Case, Copy, Letter, Verdict, Wanted, away, forward};
+use crate::base::limits::SIEVE_REJECT_CHARS_MAX;
 use crate::directory::{Account, Address, Away, Rule, Scope};
 
 /// What a refusal by a script bears.
@@ -49,11 +50,11 @@ fn apply(
     verdict: &mut Verdict,
 ) {
     let Effects { filed, redirects, refused, vacation } = effects;
-    if let Some(words) = refused {
+    if let Some(Refused { words, by_mail }) = refused {
         // One of several behind an address cannot refuse for all: it has the mail.
         if wanted.local.len() == 1 && wanted.external.is_empty() {
-            let line = words.lines().find(|line| !line.trim().is_empty()).unwrap_or("").trim();
-            verdict.refuse(STAGE, "5.7.1", format!("the recipient refuses it: {}", printable(line)));
+            verdict.refuse(STAGE, "5.7.1", format!("the recipient refuses it: {}", on_one_line(&words)));
+            verdict.refused_by_mail = by_mail;
         }
         return;
     }
@@ -72,17 +73,21 @@ fn apply(
         verdict.filed[at] = filed;
     }
     verdict.forwards.extend(onward);
-    if let Some(Vacation { days, subject, addresses, handle, reason }) = vacation {
+    if let Some(Vacation { days, subject, addresses, handle, from, mime, reason }) = vacation {
         let more: Vec<Address> = addresses.iter().filter_map(|address| Address::parse(address).ok()).collect();
         if away::may_answer(case, letter, account.id, &more) {
             let handle = if handle.is_empty() { format!("{subject}\n{reason}") } else { handle };
             let away = Away { days, from: 0, until: 0, subject: subject.into(), text: reason.into() };
-            verdict.answers.push(Answering { account: account.id, away, handle });
+            let from = from.and_then(|from| Address::parse(&from).ok());
+            let from = from.filter(|from| case.directory.may_send_as(account.id, from));
+            verdict.answers.push(Answering { account: account.id, away, handle, from, mime });
         }
     }
 }
 
-/// For a reply: printable ASCII, and not too much of it.
-fn printable(line: &str) -> String {
-    line.chars().take(200).map(|c| if c.is_ascii_graphic() || c == ' ' { c } else { '?' }).collect()
+/// All of its lines as one, and not too much of it.
+fn on_one_line(words: &str) -> String {
+    let words: Vec<&str> =
+        words.split(|c: char| c.is_control() || c.is_whitespace()).filter(|word| !word.is_empty()).collect();
+    words.join(" ").chars().take(SIEVE_REJECT_CHARS_MAX).collect()
 }

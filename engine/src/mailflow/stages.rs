@@ -17,8 +17,9 @@ const AT_RECIPIENT: [AtRecipient; 5] = [
 /// Asked when the message has come whole.
 type AtMessage = fn(&Case<'_>, &Letter<'_>, &Wanted<'_>, &mut Verdict);
 
-const AT_MESSAGE: [AtMessage; 10] = [
+const AT_MESSAGE: [AtMessage; 11] = [
     dmarc::reject,       // the domain of From asks for refusal
+    senders::at_message, // D3: again, for the reverse-path may have been found to be forged
     lists::at_message,   // F3, F4: From and the reverse-path, the tenant's list before each member's
     filter::at_message,  // rspamd's advice, for those who have not allowed the sender
     dmarc::quarantine,   // the domain of From asks for suspicion
@@ -77,6 +78,7 @@ fn run(stages: &[AtMessage], case: &Case<'_>, letter: &Letter<'_>, wanted: &Want
         suspicious: false,
         forwards: Vec::new(),
         answers: Vec::new(),
+        refused_by_mail: false,
         allowed: vec![false; wanted.local.len()],
     };
     for stage in stages {

@@ -140,6 +140,30 @@ fn dmarc_is_obeyed_and_allowlists_do_not_believe_forgeries() {
 }
 
 #[test]
+fn whom_a_list_names_is_believed_unless_it_was_found_to_be_forged() {
+    let mut town = town();
+    rule(&mut town, tenant(), "keyword reject casino");
+    rule(&mut town, tenant(), "allow partner.test");
+    rule(&mut town, ScopeName::Group(at("all@a.test")), "senders members");
+    let facts = |spf, dmarc| Facts { spf, dmarc, ..Facts::default() };
+    let with = |sender, from, facts| Mail { from, facts, ..outside(sender, "casino") };
+    for (mail, told) in [
+        (with("x@partner.test", "x@partner.test", facts(Outcome::None, Dmarc::None)), Ok(vec![Copy::Inbox])),
+        (with("x@partner.test", "x@partner.test", facts(Outcome::Fail, Dmarc::None)), Err("keyword")),
+        (with("x@partner.test", "x@partner.test", facts(Outcome::Fail, Dmarc::Fail(Policy::None))), Err("keyword")),
+        // By way of a forwarder, with a signature that holds; and a signature of somebody else's.
+        (with("x@partner.test", "x@partner.test", facts(Outcome::Fail, Dmarc::Pass)), Ok(vec![Copy::Inbox])),
+        (with("x@partner.test", "me@evil.test", facts(Outcome::Fail, Dmarc::Pass)), Err("keyword")),
+    ] {
+        assert_eq!(judged(&town, mail, "ann@a.test"), told, "{:?}", mail.facts);
+    }
+    let group = |facts| judged(&town, Mail { facts, ..outside("far@x.test", "hi") }, "all@a.test");
+    assert_eq!(group(facts(Outcome::Pass, Dmarc::None)), Ok(vec![Copy::Inbox; 2]));
+    assert_eq!(group(facts(Outcome::Fail, Dmarc::None)), Err("senders"));
+    assert_eq!(group(facts(Outcome::Pass, Dmarc::Fail(Policy::None))), Err("senders"));
+}
+
+#[test]
 fn keywords_are_found_in_any_case_and_allowed_senders_skip_them() {
     let mut town = town();
     rule(&mut town, tenant(), "keyword reject casino");
@@ -148,6 +172,7 @@ fn keywords_are_found_in_any_case_and_allowed_senders_skip_them() {
     assert_eq!(judged(&town, outside("x@shop.test", "Best CASINO"), "ann@a.test"), Err("keyword"));
     let invoice = outside("x@shop.test", "\u{4ee3}\u{5f00}\u{53d1}\u{7968}");
     assert_eq!(judged(&town, invoice, "ann@a.test"), Ok(vec![Copy::Junk]));
+    assert_eq!(judged(&town, outside("x@shop.test", "\u{ff23}\u{ff41}sino"), "ann@a.test"), Err("keyword"), "wide");
     assert_eq!(judged(&town, invoice, "all@a.test"), Ok(vec![Copy::Junk, Copy::Inbox]));
     assert_eq!(judged(&town, outside("x@shop.test", "casino"), "bob@a.test"), Ok(vec![Copy::Inbox]));
     let ann = Mail { origin: Origin::Member(id(&town, "ann@a.test")), ..outside("ann@a.test", "casino") };
@@ -355,6 +380,11 @@ fn hosts_on_blocklists_are_refused_or_suspected_unless_the_sender_is_allowed() {
     assert_eq!(refused.as_deref(), Some("your host is on blocklists: 192.0.2.7 bad.test"));
     rule(&mut town, account("ann@a.test"), "allow x.test");
     assert_eq!(with(&town, 9), (None, vec![Copy::Inbox]));
+    // The allowlist has believed the reverse-path until it was checked.
+    let case = Case { directory: &town, origin: Origin::Outside, sender: Some(&sender), now: 1000, listed: listed(9) };
+    let letter = Letter { facts: Facts { spf: Outcome::Fail, ..Facts::default() }, ..Letter::default() };
+    let verdict = with_wanted(&town, "ann@a.test", |wanted| at_message(&case, &letter, wanted));
+    assert_eq!(verdict.refusal.map(|refusal| refusal.stage), Some("dnsbl"));
 }
 
 #[test]

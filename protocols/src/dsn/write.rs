@@ -1,5 +1,6 @@
 //! A report as a message: a text for a person, the fields of RFC 3464 (RFC 6533 where UTF-8 is in it), the message or its header.
 use super::{Entry, Kind, Original, Report};
+use crate::orcpt;
 use crate::wire::write_date_time;
 
 /// The whole message. With `local` it has the Return-Path that final delivery puts on top.
@@ -104,8 +105,8 @@ fn status(out: &mut Lines, report: &Report<'_>, global: bool) {
     };
     for Entry { address, orcpt, reply, remote } in report.entries {
         out.line("");
-        if !orcpt.is_empty() && orcpt.contains(';') {
-            out.line(&format!("Original-Recipient: {}", printable(orcpt)));
+        if let Some(original) = orcpt::shown(orcpt, global) {
+            out.line(&format!("Original-Recipient: {original}"));
         }
         let of = if global && !address.is_ascii() { "utf-8" } else { "rfc822" };
         out.line(&format!("Final-Recipient: {of}; {address}"));

@@ -6,7 +6,7 @@ use crate::wire::write_date_time;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use posthouse_engine::Answer;
-use posthouse_engine::directory::{Account, Address, Away};
+use posthouse_engine::directory::{Account, Address};
 use posthouse_engine::mailflow::Answering;
 use posthouse_engine::queue::{NewQueueItem, QueueRecipient};
 use std::fmt::Write;
@@ -15,19 +15,20 @@ impl Session {
     /// Answers for one account.
     pub(super) async fn answer(&self, transaction: &Transaction, says: &Says, answering: &Answering) {
         let engine = &self.shared.engine;
-        let Answering { account, away, handle } = answering;
+        let Answering { account, away, handle, .. } = answering;
         let Some(member) = engine.directory(|known| known.account(*account).cloned()) else { return };
         let bytes = message(
             &self.shared.hostname,
             self.shared.next_id(),
             &member,
-            away,
+            answering,
             transaction,
             says,
             self.shared.clock.now(),
         );
         // It is the member's mail, so it is signed like the rest of it.
-        let from = Says { from: vec![member.address.clone()], ..Says::default() };
+        let author = answering.from.as_ref().unwrap_or(&member.address);
+        let from = Says { from: vec![author.clone()], ..Says::default() };
         let signed = match self.sign(&from, Vec::new(), bytes).await {
             Ok(signed) => signed,
             Err(reply) => {
@@ -41,7 +42,7 @@ impl Session {
         let to = transaction.sender.clone();
         // RFC 3834 section 3.3: with the null sender, so that it is answered by nobody; and nobody is told of its delivery.
         let recipients = vec![QueueRecipient { address: to.clone(), notify: 1, orcpt: String::new() }];
-        let utf8 = !to.is_ascii() || !member.address.as_str().is_ascii();
+        let utf8 = !to.is_ascii() || !author.as_str().is_ascii();
         let item = NewQueueItem { recipients, utf8, tls: transaction.tls.of_report(), ..NewQueueItem::default() };
         let lower = Address::parse(&to).map_or_else(|_| to.to_lowercase(), |address| address.to_string());
         let (account, handle, days) = (*account, handle.clone(), away.days);
@@ -79,7 +80,7 @@ fn message(
     host: &str,
     number: u64,
     member: &Account,
-    away: &Away,
+    Answering { away, from, mime, .. }: &Answering,
     transaction: &Transaction,
     says: &Says,
     now: i64,
@@ -96,7 +97,8 @@ fn message(
         name if name.is_ascii() => format!("\"{name}\" "),
         name => format!("{} ", encoded(name)),
     };
-    let _ = write!(out, "From: {name}<{}>\r\nTo: <{}>\r\n", member.address, transaction.sender);
+    let _ =
+        write!(out, "From: {name}<{}>\r\nTo: <{}>\r\n", from.as_ref().unwrap_or(&member.address), transaction.sender);
     let _ = write!(out, "Subject: {}\r\nMessage-ID: <{number:X}.away@{host}>\r\n", encoded(&subject));
     let id = clean(&says.message_id);
     if id.starts_with('<') && id.len() < 900 && id.is_ascii() {
@@ -105,9 +107,17 @@ fn message(
     let mut date = Vec::new();
     write_date_time(&mut date, now);
     let _ = write!(out, "Date: {}\r\nAuto-Submitted: auto-replied\r\n", String::from_utf8_lossy(&date));
-    out.push_str(
-        "MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: base64\r\n\r\n",
-    );
+    out.push_str("MIME-Version: 1.0\r\n");
+    if *mime {
+        let own = |line: &&str| !line.to_ascii_lowercase().starts_with("mime-version");
+        let mut lines = away.text.lines();
+        let header = lines.by_ref().take_while(|line| !line.is_empty()).filter(own);
+        header.for_each(|line| out.extend([line, "\r\n"]));
+        out.push_str("\r\n");
+        lines.for_each(|line| out.extend([line, "\r\n"]));
+        return out.into_bytes();
+    }
+    out.push_str("Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: base64\r\n\r\n");
     let text = away.text.replace('\n', "\r\n") + "\r\n";
     let body = STANDARD.encode(text);
     for line in body.as_bytes().chunks(76) {

@@ -3,9 +3,9 @@
 use super::bounce::{self, Failed};
 use super::fate::{self, Fate, Places, fate, one_reply};
 use super::filter::Filtered;
-use super::letter::{self, Addressed};
+use super::letter::{self, Addressed, Says};
 use super::message::Taken;
-use super::prepare::{Found, Prepared};
+use super::prepare::{Before, Prepared};
 use super::reply::Reply;
 use super::role::Role;
 use super::state::{Answer, Rcpt, Reserved, Session, Transaction};
@@ -53,15 +53,15 @@ impl Session {
         &self,
         transaction: &mut Transaction,
         taken: &mut Taken,
-    ) -> Result<(Outcome, Option<Found>), Reply> {
+    ) -> Result<(Outcome, Option<Before>), Reply> {
         form::settle(self.role, &mut taken.message).map_err(|refusal| self.noted(transaction, refusal))?;
         let came_bytes = taken.message.len() as u64;
-        let before = self.check_before(transaction, &mut taken.message).await;
+        let before = self.check_before(transaction, &mut taken.message, &mut taken.room).await;
         let before = before.map_err(|refusal| self.noted(transaction, refusal))?;
         let shown = match self.show_message(transaction, &mut taken.message).await {
             Ok(shown) => shown,
             Err(refusal) => {
-                if let Some(found) = before.filter(|_| refusal.code >= 500) {
+                if let Some(Before::Found(found)) = before.filter(|_| refusal.code >= 500) {
                     self.count_dmarc(found.seen, found.facts, &[]);
                 }
                 return Err(refusal);
@@ -72,7 +72,8 @@ impl Session {
             let text = format!("5.3.4 With what a filter has added it has more than {max} bytes");
             return Err(self.noted(transaction, Reply::new(552, text)));
         }
-        if size_bytes > came_bytes && !taken.room.hold(size_bytes) {
+        let kept_bytes = if matches!(before, Some(Before::Kept(_))) { came_bytes } else { 0 };
+        if size_bytes > came_bytes && !taken.room.hold(size_bytes + kept_bytes) {
             let reply = Reply::new(452, "4.3.1 Too many messages are under way; try again");
             return Err(self.noted(transaction, reply));
         }
@@ -105,14 +106,11 @@ impl Session {
         &self,
         transaction: &mut Transaction,
         taken: Taken,
-        (shown, before): (Outcome, Option<Found>),
+        (shown, before): (Outcome, Option<Before>),
     ) -> Vec<Result<Reply, Reply>> {
         let header = header::read(&taken.message);
-        let mut says = letter::read(&taken.message, header.size_bytes);
         let (id, size_bytes) = (format!("{:X}", transaction.id), taken.message.len());
-        if says.message_id.is_empty() && self.role == Role::Submission {
-            says.message_id = format!("<{id}@{}>", self.shared.hostname);
-        }
+        let says = self.says(transaction, &taken.message, header.size_bytes, &id);
         let filtered = self.ask_filter(transaction, shown, &taken.message, &id).await;
         let refuse_all = |policy: &str, facts: Facts, reply: Reply| {
             self.note_came(transaction, &says, size_bytes, (facts, &filtered.note));
@@ -152,8 +150,7 @@ impl Session {
             Err(refusal) => return refuse_all("", facts, refusal),
         };
         drop(room);
-        let all = transaction.recipients.iter().zip(&verdicts);
-        let fates: Vec<Fate> = all.map(|(rcpt, verdict)| fate(rcpt, verdict, &committed)).collect();
+        let fates = fates(transaction, &verdicts, &committed, facts);
         let counted = transaction.recipients.iter_mut().zip(&fates).filter(|(_, fate)| fate.is_taken());
         counted.filter_map(|(rcpt, _)| rcpt.reserved.as_mut()).for_each(Reserved::keep);
         self.log(transaction, (&id, size_bytes), &fates, (&verdicts, facts));
@@ -167,7 +164,20 @@ impl Session {
                 self.answer(transaction, &says, answering).await;
             }
         }
-        fates.into_iter().map(|fate| fate.verdict(self.role, &id)).collect()
+        let verdicts = fates.into_iter().map(|fate| fate.verdict(self.role, &id));
+        verdicts.map(|verdict| verdict.map_err(|reply| reply.readable(transaction.utf8))).collect()
+    }
+
+    /// What the message says, or is going to say when a submission has got what it lacks.
+    fn says(&self, transaction: &Transaction, message: &[u8], header_bytes: usize, id: &str) -> Says {
+        let mut says = letter::read(message, header_bytes);
+        if says.message_id.is_empty() && self.role == Role::Submission {
+            says.message_id = format!("<{id}@{}>", self.shared.hostname);
+        }
+        if says.from_fields == 0 {
+            says.from.extend(self.author(transaction));
+        }
+        says
     }
 
     /// Whom the message names, if somebody has a rule that asks for it.
@@ -286,7 +296,7 @@ impl Session {
         fates: &[Fate],
         id: &str,
     ) {
-        let by_reply = self.role == Role::Lmtp || fates.iter().all(|fate| !fate.is_taken());
+        let by_reply = self.role == Role::Lmtp || fates.iter().all(|fate| !fate.is_taken() && !fate.refused_by_mail);
         let mut failed = Vec::new();
         // RFC 3461 section 4.1: NOTIFY says who is to hear of it.
         let all = transaction.recipients.iter().zip(fates).zip(verdicts);
@@ -295,9 +305,10 @@ impl Session {
             if fate.is_taken() {
                 let members = fate.failed.iter();
                 failed.extend(members.map(|(address, error)| failure(address.to_string(), Reply::refused(error))));
-            } else if !by_reply
-                && let Some(reply) = fate.refusal()
-                && (fate.refused.is_none() || self.role == Role::Submission || verdict.asks_for_report(facts))
+            } else if let Some(reply) = fate.refusal()
+                && (fate.refused_by_mail
+                    || !by_reply
+                        && (fate.refused.is_none() || self.role == Role::Submission || verdict.asks_for_report(facts)))
             {
                 failed.push(failure(rcpt.given.clone(), reply));
             }
@@ -307,6 +318,25 @@ impl Session {
             bounce::send(&self.shared, (transaction, self.account()), &failed, header, id).await;
         }
     }
+}
+
+/// What became of each recipient.
+fn fates(transaction: &Transaction, verdicts: &[Verdict], committed: &Committed, facts: Facts) -> Vec<Fate> {
+    let all = transaction.recipients.iter().zip(verdicts);
+    let one = |(rcpt, verdict)| {
+        let mut fate = fate(rcpt, verdict, committed);
+        fate.refused_by_mail = tells_by_mail(transaction, rcpt, verdict, facts);
+        fate
+    };
+    all.map(one).collect()
+}
+
+/// Whether a script has refused it in words that no reply to this client can carry: then it is taken, and the sender reads them in a report (RFC 5429
+/// section 2.1). Who cannot be told by mail hears a refusal without them.
+fn tells_by_mail(transaction: &Transaction, rcpt: &Rcpt, verdict: &Verdict, facts: Facts) -> bool {
+    let is_unreadable = verdict.refusal.as_ref().is_some_and(|refusal| !refusal.text.is_ascii()) && !transaction.utf8;
+    let may_hear = !transaction.sender.is_empty() && Kind::Failed.is_wanted(rcpt.notify);
+    verdict.refused_by_mail && is_unreadable && may_hear && verdict.asks_for_report(facts)
 }
 
 /// Why a message is not even judged, with the policy's name.

@@ -5,10 +5,10 @@ use super::role::Role;
 use super::sizes;
 use super::state::{Answer, Session};
 use super::table;
-use crate::limits;
 use crate::runtime::{Stream, now};
 use crate::session::{Over, Shared, Turn, wait_for_bytes};
 use crate::wire::{Line, LineReader};
+use crate::{limits, orcpt};
 use smtp_proto::{Error, Request};
 use std::io;
 use std::sync::Arc;
@@ -136,11 +136,18 @@ impl Session {
             // Another grammar than that of smtp-proto.
             return Ok(self.xclient(arguments));
         }
+        let orcpt = match orcpt::take(&mut line) {
+            Ok(orcpt) => orcpt,
+            Err(orcpt::Wrong) => return Ok(Answer::new(501, "5.5.4 The value of ORCPT is not allowed")),
+        };
         line.extend_from_slice(b"\r\n");
-        let request = match Request::parse(&mut line.iter()) {
+        let mut request = match Request::parse(&mut line.iter()) {
             Ok(request) => request.into_owned(),
             Err(error) => return Ok(self.not_understood(&line, error).into()),
         };
+        if let Request::Rcpt { to } = &mut request {
+            to.orcpt = orcpt;
+        }
         match table::find(request.name(), self.role) {
             Some(command) => (command.run)(self, request).await,
             None => Ok(unknown().into()),

@@ -18,6 +18,8 @@ pub(super) struct Fate {
     pub(super) failed: Vec<(Address, Error)>,
     /// A policy has refused it.
     pub(super) refused: Option<Reply>,
+    /// The client hears that it was taken, and the sender by mail why it was refused.
+    pub(super) refused_by_mail: bool,
 }
 
 impl Fate {
@@ -31,7 +33,7 @@ impl Fate {
     }
 
     pub(super) fn verdict(self, role: Role, id: &str) -> Result<Reply, Reply> {
-        match self.refusal().filter(|_| self.taken == 0) {
+        match self.refusal().filter(|_| self.taken == 0 && !self.refused_by_mail) {
             Some(refusal) => Err(refusal),
             None => Ok(taken(role, id)),
         }
@@ -44,7 +46,8 @@ pub(super) fn taken(role: Role, id: &str) -> Reply {
 }
 
 pub(super) fn fate(rcpt: &Rcpt, verdict: &Verdict, committed: &Committed) -> Fate {
-    let mut fate = Fate { taken: 0, failed: Vec::new(), refused: verdict.refusal.as_ref().map(policy::reply) };
+    let refused = verdict.refusal.as_ref().map(policy::reply);
+    let mut fate = Fate { taken: 0, failed: Vec::new(), refused, refused_by_mail: false };
     if fate.refused.is_some() {
         return fate;
     }

@@ -6,6 +6,7 @@ use memchr::memchr;
 pub(super) struct Header {
     /// Received fields: hosts that it has passed (RFC 5321 section 6.3).
     pub(super) hops: usize,
+    pub(super) has_from: bool,
     pub(super) has_date: bool,
     pub(super) has_message_id: bool,
     /// Bytes of the header, the blank line not counted.
@@ -24,6 +25,7 @@ pub(super) fn read(message: &[u8]) -> Header {
         }
         match line[0] {
             b'R' | b'r' => header.hops += usize::from(is_field(line, b"received")),
+            b'F' | b'f' => header.has_from |= is_field(line, b"from"),
             b'D' | b'd' => header.has_date |= is_field(line, b"date"),
             b'M' | b'm' => header.has_message_id |= is_field(line, b"message-id"),
             _ => {}

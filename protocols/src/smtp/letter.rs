@@ -8,6 +8,9 @@ use posthouse_engine::index::mime::header_fields;
 use posthouse_engine::mailflow::sieve::{Field, fields};
 use posthouse_engine::search::text::decoded_header;
 
+/// Fields beside From that name somebody as having written or sent it (RFC 5322 sections 3.6.2 and 3.6.6).
+const SENDERS: [&[u8]; 3] = [b"Sender", b"Resent-From", b"Resent-Sender"];
+
 /// The facts.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Says {
@@ -19,6 +22,10 @@ pub(super) struct Says {
     pub(super) from_has_one_domain: bool,
     /// Fields of that name; RFC 5322 section 3.6 asks for one.
     pub(super) from_fields: usize,
+    /// The same of Sender, Resent-From and Resent-Sender, which some readers show as the author.
+    pub(super) senders: Vec<Address>,
+    /// One of them holds something that is no address.
+    pub(super) sender_is_odd: bool,
     /// Decoded (RFC 2047), of all Subject fields.
     pub(super) subject: String,
     /// As it stands there, in brackets; empty if there is none.
@@ -89,6 +96,10 @@ pub(super) fn read(message: &[u8], header_bytes: usize) -> Says {
         let value = &header[field.value.start..field.line.end];
         if field.is(b"From") {
             says.add_from(value);
+        } else if SENDERS.iter().any(|name| field.is(name)) {
+            let found = named::read(value);
+            says.sender_is_odd |= found.is_odd;
+            take_some(&mut says.senders, found.addresses, &mut says.sender_is_odd);
         } else if field.is(b"Subject") {
             says.subject.push_str(decoded_header(&header[field.value]).trim());
         } else if field.is(b"Message-ID") {
@@ -104,10 +115,15 @@ impl Says {
         let found = named::read(value);
         self.from_is_odd |= found.is_odd;
         self.from_has_one_domain = found.has_one_domain && self.from_fields == 1;
-        self.from.extend(found.addresses);
-        self.from_is_odd |= self.from.len() > limits::SMTP_FROM_MAX;
-        self.from.truncate(limits::SMTP_FROM_MAX);
+        take_some(&mut self.from, found.addresses, &mut self.from_is_odd);
     }
+}
+
+/// As many as are looked at.
+fn take_some(all: &mut Vec<Address>, more: Vec<Address>, are_too_many: &mut bool) {
+    *are_too_many |= all.len() + more.len() > limits::SMTP_FROM_MAX;
+    all.extend(more);
+    all.truncate(limits::SMTP_FROM_MAX);
 }
 
 #[cfg(test)]
@@ -125,6 +141,15 @@ mod tests {
         let from: Vec<&str> = found.from.iter().map(Address::as_str).collect();
         assert_eq!((from, found.from_is_odd, found.from_fields), (vec!["a@x.test", "c@y.test"], false, 1));
         assert_eq!(found.subject, "\u{53d1}\u{7968} now");
+    }
+
+    #[test]
+    fn a_subject_is_what_its_reader_sees() {
+        // A character of GB18030 cut over two encoded words, and raw GBK.
+        let cut = "Subject: =?gb18030?Q?=B7?=\r\n =?gb18030?Q?=A2=C6=B1?=\r\n";
+        assert_eq!(says(cut).subject, "\u{53d1}\u{7968}");
+        let raw = b"Subject: \xb7\xa2\xc6\xb1\r\n";
+        assert_eq!(read(raw, raw.len()).subject, "\u{53d1}\u{7968}");
     }
 
     #[test]

@@ -132,20 +132,29 @@ impl Session {
         let Some(login) = self.login.as_ref().filter(|_| self.role == Role::Submission) else {
             return Ok(());
         };
-        let refuse = |what: &str| {
-            Err(Reply::new(550, format!("5.7.1 {} may not write as {what} (From of the message)", login.address)))
+        let refuse = |what: &str, field: &str| {
+            Err(Reply::new(550, format!("5.7.1 {} may not write as {what} ({field} of the message)", login.address)))
         };
         if says.from_fields > 1 {
             return Err(too_many_from());
         }
-        if says.from_is_odd {
-            return refuse("what is no address, or hides behind a header that is too long");
-        }
         let owns = |address: &&Address| self.shared.engine.directory(|known| known.may_send_as(login.account, address));
-        match says.from.iter().find(|address| !owns(address)) {
-            Some(address) => refuse(&super::reply::printable(address.as_str())),
-            None => Ok(()),
+        let fields = [("From", &says.from, says.from_is_odd), ("Sender", &says.senders, says.sender_is_odd)];
+        for (name, addresses, is_odd) in fields {
+            if is_odd {
+                return refuse("what is no address, or hides behind a header that is too long", name);
+            }
+            if let Some(address) = addresses.iter().find(|address| !owns(address)) {
+                return refuse(&super::reply::printable(address.as_str()), name);
+            }
         }
+        Ok(())
+    }
+
+    /// Who writes a message that does not say so: whoever sends it, or the member for the null sender.
+    pub(super) fn author(&self, transaction: &Transaction) -> Option<Address> {
+        let login = self.login.as_ref().filter(|_| self.role == Role::Submission)?;
+        Some(Address::parse(&transaction.sender).unwrap_or_else(|_| login.address.clone()))
     }
 }
 

@@ -6,7 +6,8 @@ use super::reply::Reply;
 use super::role::Role;
 use super::state::{Rcpt, Session, Transaction};
 use super::trace;
-use crate::verify::{Envelope, Seen, without_fields, without_forged};
+use crate::session::Room;
+use crate::verify::{Envelope, Seal, Seen, without_fields, without_forged};
 use posthouse_engine::directory::{Algorithm, KeyState, Rule, Scope, SigningKey};
 use posthouse_engine::mailflow::Facts;
 
@@ -18,6 +19,13 @@ pub(super) struct Prepared {
     pub(super) facts: Facts,
     /// To be counted for a report.
     pub(super) seen: Option<Box<Seen>>,
+}
+
+/// What milters leave to be done, or have no part in.
+pub(super) enum Before {
+    Found(Found),
+    /// The message as it came; it is still to be checked.
+    Kept(Vec<u8>),
 }
 
 /// What is known of the sender.
@@ -40,7 +48,7 @@ impl Session {
         &self,
         transaction: &Transaction,
         says: &Says,
-        (message, before): (Vec<u8>, Option<Found>),
+        (message, before): (Vec<u8>, Option<Before>),
         header: &Header,
         id: &str,
     ) -> Result<Prepared, Reply> {
@@ -50,14 +58,21 @@ impl Session {
             Role::Lmtp => Ok(Prepared { fields: trace, message, facts: Facts::default(), seen: None }),
             Role::Submission => {
                 // RFC 6409 section 8: whom Bcc names is for the envelope only (RFC 5322 sections 3.6.3 and 3.6.6).
-                let blind = |name: &[u8]| [&b"bcc"[..], b"resent-bcc"].iter().any(|bcc| name.eq_ignore_ascii_case(bcc));
-                let message = without_fields(message, |name, _| blind(name));
+                let message = without(message, &[b"bcc", b"resent-bcc", RETURN_PATH]);
                 let message = without_forged(message, &self.shared.hostname);
                 self.sign(says, trace, message).await
             }
             Role::Mx => {
                 let (message, found) = match before {
-                    Some(found) => (message, found),
+                    Some(Before::Found(found)) => (message, found),
+                    Some(Before::Kept(came)) => {
+                        let key = self.seal(transaction);
+                        let over = Some(message);
+                        match key {
+                            Some(key) => self.verify(transaction, came, Some(Seal { key, over })).await?,
+                            None => (over.unwrap_or_default(), self.verify(transaction, came, None).await?.1),
+                        }
+                    }
                     None => self.check(transaction, message, self.seal(transaction)).await?,
                 };
                 let mut fields = trace;
@@ -68,18 +83,30 @@ impl Session {
     }
 
     /// Checks mail of another host that milters are about to see: on the changed message no signature would be right any more, and fields
-    /// that they add in our name are no forgery. No ARC set then: it would not fit what goes on.
+    /// that they add in our name are no forgery. What goes on to other hosts is kept as it came instead, if there is `room` for two, so that it can be
+    /// checked and sealed in one go when the milters are done.
     pub(super) async fn check_before(
         &self,
         transaction: &Transaction,
         message: &mut Vec<u8>,
-    ) -> Result<Option<Found>, Reply> {
+        room: &mut Room,
+    ) -> Result<Option<Before>, Reply> {
         if self.role != Role::Mx || transaction.milters.is_none() {
             return Ok(None);
         }
-        let (checked, found) = self.check(transaction, std::mem::take(message), None).await?;
+        let came = std::mem::take(message);
+        if self.seal(transaction).is_some() && room.hold(2 * came.len() as u64) {
+            *message = self.without_claims(came.clone());
+            return Ok(Some(Before::Kept(came)));
+        }
+        let (checked, found) = self.check(transaction, came, None).await?;
         *message = checked;
-        Ok(Some(found))
+        Ok(Some(Before::Found(found)))
+    }
+
+    /// After the checks, for a signature may cover what goes here.
+    fn without_claims(&self, message: Vec<u8>) -> Vec<u8> {
+        without_forged(without(message, &[RETURN_PATH]), &self.shared.hostname)
     }
 
     async fn check(
@@ -88,17 +115,26 @@ impl Session {
         message: Vec<u8>,
         seal: Option<SigningKey>,
     ) -> Result<(Vec<u8>, Found), Reply> {
+        let seal = seal.map(|key| Seal { key, over: None });
+        let (message, found) = self.verify(transaction, message, seal).await?;
+        Ok((self.without_claims(message), found))
+    }
+
+    /// What was found out of what came, and the message that goes on.
+    async fn verify(
+        &self,
+        transaction: &Transaction,
+        message: Vec<u8>,
+        seal: Option<Seal>,
+    ) -> Result<(Vec<u8>, Found), Reply> {
         let ip = self.stream.peer().ip().to_canonical();
-        let (mut message, mut found) = (message, Found::default());
-        if let Some(verifier) = self.shared.verifier.as_ref().filter(|verifier| verifier.wants(ip)) {
-            let helo = self.hello.as_ref().map_or_else(String::new, |hello| hello.name.clone());
-            let envelope = Envelope { ip, helo, sender: transaction.sender.clone() };
-            let checked = verifier.check(envelope, message, seal).await.ok_or_else(unavailable)?;
-            message = checked.message;
-            found = Found { fields: checked.fields, facts: checked.facts, seen: checked.seen };
-        }
-        // After the checks, for a signature may cover what goes here.
-        Ok((without_forged(message, &self.shared.hostname), found))
+        let Some(verifier) = self.shared.verifier.as_ref().filter(|verifier| verifier.wants(ip)) else {
+            return Ok((seal.and_then(|seal| seal.over).unwrap_or(message), Found::default()));
+        };
+        let helo = self.hello.as_ref().map_or_else(String::new, |hello| hello.name.clone());
+        let envelope = Envelope { ip, helo, sender: transaction.sender.clone() };
+        let checked = verifier.check(envelope, message, seal).await.ok_or_else(unavailable)?;
+        Ok((checked.message, Found { fields: checked.fields, facts: checked.facts, seen: checked.seen }))
     }
 
     /// The key for an ARC set on mail that is passed on to other hosts: that of the first such recipient's domain.
@@ -132,6 +168,13 @@ impl Session {
         insert(&mut prepared.fields, &signed.fields);
         Ok(prepared)
     }
+}
+
+/// RFC 5321 section 4.4: only final delivery writes it, and two of them would contradict each other.
+const RETURN_PATH: &[u8] = b"return-path";
+
+fn without(message: Vec<u8>, names: &[&[u8]]) -> Vec<u8> {
+    without_fields(message, |name, _| names.iter().any(|gone| name.eq_ignore_ascii_case(gone)))
 }
 
 /// Puts fields on top, but below the Return-Path, which comes first where there is one (RFC 5321 section 4.4).

@@ -3,6 +3,9 @@
 use posthouse_engine::base::{Error, counted};
 use std::borrow::Cow;
 
+/// 512 bytes without `550 ` and CRLF.
+const REPLY_TEXT_BYTES_MAX: usize = 506;
+
 /// One reply of one line. The text begins with the enhanced status code where RFC 2034 wants one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Reply {
@@ -23,6 +26,20 @@ impl Reply {
     /// 4yz or 5yz.
     pub(super) fn is_error(&self) -> bool {
         self.code >= 400
+    }
+
+    /// As a client can read it: in UTF-8 if it has said SMTPUTF8 (RFC 6531 section 3.7.4.1), else up to what is not ASCII; with its code and its line end
+    /// no longer than RFC 5321 section 4.5.3.1.5 allows.
+    pub(super) fn readable(self, utf8: bool) -> Reply {
+        let readable = |c: char| utf8 || c.is_ascii();
+        let end = self.text.char_indices().find(|(at, c)| !readable(*c) || at + c.len_utf8() > REPLY_TEXT_BYTES_MAX);
+        match end {
+            None => self,
+            Some((end, _)) => {
+                let text = self.text[..end].trim_end_matches([' ', ':']).to_owned();
+                Reply::new(self.code, text)
+            }
+        }
     }
 
     pub(super) fn write(&self, out: &mut Vec<u8>) {
@@ -79,6 +96,15 @@ mod tests {
         let mut out = Vec::new();
         Reply::new(250, "2.0.0 Ok").write(&mut out);
         assert_eq!(out, b"250 2.0.0 Ok\r\n");
+    }
+
+    #[test]
+    fn what_a_client_cannot_read_is_left_out() {
+        let readable = |text: &str, utf8| Reply::new(550, text.to_owned()).readable(utf8).text.into_owned();
+        let text = "5.7.1 refused: \u{505c}\u{7528}";
+        assert_eq!((readable(text, true), readable(text, false)), (text.into(), "5.7.1 refused".into()));
+        assert_eq!(readable(&"\u{505c}".repeat(400), true).len(), 504);
+        assert_eq!(readable(&"x".repeat(600), false).len(), REPLY_TEXT_BYTES_MAX);
     }
 
     #[test]

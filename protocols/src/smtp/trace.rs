@@ -16,6 +16,9 @@ pub(super) fn fields(session: &Session, transaction: &Transaction, header: &Head
     }
     received(&mut out, session, transaction, id, now);
     if session.role == Role::Submission {
+        if let Some(author) = session.author(transaction).filter(|_| !header.has_from) {
+            out.extend_from_slice(format!("From: {author}\r\n").as_bytes());
+        }
         if !header.has_date {
             out.extend_from_slice(b"Date: ");
             write_date_time(&mut out, now);

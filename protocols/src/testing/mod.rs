@@ -7,12 +7,16 @@ pub(crate) mod tls;
 use crate::runtime::Service;
 use crate::runtime::sim::{self, Client, Net};
 use crate::session::{PlaintextAuth, Shared};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use posthouse_engine::base::{Flags, MailboxId, SimClock};
-use posthouse_engine::directory::{Address, Change, Quota};
+use posthouse_engine::directory::{Address, Algorithm, Change, KeyState, Quota, SigningKey};
 use posthouse_engine::disk::sim::SimDisk;
 use posthouse_engine::{Append, Engine, Options};
 use std::sync::Arc;
 
+/// An RSA key, for tests only, and its public half: base64 of PKCS #8 and of SubjectPublicKeyInfo.
+const RSA: &str = include_str!("rsa.txt");
 /// argon2id of `secret`, as cheap as it gets.
 const HASH: &str = "$argon2id$v=19$m=8,t=1,p=1$cG9zdGhvdXNlLXRlc3RzIQ$YHmlhUnTuVQOcrdhIx5FF+58oje3RiKtMNEPCbPmre4";
 /// 24 Nov 2026 03:50:48 UTC.
@@ -175,6 +179,23 @@ fn matches(pattern: &str, heard: &str) -> bool {
         None => rest.is_empty(),
         Some(last) => rest.ends_with(last),
     }
+}
+
+/// An active RSA key of a domain, and the name and text of its record.
+pub(crate) fn rsa_key(domain: &str) -> (SigningKey, (String, String)) {
+    let (private, public) = RSA.split_once("\n\n").expect("both halves");
+    let bytes = |text: &str| STANDARD.decode(text.replace('\n', "")).expect("base64").into_boxed_slice();
+    let key = SigningKey {
+        domain: domain.into(),
+        selector: "rsa".into(),
+        algorithm: Algorithm::Rsa,
+        state: KeyState::Active,
+        private: bytes(private),
+        public: bytes(public),
+        created: 0,
+    };
+    let record = format!("v=DKIM1; k=rsa; p={}", public.replace('\n', ""));
+    (key, (format!("rsa._domainkey.{domain}"), record))
 }
 
 /// Numbers that a seed gives again.

@@ -1,6 +1,6 @@
 //! Asks for SPF, DKIM, ARC and DMARC of one message, and says what came of it as facts and as Authentication-Results (RFC 8601). Judges nothing.
 use super::seen::{self, Seen};
-use super::{Envelope, sign};
+use super::{Envelope, Seal, sign};
 use crate::limits;
 use mail_auth::common::cache::NoCache;
 use mail_auth::common::headers::HeaderWriter;
@@ -10,7 +10,6 @@ use mail_auth::{
     ArcOutput, AuthenticatedMessage, AuthenticationResults, DkimOutput, DkimResult, DmarcOutput, DmarcResult, DnsError,
     Error, MessageAuthenticator, SpfOutput, SpfResult, Txt, dmarc,
 };
-use posthouse_engine::directory::SigningKey;
 use posthouse_engine::mailflow::{Dmarc, Facts, Outcome, Policy};
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
@@ -28,7 +27,7 @@ pub(super) async fn run(
     asking: &Asking,
     envelope: &Envelope,
     message: &[u8],
-    seal: Option<&SigningKey>,
+    seal: Option<&Seal>,
 ) -> (Facts, Vec<u8>, Option<Box<Seen>>) {
     let deadline = Instant::now() + asking.timeout;
     let names = &asking.names;
@@ -66,7 +65,7 @@ pub(super) async fn run(
     if !parsed.from.is_empty() {
         results = results.with_dmarc_result(&dmarc);
     }
-    let mut fields = seal.map_or_else(Vec::new, |key| sign::seal(key, &parsed, &results, &arc));
+    let mut fields = seal.map_or_else(Vec::new, |seal| sign::seal(seal, &parsed, &results, &arc));
     fields.extend_from_slice(results.to_header().as_bytes());
     let facts = Facts { spf: of_spf(&spf), dkim: of_dkim(&dkim), arc: of_one(arc.result()), dmarc: of_dmarc(&dmarc) };
     let mut seen = None;

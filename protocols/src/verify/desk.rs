@@ -1,7 +1,7 @@
 //! The threads, each with a tokio runtime and a resolver of its own, since reactors may run on io_uring and a large message takes a while to hash.
 //! Knows of no check.
 use super::check::{self, Asking};
-use super::{Checked, Envelope, Settings, Signed, sign};
+use super::{Checked, Envelope, Seal, Settings, Signed, sign};
 use crate::outbound::resolve::resolver;
 use mail_auth::MessageAuthenticator;
 use posthouse_engine::directory::SigningKey;
@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::{mpsc, oneshot};
 
 pub(super) enum Job {
-    Check { envelope: Envelope, message: Vec<u8>, seal: Option<SigningKey>, reply: oneshot::Sender<Checked> },
+    Check { envelope: Envelope, message: Vec<u8>, seal: Option<Seal>, reply: oneshot::Sender<Checked> },
     TakesReports { domain: String, addresses: Vec<String>, reply: oneshot::Sender<Option<Vec<String>>> },
     Sign { top: Vec<u8>, message: Vec<u8>, keys: Vec<SigningKey>, reply: oneshot::Sender<Signed> },
 }
@@ -72,6 +72,7 @@ fn start_one(settings: &Settings, at: usize) -> io::Result<mpsc::UnboundedSender
                         let Some(asking) = asking.clone() else { continue };
                         tokio::spawn(async move {
                             let (facts, fields, seen) = check::run(&asking, &envelope, &message, seal.as_ref()).await;
+                            let message = seal.and_then(|seal| seal.over).unwrap_or(message);
                             let _ = reply.send(Checked { message, facts, fields, seen });
                         });
                     }

@@ -60,7 +60,15 @@ pub(crate) struct Envelope {
     pub(crate) sender: String,
 }
 
-/// What was found out, and the message back.
+/// An ARC set for mail that goes on to other hosts.
+#[derive(Clone, Debug)]
+pub(crate) struct Seal {
+    pub(crate) key: SigningKey,
+    /// What goes on, where that is no longer what came: milters have changed it.
+    pub(crate) over: Option<Vec<u8>>,
+}
+
+/// What was found out, and the message that goes on.
 #[derive(Debug)]
 pub(crate) struct Checked {
     pub(crate) message: Vec<u8>,
@@ -100,13 +108,8 @@ impl Verifier {
     }
 
     /// Asks for everything within the time-out; what is not answered by then is a temporary error. With `seal` the message gets an ARC set, for
-    /// it goes on to other hosts. `None` only when the threads have ended.
-    pub(crate) async fn check(
-        &self,
-        envelope: Envelope,
-        message: Vec<u8>,
-        seal: Option<SigningKey>,
-    ) -> Option<Checked> {
+    /// it goes on to other hosts: results of what came, and a signature of what goes on (RFC 8617 section 5.1). `None` only when the threads have ended.
+    pub(crate) async fn check(&self, envelope: Envelope, message: Vec<u8>, seal: Option<Seal>) -> Option<Checked> {
         let (reply, answer) = oneshot::channel();
         self.desk.send(Job::Check { envelope, message, seal, reply });
         answer.await.ok()

@@ -1,4 +1,5 @@
 //! DKIM signatures (RFC 6376, RFC 8463) for mail of our domains, and ARC sets (RFC 8617) for mail that is passed on. Chooses no key.
+use super::Seal;
 use mail_auth::arc::ArcSealer;
 use mail_auth::common::crypto::{Ed25519Key, RsaKey, Sha256, SigningKey as Signs};
 use mail_auth::common::headers::HeaderWriter;
@@ -64,11 +65,18 @@ pub(super) fn fields(top: &[u8], message: &[u8], keys: &[SigningKey]) -> Vec<u8>
 
 /// The three fields of an ARC set; nothing when the chain is broken already or the key cannot sign.
 pub(super) fn seal(
-    key: &SigningKey,
-    message: &AuthenticatedMessage<'_>,
+    Seal { key, over }: &Seal,
+    came: &AuthenticatedMessage<'_>,
     results: &AuthenticationResults<'_>,
     arc: &ArcOutput<'_>,
 ) -> Vec<u8> {
+    let changed = over.as_deref().map(AuthenticatedMessage::parse);
+    let message = match &changed {
+        None => came,
+        Some(Some(changed)) => changed,
+        // Nothing of its header is left that could be signed.
+        Some(None) => return Vec::new(),
+    };
     // RFC 8617 section 5.1: a chain that has failed is not continued.
     if !arc.can_be_sealed() {
         return Vec::new();

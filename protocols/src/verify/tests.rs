@@ -131,3 +131,29 @@ fn hosts_on_this_machine_are_checked_on_wish_only() {
     verifier.settings.checks = false;
     assert!(!verifier.wants([192, 0, 2, 1].into()));
 }
+
+/// What milters have changed since it came has no signature that holds, but a seal says what was found before.
+#[test]
+fn a_seal_tells_what_came_and_covers_what_goes_on() {
+    let ((own, own_record), (sealing, record)) = (key("a.test", "one"), crate::testing::rsa_key("hub.test"));
+    let verifier = with(&[("_dmarc.a.test", "v=DMARC1; p=reject")], vec![own_record, record]);
+    let came = sign(&verifier, vec![own]);
+    let changed = [&b"X-Seen: yes\r\n"[..], &came, b"A footer.\r\n"].concat();
+    let envelope = || Envelope { ip: [192, 0, 2, 1].into(), helo: "client.test".into(), sender: "x@a.test".into() };
+    let mut sets = Vec::new();
+    let (mut message, mut over) = (came, changed);
+    // A second hop that changes it too goes on with the chain.
+    for hop in 0..2 {
+        let seal = Seal { key: sealing.clone(), over: Some(over.clone()) };
+        let checked = wait(verifier.check(envelope(), message, Some(seal))).expect("an answer");
+        assert_eq!((checked.facts.dkim == Outcome::Pass, checked.message == over), (hop == 0, true));
+        let sealed = [&checked.fields[..], &checked.message].concat();
+        let (facts, fields) = check(&verifier, "x@a.test", &sealed);
+        assert_eq!((facts.arc, facts.dkim), (Outcome::Pass, Outcome::Fail), "{fields}");
+        sets.push(checked.facts.arc);
+        (message, over) = (sealed.clone(), [&b"X-Seen: again\r\n"[..], &sealed, b"Another.\r\n"].concat());
+    }
+    assert_eq!(sets, [Outcome::None, Outcome::Pass]);
+    let (facts, _) = check(&verifier, "x@a.test", &over);
+    assert_eq!(facts.arc, Outcome::Fail, "nobody has sealed that");
+}

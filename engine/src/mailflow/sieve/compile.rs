@@ -1,10 +1,13 @@
 //! What the names of a script mean, with what each command and test takes; and what the script has not asked for by `require`.
 use super::matching::{Comparator, Kind, Matching, Relation};
-use super::script::{Act, Node, Part, Script, Test, Vacation};
+use super::script::{Act, Node, Part, Refused, Script, Test, Vacation};
 use super::syntax::{Arg, Call};
 use super::{At, Wrong};
 use crate::base::limits::{AWAY_DAYS_DEFAULT, AWAY_DAYS_MAX, AWAY_TEXT_BYTES_MAX};
 use crate::directory::Address;
+
+/// RFC 5322 section 2.1.1.
+const LINE_BYTES_MAX: usize = 998;
 
 /// What `require` may name.
 const EXTENSIONS: [&str; 13] = [
@@ -235,7 +238,7 @@ impl Compiler {
             }
             "reject" | "ereject" => {
                 self.needs(at, name, name)?;
-                Act::Reject(args.string("a text")?.to_owned())
+                Act::Reject(Refused { words: args.string("a text")?.to_owned(), by_mail: name == "reject" })
             }
             "vacation" => {
                 self.needs(at, name, "vacation")?;
@@ -405,17 +408,51 @@ fn vacation(args: &mut Args<'_>, at: At) -> Result<Vacation, Wrong> {
     let mut text = |name: &str| args.tag(name).map_or(Ok(String::new()), tagged_string);
     let (subject, handle) = (text("subject")?, text("handle")?);
     let addresses = args.tag("addresses").map_or(Ok(&[][..]), tagged_strings)?.to_vec();
-    for odd in ["from", "mime"] {
-        if let Some((at, _)) = args.tag(odd) {
-            return wrong(at, format!("vacation's :{odd} is not taken here: it answers as the member, in plain text"));
-        }
-    }
+    let from = args.tag("from").map(author).transpose()?;
+    let mime = args.tag("mime").is_some();
     let reason = args.string("the answer")?.to_owned();
     if reason.len() > AWAY_TEXT_BYTES_MAX {
         return wrong(at, format!("the answer has at most {AWAY_TEXT_BYTES_MAX} bytes"));
     }
+    if mime && let Err(why) = entity(&reason) {
+        return wrong(at, why);
+    }
     if subject.chars().any(char::is_control) {
         return wrong(at, "the subject is one line");
     }
-    Ok(Vacation { days, subject, addresses, handle, reason })
+    Ok(Vacation { days, subject, addresses, handle, from, mime, reason })
+}
+
+/// The address in `ann@example.org` or `Ann <ann@example.org>`.
+fn author(tag: (At, Option<&Arg>)) -> Result<String, Wrong> {
+    let text = tagged_string(tag)?;
+    let address =
+        text.strip_suffix('>').and_then(|text| text.rsplit_once('<')).map_or(text.as_str(), |(_, inner)| inner);
+    Address::parse(address.trim()).map(|address| address.to_string()).or_else(|why| wrong(tag.0, why.to_string()))
+}
+
+/// Whether a text is a MIME entity that can stand in a message as it is (RFC 5230 section 4.6): its header speaks of the content alone.
+fn entity(text: &str) -> Result<(), &'static str> {
+    if text.lines().any(|line| line.len() > LINE_BYTES_MAX || line.contains(['\r', '\0'])) {
+        return Err("a line of the answer is longer than 998 bytes (RFC 5322 section 2.1.1), or holds a CR or NUL");
+    }
+    let mut begun = false;
+    for line in text.lines() {
+        let name = line.split_once(':').map_or("", |(name, _)| name.trim_end()).to_ascii_lowercase();
+        let speaks = name == "mime-version" || name.strip_prefix("content-").is_some_and(is_token);
+        match line {
+            "" if begun => return Ok(()),
+            line if line.is_ascii() && (speaks || begun && line.starts_with([' ', '\t'])) => begun = true,
+            _ => {
+                return Err(
+                    "with :mime the answer begins with Content-Type and other Content- fields, and an empty line",
+                );
+            }
+        }
+    }
+    Err("with :mime an empty line stands between the answer's fields and its text")
+}
+
+fn is_token(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }

@@ -16,7 +16,7 @@ mod tests;
 
 pub use fields::{Field, fields};
 pub use run::{Effects, Facts, Filing, Onward, run};
-pub use script::{Script, Vacation};
+pub use script::{Refused, Script, Vacation};
 
 use std::fmt;
 

@@ -1,7 +1,7 @@
 //! Goes over a script with what is known of a message. What happens when it goes wrong is the caller's: the mail stays in INBOX.
 use super::fields::Field;
 use super::matching::Matching;
-use super::script::{Act, Node, Part, Script, Test, Vacation};
+use super::script::{Act, Node, Part, Refused, Script, Test, Vacation};
 use crate::base::limits::{SIEVE_ACTIONS_MAX, SIEVE_COST_MAX, SIEVE_REDIRECTS_MAX};
 
 /// What is known of a message.
@@ -43,8 +43,8 @@ pub struct Effects {
     pub filed: Vec<Filing>,
     /// Copies for other addresses, each address once.
     pub redirects: Vec<Onward>,
-    /// It is refused with these words.
-    pub refused: Option<String>,
+    /// It is refused.
+    pub refused: Option<Refused>,
     /// The sender is answered.
     pub vacation: Option<Vacation>,
 }
@@ -165,9 +165,9 @@ impl Runner<'_> {
                     return Err(format!("a script sends a message on to at most {SIEVE_REDIRECTS_MAX} addresses"));
                 }
             }
-            Act::Reject(words) => {
+            Act::Reject(refused) => {
                 self.implicit_keep = false;
-                if self.effects.refused.replace(words.clone()).is_some() {
+                if self.effects.refused.replace(refused.clone()).is_some() {
                     return Err("a message is rejected once".into());
                 }
             }

@@ -21,11 +21,20 @@ pub(super) enum Act {
     Discard,
     FileInto { mailbox: String, copy: bool, create: bool, flags: Option<Vec<String>> },
     Redirect { to: String, copy: bool },
-    Reject(String),
+    Reject(Refused),
     Vacation(Vacation),
     SetFlag(Vec<String>),
     AddFlag(Vec<String>),
     RemoveFlag(Vec<String>),
+}
+
+/// A refusal by a script (RFC 5429).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// What the sender is to read.
+    pub words: String,
+    /// They may go by mail where no reply can carry them: `reject`, and not `ereject`.
+    pub by_mail: bool,
 }
 
 /// An answer that a script gives (RFC 5230).
@@ -39,6 +48,10 @@ pub struct Vacation {
     pub addresses: Vec<String>,
     /// What makes it another answer; empty: its words do.
     pub handle: String,
+    /// Whom it is from, if the member may write as that; else the member itself.
+    pub from: Option<String>,
+    /// The answer is a MIME entity with its header.
+    pub mime: bool,
     /// The answer.
     pub reason: String,
 }

@@ -113,7 +113,10 @@ fn actions_and_what_they_do_to_the_copy_in_inbox() {
     assert_eq!((on.redirects, on.filed), (vec![Onward { to: "a@x.test".into() }], vec![]));
     assert_eq!(effects("require \"copy\"; redirect :copy \"a@x.test\";").expect("it runs").filed.len(), 1);
     let no = effects("require \"reject\"; reject text:\nNot\n..here\n.\n;").expect("it runs");
-    assert_eq!((no.refused.as_deref(), no.filed), (Some("Not\n.here\n"), vec![]));
+    let told = |by_mail| Some(Refused { words: "Not\n.here\n".into(), by_mail });
+    assert_eq!((no.refused, no.filed), (told(true), vec![]));
+    let no = effects("require \"ereject\"; ereject text:\nNot\n..here\n.\n;").expect("it runs");
+    assert_eq!(no.refused, told(false));
     let away = effects(
         "require \"vacation\"; vacation :days 3 :subject \"Off\" :addresses [\"me@b.test\"] :handle \"h\" \"Gone.\";",
     )
@@ -123,9 +126,14 @@ fn actions_and_what_they_do_to_the_copy_in_inbox() {
         subject: "Off".into(),
         addresses: vec!["me@b.test".into()],
         handle: "h".into(),
+        from: None,
+        mime: false,
         reason: "Gone.".into(),
     };
     assert_eq!((away.vacation, away.filed.len()), (Some(expected), 1));
+    let script = "require \"vacation\"; vacation :mime :from \"Me <ME@b.test>\" text:\nContent-Type: text/html;\n charset=utf-8\n\n<p>x</p>\n.\n;";
+    let vacation = effects(script).expect("it runs").vacation.expect("an answer");
+    assert_eq!((vacation.from.as_deref(), vacation.mime), (Some("me@b.test"), true));
 }
 
 #[test]
@@ -152,7 +160,13 @@ fn each_error_is_told_at_its_place() {
         ("discard %;", "line 1, column 9: '%' is not expected here"),
         ("if size :over 99999999999999999999 { }", "the number is too large"),
         ("if true { keep;", "line 1, column 16"),
-        ("require \"vacation\"; vacation :mime \"x\";", "column 30: vacation's :mime"),
+        ("require \"vacation\"; vacation :mime \"x\";", "column 21: with :mime the answer begins"),
+        ("require \"vacation\"; vacation :mime \"Content-Type: a/b\";", "column 21: with :mime an empty line"),
+        (
+            "require \"vacation\"; vacation :mime \"Content-Type: a/b\nBcc: x@x.test\n\n\";",
+            "column 21: with :mime the answer",
+        ),
+        ("require \"vacation\"; vacation :from \"me\" \"x\";", "column 30: "),
         ("stop { }", "stop has no block"),
         ("keep true;", "keep takes no test"),
     ];

@@ -4,6 +4,7 @@ use super::reading::{self, Broken};
 use super::{Client, Offers};
 use crate::dsn::Reply;
 use crate::limits;
+use crate::orcpt::{self, xtext};
 use crate::outbound::content::Content;
 use posthouse_engine::queue::{DeliverBy, Terms};
 use std::fmt::Write;
@@ -346,27 +347,12 @@ impl Rcpt<'_> {
             if !given.is_empty() {
                 let _ = write!(line, " NOTIFY={}", given.join(","));
             }
-            // An address in UTF-8 has a type of its own (RFC 6533 section 3), which was not kept.
-            if let Some((kind, address)) = self.orcpt.split_once(';').filter(|_| self.orcpt.is_ascii()) {
-                let _ = write!(line, " ORCPT={kind};{}", xtext(address));
+            if let Some(orcpt) = orcpt::parameter(self.orcpt, offers.utf8) {
+                let _ = write!(line, " {orcpt}");
             }
         }
         line
     }
-}
-
-/// RFC 3461 section 4: what could end a parameter goes as hexadecimal digits.
-fn xtext(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        match byte {
-            b'!'..=b'~' if byte != b'+' && byte != b'=' => out.push(char::from(byte)),
-            _ => {
-                let _ = write!(out, "+{byte:02X}");
-            }
-        }
-    }
-    out
 }
 
 /// Whether an address can stand between the brackets of a command: it cannot end it.
@@ -390,5 +376,9 @@ mod tests {
         let dsn = Offers { dsn: true, ..Offers::default() };
         assert_eq!(rcpt.line(&dsn), "RCPT TO:<b@x.test> NOTIFY=SUCCESS,DELAY ORCPT=rfc822;o+2B1@y.test");
         assert_eq!(rcpt.line(&Offers::default()), "RCPT TO:<b@x.test>");
+        let rcpt = Rcpt { address: "b@x.test", notify: 0, orcpt: "utf-8;\u{90ae}@y.test" };
+        assert_eq!(rcpt.line(&dsn), "RCPT TO:<b@x.test>");
+        let utf8 = Offers { dsn: true, utf8: true, ..Offers::default() };
+        assert_eq!(rcpt.line(&utf8), "RCPT TO:<b@x.test> ORCPT=utf-8;\\x{90AE}@y.test");
     }
 }

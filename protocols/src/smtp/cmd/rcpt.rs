@@ -75,7 +75,7 @@ impl Session {
         }
         let reserved = self.judge_recipient(transaction, &address, &local, &external)?;
         let notify = envelope::notify(to.flags);
-        let orcpt = to.orcpt.map_or_else(String::new, |orcpt| format!("rfc822;{orcpt}"));
+        let orcpt = to.orcpt.unwrap_or_default();
         Ok(Rcpt { given, address, reserved, local, external, notify, orcpt, ended: false })
     }
 

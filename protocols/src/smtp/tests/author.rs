@@ -30,7 +30,7 @@ fn last_reply(heard: &str) -> String {
 }
 
 /// Senders are checked: bank.test wants what is forged to be refused, evil.test sends from the host of the tests.
-fn with_dmarc() -> Arc<Shared> {
+pub(super) fn with_dmarc() -> Arc<Shared> {
     let records = [
         ("_dmarc.bank.test", "v=DMARC1; p=reject"),
         ("bank.test", "v=spf1 -all"),
@@ -120,6 +120,29 @@ fn a_member_owns_every_address_that_a_reader_can_find_in_from() {
         assert!(said.starts_with(code), "{from:?}: {said}");
     }
     assert_eq!(inbox(&shared, "bob@example.org").len(), 4);
+}
+
+#[test]
+fn who_does_not_say_who_writes_is_named_and_a_forged_sender_is_no_way_round() {
+    let shared = shared();
+    let from = "From: ann@example.org\r\n";
+    for (header, code) in [
+        (String::from("Subject: x"), "250"),
+        (format!("{from}Sender: Ann <a.n.n@example.org>"), "250"),
+        (format!("{from}Resent-From: ann@example.org\r\nResent-Sender: ann@example.org"), "250"),
+        ("Sender: CEO <ceo@example.org>".into(), "550 5.7.1"),
+        (format!("{from}Sender: ceo@example.org"), "550 5.7.1"),
+        (format!("{from}sender : ann@example.org\r\nSENDER: ceo@example.org"), "550 5.7.1"),
+        (format!("{from}Resent-From: ceo@example.org"), "550 5.7.1"),
+        (format!("{from}Resent-Sender: ceo@example.org"), "550 5.7.1"),
+        (format!("{from}Sender: the boss"), "550 5.7.1"),
+    ] {
+        let said = submitted(&shared, format!("{header}\r\n\r\nx\r\n").as_bytes());
+        assert!(said.starts_with(code), "{header:?}: {said}");
+    }
+    let mails = inbox(&shared, "bob@example.org");
+    assert_eq!(mails.len(), 3);
+    assert!(mails.iter().all(|mail| mail.matches("\r\nFrom: ann@example.org\r\n").count() == 1), "{mails:?}");
 }
 
 #[test]

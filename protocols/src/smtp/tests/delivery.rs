@@ -221,6 +221,18 @@ fn a_bounce_to_another_host_is_queued_with_the_null_sender() {
 }
 
 #[test]
+fn there_is_one_return_path_and_it_is_ours() {
+    let shared = shared();
+    let message = "Return-Path: <old@x.test>\nFrom: a@b.test\nRETURN-path : <older@x.test>\n\nReturn-Path: body";
+    let lines = format!("HELO x\nMAIL FROM:<a@b.test>\nRCPT TO:<ann@example.org>\nDATA\n{message}\n.\nQUIT\n");
+    let heard = answers(SmtpService::mx(shared.clone()), lines.replace('\n', "\r\n").into_bytes());
+    assert!(heard.contains("\r\n250 2.0.0 Taken"), "{heard}");
+    let mail = &inbox(&shared, "ann@example.org")[0];
+    assert!(mail.starts_with("Return-Path: <a@b.test>\r\n"), "{mail}");
+    assert!(mail.ends_with("+0000\r\nFrom: a@b.test\r\n\r\nReturn-Path: body\r\n"), "{mail}");
+}
+
+#[test]
 fn mail_that_goes_in_circles_is_stopped() {
     let hop = "Received: from a by b; Tue, 24 Nov 2026 03:50:48 +0000\r\n";
     let mail = |hops: usize| {

@@ -6,7 +6,7 @@ use crate::smtp::tests::{inbox, shared};
 use crate::verify::milter::DefaultAction;
 use crate::verify::milter::tests::{Answers, milter, settings};
 use crate::verify::rspamd::RspamdSettings;
-use posthouse_engine::directory::{Address, Change, ScopeName};
+use posthouse_engine::directory::{Address, Change, KeyState, ScopeName, SigningKey};
 use posthouse_engine::trace::MailFilter;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -93,12 +93,17 @@ fn without_an_answer_mail_is_taken_or_waits_as_the_operator_says() {
 
 /// The reply to a message for those, when a milter answers so.
 fn shown(shared: &Arc<Shared>, answers: Answers, to: &'static str) -> String {
+    seen(shared, answers, to, "")
+}
+
+/// The same with fields more.
+fn seen(shared: &Arc<Shared>, answers: Answers, to: &'static str, fields: &'static str) -> String {
     let shared = shared.clone();
     sim::run(move |net| async move {
         milter(&net, 1, 0, answers);
         let mut client = net.connect(&SmtpService::mx(shared));
         let begin = format!("EHLO c.test\r\nMAIL FROM:<s@s.test>\r\nRCPT TO:<{to}>\r\nDATA\r\n");
-        client.write(format!("{begin}Subject: x\r\n\r\nhi\r\n.\r\nQUIT\r\n").as_bytes()).await;
+        client.write(format!("{begin}{fields}Subject: x\r\n\r\nhi\r\n.\r\nQUIT\r\n").as_bytes()).await;
         let heard = String::from_utf8(client.read_to_end().await).expect("ASCII");
         heard.lines().rev().nth(1).expect("a reply before the goodbye").to_owned()
     })
@@ -133,42 +138,29 @@ fn what_a_milter_says_in_our_name_stays() {
     assert!(mail.contains("\r\nAuthentication-Results: mail.example.org; dkim=pass\r\n"), "{mail}");
 }
 
-/// Dept is a group in the group top: it is sent to by way of the queue.
 #[test]
-fn what_is_known_of_a_message_goes_with_it_to_a_group_in_a_group() {
-    let shared = with_filter(false);
-    let address = |text: &str| Address::parse(text).expect("an address");
-    let group = |own: &str, members: &[&str]| Change::GroupAdd {
-        address: address(own),
-        name: String::new(),
-        members: members.iter().map(|member| address(member)).collect(),
-    };
-    let changes = vec![
-        group("dept@example.org", &["bob@example.org"]),
-        group("top@example.org", &["ann@example.org", "dept@example.org", "carl@elsewhere.test"]),
-    ];
-    for done in shared.engine.change_directory(changes).wait() {
-        done.expect("the directory takes it");
+fn what_a_milter_has_changed_is_sealed_when_it_goes_on() {
+    const SEEN: Answers = &[('E', &[(b'h', b"X-Seen\0yes\0"), (b'c', b"")])];
+    let mut shared = Arc::into_inner(super::author::with_dmarc()).expect("nobody else has it");
+    shared.milters = vec![settings("one", 1, DefaultAction::Reject)];
+    let (key, _) = crate::testing::rsa_key("example.org");
+    shared
+        .engine
+        .change_directory(vec![Change::KeyAdd(SigningKey { state: KeyState::Next, ..key })])
+        .wait()
+        .remove(0)
+        .expect("taken");
+    let state = KeyState::Active;
+    let change = Change::KeySet { domain: "example.org".into(), selector: "rsa".into(), state };
+    shared.engine.change_directory(vec![change]).wait().remove(0).expect("taken");
+    let shared = Arc::new(shared);
+    let from = "From: s@s.test\r\nAuthentication-Results: mail.example.org; dmarc=pass\r\n";
+    assert!(seen(&shared, SEEN, "all@example.org", from).starts_with("250"));
+    let item = shared.engine.queue()[0].id;
+    let mail =
+        String::from_utf8(shared.engine.queue_message(item).wait().expect("it is there").to_vec()).expect("ASCII");
+    for field in ["ARC-Seal: i=1", "ARC-Message-Signature: ", "ARC-Authentication-Results: ", "X-Seen: yes\r\n"] {
+        assert_eq!(mail.matches(field).count(), 1, "{field}: {mail}");
     }
-    let top: &[&str] = &["top@example.org"];
-    let queued = || -> Vec<(String, bool)> {
-        let queue = shared.engine.queue();
-        let all = queue.iter().flat_map(|item| {
-            let suspicious = item.item.arrival.as_ref().expect("what is known").suspicious;
-            item.item.recipients.iter().map(move |one| (one.address.clone(), suspicious))
-        });
-        all.collect()
-    };
-    assert!(sent(&shared, Some("add header"), top).starts_with("250"));
-    assert_eq!(queued(), [("dept@example.org".to_owned(), true)], "nothing goes elsewhere in our name");
-    assert!(inbox(&shared, "ann@example.org").is_empty(), "it is in Junk");
-    assert!(sent(&shared, Some("no action"), top).starts_with("250"));
-    let fine = [("carl@elsewhere.test".to_owned(), false), ("dept@example.org".to_owned(), false)];
-    assert_eq!(queued()[1..], fine);
-    let steps: Vec<String> = shared.engine.mail_log(&MailFilter::default(), None, 100).expect("it can be read").rows.iter()
-        .filter(|row| row.record.recipient == "carl@elsewhere.test")
-        .map(|row| format!("{} {}", row.record.step.name(), row.record.policy))
-        .collect();
-    assert_eq!(steps.len(), 2);
-    assert!(steps.contains(&"dropped suspicious".to_owned()), "{steps:?}");
+    assert!(!mail.contains("dmarc=pass\r\n"), "{mail}");
 }

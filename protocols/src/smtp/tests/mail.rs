@@ -121,6 +121,14 @@ fn paths_and_parameters() {
         S: 250 2.1.0 Ok
         C: RCPT TO:<ANN@Example.ORG> NOTIFY=SUCCESS,FAILURE ORCPT=rfc822;Ann@example.org
         S: 250 2.1.5 Ok
+        C: RCPT TO:<ann@example.org> ORCPT=utf-8;\\x{90AE}\\x{2B}@example.org
+        S: 250 2.1.5 Ok
+        C: RCPT TO:<ann@example.org> orcpt=x400;/C=de/ NOTIFY=NEVER
+        S: 250 2.1.5 Ok
+        C: RCPT TO:<ann@example.org> ORCPT=rfc822;a ORCPT=rfc822;b
+        S: 501 5.5.4 The value of ORCPT is not allowed
+        C: RCPT TO:<ann@example.org> ORCPT=rfc822
+        S: 501 5.5.4 The value of ORCPT is not allowed
         C: RCPT TO:<@relay.test,@other.test:ann@example.org>
         S: 250 2.1.5 Ok
         C: RCPT TO:<a.n.n@example.org>

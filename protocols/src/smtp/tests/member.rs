@@ -128,6 +128,27 @@ fn a_refusal_by_a_script_beside_a_delivery_is_told_by_mail() {
 }
 
 #[test]
+fn words_of_a_refusal_that_no_reply_can_carry_go_by_mail() {
+    let words = "\u{6b64}\u{5730}\u{5740}\u{5df2}\u{505c}\u{7528}";
+    let script = |word: &str| format!("sieve \"require \\\"{word}\\\"; {word} text:\\nGone.\\n{words}\\n.\\n;\"");
+    let ann = ["ann@example.org"];
+    let shared = with_rules(&[("ann@example.org", &script("reject"))]);
+    let said = send(&shared, "s@s.test", &ann, HELLO);
+    assert!(said.starts_with("250 2.0.0 Taken"), "{said}");
+    assert_eq!(queued(&shared), [(String::new(), "s@s.test".to_owned())]);
+    assert!(queued_text(&shared, 0).contains(&format!("550 5.7.1 the recipient refuses it: Gone. {words}\r\n")));
+    assert!(inbox(&shared, ann[0]).is_empty());
+    // Who can read them, or cannot be told, or was promised no mail, hears it at once.
+    let lines = format!("EHLO c.test\nMAIL FROM:<s@s.test> SMTPUTF8\nRCPT TO:<{}>\nDATA\n{HELLO}\n.\nQUIT\n", ann[0]);
+    let heard = super::answers(SmtpService::mx(shared.clone()), lines.replace('\n', "\r\n").into_bytes());
+    assert!(heard.contains(&format!("\r\n550 5.7.1 the recipient refuses it: Gone. {words}\r\n")), "{heard}");
+    assert_eq!(send(&shared, "", &ann, HELLO), "550 5.7.1 the recipient refuses it: Gone.");
+    let strict = with_rules(&[("ann@example.org", &script("ereject"))]);
+    assert_eq!(send(&strict, "s@s.test", &ann, HELLO), "550 5.7.1 the recipient refuses it: Gone.");
+    assert_eq!((queued(&shared).len(), queued(&strict).len()), (1, 0));
+}
+
+#[test]
 fn the_way_of_a_message_is_told_from_its_coming_to_its_uid() {
     let shared = with_rules(&[("ann@example.org", "forward far@x.test"), ("bob@example.org", "block s@s.test")]);
     let said = send(&shared, "s@s.test", &["nobody@example.org", "bob@example.org", "ann@example.org"], HELLO);
@@ -196,6 +217,23 @@ fn who_is_away_answers_once() {
     let way = traced(&shared, vec![MailKey::Queue(shared.engine.queue()[0].id.0)]);
     let steps: Vec<&str> = way.iter().map(|record| record.step.name()).collect();
     assert_eq!(steps, ["came", "delivered", "answered"]);
+}
+
+#[test]
+fn a_script_answers_as_another_of_the_members_addresses_and_in_its_own_form() {
+    let text = |from: &str| {
+        format!(
+            "sieve \"require \\\"vacation\\\"; vacation :mime :from \\\"{from}\\\" text:\\nMIME-Version: 1.0\\nContent-Type: text/html;\\n charset=utf-8\\n\\n<p>\u{4f60}</p>\\n.\\n;\""
+        )
+    };
+    for (from, author) in [("Ann <a.n.n@example.org>", "a.n.n@example.org"), ("bob@example.org", "ann@example.org")] {
+        let shared = with_rules(&[("ann@example.org", &text(from))]);
+        assert!(send(&shared, "s@s.test", &["ann@example.org"], HELLO).starts_with("250"));
+        let answer = queued_text(&shared, 0);
+        assert!(answer.starts_with(&format!("From: \"Somebody\" <{author}>\r\nTo: <s@s.test>\r\n")), "{answer}");
+        let body = "MIME-Version: 1.0\r\nContent-Type: text/html;\r\n charset=utf-8\r\n\r\n<p>\u{4f60}</p>\r\n";
+        assert!(answer.ends_with(body) && answer.matches("MIME-Version").count() == 1, "{answer}");
+    }
 }
 
 #[test]
