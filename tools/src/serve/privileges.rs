@@ -25,7 +25,7 @@ pub(super) fn give_up(user: &str, data: &Path) -> Result<(), Failure> {
     }
     let users = std::fs::read_to_string(USERS).map_err(|error| Failure::io(USERS, &error))?;
     let found = find(&users, user)?;
-    make_for(&found, data).map_err(|error| Failure::io(&data.display().to_string(), &error))?;
+    make_for(&found, data).map_err(|error| Failure::io(data.display(), &error))?;
     become_user(&found)
         .map_err(|error| Failure::new(Kind::Failed, format!("root cannot become user {user:?}: {error}")))
 }
