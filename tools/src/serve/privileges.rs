@@ -79,7 +79,7 @@ fn find(users: &str, name: &str) -> Result<User, Failure> {
 mod tests {
     use super::*;
 
-    const PASSWD: &str = "root:x:0:0:root:/root:/bin/bash\nmail:x:8:12:mail:/var/mail:/bin/false\ntoor:x:0:8::/:\nstaff:x:50:0::/:\nodd:x:a:8::/:\nmailer:x:9:9::/:\n";
+    const PASSWD: &str = "root:x:0:0:root:/:/bin/bash\nmail:x:8:12:mail:/var/mail:/bin/false\ntoor:x:0:8::/:\nstaff:x:50:0::/:\nodd:x:a:8::/:\nmailer:x:9:9::/:\n";
 
     #[test]
     fn a_user_is_found_by_its_whole_name() {
