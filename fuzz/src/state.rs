@@ -92,6 +92,24 @@ pub fn part() -> Vec<u8> {
     write_part(&accounts.take_dirty(), &queue)
 }
 
+/// What waits for another host, with all that its sender may ask for.
+fn queued(account: AccountId) -> NewQueueItem {
+    let recipient = QueueRecipient { address: "a@b.example".into(), notify: 3, orcpt: String::new() };
+    let by = DeliverBy { at: 12, returns: true, trace: true };
+    NewQueueItem {
+        account: Some(account),
+        sender: "c@d".into(),
+        recipients: vec![recipient],
+        ret: 1,
+        utf8: true,
+        envelope_id: "e".into(),
+        passed: vec!["ann@z.example".into()],
+        terms: Terms { hold_until: 9, deliver_by: Some(by), priority: -4, binary: true },
+        tls: TlsDemand::Required,
+        arrival: None,
+    }
+}
+
 /// A life of one account.
 pub fn events() -> Vec<u8> {
     let (account, mailbox) = (AccountId(1), MailboxId(1));
@@ -106,22 +124,8 @@ pub fn events() -> Vec<u8> {
     };
     let delivered =
         |to| Event::Delivered { guid, locator, size_bytes: 500, internal_date: -1, save_date: 1, to: vec![to] };
-    let recipient = QueueRecipient { address: "a@b.example".into(), notify: 3, orcpt: String::new() };
-    let by = DeliverBy { at: 12, returns: true, trace: true };
-    let item = NewQueueItem {
-        account: Some(account),
-        sender: "c@d".into(),
-        recipients: vec![recipient],
-        ret: 1,
-        utf8: true,
-        envelope_id: "e".into(),
-        passed: vec!["ann@z.example".into()],
-        tls: TlsDemand::Required,
-        terms: Terms { hold_until: 9, deliver_by: Some(by), priority: -4, binary: true },
-        arrival: None,
-    };
     let mut bytes = Vec::new();
-    item.encode(&mut bytes);
+    queued(account).encode(&mut bytes);
     let uids = UidSet::from_ranges([(1, 1), (3, 9)]);
     let id = QueueId(65_536);
     let events = [

@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 const UNIT: &str = include_str!("posthouse.service");
 /// Seconds after the sessions' grace in which the store is closed.
 const CLOSE_SECONDS: u64 = 60;
+/// What ProtectHome hides (systemd.exec(5)).
+const HOMES: [&str; 3] = ["/home", concat!("/", "root"), "/run/user"];
 /// Ports below need a capability.
 const FREE_PORTS_FROM: u16 = 1024;
 
@@ -56,7 +58,7 @@ fn unit(facts: &Facts<'_>) -> Result<String, Failure> {
         ("@FILES@", (u64::from(limits.connections_max) + FILES_BESIDES_CONNECTIONS).to_string()),
         ("@STORE@", store(&facts.data, &data)),
         ("@CAPABILITIES@", capabilities(facts.config).to_owned()),
-        ("@HOME@", if ["/home", "/root", "/run/user"].into_iter().any(below) { "no" } else { "yes" }.to_owned()),
+        ("@HOME@", if HOMES.into_iter().any(below) { "no" } else { "yes" }.to_owned()),
     ];
     Ok(values.into_iter().fold(UNIT.to_owned(), |unit, (mark, value)| unit.replace(mark, &value)))
 }

@@ -25,7 +25,7 @@ pub(super) fn give_up(user: &str, data: &Path) -> Result<(), Failure> {
     }
     let users = std::fs::read_to_string(USERS).map_err(|error| Failure::io(USERS, &error))?;
     let found = find(&users, user)?;
-    make_for(&found, data).map_err(|error| Failure::io(&data.display().to_string(), &error))?;
+    make_for(&found, data).map_err(|error| Failure::io(data.display(), &error))?;
     become_user(&found)
         .map_err(|error| Failure::new(Kind::Failed, format!("root cannot become user {user:?}: {error}")))
 }
@@ -79,7 +79,7 @@ fn find(users: &str, name: &str) -> Result<User, Failure> {
 mod tests {
     use super::*;
 
-    const PASSWD: &str = "root:x:0:0:root:/root:/bin/bash\nmail:x:8:12:mail:/var/mail:/bin/false\ntoor:x:0:8::/:\nstaff:x:50:0::/:\nodd:x:a:8::/:\nmailer:x:9:9::/:\n";
+    const PASSWD: &str = "root:x:0:0:root:/:/bin/bash\nmail:x:8:12:mail:/var/mail:/bin/false\ntoor:x:0:8::/:\nstaff:x:50:0::/:\nodd:x:a:8::/:\nmailer:x:9:9::/:\n";
 
     #[test]
     fn a_user_is_found_by_its_whole_name() {

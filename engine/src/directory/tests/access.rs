@@ -285,7 +285,8 @@ fn who_is_vouched_for() {
 #[test]
 fn a_refusal_costs_the_same_hash_whoever_is_asked_for() {
     let mut directory = guarded();
-    let patch = AccountPatch { password_hash: Some(password::hash("secret").expect("hashed")), ..AccountPatch::default() };
+    let patch =
+        AccountPatch { password_hash: Some(password::hash("secret").expect("hashed")), ..AccountPatch::default() };
     make(&mut directory, set("ann@acme.example", patch)).expect("a hash");
     let work = |name: &str| {
         let candidate = candidate(&directory, name);
