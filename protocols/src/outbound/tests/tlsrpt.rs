@@ -1,5 +1,5 @@
 //! Reports about TLS (RFC 8460): what is counted, and the report as it arrives.
-use super::world::{item, play, quick};
+use super::world::{item, play, quick, without_tls};
 use crate::outbound::resolve::{FixedNames, NoAnswer, Tlsa};
 use crate::outbound::settings::Settings;
 use crate::outbound::tlsrpt::{Reports, send_before};
@@ -7,8 +7,6 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use posthouse_engine::directory::Address;
 use serde_json::{Value, json};
-
-const PLAIN: &str = "S: 220 mx\nC: EHLO ...\nS: 250 mx\nC: MAIL ...\nS: 250 ok\nC: RCPT ...\nS: 250 ok\nC: DATA\nS: 354 go\n.\nS: 250 ok\nC: QUIT";
 
 fn names() -> FixedNames {
     FixedNames::default()
@@ -19,12 +17,12 @@ fn names() -> FixedNames {
 }
 
 /// Sends a message to a host without TLS, and then the reports of the day; gives what the host of `reports.test` gets.
-fn report(names: FixedNames, days: i64) -> Vec<String> {
+fn report(goes: bool, names: FixedNames, days: i64) -> Vec<String> {
     let got = std::rc::Rc::new(std::cell::RefCell::new(Vec::new()));
     let told = got.clone();
     play(|world| async move {
-        world.host("192.0.2.11:25", &[PLAIN; 9]);
-        world.host("192.0.2.12:25", &[PLAIN; 9]);
+        world.host("192.0.2.11:25", &without_tls(goes));
+        world.host("192.0.2.12:25", &without_tls(true));
         let from = Address::parse("tls@example.org").expect("an address");
         let reports = Reports::start(from, None, None, &[([127, 0, 0, 1], 9).into()]).expect("it starts");
         let settings = Settings { dane: true, lifetime_seconds: 30, ..quick() };
@@ -54,7 +52,7 @@ fn unpacked(mail: &str) -> Value {
 #[test]
 fn a_domain_that_wants_reports_gets_one_for_a_day_that_is_over() {
     let wanting = names().txt("_smtp._tls.x.test", &["v=TLSRPTv1; rua=mailto:tls@reports.test"]);
-    let got = report(wanting.clone(), 1);
+    let got = report(true, wanting.clone(), 1);
     let [mail] = &got[..] else { panic!("{got:?}") };
     for part in [
         "From: TLS reports <tls@example.org>\r\n",
@@ -84,8 +82,8 @@ fn a_domain_that_wants_reports_gets_one_for_a_day_that_is_over() {
         (&detail["receiving-mx-hostname"], &detail["receiving-ip"]),
         (&json!("mx.x.test"), &json!("192.0.2.11"))
     );
-    assert!(report(wanting, 0).is_empty(), "the day is not over");
-    assert!(report(names(), 1).is_empty(), "nobody has asked");
+    assert!(report(true, wanting, 0).is_empty(), "the day is not over");
+    assert!(report(true, names(), 1).is_empty(), "nobody has asked");
 }
 
 #[test]
@@ -94,12 +92,12 @@ fn what_tlsa_records_demand_is_told_with_them() {
     let names = names.secure(&["x.test", "mx.x.test"]);
     let owner = "_25._tcp.mx.x.test";
     let records = names.clone().tlsa(owner, Tlsa { usage: 3, selector: 1, matching: 0, data: vec![0xab, 1] });
-    let told = unpacked(&report(records, 1)[0]);
+    let told = unpacked(&report(false, records, 1)[0]);
     let expected = json!({
         "policy-type": "tlsa", "policy-domain": "x.test", "policy-string": ["3 1 0 ab01"], "mx-host": ["mx.x.test"],
     });
     assert_eq!(told["policies"][0]["policy"], expected);
     assert_eq!(told["policies"][0]["failure-details"][0]["result-type"], "starttls-not-supported");
-    let told = unpacked(&report(names.no_tlsa(owner, NoAnswer::Failed("SERVFAIL".into())), 1)[0]);
+    let told = unpacked(&report(false, names.no_tlsa(owner, NoAnswer::Failed("SERVFAIL".into())), 1)[0]);
     assert_eq!(told["policies"][0]["failure-details"][0]["result-type"], "dnssec-invalid");
 }
