@@ -9,24 +9,30 @@ use std::sync::{Arc, Mutex};
 
 /// Answers one fetch after the other, and counts them.
 #[derive(Clone, Default)]
-struct Hosts(Arc<Mutex<(VecDeque<Result<Vec<u8>, String>>, Vec<String>)>>);
+struct Hosts(Arc<Mutex<Inner>>);
+
+#[derive(Default)]
+struct Inner {
+    answers: VecDeque<Result<Vec<u8>, String>>,
+    asked: Vec<String>,
+}
 
 impl Hosts {
     fn new(answers: &[Result<&str, &str>]) -> Hosts {
         let own = |answer: &Result<&str, &str>| answer.map(|text| text.as_bytes().to_vec()).map_err(str::to_owned);
-        Hosts(Arc::new(Mutex::new((answers.iter().map(own).collect(), Vec::new()))))
+        Hosts(Arc::new(Mutex::new(Inner { answers: answers.iter().map(own).collect(), asked: Vec::new() })))
     }
 
     fn fetched(&self) -> usize {
-        self.0.lock().expect("not poisoned").1.len()
+        self.0.lock().expect("not poisoned").asked.len()
     }
 }
 
 impl Fetch for Hosts {
     fn fetch(&self, domain: &str) -> Fetched {
         let mut inner = self.0.lock().expect("not poisoned");
-        inner.1.push(domain.to_owned());
-        let answer = inner.0.pop_front().unwrap_or_else(|| Err("no more".into()));
+        inner.asked.push(domain.to_owned());
+        let answer = inner.answers.pop_front().unwrap_or_else(|| Err("no more".into()));
         Box::pin(std::future::ready(answer))
     }
 }

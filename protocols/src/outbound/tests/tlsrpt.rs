@@ -1,8 +1,11 @@
 //! Reports about TLS (RFC 8460): what is counted, and the report as it arrives.
+use super::shake::Host;
 use super::world::{item, play, quick, without_tls};
 use crate::outbound::resolve::{FixedNames, NoAnswer, Tlsa};
-use crate::outbound::settings::Settings;
+use crate::outbound::settings::{Security, Settings};
+use crate::outbound::tls::TlsConfigs;
 use crate::outbound::tlsrpt::{Reports, send_before};
+use crate::outbound::trust::{Guard, Policy, result_type};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use posthouse_engine::directory::Address;
@@ -100,4 +103,34 @@ fn what_tlsa_records_demand_is_told_with_them() {
     assert_eq!(told["policies"][0]["failure-details"][0]["result-type"], "starttls-not-supported");
     let told = unpacked(&report(false, names.no_tlsa(owner, NoAnswer::Failed("SERVFAIL".into())), 1)[0]);
     assert_eq!(told["policies"][0]["failure-details"][0]["result-type"], "dnssec-invalid");
+}
+
+/// RFC 8461 section 5: a policy that is only tested lets everything pass.
+#[test]
+fn what_a_tested_policy_would_refuse_is_told_by_its_name() {
+    let policy = b"version: STSv1\nmode: testing\nmx: *.x.test\nmax_age: 1\n";
+    let policy = Policy::parse(policy).expect("a policy");
+    let directory = tempfile::tempdir().expect("a directory");
+    for (name, expired, known, result) in [
+        ("mx.x.test", false, true, None),
+        ("other.test", false, true, Some("certificate-host-mismatch")),
+        ("mx.x.test", true, true, Some("certificate-expired")),
+        ("mx.x.test", false, false, Some("certificate-not-trusted")),
+    ] {
+        let (host, stranger) = (Host::new(name, expired), Host::new(name, expired));
+        let authority = STANDARD.encode(if known { host.top() } else { stranger.top() });
+        let file = directory.path().join("authorities.pem");
+        let pem = format!("-----BEGIN CERTIFICATE-----\n{authority}\n-----END CERTIFICATE-----\n");
+        std::fs::write(&file, pem).expect("written");
+        let tls = TlsConfigs::new(Some(&file)).expect("an authority");
+        let guard = Guard::tested(Security::Opportunistic, &tls, "mx.x.test", &policy);
+        host.shake(&guard, 2).expect("it passes");
+        assert_eq!(guard.objection.get().copied(), result, "{name} {expired} {known}");
+        // A demand for a proven name fails for the same reason.
+        let strict = Guard::configured(Security::Verified, &tls, "mx.x.test");
+        assert_eq!(host.shake(&strict, 2).err().map(|error| result_type(&error)), result);
+    }
+    let tls = TlsConfigs::new(None).expect("TLS can be had");
+    let elsewhere = Guard::tested(Security::Opportunistic, &tls, "mx.y.test", &policy);
+    assert_eq!(elsewhere.objection.get(), Some(&"validation-failure"));
 }

@@ -13,4 +13,4 @@ pub use sts::PolicyHosts;
 #[cfg(test)]
 pub(super) use dane::usable;
 #[cfg(test)]
-pub(super) use sts::{Fetch, Fetched};
+pub(super) use sts::{Fetch, Fetched, Policy};
