@@ -7,6 +7,7 @@ mod others;
 mod plan;
 mod require_tls;
 mod script;
+mod shake;
 mod stages;
 mod sts;
 mod terms;
