@@ -16,6 +16,7 @@ pub(in crate::smtp) fn run(session: &mut Session, request: Request<String>) -> R
         let begins = session.message_begins();
         let mut chunks = match &mut session.transaction {
             Some(transaction) if !transaction.recipients.is_empty() => {
+                transaction.begun = true;
                 transaction.chunks.take().unwrap_or_else(|| Box::new(begins))
             }
             _ => {

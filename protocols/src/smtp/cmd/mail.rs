@@ -30,30 +30,42 @@ impl Session {
             let word = if self.role == Role::Lmtp { "LHLO" } else { "EHLO" };
             return Err(Reply::new(503, format!("5.5.1 {word} first")));
         }
-        if self.role == Role::Submission && self.login.is_none() {
-            return Err(Reply::new(530, "5.7.0 AUTH first"));
-        }
         if self.transaction.is_some() {
             return Err(Reply::new(503, "5.5.1 A message is under way already; RSET forgets it"));
         }
-        envelope::check_mail(&from)?;
-        let max = self.shared.message_size_bytes_max;
-        if from.size as u64 > max {
-            return Err(message::too_big(max));
-        }
-        let utf8 = from.flags & MAIL_SMTPUTF8 != 0;
-        self.check_sender(&from.address, utf8)?;
-        Ok(Transaction {
+        let checked = self.check_beginning(&from);
+        // It has its id before anything is judged, so that a refusal stands in the mail log too.
+        let transaction = Transaction {
             id: self.shared.next_id(),
             sender: envelope::requoted(&from.address),
-            utf8,
+            utf8: from.flags & MAIL_SMTPUTF8 != 0,
             ret: envelope::ret(from.flags),
             envelope_id: from.env_id.unwrap_or_default(),
             size_bytes: from.size as u64,
             recipients: Vec::new(),
+            begun: false,
             chunks: None,
             milters: None,
-        })
+        };
+        match checked {
+            Ok(()) => Ok(transaction),
+            Err(refusal) => {
+                self.note_refused(&transaction, "", "", &refusal);
+                Err(refusal)
+            }
+        }
+    }
+
+    fn check_beginning(&self, from: &MailFrom<String>) -> Result<(), Reply> {
+        if self.role == Role::Submission && self.login.is_none() {
+            return Err(Reply::new(530, "5.7.0 AUTH first"));
+        }
+        envelope::check_mail(from)?;
+        let max = self.shared.message_size_bytes_max;
+        if from.size as u64 > max {
+            return Err(message::too_big(max));
+        }
+        self.check_sender(&from.address, from.flags & MAIL_SMTPUTF8 != 0)
     }
 
     /// The null sender is everybody's (RFC 5321 section 4.5.5); a member sends as itself (RFC 6409 section 6.1).
