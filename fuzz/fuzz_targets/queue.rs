@@ -2,7 +2,9 @@
 #![no_main]
 use posthouse_engine::base::bytes::Reader;
 use posthouse_engine::base::{AccountId, Flags, Guid, Locator, QueueId, SegmentId};
-use posthouse_engine::queue::{Arrival, Folder, NewQueueItem, Placed, Progress, Queue, QueueItem, QueueRecipient, QueueState};
+use posthouse_engine::queue::{
+    Arrival, Folder, NewQueueItem, Placed, Progress, Queue, QueueItem, QueueRecipient, QueueState,
+};
 
 posthouse_fuzz::target!(run, seeds: vec![seed()]);
 

@@ -26,6 +26,7 @@ pub use settings::{Families, Login, Relay, Route, Security, Settings};
 pub use tls::TlsConfigs;
 
 use crate::runtime::Spawner;
+use crate::verify::Verifier;
 use office::{Office, Parts};
 use posthouse_engine::Engine;
 use posthouse_engine::base::Clock;
@@ -43,6 +44,8 @@ pub struct Means {
     pub clock: Arc<dyn Clock>,
     /// Our name at EHLO and in reports.
     pub hostname: String,
+    /// Signs answers for members who are away.
+    pub verifier: Option<Arc<Verifier>>,
     /// Who answers for names.
     pub names: Arc<dyn Resolve>,
     /// For connections that we open.
@@ -55,9 +58,9 @@ impl Outbound {
     /// Begins to send what is in the queue, on the reactors of a server, until that is stopped: then each connection ends after the message that
     /// it is at.
     pub fn start(means: Means, spawner: Spawner) -> Outbound {
-        let Means { engine, clock, hostname, names, tls, settings } = means;
+        let Means { engine, clock, hostname, verifier, names, tls, settings } = means;
         let spawn = Box::new(move |job: Box<dyn FnOnce() -> crate::runtime::SessionFuture + Send>| spawner.spawn(job));
-        let office = Office::new(Parts { engine, clock, names, settings, hostname, tls, spawn });
+        let office = Office::new(Parts { engine, clock, names, settings, hostname, verifier, tls, spawn });
         let there = office.clone();
         (office.spawn)(Box::new(move || Box::pin(clerk::run(there))));
         Outbound(office)

@@ -6,6 +6,7 @@ use super::settings::Settings;
 use super::tls::TlsConfigs;
 use crate::runtime::SessionFuture;
 use crate::session::Budget;
+use crate::verify::Verifier;
 use posthouse_engine::Engine;
 use posthouse_engine::base::{Clock, QueueId};
 use std::collections::HashMap;
@@ -24,6 +25,8 @@ pub(super) struct Office {
     pub(super) names: Arc<dyn Resolve>,
     pub(super) settings: Settings,
     pub(super) hostname: String,
+    /// Signs answers for members who are away.
+    pub(super) verifier: Option<Arc<Verifier>>,
     pub(super) tls: TlsConfigs,
     pub(super) budget: Budget,
     pub(super) spawn: Spawn,
@@ -48,13 +51,14 @@ pub(super) struct Parts {
     pub(super) names: Arc<dyn Resolve>,
     pub(super) settings: Settings,
     pub(super) hostname: String,
+    pub(super) verifier: Option<Arc<Verifier>>,
     pub(super) tls: TlsConfigs,
     pub(super) spawn: Spawn,
 }
 
 impl Office {
     pub(super) fn new(parts: Parts) -> Arc<Office> {
-        let Parts { engine, clock, names, settings, hostname, tls, spawn } = parts;
+        let Parts { engine, clock, names, settings, hostname, verifier, tls, spawn } = parts;
         let started_ms = u64::try_from(clock.now_ms()).unwrap_or(0);
         let bounds = Bounds {
             sessions_max: settings.sessions_max,
@@ -67,6 +71,7 @@ impl Office {
             clock,
             names,
             hostname,
+            verifier,
             tls,
             budget: Budget::new(settings.message_bytes_max),
             spawn,

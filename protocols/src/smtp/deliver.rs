@@ -213,7 +213,8 @@ impl Session {
 
     /// With what is known of the message, for whoever gets it here.
     fn known(&self, item: NewQueueItem, arrival: &Arrival) -> NewQueueItem {
-        let is_ours = |one: &QueueRecipient| self.is_ours(one.address.rsplit_once('@').map_or("", |(_, domain)| domain));
+        let is_ours =
+            |one: &QueueRecipient| self.is_ours(one.address.rsplit_once('@').map_or("", |(_, domain)| domain));
         let ends_here = item.recipients.iter().any(is_ours);
         NewQueueItem { arrival: ends_here.then(|| Box::new(arrival.clone())), ..item }
     }
@@ -254,8 +255,9 @@ impl Session {
             orcpt: rcpt.orcpt.clone(),
         };
         let passed = transaction.recipients.iter().zip(verdicts).filter(|(_, verdict)| verdict.refusal.is_none());
-        let mut recipients: Vec<QueueRecipient> =
-            passed.flat_map(|(rcpt, verdict)| verdict.external.iter().map(|address| recipient(rcpt, address))).collect();
+        let mut recipients: Vec<QueueRecipient> = passed
+            .flat_map(|(rcpt, verdict)| verdict.external.iter().map(|address| recipient(rcpt, address)))
+            .collect();
         recipients.sort_by(|a, b| a.address.cmp(&b.address));
         recipients.dedup_by(|a, b| a.address == b.address);
         (!recipients.is_empty()).then(|| NewQueueItem { recipients, ..self.new_item(transaction) })

@@ -20,8 +20,8 @@ mod message;
 mod milters;
 mod policy;
 mod prepare;
-mod reread;
 mod reply;
+mod reread;
 mod role;
 mod sizes;
 mod state;
@@ -31,6 +31,8 @@ mod trace;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use away::{Means as Answerer, answer};
+pub(crate) use log::moved;
 pub(crate) use message::has_bare_line_end;
 pub(crate) use reread::Reread;
 pub(crate) use role::Role;

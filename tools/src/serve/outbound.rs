@@ -6,12 +6,18 @@ use posthouse_engine::directory::normalise_domain;
 use posthouse_protocols::outbound::resolve::NameServers;
 use posthouse_protocols::outbound::{Login, Means, Outbound, Relay, Route, Security, Settings, TlsConfigs};
 use posthouse_protocols::runtime::Spawner;
+use posthouse_protocols::verify::Verifier;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 
 /// Everything that can fail, before anything listens; `None` when the queue is not to be sent.
-pub(super) fn prepare(config: &Config, opened: &Opened, hostname: &str) -> Result<Option<Means>, Failure> {
+pub(super) fn prepare(
+    config: &Config,
+    opened: &Opened,
+    hostname: &str,
+    verifier: Arc<Verifier>,
+) -> Result<Option<Means>, Failure> {
     let wishes = &config.outbound;
     if !wishes.enabled {
         return Ok(None);
@@ -24,6 +30,7 @@ pub(super) fn prepare(config: &Config, opened: &Opened, hostname: &str) -> Resul
         engine: opened.engine.clone(),
         clock: opened.clock.clone(),
         hostname: hostname.to_owned(),
+        verifier: Some(verifier),
         names: Arc::new(names),
         tls,
         settings: settings(config)?,

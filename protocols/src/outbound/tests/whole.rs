@@ -56,6 +56,7 @@ impl World {
             names: Arc::new(names),
             settings,
             hostname: "mail.example.org".into(),
+            verifier: None,
             tls: TlsConfigs::new(None).expect("TLS can be had"),
             spawn: Box::new(|job: Box<dyn FnOnce() -> SessionFuture + Send>| runtime::spawn(job())),
         });

@@ -133,7 +133,7 @@ fn what_a_milter_says_in_our_name_stays() {
     assert!(mail.contains("\r\nAuthentication-Results: mail.example.org; dkim=pass\r\n"), "{mail}");
 }
 
-/// Dept is a group in the group top: it is sent to by way of the queue.
+/// Dept is a group of another tenant in the group top: it is sent to by way of the queue.
 #[test]
 fn what_is_known_of_a_message_goes_with_it_to_a_group_in_a_group() {
     let shared = with_filter(false);
@@ -144,8 +144,10 @@ fn what_is_known_of_a_message_goes_with_it_to_a_group_in_a_group() {
         members: members.iter().map(|member| address(member)).collect(),
     };
     let changes = vec![
-        group("dept@example.org", &["bob@example.org"]),
-        group("top@example.org", &["ann@example.org", "dept@example.org", "carl@elsewhere.test"]),
+        Change::TenantAdd { name: "other".into(), title: String::new(), accounts_max: None },
+        Change::DomainAdd { tenant: "other".into(), domain: "other.test".into() },
+        group("dept@other.test", &["bob@example.org"]),
+        group("top@example.org", &["ann@example.org", "dept@other.test", "carl@elsewhere.test"]),
     ];
     for done in shared.engine.change_directory(changes).wait() {
         done.expect("the directory takes it");
@@ -160,12 +162,17 @@ fn what_is_known_of_a_message_goes_with_it_to_a_group_in_a_group() {
         all.collect()
     };
     assert!(sent(&shared, Some("add header"), top).starts_with("250"));
-    assert_eq!(queued(), [("dept@example.org".to_owned(), true)], "nothing goes elsewhere in our name");
+    assert_eq!(queued(), [("dept@other.test".to_owned(), true)], "nothing goes elsewhere in our name");
     assert!(inbox(&shared, "ann@example.org").is_empty(), "it is in Junk");
     assert!(sent(&shared, Some("no action"), top).starts_with("250"));
-    let fine = [("carl@elsewhere.test".to_owned(), false), ("dept@example.org".to_owned(), false)];
+    let fine = [("carl@elsewhere.test".to_owned(), false), ("dept@other.test".to_owned(), false)];
     assert_eq!(queued()[1..], fine);
-    let steps: Vec<String> = shared.engine.mail_log(&MailFilter::default(), None, 100).expect("it can be read").rows.iter()
+    let steps: Vec<String> = shared
+        .engine
+        .mail_log(&MailFilter::default(), None, 100)
+        .expect("it can be read")
+        .rows
+        .iter()
         .filter(|row| row.record.recipient == "carl@elsewhere.test")
         .map(|row| format!("{} {}", row.record.step.name(), row.record.policy))
         .collect();
