@@ -1,5 +1,5 @@
 //! What the process that serves knows of itself and the store does not. Holds no figure of the store: see `posthouse_engine::Status`.
-use posthouse_engine::Status;
+use posthouse_engine::{MailWatch, Status};
 use serde::{Deserialize, Serialize};
 
 /// One address that is listened on.
@@ -40,6 +40,8 @@ pub trait Host: Send + Sync + 'static {
     fn facts(&self) -> Facts;
     /// The store.
     fn status(&self) -> Status;
+    /// Whether mail that was answered 250 can be seen.
+    fn mail(&self) -> MailWatch;
     /// Accounts of all kinds and tenants.
     fn accounts(&self) -> u64;
     /// Whether mail of a domain is served here, by its name in any spelling.

@@ -1,6 +1,6 @@
 //! The figures in Prometheus' text format (version 0.0.4). Counters count since the start of the process.
 use crate::Facts;
-use posthouse_engine::{ShardStatus, Status};
+use posthouse_engine::{MailWatch, ShardStatus, Status};
 use std::fmt::Write;
 
 /// One figure of a shard: its name, kind, help and value.
@@ -20,11 +20,34 @@ const SHARD_FIGURES: [ShardFigure; 8] = [
 ];
 
 /// The whole page.
-pub(crate) fn text(facts: &Facts, status: &Status, accounts: u64) -> String {
+pub(crate) fn text(facts: &Facts, status: &Status, accounts: u64, mail: MailWatch) -> String {
     let mut out = String::new();
     one(&mut out, "posthouse_uptime_seconds", "gauge", "Seconds since the start.", facts.uptime_seconds);
     one(&mut out, "posthouse_connections", "gauge", "Connections open now.", facts.connections);
     one(&mut out, "posthouse_accounts", "gauge", "Accounts of all kinds.", accounts);
+    let MailWatch { alarms, overdue, watched, unwatched } = mail;
+    one(
+        &mut out,
+        "posthouse_mail_alarms_total",
+        "counter",
+        "Messages answered 250 that could not be seen in time.",
+        alarms,
+    );
+    one(
+        &mut out,
+        "posthouse_mail_overdue",
+        "gauge",
+        "Messages in the queue that are due for long and were never tried.",
+        overdue,
+    );
+    one(&mut out, "posthouse_mail_watched", "gauge", "Copies answered 250 that are still to be looked at.", watched);
+    one(
+        &mut out,
+        "posthouse_mail_unwatched_total",
+        "counter",
+        "Copies that were not looked at: too many at a time.",
+        unwatched,
+    );
     head(&mut out, "posthouse_info", "gauge", "What runs; always 1.");
     let (version, runtime) = (label(&facts.version), label(&facts.runtime));
     let _ = writeln!(out, "posthouse_info{{version=\"{version}\",runtime=\"{runtime}\"}} 1");
@@ -59,7 +82,12 @@ mod tests {
     fn every_shard_has_a_line_and_labels_are_escaped() {
         let shard = |name: &str, syncs| ShardStatus { name: name.into(), syncs, ..Default::default() };
         let status = Status { shards: vec![shard("0", 7), shard("con\"trol", 9)] };
-        let page = text(&Facts { connections: 3, ..Default::default() }, &status, 12);
+        let mail = MailWatch { alarms: 2, overdue: 5, ..MailWatch::default() };
+        let page = text(&Facts { connections: 3, ..Default::default() }, &status, 12, mail);
+        assert!(
+            page.contains("\nposthouse_mail_alarms_total 2\n") && page.contains("\nposthouse_mail_overdue 5\n"),
+            "{page}"
+        );
         assert!(page.contains("\nposthouse_accounts 12\n"), "{page}");
         assert!(page.contains("\nposthouse_connections 3\n"), "{page}");
         assert!(page.contains("\nposthouse_shard_syncs_total{shard=\"0\"} 7\n"), "{page}");

@@ -1,6 +1,6 @@
 //! The page that a person opens first: what runs where and the first steps. Plain HTML without scripts.
 use crate::{Facts, reasons_unhealthy};
-use posthouse_engine::Status;
+use posthouse_engine::{MailWatch, Status};
 use std::fmt::Write;
 
 const STYLE: &str = "body{font:15px/1.5 system-ui,sans-serif;max-width:52rem;margin:2rem auto;padding:0 1rem;color:#222}\
@@ -8,7 +8,7 @@ table{border-collapse:collapse;width:100%}td,th{text-align:left;padding:.25rem .
 code{background:#f3f3f3;padding:.1rem .3rem}.bad{color:#a00}.good{color:#060}";
 
 /// The whole page. Writing to a String cannot fail, so the results are let go.
-pub(crate) fn html(facts: &Facts, status: &Status, accounts: u64) -> String {
+pub(crate) fn html(facts: &Facts, status: &Status, accounts: u64, mail: MailWatch) -> String {
     let mut out = String::new();
     let host = escape(&facts.hostname);
     let _ = write!(
@@ -17,6 +17,7 @@ pub(crate) fn html(facts: &Facts, status: &Status, accounts: u64) -> String {
          <h1>Posthouse on {host}</h1>"
     );
     health(&mut out, facts, status);
+    alarms(&mut out, mail);
     let _ = write!(
         out,
         "<p>Version {}, runtime {}, up {} s, {} connections, {accounts} accounts, data in <code>{}</code>.</p>",
@@ -45,6 +46,17 @@ fn health(out: &mut String, facts: &Facts, status: &Status) {
     }
     for reason in reasons {
         let _ = write!(out, "<p class=\"bad\">{}</p>", escape(&reason));
+    }
+}
+
+/// No reason to send mail elsewhere, so no part of the health; but somebody must look.
+fn alarms(out: &mut String, MailWatch { alarms, .. }: MailWatch) {
+    if alarms > 0 {
+        let _ = write!(
+            out,
+            "<p class=\"bad\">{alarms} times since the start mail that was answered 250 could not be seen in time; \
+             <code>posthouse trace --last 1d</code> shows each as <code>alarm</code>.</p>"
+        );
     }
 }
 
@@ -82,8 +94,8 @@ mod tests {
             listeners: vec![ListenerFacts { name: "imap".into(), address: "127.0.0.1:2143".into() }],
             ..Default::default()
         };
-        let page = html(&facts, &Status::default(), 2);
+        let page = html(&facts, &Status::default(), 2, MailWatch::default());
         assert!(page.contains("127.0.0.1:2143") && page.contains("2 accounts"), "{page}");
-        assert!(!page.contains("<b>") && page.contains("&lt;b&gt;"), "{page}");
+        assert!(!page.contains("<b>") && page.contains("&lt;b&gt;") && !page.contains("answered 250"), "{page}");
     }
 }

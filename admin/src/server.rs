@@ -76,7 +76,7 @@ fn router(host: Arc<dyn Host>) -> Router {
         .route(
             "/",
             get(async |State(host): State<Arc<dyn Host>>| {
-                Html(page::html(&host.facts(), &host.status(), host.accounts()))
+                Html(page::html(&host.facts(), &host.status(), host.accounts(), host.mail()))
             }),
         )
         .route("/health", get(health_reply))
@@ -92,7 +92,7 @@ async fn health_reply(State(host): State<Arc<dyn Host>>) -> impl IntoResponse {
 }
 
 async fn metrics_reply(State(host): State<Arc<dyn Host>>) -> impl IntoResponse {
-    let text = metrics::text(&host.facts(), &host.status(), host.accounts());
+    let text = metrics::text(&host.facts(), &host.status(), host.accounts(), host.mail());
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text)
 }
 

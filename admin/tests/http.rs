@@ -1,6 +1,6 @@
 //! Asks the admin pages over a real socket, as a browser, a load balancer and Prometheus would.
 use posthouse_admin::{Admin, Facts, Host};
-use posthouse_engine::{ShardStatus, Status};
+use posthouse_engine::{MailWatch, ShardStatus, Status};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
@@ -18,6 +18,9 @@ impl Host for Fake {
     fn status(&self) -> Status {
         let latched = self.latched.load(Ordering::SeqCst).then(|| "disk gone".to_owned());
         Status { shards: vec![ShardStatus { name: "0".into(), latched, ..Default::default() }] }
+    }
+    fn mail(&self) -> MailWatch {
+        MailWatch { alarms: 3, ..MailWatch::default() }
     }
     fn accounts(&self) -> u64 {
         2
@@ -41,7 +44,9 @@ fn pages_answer_and_health_follows_the_store() {
     let admin = Admin::start(&["127.0.0.1:0".parse().expect("an address")], host.clone()).expect("started");
     let address = admin.local_addrs()[0];
     assert!(get(address, "/").contains("Posthouse on mx.example.test"));
-    assert!(get(address, "/metrics").contains("posthouse_accounts 2"));
+    assert!(get(address, "/").contains("3 times since the start mail that was answered 250"));
+    let metrics = get(address, "/metrics");
+    assert!(metrics.contains("posthouse_accounts 2") && metrics.contains("posthouse_mail_alarms_total 3"), "{metrics}");
     assert!(get(address, "/health").starts_with("HTTP/1.1 200"));
     host.latched.store(true, Ordering::SeqCst);
     let sick = get(address, "/health");

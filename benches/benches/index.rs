@@ -150,7 +150,7 @@ fn part(accounts: &[Arc<Account>]) -> Vec<u8> {
     };
     let mut writer = PartWriter::new(ShardId(0), 1, BTreeSet::new(), &mut sink).expect("written");
     accounts.iter().for_each(|account| writer.account(account).expect("written"));
-    writer.finish(Lsn(1), &[], &[]).expect("written");
+    writer.finish(Lsn(1), [b""], &[]).expect("written");
     bytes
 }
 

@@ -46,7 +46,8 @@ class Server:
         config = data + ".toml"
         with open(config, "w") as file:
             file.write(f'data = "{data}"\n[listen]\n' + "".join(f'{name} = ["127.0.0.1:0"]\n' for name in PROTOCOLS)
-                       + "[limits]\nconnections_per_ip_max = 100000\nconnections_per_account_max = 100000\n[outbound]\nenabled = false\n" + more)
+                       + "[limits]\nconnections_per_ip_max = 100000\nconnections_per_account_max = 100000\n"
+                       + ("" if "[outbound]" in more else "[outbound]\nenabled = false\n") + more)
         self.log = data + ".log"
         begun = time.monotonic()
         with open(self.log, "w") as log:

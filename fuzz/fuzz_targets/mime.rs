@@ -1,7 +1,9 @@
 //! Messages: every one has a summary that is read back, whose lists are well formed IMAP and whose parts lie inside the message; the
 //! header's fields too.
 #![no_main]
-use posthouse_engine::index::mime::{SummaryRef, header_fields, message_id, parse_date, sent_date, summarize, unfold};
+use posthouse_engine::index::mime::{
+    SummaryRef, body_structure, header_fields, message_id, parse_date, sent_date, summarize, unfold,
+};
 use posthouse_fuzz::imap_list::after_list;
 use posthouse_fuzz::mail;
 
@@ -16,8 +18,8 @@ fn run(message: &[u8]) {
     assert_eq!(read.header_len(), summary.header_len());
     assert!(after_list(read.envelope()).is_empty(), "something after the envelope");
     let (mut body, mut structure) = (Vec::new(), Vec::new());
-    read.render_body(&mut body);
-    read.render_bodystructure(&mut structure);
+    body_structure(&bytes, false, &mut body).expect("a whole summary");
+    body_structure(&bytes, true, &mut structure).expect("a whole summary");
     assert!(after_list(&body).is_empty() && after_list(&structure).is_empty());
     mail::ask_all(&read);
     for part in read.parts() {

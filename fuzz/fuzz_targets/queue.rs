@@ -3,7 +3,8 @@
 use posthouse_engine::base::bytes::Reader;
 use posthouse_engine::base::{AccountId, Flags, Guid, Locator, QueueId, SegmentId};
 use posthouse_engine::queue::{
-    Arrival, Folder, NewQueueItem, Placed, Progress, Queue, QueueItem, QueueRecipient, QueueState,
+    Arrival, DeliverBy, Folder, NewQueueItem, Placed, Progress, Queue, QueueItem, QueueRecipient, QueueState, Terms,
+    TlsDemand,
 };
 
 posthouse_fuzz::target!(run, seeds: vec![seed()]);
@@ -22,6 +23,7 @@ fn run(data: &[u8]) {
 
 fn seed() -> Vec<u8> {
     let recipient = QueueRecipient { address: "a@b.example".into(), notify: 3, orcpt: "rfc822;a@b".into() };
+    let by = DeliverBy { at: 12, returns: true, trace: true };
     let place = |folder| Placed { folder, flags: Flags::SEEN, keywords: vec!["k".into()] };
     let placed = [Folder::Inbox, Folder::Junk, Folder::Named("News".into())].map(place).to_vec();
     let item = NewQueueItem {
@@ -32,13 +34,15 @@ fn seed() -> Vec<u8> {
         utf8: false,
         envelope_id: "e".into(),
         passed: vec!["ann@z.example".into()],
+        tls: TlsDemand::Required,
+        terms: Terms { hold_until: 9, deliver_by: Some(by), priority: -4, binary: true },
         arrival: Some(Box::new(Arrival { suspicious: true, facts: [2; 4], placed, ..Arrival::default() })),
     };
     let locator = Locator { segment: SegmentId(1), offset: 64 };
     let item = QueueItem {
         id: QueueId(65_536),
         progress: vec![Progress { attempts: 2, reply: "450 later".into(), ..Progress::default() }; 2],
-        item,
+        item: std::sync::Arc::new(item),
         guid: Guid([1; 16]),
         locator,
         size_bytes: 900,

@@ -38,7 +38,7 @@ fn checkpoint(dir: &str, shard: ShardId, state: &[u8]) {
     };
     let mut writer = PartWriter::new(shard, 9, BTreeSet::new(), &mut sink).expect("a sink that takes all");
     Accounts::default().take_dirty().iter().for_each(|account| writer.account(account).expect("written"));
-    writer.finish(Lsn(64), state, &[]).expect("written");
+    writer.finish(Lsn(64), [state], &[]).expect("written");
     let opened = open(&format!("{dir}/idx-0000000009.phi"), &part);
     match opened {
         // A state that can be read and is not the log's is believed: that is what crcs are for.

@@ -6,7 +6,7 @@ use posthouse_engine::base::{
 };
 use posthouse_engine::format::{DeliveredTo, Event};
 use posthouse_engine::index::{Account, Accounts, Entry, Mailbox, PartWriter};
-use posthouse_engine::queue::{NewQueueItem, Queue, QueueRecipient};
+use posthouse_engine::queue::{DeliverBy, NewQueueItem, Queue, QueueRecipient, Terms, TlsDemand};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -79,7 +79,7 @@ pub fn write_part(accounts: &[Arc<Account>], queue: &Queue) -> Vec<u8> {
     };
     let mut writer = PartWriter::new(ShardId(0), 1, BTreeSet::new(), &mut sink).expect("a sink that takes all");
     accounts.iter().for_each(|account| writer.account(account).expect("written"));
-    writer.finish(Lsn(64), &queue.encode(), &[]).expect("written");
+    writer.finish(Lsn(64), queue.pieces(), &[]).expect("written");
     file
 }
 
@@ -107,6 +107,7 @@ pub fn events() -> Vec<u8> {
     let delivered =
         |to| Event::Delivered { guid, locator, size_bytes: 500, internal_date: -1, save_date: 1, to: vec![to] };
     let recipient = QueueRecipient { address: "a@b.example".into(), notify: 3, orcpt: String::new() };
+    let by = DeliverBy { at: 12, returns: true, trace: true };
     let item = NewQueueItem {
         account: Some(account),
         sender: "c@d".into(),
@@ -115,6 +116,8 @@ pub fn events() -> Vec<u8> {
         utf8: true,
         envelope_id: "e".into(),
         passed: vec!["ann@z.example".into()],
+        tls: TlsDemand::Required,
+        terms: Terms { hold_until: 9, deliver_by: Some(by), priority: -4, binary: true },
         arrival: None,
     };
     let mut bytes = Vec::new();

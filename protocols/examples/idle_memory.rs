@@ -52,7 +52,7 @@ fn measure(kind: &str, with_tls: bool, count: &str) -> io::Result<()> {
     println!("{why}");
     let directory = std::env::temp_dir().join(format!("posthouse-idle-{}", std::process::id()));
     let config = tls::self_signed(&directory, &["localhost".to_owned()])?;
-    let limits = ConnectionLimits { total: usize::MAX, per_ip: usize::MAX };
+    let limits = ConnectionLimits { total: usize::MAX, per_ip: usize::MAX, per_ip_minute: 0 };
     let listener = Listener {
         name: "idle".into(),
         addr: SocketAddr::from(([127, 0, 0, 1], 0)),

@@ -223,8 +223,21 @@ pub const SMTP_BOUNCE_HEADER_BYTES_MAX: usize = 64 * 1024;
 pub const SMTP_JUDGED_HEADER_BYTES_MAX: usize = 256 * 1024;
 /// Addresses of From that are looked at.
 pub const SMTP_FROM_MAX: usize = 100;
+/// Seconds for which a member may have a message held (RFC 4865): 30 days.
+pub const SMTP_HOLD_SECONDS_MAX: i64 = 30 * 86_400;
+/// Seconds within which a message can be asked to be delivered or returned (RFC 2852), at least.
+pub const SMTP_DELIVER_BY_SECONDS_MIN: i64 = 60;
+/// The highest priority (RFC 6710) that a member may ask for; the lowest is -9.
+pub const SMTP_MEMBER_PRIORITY_MAX: i8 = 4;
+/// The highest that another host may ask for.
+pub const SMTP_HOST_PRIORITY_MAX: i8 = 0;
 /// Bytes of one packet of a milter.
 pub const MILTER_PACKET_BYTES_MAX: usize = 2 << 20;
+/// Bytes of a message and of what a milter changes of it up to which a reactor thread makes the change itself.
+pub const MILTER_INLINE_BYTES_MAX: usize = 256 * 1024;
+/// How long all filters of a message together may take at each of a client's commands, unless configured. After DATA a client waits ten minutes
+/// (RFC 5321 section 4.5.3.2.6), and the checks of the sender and the store want some of them.
+pub const FILTERS_MAX_DEFAULT: Duration = Duration::from_secs(120);
 /// Bytes of a body that a milter is shown at a time (MILTER_CHUNK_SIZE).
 pub const MILTER_BODY_BYTES: usize = 65_535;
 /// Changes of one message by one milter.
@@ -278,8 +291,16 @@ pub const OUTBOUND_PIECE_BYTES: usize = 64 * 1024;
 pub const OUTBOUND_HOSTS_MAX: usize = 20;
 /// Addresses that one attempt tries to connect to.
 pub const OUTBOUND_ADDRESSES_MAX: usize = 6;
+/// Hosts of a destination that one attempt offers a message to, while those before take nothing now.
+pub const OUTBOUND_HOSTS_PER_ATTEMPT_MAX: usize = 3;
 /// Jobs that are ready or under way; what is due besides waits in the queue.
-pub const OUTBOUND_JOBS_MAX: usize = 20_000;
+pub const OUTBOUND_JOBS_MAX: usize = 100_000;
+/// Jobs that are ready for one destination; what is due besides waits behind them, and keeps no other destination waiting.
+pub const OUTBOUND_READY_MAX: usize = 1000;
+/// One in so many connections is kept for destinations that have none.
+pub const OUTBOUND_SESSIONS_KEPT_PART: usize = 5;
+/// How long a session may last while all connections are taken and some destination has none.
+pub const OUTBOUND_TURN: Duration = Duration::from_secs(30);
 /// Connections that a destination is first tried with at a time.
 pub const OUTBOUND_WINDOW_FIRST: usize = 5;
 /// Messages over one connection.
@@ -325,3 +346,40 @@ pub const POP3_BATCH_MESSAGES: usize = 1024;
 pub const POP3_IDLE_MAX: Duration = Duration::from_secs(10 * 60);
 /// How long a session may take to log in.
 pub const POP3_LOGIN_MAX: Duration = Duration::from_secs(60);
+/// Addresses of a domain's DMARC record that get its report.
+pub const DMARC_REPORT_ADDRESSES_MAX: usize = 10;
+/// Bytes of a message that brings a report, and of what is unpacked of it.
+pub const REPORT_BYTES_MAX: usize = 32 << 20;
+/// Parts of a message that are read as reports.
+pub const REPORT_PARTS_MAX: usize = 4;
+/// Characters that are kept of each text in a report.
+pub const REPORT_TEXT_CHARS_MAX: usize = 255;
+
+/// Domains whose MTA-STS policies are kept.
+pub const STS_DOMAINS_MAX: usize = 10_000;
+/// Seconds for which a policy is kept at most (RFC 8461 section 3.2: a year).
+pub const STS_AGE_SECONDS_MAX: u64 = 31_557_600;
+/// Bytes of a policy (RFC 8461 section 3.3).
+pub const STS_POLICY_BYTES_MAX: usize = 64 << 10;
+/// Lines of it that are kept for reports.
+pub const STS_LINES_KEPT: usize = 100;
+/// How long a policy may take to be fetched (the same section).
+pub const STS_FETCH_MAX: Duration = Duration::from_secs(60);
+/// Policies that are fetched at a time.
+pub const STS_FETCHES_MAX: usize = 32;
+/// Domains of a day whose sessions are counted for reports about TLS.
+pub const TLSRPT_DOMAINS_MAX: usize = 10_000;
+/// Policies of one of them.
+pub const TLSRPT_POLICIES_MAX: usize = 8;
+/// Kinds of failures under one policy that are told apart.
+pub const TLSRPT_DETAILS_MAX: usize = 50;
+/// Addresses that get one report.
+pub const TLSRPT_TARGETS_MAX: usize = 4;
+/// How often is looked whether a day is over.
+pub const TLSRPT_LOOK: Duration = Duration::from_secs(60);
+/// How long posting a report may take.
+pub const TLSRPT_POST_MAX: Duration = Duration::from_secs(60);
+/// Reports that are posted at a time.
+pub const TLSRPT_POSTS_MAX: usize = 4;
+/// Seconds before a policy that could not be had is asked for again (the same section: five minutes at least).
+pub const STS_PAUSE_SECONDS: i64 = 300;

@@ -34,7 +34,7 @@ pub(crate) fn placed(copy: Copy, filed: &[Filing]) -> Vec<Placed> {
         Copy::Junk => plain(Folder::Junk),
         Copy::Transfer => plain(Folder::Named(TRANSFER_FOLDER.to_owned())),
         Copy::Filed => filed.iter().map(filing).collect(),
-        Copy::Nowhere | Copy::Forwarded | Copy::Discarded => Vec::new(),
+        Copy::Nowhere | Copy::Forwarded | Copy::Discarded | Copy::Held => Vec::new(),
     }
 }
 

@@ -4,9 +4,10 @@ mod common;
 
 use common::{By, descriptors, echo, eventually, on_both, serve};
 use posthouse_protocols::outbound::TlsConfigs;
-use posthouse_protocols::runtime::{Kind, Server, Stream, connect, sleep, spawn, stopping, tls};
-use std::io;
+use posthouse_protocols::runtime::{Kind, Server, Stream, connect, connect_unix, sleep, spawn, stopping, tls};
+use std::io::{self, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
+use std::os::unix::net::UnixListener;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
@@ -157,5 +158,37 @@ fn a_stop_waits_for_the_work_and_tells_it() {
         server.stop(WAIT);
         assert!(ended.load(Ordering::SeqCst), "{kind:?}: the work was cut");
         assert!(from.elapsed() < WAIT, "{kind:?}: and the grace is not used up");
+    });
+}
+
+#[test]
+fn unix_sockets_carry_bytes_both_ways_and_say_why_they_do_not() {
+    on_both(|kind| {
+        let dir = tempfile::tempdir().expect("a folder");
+        let (path, nobody) = (dir.path().join("s"), dir.path().join("nobody"));
+        let listener = UnixListener::bind(&path).expect("a socket");
+        let echo = std::thread::spawn(move || {
+            let (mut peer, _) = listener.accept().expect("a connection");
+            let (mut bytes, mut all) = ([0; 8192], 0);
+            while let Ok(got @ 1..) = peer.read(&mut bytes) {
+                peer.write_all(&bytes[..got]).expect("it listens");
+                all += got;
+            }
+            all
+        });
+        let (server, _) = serve(kind, 1, By(common::echo));
+        let before = descriptors();
+        let heard = on_reactor(&server, move || async move {
+            let mut stream = connect_unix(&path, WAIT).await?;
+            let long = vec![7; 300_000];
+            assert_eq!(ask(&mut stream, b"hello").await?, b"hello");
+            assert_eq!(ask(&mut stream, &long).await?, long);
+            drop(stream);
+            Ok::<_, io::Error>(connect_unix(&nobody, WAIT).await.err().map(|error| error.kind()))
+        });
+        assert_eq!(heard.expect("it carries"), Some(io::ErrorKind::NotFound));
+        assert_eq!(echo.join().expect("it ends when the connection does"), 300_005);
+        assert!(eventually(|| descriptors() <= before), "{kind:?}: {before} -> {}", descriptors());
+        server.stop(Duration::ZERO);
     });
 }

@@ -21,11 +21,16 @@ async fn tell(mut stream: Stream) {
     }
 }
 
+const LIMITS: ConnectionLimits = ConnectionLimits { total: 100, per_ip: 1, per_ip_minute: 0 };
+
 fn start(kind: Kind, change: impl Fn(&mut Listener)) -> (Server, SocketAddr) {
+    start_with(kind, LIMITS, change)
+}
+
+fn start_with(kind: Kind, limits: ConnectionLimits, change: impl Fn(&mut Listener)) -> (Server, SocketAddr) {
     let mut listener = listener(By(tell));
     listener.proxies = vec!["127.0.0.1/32".parse().expect("a network")].into();
     change(&mut listener);
-    let limits = ConnectionLimits { total: 100, per_ip: 1 };
     let server = Server::start(kind, 2, vec![listener], limits).expect("the server starts");
     let addr = server.local_addrs()[0].1;
     (server, addr)
@@ -61,6 +66,20 @@ fn each_client_counts_by_itself() {
         assert!(line(&mut own).starts_with("127.0.0.1:"));
         assert_eq!(read_all(&mut begin(addr, b"EHLO x\r\n")).0, b"", "not without saying for whom");
         drop((first, second, own));
+        server.stop(Duration::ZERO);
+    });
+}
+
+#[test]
+fn a_client_that_comes_again_and_again_is_sent_away() {
+    on_both(|kind| {
+        let limits = ConnectionLimits { per_ip: 100, per_ip_minute: 2, ..LIMITS };
+        let (server, addr) = start_with(kind, limits, |_| {});
+        let header = |last: u8| format!("PROXY TCP4 203.0.113.{last} 192.0.2.1 40000 25\r\n").into_bytes();
+        // Each is gone before the next one comes.
+        (0..2).for_each(|_| assert!(line(&mut begin(addr, &header(1))).starts_with("203.0.113.1:")));
+        assert_eq!(read_all(&mut begin(addr, &header(1))).0, b"421 busy\r\n", "the third within a minute");
+        assert!(line(&mut begin(addr, &header(2))).starts_with("203.0.113.2:"), "others come in");
         server.stop(Duration::ZERO);
     });
 }

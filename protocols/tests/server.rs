@@ -347,7 +347,7 @@ fn a_stop_lets_sessions_say_goodbye_and_ends_the_stubborn() {
 #[test]
 fn over_the_limits_a_client_hears_why() {
     on_both(|kind| {
-        let limits = ConnectionLimits { total: 3, per_ip: 2 };
+        let limits = ConnectionLimits { total: 3, per_ip: 2, per_ip_minute: 0 };
         let server = Server::start(kind, 2, vec![listener(By(echo))], limits).expect("the server starts");
         let addr = server.local_addrs()[0].1;
         let mut first = connect(addr);

@@ -74,25 +74,14 @@ class Alpine:
 
 
 def there(mailbox="INBOX"):
-    """Flags by subject, `None` when the mailbox does not exist."""
-    conn = imap.login(USER)
-    try:
-        if conn.select(f'"{mailbox}"', readonly=True)[0] != "OK":
-            return None
-        some = imap.bodies(conn, "1:*") if imap.ok(conn.search(None, "ALL"))[0] else []
-        return {re.search(rb"Subject: (.*)\r\n", body).group(1).decode(): {flag.decode() for flag in flags} for _, flags, _, body in some}
-    finally:
-        conn.logout()
+    return imap.by_subject(USER, mailbox)
 
 
 def main():
     checks = Checks("alpine")
     shutil.rmtree(FOLDER, ignore_errors=True)
     os.makedirs(FOLDER)
-    with smtp.Smtp("lmtp") as client:
-        client.hello()
-        for n in range(4):
-            client.deliver(MAIL.format(n=n, user=USER).encode(), [USER])
+    smtp.deliver(USER, [MAIL.format(n=n, user=USER) for n in range(4)])
     with checks.check("logs in over TLS, lists INBOX, shows a message"):
         alpine = Alpine()
         alpine.keys("i", "alp3")

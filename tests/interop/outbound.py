@@ -262,6 +262,45 @@ def killed(checks, port, dns):
             sink.wait()
 
 
+def smarthost(checks, server, peer):
+    relay = f"127.0.0.1:{peer.ports['submission']}"
+    rule = ["relay", relay, "tls=required", "user=u2@bench.test"]
+
+    def at_postfix(subject):
+        before = dict(os.environ)
+        os.environ.update(peer.env())
+        try:
+            return inbox("u2@bench.test", subject)
+        finally:
+            os.environ.clear()
+            os.environ.update(before)
+
+    with checks.check("a domain's smarthost (Postfix with SASL) whose login is wrong: its mail waits, and goes when the login is right"):
+        server.cli("rule", "add", "--domain", HOME, "--password-stdin", *rule, stdin="not this one")
+        server.cli("rule", "add", "--domain", HOME, "source", "127.0.0.8")
+        server.submit(["u2@bench.test"], mail("by-smarthost"))
+        until(lambda: any("does not take our login" in row["reply"] for row in server.queue()), "a refused login")
+        server.cli("rule", "add", "--domain", HOME, "--password-stdin", *rule, stdin=PASSWORD)
+        server.cli("queue", "flush")
+        until(lambda: at_postfix("by-smarthost"), "the mail in Postfix's mailbox")
+        (found,) = at_postfix("by-smarthost")
+        want(b"(Postfix) with ESMTPSA id" in found, f"not with a login: {found.decode()}")
+        want(b"[127.0.0.8]" in found, f"not from the domain's address: {found.decode()}")
+    with checks.check("no list and no log shows the password"):
+        listed = server.cli("rule", "list", "--json")
+        want(relay in listed and "u2@bench.test" in listed, listed)
+        log = open(server.log, errors="replace").read()
+        for secret in (PASSWORD, "not this one"):
+            want(secret not in listed and secret not in log, f"{secret} is shown")
+    with checks.check("without the rules mail leaves as before"):
+        server.cli("rule", "remove", "--domain", HOME, "relay", relay)
+        server.cli("rule", "remove", "--domain", HOME, "source", "127.0.0.8")
+        server.submit(["u2@bench.test"], mail("by-mx"))
+        until(lambda: at_postfix("by-mx"), "the mail in Postfix's mailbox")
+        (found,) = at_postfix("by-mx")
+        want(b"(Postfix) with ESMTPS id" in found, found.decode())
+
+
 def main():
     global BROKEN
     checks = Checks("outbound")
@@ -290,6 +329,7 @@ def main():
         to_postfix(checks, server, peer)
         replies(checks, server, sink)
         commands(checks, server, sink)
+        smarthost(checks, server, peer)
         server.stop()
         killed(checks, port, dns)
     finally:

@@ -14,6 +14,7 @@ import subprocess
 import sys
 
 from lib import paths, target
+from lib.mbsync import Mbsync
 from lib.report import Checks, want
 
 sys.path[:0] = glob.glob(os.path.join(os.environ.get("PH_CACHE", ""), "venv", "lib", "python*", "site-packages"))
@@ -23,32 +24,6 @@ USER = target.account("scram")
 FOLDER = os.path.join(target.FOLDER, "scram")
 CONFIG = os.path.join(target.FOLDER, "posthouse.toml")
 MECHANISMS = ["SCRAM-SHA-256", "SCRAM-SHA-1"]
-MBSYNC = """\
-FSync no
-IMAPAccount a
-Host {host}
-Port {port}
-User {user}
-Pass {password}
-SSLType None
-AuthMechs {mechanism}
-
-IMAPStore far
-Account a
-
-MaildirStore near
-Path {folder}/mail/
-Inbox {folder}/mail/INBOX
-SubFolders Verbatim
-
-Channel both
-Far :far:
-Near :near:
-Patterns *
-Create Near
-Sync Pull
-SyncState {folder}/state-
-"""
 
 
 def cli(*argv, code=0):
@@ -136,12 +111,7 @@ def clients(checks):
     for mechanism in MECHANISMS:
         with checks.check(f"mbsync through Cyrus SASL: {mechanism}"):
             folder = os.path.join(FOLDER, mechanism)
-            os.makedirs(os.path.join(folder, "mail"))
-            with open(os.path.join(folder, "rc"), "w") as file:
-                file.write(MBSYNC.format(host=target.HOST, port=target.port("imap"), user=USER, password=target.PASSWORD,
-                                         mechanism=mechanism, folder=folder))
-            done = subprocess.run(["mbsync", "-c", os.path.join(folder, "rc"), "-q", "-a"], text=True, capture_output=True, timeout=60)
-            want(done.returncode == 0, done.stderr)
+            Mbsync(folder, USER, "Create Near\nSync Pull", mechanism=mechanism)()
         if shutil.which("gsasl"):
             for protocol, port in [("--imap", "imap"), ("--smtp", "submission")]:
                 with checks.check(f"GNU SASL: {mechanism} {protocol}"):

@@ -4,46 +4,17 @@ import glob
 import os
 import re
 import shutil
-import subprocess
 import sys
 
 from lib import imap, target
 from lib.imap import ok
+from lib.mbsync import Mbsync
 from lib.report import Checks, want
 
 sys.path[:0] = glob.glob(os.path.join(os.environ.get("PH_CACHE", ""), "venv", "lib", "python*", "site-packages"))
 
 OWNER, OTHER, STRANGER = target.account("share"), target.account("share", 1), target.account("share", 2)
 THERE = f"Other Users/{OWNER}/Team"
-MBSYNC = """\
-FSync no
-
-IMAPAccount a
-Host {host}
-Port {port}
-User {user}
-Pass {password}
-SSLType None
-AuthMechs LOGIN
-
-IMAPStore far
-Account a
-Path "Other Users/{owner}/"
-
-MaildirStore near
-Path {folder}/mail/
-Inbox {folder}/mail/INBOX
-SubFolders Verbatim
-
-Channel shared
-Far :far:
-Near :near:
-Patterns Team
-Create Near
-Expunge Both
-Sync All
-SyncState {folder}/state-
-"""
 
 
 def mail(name):
@@ -133,13 +104,7 @@ def with_imapclient(checks):
 def with_mbsync(checks):
     folder = os.path.join(target.FOLDER, "share-mbsync")
     shutil.rmtree(folder, ignore_errors=True)
-    os.makedirs(os.path.join(folder, "mail"))
-    with open(os.path.join(folder, "rc"), "w") as file:
-        file.write(MBSYNC.format(host=target.HOST, port=target.port("imap"), user=OTHER, owner=OWNER, password=target.PASSWORD, folder=folder))
-
-    def sync():
-        done = subprocess.run(["mbsync", "-c", f"{folder}/rc", "-q", "-a"], capture_output=True, text=True, timeout=300, stdin=subprocess.DEVNULL)
-        want(done.returncode == 0, f"code {done.returncode}: {(done.stdout + done.stderr)[-500:]}")
+    sync = Mbsync(folder, OTHER, "Create Near\nExpunge Both\nSync All", patterns="Team", far=f'Path "Other Users/{OWNER}/"')
 
     def near():
         names = [os.path.join(base, name) for part in ("new", "cur") for base in [os.path.join(folder, "mail", "Team", part)] for name in os.listdir(base)]

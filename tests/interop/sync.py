@@ -7,38 +7,10 @@ import subprocess
 import sys
 
 from lib import imap, target
+from lib.mbsync import Mbsync
 from lib.report import Checks, want
 
 FOLDER = os.path.join(target.FOLDER, "sync")
-MBSYNC = """\
-FSync no
-
-IMAPAccount a
-Host {host}
-Port {port}
-User {user}
-Pass {password}
-SSLType None
-AuthMechs LOGIN
-
-IMAPStore far
-Account a
-
-MaildirStore near
-Path {folder}/mail/
-Inbox {folder}/mail/INBOX
-SubFolders Verbatim
-
-Channel both
-Far :far:
-Near :near:
-Patterns *
-Create Both
-Remove Both
-Expunge Both
-Sync All
-SyncState {folder}/state-
-"""
 OFFLINE = """\
 [general]
 accounts = a
@@ -66,19 +38,6 @@ def mail(name):
     return f"From: a@x.test\r\nTo: b@x.test\r\nSubject: {name}\r\nMessage-ID: <{name}@x.test>\r\nDate: Mon, 06 Jan 2025 10:00:00 +0000\r\n\r\nbody of {name}\r\n".encode()
 
 
-def far(user, mailbox):
-    """{subject: flags} as the server has it."""
-    conn = imap.login(user)
-    if conn.select(mailbox)[0] != "OK":
-        return None
-    found = {}
-    for _, flags, _, body in imap.bodies(conn) if int(imap.ok(conn.search(None, "ALL"))[0] != b"") else ():
-        subject = re.search(rb"Subject: (\S+)", body).group(1).decode()
-        found[subject] = {f.decode() for f in flags} - {"\\Recent"}
-    conn.logout()
-    return found
-
-
 def near(folder, mailbox):
     """{subject: (path, letters)} as the Maildir has it."""
     found = {}
@@ -104,17 +63,23 @@ def mark(folder, mailbox, name, letters):
     os.rename(path, os.path.join(folder, "mail", mailbox, "cur", f"{base}:2,{letters}"))
 
 
-def two_way(checks, program, config, command, user):
-    """The same story for each program; `command` runs it once."""
-    folder = os.path.join(FOLDER, program)
+def offlineimap(folder, user):
+    """What runs OfflineIMAP once."""
     os.makedirs(os.path.join(folder, "mail"))
     with open(os.path.join(folder, "rc"), "w") as file:
-        file.write(config.format(host=target.HOST, port=target.port("imap"), user=user, password=target.PASSWORD, folder=folder))
+        file.write(OFFLINE.format(host=target.HOST, port=target.port("imap"), user=user, password=target.PASSWORD, folder=folder))
 
     def sync():
-        done = subprocess.run([word.format(folder=folder) for word in command], capture_output=True, text=True, timeout=300, stdin=subprocess.DEVNULL)
-        want(done.returncode == 0, f"{program} code {done.returncode}: {(done.stdout + done.stderr)[-500:]}")
+        argv = ["offlineimap", "-c", f"{folder}/rc", "-o"]
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=300, stdin=subprocess.DEVNULL)
+        want(done.returncode == 0, f"OfflineIMAP code {done.returncode}: {(done.stdout + done.stderr)[-500:]}")
+    return sync
 
+
+def two_way(checks, program, user, make):
+    """The same story for each program; what `make` gives runs it once."""
+    folder = os.path.join(FOLDER, program)
+    sync = make(folder, user)
     conn = imap.login(user)
     with checks.check(f"{program}: mails and folders come"):
         for n in range(12):
@@ -136,7 +101,7 @@ def two_way(checks, program, config, command, user):
         imap.ok(conn.append("INBOX", None, None, mail("far12")))
         sync()
         sync()
-        there, here = far(user, "INBOX"), near(folder, "INBOX")
+        there, here = imap.by_subject(user), near(folder, "INBOX")
         here = {name: value for name, value in here.items() if "T" not in value[1]}
         there = {name: flags for name, flags in there.items() if "\\Deleted" not in flags}
         want(set(there) == set(here), f"only there {set(there) - set(here)}, only here {set(here) - set(there)}")
@@ -147,7 +112,7 @@ def two_way(checks, program, config, command, user):
             os.makedirs(os.path.join(folder, "mail", "Made", part))
         put(folder, "Made", "made0")
         sync()
-        want(far(user, "Made") == {"made0": {"\\Seen"}}, f"{far(user, 'Made')}")
+        want(imap.by_subject(user, "Made") == {"made0": {"\\Seen"}}, f"{imap.by_subject(user, 'Made')}")
     with checks.check(f"{program}: nothing to do changes nothing"):
         conn.select("INBOX")
         before = imap.ok(conn.status("INBOX", "(MESSAGES UIDNEXT HIGHESTMODSEQ)"))
@@ -177,16 +142,16 @@ def neomutt(checks, user):
         run("<limit>mutt1<enter><display-message><exit><flag-message><limit>all<enter><quit>")
         run("<limit>mutt2<enter><save-message>=Kept<enter><limit>all<enter><quit>")
         run("<delete-pattern>~s mutt3<enter><quit>")
-        there = far(user, "INBOX")
+        there = imap.by_subject(user)
         want(set(there) == {"mutt0", "mutt1"} and {"\\Seen", "\\Flagged"} <= there["mutt1"], f"{there}")
-        want(set(far(user, "Kept") or {}) == {"mutt2"}, f"{far(user, 'Kept')}")
+        want(set(imap.by_subject(user, "Kept") or {}) == {"mutt2"}, f"{imap.by_subject(user, 'Kept')}")
     with checks.check("neomutt: finds on the server what another client has changed"):
         imap.ok(conn.select("INBOX"))
         imap.ok(conn.store("1", "+FLAGS", "(\\Deleted)"))
         imap.ok(conn.expunge())
         imap.ok(conn.append("INBOX", None, None, mail("mutt4")))
         run("<tag-pattern>=b body<enter><tag-prefix><flag-message><quit>")
-        there = far(user, "INBOX")
+        there = imap.by_subject(user)
         want(set(there) == {"mutt1", "mutt4"} and all("\\Flagged" in flags or name == "mutt1" for name, flags in there.items()), f"{there}")
     conn.logout()
 
@@ -195,9 +160,10 @@ def main():
     checks = Checks("sync")
     shutil.rmtree(FOLDER, ignore_errors=True)
     os.makedirs(FOLDER)
-    two_way(checks, "mbsync", MBSYNC, ["mbsync", "-c", "{folder}/rc", "-q", "-a"], target.account("sync"))
+    two_way(checks, "mbsync", target.account("sync"),
+            lambda folder, user: Mbsync(folder, user, "Create Both\nRemove Both\nExpunge Both\nSync All"))
     if shutil.which("offlineimap"):
-        two_way(checks, "OfflineIMAP", OFFLINE, ["offlineimap", "-c", "{folder}/rc", "-o"], target.account("sync", 1))
+        two_way(checks, "OfflineIMAP", target.account("sync", 1), offlineimap)
     if shutil.which("neomutt"):
         neomutt(checks, target.account("sync", 2))
     checks.finish()

@@ -5,7 +5,6 @@ Runs only when it is named, since Thunderbird is large: tests/interop/run thunde
 """
 import base64
 import os
-import re
 import shutil
 import ssl
 import subprocess
@@ -107,15 +106,7 @@ class Thunderbird:
 
 
 def there(mailbox="INBOX"):
-    """Flags by subject, `None` when the mailbox does not exist."""
-    conn = imap.login(USER)
-    try:
-        if conn.select(f'"{mailbox}"', readonly=True)[0] != "OK":
-            return None
-        some = imap.bodies(conn, "1:*") if imap.ok(conn.search(None, "ALL"))[0] else []
-        return {re.search(rb"Subject: (.*)\r\n", body).group(1).decode(): {flag.decode() for flag in flags} for _, flags, _, body in some}
-    finally:
-        conn.logout()
+    return imap.by_subject(USER, mailbox)
 
 
 def comes(check, what):
@@ -123,10 +114,7 @@ def comes(check, what):
 
 
 def deliver(numbers):
-    with smtp.Smtp("lmtp") as client:
-        client.hello()
-        for n in numbers:
-            client.deliver(MAIL.format(n=n, user=USER).encode(), [USER])
+    smtp.deliver(USER, [MAIL.format(n=n, user=USER) for n in numbers])
 
 
 def main():

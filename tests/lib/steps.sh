@@ -96,7 +96,7 @@ step_count() {
 
 step_interop() {
     local runtime code=0 patient
-    need_corpora && build_once || return 1
+    need_corpora && need_exim && build_once || return 1
     # Wrong passwords and dead hosts make later logins wait, so these take minutes beside the others; both runtimes have the same sessions.
     tests/interop/run --runtime "${RUNTIMES%% *}" logins tokens >"$LOGS/patient" 2>&1 &
     patient=$!
@@ -130,11 +130,15 @@ step_bench() {
     need_corpora && build_once || return 1
     cargo bench --quiet --locked -p posthouse-benches --no-run || return 1
     # Each bench of a layer once; `cargo bench -p posthouse-benches --bench NAME` measures.
-    local layer
+    local layer bench
     for layer in frame commit index compaction; do
         check "bench $layer" cargo bench --quiet --locked -p posthouse-benches --bench $layer -- --test || return 1
     done
-    check "benches/peers/run --short" benches/peers/run --short
+    local code=0
+    for bench in peers outbound queue; do
+        check "benches/$bench/run --short" "benches/$bench/run" --short || code=1
+    done
+    return $code
 }
 
 # The release binaries, unless the build step has made them already.

@@ -25,6 +25,9 @@ pub const IMPORT_FAILURES_KEPT_MAX: usize = 10_000;
 pub const PASSWORD_INPUT_BYTES_MAX: u64 = 4096;
 /// Open files below which the start warns.
 pub const OPEN_FILES_LOW: u64 = 4096;
+
+/// Files that are open besides connections: segments, maps, rings, sockets.
+pub const FILES_BESIDES_CONNECTIONS: u64 = 512;
 /// Bytes of messages that travel together, unless one alone is larger.
 pub const BULK_BYTES: usize = 4 << 20;
 /// Messages that travel together.
@@ -55,3 +58,5 @@ pub const IMPORT_BAD_KEPT_MAX: usize = 10_000;
 pub const MEMBER_KEPT_DAYS: i64 = 30;
 /// Days that a removed business mailbox is kept (D4).
 pub const BUSINESS_KEPT_DAYS: i64 = 60;
+/// Hosts whose sums `posthouse reports` holds at a time.
+pub const REPORT_SUMS_MAX: usize = 100_000;

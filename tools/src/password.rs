@@ -73,7 +73,8 @@ pub fn random() -> Result<String, Failure> {
     Ok(bytes.iter().map(|byte| char::from(ALPHABET[usize::from(byte % 32)])).collect())
 }
 
-fn from_stdin() -> Result<String, Failure> {
+/// The first line of standard input.
+pub fn from_stdin() -> Result<String, Failure> {
     first_line(io::stdin().lock())
 }
 

@@ -150,6 +150,62 @@ fn systemd_hears_of_the_start_and_the_stop() {
     assert_eq!(child.wait().expect("ended").code(), Some(0));
 }
 
+/// Root becomes the configured user before anything is opened, and can still listen on a port below 1024.
+#[test]
+fn root_is_given_up_for_the_configured_user() {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+    let house = House::new();
+    if std::fs::metadata(house.path()).expect("there").uid() != 0 {
+        // Who is not root has nothing to give up.
+        return;
+    }
+    let free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    let port = (800..1024).rev().find(free).expect("a port below 1024");
+    std::fs::set_permissions(house.path(), std::fs::Permissions::from_mode(0o755)).expect("set");
+    let quiet = "admin = []\nautoconfig = []\nlmtp = []\nsubmission = []\nsubmissions = []\nimap = []\nimaps = []\npop3 = []\npop3s = []\n";
+    let config =
+        |user: &str| format!("data = \"data\"\nuser = \"{user}\"\n[listen]\nsmtp = [\"127.0.0.1:{port}\"]\n{quiet}");
+    std::fs::write(house.config(), config("who-is-that")).expect("written");
+    house.run(&["serve"]).refused(5, "user: \"who-is-that\" is not in /etc/passwd");
+    std::fs::write(house.config(), config("nobody")).expect("written");
+    let serving = house.serve(&[]);
+    TcpStream::connect(("127.0.0.1", port)).expect("served");
+    let status = std::fs::read_to_string(format!("/proc/{}/status", serving.pid())).expect("a process");
+    let field = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default().trim();
+    let nobody = std::fs::metadata(house.path().join("data")).expect("made").uid();
+    assert_ne!(nobody, 0);
+    assert_eq!(field("Uid:").split_whitespace().collect::<Vec<_>>(), vec![nobody.to_string(); 4]);
+    assert_eq!((field("Groups:"), field("NoNewPrivs:")), ("", "1"));
+    assert_eq!(
+        (field("CapEff:"), field("CapInh:"), field("CapAmb:")),
+        ("0000000000000400", "0000000000000000", "0000000000000000")
+    );
+    assert_eq!(serving.stop(), Some(0));
+}
+
+/// systemd reads what `posthouse unit` prints, and finds few rights in it.
+#[test]
+fn the_unit_is_one_that_systemd_reads() {
+    let house = House::new();
+    let unit = house.run(&["unit", "--user", "mail"]).ok();
+    let path = house.path().join("posthouse.service");
+    std::fs::write(&path, &unit).expect("written");
+    assert!(
+        unit.contains(&format!("ExecStart={} serve --config {}", support::POSTHOUSE, house.config().display())),
+        "{unit}"
+    );
+    let analyze = |arguments: &[&str]| Command::new("systemd-analyze").args(arguments).arg(&path).output();
+    let Ok(verified) = analyze(&["verify", "--man=no"]) else {
+        // No systemd here: the words of the unit are held by the tests beside it.
+        return;
+    };
+    let told = String::from_utf8_lossy(&verified.stderr).into_owned();
+    assert!(verified.status.success() && !told.contains("posthouse.service"), "{told}");
+    // 20 of 100: what is left is mostly the network, which a mail server needs.
+    let rated = analyze(&["security", "--offline=yes", "--threshold=20"]).expect("started");
+    assert!(rated.status.success(), "{}", String::from_utf8_lossy(&rated.stdout));
+}
+
 #[test]
 fn a_second_signal_ends_it_at_once() {
     let house = House::new();

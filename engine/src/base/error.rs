@@ -1,4 +1,5 @@
 //! What can go wrong in the engine, in words that name the thing and the way out. Never decides what a protocol answers.
+use super::counted;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
@@ -101,7 +102,7 @@ impl fmt::Display for Error {
                 write!(f, "quota exceeded: {used_bytes} of {quota_bytes_max} bytes used")
             }
             Error::TooManyMessages { messages, messages_max } => {
-                write!(f, "quota exceeded: {messages} of {messages_max} messages held")
+                write!(f, "quota exceeded: {messages} of {} held", counted(*messages_max, "message"))
             }
             Error::NotFound(what) => write!(f, "{what} does not exist"),
             Error::Exists(what) => write!(f, "{what} exists already"),

@@ -137,6 +137,8 @@ pub const RULES_MAX: usize = 10_000;
 pub const ACL_ENTRIES_MAX: usize = 1_000;
 /// Entries of the lists of all mailboxes of an account; one more list may go beyond it.
 pub const ACL_ENTRIES_ACCOUNT_MAX: usize = 10_000;
+/// Days after which messages that POP3 has fetched go.
+pub const POP3_FETCHED_DAYS_MAX: u32 = 3_650;
 /// Members for whom a shared mailbox keeps what they have seen.
 pub const READERS_MAX: usize = 4_096;
 /// Bytes of a keyword.
@@ -194,6 +196,16 @@ pub const MAIL_LOG_BYTES_DEFAULT: u64 = 1 << 30;
 pub const MAIL_LOG_DAYS_DEFAULT: u64 = 183;
 /// Bytes of mail records that wait to be written; what comes beyond is dropped and counted.
 pub const MAIL_LOG_WAITING_BYTES_MAX: usize = 8 << 20;
+/// Bytes of one file of what DMARC reports are made of.
+pub const DMARC_LOG_FILE_BYTES_MAX: u64 = 8 << 20;
+/// Bytes of all its files together; the oldest go first. A message takes some 150 bytes.
+pub const DMARC_LOG_BYTES_MAX: u64 = 1 << 30;
+/// Days for which they are kept: a report is made on the day after.
+pub const DMARC_LOG_DAYS_MAX: u64 = 7;
+/// Bytes of such records that wait to be written; what comes beyond is dropped and counted.
+pub const DMARC_LOG_WAITING_BYTES_MAX: usize = 4 << 20;
+/// Rows of DMARC reports that are in memory at a time: some 30 MiB. More are done in turns; one domain gets no more.
+pub const DMARC_ROWS_MAX: usize = 50_000;
 /// Numbers of messages that one look into the mail log follows.
 pub const MAIL_LOG_FOUND_MAX: usize = 100_000;
 /// Mailbox entries that are looked after until they have been seen; what comes beyond is counted.

@@ -9,6 +9,7 @@ pub mod limits;
 pub mod protocol;
 pub mod special_use;
 pub mod uids;
+pub mod words;
 
 pub use bound::{Bound, Load};
 pub use clock::{Clock, SimClock, SystemClock};
@@ -18,3 +19,4 @@ pub use ids::*;
 pub use protocol::Protocol;
 pub use special_use::SpecialUse;
 pub use uids::UidSet;
+pub use words::counted;

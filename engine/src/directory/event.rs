@@ -6,7 +6,7 @@ use crate::format::mending::{DIRECTORY_PUT, is_common};
 
 use super::codec::choice;
 use super::{
-    AccessEvent, Account, Address, Domain, Group, KeyState, Quota, Rule, Scope, SigningKey, Tenant, codec, rule,
+    AccessEvent, Account, Address, Domain, Group, KeyState, Quota, Rule, Scope, SigningKey, Tenant, codec, rule_codec,
     signing,
 };
 
@@ -297,8 +297,8 @@ impl Event {
                 out.put_str(selector);
             }
             Event::RuleAdded(scope, rule) | Event::RuleRemoved(scope, rule) => {
-                rule::put_scope(out, scope);
-                rule::put_rule(out, rule);
+                rule_codec::put_scope(out, scope);
+                rule_codec::put_rule(out, rule);
             }
             _ => {}
         }
@@ -365,8 +365,8 @@ impl Event {
                 state: KeyState::get(reader)?,
             },
             KEY_REMOVED => Event::KeyRemoved { domain: codec::get_box(reader)?, selector: codec::get_box(reader)? },
-            RULE_ADDED => Event::RuleAdded(rule::get_scope(reader)?, rule::get_rule(reader)?),
-            _ => Event::RuleRemoved(rule::get_scope(reader)?, rule::get_rule(reader)?),
+            RULE_ADDED => Event::RuleAdded(rule_codec::get_scope(reader)?, rule_codec::get_rule(reader)?),
+            _ => Event::RuleRemoved(rule_codec::get_scope(reader)?, rule_codec::get_rule(reader)?),
         })
     }
 }

@@ -1,9 +1,23 @@
-//! Whom an entry of a blocklist or an allowlist means, and how it is written.
-use super::rule::Pattern;
-use super::{Address, normalise_domain};
-use crate::base::{Error, Result};
+//! Whom lists of the mail flow mean: an address, everybody at a domain, everybody at and below it.
 use std::fmt;
 use std::str::FromStr;
+
+use crate::base::bytes::{Put, Reader};
+use crate::base::{Error, Result};
+
+use super::codec::{self, Decoded};
+use super::{Address, normalise_domain};
+
+/// Whom a list means.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Pattern {
+    /// Everybody at a domain.
+    Domain(Box<str>),
+    /// Everybody at a domain and below it.
+    Below(Box<str>),
+    /// One address.
+    Address(Address),
+}
 
 impl Pattern {
     /// Whether it means that sender.
@@ -44,4 +58,31 @@ impl fmt::Display for Pattern {
             Pattern::Address(address) => write!(f, "{address}"),
         }
     }
+}
+
+pub(super) fn put_pattern(out: &mut Vec<u8>, kind: u8, pattern: &Pattern) {
+    out.put_u8(kind);
+    match pattern {
+        Pattern::Domain(domain) => {
+            out.put_u8(0);
+            out.put_str(domain);
+        }
+        Pattern::Below(domain) => {
+            out.put_u8(1);
+            out.put_str(domain);
+        }
+        Pattern::Address(address) => {
+            out.put_u8(2);
+            codec::put_address(out, address);
+        }
+    }
+}
+
+pub(super) fn get_pattern(reader: &mut Reader<'_>) -> Decoded<Pattern> {
+    Ok(match reader.u8()? {
+        0 => Pattern::Domain(codec::get_box(reader)?),
+        1 => Pattern::Below(codec::get_box(reader)?),
+        2 => Pattern::Address(codec::get_address(reader)?),
+        _ => return reader.error("a kind of pattern expected before this byte"),
+    })
 }

@@ -1,14 +1,13 @@
 //! Rules of the mail flow as records: what they say and for whom they hold. Judges no message: `mailflow` does.
 use std::fmt;
+use std::net::IpAddr;
 use std::str::FromStr;
 
-use crate::base::bytes::{Put, Reader};
 use crate::base::{AccountId, Error, MailboxId, Result, TenantId, limits};
 
-use super::acl::{self, Grant, Grantee};
+use super::acl::{Grant, Grantee};
 use super::away::{quoted, unquoted};
-use super::codec::{self, Decoded};
-use super::{Address, Away, Directory, rate};
+use super::{Address, Away, Directory, Fetched, Pattern, RelayHost, rate};
 
 /// For whom a rule holds.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -23,17 +22,6 @@ pub enum Scope {
     Group(Address),
     /// A mailbox of an account: its access control list.
     Mailbox(AccountId, MailboxId),
-}
-
-/// Whom a list means.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Pattern {
-    /// Everybody at a domain.
-    Domain(Box<str>),
-    /// Everybody at a domain and below it.
-    Below(Box<str>),
-    /// One address.
-    Address(Address),
 }
 
 /// What becomes of mail that a keyword filter finds.
@@ -111,13 +99,20 @@ pub enum Rule {
     Messages(u32),
     /// The member administers that of its tenant (C7).
     Admin(Permission),
+    /// What becomes of messages that POP3 clients have fetched, in the place of what the server's configuration says.
+    Fetched(Fetched),
+    /// Mail on their behalf leaves by that host. `WayOut` wants this and the next to be the last.
+    Relay(Box<RelayHost>),
+    /// And from that address of ours.
+    Source(IpAddr),
 }
 
 /// Shown with every refusal of `Rule::from_str`.
 const ALLOWED: &str = "allowed: block PATTERN, allow PATTERN, keyword reject TEXT, keyword quarantine TEXT, outbound yes, outbound no, \
     rate NUMBER/PERIOD (as in 500/1d; units s, m, h, d), tenant-rate NUMBER/PERIOD, catch-all ADDRESS, senders tenant, senders members, senders ADDRESS, \
     representative ADDRESS, forward ADDRESS, forward-only ADDRESS, away days=7 from=0 until=0 subject=\"...\" text=\"...\", \
-    admin quotas, messages NUMBER";
+    admin quotas, messages NUMBER, pop3 keep, pop3 seen, pop3 trash DAYS, pop3 delete DAYS, \
+    relay HOST:PORT tls=verified user=NAME, source IP-ADDRESS";
 
 impl FromStr for Rule {
     type Err = Error;
@@ -147,6 +142,9 @@ impl FromStr for Rule {
             ("away", words) => Ok(Rule::Away(Box::new(words.parse()?))),
             ("sieve", text) => sieve(text),
             ("messages", number) => number.parse().map(Rule::Messages).map_err(|_| refuse()),
+            ("pop3", words) => words.parse().map(Rule::Fetched).map_err(|()| refuse()),
+            ("relay", words) => Ok(Rule::Relay(Box::new(words.parse()?))),
+            ("source", ip) => ip.parse().map(Rule::Source).map_err(|_| refuse()),
             ("admin", "quotas") => Ok(Rule::Admin(Permission::Quotas)),
             ("senders", "tenant") => Ok(Rule::Senders(Senders::Tenant)),
             ("senders", "members") => Ok(Rule::Senders(Senders::Members)),
@@ -216,6 +214,9 @@ impl fmt::Display for Rule {
             Rule::Away(away) => write!(f, "away {away}"),
             Rule::Messages(max) => write!(f, "messages {max}"),
             Rule::Admin(Permission::Quotas) => f.write_str("admin quotas"),
+            Rule::Fetched(fetched) => write!(f, "pop3 {fetched}"),
+            Rule::Relay(relay) => write!(f, "relay {relay}"),
+            Rule::Source(ip) => write!(f, "source {ip}"),
             Rule::Sieve(script) => {
                 f.write_str("sieve ")?;
                 quoted(f, script)
@@ -231,7 +232,8 @@ impl Rule {
             Rule::Block(_) | Rule::Allow(_) | Rule::Outbound(_) | Rule::Rate { .. } => {
                 matches!(scope, Scope::Tenant(_) | Scope::Account(_))
             }
-            Rule::Keyword(..) | Rule::TenantRate { .. } => matches!(scope, Scope::Tenant(_)),
+            Rule::Keyword(..) | Rule::Fetched(_) | Rule::TenantRate { .. } => matches!(scope, Scope::Tenant(_)),
+            Rule::Relay(_) | Rule::Source(_) => matches!(scope, Scope::Tenant(_) | Scope::Domain(_)),
             Rule::Forward { .. } | Rule::Away(_) | Rule::Sieve(_) | Rule::Messages(_) | Rule::Admin(_) => {
                 matches!(scope, Scope::Account(_))
             }
@@ -260,174 +262,20 @@ impl Rule {
                 | (Rule::Away(_), Rule::Away(_))
                 | (Rule::Sieve(_), Rule::Sieve(_))
                 | (Rule::Messages(_), Rule::Messages(_))
+                | (Rule::Fetched(_), Rule::Fetched(_))
+                | (Rule::Relay(_), Rule::Relay(_))
+                | (Rule::Source(IpAddr::V4(_)), Rule::Source(IpAddr::V4(_)))
+                | (Rule::Source(IpAddr::V6(_)), Rule::Source(IpAddr::V6(_)))
         ) || matches!((self, other), (Rule::Forward { to, .. }, Rule::Forward { to: other, .. }) if to == other)
     }
-}
 
-pub(super) fn put_scope(out: &mut Vec<u8>, scope: &Scope) {
-    match scope {
-        Scope::Tenant(id) => {
-            out.put_u8(0);
-            out.put_varint(u64::from(id.0));
-        }
-        Scope::Domain(name) => {
-            out.put_u8(1);
-            out.put_str(name);
-        }
-        Scope::Account(id) => {
-            out.put_u8(2);
-            out.put_varint(id.0);
-        }
-        Scope::Group(address) => {
-            out.put_u8(3);
-            codec::put_address(out, address);
-        }
-        Scope::Mailbox(account, mailbox) => {
-            out.put_u8(4);
-            out.put_varint(account.0);
-            out.put_varint(u64::from(mailbox.0));
+    /// Whether who takes back this rule, in words, means that one: a relay is known by its host and port.
+    pub(super) fn means(&self, other: &Rule) -> bool {
+        match (self, other) {
+            (Rule::Relay(own), Rule::Relay(other)) => own.is_at(other),
+            _ => self == other,
         }
     }
-}
-
-pub(super) fn get_scope(reader: &mut Reader<'_>) -> Decoded<Scope> {
-    Ok(match reader.u8()? {
-        0 => Scope::Tenant(TenantId(reader.varint_u32()?)),
-        1 => Scope::Domain(codec::get_box(reader)?),
-        2 => Scope::Account(AccountId(reader.varint()?)),
-        3 => Scope::Group(codec::get_address(reader)?),
-        4 => Scope::Mailbox(AccountId(reader.varint()?), MailboxId(reader.varint_u32()?)),
-        _ => return reader.error("the scope of a rule expected before this byte"),
-    })
-}
-
-fn put_pattern(out: &mut Vec<u8>, kind: u8, pattern: &Pattern) {
-    out.put_u8(kind);
-    match pattern {
-        Pattern::Domain(domain) => {
-            out.put_u8(0);
-            out.put_str(domain);
-        }
-        Pattern::Below(domain) => {
-            out.put_u8(1);
-            out.put_str(domain);
-        }
-        Pattern::Address(address) => {
-            out.put_u8(2);
-            codec::put_address(out, address);
-        }
-    }
-}
-
-fn get_pattern(reader: &mut Reader<'_>) -> Decoded<Pattern> {
-    Ok(match reader.u8()? {
-        0 => Pattern::Domain(codec::get_box(reader)?),
-        1 => Pattern::Below(codec::get_box(reader)?),
-        2 => Pattern::Address(codec::get_address(reader)?),
-        _ => return reader.error("a kind of pattern expected before this byte"),
-    })
-}
-
-pub(super) fn put_rule(out: &mut Vec<u8>, rule: &Rule) {
-    match rule {
-        Rule::Block(pattern) => put_pattern(out, 1, pattern),
-        Rule::Allow(pattern) => put_pattern(out, 2, pattern),
-        Rule::Keyword(found, text) => {
-            out.put_u8(3);
-            out.put_u8(u8::from(*found == Found::Quarantine));
-            out.put_str(text);
-        }
-        Rule::Outbound(yes) => {
-            out.put_u8(4);
-            out.put_u8(u8::from(*yes));
-        }
-        Rule::Rate { recipients, seconds } => {
-            out.put_u8(5);
-            out.put_varint(u64::from(*recipients));
-            out.put_varint(u64::from(*seconds));
-        }
-        Rule::TenantRate { recipients, seconds } => {
-            out.put_u8(20);
-            out.put_varint(u64::from(*recipients));
-            out.put_varint(u64::from(*seconds));
-        }
-        Rule::CatchAll(address) => {
-            out.put_u8(6);
-            codec::put_address(out, address);
-        }
-        Rule::Representative(address) => {
-            out.put_u8(8);
-            codec::put_address(out, address);
-        }
-        Rule::Acl(grant) => {
-            out.put_u8(9);
-            acl::put_grant(out, grant);
-        }
-        Rule::Forward { keep, to } => {
-            out.put_u8(10);
-            out.put_u8(u8::from(*keep));
-            codec::put_address(out, to);
-        }
-        Rule::Messages(max) => {
-            out.put_u8(17);
-            out.put_varint(u64::from(*max));
-        }
-        Rule::Admin(Permission::Quotas) => {
-            out.put_u8(16);
-            out.put_u8(0);
-        }
-        Rule::Sieve(script) => {
-            out.put_u8(12);
-            out.put_str(script);
-        }
-        Rule::Away(away) => {
-            out.put_u8(11);
-            away.put(out);
-        }
-        Rule::Senders(senders) => {
-            out.put_u8(7);
-            match senders {
-                Senders::Tenant => out.put_u8(0),
-                Senders::Members => out.put_u8(1),
-                Senders::Address(address) => {
-                    out.put_u8(2);
-                    codec::put_address(out, address);
-                }
-            }
-        }
-    }
-}
-
-pub(super) fn get_rule(reader: &mut Reader<'_>) -> Decoded<Rule> {
-    Ok(match reader.u8()? {
-        1 => Rule::Block(get_pattern(reader)?),
-        2 => Rule::Allow(get_pattern(reader)?),
-        3 => {
-            let found = if codec::bits(reader, 1)? == 1 { Found::Quarantine } else { Found::Reject };
-            Rule::Keyword(found, codec::get_box(reader)?)
-        }
-        4 => Rule::Outbound(codec::bits(reader, 1)? == 1),
-        5 => Rule::Rate { recipients: reader.varint_u32()?, seconds: reader.varint_u32()? },
-        6 => Rule::CatchAll(codec::get_address(reader)?),
-        7 => Rule::Senders(match reader.u8()? {
-            0 => Senders::Tenant,
-            1 => Senders::Members,
-            2 => Senders::Address(codec::get_address(reader)?),
-            _ => return reader.error("a kind of senders expected before this byte"),
-        }),
-        8 => Rule::Representative(codec::get_address(reader)?),
-        9 => Rule::Acl(acl::get_grant(reader)?),
-        10 => Rule::Forward { keep: codec::bits(reader, 1)? == 1, to: codec::get_address(reader)? },
-        11 => Rule::Away(Box::new(Away::get(reader)?)),
-        12 => Rule::Sieve(codec::get_box(reader)?),
-        20 => Rule::TenantRate { recipients: reader.varint_u32()?, seconds: reader.varint_u32()? },
-        17 => Rule::Messages(reader.varint_u32()?),
-        16 => match reader.u8()? {
-            0 => Rule::Admin(Permission::Quotas),
-            _ => return reader.error("what an administrator may do expected before this byte"),
-        },
-        _ => return reader.error("a kind of rule expected before this byte"),
-    })
 }
 
 impl Directory {

@@ -9,7 +9,7 @@ use super::fold::{
     require_users,
 };
 use super::tables::{Next, Tables};
-use super::{Address, Directory, codec, rule, signing};
+use super::{Address, Directory, codec, rule_codec, signing};
 
 /// What is written.
 const VERSION: u8 = 4;
@@ -42,9 +42,9 @@ impl Directory {
         self.keys.values().for_each(|key| signing::put_key(out, key));
         out.put_varint(self.rules.len() as u64);
         for (scope, rules) in &self.rules {
-            rule::put_scope(out, scope);
+            rule_codec::put_scope(out, scope);
             out.put_varint(rules.len() as u64);
-            rules.iter().for_each(|rule| rule::put_rule(out, rule));
+            rules.iter().for_each(|rule| rule_codec::put_rule(out, rule));
         }
         out.put_bytes(self.secret.as_ref().map_or(&[], |secret| secret.as_slice()));
     }
@@ -106,9 +106,9 @@ fn read_keys_and_rules(directory: &mut Directory, reader: &mut Reader<'_>) -> Re
         admit_key(directory, &key)?;
     }
     for _ in 0..reader.count().map_err(unreadable)? {
-        let scope = rule::get_scope(reader).map_err(unreadable)?;
+        let scope = rule_codec::get_scope(reader).map_err(unreadable)?;
         for _ in 0..reader.count().map_err(unreadable)? {
-            let rule = rule::get_rule(reader).map_err(unreadable)?;
+            let rule = rule_codec::get_rule(reader).map_err(unreadable)?;
             admit_rule(directory, &scope, &rule)?;
         }
     }

@@ -3,6 +3,8 @@ use crate::base::{Error, Lsn, Result, ShardId};
 use crate::disk::{Disk, File};
 use crate::format::segment::SEGMENT_HEADER_BYTES;
 use crate::index::{Account, Accounts, PART_MAGIC_BEFORE, Part, PartWriter, Parts};
+use crate::queue::Queue;
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -117,6 +119,33 @@ pub(crate) fn is_needless(end: Lsn, checkpoint: Lsn) -> bool {
     end == checkpoint || checkpoint == Lsn(0) && end.0 <= SEGMENT_HEADER_BYTES as u64
 }
 
+/// What a checkpoint holds beside its accounts.
+pub(crate) enum State {
+    /// As it is written.
+    Bytes(Vec<u8>),
+    /// A queue, which is encoded while it is written: it may be large, and no commit waits for that. Other state follows it.
+    Queue(Queue, Vec<u8>),
+}
+
+impl State {
+    fn pieces(&self) -> Box<dyn Iterator<Item = Cow<'_, [u8]>> + '_> {
+        match self {
+            State::Bytes(bytes) => Box::new(std::iter::once(Cow::Borrowed(&**bytes))),
+            State::Queue(queue, rest) => {
+                Box::new(queue.pieces().map(Cow::Owned).chain(std::iter::once(Cow::Borrowed(&**rest))))
+            }
+        }
+    }
+
+    /// Bytes of the pieces together.
+    pub(crate) fn len_bytes(&self) -> u64 {
+        match self {
+            State::Bytes(bytes) => bytes.len() as u64,
+            State::Queue(queue, rest) => queue.encoded_bytes() + rest.len() as u64,
+        }
+    }
+}
+
 /// What a checkpoint is made of, as of one position of the log.
 pub(crate) struct Snapshot {
     /// Whose state it is.
@@ -125,8 +154,8 @@ pub(crate) struct Snapshot {
     pub(crate) lsn: Lsn,
     /// The accounts that differ from `parts`.
     pub(crate) accounts: Vec<Arc<Account>>,
-    /// The queue or the directory, encoded.
-    pub(crate) state: Vec<u8>,
+    /// The queue or the directory.
+    pub(crate) state: State,
     /// The parts so far.
     pub(crate) parts: Arc<Parts>,
     /// Number of the new part.
@@ -153,7 +182,7 @@ impl Snapshot {
         let number = self.number;
         let accounts_bytes: u64 = self.accounts.iter().map(|account| account.fresh_bytes()).sum();
         // The state is written whole each time; were it not counted, a control shard's parts would never be folded.
-        let fresh_bytes = accounts_bytes + self.state.len() as u64 + PART_FRAME_BYTES;
+        let fresh_bytes = accounts_bytes + self.state.len_bytes() + PART_FRAME_BYTES;
         let mut folded = self.parts.mergeable(fresh_bytes);
         let temporary = temporary(dir, number);
         let written = self.write_part(disk, &temporary, folded).or_else(|why| match why {
@@ -198,7 +227,7 @@ impl Snapshot {
                     }
                 }
             }
-            writer.finish(self.lsn, &self.state, keep)
+            writer.finish(self.lsn, self.state.pieces(), keep)
         })
     }
 }
@@ -225,7 +254,7 @@ pub(crate) fn write_whole(disk: &dyn Disk, shard: ShardId, lsn: Lsn, accounts: &
                 writer.account(&account)?;
             }
         }
-        writer.finish(lsn, state, &[])
+        writer.finish(lsn, [state], &[])
     })?;
     let done = disk.rename(&temporary, &path(&dir, number)).and_then(|()| disk.sync_dir(&dir));
     done.map_err(|why| Error::io(format!("rename {}", disk.full_path(&temporary).display()), why))?;

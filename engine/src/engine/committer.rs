@@ -3,6 +3,7 @@
 use super::checkpoint::{self, Snapshot};
 use super::pace::Pace;
 use super::parts::TailParts;
+use super::promises::Promises;
 use super::published::Published;
 use super::queue_watch::QueueFeed;
 use super::reserve::{Need, Reserve};
@@ -75,6 +76,7 @@ pub(crate) struct Shared {
     pub(crate) queue_feed: Arc<QueueFeed>,
     pub(crate) counters: Counters,
     pub(crate) dictionaries: Arc<Dictionaries>,
+    pub(crate) promises: Arc<Promises>,
 }
 
 /// The sending end: any thread may ask.
@@ -293,6 +295,7 @@ impl Core {
             queue: &mut self.queue,
             writer: &mut self.writer,
             dictionaries: &self.shared.dictionaries,
+            promises: &self.shared.promises,
             parts: &mut self.parts,
             touched,
             now: self.shared.clock.now(),
@@ -377,10 +380,11 @@ impl Core {
         let accounts = self.accounts.take_dirty();
         let parts = self.accounts.parts().clone();
         let shard = self.shared.shard;
-        let mut state = self.queue.encode();
-        self.shared.dictionaries.encode(&mut state);
+        let mut dictionaries = Vec::new();
+        self.shared.dictionaries.encode(&mut dictionaries);
+        let state = checkpoint::State::Queue(self.queue.clone(), dictionaries);
         self.need.clear();
-        self.need.state_bytes = state.len() as u64;
+        self.need.state_bytes = state.len_bytes();
         let number = self.next_part;
         self.next_part += 1;
         let room = self.reserve.take(&checkpoint::temporary(&self.shared.dir, number));

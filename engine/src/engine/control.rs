@@ -257,6 +257,7 @@ impl Core {
         self.next_part += 1;
         let room = self.reserve.take(&checkpoint::temporary(&dir(shard), number));
         let parts = self.parts.clone();
+        let state = checkpoint::State::Bytes(state);
         let snapshot = Snapshot { shard, lsn: end, accounts: Vec::new(), state, parts, number, room };
         match snapshot.write(&*self.disk, &dir(ShardId::CONTROL)) {
             Ok(parts) => {

@@ -5,6 +5,7 @@ pub(crate) mod checkpoint;
 mod committer;
 mod compaction;
 mod control;
+mod dmarc;
 mod learning;
 mod login;
 mod mail_log;
@@ -14,9 +15,11 @@ mod ops;
 mod pace;
 mod parts;
 mod point;
+mod promises;
 mod published;
 mod queue;
 mod queue_watch;
+mod readers;
 pub(crate) mod replay;
 mod requests;
 mod reserve;
@@ -38,6 +41,7 @@ pub use login::Attempt;
 pub use mail_log::{Accepted, MailWatch};
 pub use pace::Expected;
 pub use point::{TakenBack, take_back};
+pub use promises::Promise;
 pub use queue_watch::{QueueChanges, QueueWatch};
 pub(crate) use shard::dir as shard_dir;
 pub use ticket::Ticket;
@@ -48,7 +52,7 @@ pub use watch::Watch;
 use crate::base::limits::SEGMENT_BYTES_MAX;
 use crate::base::{AccountId, Error, Guid, Result};
 use crate::disk::Lock;
-use crate::trace::LoginLog;
+use crate::trace::{DmarcLog, LoginLog};
 use compaction::{Compaction, Work};
 use control::Control;
 use learning::Learning;
@@ -71,6 +75,7 @@ pub struct Engine {
     learning: Arc<Learning>,
     compaction: Arc<Compaction>,
     logins: Arc<LoginLog>,
+    dmarc: Arc<DmarcLog>,
     mail_book: MailBook,
     coming: Coming,
     clock: Arc<dyn crate::base::Clock>,
@@ -115,6 +120,7 @@ impl Engine {
             queue_feed,
             workers,
             mail_book: MailBook::new(options.disk.clone(), options.clock.clone()),
+            dmarc: Arc::new(DmarcLog::new(options.disk.clone())),
             logins: Arc::new(LoginLog::new(options.disk)),
             clock: options.clock,
             guid_prefix: RandomState::new().hash_one(std::process::id()),
@@ -140,6 +146,7 @@ impl Engine {
         if let Err(why) = self.logins.write() {
             tracing::warn!(%why, "the last logins could not be noted");
         }
+        self.end_dmarc_log();
         self.mail_book.end();
         *self.lock.lock().unwrap_or_else(PoisonError::into_inner) = None;
         closed

@@ -14,6 +14,7 @@ impl Engine {
         from: (AccountId, MailboxId),
         uids: UidSet,
     ) -> Ticket<Result<Appended>> {
+        self.make_room_for(at);
         let bound = self.bound(at.account);
         let plan = move |txn: &mut super::txn::Txn<'_>| moved::receive(txn, at, &messages, (from, &uids), bound);
         self.shard(at.account).committer.submit(plan)

@@ -146,7 +146,8 @@ impl Published {
     }
 
     pub(crate) fn queue_item(&self, id: QueueId) -> Option<Arc<QueueItem>> {
-        self.read().queue.get(id).cloned()
+        // Outside the lock: it may have to be unpacked.
+        self.queue().get(id)
     }
 
     /// Shows a group's changes, all at once.

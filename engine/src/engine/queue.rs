@@ -1,7 +1,6 @@
 //! The queue as callers see and change it: items by id, pages, the outcome of an attempt, what an operator does. Sends nothing.
 use super::ops::{away, deliver, queue};
 use super::shard::Shard;
-use super::ticket::given_up;
 use super::txn::Txn;
 use super::{Answer, Bytes, Engine, HandOver, HandedOver, QueueAction, QueueWatch, Settle, Settled, Ticket};
 use crate::base::{AccountId, Error, QueueId, Result};
@@ -22,7 +21,7 @@ impl Engine {
 
     /// All queue items by id. For a store with a large queue `queues` and `queue_page` are cheaper.
     pub fn queue(&self) -> Vec<Arc<QueueItem>> {
-        let mut items: Vec<_> = self.queues().iter().flat_map(|queue| queue.iter().cloned()).collect();
+        let mut items: Vec<_> = self.queues().iter().flat_map(Queue::iter).collect();
         items.sort_unstable_by_key(|item| item.id);
         items
     }
@@ -41,7 +40,7 @@ impl Engine {
     ) -> Vec<Arc<QueueItem>> {
         let mut items = Vec::new();
         for queue in self.queues() {
-            items.extend(queue.after(after).filter(|item| wanted(item)).take(count_max).cloned());
+            items.extend(queue.after(after).filter(|item| wanted(item)).take(count_max));
         }
         items.sort_unstable_by_key(|item| item.id);
         items.truncate(count_max);
@@ -58,10 +57,7 @@ impl Engine {
         let (Some(shard), Some(item)) = (self.queue_shard(id), self.queue_item(id)) else {
             return Ticket::ready(Err(missing(id)));
         };
-        let (reader, at) = (shard.reader.clone(), item.locator);
-        let (ticket, filler) = Ticket::pending(Err(given_up()));
-        self.workers.run(move || filler.fill(reader.message(at).map(Bytes::owned)));
-        ticket
+        self.message_at(shard, item.locator, item.size_bytes)
     }
 
     /// The queue's changes from now on, for the one who sends its messages.

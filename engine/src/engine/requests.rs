@@ -145,12 +145,14 @@ impl Engine {
 
     /// The same, perhaps in another's mailbox: `OverQuota` by its owner's quota.
     pub fn append_at(&self, at: At, messages: Vec<Append>) -> Ticket<Result<Appended>> {
+        self.make_room_for(at);
         let bound = self.bound(at.account);
         self.shard(at.account).committer.submit(move |txn| append::plan(txn, at, &messages, bound))
     }
 
     /// REPLACE (RFC 8508): a message for an entry of the same account, in one transaction. `NotFound` when the entry or the mailbox is gone.
     pub fn replace(&self, entry: (MailboxId, Uid), to: At, message: Append) -> Ticket<Result<Appended>> {
+        self.make_room_for(to);
         let bound = self.bound(to.account);
         let plan = move |txn: &mut Txn<'_>| append::replace(txn, entry, (to, &message), bound);
         self.shard(to.account).committer.submit(plan)
@@ -163,6 +165,7 @@ impl Engine {
 
     /// The same, perhaps in another's mailbox: what the guest may not change stays as it is.
     pub fn store_at(&self, at: At, store: Store) -> Ticket<Result<Stored>> {
+        self.make_room_for(at);
         self.shard(at.account).committer.submit(move |txn| store::plan(txn, at, &store))
     }
 
@@ -181,6 +184,7 @@ impl Engine {
         if !self.share_frames(from.account, to.account) {
             return Ticket::ready(Err(Error::Invalid("the accounts lie in different shards".into())));
         }
+        self.make_room_for(to);
         let request = copy::Request { from, uids, to, bound: self.bound(to.account), moves };
         self.shard(to.account).committer.submit(move |txn| copy::plan(txn, &request))
     }

@@ -109,10 +109,10 @@ pub(super) fn open_log(
 
 /// What the next checkpoint needs, and room for it when there is something to write already. A full disk keeps no store closed.
 fn room(shared: &Shared, accounts: &Accounts, queue: &Queue, notices: &mut Vec<String>) -> (Need, Reserve) {
-    let mut state = queue.encode();
-    shared.dictionaries.encode(&mut state);
+    let mut dictionaries = Vec::new();
+    shared.dictionaries.encode(&mut dictionaries);
     let mut need = Need::default();
-    need.state_bytes = state.len() as u64;
+    need.state_bytes = queue.encoded_bytes() + dictionaries.len() as u64;
     need.measure_all(accounts);
     let mut reserve = Reserve::new(shared.disk.clone(), &shared.dir);
     if accounts.dirty_ids().next().is_some() && reserve.hold(need.bytes() + RESERVE_SLACK_BYTES).is_err() {
@@ -186,6 +186,7 @@ impl Shard {
             queue_feed: feed.clone(),
             counters: Counters::default(),
             dictionaries: dictionaries.clone(),
+            promises: Arc::default(),
         });
         shared.counters.checkpoint_lsn.store(parts.lsn().0, Ordering::Relaxed);
         let latch = opened.writer.latch().clone();

@@ -1,6 +1,7 @@
 //! One request's changes on the committer's thread: each event is folded into the newest state at once and written with the group.
 //! A request checks everything before its first event: after that it can only succeed.
 use super::parts::TailParts;
+use super::promises::Promises;
 use crate::base::limits::EVENT_FRAME_BYTES;
 use crate::base::{AccountId, Error, Locator, MailboxId, QueueId, Result, ShardId};
 use crate::delivery::{Dictionaries, Dictionary, Staged};
@@ -38,6 +39,7 @@ pub(crate) struct Txn<'a> {
     pub(super) queue: &'a mut Queue,
     pub(super) writer: &'a mut Writer,
     pub(super) dictionaries: &'a Dictionaries,
+    pub(super) promises: &'a Promises,
     pub(super) parts: &'a mut TailParts,
     pub(super) touched: &'a mut Touched,
     /// Seconds since 1970 UTC.

@@ -1,4 +1,5 @@
 //! What readers ask of an open store: the directory, accounts, mailboxes, messages. All as of the last commit; nothing waits for a committer.
+use super::shard::Shard;
 use super::ticket::given_up;
 use super::{Bytes, Engine, Ticket, Watch};
 use crate::base::{AccountId, Bound, Error, Locator, MailboxId, Result};
@@ -80,10 +81,14 @@ impl Engine {
 
     /// The message's bytes, proven by crc. Ready at once when the frame is in memory, else read by a worker.
     pub fn message(&self, account: AccountId, entry: &Entry) -> Ticket<Result<Bytes>> {
-        let reader = &self.shard(account).reader;
-        let at = entry.locator;
+        self.message_at(self.shard(account), entry.locator, entry.size_bytes)
+    }
+
+    /// The same for a message of `size_bytes` that something else refers to.
+    pub(super) fn message_at(&self, shard: &Shard, at: Locator, size_bytes: u32) -> Ticket<Result<Bytes>> {
+        let reader = &shard.reader;
         // What the frame takes is not known yet; what the message takes bounds it but for a few bytes.
-        if entry.size_bytes <= INLINE_BYTES_MAX && reader.is_resident(at, entry.size_bytes as usize / 4) {
+        if size_bytes <= INLINE_BYTES_MAX && reader.is_resident(at, size_bytes as usize / 4) {
             return Ticket::ready(reader.message(at).map(Bytes::owned));
         }
         let reader = reader.clone();

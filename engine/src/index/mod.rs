@@ -12,6 +12,7 @@ mod part;
 mod readers;
 mod record;
 mod shard;
+mod slots;
 mod table;
 #[cfg(test)]
 mod table_tests;

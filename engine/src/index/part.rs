@@ -343,8 +343,13 @@ impl<'a> PartWriter<'a> {
         Ok(())
     }
 
-    /// Ends the part: `older` are the parts it still needs, newest first.
-    pub fn finish(mut self, lsn: Lsn, state: &[u8], older: &[Arc<Part>]) -> Result<()> {
+    /// Ends the part: `state` comes in pieces, `older` are the parts it still needs, newest first.
+    pub fn finish<S: AsRef<[u8]>>(
+        mut self,
+        lsn: Lsn,
+        state: impl IntoIterator<Item = S>,
+        older: &[Arc<Part>],
+    ) -> Result<()> {
         self.rows.sort_unstable();
         let mut table = Vec::with_capacity(self.rows.len() * ROW_BYTES);
         for (id, offset, len) in &self.rows {
@@ -358,8 +363,13 @@ impl<'a> PartWriter<'a> {
         meta.older_crcs.extend(older.iter().map(|part| part.meta_crc));
         (meta.table_offset, meta.table_len, meta.table_crc) =
             (self.write(&table)?, table.len() as u64, crc32fast::hash(&table));
-        (meta.state_offset, meta.state_len, meta.state_crc) =
-            (self.write(state)?, state.len() as u64, crc32fast::hash(state));
+        meta.state_offset = self.at;
+        let mut crc = crc32fast::Hasher::new();
+        for piece in state {
+            crc.update(piece.as_ref());
+            self.write(piece.as_ref())?;
+        }
+        (meta.state_len, meta.state_crc) = (self.at - meta.state_offset, crc.finalize());
         let mut bytes = Vec::new();
         meta.encode(&mut bytes);
         let mut trailer = Vec::with_capacity(TRAILER_BYTES);

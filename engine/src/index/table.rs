@@ -1,22 +1,12 @@
 //! The entries of a mailbox, sorted by uid, as immutable chunks in blocks: a change copies one chunk, one block and the list of blocks, whatever
 //! the mailbox holds; a view copies nothing. Does no I/O.
-use super::chunk::{Chunk, Source};
+use super::chunk::Chunk;
 use super::entry::Entry;
+use super::slots::{Slot, Slots};
 use crate::base::limits::BLOCK_CHUNKS_MAX;
 use crate::base::{Error, ModSeq, Result, Uid, UidSet};
 use std::ops::Range;
 use std::sync::Arc;
-
-/// Bytes of what a record says of one chunk: four varints of 32 bits, two of 64, a crc.
-const PLACE_BYTES_MAX: u64 = 4 * 5 + 2 * 10 + 4;
-
-/// A chunk in its block.
-#[derive(Clone, Debug)]
-pub(crate) struct Slot {
-    /// Entries in the block's chunks before.
-    start: u32,
-    pub(crate) chunk: Arc<Chunk>,
-}
 
 /// Up to `BLOCK_CHUNKS_MAX` chunks; never empty.
 #[derive(Clone, Debug)]
@@ -24,12 +14,12 @@ pub(crate) struct Block {
     /// Entries in the blocks before.
     start: u32,
     len: u32,
-    slots: Arc<Vec<Slot>>,
+    slots: Arc<Slots>,
 }
 
 impl Block {
     fn of(chunk: Chunk, start: u32) -> Block {
-        Block { start, len: chunk.len, slots: Arc::new(vec![Slot { start: 0, chunk: Arc::new(chunk) }]) }
+        Block { start, len: chunk.len, slots: Slots::of(vec![Slot { start: 0, chunk: Arc::new(chunk) }]) }
     }
 
     /// The greatest uid in it.
@@ -88,7 +78,7 @@ impl EntryTable {
                 slots.push(Slot { start: total - start, chunk: Arc::new(chunk) });
                 total = total.checked_add(len)?;
             }
-            blocks.push(Block { start, len: total - start, slots: Arc::new(slots) });
+            blocks.push(Block { start, len: total - start, slots: Slots::of(slots) });
         }
         Some(EntryTable { blocks: Arc::new(blocks), len: total })
     }
@@ -105,11 +95,7 @@ impl EntryTable {
 
     /// Bytes of the chunks in a record, and of those that are in none of the parts which `kept` names.
     pub(super) fn checkpoint_bytes_max(&self, kept: &dyn Fn(u32) -> bool) -> u64 {
-        let chunk = |chunk: &Arc<Chunk>| match &chunk.source {
-            Source::Part { part, .. } if kept(part.id) => PLACE_BYTES_MAX,
-            _ => PLACE_BYTES_MAX + u64::from(chunk.len) * Entry::BYTES as u64,
-        };
-        self.chunks().map(chunk).sum()
+        self.blocks.iter().map(|block| block.slots.checkpoint_bytes_max(kept)).sum()
     }
 
     pub(crate) fn blocks(&self) -> &[Block] {
@@ -203,14 +189,14 @@ impl EntryTable {
             None => blocks.push(Block::of(fresh(), 0)),
             Some((count, block)) => match block.slots.last() {
                 Some(Slot { chunk, .. }) if chunk.takes_more() => {
-                    if let Some(slot) = Arc::make_mut(&mut block.slots).last_mut() {
+                    if let Some(slot) = Slots::edit(&mut block.slots).last_mut() {
                         Chunk::push(&mut slot.chunk, entry)?;
                     }
                     block.len += 1;
                 }
                 _ if count < BLOCK_CHUNKS_MAX => {
                     let slot = Slot { start: block.len, chunk: Arc::new(fresh()) };
-                    Arc::make_mut(&mut block.slots).push(slot);
+                    Slots::edit(&mut block.slots).push(slot);
                     block.len += 1;
                 }
                 _ => blocks.push(Block::of(fresh(), self.len)),
@@ -250,7 +236,7 @@ impl EntryTable {
         let blocks = Arc::make_mut(&mut self.blocks);
         for block in blocks.iter_mut().filter(|block| touches(uids, block.base(), block.last())) {
             let mut shared = std::mem::take(&mut block.slots);
-            let slots = Arc::make_mut(&mut shared);
+            let slots = Slots::edit(&mut shared);
             for slot in slots.iter_mut().filter(|slot| touches(uids, slot.chunk.base, slot.chunk.last)) {
                 let (mut entries, mut modseq_max) = (slot.chunk.to_vec()?, slot.chunk.modseq_max);
                 edit(&mut entries, &mut modseq_max);
@@ -273,7 +259,7 @@ impl EntryTable {
     pub(crate) fn adopt(&mut self, written: &EntryTable) {
         let mut theirs = written.chunks().peekable();
         for block in Arc::make_mut(&mut self.blocks) {
-            for slot in Arc::make_mut(&mut block.slots) {
+            for slot in Slots::edit(&mut block.slots) {
                 while theirs.next_if(|chunk| chunk.base < slot.chunk.base).is_some() {}
                 if let Some(same) = theirs.next_if(|chunk| chunk.same_as(&slot.chunk)) {
                     slot.chunk = same.clone();

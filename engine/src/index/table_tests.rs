@@ -1,4 +1,5 @@
 //! The table of a large mailbox against a plain list: positions, uids, changes, what a session learns of them, what a checkpoint gives back.
+use super::chunk::Chunk;
 use super::diff::diff;
 use super::{Entry, Mailbox};
 use crate::base::{Flags, Guid, Keywords, Locator, MailboxId, ModSeq, SegmentId, Uid, UidSet};
@@ -86,6 +87,18 @@ impl Both {
         }
         assert!(table.get(list.len()).is_err());
         assert!(table.is_whole(self.mailbox.uid_next, self.mailbox.highest_modseq));
+        self.weighed();
+    }
+
+    /// What is counted for each block once is what its chunks are now.
+    fn weighed(&self) {
+        let table = &self.mailbox.entries;
+        for all_parts_kept in [false, true] {
+            let kept = |chunk: &Arc<Chunk>| all_parts_kept && !chunk.is_in_memory();
+            let entries = |chunk: &Arc<Chunk>| if kept(chunk) { 0 } else { u64::from(chunk.len) * Entry::BYTES as u64 };
+            let bytes: u64 = table.chunks().map(|chunk| 44 + entries(chunk)).sum();
+            assert_eq!(table.checkpoint_bytes_max(&|_| all_parts_kept), bytes);
+        }
     }
 
     /// What a session that has the older view learns.
@@ -116,6 +129,7 @@ fn a_table_of_several_blocks_is_like_a_list() {
             let remove = random.below(2) == 0 && both.list.len() > 100_000;
             both.change(&uids, remove);
             (0..random.below(600)).for_each(|_| both.push());
+            both.weighed();
         }
         both.told(&older);
     }

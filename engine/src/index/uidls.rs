@@ -40,6 +40,11 @@ impl Uidls {
         self.0.iter().map(|(uid, id)| (Uid(*uid), &**id))
     }
 
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

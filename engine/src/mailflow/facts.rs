@@ -172,12 +172,14 @@ pub enum Copy {
     Discarded,
     /// One or more, where a script says: see `Verdict::filed`.
     Filed,
+    /// There is none yet: the queue holds the message for the account.
+    Held,
 }
 
 impl Copy {
     /// Whether there is no copy.
     pub fn is_none(self) -> bool {
-        matches!(self, Copy::Nowhere | Copy::Forwarded | Copy::Discarded)
+        matches!(self, Copy::Nowhere | Copy::Forwarded | Copy::Discarded | Copy::Held)
     }
 }
 

@@ -1,7 +1,10 @@
 //! Queue items as bytes: in the `Queued` event and in a checkpoint's queue section (docs/format.md, "Queue item").
-use super::{Arrival, Fate, NewQueueItem, Progress, Queue, QueueItem, QueueRecipient, QueueState};
+use super::{
+    Arrival, Fate, NewQueueItem, Progress, Queue, QueueItem, QueueRecipient, QueueState, Terms, TlsDemand,
+};
 use crate::base::bytes::{DecodeError, Put, Reader};
 use crate::base::{AccountId, Guid, Locator, QueueId, SegmentId};
+use std::sync::Arc;
 
 /// Of the RET byte: the message was submitted with SMTPUTF8.
 const UTF8: u8 = 4;
@@ -9,6 +12,8 @@ const UTF8: u8 = 4;
 const MORE: u8 = 8;
 /// The tag of the addresses that have sent a copy on.
 const PASSED: u8 = 1;
+/// The tag of what its sender demands of TLS.
+const TLS: u8 = 2;
 /// The tag of what was known of the message when it came.
 const ARRIVAL: u8 = 7;
 /// Of the fate byte in a checkpoint: the sender was warned.
@@ -27,7 +32,10 @@ impl NewQueueItem {
             out.put_u8(recipient.notify);
             out.put_str(&recipient.orcpt);
         }
-        let pieces = u64::from(!self.passed.is_empty()) + u64::from(self.arrival.is_some());
+        let pieces = u64::from(!self.passed.is_empty())
+            + u64::from(self.tls != TlsDemand::Usual)
+            + self.terms.pieces()
+            + u64::from(self.arrival.is_some());
         let has_more = pieces > 0;
         out.put_u8(self.ret | if self.utf8 { UTF8 } else { 0 } | if has_more { MORE } else { 0 });
         out.put_str(&self.envelope_id);
@@ -39,6 +47,11 @@ impl NewQueueItem {
             out.put_varint(self.passed.len() as u64);
             self.passed.iter().for_each(|address| out.put_str(address));
         }
+        if self.tls != TlsDemand::Usual {
+            out.put_u8(TLS);
+            out.put_u8(self.tls.code());
+        }
+        self.terms.encode(out);
         if let Some(arrival) = &self.arrival {
             out.put_u8(ARRIVAL);
             arrival.encode(out);
@@ -57,8 +70,9 @@ impl NewQueueItem {
             .collect::<Result<_, DecodeError>>()?;
         let (code, envelope_id) = (reader.u8()?, reader.str()?.to_owned());
         let (ret, utf8) = (code & !(UTF8 | MORE), code & UTF8 != 0);
-        let (passed, arrival) = (Vec::new(), None);
-        let mut item = NewQueueItem { account, sender, recipients, ret, utf8, envelope_id, passed, arrival };
+        let (passed, tls, terms, arrival) = (Vec::new(), TlsDemand::Usual, Terms::default(), None);
+        let mut item =
+            NewQueueItem { account, sender, recipients, ret, utf8, envelope_id, passed, tls, terms, arrival };
         for _ in 0..if code & MORE == 0 { 0 } else { reader.count()? } {
             item.decode_more(reader)?;
         }
@@ -73,11 +87,22 @@ impl NewQueueItem {
                 }
                 Ok(())
             }
+            TLS => {
+                let Some(tls) = TlsDemand::from_code(reader.u8()?) else {
+                    return reader.error("a demand for TLS of 1 or 2 expected before this byte");
+                };
+                self.tls = tls;
+                Ok(())
+            }
             ARRIVAL => {
                 self.arrival = Some(Box::new(Arrival::decode(reader)?));
                 Ok(())
             }
-            _ => reader.error("a tag of 1 or 7 expected before this byte: a later posthouse has written this item"),
+            tag => match self.terms.read_piece(tag, reader)? {
+                true => Ok(()),
+                false => reader
+                    .error("a tag of 1 to 7 expected before this byte: a later posthouse has written this item"),
+            },
         }
     }
 }
@@ -95,6 +120,21 @@ impl QueueState {
     /// Reads a code back.
     pub fn from_code(code: u8) -> Option<QueueState> {
         [QueueState::Active, QueueState::Deferred, QueueState::Hold].into_iter().find(|state| state.code() == code)
+    }
+}
+
+impl TlsDemand {
+    /// The code on disk; the usual one is not written.
+    fn code(self) -> u8 {
+        match self {
+            TlsDemand::Usual => 0,
+            TlsDemand::Required => 1,
+            TlsDemand::NotRequired => 2,
+        }
+    }
+
+    fn from_code(code: u8) -> Option<TlsDemand> {
+        [TlsDemand::Required, TlsDemand::NotRequired].into_iter().find(|demand| demand.code() == code)
     }
 }
 
@@ -166,6 +206,7 @@ impl QueueItem {
             0 => vec![begun; item.recipients.len()],
             _ => item.recipients.iter().map(|_| Progress::decode(reader)).collect::<Result<_, _>>()?,
         };
+        let item = Arc::new(item);
         Ok(QueueItem { id, item, progress, guid, locator, size_bytes, state, created, next_try })
     }
 
@@ -179,10 +220,21 @@ impl QueueItem {
 impl Queue {
     /// The queue for a checkpoint.
     pub fn encode(&self) -> Vec<u8> {
-        let mut out = Vec::new();
-        out.put_varint(self.counts().total());
-        self.iter().for_each(|item| item.encode(&mut out));
-        out
+        self.pieces().flatten().collect()
+    }
+
+    /// The same a piece at a time: as a whole it may be as large as all else in memory.
+    pub fn pieces(&self) -> impl Iterator<Item = Vec<u8>> {
+        let mut count = Vec::new();
+        count.put_varint(self.counts().total());
+        std::iter::once(count).chain(self.items.pieces())
+    }
+
+    /// Bytes of the pieces together.
+    pub fn encoded_bytes(&self) -> u64 {
+        let mut count = Vec::new();
+        count.put_varint(self.counts().total());
+        count.len() as u64 + self.items.encoded_bytes()
     }
 
     /// Reads a checkpoint's queue; no bytes are an empty queue. Other state may follow.
@@ -228,6 +280,8 @@ mod tests {
             utf8: true,
             envelope_id: "e".into(),
             passed: vec!["ann@z.test".into(), "bob@z.test".into()],
+            tls: TlsDemand::default(),
+            terms: Terms { priority: 3, ..Terms::default() },
             arrival: (recipients == 1).then(|| Box::new(arrival())),
         };
         let mut bytes = Vec::new();
@@ -272,7 +326,8 @@ mod tests {
     fn what_was_known_when_it_came_comes_back_and_an_item_without_it_is_as_before() {
         let mut queue = Queue::default();
         queue.apply(&queued(7, 1)).expect("it fits");
-        assert_eq!(queue.get(QueueId(7)).and_then(|item| item.item.arrival.as_deref()), Some(&arrival()));
+        let found = queue.get(QueueId(7)).expect("there");
+        assert_eq!(found.item.arrival.as_deref(), Some(&arrival()));
         assert_eq!(Queue::decode(&mut Reader::new(&queue.encode())), Ok(queue));
         let (mut plain, mut with) = (Vec::new(), Vec::new());
         NewQueueItem::default().encode(&mut plain);
@@ -284,6 +339,29 @@ mod tests {
         assert!(NewQueueItem::decode(&mut Reader::new(&with)).is_err());
         (with[6], with[7]) = (ARRIVAL, MEMBER_AND_FRONT);
         assert!(NewQueueItem::decode(&mut Reader::new(&with)).is_err());
+    }
+
+    #[test]
+    fn what_is_demanded_of_tls_comes_back_alone_and_beside_others() {
+        let item = |tls, passed| NewQueueItem { tls, passed, ..NewQueueItem::default() };
+        for passed in [Vec::new(), vec!["ann@z.test".into()]] {
+            let plain = bytes(&item(TlsDemand::Usual, passed.clone()));
+            for tls in [TlsDemand::Usual, TlsDemand::Required, TlsDemand::NotRequired] {
+                let item = item(tls, passed.clone());
+                let written = bytes(&item);
+                assert_eq!(NewQueueItem::decode(&mut Reader::new(&written)), Ok(item));
+                assert_eq!(written == plain, tls == TlsDemand::Usual);
+            }
+        }
+        let mut wrong = bytes(&item(TlsDemand::Required, Vec::new()));
+        *wrong.last_mut().expect("a byte") = 3;
+        assert!(NewQueueItem::decode(&mut Reader::new(&wrong)).is_err());
+    }
+
+    fn bytes(item: &NewQueueItem) -> Vec<u8> {
+        let mut out = Vec::new();
+        item.encode(&mut out);
+        out
     }
 
     #[test]

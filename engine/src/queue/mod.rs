@@ -1,13 +1,17 @@
 //! Floor 4: messages that wait to go to other hosts, as a fold over events. Sends nothing.
 mod arrival;
+mod chunk;
 mod codec;
 mod items;
 mod state;
+mod terms;
 
 pub use arrival::{Arrival, Came, Folder, Placed};
 pub use state::{Counts, Queue};
+pub use terms::{DeliverBy, PRIORITY_MAX, Terms};
 
 use crate::base::{AccountId, Guid, Locator, QueueId};
+use std::sync::Arc;
 
 /// Where an item stands (names as in Postfix).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -55,7 +59,27 @@ pub struct Progress {
     /// The sender has been told of the delay.
     pub warned: bool,
     /// What the last attempt was answered, or what went wrong; empty before the first.
-    pub reply: Box<str>,
+    pub reply: Arc<str>,
+}
+
+/// What the sender of a message demands of TLS on its way (RFC 8689).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum TlsDemand {
+    /// Nothing: the configuration and the domains of its recipients say.
+    #[default]
+    Usual,
+    /// REQUIRETLS: only hosts that have proven who they are and keep to it themselves.
+    Required,
+    /// `TLS-Required: No`: what the domains of its recipients demand does not count.
+    NotRequired,
+}
+
+impl TlsDemand {
+    /// What mail about the message demands (RFC 8689 section 5).
+    #[must_use]
+    pub fn of_report(self) -> TlsDemand {
+        if self == TlsDemand::Required { self } else { TlsDemand::Usual }
+    }
 }
 
 /// What a submission hands to the queue.
@@ -75,6 +99,10 @@ pub struct NewQueueItem {
     pub envelope_id: String,
     /// Addresses of ours that have sent this copy on, in their order: by them circles are known, and who gets the copy sees them.
     pub passed: Vec<String>,
+    /// What its sender demands of TLS.
+    pub tls: TlsDemand,
+    /// What its sender has asked for.
+    pub terms: Terms,
     /// What was known of the message when it came, for copies that are to end in a mailbox here; `None`: it was made here, or is old.
     pub arrival: Option<Box<Arrival>>,
 }
@@ -84,8 +112,8 @@ pub struct NewQueueItem {
 pub struct QueueItem {
     /// Its number.
     pub id: QueueId,
-    /// What was handed in.
-    pub item: NewQueueItem,
+    /// What was handed in. Shared, since it does not change while the progress does, once for each destination.
+    pub item: Arc<NewQueueItem>,
     /// How far each recipient has come, in their order.
     pub progress: Vec<Progress>,
     /// The message.
@@ -108,5 +136,10 @@ impl QueueItem {
         let all = self.item.recipients.iter().zip(&self.progress).enumerate();
         all.map(|(at, (recipient, progress))| (at, recipient, progress))
             .filter(|(_, _, progress)| progress.fate == Fate::Waiting)
+    }
+
+    /// When its time in the queue begins: when it was accepted, or what it is held until; seconds since 1970 UTC.
+    pub fn begins(&self) -> i64 {
+        self.created.max(self.item.terms.hold_until)
     }
 }

@@ -51,17 +51,17 @@ fn corrupt(what: impl Into<String>) -> Error {
 
 impl Queue {
     /// The item with that id.
-    pub fn get(&self, id: QueueId) -> Option<&Arc<QueueItem>> {
+    pub fn get(&self, id: QueueId) -> Option<Arc<QueueItem>> {
         self.items.get(id)
     }
 
     /// All items by id.
-    pub fn iter(&self) -> impl Iterator<Item = &Arc<QueueItem>> {
+    pub fn iter(&self) -> impl Iterator<Item = Arc<QueueItem>> {
         self.items.iter()
     }
 
     /// The items above `id`, by id.
-    pub fn after(&self, id: QueueId) -> impl Iterator<Item = &Arc<QueueItem>> {
+    pub fn after(&self, id: QueueId) -> impl Iterator<Item = Arc<QueueItem>> {
         self.items.after(id)
     }
 
@@ -112,10 +112,14 @@ impl Queue {
 
     fn queued(&mut self, id: QueueId, guid: Guid, at: (Locator, u32), created: i64, item: &[u8]) -> Result<()> {
         let item = NewQueueItem::decode(&mut Reader::new(item)).map_err(|why| corrupt(why.to_string()))?;
-        let begun = Progress { next_try: created, ..Progress::default() };
+        // What is held waits for its time as if it had been tried (RFC 4865 section 4).
+        let next_try = created.max(item.terms.hold_until);
+        let state = if next_try > created { QueueState::Deferred } else { QueueState::Active };
+        let begun = Progress { next_try, ..Progress::default() };
         let progress = vec![begun; item.recipients.len()];
-        let (state, (locator, size_bytes)) = (QueueState::Active, at);
-        self.add(QueueItem { id, item, progress, guid, locator, size_bytes, state, created, next_try: created })
+        let (locator, size_bytes) = at;
+        let item = Arc::new(item);
+        self.add(QueueItem { id, item, progress, guid, locator, size_bytes, state, created, next_try })
     }
 
     /// Adds an item as it is; false when its id is taken.

@@ -2,7 +2,7 @@
 //! like those of a checkpoint. Writes nowhere else.
 use crate::base::{Lsn, Result, ShardId};
 use crate::disk::Disk;
-use crate::engine::checkpoint::Snapshot;
+use crate::engine::checkpoint::{Snapshot, State};
 use crate::engine::replay::Replay;
 use crate::format::{Event, FrameRef};
 use crate::index::{Accounts, Parts};
@@ -98,6 +98,6 @@ impl Fold {
         let accounts = self.accounts.take_dirty();
         let parts = self.accounts.parts().clone();
         let number = parts.list().first().map_or(1, |part| part.id() + 1);
-        Snapshot { shard: self.shard, lsn, accounts, state, parts, number, room: None }
+        Snapshot { shard: self.shard, lsn, accounts, state: State::Bytes(state), parts, number, room: None }
     }
 }

@@ -14,7 +14,7 @@ use crate::format::block::{Block, BlockRow};
 use crate::format::frame::FRAME_ALIGN;
 use crate::format::segment::{SEGMENT_HEADER_BYTES, SEGMENT_MAGIC, TRAILER_BYTES};
 use crate::format::{Event, Footer, FrameKind, MessageHead, SegmentHeader, Trailer};
-use crate::index::{PART_MAGIC, Part, mime::SummaryRef};
+use crate::index::{PART_MAGIC, Part, mime};
 use crate::log::Unit;
 use std::path::Path;
 
@@ -225,7 +225,7 @@ fn block_words(frame: &Frame, contents: &Contents) -> Vec<String> {
         let line =
             format!("{index}: guid {}, {} bytes, crc {:08x}, stood at {stood}", row.guid, row.size_bytes, row.crc);
         let summary = contents.block_summary(&frame.header, &frame.payload, index);
-        let said = summary.ok().and_then(|one| describe(SummaryRef::decode(&one).ok()?.envelope())).unwrap_or_default();
+        let said = summary.ok().and_then(|one| describe(mime::envelope(&one).ok()?)).unwrap_or_default();
         match contents.block_message(&frame.header, &frame.payload, index) {
             Ok(_) => format!("{line}, {said}"),
             Err(why) => format!("{line}, {said}: {why}"),
@@ -246,7 +246,7 @@ fn message_words(frame: &Frame, contents: &Contents) -> Vec<String> {
     let mut lines = vec![format!("guid {}, {} bytes, crc {:08x}", head.guid, head.size_bytes, head.crc)];
     match contents.summary(&frame.header, &frame.payload) {
         Ok(summary) => {
-            let envelope = SummaryRef::decode(&summary).ok().and_then(|summary| describe(summary.envelope()));
+            let envelope = mime::envelope(&summary).ok().and_then(describe);
             lines.extend(envelope);
         }
         Err(why) => lines.push(format!("the summary cannot be read: {why}")),

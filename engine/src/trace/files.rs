@@ -5,6 +5,7 @@ use crate::base::{Error, Result};
 use crate::disk::{Disk, File};
 use std::io;
 use std::marker::PhantomData;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,6 +13,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 const MAGIC_BYTES: usize = 8;
 /// Where the first record's time stands: behind magic, length and crc.
 const FIRST_TIME: u64 = 8 + 2 + 4;
+
+/// Records stand in the order in which they were noted, which is that of their times but for a clock that is set back.
+pub(super) const SLACK_MS: i64 = 86_400_000;
 
 /// One kind of record, and where and how much of it is kept.
 pub trait Record: Sized {
@@ -261,8 +265,46 @@ impl<R: Record> Files<R> {
         file.read_exact_at(&mut time, FIRST_TIME).ok().map(|()| i64::from_le_bytes(time))
     }
 
+    /// Goes over the records after `after`, as far as files may hold some from `since_ms` on, the oldest first.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub(super) fn walk(
+        &self,
+        since_ms: Option<i64>,
+        after: u64,
+        mut each: impl FnMut(u64, R) -> ControlFlow<()>,
+    ) -> Result<()> {
+        let failed = |why| self.failed("read", why);
+        let since = since_ms.map(|since| since.saturating_sub(SLACK_MS));
+        let ids = self.ids().map_err(failed)?;
+        for (at, id) in ids.iter().enumerate() {
+            let is_passed = (id + 1) << 32 <= after;
+            let too_old = || ids.get(at + 1).zip(since).is_some_and(|(next, since)| self.begins_before(*next, since));
+            if is_passed || too_old() {
+                continue;
+            }
+            let bytes = match self.read(*id) {
+                Ok((_, bytes)) => bytes,
+                // Removed meanwhile, being old.
+                Err(why) if why.kind() == io::ErrorKind::NotFound => continue,
+                Err(why) => return Err(failed(why)),
+            };
+            if !bytes.starts_with(R::MAGIC) {
+                continue;
+            }
+            for (start, _, record) in records::<R>(&bytes) {
+                let position = id << 32 | start as u64;
+                if position > after && each(position, record).is_break() {
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Whether the file's first record is from before `when_ms`: then all of the file before it are.
-    pub(super) fn begins_before(&self, id: u64, when_ms: i64) -> bool {
+    fn begins_before(&self, id: u64, when_ms: i64) -> bool {
         self.first_ms(id).is_some_and(|first_ms| first_ms < when_ms)
     }
 }

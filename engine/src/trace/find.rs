@@ -1,10 +1,7 @@
 //! Finds messages in the mail log and all that became of them. Reads files; not for reactor threads.
-use super::files::{Record, records};
-use super::login::SLACK_MS;
 use super::{MailLog, MailRecord, Step};
 use crate::base::{Result, limits};
 use std::collections::HashSet;
-use std::io;
 use std::ops::ControlFlow;
 
 /// How many times over the files a chain of messages is followed: a report about a copy for a group within a group.
@@ -115,7 +112,7 @@ impl MailLog {
         self.write()?;
         let found = if filter.keys.is_empty() { None } else { Some(self.messages(filter)?) };
         let mut page = MailPage { cut: found.as_ref().is_some_and(|found| found.cut), ..MailPage::default() };
-        self.walk(filter, after.unwrap_or(0), |position, record| {
+        self.walk(filter.since_ms, after.unwrap_or(0), |position, record| {
             let wanted = match &found {
                 Some(found) => found.has(&record) || record.step == Step::Gap && filter.in_time(&record),
                 None => filter.in_time(&record) && record.step != Step::Ended,
@@ -137,7 +134,7 @@ impl MailLog {
     /// what comes of a queued message has a number of its own. So the files are gone over until nothing more is learned.
     fn messages(&self, filter: &MailFilter) -> Result<Found> {
         let mut found = Found::default();
-        self.walk(filter, 0, |_, record| {
+        self.walk(filter.since_ms, 0, |_, record| {
             if filter.in_time(&record) && filter.keys.iter().any(|key| key.names(&record)) {
                 found.add(&record);
             }
@@ -145,7 +142,7 @@ impl MailLog {
         })?;
         for _ in 0..LINKS_MAX {
             let before = found.len();
-            self.walk(filter, 0, |_, record| {
+            self.walk(filter.since_ms, 0, |_, record| {
                 let numbers = [record.id, record.queue, record.from_queue];
                 if numbers.iter().filter(|number| **number != 0).count() > 1 && found.has(&record) {
                     found.add(&record);
@@ -157,42 +154,5 @@ impl MailLog {
             }
         }
         Ok(found)
-    }
-
-    /// Goes over the records after `after`, as far as files may hold some of the filter's time, the oldest first.
-    fn walk(
-        &self,
-        filter: &MailFilter,
-        after: u64,
-        mut each: impl FnMut(u64, MailRecord) -> ControlFlow<()>,
-    ) -> Result<()> {
-        let failed = |why| self.failed("read", why);
-        let ids = self.ids().map_err(failed)?;
-        for (at, id) in ids.iter().enumerate() {
-            let is_passed = (id + 1) << 32 <= after;
-            let too_old = || {
-                let since = filter.since_ms.map(|since| since.saturating_sub(SLACK_MS));
-                ids.get(at + 1).zip(since).is_some_and(|(next, since)| self.begins_before(*next, since))
-            };
-            if is_passed || too_old() {
-                continue;
-            }
-            let bytes = match self.read(*id) {
-                Ok((_, bytes)) => bytes,
-                // Removed meanwhile, being old.
-                Err(why) if why.kind() == io::ErrorKind::NotFound => continue,
-                Err(why) => return Err(failed(why)),
-            };
-            if !bytes.starts_with(MailRecord::MAGIC) {
-                continue;
-            }
-            for (start, _, record) in records::<MailRecord>(&bytes) {
-                let position = id << 32 | start as u64;
-                if position > after && each(position, record).is_break() {
-                    return Ok(());
-                }
-            }
-        }
-        Ok(())
     }
 }

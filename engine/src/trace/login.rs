@@ -1,5 +1,5 @@
 //! One login, or an attempt: its bytes (docs/format.md, "Login log"), and which ones somebody looks for. No I/O.
-use super::files::{Files, Record, records};
+use super::files::{Files, Record, SLACK_MS, records};
 use crate::base::bytes::{DecodeError, Put, Reader};
 use crate::base::{AccountId, Protocol, Result, limits};
 use std::io;
@@ -170,9 +170,6 @@ impl LoginFilter {
 
 /// The login log of a store.
 pub type LoginLog = Files<LoginRecord>;
-
-/// Records stand in the order in which they were noted, which is that of their times but for a clock that is set back.
-pub(super) const SLACK_MS: i64 = 86_400_000;
 
 impl LoginLog {
     /// Up to `rows_max` logins that the filter takes, the newest first, older than `before`. Reads files; not for reactor threads.

@@ -116,16 +116,7 @@ fn fill(engine: &Engine) -> (AccountId, Vec<Entry>) {
         }
     }
     let staged = engine.stage(Vec::new(), message(1000, BYTES)).wait().expect("staged");
-    let item = NewQueueItem {
-        account: None,
-        sender: "a@b".into(),
-        recipients: Vec::new(),
-        ret: 0,
-        envelope_id: String::new(),
-        passed: Vec::new(),
-        arrival: None,
-        utf8: false,
-    };
+    let item = NewQueueItem { sender: "a@b".into(), ..NewQueueItem::default() };
     engine.deliver(Delivery { staged, targets: Vec::new(), queue: vec![item] }).wait().queued.expect("queued");
     let (account, inbox) = (all[0], MailboxId::INBOX);
     let some = UidSet::range(Uid(3), Uid(12));

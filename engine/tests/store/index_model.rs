@@ -313,7 +313,7 @@ impl Case {
         };
         let mut writer = PartWriter::new(ShardId(0), self.parts, kept, &mut sink).expect("a sink that takes all");
         dirty.iter().for_each(|account| writer.account(account).expect("written"));
-        writer.finish(Lsn(u64::from(self.parts)), b"", &older).expect("written");
+        writer.finish(Lsn(u64::from(self.parts)), [b""], &older).expect("written");
         let part = Part::open("part", Map::owned(file)).expect("what was written is whole");
         let parts = Arc::new(Parts::new(std::iter::once(Arc::new(part)).chain(older).collect()));
         match restart {

@@ -1,7 +1,8 @@
 //! Mailboxes that several members use: each one's \Seen against a plain model through restarts, rebuilds and compaction, and moves between
 //! shards with a power failure at each operation.
 use crate::help::{deliver, ids, open, people};
-use posthouse_engine::base::{AccountId, FlagMode, Flags, MailboxId, Uid, UidSet};
+use posthouse_engine::base::limits::READERS_MAX;
+use posthouse_engine::base::{AccountId, Error, FlagMode, Flags, MailboxId, Uid, UidSet};
 use posthouse_engine::directory::{AclChange, AclMode, Change, Grantee, Quota, Rights};
 use posthouse_engine::disk::Disk;
 use posthouse_engine::disk::sim::SimDisk;
@@ -262,4 +263,57 @@ fn lists_outlive_restarts_and_name_nobody_who_is_gone() {
     let gone = Change::AccountRemove { address: crate::help::address("m0@example.test") };
     engine.change_directory(vec![gone]).wait().pop().expect("an answer").expect("removed");
     assert!(engine.directory(|all_of| all_of.sharers(all[2]).is_empty() && all_of.scopes().next().is_none()));
+}
+
+/// Marks of members who have left make room for those who come.
+#[test]
+fn who_has_left_makes_room() {
+    let disk: Arc<dyn Disk> = Arc::new(SimDisk::new(1));
+    let engine = open(&disk, 1).expect("opens");
+    let all = people(&engine, 3, Quota::Default);
+    engine.open_account(all[0]).wait().expect("opens");
+    deliver(&engine, &all[..1], 1, 300).targets.pop().expect("a target").expect("room");
+    let first = || mark(UidSet::range(Uid(1), Uid(1)), FlagMode::Add, Flags::SEEN);
+    let seen_by = |reader: AccountId| engine.mailbox(all[0], INBOX).expect("INBOX").readers.has_seen(reader, Uid(1));
+    let change = AclChange::Set {
+        owner: all[0],
+        mailbox: INBOX,
+        who: Grantee::Account(all[1]),
+        negative: false,
+        mode: AclMode::Replace,
+        rights: Rights::READ.union(Rights::SEEN),
+    };
+    engine.change_directory(vec![Change::Acl(change)]).wait().pop().expect("an answer").expect("shared");
+    engine.store_at(guest(all[0], all[1]), first()).wait().expect("marked");
+    // Nobody has these numbers any more.
+    let gone = (1..READERS_MAX as u64).map(|number| AccountId(100_000 + number));
+    let asked: Vec<_> = gone.map(|reader| engine.store_at(guest(all[0], reader), first())).collect();
+    asked.into_iter().for_each(|one| drop(one.wait().expect("marked")));
+    assert_eq!(engine.mailbox(all[0], INBOX).expect("INBOX").readers.len(), READERS_MAX);
+    engine.store_at(guest(all[0], all[2]), first()).wait().expect("there is room");
+    assert!(seen_by(all[1]) && seen_by(all[2]) && !seen_by(AccountId(100_001)));
+}
+
+/// What is being moved to another shard is nobody else's to move, and may be removed.
+#[test]
+fn what_is_promised_is_not_moved() {
+    let disk: Arc<dyn Disk> = Arc::new(SimDisk::new(1));
+    let engine = open(&disk, 2).expect("opens");
+    let ann = people(&engine, 1, Quota::Default)[0];
+    for number in 0..4 {
+        deliver(&engine, &[ann], number, 300).targets.pop().expect("a target").expect("room");
+    }
+    let trash = engine.account(ann).expect("ann").mailbox_named("Trash").expect("Trash").id;
+    let some = |first, last| UidSet::range(Uid(first), Uid(last));
+    let promise = engine.promise(ann, INBOX, some(2, 9)).wait().expect("promised");
+    assert_eq!(promise.uids().ranges(), [(2, 4)]);
+    assert!(matches!(engine.promise(ann, INBOX, some(1, 2)).wait(), Err(Error::Busy)));
+    assert!(matches!(engine.move_entries(ann, INBOX, some(1, 2), trash).wait(), Err(Error::Busy)));
+    assert!(matches!(engine.rename_mailbox(ann, "INBOX", "old").wait(), Err(Error::Busy)));
+    assert!(engine.account(ann).expect("ann").mailbox_named("old").is_none());
+    assert_eq!(engine.copy(ann, INBOX, some(2, 2), trash).wait().expect("copied").from.len(), 1);
+    assert_eq!(engine.move_entries(ann, INBOX, some(1, 1), trash).wait().expect("moved").from.len(), 1);
+    assert_eq!(engine.remove(ann, INBOX, some(2, 2)).wait().expect("removed").len(), 1);
+    drop(promise);
+    assert_eq!(engine.move_entries(ann, INBOX, some(1, 9), trash).wait().expect("moved").from.len(), 2);
 }

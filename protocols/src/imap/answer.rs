@@ -2,7 +2,7 @@
 //! errors become. Never shows a path or an internal detail to a client.
 use super::args::Wrong;
 use super::out::human_bytes;
-use posthouse_engine::base::Error;
+use posthouse_engine::base::{Error, counted};
 use std::borrow::Cow;
 use std::io;
 
@@ -44,7 +44,8 @@ impl Answer {
                 human_bytes(*quota_bytes_max)
             ),
             Error::TooManyMessages { messages, messages_max } => {
-                format!("[OVERQUOTA] Quota exceeded: {messages} of {messages_max} messages held")
+                let messages_max = counted(*messages_max, "message");
+                format!("[OVERQUOTA] Quota exceeded: {messages} of {messages_max} held")
             }
             Error::NotFound(_) => format!("[NONEXISTENT] {}", one_line(error)),
             Error::Exists(_) => format!("[ALREADYEXISTS] {}", one_line(error)),

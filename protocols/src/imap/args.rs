@@ -10,6 +10,8 @@ use std::borrow::Cow;
 pub(super) struct Args<'a> {
     bytes: &'a [u8],
     at: usize,
+    /// Bytes of the command before `bytes`.
+    before: usize,
 }
 
 /// Something else was expected here.
@@ -24,8 +26,10 @@ pub(super) struct Wrong {
 pub(super) type Parsed<T> = Result<T, Wrong>;
 
 impl From<Wrong> for Answer {
-    fn from(wrong: Wrong) -> Answer {
-        Answer::bad(format!("{} expected at byte {} of the command", wrong.expected, wrong.at + 1))
+    fn from(Wrong { at, expected }: Wrong) -> Answer {
+        let is_mark = !expected.contains(|c: char| c.is_ascii_alphanumeric());
+        let expected = if is_mark { Cow::Owned(format!("'{expected}'")) } else { Cow::Borrowed(expected) };
+        Answer::bad(format!("{expected} expected at byte {} of the command", at + 1))
     }
 }
 
@@ -34,12 +38,17 @@ impl<'a> Args<'a> {
     pub(super) fn new(bytes: &'a [u8], at: usize) -> Args<'a> {
         let bytes = bytes.strip_suffix(b"\n").unwrap_or(bytes);
         let bytes = bytes.strip_suffix(b"\r").unwrap_or(bytes);
-        Args { bytes, at: at.min(bytes.len()) }
+        Args { bytes, at: at.min(bytes.len()), before: 0 }
     }
 
-    /// An error that names what should stand here.
+    /// A piece of a command that has so many bytes before it.
+    pub(super) fn of_piece(bytes: &'a [u8], before: usize) -> Args<'a> {
+        Args { bytes, at: 0, before }
+    }
+
+    /// An error that names what should stand here: in words, or the marks themselves.
     pub(super) fn wrong<T>(&self, expected: &'static str) -> Parsed<T> {
-        Err(Wrong { at: self.at, expected })
+        Err(Wrong { at: self.before + self.at, expected })
     }
 
     pub(super) fn rest(&self) -> &'a [u8] {
@@ -244,7 +253,9 @@ impl<'a> Args<'a> {
             if self.eat(")") {
                 return Ok(items);
             }
-            self.space()?;
+            if !self.eat(" ") {
+                self.wrong("a space or )")?;
+            }
         }
     }
 
@@ -262,7 +273,7 @@ impl<'a> Args<'a> {
         Ok(flags)
     }
 
-    /// Bytes of the command before what is left.
+    /// Bytes before what is left, of the command or the piece.
     pub(super) fn position(&self) -> usize {
         self.at
     }

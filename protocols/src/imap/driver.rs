@@ -12,6 +12,9 @@ use crate::session::{Shared, Turn};
 use std::io;
 use std::sync::Arc;
 
+/// Characters of the name of a command that there is not which are said back.
+const NAME_SHOWN_CHARS: usize = 32;
+
 /// Serves one connection to its end.
 pub(super) async fn run(shared: Arc<Shared>, stream: Stream) {
     let mut session = Session {
@@ -48,7 +51,8 @@ impl Session {
                 Input::Command(end) => self.command(end, None).await?,
                 Input::Append { end, literal } => self.command(end, Some(literal)).await?,
                 Input::TooLong(tag) => {
-                    self.tagged(tag.as_deref(), &Answer::bad("[TOOBIG] The command is too long"));
+                    let answer = self.too_long();
+                    self.tagged(tag.as_deref(), &answer);
                 }
                 Input::Over(over) => {
                     self.goodbye(over);
@@ -77,7 +81,7 @@ impl Session {
         let bytes = &self.stream.buffered()[..end];
         let (tag, found) = match parse::head(bytes) {
             Ok(head) => {
-                let found = table::find(&head.name).ok_or_else(|| Answer::bad("Unknown command"));
+                let found = table::find(&head.name).ok_or_else(|| unknown(&head.name));
                 let found = found.and_then(|command| self.allow(command).map(|()| command));
                 let request = found.map(|command| (command, Request::new(command, &head, bytes, literal)));
                 (Some(head.tag), request)
@@ -183,4 +187,10 @@ impl Session {
             self.ended = true;
         }
     }
+}
+
+/// Names it, as far as it can be a name.
+fn unknown(name: &str) -> Answer {
+    let name: String = name.chars().filter(|c| matches!(c, ' '..='~')).take(NAME_SHOWN_CHARS).collect();
+    Answer::bad(format!("There is no command {name}"))
 }

@@ -1,5 +1,7 @@
 //! Reads one command after the other within limits of size and time (RFC 3501 sections 2.2.1 and 5.4). Knows what a command is made
 //! of, not what it means.
+use super::answer::Answer;
+use super::out::human_bytes;
 use super::scan::{Literal, Scan, Scanner, announced};
 use super::state::Session;
 use super::{append, parse};
@@ -60,10 +62,7 @@ impl Session {
 
     /// Waits for the next command.
     pub(super) async fn next_input(&mut self) -> io::Result<Input> {
-        let (line_max, literals_max) = match self.login {
-            Some(_) => (limits::IMAP_LINE_BYTES_MAX, limits::IMAP_LITERALS_BYTES_MAX),
-            None => (limits::IMAP_LOGIN_LINE_BYTES_MAX, limits::IMAP_LOGIN_LITERALS_BYTES_MAX),
-        };
+        let (line_max, literals_max) = self.command_bytes_max();
         let deadline = self.input_deadline();
         let mut scanner = Scanner::default();
         loop {
@@ -95,6 +94,21 @@ impl Session {
                 }
             }
         }
+    }
+
+    /// What a command may have outside literals and in them.
+    fn command_bytes_max(&self) -> (usize, usize) {
+        match self.login {
+            Some(_) => (limits::IMAP_LINE_BYTES_MAX, limits::IMAP_LITERALS_BYTES_MAX),
+            None => (limits::IMAP_LOGIN_LINE_BYTES_MAX, limits::IMAP_LOGIN_LITERALS_BYTES_MAX),
+        }
+    }
+
+    /// The answer to a command that is too long.
+    pub(super) fn too_long(&self) -> Answer {
+        let (line_max, literals_max) = self.command_bytes_max();
+        let (line, literals) = (human_bytes(line_max as u64), human_bytes(literals_max as u64));
+        Answer::bad(format!("[TOOBIG] The command is too long: it may have {line}, and {literals} in literals"))
     }
 
     fn is_append(&self, end: usize) -> bool {

@@ -42,6 +42,8 @@ mod wake;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use url_auth::submitted;
+
 use crate::runtime::{Service, SessionFuture, Stream};
 use crate::session::Shared;
 use std::sync::Arc;

@@ -58,15 +58,16 @@ impl Place {
 
     /// That all of these rights are there.
     pub(super) fn need(&self, wanted: Rights) -> Result<(), Answer> {
-        if self.rights.contains(wanted) { Ok(()) } else { Err(self.refused(wanted.without(self.rights))) }
+        check(self.rights, wanted)
     }
+}
 
-    /// The answer for want of rights. Who may not know of the mailbox hears what it would hear if there were none.
-    fn refused(&self, missing: Rights) -> Answer {
-        if !self.rights.contains(Rights::LOOKUP) {
-            return nonexistent();
-        }
-        no_permission(missing)
+/// That what is wanted is among the rights. Who may not know of the mailbox hears what it would hear if there were none.
+fn check(rights: Rights, wanted: Rights) -> Result<(), Answer> {
+    match wanted.without(rights) {
+        missing if missing.is_empty() => Ok(()),
+        _ if !rights.contains(Rights::LOOKUP) => Err(nonexistent()),
+        missing => Err(no_permission(missing)),
     }
 }
 
@@ -245,6 +246,12 @@ impl Session {
     pub(super) fn selected_at(&self) -> Result<At, Answer> {
         let selected = self.selected()?;
         Ok(at(selected.account, selected.mailbox, self.selected_rights(), selected.reader))
+    }
+
+    /// A mailbox that was looked up before, with what the session may do there now; what is needed has to be there still.
+    pub(super) fn still(&self, place: At, wanted: Rights) -> Result<At, Answer> {
+        let rights = self.rights(place.account, place.mailbox);
+        check(rights, wanted).map(|()| at(place.account, place.mailbox, rights, place.reader()))
     }
 
     /// Whose mail it is that the session has selected; its own if none is.

@@ -76,9 +76,16 @@ impl Request {
         Request { tag: head.tag.clone(), name: command.name, bytes, arguments: head.len, literal }
     }
 
-    /// The arguments as imap-codec reads them.
-    pub(super) fn body(&self) -> Result<CommandBody<'static>, Answer> {
-        parse::body(&self.bytes).ok_or_else(|| self.wrong())
+    /// The arguments as imap-codec reads them. It does not say where it has stopped: then `walk` goes over them and says what is wrong.
+    pub(super) fn body(
+        &self,
+        walk: impl FnOnce(&mut Args<'_>) -> Result<(), Answer>,
+    ) -> Result<CommandBody<'static>, Answer> {
+        if let Some(body) = parse::body(&self.bytes) {
+            return Ok(body);
+        }
+        walk(&mut self.args())?;
+        Err(self.wrong())
     }
 
     /// The arguments to be read by hand, from the space before the first on.

@@ -1,13 +1,16 @@
 //! What authorises a URL (RFC 4467): a token over the URL with a key of who has made it, which never leaves the server. Whoever may use the URL
 //! reads with the rights that its maker has then. Between tenants no URL is good.
 use super::fetch::plan::Content;
+use super::fetch::section;
 use super::place::Viewer;
 use super::state::Session;
 use super::url::{Access, Auth, Url};
+use crate::session::Shared;
 use posthouse_engine::UrlKey;
-use posthouse_engine::base::AccountId;
+use posthouse_engine::base::{AccountId, Error};
 use posthouse_engine::directory::Rights;
 use posthouse_engine::index::Entry;
+use posthouse_engine::index::mime::SummaryRef;
 use ring::hmac;
 
 /// The mechanism: the key stays here, and the way of making tokens is our own.
@@ -38,13 +41,22 @@ fn is_token(key: &UrlKey, rump: &str, token: &str) -> bool {
     hmac::verify(&hmac::Key::new(hmac::HMAC_SHA256, key), rump.as_bytes(), &tag.unwrap_or_default()).is_ok()
 }
 
-impl Session {
-    /// What an authorised URL leads to; `None` if there is nothing, or the session may not use it. It does not say which.
-    pub(super) fn resolve(&self, text: &[u8]) -> Option<Resolved> {
+/// Who wants to use a URL.
+#[derive(Clone, Copy)]
+pub(super) struct Caller<'a> {
+    pub(super) shared: &'a Shared,
+    pub(super) account: AccountId,
+    /// Not by IMAP: the member submits mail.
+    pub(super) submits: bool,
+}
+
+impl Caller<'_> {
+    /// What an authorised URL leads to; `None` if there is nothing, or the caller may not use it. It does not say which.
+    fn resolve(self, text: &[u8]) -> Option<Resolved> {
         let url = Url::parse(text)?;
         let (auth, mailbox) = (url.auth?, url.source.mailbox?);
         let maker = self.user_named(&url.user?);
-        let viewer = maker.map(|user| Viewer { shared: &self.shared, user });
+        let viewer = maker.map(|user| Viewer { shared: self.shared, user });
         let place = viewer.and_then(|viewer| viewer.place_for(&mailbox, Rights::READ).ok());
         let found = maker.zip(place.as_ref());
         let key = found.and_then(|(user, place)| self.shared.engine.url_key(user, place.for_urls()));
@@ -61,26 +73,58 @@ impl Session {
         Some(Resolved { account: place.account, entry, content: url.source.content })
     }
 
-    /// Whether the session is one of those that a URL is for, and its time has not run out.
-    fn may_use(&self, auth: &Auth) -> bool {
+    /// Whether the caller is one of those that a URL is for, and its time has not run out.
+    fn may_use(self, auth: &Auth) -> bool {
         let in_time = auth.expires.is_none_or(|last| self.shared.clock.now() <= last);
         in_time
             && match &auth.access {
-                // Nobody logs in here as a submission server.
-                Access::Submit(_) => false,
-                Access::User(name) => self.user_named(name) == Some(self.account()),
+                Access::Submit(name) => self.submits && self.user_named(name) == Some(self.account),
+                Access::User(name) => !self.submits && self.user_named(name) == Some(self.account),
                 Access::AuthUser | Access::Anonymous => true,
             }
     }
 
-    /// The account of the session's tenant that logs in by that name.
-    pub(super) fn user_named(&self, name: &str) -> Option<AccountId> {
-        let own = self.account();
+    /// The account of the caller's tenant that logs in by that name.
+    fn user_named(self, name: &str) -> Option<AccountId> {
         self.shared.engine.directory(|directory| {
-            let tenant = directory.account(own)?.tenant;
+            let tenant = directory.account(self.account)?.tenant;
             directory.login(name).filter(|found| found.tenant == tenant).map(|found| found.id)
         })
     }
+}
+
+impl Session {
+    fn caller(&self) -> Caller<'_> {
+        Caller { shared: &self.shared, account: self.account(), submits: false }
+    }
+
+    /// What an authorised URL leads to for the session.
+    pub(super) fn resolve(&self, text: &[u8]) -> Option<Resolved> {
+        self.caller().resolve(text)
+    }
+
+    /// The account of the session's tenant that logs in by that name.
+    pub(super) fn user_named(&self, name: &str) -> Option<AccountId> {
+        self.caller().user_named(name)
+    }
+}
+
+/// Gives what an authorised URL leads to for a member who submits mail (RFC 4468); false if there is nothing, or the member may not use it.
+pub(crate) async fn submitted(
+    shared: &Shared,
+    account: AccountId,
+    url: &str,
+    take: impl FnOnce(&[u8]),
+) -> Result<bool, Error> {
+    let caller = Caller { shared, account, submits: true };
+    let Some(Resolved { account, entry, content }) = caller.resolve(url.as_bytes()) else {
+        return Ok(false);
+    };
+    let summary = shared.engine.summary(account, &entry)?;
+    let message = shared.message(account, &entry).await?;
+    let summary = SummaryRef::decode(&summary).ok();
+    let bytes = section::bytes(&content, summary.as_ref(), &message);
+    Ok(bytes.map(|bytes| take(&bytes)).is_some())
 }
 
 #[cfg(test)]

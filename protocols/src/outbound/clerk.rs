@@ -12,7 +12,7 @@ use std::time::Duration;
 /// Looks at the whole queue, then at what changes in it, until the server stops.
 pub(super) async fn run(office: Arc<Office>) {
     let watch = office.engine.watch_queue();
-    look_at_all(&office);
+    look_at_all(&office).await;
     let (jobs, _) = office.plan().counts();
     tracing::debug!(jobs, "the queue is being sent");
     let stop = stopping();
@@ -22,7 +22,7 @@ pub(super) async fn run(office: Arc<Office>) {
         let told = select(watch.changes(), select(office.bell.notified(), stop.wait()));
         match timeout(until_next(&office), told).await {
             Some(Either::Left(QueueChanges::Items(ids))) => ids.into_iter().for_each(|id| look_at(&office, id)),
-            Some(Either::Left(QueueChanges::Many)) => look_at_all(&office),
+            Some(Either::Left(QueueChanges::Many)) => look_at_all(&office).await,
             Some(Either::Right(_)) => {}
             None => office.sweep(),
         }
@@ -36,11 +36,21 @@ fn look_at(office: &Office, id: QueueId) {
     }
 }
 
-fn look_at_all(office: &Office) {
+/// Other tasks of the reactor come between.
+async fn look_at_all(office: &Office) {
     for queue in office.engine.queues() {
-        let mut plan = office.plan();
-        for item in queue.iter().filter(|item| item.state != QueueState::Hold) {
-            plan.look_at(item.id, item.next_try);
+        let mut items = queue.iter().map(|item| (item.id, item.next_try, item.state));
+        loop {
+            let some: Vec<_> = items.by_ref().take(limits::OUTBOUND_BATCH).collect();
+            if some.is_empty() {
+                break;
+            }
+            let mut plan = office.plan();
+            for (id, next_try, _) in some.into_iter().filter(|(.., state)| *state != QueueState::Hold) {
+                plan.look_at(id, next_try);
+            }
+            drop(plan);
+            yield_now().await;
         }
     }
 }

@@ -4,10 +4,12 @@ use super::office::Office;
 use super::resolve::{Found, hosts_of_domain, hosts_of_relay};
 use super::route::Destination;
 use super::settings::{Login, Security};
+use super::tlsrpt::Failed;
+use super::trust::{Guard, Guards, NO_STARTTLS};
 use crate::dsn::Reply;
 use crate::limits;
 use crate::runtime::{self, timeout};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 /// Why no host of a destination takes messages now.
 #[derive(Clone, Debug)]
@@ -17,14 +19,28 @@ pub(super) struct Unreachable {
     pub(super) remote: Option<Remote>,
 }
 
-/// Opens a conversation, or says why not: what may be otherwise later counts more than what may not.
-pub(super) async fn connect(office: &Office, destination: &Destination) -> Result<Client, Unreachable> {
+/// Opens a conversation, or says why not: what may be otherwise later counts more than what may not. Addresses that were `tried` are left out,
+/// and other hosts come before other addresses of theirs.
+pub(super) async fn connect(
+    office: &Office,
+    destination: &Destination,
+    tried: &[Remote],
+) -> Result<Client, Unreachable> {
     let nowhere = |reply| Unreachable { reply, remote: None };
-    let (found, port, security, login) = look_up(office, destination).await.map_err(nowhere)?;
+    let (sources, destination) = destination.parts();
+    let (mut found, port, security, login) = look_up(office, destination).await.map_err(nowhere)?;
+    found.retain(|host| tried.iter().all(|tried| tried.addr.ip() != host.ip));
+    found.sort_by_key(|host| tried.iter().any(|tried| tried.name == host.name));
     let mut worst: Option<Unreachable> = None;
-    for Found { name, ip } in found.into_iter().take(limits::OUTBOUND_ADDRESSES_MAX) {
-        let remote = Remote { name, addr: SocketAddr::new(ip, port) };
-        match try_host(office, &remote, security, login).await {
+    let mut guards = Guards::new(office, destination, security);
+    for host in found.into_iter().take(limits::OUTBOUND_ADDRESSES_MAX) {
+        let remote = Remote { name: host.name.clone(), addr: SocketAddr::new(host.ip, port) };
+        let from = office.settings.source(sources, remote.addr.ip());
+        let opened = match guards.of(&host, port).await {
+            Ok(guard) => try_host(office, &remote, from, &guard, login).await,
+            Err(reply) => Err(reply.into()),
+        };
+        match opened {
             Ok(client) => return Ok(client),
             Err(NotOpen { reply, .. }) => {
                 tracing::debug!(relay = %remote, %reply, "a host takes no messages now");
@@ -44,17 +60,17 @@ async fn look_up<'a>(office: &Office, destination: &'a Destination) -> Result<Ho
     let mut random = || office.random();
     let late = || Err(Reply::own("4.4.3", "the name servers took too long"));
     match destination {
-        Destination::Domain(domain) => {
+        Destination::Domain(domain, _) => {
             let hosts = hosts_of_domain(names, domain, &office.hostname, settings.families, &mut random);
             let found = timeout(limits::OUTBOUND_RESOLVE_MAX, hosts).await.unwrap_or_else(late)?;
             Ok((found, settings.port, settings.security, None))
         }
-        Destination::Relay(relay) => {
+        Destination::Relay(relay, _) => {
             let hosts = hosts_of_relay(names, &relay.host, settings.families, &mut random);
             let found = timeout(limits::OUTBOUND_RESOLVE_MAX, hosts).await.unwrap_or_else(late)?;
             Ok((found, relay.port, relay.security, relay.login.as_ref()))
         }
-        Destination::Local => Err(Reply::own("5.4.6", "the mail would come back to this host")),
+        Destination::Local | Destination::From(..) => Err(Reply::own("5.4.6", "the mail would come back to this host")),
     }
 }
 
@@ -62,13 +78,15 @@ async fn look_up<'a>(office: &Office, destination: &'a Destination) -> Result<Ho
 async fn try_host(
     office: &Office,
     remote: &Remote,
-    security: Security,
+    from: Option<IpAddr>,
+    guard: &Guard,
     login: Option<&Login>,
 ) -> Result<Client, NotOpen> {
-    match try_once(office, remote, security, login).await {
-        Err(NotOpen { reply, without_tls: true }) => {
+    match try_once(office, remote, from, guard, login).await {
+        Err(NotOpen { reply, without_tls: true, .. }) => {
             tracing::info!(relay = %remote, %reply, "TLS failed and is not demanded: going on in plain text");
-            try_once(office, remote, Security::Plain, login).await
+            let plain = Guard::configured(Security::Plain, &office.tls, &remote.name);
+            try_once(office, remote, from, &plain, login).await
         }
         done => done,
     }
@@ -77,12 +95,28 @@ async fn try_host(
 async fn try_once(
     office: &Office,
     remote: &Remote,
-    security: Security,
+    from: Option<IpAddr>,
+    guard: &Guard,
     login: Option<&Login>,
 ) -> Result<Client, NotOpen> {
-    let from = office.settings.source(remote.addr.ip());
     let stream = runtime::connect(remote.addr, from, limits::OUTBOUND_CONNECT_MAX).await;
     let stream = stream.map_err(|error| Reply::own("4.4.1", format!("connect to {remote}: {error}")))?;
-    let hello = Hello { hostname: &office.hostname, security, tls: &office.tls, login };
-    open(stream, remote.clone(), &hello).await
+    let hello = Hello { hostname: &office.hostname, guard, login };
+    let ips = (stream.local().ip(), remote.addr.ip());
+    let opened = open(stream, remote.clone(), &hello).await;
+    note_tls(office, remote, guard, ips, &opened);
+    opened
+}
+
+/// For reports about TLS: a session that came to nothing for another reason is not counted.
+fn note_tls(office: &Office, remote: &Remote, guard: &Guard, ips: (IpAddr, IpAddr), opened: &Result<Client, NotOpen>) {
+    let Some(published) = &guard.published else { return };
+    let result = match opened {
+        Ok(client) if client.tls.is_none() => Some(NO_STARTTLS),
+        Ok(_) => guard.objection.get().copied(),
+        Err(NotOpen { tls: None, .. }) => return,
+        Err(NotOpen { tls, .. }) => *tls,
+    };
+    let failed = |result| Failed { result, ips: Some(ips), host: remote.name.clone() };
+    office.note_tls(published, result.map_or(Ok(()), |result| Err(failed(result))));
 }

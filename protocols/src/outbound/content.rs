@@ -1,8 +1,9 @@
 //! A stored message as another host is to get it: without the Return-Path that was put on top for local mailboxes, with CRLF and nothing
-//! else at the ends of lines, dot-stuffed. Holds one copy, and changes nothing beyond that.
+//! else at the ends of lines, dot-stuffed; or, where it came as bytes, these bytes. Holds one copy, and changes nothing beyond that.
+use super::lines::in_lines;
 use crate::limits;
 use crate::smtp::has_bare_line_end;
-use crate::wire::DotWriter;
+use crate::wire::{DotWriter, with_crlf};
 use posthouse_engine::Bytes;
 
 /// A message to be sent.
@@ -12,6 +13,8 @@ pub(super) struct Content {
     from: usize,
     eight_bit: bool,
     utf8_header: bool,
+    /// Its body is bytes, not lines (RFC 3030).
+    binary: bool,
 }
 
 enum Stored {
@@ -23,20 +26,34 @@ enum Stored {
 
 impl Content {
     /// From the message as it is stored, with the fields on top that only this copy gets.
-    pub(super) fn new(stored: Bytes, fields: impl FnOnce(&[u8]) -> String) -> Content {
+    pub(super) fn new(stored: Bytes, binary: bool, fields: impl FnOnce(&[u8]) -> String) -> Content {
         let from = return_path_bytes(&stored);
         let top = fields(&stored[from..]);
-        let bare = has_bare_line_end(&stored[from..]);
+        let bare = !binary && has_bare_line_end(&stored[from..]);
         let (stored, from) = match (bare, top.as_str()) {
-            (true, top) => (Stored::Own([top.as_bytes(), &with_crlf(&stored[from..])].concat()), 0),
+            (true, top) => (Stored::Own(whole_lines(top, &stored[from..])), 0),
             (false, "") => (Stored::AsItIs(stored), from),
             (false, top) => (Stored::Own([top.as_bytes(), &stored[from..]].concat()), 0),
         };
-        let mut content = Content { stored, from, eight_bit: false, utf8_header: false };
+        Content::looked_at(stored, from, binary)
+    }
+
+    fn looked_at(stored: Stored, from: usize, binary: bool) -> Content {
+        let mut content = Content { stored, from, eight_bit: false, utf8_header: false, binary };
         content.eight_bit = !content.bytes().is_ascii();
         content.utf8_header = content.eight_bit
             && std::str::from_utf8(crate::dsn::header_of(content.bytes())).is_ok_and(|header| !header.is_ascii());
         content
+    }
+
+    /// The same for a host that takes lines only; `None` when it cannot be put so.
+    pub(super) fn in_lines(&self) -> Option<Content> {
+        Some(Content::looked_at(Stored::Own(in_lines(self.bytes())?), 0, false))
+    }
+
+    /// It goes by BDAT, as bytes, or is put in lines first.
+    pub(super) fn is_binary(&self) -> bool {
+        self.binary
     }
 
     /// The message without stuffing.
@@ -50,7 +67,8 @@ impl Content {
     /// What SIZE tells (RFC 1870 section 3): stuffing does not count, the CRLF that a last line needs does.
     pub(super) fn size_bytes(&self) -> u64 {
         let bytes = self.bytes();
-        bytes.len() as u64 + if bytes.is_empty() || bytes.ends_with(b"\r\n") { 0 } else { 2 }
+        let whole = self.binary || bytes.is_empty() || bytes.ends_with(b"\r\n");
+        bytes.len() as u64 + if whole { 0 } else { 2 }
     }
 
     pub(super) fn is_eight_bit(&self) -> bool {
@@ -61,32 +79,46 @@ impl Content {
         self.utf8_header
     }
 
-    /// The message for DATA, a piece at a time.
+    /// The message for DATA, or the bytes for BDAT, a piece at a time.
     pub(super) fn pieces(&self) -> Pieces<'_> {
-        Pieces { rest: self.bytes(), writer: Some(DotWriter::default()) }
+        Pieces { rest: self.bytes(), dots: (!self.binary).then(DotWriter::default), ended: false }
     }
 }
 
 /// See [`Content::pieces`].
 pub(super) struct Pieces<'a> {
     rest: &'a [u8],
-    writer: Option<DotWriter>,
+    dots: Option<DotWriter>,
+    ended: bool,
 }
 
 impl Pieces<'_> {
     /// Appends the next piece; false when all has been given out, the final dot included.
     pub(super) fn next(&mut self, out: &mut Vec<u8>) -> bool {
-        let Some(writer) = &mut self.writer else { return false };
+        if self.ended {
+            return false;
+        }
         let (piece, rest) = self.rest.split_at(self.rest.len().min(limits::OUTBOUND_PIECE_BYTES));
-        writer.write(piece, out);
+        match &mut self.dots {
+            Some(dots) => dots.write(piece, out),
+            None => out.extend_from_slice(piece),
+        }
         self.rest = rest;
-        if rest.is_empty()
-            && let Some(writer) = self.writer.take()
+        self.ended = rest.is_empty();
+        if self.ended
+            && let Some(dots) = self.dots.take()
         {
-            writer.finish(out);
+            dots.finish(out);
         }
         true
     }
+}
+
+fn whole_lines(top: &str, message: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(top.len() + message.len() + message.len() / 16);
+    out.extend_from_slice(top.as_bytes());
+    with_crlf(message, &mut out);
+    out
 }
 
 /// Bytes of the Return-Path on top, which final delivery has put there and which is no part of the message (RFC 5321 section 4.4).
@@ -99,19 +131,6 @@ fn return_path_bytes(stored: &[u8]) -> usize {
     memchr::memmem::find(stored, b"\r\n").map_or(0, |end| end + 2)
 }
 
-fn with_crlf(bytes: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(bytes.len() + bytes.len() / 16);
-    let mut at = 0;
-    while let Some(found) = memchr::memchr2(b'\r', b'\n', &bytes[at..]) {
-        let end = at + found;
-        out.extend_from_slice(&bytes[at..end]);
-        out.extend_from_slice(b"\r\n");
-        at = end + if bytes[end..].starts_with(b"\r\n") { 2 } else { 1 };
-    }
-    out.extend_from_slice(&bytes[at..]);
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -119,7 +138,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn sent(message: &[u8]) -> Vec<u8> {
-        let content = Content::new(Bytes::from(message.to_vec()), |_| String::new());
+        let content = Content::new(Bytes::from(message.to_vec()), false, |_| String::new());
         let (mut out, mut pieces) = (Vec::new(), content.pieces());
         while pieces.next(&mut out) {}
         out
@@ -138,6 +157,31 @@ mod tests {
         assert_eq!(sent(b"a\nb\rc\r\nd\r\r\n\n.\n.\r\n"), b"a\r\nb\r\nc\r\nd\r\n\r\n\r\n..\r\n..\r\n.\r\n");
     }
 
+    /// What a host that is laxer than RFC 5321 could take for the end of a message: none of it leaves us, but the end.
+    #[test]
+    fn nothing_that_leaves_looks_like_an_end_but_the_end() {
+        for end in [
+            "\n.\n",
+            "\n.\r\n",
+            "\r\n.\n",
+            "\r\n.\r",
+            "\r.\r",
+            "\r.\r\n",
+            "\n.\r",
+            "\r\r\n.\n",
+            "\r\n.\r\r\n",
+            "\r\n.\r\n",
+            "\r\n\0.\r\n",
+            "\n\0.\n",
+        ] {
+            let message = format!("Subject: x\r\n\r\nx{end}MAIL FROM:<evil@b.test>\r\n");
+            let sent = sent(message.as_bytes());
+            assert!(!has_bare_line_end(&sent), "{end:?}");
+            let ends = memchr::memmem::find_iter(&sent, b"\r\n.\r\n").count();
+            assert!(ends == 1 && sent.ends_with(b"\r\n.\r\n"), "{end:?}");
+        }
+    }
+
     proptest! {
         #[test]
         fn what_is_sent_ends_where_it_should_and_holds_the_same_lines(message: Vec<u8>, long in 0usize..3) {
@@ -147,7 +191,7 @@ mod tests {
             let step = reader.step(&sent, &mut got);
             prop_assert_eq!(step.consumed, sent.len());
             prop_assert!(step.end.is_some_and(|end| !end.bare_line_end));
-            let mut whole = with_crlf(&message);
+            let mut whole = whole_lines("", &message);
             if !whole.is_empty() && !whole.ends_with(b"\r\n") {
                 whole.extend_from_slice(b"\r\n");
             }

@@ -1,5 +1,6 @@
 //! Mail of the queue for addresses of ours: groups within groups, domains that have become ours while mail waited. Connects to nobody.
 use super::office::{Held, Office};
+use super::retry;
 use super::session::{load, note_unreadable};
 use super::settle::{self, Way};
 use crate::dsn::Reply;
@@ -32,9 +33,12 @@ pub(super) async fn deliver(office: &Arc<Office>, held: Held) {
     let mut replies = Vec::with_capacity(held.job.recipients.len());
     for at in &held.job.recipients {
         let Some(recipient) = item.item.recipients.get(*at as usize) else { continue };
-        replies.push(to_one(office, &item, (*at, recipient), (content.bytes(), &arrived)).await);
+        replies.push(match retry::is_over(&item, office.now()) {
+            true => settle::out_of_time(None),
+            false => to_one(office, &item, (*at, recipient), (content.bytes(), &arrived)).await,
+        });
     }
-    let way = Way { sends_notices: true, ..Way::default() };
+    let way = Way { sends_notices: true, keeps_time: true, ..Way::default() };
     settle::settle(office, vec![settle::Outcome { held, item, replies, way, content: Some(content) }]).await;
 }
 
@@ -110,7 +114,7 @@ async fn to_one(
             recipients: onward,
             passed: with(item, &address),
             arrival: arrival(item, Vec::new()),
-            ..item.item.clone()
+            ..NewQueueItem::clone(&item.item)
         }],
     };
     queue.extend(verdict.forwards.iter().map(|forward| forwarded(item, forward)));
@@ -127,7 +131,8 @@ async fn to_one(
 async fn answer_for(office: &Office, item: &QueueItem, read: &Reread, answering: &Answering) {
     let (engine, hostname, number, now) = (&office.engine, &office.hostname, office.report_number(), office.now());
     let means = Answerer { engine, verifier: office.verifier.as_ref(), hostname, number, now };
-    if let Some((by, queue)) = answer(&means, &read.about(item.id.0, &item.item.sender), answering).await {
+    if let Some((by, queue)) = answer(&means, &read.about(item.id.0, &item.item.sender, item.item.tls), answering).await
+    {
         office.engine.note_mail(&MailRecord {
             when_ms: office.clock.now_ms(),
             step: Step::Answered,
@@ -218,14 +223,9 @@ fn forwarded(item: &QueueItem, forward: &Forward) -> NewQueueItem {
     let recipients = vec![QueueRecipient { address: forward.to.to_string(), notify, orcpt: String::new() }];
     let passed = with(item, &forward.by);
     let utf8 = item.item.utf8 || !forward.to.as_str().is_ascii() || passed.iter().any(|by| !by.is_ascii());
-    NewQueueItem {
-        sender: forward.sender.clone(),
-        recipients,
-        utf8,
-        passed,
-        arrival: arrival(item, Vec::new()),
-        ..NewQueueItem::default()
-    }
+    let (terms, tls, arrival) = (item.item.terms.of_content(), item.item.tls, arrival(item, Vec::new()));
+    let sender = forward.sender.clone();
+    NewQueueItem { sender, recipients, utf8, passed, terms, tls, arrival, ..NewQueueItem::default() }
 }
 
 /// Who has sent it on, with one more.
@@ -336,7 +336,7 @@ fn note(office: &Office, item: &QueueItem, copies: &[(Recipient, Placed)], queue
 /// The item for a copy of one of several accounts behind an address, under its own address. Its place stays: its rules have had effect already.
 fn own_item(item: &QueueItem, recipient: &QueueRecipient, (one, placed): (&Recipient, Placed)) -> NewQueueItem {
     let recipients = vec![QueueRecipient { address: one.address.to_string(), ..recipient.clone() }];
-    NewQueueItem { recipients, arrival: arrival(item, vec![placed]), ..item.item.clone() }
+    NewQueueItem { recipients, arrival: arrival(item, vec![placed]), ..NewQueueItem::clone(&item.item) }
 }
 
 /// Queues the message for those of a group who could not have it now: who has it must not get it again.

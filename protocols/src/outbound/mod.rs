@@ -2,11 +2,14 @@
 //! notes what came of it. Everything that must survive a crash is in the queue; what is here can be made again from it.
 //!
 //! `clerk` watches the queue, `plan` says what goes next, `session` serves a destination over one connection (`connect`, `client/`), `settle`
-//! notes results and `notice` the reports about them. `resolve/` asks name servers, `route` knows the routes, `retry` the schedule.
+//! notes results and `notice` the reports about them; `tlsrpt/` tells domains what came of TLS with them. `resolve/` asks name servers, `trust/` says what a
+//! host must prove, `route` knows the routes, `retry` the schedule, `lanes` the order within a destination; `lines` puts messages that came as bytes in lines.
 mod clerk;
 mod client;
 mod connect;
 mod content;
+mod lanes;
+mod lines;
 mod local;
 mod notice;
 mod office;
@@ -18,12 +21,16 @@ mod session;
 mod settings;
 mod settle;
 mod tls;
+mod tlsrpt;
+mod trust;
 
 #[cfg(test)]
 mod tests;
 
 pub use settings::{Families, Login, Relay, Route, Security, Settings};
 pub use tls::TlsConfigs;
+pub use tlsrpt::Reports;
+pub use trust::PolicyHosts;
 
 use crate::runtime::Spawner;
 use crate::verify::Verifier;
@@ -32,6 +39,7 @@ use posthouse_engine::Engine;
 use posthouse_engine::base::Clock;
 use resolve::Resolve;
 use std::sync::Arc;
+use trust::Policies;
 
 /// The sending of the queue, while the server runs. Dropping the handle does not end it: the server's stop does.
 pub struct Outbound(Arc<Office>);
@@ -50,6 +58,10 @@ pub struct Means {
     pub names: Arc<dyn Resolve>,
     /// For connections that we open.
     pub tls: TlsConfigs,
+    /// Who has policies of MTA-STS; `None`: they are not asked for.
+    pub policies: Option<PolicyHosts>,
+    /// That domains get reports about TLS; `None`: none do.
+    pub tls_reports: Option<Reports>,
     /// What the operator decides.
     pub settings: Settings,
 }
@@ -58,11 +70,27 @@ impl Outbound {
     /// Begins to send what is in the queue, on the reactors of a server, until that is stopped: then each connection ends after the message that
     /// it is at.
     pub fn start(means: Means, spawner: Spawner) -> Outbound {
-        let Means { engine, clock, hostname, verifier, names, tls, settings } = means;
+        let Means { engine, clock, hostname, verifier, names, tls, policies, tls_reports, settings } = means;
         let spawn = Box::new(move |job: Box<dyn FnOnce() -> crate::runtime::SessionFuture + Send>| spawner.spawn(job));
-        let office = Office::new(Parts { engine, clock, names, settings, hostname, verifier, tls, spawn });
+        let policies = policies.map(Policies::new);
+        let office = Office::new(Parts {
+            engine,
+            clock,
+            names,
+            settings,
+            hostname,
+            verifier,
+            tls,
+            policies,
+            tls_reports,
+            spawn,
+        });
         let there = office.clone();
         (office.spawn)(Box::new(move || Box::pin(clerk::run(there))));
+        if office.tls_reports.is_some() {
+            let there = office.clone();
+            (office.spawn)(Box::new(move || Box::pin(tlsrpt::run(there))));
+        }
         Outbound(office)
     }
 

@@ -1,11 +1,12 @@
 //! Which reports an attempt calls for, and to whom (RFC 3461 section 5.2, RFC 3464). Sends none: they are committed with the results.
 use super::office::Office;
+use super::retry;
 use super::session::load;
 use super::settle::{Judged, Outcome};
 use crate::dsn::{self, Entry, Kind, Original, Report};
 use posthouse_engine::delivery::{Delivery, Target};
 use posthouse_engine::directory::Address;
-use posthouse_engine::queue::Fate;
+use posthouse_engine::queue::{Fate, TlsDemand};
 
 /// The reports to be committed with the results. One for a mailbox in another shard goes there by way of the queue, so that it is neither
 /// lost nor sent again when the results cannot be noted at once.
@@ -26,12 +27,17 @@ fn entries(outcome: &Outcome, judged: &[Judged], kind: Kind) -> Vec<Entry> {
     let is_about = |one: &&Judged| match kind {
         Kind::Failed => one.fate == Fate::Failed,
         Kind::Delayed => one.warned,
-        Kind::Relayed => one.fate == Fate::Relayed && !outcome.way.sends_notices,
+        Kind::Relayed => one.fate == Fate::Relayed && (!outcome.way.sends_notices || tells_of_time(outcome)),
+    };
+    let is_wanted = |notify: u8| match kind {
+        // RFC 2852 section 4.1.4: told unless the sender wants to hear nothing at all.
+        Kind::Relayed if tells_of_time(outcome) => notify & 1 == 0,
+        kind => kind.is_wanted(notify),
     };
     let all = judged.iter().filter(is_about);
     all.filter_map(|one| {
         let recipient = outcome.item.item.recipients.get(one.recipient as usize)?;
-        kind.is_wanted(recipient.notify).then(|| Entry {
+        is_wanted(recipient.notify).then(|| Entry {
             address: recipient.address.clone(),
             orcpt: recipient.orcpt.clone(),
             reply: one.reply.clone(),
@@ -39,6 +45,12 @@ fn entries(outcome: &Outcome, judged: &[Judged], kind: Kind) -> Vec<Entry> {
         })
     })
     .collect()
+}
+
+/// Whether a message whose sender has set a time went where nobody keeps it, or is to be traced on its way.
+fn tells_of_time(outcome: &Outcome) -> bool {
+    let by = outcome.item.item.terms.deliver_by;
+    by.is_some_and(|by| !outcome.way.keeps_time || (by.trace && outcome.way.remote.is_some()))
 }
 
 async fn one(office: &Office, outcome: &Outcome, kind: Kind, entries: &[Entry]) -> Option<Delivery> {
@@ -59,6 +71,7 @@ async fn one(office: &Office, outcome: &Outcome, kind: Kind, entries: &[Entry]) 
         targets.clear();
         queue.push(dsn::queued(&if is_group { own().unwrap_or_else(|| to.clone()) } else { to.clone() }));
     }
+    queue.iter_mut().for_each(|report| report.tls = item.item.tls.of_report());
     if targets.is_empty() && queue.is_empty() {
         tracing::info!(id, ?kind, sender = %to, "no report: nobody has the sender's address any more");
         return None;
@@ -69,6 +82,10 @@ async fn one(office: &Office, outcome: &Outcome, kind: Kind, entries: &[Entry]) 
     };
     let content = outcome.content.as_ref().or(loaded.as_ref().map(|(content, _)| content));
     let message = content.map_or(&[][..], |content| content.bytes());
+    // Bytes cannot stand in a report, which has lines: the header is enough then. RFC 8689 section 5: what must not cross a network openly does not
+    // go back whole.
+    let only_header = item.item.terms.binary || item.item.tls == TlsDemand::Required;
+    let ret = if only_header { 2 } else { item.item.ret };
     let report = Report {
         kind,
         hostname: &office.hostname,
@@ -76,10 +93,10 @@ async fn one(office: &Office, outcome: &Outcome, kind: Kind, entries: &[Entry]) 
         to: to.as_str(),
         envelope_id: &item.item.envelope_id,
         arrived: Some(item.created),
-        until: Some(item.created + i64::from(office.settings.lifetime_seconds)),
+        until: Some(retry::end(&office.settings, item)),
         now: office.now(),
         entries,
-        original: Original::of(message, item.item.ret, kind),
+        original: Original::of(message, ret, kind),
     };
     let bytes = dsn::write(&report, !targets.is_empty());
     match office.engine.stage(Vec::new(), bytes).await {

@@ -1,9 +1,11 @@
 //! What the clerk and the sessions share, and may be used from every reactor: the plan, the store, the names, who is to be woken.
 use super::plan::{Bounds, Job, Plan};
 use super::resolve::Resolve;
-use super::route::{self, Destination};
+use super::route::{self, Destination, Wishes};
 use super::settings::Settings;
 use super::tls::TlsConfigs;
+use super::tlsrpt::{Failed, Published, Reports};
+use super::trust::Policies;
 use crate::runtime::SessionFuture;
 use crate::session::Budget;
 use crate::verify::Verifier;
@@ -28,6 +30,10 @@ pub(super) struct Office {
     /// Signs answers for members who are away.
     pub(super) verifier: Option<Arc<Verifier>>,
     pub(super) tls: TlsConfigs,
+    /// MTA-STS; `None`: it is not asked for.
+    pub(super) policies: Option<Policies>,
+    /// Reports about TLS; `None`: nobody gets any.
+    pub(super) tls_reports: Option<Reports>,
     pub(super) budget: Budget,
     pub(super) spawn: Spawn,
     plan: Mutex<Plan>,
@@ -53,16 +59,20 @@ pub(super) struct Parts {
     pub(super) hostname: String,
     pub(super) verifier: Option<Arc<Verifier>>,
     pub(super) tls: TlsConfigs,
+    /// MTA-STS; `None`: it is not asked for.
+    pub(super) policies: Option<Policies>,
+    pub(super) tls_reports: Option<Reports>,
     pub(super) spawn: Spawn,
 }
 
 impl Office {
     pub(super) fn new(parts: Parts) -> Arc<Office> {
-        let Parts { engine, clock, names, settings, hostname, verifier, tls, spawn } = parts;
+        let Parts { engine, clock, names, settings, hostname, verifier, tls, policies, tls_reports, spawn } = parts;
         let started_ms = u64::try_from(clock.now_ms()).unwrap_or(0);
         let bounds = Bounds {
             sessions_max: settings.sessions_max,
             sessions_per_destination_max: settings.sessions_per_destination_max,
+            lifetime: i64::from(settings.lifetime_seconds),
             rest_first: i64::from(settings.retry_first_seconds.max(1)),
             rest_max: i64::from(settings.retry_max_seconds.max(1)),
         };
@@ -73,6 +83,8 @@ impl Office {
             hostname,
             verifier,
             tls,
+            policies,
+            tls_reports,
             budget: Budget::new(settings.message_bytes_max),
             spawn,
             plan: Mutex::new(Plan::new(bounds)),
@@ -93,6 +105,13 @@ impl Office {
         self.clock.now()
     }
 
+    /// Counts what came of TLS with a host, if somebody may want a report of it.
+    pub(super) fn note_tls(&self, published: &Arc<Published>, came: Result<(), Failed>) {
+        if let Some(reports) = &self.tls_reports {
+            reports.tally.note(self.now(), published, came);
+        }
+    }
+
     /// A number without a pattern that matters.
     pub(super) fn random(&self) -> u64 {
         let step = self.random.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed);
@@ -109,7 +128,8 @@ impl Office {
     pub(super) fn consider(&self, id: QueueId) {
         let Some(item) = self.engine.queue_item(id) else { return };
         let now = self.now();
-        let to = |address: &str| route::destination(address, &self.settings, &self.engine);
+        let wishes = Wishes::of(&item, &self.engine);
+        let to = |address: &str| route::destination(address, &wishes, &self.settings, &self.engine);
         let fed = self.plan().consider(&item, now, to);
         fed.iter().for_each(|destination| self.ring(destination));
         self.bell.notify_one();

@@ -1,11 +1,13 @@
 //! Which message goes where next: what is due, what is under way, how many connections a destination may have. Pure: it asks no clock, opens
 //! nothing, and can be made again from the queue at any time.
+use super::lanes::Lanes;
+use super::retry;
 use super::route::Destination;
 use crate::limits;
 use posthouse_engine::base::QueueId;
 use posthouse_engine::queue::{QueueItem, QueueState};
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeSet, BinaryHeap, HashMap, VecDeque};
 
 /// One message for some of its recipients, all at one destination.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,13 +15,18 @@ pub(super) struct Job {
     pub(super) id: QueueId,
     /// Their places in the item.
     pub(super) recipients: Vec<u32>,
+    /// The higher goes first (RFC 6710).
+    pub(super) priority: i8,
 }
 
 /// Bounds on connections and waits.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Bounds {
+    /// 0: nothing is taken up but what is for ourselves.
     pub(super) sessions_max: usize,
     pub(super) sessions_per_destination_max: usize,
+    /// Seconds after which a message is given up.
+    pub(super) lifetime: i64,
     /// Seconds that a destination rests when none of its hosts can be reached; doubles up to the second.
     pub(super) rest_first: i64,
     pub(super) rest_max: i64,
@@ -32,17 +39,29 @@ pub(super) struct Plan {
     due: BinaryHeap<Reverse<(i64, QueueId)>>,
     times: HashMap<QueueId, i64>,
     /// Recipients that are ready or under way.
-    flying: HashMap<QueueId, Vec<u32>>,
+    flying: HashMap<QueueId, Flying>,
     places: HashMap<Destination, Place>,
-    /// Destinations that may want one more connection.
+    /// Destinations that may want one more connection, each once; ourselves come first.
     hungry: VecDeque<Destination>,
     jobs: usize,
+    /// Those to other hosts.
     sessions: usize,
+}
+
+/// Recipients of one item, by a bit for each: a message to thousands of destinations is looked at after each of them.
+#[derive(Debug, Default)]
+struct Flying {
+    bits: Vec<u64>,
+    count: usize,
 }
 
 #[derive(Debug)]
 struct Place {
-    ready: VecDeque<Job>,
+    ready: Lanes<Job>,
+    /// Items that are due and wait for room in `ready`; what is behind one destination keeps nobody else waiting.
+    behind: BTreeSet<QueueId>,
+    /// It stands in `hungry`.
+    is_hungry: bool,
     sessions: usize,
     /// Sessions that wait for one more message.
     idle: usize,
@@ -69,11 +88,7 @@ impl Plan {
 
     /// Looks at an item at `at` again, or earlier if that was planned.
     pub(super) fn look_at(&mut self, id: QueueId, at: i64) {
-        let planned = self.times.entry(id).or_insert(i64::MAX);
-        if at < *planned {
-            *planned = at;
-            self.due.push(Reverse((at, id)));
-        }
+        look_at(&mut self.due, &mut self.times, id, at);
     }
 
     /// The next item to look at, if its time has come and there is room for its jobs.
@@ -108,10 +123,10 @@ impl Plan {
         if item.state == QueueState::Hold {
             return Vec::new();
         }
-        // What an operator asks for is tried at once, whatever was heard of the destination before.
-        let urged = item.state == QueueState::Active && item.progress.iter().any(|progress| progress.attempts > 0);
+        // Its last attempt is not put off by those before it: its sender is to be told in time.
+        let is_at_its_end = now >= item.created.saturating_add(self.bounds.lifetime);
         let flying = self.flying.get(&item.id);
-        let is_flying = |at: u32| flying.is_some_and(|flying| flying.contains(&at));
+        let is_flying = |at: u32| flying.is_some_and(|flying| flying.has(at));
         let (mut later, mut groups, mut fed) = (None, HashMap::<Destination, Vec<u32>>::new(), Vec::new());
         for (at, recipient, progress) in item.waiting() {
             let at = at as u32;
@@ -124,22 +139,33 @@ impl Plan {
             }
             groups.entry(to(&recipient.address)).or_default().push(at);
         }
+        // What an operator asks for is tried at once, whatever was heard of the destination before.
+        let is_urged = |at: &u32| item.progress.get(*at as usize).is_some_and(|progress| progress.attempts > 0);
+        // Without connections what is for others waits until the server starts with some.
+        groups.retain(|destination, _| self.bounds.sessions_max > 0 || *destination == Destination::Local);
         for (destination, recipients) in groups {
             let first = Place::new(self.bounds.sessions_per_destination_max);
             let place = self.places.entry(destination.clone()).or_insert(first);
+            let urged = item.state == QueueState::Active && recipients.iter().any(is_urged);
             if urged {
                 place.rests_until = 0;
             }
-            if place.rests_until > now {
-                later = Some(later.unwrap_or(i64::MAX).min(place.rests_until));
+            if place.rests_until > now && !retry::is_pressing(item, now) {
+                let next = retry::not_beyond(item, now, place.rests_until);
+                later = Some(later.unwrap_or(i64::MAX).min(next));
+                continue;
+            }
+            let priority = item.item.terms.priority;
+            if place.ready.len() >= limits::OUTBOUND_READY_MAX && !urged && !is_at_its_end && priority <= 0 {
+                place.behind.insert(item.id);
                 continue;
             }
             for some in recipients.chunks(limits::OUTBOUND_RECIPIENTS_MAX) {
-                place.ready.push_back(Job { id: item.id, recipients: some.to_vec() });
+                place.ready.push_back(priority, Job { id: item.id, recipients: some.to_vec(), priority });
                 self.jobs += 1;
             }
-            self.flying.entry(item.id).or_default().extend(recipients);
-            self.hungry.push_back(destination.clone());
+            self.flying.entry(item.id).or_default().add(&recipients);
+            self.hunger(&destination);
             fed.push(destination);
         }
         if let Some(later) = later {
@@ -148,63 +174,103 @@ impl Plan {
         fed
     }
 
-    /// Destinations that get one more connection now, each as often as it gets one. `ended` must follow for each.
+    /// Destinations that get one more connection now, each as often as it gets one. `ended` must follow for each. The last part of the connections
+    /// is for destinations that have none, so that a few slow ones do not hold them all; ourselves need none.
     pub(super) fn begin_sessions(&mut self) -> Vec<Destination> {
-        let mut begun = Vec::new();
-        while self.sessions < self.bounds.sessions_max {
+        let (mut begun, mut passed_over) = (Vec::new(), Vec::new());
+        let sessions_max = self.bounds.sessions_max;
+        let shared_max = sessions_max - sessions_max / limits::OUTBOUND_SESSIONS_KEPT_PART;
+        while let Some(destination) = self.hungry.front() {
+            let is_local = *destination == Destination::Local;
+            if self.sessions >= sessions_max && !is_local {
+                break;
+            }
             let Some(destination) = self.hungry.pop_front() else { break };
             let Some(place) = self.places.get_mut(&destination) else { continue };
-            if place.sessions < place.window && place.ready.len() > place.idle {
-                place.sessions += 1;
-                self.sessions += 1;
-                begun.push(destination.clone());
-                if place.ready.len() > place.idle + 1 && place.sessions < place.window {
-                    self.hungry.push_back(destination);
-                }
+            place.is_hungry = false;
+            if place.sessions >= place.window || place.ready.len() <= place.idle {
+                continue;
+            }
+            if place.sessions > 0 && self.sessions >= shared_max && !is_local {
+                passed_over.push(destination);
+                continue;
+            }
+            place.sessions += 1;
+            self.sessions += usize::from(!is_local);
+            begun.push(destination.clone());
+            if place.ready.len() > place.idle + 1 && place.sessions < place.window {
+                self.hunger(&destination);
             }
         }
+        passed_over.iter().for_each(|destination| self.hunger(destination));
         begun
+    }
+
+    fn hunger(&mut self, destination: &Destination) {
+        let Some(place) = self.places.get_mut(destination).filter(|place| !place.is_hungry) else { return };
+        place.is_hungry = true;
+        match destination {
+            Destination::Local => self.hungry.push_front(Destination::Local),
+            destination => self.hungry.push_back(destination.clone()),
+        }
+    }
+
+    /// Whether all connections are taken and some destination has none.
+    pub(super) fn is_crowded(&self) -> bool {
+        let waits = |destination| {
+            self.places.get(destination).is_some_and(|place| place.sessions == 0 && !place.ready.is_empty())
+        };
+        self.sessions >= self.bounds.sessions_max && self.hungry.iter().any(waits)
     }
 
     /// The next message for a destination.
     pub(super) fn next(&mut self, destination: &Destination) -> Option<Job> {
-        self.places.get_mut(destination)?.ready.pop_front()
+        let place = self.places.get_mut(destination)?;
+        let job = place.ready.pop();
+        if job.is_some() && let Some(id) = place.behind.pop_first() {
+            // One comes up for each that goes, the oldest first.
+            look_at(&mut self.due, &mut self.times, id, 0);
+        }
+        job
     }
 
     /// A job that this session cannot do: it is the destination's next.
     pub(super) fn give_back(&mut self, destination: &Destination, job: Job) {
         if let Some(place) = self.places.get_mut(destination) {
-            place.ready.push_front(job);
+            place.ready.push_front(job.priority, job);
         }
     }
 
     /// All that is ready for a destination: none of its hosts can be reached.
     pub(super) fn drain(&mut self, destination: &Destination) -> Vec<Job> {
-        self.places.get_mut(destination).map_or_else(Vec::new, |place| place.ready.drain(..).collect())
+        let Some(place) = self.places.get_mut(destination) else { return Vec::new() };
+        for id in std::mem::take(&mut place.behind) {
+            look_at(&mut self.due, &mut self.times, id, place.rests_until);
+        }
+        place.ready.drain()
     }
 
     /// A job is over; its item is to be considered again.
     pub(super) fn done(&mut self, job: &Job) {
         self.jobs = self.jobs.saturating_sub(1);
         let Some(flying) = self.flying.get_mut(&job.id) else { return };
-        let over: HashSet<u32> = job.recipients.iter().copied().collect();
-        flying.retain(|at| !over.contains(at));
-        if flying.is_empty() {
+        if flying.remove(&job.recipients) {
             self.flying.remove(&job.id);
         }
     }
 
-    /// A connection was made: one more may be tried beside it.
+    /// A host has taken a message, or has said for good that it does not: one more connection may be tried.
     pub(super) fn opened(&mut self, destination: &Destination) {
         let most = self.bounds.sessions_per_destination_max;
         if let Some(place) = self.places.get_mut(destination) {
             (place.failures, place.rests_until) = (0, 0);
             place.window = (place.window + 1).min(most);
-            self.hungry.push_back(destination.clone());
+            self.hunger(destination);
         }
     }
 
-    /// A connection could not be made: fewer at a time. When there is no other one the destination rests; true then.
+    /// A connection could not be made, or was cut before a message was taken: fewer at a time. When there is no other one the destination
+    /// rests; true then.
     pub(super) fn failed(&mut self, destination: &Destination, now: i64) -> bool {
         let bounds = self.bounds;
         let Some(place) = self.places.get_mut(destination) else { return true };
@@ -227,11 +293,19 @@ impl Plan {
 
     /// A session is over.
     pub(super) fn ended(&mut self, destination: &Destination, now: i64) {
-        self.sessions = self.sessions.saturating_sub(1);
+        if *destination != Destination::Local {
+            self.sessions = self.sessions.saturating_sub(1);
+        }
         let Some(place) = self.places.get_mut(destination) else { return };
         place.sessions = place.sessions.saturating_sub(1);
+        if place.sessions == 0 && place.ready.is_empty() {
+            // Those before them may have been removed or put on hold.
+            for id in std::mem::take(&mut place.behind) {
+                look_at(&mut self.due, &mut self.times, id, place.rests_until);
+            }
+        }
         if !place.ready.is_empty() {
-            self.hungry.push_back(destination.clone());
+            self.hunger(destination);
         } else if place.sessions == 0 && place.rests_until <= now && place.failures == 0 {
             self.places.remove(destination);
         }
@@ -241,19 +315,59 @@ impl Plan {
     pub(super) fn sweep(&mut self, now: i64) {
         let rest_max = self.bounds.rest_max;
         self.places
-            .retain(|_, place| place.sessions > 0 || !place.ready.is_empty() || place.rests_until + rest_max > now);
+            .retain(|_, place| place.is_used() || place.rests_until + rest_max > now);
     }
 
-    /// Jobs ready or under way, and connections.
+    /// Jobs ready or under way, and connections to other hosts.
     pub(super) fn counts(&self) -> (usize, usize) {
         (self.jobs, self.sessions)
     }
 }
 
+impl Flying {
+    fn has(&self, at: u32) -> bool {
+        self.bits.get(at as usize / 64).is_some_and(|bits| bits >> (at % 64) & 1 == 1)
+    }
+
+    fn add(&mut self, recipients: &[u32]) {
+        for at in recipients {
+            let word = *at as usize / 64;
+            self.bits.resize(self.bits.len().max(word + 1), 0);
+            self.count += usize::from(!self.has(*at));
+            self.bits[word] |= 1 << (at % 64);
+        }
+    }
+
+    /// True when none is left.
+    fn remove(&mut self, recipients: &[u32]) -> bool {
+        for at in recipients {
+            self.count -= usize::from(self.has(*at));
+            if let Some(bits) = self.bits.get_mut(*at as usize / 64) {
+                *bits &= !(1 << (at % 64));
+            }
+        }
+        self.count == 0
+    }
+}
+
+fn look_at(due: &mut BinaryHeap<Reverse<(i64, QueueId)>>, times: &mut HashMap<QueueId, i64>, id: QueueId, at: i64) {
+    let planned = times.entry(id).or_insert(i64::MAX);
+    if at < *planned {
+        *planned = at;
+        due.push(Reverse((at, id)));
+    }
+}
+
 impl Place {
+    fn is_used(&self) -> bool {
+        self.sessions > 0 || self.is_hungry || !self.ready.is_empty() || !self.behind.is_empty()
+    }
+
     fn new(sessions_max: usize) -> Place {
         Place {
-            ready: VecDeque::new(),
+            ready: Lanes::new(),
+            behind: BTreeSet::new(),
+            is_hungry: false,
             sessions: 0,
             idle: 0,
             window: limits::OUTBOUND_WINDOW_FIRST.min(sessions_max).max(1),

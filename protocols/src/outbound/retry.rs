@@ -1,4 +1,5 @@
-//! When a recipient is tried again, and when it is given up. Knows the schedule and nothing else.
+//! When a recipient is tried again, and when it is given up: by the schedule, and by the time that its sender has set (RFC 2852). Knows nothing
+//! else.
 use super::settings::Settings;
 use posthouse_engine::queue::{Progress, QueueItem};
 
@@ -11,10 +12,18 @@ pub(super) enum Next {
     Never,
 }
 
+/// When an item is given up, whatever happens: at the end of its time in the queue, or when it is to go back.
+pub(super) fn end(settings: &Settings, item: &QueueItem) -> i64 {
+    let end = item.begins().saturating_add(i64::from(settings.lifetime_seconds));
+    match item.item.terms.deliver_by {
+        Some(by) if by.returns => end.min(by.at),
+        _ => end,
+    }
+}
+
 /// After an attempt at `now` for a recipient that has had `attempts` before it: waits double from the first to the longest; the last attempt
-/// is at the end of the lifetime.
-pub(super) fn next(settings: &Settings, created: i64, attempts: u32, now: i64) -> Next {
-    let end = created.saturating_add(i64::from(settings.lifetime_seconds));
+/// is at `end`.
+pub(super) fn next(settings: &Settings, end: i64, attempts: u32, now: i64) -> Next {
     if now >= end {
         return Next::Never;
     }
@@ -23,10 +32,30 @@ pub(super) fn next(settings: &Settings, created: i64, attempts: u32, now: i64) -
     Next::At(now.saturating_add(wait).min(end))
 }
 
+/// `at`, or before it the time that the sender has set, when something is to happen.
+pub(super) fn not_beyond(item: &QueueItem, now: i64, at: i64) -> i64 {
+    match item.item.terms.deliver_by {
+        Some(by) if by.at > now => at.min(by.at),
+        _ => at,
+    }
+}
+
+/// Whether the time that the sender has set is over and the message is to go back (RFC 2852 section 4).
+pub(super) fn is_over(item: &QueueItem, now: i64) -> bool {
+    item.item.terms.deliver_by.is_some_and(|by| by.returns && now >= by.at)
+}
+
+/// Whether that time is over and its sender has not heard of it: no rest of the destination counts then.
+pub(super) fn is_pressing(item: &QueueItem, now: i64) -> bool {
+    let is_over = item.item.terms.deliver_by.is_some_and(|by| now >= by.at);
+    is_over && item.waiting().any(|(_, _, progress)| !progress.warned)
+}
+
 /// Whether the sender is to be told now that this recipient is delayed.
 pub(super) fn is_late(settings: &Settings, item: &QueueItem, progress: &Progress, now: i64) -> bool {
     let after = i64::from(settings.delay_warning_seconds);
-    after > 0 && !progress.warned && now - item.created >= after
+    let is_over = item.item.terms.deliver_by.is_some_and(|by| now >= by.at);
+    !progress.warned && (is_over || (after > 0 && now - item.begins() >= after))
 }
 
 #[cfg(test)]
@@ -37,13 +66,13 @@ mod tests {
     fn waits_double_up_to_a_bound_and_end_with_the_lifetime() {
         let settings = Settings::default();
         let (mut now, mut attempts, mut waits) = (1000, 0, Vec::new());
-        while let Next::At(at) = next(&settings, 1000, attempts, now) {
+        while let Next::At(at) = next(&settings, 1000 + 432_000, attempts, now) {
             assert!(at > now);
             waits.push(at - now);
             (now, attempts) = (at, attempts + 1);
         }
         assert_eq!(waits[..6], [300, 600, 1200, 2400, 4000, 4000]);
         assert_eq!(now, 1000 + 432_000, "the last attempt is at the end of the lifetime");
-        assert_eq!(next(&settings, 0, u32::MAX, 432_000), Next::Never);
+        assert_eq!(next(&settings, 432_000, u32::MAX, 432_000), Next::Never);
     }
 }

@@ -1,19 +1,27 @@
 //! One connection's worth of work for a destination: connects, sends one message after the other, notes what came of each before the next.
 //! Decides no order and no time: the plan does.
-use super::client::{Client, Mail, Rcpt, Sent};
+use super::client::{Client, Mail, Rcpt, Remote, Sent};
 use super::connect::{Unreachable, connect};
 use super::content::Content;
 use super::office::{Held, Office};
 use super::route::Destination;
-use super::settle::{Outcome, Way, settle};
-use super::{local, plan::Job};
+use super::settle::{self, Outcome, Way, settle};
+use super::{local, plan::Job, retry};
 use crate::dsn::Reply;
 use crate::runtime::{now, select, sleep, stopping, timeout};
 use crate::session::Share;
 use crate::{limits, passed};
 use posthouse_engine::base::Error;
-use posthouse_engine::queue::{QueueItem, QueueState};
+use posthouse_engine::queue::{QueueItem, QueueState, TlsDemand};
 use std::sync::Arc;
+
+/// The connection of a session.
+#[derive(Default)]
+struct Line {
+    client: Option<Client>,
+    /// The destination's other hosts took no more than the first: they are left in peace from then on.
+    is_alone: bool,
+}
 
 /// Counts in the plan while it lives.
 struct Present {
@@ -29,25 +37,29 @@ impl Drop for Present {
     }
 }
 
-/// Serves a destination until nothing is ready for it, it cannot be reached, or the server stops.
+/// Serves a destination until nothing is ready for it, it cannot be reached, its turn is over where others wait for theirs, or the server stops.
 pub(super) async fn run(office: Arc<Office>, destination: Destination) {
     let present = Present { office, destination };
     let (office, destination) = (&present.office, &present.destination);
-    let mut client: Option<Client> = None;
-    while let Some(held) = next_job(office, destination, client.is_some()).await {
+    let begun = now();
+    let mut line = Line::default();
+    while let Some(held) = next_job(office, destination, line.client.is_some()).await {
         if *destination == Destination::Local {
             local::deliver(office, held).await;
             continue;
         }
-        if !work(office, destination, held, &mut client).await {
+        if !work(office, destination, held, &mut line).await {
             return;
         }
         let is_over = |client: &Client| client.broken || client.begun >= limits::OUTBOUND_MESSAGES_PER_CONNECTION_MAX;
-        if let Some(over) = client.take_if(|client| is_over(client)) {
+        if let Some(over) = line.client.take_if(|client| is_over(client)) {
             over.quit().await;
         }
+        if now() - begun >= limits::OUTBOUND_TURN && office.plan().is_crowded() {
+            break;
+        }
     }
-    if let Some(client) = client {
+    if let Some(client) = line.client {
         client.quit().await;
     }
 }
@@ -67,14 +79,20 @@ async fn next_job(office: &Arc<Office>, destination: &Destination, lingers: bool
         return found;
     }
     let bell = office.destination_bell(destination);
+    let until = now() + limits::OUTBOUND_LINGER;
     office.plan().idles(destination, true);
-    let _ = timeout(limits::OUTBOUND_LINGER, select(bell.notified(), stop.wait())).await;
+    let mut found = None;
+    while found.is_none() && !stop.is_set() && now() < until {
+        // It may have rung for a message that another session has taken.
+        let _ = timeout(until - now(), select(bell.notified(), stop.wait())).await;
+        found = if stop.is_set() { None } else { take() };
+    }
     office.plan().idles(destination, false);
-    if stop.is_set() { None } else { take() }
+    found
 }
 
 /// One message over a connection, which is opened if there is none; false ends the session.
-async fn work(office: &Arc<Office>, destination: &Destination, held: Held, client: &mut Option<Client>) -> bool {
+async fn work(office: &Arc<Office>, destination: &Destination, held: Held, line: &mut Line) -> bool {
     let begun = now();
     let Some(item) = office.engine.queue_item(held.job.id) else {
         // Removed meanwhile.
@@ -82,6 +100,11 @@ async fn work(office: &Arc<Office>, destination: &Destination, held: Held, clien
     };
     if item.state == QueueState::Hold {
         // Put on hold since it was planned; its release has it planned again.
+        return true;
+    }
+    if retry::is_over(&item, office.now()) {
+        let replies = vec![settle::out_of_time(None); held.job.recipients.len()];
+        settle(office, vec![Outcome { held, item, replies, way: Way::default(), content: None }]).await;
         return true;
     }
     let (content, _share) = match load(office, &item).await {
@@ -92,41 +115,91 @@ async fn work(office: &Arc<Office>, destination: &Destination, held: Held, clien
         }
     };
     let loaded = now();
-    let sent = match send(office, destination, &mail(&item, &content, &recipients(&item, &held.job)), client).await {
+    let recipients = recipients(&item, &held.job);
+    let sent = send(office, destination, &mail(office, &item, &content, &recipients), line).await;
+    let (sent, way) = match sent {
         Ok(sent) => sent,
         Err(unreachable) => {
-            give_up(office, destination, held, &unreachable).await;
+            give_up(office, destination, Some(held), &unreachable).await;
             return false;
         }
     };
-    let open = client.as_ref();
-    let way = Way {
-        remote: open.map(|client| client.remote.clone()),
-        tls: open.and_then(|client| client.tls.clone()),
-        sends_notices: open.is_some_and(|client| client.offers.dsn),
-        load_ms: (loaded - begun).as_millis() as u64,
-        send_ms: (now() - loaded).as_millis() as u64,
-    };
+    let (load_ms, send_ms) = ((loaded - begun).as_millis() as u64, (now() - loaded).as_millis() as u64);
+    let way = Way { load_ms, send_ms, ..way };
+    let turned_away = turned_away(&sent, &way, line);
+    if sent.replies.iter().any(|reply| !reply.is_transient()) {
+        office.plan().opened(destination);
+        office.bell.notify_one();
+    }
     let outcome = Outcome { held, item, replies: sent.replies, way, content: Some(content) };
     settle(office, vec![outcome]).await;
-    true
+    if let Some(why) = &turned_away {
+        give_up(office, destination, None, why).await;
+    }
+    turned_away.is_none()
 }
 
-/// Over the connection there is, or over a fresh one when there is none or the host has closed it while it was idle.
+/// 421 or a cut before a message was taken is no better than no connection.
+fn turned_away(sent: &Sent, way: &Way, line: &Line) -> Option<Unreachable> {
+    let is_cut = line.client.as_ref().is_some_and(|client| client.broken);
+    let reply = sent.replies.first().filter(|reply| sent.elsewhere && is_cut && reply.is_transient())?;
+    Some(Unreachable { reply: reply.clone(), remote: way.remote.clone() })
+}
+
+/// Sends a message; where its host takes nothing now the destination's other hosts are asked (RFC 5321 section 5.1), and the connection to the
+/// one that takes it stays.
 async fn send(
     office: &Office,
     destination: &Destination,
     mail: &Mail<'_>,
+    line: &mut Line,
+) -> Result<(Sent, Way), Unreachable> {
+    let (mut sent, mut way) = send_first(office, destination, mail, &mut line.client).await?;
+    let mut tried: Vec<Remote> = way.remote.iter().cloned().collect();
+    while sent.elsewhere && !line.is_alone && tried.len() < limits::OUTBOUND_HOSTS_PER_ATTEMPT_MAX {
+        // What may be otherwise later counts more than what may not, and the first who said so is named.
+        let is_final = !sent.replies.iter().all(Reply::is_transient);
+        let mut other = match connect(office, destination, &tried).await {
+            Ok(other) => other,
+            Err(Unreachable { reply, remote: Some(remote) }) if is_final && reply.is_transient() => {
+                sent.replies.fill(reply);
+                way = Way { remote: Some(remote), ..Way::default() };
+                break;
+            }
+            Err(_) => break,
+        };
+        tried.push(other.remote.clone());
+        let again = other.send(mail).await;
+        if again.elsewhere && !is_final {
+            other.quit().await;
+            continue;
+        }
+        (sent, way) = (again, Way::over(&other));
+        let over = if sent.elsewhere { Some(other) } else { line.client.replace(other) };
+        if let Some(over) = over {
+            over.quit().await;
+        }
+    }
+    line.is_alone |= sent.elsewhere && sent.replies.iter().all(Reply::is_transient);
+    Ok((sent, way))
+}
+
+/// Over the connection there is, or over a fresh one when there is none or the host has closed it while it was idle.
+async fn send_first(
+    office: &Office,
+    destination: &Destination,
+    mail: &Mail<'_>,
     client: &mut Option<Client>,
-) -> Result<Sent, Unreachable> {
+) -> Result<(Sent, Way), Unreachable> {
     if let Some(open) = client {
         let sent = open.send(mail).await;
         if !sent.stale {
-            return Ok(sent);
+            return Ok((sent, Way::over(open)));
         }
     }
-    let fresh = client.insert(open(office, destination).await?);
-    Ok(fresh.send(mail).await)
+    let fresh = client.insert(connect(office, destination, &[]).await?);
+    let sent = fresh.send(mail).await;
+    Ok((sent, Way::over(fresh)))
 }
 
 fn recipients<'a>(item: &'a QueueItem, job: &Job) -> Vec<Rcpt<'a>> {
@@ -134,29 +207,34 @@ fn recipients<'a>(item: &'a QueueItem, job: &Job) -> Vec<Rcpt<'a>> {
     all.map(|one| Rcpt { address: &one.address, notify: one.notify, orcpt: &one.orcpt }).collect()
 }
 
-fn mail<'a>(item: &'a QueueItem, content: &'a Content, recipients: &'a [Rcpt<'a>]) -> Mail<'a> {
+fn mail<'a>(office: &Office, item: &'a QueueItem, content: &'a Content, recipients: &'a [Rcpt<'a>]) -> Mail<'a> {
     let new = &item.item;
-    Mail { sender: &new.sender, recipients, ret: new.ret, envelope_id: &new.envelope_id, utf8: new.utf8, content }
+    Mail {
+        sender: &new.sender,
+        recipients,
+        ret: new.ret,
+        envelope_id: &new.envelope_id,
+        utf8: new.utf8,
+        requires_tls: new.tls == TlsDemand::Required,
+        terms: new.terms,
+        now: office.now(),
+        content,
+    }
 }
 
-async fn open(office: &Office, destination: &Destination) -> Result<Client, Unreachable> {
-    let client = connect(office, destination).await?;
-    office.plan().opened(destination);
-    office.bell.notify_one();
-    Ok(client)
-}
-
-/// Nobody of the destination can be reached: unless another session gets through, all that is ready for it is put off, or given up when it
-/// can never go there.
-async fn give_up(office: &Arc<Office>, destination: &Destination, held: Held, why: &Unreachable) {
+/// Nobody of the destination takes mail: unless another session gets through, all that is ready for it is put off, or given up when it can
+/// never go there.
+async fn give_up(office: &Arc<Office>, destination: &Destination, held: Option<Held>, why: &Unreachable) {
     let now = office.now();
     if why.reply.is_transient() && !office.plan().failed(destination, now) {
-        held.give_back(destination);
+        if let Some(held) = held {
+            held.give_back(destination);
+        }
         return;
     }
-    let mut all = vec![held];
     let rest = office.plan().drain(destination);
-    all.extend(rest.into_iter().map(|job| Held::new(office.clone(), job)));
+    let rest = rest.into_iter().map(|job| Held::new(office.clone(), job));
+    let all: Vec<Held> = held.into_iter().chain(rest).collect();
     let way = Way { remote: why.remote.clone(), ..Way::default() };
     let outcome = |held: Held| {
         let item = office.engine.queue_item(held.job.id).filter(|item| item.state != QueueState::Hold)?;
@@ -174,7 +252,8 @@ pub(super) async fn load(office: &Office, item: &QueueItem) -> Result<(Content, 
         sleep(limits::OUTBOUND_PAUSE).await;
     }
     let stored = office.engine.queue_message(item.id).await?;
-    Ok((Content::new(stored, |message| passed::fields(&office.engine, &item.item.passed, message)), share))
+    let fields = |message: &[u8]| passed::fields(&office.engine, &item.item.passed, message);
+    Ok((Content::new(stored, item.item.terms.binary, fields), share))
 }
 
 /// A message that the store cannot give waits: what is broken there is an operator's to see, and no reason to lose mail.

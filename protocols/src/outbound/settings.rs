@@ -3,7 +3,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 /// How a connection is protected.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Security {
     /// Not at all.
     Plain,
@@ -18,7 +18,7 @@ pub enum Security {
 }
 
 /// Name and password at a relay.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Login {
     /// Who.
     pub user: String,
@@ -33,7 +33,7 @@ impl std::fmt::Debug for Login {
 }
 
 /// A host that takes mail for others.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Relay {
     /// Its name, whose addresses are looked up, or an address.
     pub host: String,
@@ -68,6 +68,13 @@ pub enum Families {
     Ipv6,
 }
 
+/// Our addresses for connections, if the kernel is not to choose.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) struct Sources {
+    pub(super) ipv4: Option<Ipv4Addr>,
+    pub(super) ipv6: Option<Ipv6Addr>,
+}
+
 /// Everything.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -75,6 +82,8 @@ pub struct Settings {
     pub port: u16,
     /// For hosts that are found by MX records.
     pub security: Security,
+    /// Hosts with TLSA records must match them (RFC 7672); the resolver must be one that tells what DNSSEC has proven.
+    pub dane: bool,
     /// Where all mail goes that no route names; `None` is where MX records lead.
     pub relay: Option<Arc<Relay>>,
     /// The first that fits counts.
@@ -85,7 +94,7 @@ pub struct Settings {
     pub source_ipv4: Option<Ipv4Addr>,
     /// The same over IPv6.
     pub source_ipv6: Option<Ipv6Addr>,
-    /// Connections at a time.
+    /// Connections at a time; 0: what is for other hosts waits, and only what is for mailboxes here is delivered.
     pub sessions_max: usize,
     /// Connections at a time to one destination.
     pub sessions_per_destination_max: usize,
@@ -106,6 +115,7 @@ impl Default for Settings {
         Settings {
             port: 25,
             security: Security::Opportunistic,
+            dane: false,
             relay: None,
             routes: Vec::new(),
             families: Families::default(),
@@ -123,11 +133,11 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// Our address for a connection to `to`.
-    pub(super) fn source(&self, to: IpAddr) -> Option<IpAddr> {
+    /// Our address for a connection to `to` on behalf of somebody who has these.
+    pub(super) fn source(&self, own: Sources, to: IpAddr) -> Option<IpAddr> {
         match to {
-            IpAddr::V4(_) => self.source_ipv4.map(IpAddr::from),
-            IpAddr::V6(_) => self.source_ipv6.map(IpAddr::from),
+            IpAddr::V4(_) => own.ipv4.or(self.source_ipv4).map(IpAddr::from),
+            IpAddr::V6(_) => own.ipv6.or(self.source_ipv6).map(IpAddr::from),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What an attempt came to, into the store: results, the next time, mail to the sender about it, in one transaction; then the log. Nothing
 //! counts before its commit.
-use super::client::Remote;
+use super::client::{Client, Remote};
 use super::content::Content;
 use super::notice;
 use super::office::{Held, Office};
@@ -23,10 +23,21 @@ pub(super) struct Way {
     pub(super) tls: Option<String>,
     /// The host takes over the duty to send notices (RFC 3461 section 5.2.2).
     pub(super) sends_notices: bool,
+    /// The host takes over the time that the sender has set (RFC 2852).
+    pub(super) keeps_time: bool,
     /// Waiting for memory and the store.
     pub(super) load_ms: u64,
     /// Connecting, if that was needed, and sending.
     pub(super) send_ms: u64,
+}
+
+impl Way {
+    /// Over that connection.
+    pub(super) fn over(client: &Client) -> Way {
+        let (remote, tls) = (Some(client.remote.clone()), client.tls.clone());
+        let (sends_notices, keeps_time) = (client.offers.dsn, client.offers.deliver_by.is_some());
+        Way { remote, tls, sends_notices, keeps_time, ..Way::default() }
+    }
 }
 
 /// One attempt: a reply for each recipient of the job.
@@ -79,17 +90,25 @@ fn judge(office: &Office, outcome: &Outcome) -> Vec<Judged> {
         match reply.class() {
             2 => judged.fate = Fate::Relayed,
             5 => {}
-            _ => match retry::next(settings, item.created, progress.attempts, now) {
+            _ => match retry::next(settings, retry::end(settings, item), progress.attempts, now) {
                 Next::At(next_try) => {
+                    let next_try = retry::not_beyond(item, now, next_try);
                     (judged.fate, judged.next_try) = (Fate::Waiting, next_try);
                     judged.warned = retry::is_late(settings, item, progress, now);
                 }
+                Next::Never if retry::is_over(item, now) => judged.reply = out_of_time(Some(reply)),
                 Next::Never => judged.reply = judged.reply.given_up("tried for too long"),
             },
         }
         Some(judged)
     };
     outcome.held.job.recipients.iter().zip(&outcome.replies).filter_map(judged).collect()
+}
+
+/// What is said of a message that was not there by the time that its sender has set (RFC 2852 section 4, RFC 3463 section 3.5).
+pub(super) fn out_of_time(last: Option<&Reply>) -> Reply {
+    let last = last.map_or_else(String::new, |last| format!(": {last}"));
+    Reply::own("5.4.7", format!("not delivered in the time that its sender has set{last}"))
 }
 
 async fn submit(

@@ -70,6 +70,7 @@ impl Session {
         let view = self.shared.engine.mailbox(account, MailboxId::INBOX)?;
         let maildrop = Maildrop::new(account, lock, view);
         let answer = Answer::ok(maildrop.summary());
+        self.policy = self.policy.of(&self.shared.engine, account);
         self.maildrop = Some(Box::new(maildrop));
         self.seat = Some(seat);
         Ok(answer)

@@ -3,7 +3,7 @@
 use super::answer::Answer;
 use super::marks::Marks;
 use crate::session::Held;
-use posthouse_engine::base::{AccountId, Error, Uid};
+use posthouse_engine::base::{AccountId, Error, Uid, counted};
 use posthouse_engine::index::{Entry, Mailbox, UidSet, Uidls};
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -58,7 +58,7 @@ impl Maildrop {
     /// How many there are, for a person.
     pub(super) fn summary(&self) -> String {
         let (count, size_bytes) = (self.count(), self.size_bytes());
-        format!("{count} message{} ({size_bytes} octets)", if count == 1 { "" } else { "s" })
+        format!("{} ({size_bytes} octets)", counted(count, "message"))
     }
 
     /// The message of that number with its position, unless it is deleted.

@@ -18,7 +18,8 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-pub use policy::{Fetched, Policy};
+pub use policy::Policy;
+pub use posthouse_engine::directory::Fetched;
 
 use crate::runtime::{Service, SessionFuture, Stream};
 use crate::session::Shared;

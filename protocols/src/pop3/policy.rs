@@ -1,10 +1,15 @@
-//! What an operator decides about POP3 (RFC 1939 section 8): what becomes of messages that a client has fetched, and who gets a header in UTF-8.
+//! What an operator, or by a rule a tenant, decides about POP3 (RFC 1939 section 8): what becomes of messages that a client has fetched; and
+//! who gets a header in UTF-8.
 //! Carried out when a session ends in good order; a session that breaks off changes nothing.
 use super::maildrop::Maildrop;
 use super::state::Session;
-use posthouse_engine::Store;
+use crate::limits;
+use crate::runtime::yield_now;
 use posthouse_engine::base::{AccountId, Error, MailboxId};
+use posthouse_engine::directory::Fetched;
 use posthouse_engine::index::{FlagMode, Flags, Keywords, SpecialUse, UidSet};
+use posthouse_engine::{Engine, Store};
+use std::collections::BTreeSet;
 
 const DAY_SECONDS: i64 = 86_400;
 
@@ -17,34 +22,28 @@ pub struct Policy {
     pub refuses_utf8: bool,
 }
 
-/// What becomes of a message that a client has fetched and not deleted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Fetched {
-    /// It stays, unseen to IMAP.
-    #[default]
-    Keep,
-    /// It stays, and gets \Seen.
-    Seen,
-    /// It goes to Trash once it has been in INBOX for so many days; 0: at the end of the session.
-    Trash {
-        /// Days since it came.
-        after_days: u32,
-    },
-    /// It is removed then.
-    Delete {
-        /// Days since it came.
-        after_days: u32,
-    },
+impl Policy {
+    /// The same for an account whose tenant may have decided otherwise.
+    pub(super) fn of(self, engine: &Engine, account: AccountId) -> Policy {
+        let fetched = engine.directory(|directory| directory.fetched(account));
+        Policy { fetched: fetched.unwrap_or(self.fetched), ..self }
+    }
+
+    /// EXPIRE (RFC 2449 section 6.7) before it is known whose maildrop it is: the least of all, and whether it differs.
+    pub(super) fn expire(self, engine: &Engine) -> String {
+        let own = self.fetched;
+        let days = engine.directory(|directory| {
+            let all = directory.all_fetched().map(|fetched| fetched.unwrap_or(own).kept_days());
+            all.chain([own.kept_days()]).map(|days| days.unwrap_or(u32::MAX)).collect::<BTreeSet<u32>>()
+        });
+        let least = days.first().copied().filter(|days| *days < u32::MAX);
+        format!("{}{}", expire(least), if days.len() > 1 { " USER" } else { "" })
+    }
 }
 
-impl Fetched {
-    /// The days for which a message stays at least, for EXPIRE (RFC 2449 section 6.7); `None`: for ever.
-    pub(super) fn kept_days(self) -> Option<u32> {
-        match self {
-            Fetched::Keep | Fetched::Seen => None,
-            Fetched::Trash { after_days } | Fetched::Delete { after_days } => Some(after_days),
-        }
-    }
+/// The capability's text.
+pub(super) fn expire(kept_days: Option<u32>) -> String {
+    kept_days.map_or("EXPIRE NEVER".to_owned(), |days| format!("EXPIRE {days}"))
 }
 
 impl Session {
@@ -89,8 +88,11 @@ impl Session {
         let mut due = UidSet::new();
         let Some(bit) = view.keyword_bit(Keywords::POP3_FETCHED) else { return Ok(due) };
         let came_before = self.shared.clock.now() - i64::from(after_days) * DAY_SECONDS;
-        for entry in view.entries.range(0..view.entries.len()) {
+        for (count, entry) in view.entries.range(0..view.entries.len()).enumerate() {
             let entry = entry?;
+            if count % limits::POP3_BATCH_MESSAGES == limits::POP3_BATCH_MESSAGES - 1 {
+                yield_now().await;
+            }
             if entry.keywords.0 & bit != 0 && i64::from(entry.save_date) <= came_before {
                 due.push(entry.uid);
             }

@@ -1,8 +1,9 @@
 //! Answers whether one more connection may come in: a limit in all and one per client address. It never looks at what a connection does.
 
-use std::collections::HashMap;
+use super::sites::{Site, Sites};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 /// How many connections may be open at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,11 +12,13 @@ pub struct ConnectionLimits {
     pub total: usize,
     /// From one address (IPv6: from one /64, which is what one site is given).
     pub per_ip: usize,
+    /// New ones within a minute from one address, as above; 0: any number. Those of this machine itself are not counted.
+    pub per_ip_minute: u32,
 }
 
 impl Default for ConnectionLimits {
     fn default() -> Self {
-        ConnectionLimits { total: 20_000, per_ip: 1_000 }
+        ConnectionLimits { total: 20_000, per_ip: 1_000, per_ip_minute: 6_000 }
     }
 }
 
@@ -27,7 +30,7 @@ pub(crate) struct Limiter {
 
 struct Counts {
     total: usize,
-    by_ip: HashMap<IpAddr, usize>,
+    by_site: Sites,
     /// Connections per reactor: where the next one goes.
     by_reactor: Vec<usize>,
     last_reactor: usize,
@@ -39,7 +42,7 @@ impl Limiter {
             limits,
             counts: Mutex::new(Counts {
                 total: 0,
-                by_ip: HashMap::new(),
+                by_site: Sites::new(limits.per_ip, limits.per_ip_minute),
                 by_reactor: vec![0; reactors],
                 last_reactor: 0,
             }),
@@ -53,9 +56,9 @@ impl Limiter {
         if counts.total >= self.limits.total {
             return None;
         }
-        let site = client.map(site_of);
+        let site = client.map(Site::of);
         if let Some(site) = site {
-            counts.enter(site, self.limits.per_ip).then_some(())?;
+            counts.by_site.enter(site, Instant::now()).then_some(())?;
         }
         counts.total += 1;
         let reactor = counts.least_loaded();
@@ -76,25 +79,6 @@ impl Limiter {
 }
 
 impl Counts {
-    /// Counts one more from a site; false: it has as many as it may.
-    fn enter(&mut self, site: IpAddr, max: usize) -> bool {
-        let from_site = self.by_ip.get(&site).copied().unwrap_or(0);
-        let may = from_site < max;
-        if may {
-            self.by_ip.insert(site, from_site + 1);
-        }
-        may
-    }
-
-    fn leave(&mut self, site: IpAddr) {
-        if let Some(count) = self.by_ip.get_mut(&site) {
-            *count -= 1;
-            if *count == 0 {
-                self.by_ip.remove(&site);
-            }
-        }
-    }
-
     /// The reactor with the fewest connections; among equals the one after the last choice, so that a few connections spread.
     fn least_loaded(&self) -> usize {
         let n = self.by_reactor.len();
@@ -105,7 +89,7 @@ impl Counts {
 /// The right of one connection to be open; dropping it gives the place back.
 pub(crate) struct Permit {
     limiter: Arc<Limiter>,
-    site: Option<IpAddr>,
+    site: Option<Site>,
     /// Which reactor serves the connection.
     pub(crate) reactor: usize,
 }
@@ -113,14 +97,14 @@ pub(crate) struct Permit {
 impl Permit {
     /// From now on the connection counts as one from there; false: there are as many from there as may be, and it counts as before.
     pub(crate) fn is_of(&mut self, client: IpAddr) -> bool {
-        let site = site_of(client);
+        let site = Site::of(client);
         if self.site == Some(site) {
             return true;
         }
         let mut counts = self.limiter.lock();
-        let may = counts.enter(site, self.limiter.limits.per_ip);
+        let may = counts.by_site.enter(site, Instant::now());
         if let Some(before) = self.site.filter(|_| may) {
-            counts.leave(before);
+            counts.by_site.leave(before);
         }
         drop(counts);
         if may {
@@ -136,19 +120,8 @@ impl Drop for Permit {
         counts.total -= 1;
         counts.by_reactor[self.reactor] -= 1;
         if let Some(site) = self.site {
-            counts.leave(site);
+            counts.by_site.leave(site);
         }
-    }
-}
-
-/// What counts as one client: an IPv4 address, or an IPv6 /64.
-pub(crate) fn site_of(ip: IpAddr) -> IpAddr {
-    match ip.to_canonical() {
-        IpAddr::V6(v6) => {
-            let prefix = u128::from(v6) & !u128::from(u64::MAX);
-            IpAddr::V6(prefix.into())
-        }
-        v4 => v4,
     }
 }
 
@@ -158,7 +131,7 @@ mod tests {
 
     #[test]
     fn connections_by_way_of_a_proxy_count_where_they_come_from() {
-        let limiter = Limiter::new(ConnectionLimits { total: 5, per_ip: 2 }, 1);
+        let limiter = Limiter::new(ConnectionLimits { total: 5, per_ip: 2, per_ip_minute: 0 }, 1);
         let ip = |last| IpAddr::from([192, 0, 2, last]);
         let mut by_proxy: Vec<Permit> = (0..4).map(|_| limiter.admit(None).expect("no client yet")).collect();
         assert!(by_proxy[0].is_of(ip(1)) && by_proxy[1].is_of(ip(1)) && by_proxy[1].is_of(ip(1)));
@@ -166,6 +139,6 @@ mod tests {
         assert!(limiter.admit(Some(ip(1))).is_none(), "directly neither");
         assert!(by_proxy[1].is_of(ip(2)) && by_proxy[2].is_of(ip(1)), "one has become another client's");
         drop(by_proxy);
-        assert_eq!((limiter.total(), limiter.lock().by_ip.len()), (0, 0));
+        assert_eq!((limiter.total(), limiter.lock().by_site.len()), (0, 0));
     }
 }

@@ -3,11 +3,13 @@
 
 use std::future::Future;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
+use std::os::fd::OwnedFd;
+use std::path::Path;
 use std::pin::Pin;
 use std::time::Duration;
 
-use super::{SessionFuture, Stream, Transport, local, timeout};
+use super::{SessionFuture, Stream, Transport, local, sleep, timeout};
 
 /// A connection on its way, with our own address once it is there.
 pub(crate) type Connecting = Pin<Box<dyn Future<Output = io::Result<(Box<dyn Transport>, SocketAddr)>>>>;
@@ -16,6 +18,14 @@ pub(crate) type Connecting = Pin<Box<dyn Future<Output = io::Result<(Box<dyn Tra
 pub(crate) trait Outside {
     /// Opens a TCP connection; dropping the future gives it up.
     fn connect(&self, to: SocketAddr, from: Option<IpAddr>) -> Connecting;
+
+    /// Takes over a socket that is connected; the transports know it by its descriptor alone, whatever its family is.
+    ///
+    /// # Errors
+    /// There are no sockets here.
+    fn adopt(&self, _socket: TcpStream) -> io::Result<Box<dyn Transport>> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
 
     /// Runs a task beside the present one.
     fn spawn(&self, future: SessionFuture);
@@ -36,6 +46,33 @@ pub async fn connect(to: SocketAddr, from: Option<IpAddr>, wait: Duration) -> io
         Some(connected) => connected.map(|(transport, local)| Stream::new(transport, to, local)),
         None => Err(io::ErrorKind::TimedOut.into()),
     }
+}
+
+/// How often a Unix socket is tried whose listener is behind.
+const BUSY: Duration = Duration::from_millis(20);
+
+/// Opens a connection to a Unix socket within `wait`. Works on reactor threads only.
+///
+/// # Errors
+/// `TimedOut`, or why the kernel cannot connect.
+pub async fn connect_unix(path: &Path, wait: Duration) -> io::Result<Stream> {
+    let outside = local::current().outside()?;
+    let address = socket2::SockAddr::unix(path)?;
+    let connected = timeout(wait, async {
+        loop {
+            // It never waits: there is a connection at once, or the listener's queue is full.
+            let socket = socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None)?;
+            socket.set_nonblocking(true)?;
+            match socket.connect(&address) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => sleep(BUSY).await,
+                done => return done.map(|()| socket),
+            }
+        }
+    });
+    let socket = connected.await.unwrap_or_else(|| Err(io::ErrorKind::TimedOut.into()))?;
+    socket.set_nonblocking(false)?;
+    let nobody = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
+    Ok(Stream::new(outside.adopt(OwnedFd::from(socket).into())?, nobody, nobody))
 }
 
 /// Runs `future` beside the caller, on the same thread; a stop does not wait for it. Works on reactor threads only.

@@ -115,6 +115,11 @@ impl Outside for TokioOutside {
         })
     }
 
+    fn adopt(&self, socket: std::net::TcpStream) -> io::Result<Box<dyn Transport>> {
+        socket.set_nonblocking(true)?;
+        Ok(Box::new(TcpTransport::new(TcpStream::from_std(socket)?)))
+    }
+
     fn spawn(&self, future: SessionFuture) {
         drop(::tokio::task::spawn_local(future));
     }

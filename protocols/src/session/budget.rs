@@ -1,7 +1,7 @@
 //! How many bytes of messages all sessions together may hold while they are received, or sent. Small messages have a part of their own, so that
 //! large ones never keep them waiting; it never waits.
 use crate::limits;
-use crate::runtime::site_of;
+use crate::runtime::Site;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,7 +18,7 @@ struct Inner {
     small_left: AtomicU64,
     size_bytes: u64,
     /// What each client site holds, as far as shares were made for one.
-    sites: Mutex<HashMap<IpAddr, u64>>,
+    sites: Mutex<HashMap<Site, u64>>,
 }
 
 /// What one message has taken; dropping it gives that back.
@@ -27,7 +27,7 @@ pub struct Share {
     budget: Budget,
     taken_bytes: u64,
     small_bytes: u64,
-    site: Option<IpAddr>,
+    site: Option<Site>,
 }
 
 impl Budget {
@@ -49,10 +49,10 @@ impl Budget {
     /// A share for one message from `peer`. Messages beside another one of the same site get no more than what they leave to everybody else:
     /// one site may have half of the budget, two may have a third each, and however many there are, something is left for the next.
     pub fn share_of(&self, peer: IpAddr) -> Share {
-        Share { budget: self.clone(), taken_bytes: 0, small_bytes: 0, site: Some(site_of(peer)) }
+        Share { budget: self.clone(), taken_bytes: 0, small_bytes: 0, site: Some(Site::of(peer)) }
     }
 
-    fn sites(&self) -> MutexGuard<'_, HashMap<IpAddr, u64>> {
+    fn sites(&self) -> MutexGuard<'_, HashMap<Site, u64>> {
         // The sums are whole between any two statements.
         self.0.sites.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,5 +1,5 @@
-//! What one session at a time may do with an account: be its POP3 session (RFC 1939 section 3: the exclusive-access lock), or move its messages to
-//! another shard. Never blocks: who comes second is told.
+//! What one session at a time may do with an account: be its POP3 session (RFC 1939 section 3: the exclusive-access lock). Never blocks: who
+//! comes second is told.
 use posthouse_engine::base::AccountId;
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};

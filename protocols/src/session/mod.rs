@@ -42,6 +42,7 @@ use posthouse_engine::mailflow::Counters;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 /// Who may send a password without TLS.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -103,8 +104,6 @@ pub struct Shared {
     pub attendance: Attendance,
     /// Accounts with a POP3 session.
     pub maildrops: Exclusive,
-    /// Accounts out of which messages are being moved to another shard.
-    pub moving: Exclusive,
     /// Checks senders and signs; `None`: neither is done.
     pub verifier: Option<Arc<Verifier>>,
     /// DNS blocklists that are asked about hosts which bring mail; `None`: none is.
@@ -113,6 +112,8 @@ pub struct Shared {
     pub milters: Vec<Arc<MilterSettings>>,
     /// The content filter for mail from other hosts; `None`: none is asked.
     pub rspamd: Option<RspamdSettings>,
+    /// How long milters and content filter together may take at one command.
+    pub filters_max: Duration,
     /// Hosts that may say whose SMTP connection they pass on (XCLIENT).
     pub xclient: Vec<Network>,
     /// What members have sent.
@@ -141,11 +142,11 @@ impl Shared {
             throttle: Throttle::default(),
             attendance: Attendance::new(limits::CONNECTIONS_PER_ACCOUNT_DEFAULT),
             maildrops: Exclusive::default(),
-            moving: Exclusive::default(),
             verifier: None,
             blocklists: None,
             milters: Vec::new(),
             rspamd: None,
+            filters_max: limits::FILTERS_MAX_DEFAULT,
             xclient: Vec::new(),
             sending: Mutex::default(),
             // 4096 numbers a millisecond from the start on: a later start begins above all that were given out.

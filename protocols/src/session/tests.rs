@@ -165,6 +165,10 @@ fn a_server_without_scram_does_not_offer_it() {
          S: 250-CHUNKING
          S: 250-DSN
          S: 250-ENHANCEDSTATUSCODES
+         S: 250-BINARYMIME
+         S: 250-FUTURERELEASE 2592000 2026-12-24T03:50:48Z
+         S: 250-DELIVERBY 60
+         S: 250-MT-PRIORITY
          S: 250-LIMITS RCPTMAX=1000
          S: 250-SIZE ...
          S: 250 AUTH PLAIN LOGIN

@@ -10,7 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use posthouse_engine::base::QueueId;
 use posthouse_engine::directory::{Account, Address, Away};
 use posthouse_engine::mailflow::Answering;
-use posthouse_engine::queue::{NewQueueItem, QueueRecipient};
+use posthouse_engine::queue::{NewQueueItem, QueueRecipient, TlsDemand};
 use posthouse_engine::{Answer, Engine};
 use std::fmt::Write;
 use std::sync::Arc;
@@ -24,6 +24,8 @@ pub(crate) struct About<'a> {
     pub(crate) subject: &'a str,
     /// In its brackets; empty if there is none.
     pub(crate) message_id: &'a str,
+    /// What it demands of TLS.
+    pub(crate) tls: TlsDemand,
 }
 
 /// What answers are made with.
@@ -50,7 +52,8 @@ impl Session {
             now: shared.clock.now(),
         };
         let Says { subject, message_id, .. } = says;
-        let about = About { id: transaction.id, sender: &transaction.sender, subject, message_id };
+        let (id, tls) = (transaction.id, transaction.tls);
+        let about = About { id, sender: &transaction.sender, subject, message_id, tls };
         if let Some((by, queue)) = answer(&means, &about, answering).await {
             self.note_answered(transaction, by.as_str(), queue);
         }
@@ -82,7 +85,7 @@ pub(crate) async fn answer(means: &Means<'_>, about: &About<'_>, answering: &Ans
     // RFC 3834 section 3.3: with the null sender, so that it is answered by nobody; and nobody is told of its delivery.
     let recipients = vec![QueueRecipient { address: to.clone(), notify: 1, orcpt: String::new() }];
     let utf8 = !to.is_ascii() || !member.address.as_str().is_ascii();
-    let item = NewQueueItem { recipients, utf8, ..NewQueueItem::default() };
+    let item = NewQueueItem { recipients, utf8, tls: about.tls.of_report(), ..NewQueueItem::default() };
     let lower = Address::parse(&to).map_or_else(|_| to.to_lowercase(), |address| address.to_string());
     let (account, handle, days) = (*account, handle.clone(), away.days);
     match engine.answer_once(Answer { account, to: lower, handle, days, staged, item }).await {

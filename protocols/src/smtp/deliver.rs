@@ -9,7 +9,7 @@ use super::prepare::{Found, Prepared};
 use super::reply::Reply;
 use super::role::Role;
 use super::state::{Answer, Rcpt, Reserved, Session, Transaction};
-use super::{header, policy};
+use super::{form, header, policy};
 use crate::dsn::Kind;
 use crate::verify::milter::Outcome;
 use crate::{limits, passed, placing};
@@ -28,7 +28,11 @@ impl Session {
             return Answer::new(503, "5.5.1 MAIL first");
         };
         let verdicts = match self.filter(&mut transaction, &mut taken).await {
-            Ok(filtered) => self.deliver(&mut transaction, taken, filtered).await,
+            Ok(filtered) => {
+                transaction.heed(&taken.message);
+                self.end_circles(&mut transaction, &taken.message);
+                self.deliver(&mut transaction, taken, filtered).await
+            }
             Err(refusal) => transaction.recipients.iter().map(|_| Err(refusal.clone())).collect(),
         };
         if verdicts.iter().any(Result::is_ok) {
@@ -50,10 +54,19 @@ impl Session {
         transaction: &mut Transaction,
         taken: &mut Taken,
     ) -> Result<(Outcome, Option<Found>), Reply> {
+        form::settle(self.role, &mut taken.message).map_err(|refusal| self.noted(transaction, refusal))?;
         let came_bytes = taken.message.len() as u64;
         let before = self.check_before(transaction, &mut taken.message).await;
         let before = before.map_err(|refusal| self.noted(transaction, refusal))?;
-        let shown = self.show_message(transaction, &mut taken.message).await?;
+        let shown = match self.show_message(transaction, &mut taken.message).await {
+            Ok(shown) => shown,
+            Err(refusal) => {
+                if let Some(found) = before.filter(|_| refusal.code >= 500) {
+                    self.count_dmarc(found.seen, found.facts, &[]);
+                }
+                return Err(refusal);
+            }
+        };
         let (size_bytes, max) = (taken.message.len() as u64, self.shared.message_size_bytes_max);
         if size_bytes > came_bytes && size_bytes > max {
             let text = format!("5.3.4 With what a filter has added it has more than {max} bytes");
@@ -117,7 +130,7 @@ impl Session {
         let more = self.addressed(transaction, &taken.message, header.size_bytes);
         let bounced_header = bounce::header_of(&taken.message, header.size_bytes);
         let Taken { message, room, expected } = taken;
-        let Prepared { fields, message, facts } =
+        let Prepared { fields, message, facts, seen } =
             match self.prepare(transaction, &says, (message, before), &header, &id).await {
                 Ok(prepared) => prepared,
                 Err(refusal) => return refuse_all("verify", Facts::default(), refusal),
@@ -126,7 +139,8 @@ impl Session {
             self.log_refusal(transaction, "author", &refusal);
             return refuse_all("author", facts, refusal);
         }
-        let verdicts = self.judge_message(transaction, &says, &more, (facts, filtered.advice()));
+        let mut verdicts = self.judge_message(transaction, &says, &more, (facts, filtered.advice()));
+        self.hold_back(transaction, &mut verdicts);
         // One reply is for all: who would have to get it later would lose it beside one who gets it now.
         if let Some(later) = verdicts.iter().filter_map(|verdict| verdict.refusal.as_ref()).find(|one| one.code < 500) {
             return refuse_all(later.stage, facts, policy::reply(later));
@@ -145,6 +159,7 @@ impl Session {
         self.log(transaction, (&id, size_bytes), &fates, (&verdicts, facts));
         self.note_came(transaction, &says, size_bytes, (facts, &filtered.note));
         self.note_fates(transaction, &verdicts, &committed);
+        self.count_dmarc(seen, facts, &verdicts);
         self.report((transaction, &verdicts, facts), bounced_header, &fates, &id).await;
         self.set_keywords(&verdicts, &transaction.recipients, &committed).await;
         for answering in verdicts.iter().flat_map(|verdict| &verdict.answers) {
@@ -176,8 +191,8 @@ impl Session {
     ) -> Result<Committed, Reply> {
         let (targets, places) = targets(&transaction.recipients, verdicts);
         let forwards = forwards(verdicts);
-        let own = self.queue_item(transaction, verdicts);
-        let has_own = own.is_some();
+        let own = self.queue_items(transaction, verdicts);
+        let of_own = own.iter().map(|item| item.recipients.iter().map(|one| one.address.clone()).collect()).collect();
         let onward = forwards.iter().map(|forward| self.forwarded(transaction, forward, verdicts));
         let queue: Vec<NewQueueItem> = own.into_iter().chain(onward).map(|item| self.known(item, arrival)).collect();
         let mut committed = Committed { places, forwards, ..Committed::default() };
@@ -193,7 +208,7 @@ impl Session {
         let delivery::Outcome { targets, queued, queue_ids } = asked.await;
         committed.targets = targets;
         committed.queued = (!kept.is_empty()).then_some(queued);
-        committed.has_own = has_own;
+        committed.own = of_own;
         if committed.queued.is_some() && !queue_ids.is_empty() {
             committed.set_queued(queue_ids);
         }
@@ -229,6 +244,8 @@ impl Session {
             utf8: transaction.utf8,
             envelope_id: transaction.envelope_id.clone(),
             passed: Vec::new(),
+            tls: transaction.tls,
+            terms: transaction.terms,
             arrival: None,
         }
     }
@@ -244,23 +261,8 @@ impl Session {
         let notify = u8::from(sender.is_empty());
         let recipients = vec![QueueRecipient { address: to.to_string(), notify, orcpt: String::new() }];
         let utf8 = transaction.utf8 || !to.as_str().is_ascii() || passed.iter().any(|by| !by.is_ascii());
-        NewQueueItem { sender: sender.clone(), recipients, utf8, passed, ..NewQueueItem::default() }
-    }
-
-    /// What goes on to other hosts.
-    fn queue_item(&self, transaction: &Transaction, verdicts: &[Verdict]) -> Option<NewQueueItem> {
-        let recipient = |rcpt: &Rcpt, address: &Address| QueueRecipient {
-            address: onward(rcpt, address),
-            notify: rcpt.notify,
-            orcpt: rcpt.orcpt.clone(),
-        };
-        let passed = transaction.recipients.iter().zip(verdicts).filter(|(_, verdict)| verdict.refusal.is_none());
-        let mut recipients: Vec<QueueRecipient> = passed
-            .flat_map(|(rcpt, verdict)| verdict.external.iter().map(|address| recipient(rcpt, address)))
-            .collect();
-        recipients.sort_by(|a, b| a.address.cmp(&b.address));
-        recipients.dedup_by(|a, b| a.address == b.address);
-        (!recipients.is_empty()).then(|| NewQueueItem { recipients, ..self.new_item(transaction) })
+        let (terms, tls) = (transaction.terms.of_content(), transaction.tls);
+        NewQueueItem { sender: sender.clone(), recipients, utf8, passed, terms, tls, ..NewQueueItem::default() }
     }
 
     /// Puts keywords on the copies that scripts have filed.
@@ -325,9 +327,10 @@ pub(super) struct Committed {
     targets: Vec<Result<Delivered, Error>>,
     /// Whether the copies for other hosts are queued; `None`: there are none.
     pub(super) queued: Option<Result<(), Error>>,
-    has_own: bool,
-    /// The number of the copy for the recipients on other hosts.
-    pub(super) queue_id: Option<QueueId>,
+    /// The addresses of each copy for recipients on other hosts.
+    own: Vec<Vec<String>>,
+    /// The numbers of these copies.
+    pub(super) queue_ids: Vec<QueueId>,
     /// What members' rules send on.
     pub(super) forwards: Vec<Forward>,
     /// Their numbers.
@@ -355,13 +358,20 @@ impl Committed {
 
     /// Whether anybody has it.
     pub(super) fn is_anywhere(&self) -> bool {
-        self.first_copy().is_some() || self.queue_id.is_some() || !self.forward_ids.is_empty()
+        self.first_copy().is_some() || !self.queue_ids.is_empty() || !self.forward_ids.is_empty()
     }
 
     /// All copies for other hosts are queued under these numbers.
     pub(super) fn set_queued(&mut self, mut ids: Vec<QueueId>) {
-        self.queue_id = (self.has_own && !ids.is_empty()).then(|| ids.remove(0));
+        self.queue_ids = ids.drain(..self.own.len().min(ids.len())).collect();
         (self.forward_ids, self.queued) = (ids, Some(Ok(())));
+    }
+
+    /// The number of the copy for an address on another host, its local part in any case.
+    pub(super) fn queue_id_of(&self, address: &Address) -> Option<QueueId> {
+        let is_it = |all: &Vec<String>| all.iter().any(|one| one.eq_ignore_ascii_case(address.as_str()));
+        let at = self.own.iter().position(is_it)?;
+        self.queue_ids.get(at).copied()
     }
 }
 
@@ -378,14 +388,6 @@ fn forwards(verdicts: &[Verdict]) -> Vec<Forward> {
         }
     }
     all
-}
-
-/// The address for another host: only that host knows whether letter case means something in its local part (RFC 5321 section 2.4).
-fn onward(rcpt: &Rcpt, address: &Address) -> String {
-    match rcpt.given.rsplit_once('@') {
-        Some((local, _)) if rcpt.address == *address => format!("{local}@{}", address.domain()),
-        _ => address.to_string(),
-    }
 }
 
 /// Each account once, whatever addresses led to it; the first place that one of them gives counts.

@@ -2,22 +2,15 @@
 use super::reply::Reply;
 use posthouse_engine::directory::Address;
 use smtp_proto::{
-    MAIL_BODY_BINARYMIME, MAIL_BY_NOTIFY, MAIL_BY_RETURN, MAIL_CONPERM, MAIL_REQUIRETLS, MAIL_RET_FULL, MAIL_RET_HDRS,
-    MailFrom, RCPT_CONNEG, RCPT_NOTIFY_DELAY, RCPT_NOTIFY_FAILURE, RCPT_NOTIFY_NEVER, RCPT_NOTIFY_SUCCESS,
-    RCPT_RRVS_CONTINUE, RCPT_RRVS_REJECT, RcptTo,
+    MAIL_CONPERM, MAIL_REQUIRETLS, MAIL_RET_FULL, MAIL_RET_HDRS, MailFrom, RCPT_CONNEG, RCPT_NOTIFY_DELAY,
+    RCPT_NOTIFY_FAILURE, RCPT_NOTIFY_NEVER, RCPT_NOTIFY_SUCCESS, RCPT_RRVS_CONTINUE, RCPT_RRVS_REJECT, RcptTo,
 };
 
-/// Refuses what EHLO has not offered (RFC 5321 section 4.1.1.11).
-pub(super) fn check_mail(from: &MailFrom<String>) -> Result<(), Reply> {
-    let by = MAIL_BY_NOTIFY | MAIL_BY_RETURN;
+/// Refuses what EHLO has not offered (RFC 5321 section 4.1.1.11). `keeps_tls`: REQUIRETLS was.
+pub(super) fn check_mail(from: &MailFrom<String>, keeps_tls: bool) -> Result<(), Reply> {
     let not_offered = [
-        (from.flags & MAIL_BODY_BINARYMIME != 0, "BODY=BINARYMIME"),
-        (from.flags & by != 0, "BY"),
         (from.flags & MAIL_CONPERM != 0, "CONPERM"),
-        (from.flags & MAIL_REQUIRETLS != 0, "REQUIRETLS"),
-        (from.hold_for != 0, "HOLDFOR"),
-        (from.hold_until != 0, "HOLDUNTIL"),
-        (from.mt_priority != 0, "MT-PRIORITY"),
+        (from.flags & MAIL_REQUIRETLS != 0 && !keeps_tls, "REQUIRETLS"),
         (from.solicit.is_some(), "SOLICIT"),
         (from.mtrk.is_some(), "MTRK"),
         (from.trans_id.is_some(), "TRANSID"),
@@ -36,7 +29,7 @@ pub(super) fn check_rcpt(to: &RcptTo<String>) -> Result<(), Reply> {
     Ok(())
 }
 
-fn refuse_first(not_offered: &[(bool, &str)]) -> Result<(), Reply> {
+pub(super) fn refuse_first(not_offered: &[(bool, &str)]) -> Result<(), Reply> {
     match not_offered.iter().find(|(given, _)| *given) {
         Some((_, name)) => Err(Reply::new(555, format!("5.5.4 {name} is not offered here"))),
         None => Ok(()),

@@ -49,7 +49,7 @@ pub(super) fn fate(rcpt: &Rcpt, verdict: &Verdict, committed: &Committed) -> Fat
         return fate;
     }
     for (recipient, copy) in rcpt.local.iter().zip(&verdict.copies) {
-        if let (Copy::Forwarded, Some(Err(error))) = (copy, &committed.queued) {
+        if let (Copy::Forwarded | Copy::Held, Some(Err(error))) = (copy, &committed.queued) {
             // It is nowhere else.
             fate.failed.push((recipient.address.clone(), error.clone()));
             continue;

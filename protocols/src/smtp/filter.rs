@@ -1,6 +1,7 @@
 //! Asks the content filter about a message that has come whole, before anything is judged. Judges nothing itself.
 use super::role::Role;
 use super::state::{Session, Transaction};
+use crate::runtime::now;
 use crate::verify::milter::Outcome;
 use crate::verify::rspamd::{self, Action, Question};
 use posthouse_engine::mailflow::Advice;
@@ -73,7 +74,8 @@ impl Session {
             id,
             hostname: &self.shared.hostname,
         };
-        match rspamd::ask(settings, &question, message).await {
+        let left = transaction.filters_until.map_or(settings.timeout, |until| until.saturating_duration_since(now()));
+        match rspamd::ask(settings, &question, message, left.min(settings.timeout)).await {
             Ok(said) => Filtered::new(said.action, said.note),
             Err(error) => {
                 tracing::warn!(id, %error, address = %settings.address, defers = settings.defers_when_down, "rspamd gives no answer");

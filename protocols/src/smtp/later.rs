@@ -93,7 +93,7 @@ impl Session {
             let message = engine.message(account, &view.entries.get(at)?).await?;
             return Ok((account, message));
         }
-        let queue = committed.queue_id.or(committed.forward_ids.first().copied());
+        let queue = committed.queue_ids.iter().chain(&committed.forward_ids).next().copied();
         let queue = queue.ok_or_else(|| Error::NotFound("a copy of the message".into()))?;
         let message = engine.queue_message(queue).await?;
         // Any account of the shard will do, whether it is there or not: shards count from 0, and accounts are spread over them by number.

@@ -1,23 +1,22 @@
 //! What a message's header says that policies look at: the addresses of From and the decoded subject. Changes nothing and judges nothing.
+use super::named;
 use crate::limits;
-use mail_parser::{Address as Parsed, HeaderName, MessageParser};
+use mail_parser::MessageParser;
+use mail_parser::parsers::MessageStream;
 use posthouse_engine::directory::Address;
+use posthouse_engine::index::mime::header_fields;
 use posthouse_engine::mailflow::sieve::{Field, fields};
-use std::sync::LazyLock;
-
-/// Takes no other field apart: Received fields alone would cost more than all the rest of this.
-static PARSER: LazyLock<MessageParser> = LazyLock::new(|| {
-    let parser = MessageParser::new().header_address(HeaderName::From).header_text(HeaderName::Subject);
-    parser.header_id(HeaderName::MessageId).default_header_ignore()
-});
+use posthouse_engine::search::text::decoded_header;
 
 /// The facts.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Says {
-    /// Addresses of all From fields; those that are none are left out.
+    /// Addresses of all From fields, as all who read them see them (`named`); those that are none are left out.
     pub(super) from: Vec<Address>,
     /// From holds something that is no address, or the header is too long to be read whole.
     pub(super) from_is_odd: bool,
+    /// All of From is of one domain, whoever reads it.
+    pub(super) from_has_one_domain: bool,
     /// Fields of that name; RFC 5322 section 3.6 asks for one.
     pub(super) from_fields: usize,
     /// Decoded (RFC 2047), of all Subject fields.
@@ -80,39 +79,34 @@ pub(super) fn addressed(message: &[u8], header_bytes: usize) -> Addressed {
 
 /// Reads the first `header_bytes` of a message.
 pub(super) fn read(message: &[u8], header_bytes: usize) -> Says {
-    // What is beyond the bound could be another From.
+    let header = &message[..header_bytes];
     let mut says = Says { from_is_odd: header_bytes > limits::SMTP_JUDGED_HEADER_BYTES_MAX, ..Says::default() };
-    let header = &message[..header_bytes.min(limits::SMTP_JUDGED_HEADER_BYTES_MAX)];
-    let Some(parsed) = PARSER.parse_headers(header) else {
-        return says;
-    };
-    for field in parsed.headers() {
-        match field.name {
-            HeaderName::From => {
-                says.from_fields += 1;
-                says.add_from(field.value.as_address());
-            }
-            HeaderName::MessageId => {
-                says.message_id = field.value.as_text().map_or_else(String::new, |id| format!("<{id}>"));
-            }
-            HeaderName::Subject => says.subject.push_str(field.value.as_text().unwrap_or_default()),
-            _ => {}
+    for field in header_fields(header) {
+        says.from_fields += usize::from(field.is(b"From"));
+        if field.line.end > limits::SMTP_JUDGED_HEADER_BYTES_MAX {
+            continue;
+        }
+        let value = &header[field.value.start..field.line.end];
+        if field.is(b"From") {
+            says.add_from(value);
+        } else if field.is(b"Subject") {
+            says.subject.push_str(decoded_header(&header[field.value]).trim());
+        } else if field.is(b"Message-ID") {
+            let parsed = MessageStream::new(value).parse_id();
+            says.message_id = parsed.as_text().map_or_else(String::new, |id| format!("<{id}>"));
         }
     }
     says
 }
 
 impl Says {
-    fn add_from(&mut self, field: Option<&Parsed<'_>>) {
-        let mut any = false;
-        for one in field.into_iter().flat_map(|addresses| addresses.iter()) {
-            any = true;
-            match one.address().map(Address::parse) {
-                Some(Ok(address)) if self.from.len() < limits::SMTP_FROM_MAX => self.from.push(address),
-                _ => self.from_is_odd = true,
-            }
-        }
-        self.from_is_odd |= !any;
+    fn add_from(&mut self, value: &[u8]) {
+        let found = named::read(value);
+        self.from_is_odd |= found.is_odd;
+        self.from_has_one_domain = found.has_one_domain && self.from_fields == 1;
+        self.from.extend(found.addresses);
+        self.from_is_odd |= self.from.len() > limits::SMTP_FROM_MAX;
+        self.from.truncate(limits::SMTP_FROM_MAX);
     }
 }
 

@@ -41,6 +41,7 @@ pub(crate) fn moved(copy: Copy) -> &'static str {
         Copy::Nowhere => "blocklist",
         Copy::Forwarded => "forward-only",
         Copy::Discarded | Copy::Filed => "sieve",
+        Copy::Held => "held",
     }
 }
 
@@ -162,6 +163,9 @@ impl Session {
             policy: moved(copy).into(),
             ..self.step(transaction, Step::Delivered)
         };
+        if let (Copy::Held, Some(queue)) = (copy, committed.queue_id_of(&recipient.address)) {
+            return vec![MailRecord { step: Step::Queued, queue: queue.0, ..record }];
+        }
         if copy.is_none() {
             return vec![MailRecord { step: Step::Dropped, ..record }];
         }
@@ -184,7 +188,7 @@ impl Session {
                 self.shared.engine.note_mail(&record);
                 continue;
             }
-            let (step, queue, text) = match (&committed.queued, committed.queue_id) {
+            let (step, queue, text) = match (&committed.queued, committed.queue_id_of(address)) {
                 (Some(Err(error)), _) => (Step::Failed, 0, error.to_string()),
                 (_, queue) => (Step::Queued, queue.unwrap_or(QueueId(0)).0, String::new()),
             };

@@ -80,8 +80,9 @@ impl Coming {
         }
     }
 
-    fn refuse(&mut self, reply: Reply) {
-        self.refusal = Some(reply);
+    /// Keeps nothing of it from now on. The first reason counts.
+    pub(super) fn refuse(&mut self, reply: Reply) {
+        self.refusal.get_or_insert(reply);
         self.message = Vec::new();
         self.room.release();
     }
@@ -112,6 +113,11 @@ fn too_slow() -> Reply {
 
 pub(super) fn bare_line_end() -> Reply {
     Reply::new(550, "5.6.11 A CR or LF alone is in the message; lines end with CRLF (RFC 5321 section 2.3.8)")
+}
+
+/// The header of a message, up to its first empty line.
+pub(super) fn header(message: &[u8]) -> &[u8] {
+    memchr::memmem::find(message, b"\r\n\r\n").map_or(message, |end| &message[..end + 2])
 }
 
 /// Whether a CR or LF stands alone.

@@ -2,8 +2,10 @@
 use super::reply::Reply;
 use super::role::Role;
 use super::state::{Rcpt, Session, Transaction};
+use crate::runtime::now;
 use crate::verify::milter::{About, Chain, MilterSettings, Outcome, Refused};
 use std::sync::Arc;
+use std::time::Instant;
 
 impl Session {
     /// Those that see mail in this role.
@@ -38,7 +40,7 @@ impl Session {
             id: &id,
             sender: &transaction.sender,
         };
-        let begun = Chain::begin(&all, &about).await;
+        let begun = Chain::begin(&all, &about, self.filters_until()).await;
         match begun {
             Ok(chain) => transaction.milters = Some(Box::new(chain)),
             Err(refused) => return Err(self.refused_by_milter(transaction, "", refused)),
@@ -51,7 +53,7 @@ impl Session {
         let Some(mut chain) = self.transaction.as_mut().and_then(|transaction| transaction.milters.take()) else {
             return Ok(());
         };
-        let said = chain.recipient(&rcpt.given).await;
+        let said = chain.recipient(&rcpt.given, self.filters_until()).await;
         let Some(transaction) = &mut self.transaction else { return Ok(()) };
         transaction.milters = Some(chain);
         match (said, &self.transaction) {
@@ -66,10 +68,16 @@ impl Session {
         transaction: &mut Transaction,
         message: &mut Vec<u8>,
     ) -> Result<Outcome, Reply> {
+        let until = *transaction.filters_until.insert(self.filters_until());
         let Some(chain) = transaction.milters.take() else { return Ok(Outcome::default()) };
         let id = format!("{:X}", transaction.id);
-        let shown = chain.message(message, &id).await;
+        let shown = chain.message(&self.shared.engine, message, &id, until).await;
         shown.map_err(|refused| self.refused_by_milter(transaction, "", refused))
+    }
+
+    /// Until when all of them together may answer to the command that has just come.
+    fn filters_until(&self) -> Instant {
+        now() + self.shared.filters_max
     }
 
     fn refused_by_milter(&self, transaction: &Transaction, recipient: &str, refused: Refused) -> Reply {

@@ -2,22 +2,27 @@
 //! which `lmtp` is the face. Keeps no mail and sends none to other hosts: the engine commits deliveries and queue items.
 //!
 //! `table` says what runs in which role; `cmd/` holds one file per command; `message` takes a message in; `deliver` plans who gets it and
-//! turns what became of it into replies; `log` notes it; `later` queues what could not be had at once; `away` answers; `letter` and `policy` ask the mail flow, `filter` a content filter, `milters` milters; `trace` writes the fields on top; `bounce` tells a sender what a 250 could not.
+//! turns what became of it into replies; `log` notes it; `later` queues what could not be had at once, `held` what is to wait; `away` answers; `circles` ends what comes back to a group; `counted` counts for reports; `form` sees to it that all read the same header, `named` whom its fields name to whom; `letter` and `policy` ask the mail flow, `filter` a content filter, `milters` milters; `trace` writes the fields on top; `terms` reads how a message is to be carried; `bounce` tells a sender what a 250 could not.
 
 mod away;
 mod bounce;
+mod circles;
 mod cmd;
+mod counted;
 mod deliver;
 mod driver;
 mod envelope;
 mod fate;
 mod filter;
+mod form;
 mod header;
+mod held;
 mod later;
 mod letter;
 mod log;
 mod message;
 mod milters;
+mod named;
 mod policy;
 mod prepare;
 mod reply;
@@ -26,10 +31,11 @@ mod role;
 mod sizes;
 mod state;
 mod table;
+mod terms;
 mod trace;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub(crate) use away::{Means as Answerer, answer};
 pub(crate) use log::moved;

@@ -117,9 +117,8 @@ impl Session {
 
     /// What no recipient can be asked about: whose name a member writes under (RFC 6409 section 6.1), and a header that can be read in two ways.
     pub(super) fn check_author(&self, says: &Says, facts: Facts) -> Result<(), Reply> {
-        if self.role == Role::Mx && says.from_fields > 1 && facts.dmarc != Dmarc::Unchecked {
-            // RFC 5322 section 3.6: with two of them DMARC would judge one, and the reader see the other.
-            return Err(Reply::new(550, "5.6.0 The message has more than one From field"));
+        if self.role == Role::Mx && facts.dmarc != Dmarc::Unchecked {
+            return one_author_domain(says);
         }
         let Some(login) = self.login.as_ref().filter(|_| self.role == Role::Submission) else {
             return Ok(());
@@ -127,6 +126,9 @@ impl Session {
         let refuse = |what: &str| {
             Err(Reply::new(550, format!("5.7.1 {} may not write as {what} (From of the message)", login.address)))
         };
+        if says.from_fields > 1 {
+            return Err(too_many_from());
+        }
         if says.from_is_odd {
             return refuse("what is no address, or hides behind a header that is too long");
         }
@@ -136,4 +138,24 @@ impl Session {
             None => Ok(()),
         }
     }
+}
+
+/// DMARC speaks of the domain of the only From (RFC 7489 section 6.6.1): with two of them it would judge one and the reader see the other, and
+/// without any it would say nothing of what readers take for the author.
+fn one_author_domain(says: &Says) -> Result<(), Reply> {
+    if says.from_fields > 1 {
+        return Err(too_many_from());
+    }
+    if says.from_has_one_domain {
+        return Ok(());
+    }
+    Err(Reply::new(
+        550,
+        "5.6.0 From of the message has to name an author, and authors of one domain only (RFC 5322 section 3.6.2)",
+    ))
+}
+
+/// RFC 5322 section 3.6.
+fn too_many_from() -> Reply {
+    Reply::new(550, "5.6.0 The message has more than one From field")
 }

@@ -6,7 +6,7 @@ use super::reply::Reply;
 use super::role::Role;
 use super::state::{Rcpt, Session, Transaction};
 use super::trace;
-use crate::verify::{Envelope, Verifier, without_fields, without_forged};
+use crate::verify::{Envelope, Seen, Verifier, without_fields, without_forged};
 use posthouse_engine::Engine;
 use posthouse_engine::directory::{Address, Algorithm, KeyState, Rule, Scope, SigningKey};
 use posthouse_engine::mailflow::Facts;
@@ -18,6 +18,8 @@ pub(super) struct Prepared {
     pub(super) fields: Vec<u8>,
     pub(super) message: Vec<u8>,
     pub(super) facts: Facts,
+    /// To be counted for a report.
+    pub(super) seen: Option<Box<Seen>>,
 }
 
 /// What is known of the sender.
@@ -25,7 +27,9 @@ pub(super) struct Prepared {
 pub(super) struct Found {
     /// What goes on top of the message.
     fields: Vec<u8>,
-    facts: Facts,
+    pub(super) facts: Facts,
+    /// To be counted for a report.
+    pub(super) seen: Option<Box<Seen>>,
 }
 
 fn unavailable() -> Reply {
@@ -45,10 +49,11 @@ impl Session {
         let trace = trace::fields(self, transaction, header, id, self.shared.clock.now());
         match self.role {
             // The server in front has done all this.
-            Role::Lmtp => Ok(Prepared { fields: trace, message, facts: Facts::default() }),
+            Role::Lmtp => Ok(Prepared { fields: trace, message, facts: Facts::default(), seen: None }),
             Role::Submission => {
-                // RFC 6409 section 8: whom Bcc names is for the envelope only (RFC 5322 section 3.6.3).
-                let message = without_fields(message, |name, _| name.eq_ignore_ascii_case(b"bcc"));
+                // RFC 6409 section 8: whom Bcc names is for the envelope only (RFC 5322 sections 3.6.3 and 3.6.6).
+                let blind = |name: &[u8]| [&b"bcc"[..], b"resent-bcc"].iter().any(|bcc| name.eq_ignore_ascii_case(bcc));
+                let message = without_fields(message, |name, _| blind(name));
                 let message = without_forged(message, &self.shared.hostname);
                 sign(&self.shared.engine, self.shared.verifier.as_ref(), says.from.first(), (trace, message)).await
             }
@@ -59,7 +64,7 @@ impl Session {
                 };
                 let mut fields = trace;
                 insert(&mut fields, &found.fields);
-                Ok(Prepared { fields, message, facts: found.facts })
+                Ok(Prepared { fields, message, facts: found.facts, seen: found.seen })
             }
         }
     }
@@ -92,7 +97,7 @@ impl Session {
             let envelope = Envelope { ip, helo, sender: transaction.sender.clone() };
             let checked = verifier.check(envelope, message, seal).await.ok_or_else(unavailable)?;
             message = checked.message;
-            found = Found { fields: checked.fields, facts: checked.facts };
+            found = Found { fields: checked.fields, facts: checked.facts, seen: checked.seen };
         }
         // After the checks, for a signature may cover what goes here.
         Ok((without_forged(message, &self.shared.hostname), found))
@@ -120,7 +125,7 @@ pub(super) async fn sign(
     from: Option<&Address>,
     (trace, message): (Vec<u8>, Vec<u8>),
 ) -> Result<Prepared, Reply> {
-    let mut prepared = Prepared { fields: trace, message, facts: Facts::default() };
+    let mut prepared = Prepared { fields: trace, message, facts: Facts::default(), seen: None };
     let Some((verifier, from)) = verifier.zip(from) else {
         return Ok(prepared);
     };

@@ -1,6 +1,6 @@
 //! Replies: code, enhanced status code (RFC 3463) and a text for a person, and what the engine's errors become. Never shows a path or an
 //! internal detail to a client.
-use posthouse_engine::base::Error;
+use posthouse_engine::base::{Error, counted};
 use std::borrow::Cow;
 
 /// One reply of one line. The text begins with the enhanced status code where RFC 2034 wants one.
@@ -36,7 +36,8 @@ impl Reply {
                 Reply::new(452, format!("4.2.2 Mailbox full: it may hold {quota_bytes_max} bytes"))
             }
             Error::TooManyMessages { messages_max, .. } => {
-                Reply::new(452, format!("4.2.2 Mailbox full: it may hold {messages_max} messages"))
+                let messages_max = counted(*messages_max, "message");
+                Reply::new(452, format!("4.2.2 Mailbox full: it may hold {messages_max}"))
             }
             Error::NoSpace => Reply::new(452, "4.3.1 The server's disk is full; try again later"),
             Error::Busy => Reply::new(451, "4.3.2 The server is busy; try again"),

@@ -4,6 +4,7 @@ use super::header;
 use super::letter::{self, Addressed, Says};
 use posthouse_engine::directory::Address;
 use posthouse_engine::mailflow::{Advice, Facts, HasMailbox, Letter};
+use posthouse_engine::queue::TlsDemand;
 
 /// What it says.
 pub(crate) struct Reread {
@@ -19,8 +20,8 @@ impl Reread {
     }
 
     /// As what somebody answers who is away. `id` names it in logs.
-    pub(crate) fn about<'a>(&'a self, id: u64, sender: &'a str) -> About<'a> {
-        About { id, sender, subject: &self.says.subject, message_id: &self.says.message_id }
+    pub(crate) fn about<'a>(&'a self, id: u64, sender: &'a str, tls: TlsDemand) -> About<'a> {
+        About { id, sender, subject: &self.says.subject, message_id: &self.says.message_id, tls }
     }
 
     /// For policies, with what was known of it before.

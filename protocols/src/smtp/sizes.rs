@@ -6,15 +6,24 @@ use super::reply::Reply;
 /// Digits of a size that is read; RFC 1870 section 3 allows 20, and what has more than these is over every limit.
 const DIGITS_MAX: usize = 15;
 
-/// Refuses MAIL with a senseless SIZE (RFC 1870) or one that is over every limit.
+/// Other parameters that are numbers, and the digits that each may have: RFC 2852 section 4, RFC 4865 section 4, RFC 6710 section 4.1.
+const COUNTED: [(&str, usize); 3] = [("BY", 9), ("HOLDFOR", 9), ("MT-PRIORITY", 1)];
+
+/// Refuses MAIL with a senseless SIZE (RFC 1870) or one that is over every limit, and with other numbers that cannot be meant.
 pub(super) fn check_mail(line: &str, size_bytes_max: u64) -> Result<(), Reply> {
     if !is_command(line, "MAIL") {
         return Ok(());
     }
     // Behind the address, in which anything may stand.
     let parameters = line.rsplit_once('>').map_or("", |(_, parameters)| parameters);
-    let sizes = parameters.split(' ').filter_map(|word| word.split_once('='));
-    for (_, size) in sizes.filter(|(name, _)| name.eq_ignore_ascii_case("SIZE")) {
+    let given = || parameters.split(' ').filter_map(|word| word.split_once('='));
+    for (name, value) in given() {
+        let counted = COUNTED.iter().find(|(known, _)| name.eq_ignore_ascii_case(known));
+        if let Some((name, _)) = counted.filter(|(_, digits)| !is_short(value, *digits)) {
+            return Err(Reply::new(501, format!("5.5.4 The value of {name} is not allowed")));
+        }
+    }
+    for (_, size) in given().filter(|(name, _)| name.eq_ignore_ascii_case("SIZE")) {
         if !is_number(size) {
             return Err(Reply::new(501, "5.5.4 The value of SIZE is not allowed"));
         }
@@ -33,6 +42,13 @@ pub(super) fn is_endless_chunk(line: &str) -> bool {
 
 pub(super) fn is_command(line: &str, name: &str) -> bool {
     line.split(' ').next().is_some_and(|word| word.eq_ignore_ascii_case(name))
+}
+
+/// Whether a number of so many digits stands before a semicolon or the end, with a sign or without.
+fn is_short(value: &str, digits_max: usize) -> bool {
+    let number = value.split(';').next().unwrap_or("");
+    let digits = number.strip_prefix(['+', '-']).unwrap_or(number);
+    is_number(digits) && digits.len() <= digits_max
 }
 
 fn is_number(text: &str) -> bool {

@@ -1,4 +1,5 @@
 //! What one connection knows: who speaks, who has logged in, and the message under way. Holds no message when none is under way.
+use super::header;
 use super::reply::Reply;
 use super::role::Role;
 use crate::runtime::Stream;
@@ -9,10 +10,12 @@ use posthouse_engine::Login;
 use posthouse_engine::base::AccountId;
 use posthouse_engine::directory::{Address, Recipient};
 use posthouse_engine::mailflow::Spent;
+use posthouse_engine::queue::{Terms, TlsDemand};
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Instant;
 
 /// One connection.
 pub(super) struct Session {
@@ -54,10 +57,14 @@ pub(super) struct Transaction {
     pub(super) utf8: bool,
     /// RET of RFC 3461: 0 not given, 1 FULL, 2 HDRS.
     pub(super) ret: u8,
+    /// What the sender demands of TLS (RFC 8689).
+    pub(super) tls: TlsDemand,
     /// ENVID of RFC 3461, decoded.
     pub(super) envelope_id: String,
     /// SIZE of RFC 1870, 0 when not given.
     pub(super) size_bytes: u64,
+    /// How it is to be carried.
+    pub(super) terms: Terms,
     pub(super) recipients: Vec<Rcpt>,
     /// The client has begun to send the message.
     pub(super) begun: bool,
@@ -65,6 +72,17 @@ pub(super) struct Transaction {
     pub(super) chunks: Option<Box<Coming>>,
     /// The milters that see the message.
     pub(super) milters: Option<Box<Chain>>,
+    /// Until when the filters of the whole message are heard.
+    pub(super) filters_until: Option<Instant>,
+}
+
+impl Transaction {
+    /// Takes from the message what it says of its own way; REQUIRETLS counts more (RFC 8689 section 5).
+    pub(super) fn heed(&mut self, message: &[u8]) {
+        if self.tls == TlsDemand::Usual && header::says_tls_is_not_required(message) {
+            self.tls = TlsDemand::NotRequired;
+        }
+    }
 }
 
 /// A recipient that was accepted.

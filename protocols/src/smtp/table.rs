@@ -1,5 +1,5 @@
 //! Which commands there are, who may give them, and what runs them. One row per command.
-use super::cmd::{auth, bdat, data, expn, hello, help, mail, noop, quit, rcpt, rset, starttls, vrfy};
+use super::cmd::{auth, bdat, burl, data, expn, hello, help, mail, noop, quit, rcpt, rset, starttls, vrfy};
 use super::role::Role;
 use super::state::{Running, Session};
 use smtp_proto::Request;
@@ -27,7 +27,7 @@ const fn row(name: &'static str, roles: &'static [Role], run: Run) -> Command {
     Command { name, roles, run }
 }
 
-static COMMANDS: [Command; 15] = [
+static COMMANDS: [Command; 16] = [
     // RFC 5321 section 4.1.1
     row("EHLO", SMTP, hello::run),
     row("HELO", SMTP, hello::run),
@@ -46,4 +46,6 @@ static COMMANDS: [Command; 15] = [
     row("BDAT", ALL, bdat::run),
     row("STARTTLS", ALL, starttls::run),
     row("AUTH", &[Role::Submission], auth::run),
+    // RFC 4468
+    row("BURL", &[Role::Submission], burl::run),
 ];

@@ -50,6 +50,10 @@ fn received(out: &mut Vec<u8>, session: &Session, transaction: &Transaction, id:
         out.extend_from_slice(rcpt.given.as_bytes());
         out.push(b'>');
     }
+    if transaction.terms.priority != 0 {
+        // RFC 6710 section 4.4.
+        out.extend_from_slice(format!("\r\n\tPRIORITY {}", transaction.terms.priority).as_bytes());
+    }
     out.extend_from_slice(b";\r\n\t");
     write_date_time(out, now);
     out.extend_from_slice(b"\r\n");

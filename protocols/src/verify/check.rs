@@ -1,12 +1,14 @@
 //! Asks for SPF, DKIM, ARC and DMARC of one message, and says what came of it as facts and as Authentication-Results (RFC 8601). Judges nothing.
+use super::seen::{self, Seen};
 use super::{Envelope, sign};
 use crate::limits;
+use mail_auth::common::cache::NoCache;
 use mail_auth::common::headers::HeaderWriter;
 use mail_auth::dmarc::verify::DmarcParameters;
 use mail_auth::spf::verify::SpfParameters;
 use mail_auth::{
     ArcOutput, AuthenticatedMessage, AuthenticationResults, DkimOutput, DkimResult, DmarcOutput, DmarcResult, DnsError,
-    Error, MessageAuthenticator, SpfOutput, SpfResult, dmarc,
+    Error, MessageAuthenticator, SpfOutput, SpfResult, Txt, dmarc,
 };
 use posthouse_engine::directory::SigningKey;
 use posthouse_engine::mailflow::{Dmarc, Facts, Outcome, Policy};
@@ -18,15 +20,16 @@ pub(super) struct Asking {
     pub(super) names: MessageAuthenticator,
     pub(super) hostname: String,
     pub(super) timeout: Duration,
+    pub(super) keeps_dmarc: bool,
 }
 
-/// The facts, and the fields for the top of the message.
+/// The facts, the fields for the top of the message, and what a report tells.
 pub(super) async fn run(
     asking: &Asking,
     envelope: &Envelope,
     message: &[u8],
     seal: Option<&SigningKey>,
-) -> (Facts, Vec<u8>) {
+) -> (Facts, Vec<u8>, Option<Box<Seen>>) {
     let deadline = Instant::now() + asking.timeout;
     let names = &asking.names;
     let mut spf = SpfOutput::new(String::new()).with_result(SpfResult::TempError);
@@ -36,7 +39,8 @@ pub(super) async fn run(
             spf = found;
         }
         let facts = Facts { spf: of_spf(&spf), dkim: Outcome::None, arc: Outcome::None, dmarc: Dmarc::None };
-        return (facts, with_spf(AuthenticationResults::new(&asking.hostname), &spf, envelope).to_header().into());
+        let results = with_spf(AuthenticationResults::new(&asking.hostname), &spf, envelope);
+        return (facts, results.to_header().into(), None);
     };
     parsed.dkim_headers.truncate(limits::VERIFY_SIGNATURES_MAX);
     let (spf_found, dkim_found, arc_found) = tokio::join!(
@@ -65,7 +69,20 @@ pub(super) async fn run(
     let mut fields = seal.map_or_else(Vec::new, |key| sign::seal(key, &parsed, &results, &arc));
     fields.extend_from_slice(results.to_header().as_bytes());
     let facts = Facts { spf: of_spf(&spf), dkim: of_dkim(&dkim), arc: of_one(arc.result()), dmarc: of_dmarc(&dmarc) };
-    (facts, fields)
+    let mut seen = None;
+    if asking.keeps_dmarc {
+        let found = seen::seen(names, (envelope.ip, &envelope.sender), (&spf, &dkim, &dmarc));
+        seen = timeout_at(deadline, found).await.ok().flatten().map(Box::new);
+    }
+    (facts, fields, seen)
+}
+
+/// Which of these addresses agree to get reports about a domain; `None`: there is no answer.
+pub(super) async fn takes_reports(asking: &Asking, domain: &str, addresses: &[String]) -> Option<Vec<String>> {
+    let cache = None::<&NoCache<Box<str>, Txt>>;
+    let found = asking.names.verify_dmarc_report_address(domain, addresses, cache);
+    let found = timeout_at(Instant::now() + asking.timeout, found).await.ok().flatten()?;
+    Some(found.into_iter().cloned().collect())
 }
 
 fn late() -> Error {

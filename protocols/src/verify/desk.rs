@@ -12,6 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 
 pub(super) enum Job {
     Check { envelope: Envelope, message: Vec<u8>, seal: Option<SigningKey>, reply: oneshot::Sender<Checked> },
+    TakesReports { domain: String, addresses: Vec<String>, reply: oneshot::Sender<Option<Vec<String>>> },
     Sign { top: Vec<u8>, message: Vec<u8>, keys: Vec<SigningKey>, reply: oneshot::Sender<Signed> },
 }
 
@@ -44,8 +45,9 @@ fn start_one(settings: &Settings, at: usize) -> io::Result<mpsc::UnboundedSender
         let _inside = runtime.enter();
         resolver(&settings.servers).map_err(|error| io::Error::other(format!("name servers: {error}")))
     });
-    let (hostname, timeout) = (settings.hostname.clone(), settings.timeout);
-    let asking = names.transpose()?.map(|names| Asking { names: MessageAuthenticator(names), hostname, timeout });
+    let (hostname, timeout, keeps_dmarc) = (settings.hostname.clone(), settings.timeout, settings.keeps_dmarc);
+    let asking =
+        names.transpose()?.map(|names| Asking { names: MessageAuthenticator(names), hostname, timeout, keeps_dmarc });
     let asking = asking.map(Arc::new);
     let (jobs, mut asked) = mpsc::unbounded_channel();
     std::thread::Builder::new().name(format!("verify-{at}")).spawn(move || {
@@ -59,12 +61,18 @@ fn start_one(settings: &Settings, at: usize) -> io::Result<mpsc::UnboundedSender
                             let _ = reply.send(Signed { top, message, fields });
                         });
                     }
+                    Job::TakesReports { domain, addresses, reply } => {
+                        let Some(asking) = asking.clone() else { continue };
+                        tokio::spawn(async move {
+                            let _ = reply.send(check::takes_reports(&asking, &domain, &addresses).await);
+                        });
+                    }
                     Job::Check { envelope, message, seal, reply } => {
                         // Nobody asks when nothing is checked.
                         let Some(asking) = asking.clone() else { continue };
                         tokio::spawn(async move {
-                            let (facts, fields) = check::run(&asking, &envelope, &message, seal.as_ref()).await;
-                            let _ = reply.send(Checked { message, facts, fields });
+                            let (facts, fields, seen) = check::run(&asking, &envelope, &message, seal.as_ref()).await;
+                            let _ = reply.send(Checked { message, facts, fields, seen });
                         });
                     }
                 }

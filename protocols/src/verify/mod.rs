@@ -1,18 +1,20 @@
 //! Who has sent a message: SPF, DKIM, DMARC and ARC of mail that comes in; signatures and seals of mail that goes out. All name servers are asked
 //! here, on threads of its own, before anything is judged; what is left of it are facts (`mailflow` judges them) and header fields. Refuses nothing.
 //!
-//! `desk` owns the threads, `check` asks and finds, `dnsbl` asks lists about hosts, `rspamd` asks a content filter, `milter/` shows mail to milters, `sign` signs and seals, `forged` finds results that somebody else wrote in our name.
+//! `desk` owns the threads, `check` asks and finds, `dnsbl` asks lists about hosts, `rspamd` asks a content filter, `milter/` shows mail to milters, `sign` signs and seals, `seen` says what a DMARC report tells, `forged` finds results that somebody else wrote in our name.
 mod check;
 mod desk;
 pub mod dnsbl;
 mod forged;
 pub mod milter;
 pub mod rspamd;
+mod seen;
 mod sign;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub(crate) use forged::{without_fields, without_forged};
+pub(crate) use seen::{Seen, published_record};
 
 use desk::{Desk, Job};
 use posthouse_engine::directory::SigningKey;
@@ -35,6 +37,8 @@ pub struct Settings {
     pub checks_loopback: bool,
     /// Whether DMARC's policies are obeyed.
     pub obeys_dmarc: bool,
+    /// Whether what DMARC finds is kept for reports.
+    pub keeps_dmarc: bool,
     /// How long all checks of one message may take.
     pub timeout: Duration,
     /// Threads.
@@ -63,6 +67,8 @@ pub(crate) struct Checked {
     pub(crate) facts: Facts,
     /// Authentication-Results, and above it an ARC set when the message was sealed.
     pub(crate) fields: Vec<u8>,
+    /// For the report that the domain of From wants, if reports are sent.
+    pub(crate) seen: Option<Box<Seen>>,
 }
 
 /// A message with its signatures.
@@ -104,6 +110,13 @@ impl Verifier {
         let (reply, answer) = oneshot::channel();
         self.desk.send(Job::Check { envelope, message, seal, reply });
         answer.await.ok()
+    }
+
+    /// Which of these addresses agree to get reports about a domain (RFC 9990 section 4); `None`: name servers give no answer.
+    pub(crate) async fn takes_reports(&self, domain: &str, addresses: Vec<String>) -> Option<Vec<String>> {
+        let (reply, answer) = oneshot::channel();
+        self.desk.send(Job::TakesReports { domain: domain.to_owned(), addresses, reply });
+        answer.await.ok().flatten()
     }
 
     /// Signs `top` + `message` with each key. A key that cannot sign is left out and told in the log.

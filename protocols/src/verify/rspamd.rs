@@ -53,12 +53,17 @@ pub(crate) struct Said {
     pub(crate) note: String,
 }
 
-/// Asks.
+/// Asks, and waits so long for an answer.
 ///
 /// # Errors
 /// There is no connection, no answer in time, or none that can be understood.
-pub(crate) async fn ask(settings: &RspamdSettings, question: &Question<'_>, message: &[u8]) -> io::Result<Said> {
-    let asked = timeout(settings.timeout, exchange(settings, question, message)).await;
+pub(crate) async fn ask(
+    settings: &RspamdSettings,
+    question: &Question<'_>,
+    message: &[u8],
+    wait: Duration,
+) -> io::Result<Said> {
+    let asked = timeout(wait, exchange(settings, question, message)).await;
     let body = asked.unwrap_or_else(|| Err(io::ErrorKind::TimedOut.into()))?;
     understand(&body).ok_or_else(|| garbage("an answer that names no action"))
 }
@@ -200,7 +205,7 @@ mod tests {
                 id: "1A",
                 hostname: "mail.example.org",
             };
-            let said = ask(&settings(), &question, b"Subject: x\r\n\r\nhi\r\n").await;
+            let said = ask(&settings(), &question, b"Subject: x\r\n\r\nhi\r\n", settings().timeout).await;
             (String::from_utf8(heard.take()).expect("text"), said)
         })
     }

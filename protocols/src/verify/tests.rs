@@ -9,14 +9,14 @@ use ring::signature::{Ed25519KeyPair, KeyPair};
 
 const MESSAGE: &[u8] = b"From: Ann <ann@a.test>\r\nTo: bob@b.test\r\nSubject: x\r\nDate: Thu, 26 Nov 2026 10:00:00 +0000\r\n\r\nHello.\r\n";
 
-/// A key of `a.test` under that selector, with its record.
-fn key(selector: &str) -> (SigningKey, (String, String)) {
+/// A key of a domain under that selector, with its record.
+pub(crate) fn key(domain: &str, selector: &str) -> (SigningKey, (String, String)) {
     let private = Ed25519KeyPair::generate_pkcs8(&ring::rand::SystemRandom::new()).expect("a key");
     let pair = Ed25519KeyPair::from_pkcs8(private.as_ref()).expect("the same");
     let public = pair.public_key().as_ref().to_vec();
     let record = format!("v=DKIM1; k=ed25519; p={}", STANDARD.encode(&public));
     let key = SigningKey {
-        domain: "a.test".into(),
+        domain: domain.into(),
         selector: selector.into(),
         algorithm: Algorithm::Ed25519,
         state: KeyState::Active,
@@ -24,13 +24,21 @@ fn key(selector: &str) -> (SigningKey, (String, String)) {
         public: public.into(),
         created: 0,
     };
-    (key, (format!("{selector}._domainkey.a.test"), record))
+    (key, (format!("{selector}._domainkey.{domain}"), record))
 }
 
 fn verifier(servers: Vec<SocketAddr>, timeout: Duration) -> Verifier {
     let hostname = "mx.our.test".into();
-    let settings =
-        Settings { servers, hostname, checks: true, checks_loopback: false, obeys_dmarc: true, timeout, threads: 1 };
+    let settings = Settings {
+        servers,
+        hostname,
+        checks: true,
+        checks_loopback: false,
+        obeys_dmarc: true,
+        keeps_dmarc: false,
+        timeout,
+        threads: 1,
+    };
     Verifier::start(settings).expect("it starts")
 }
 
@@ -58,7 +66,7 @@ fn sign(verifier: &Verifier, keys: Vec<SigningKey>) -> Vec<u8> {
 
 #[test]
 fn what_is_signed_here_passes_here_and_a_change_does_not() {
-    let ((one, one_record), (two, two_record)) = (key("one"), key("two"));
+    let ((one, one_record), (two, two_record)) = (key("a.test", "one"), key("a.test", "two"));
     let reject = ("_dmarc.a.test", "v=DMARC1; p=reject");
     let verifier = with(&[reject, ("b.test", "v=spf1 -all")], vec![one_record, two_record]);
     let signed = sign(&verifier, vec![one, two]);

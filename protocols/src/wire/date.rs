@@ -43,6 +43,14 @@ pub fn write_date_time(out: &mut Vec<u8>, seconds: i64) {
     out.extend_from_slice(&text);
 }
 
+/// `1970-01-01T00:00:00Z` (RFC 3339 section 5.6), bounded in the same way.
+pub fn rfc3339(seconds: i64) -> String {
+    let seconds = seconds.clamp(-62_167_219_200, 253_402_300_799);
+    let ((year, month, day), second) = (civil(seconds.div_euclid(DAY)), seconds.rem_euclid(DAY));
+    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

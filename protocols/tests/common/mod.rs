@@ -66,7 +66,7 @@ pub fn listener(service: impl Service) -> Listener {
     }
 }
 
-pub const MANY: ConnectionLimits = ConnectionLimits { total: 10_000, per_ip: 10_000 };
+pub const MANY: ConnectionLimits = ConnectionLimits { total: 10_000, per_ip: 10_000, per_ip_minute: 0 };
 
 /// A server of `service` and its address.
 pub fn serve(kind: Kind, reactors: usize, service: impl Service) -> (Server, SocketAddr) {

@@ -12,9 +12,10 @@ GONE = (OSError, EOFError, ConnectionError)
 
 
 class Mail:
-    """Mails by ident, and the fate of every copy."""
+    """Mails by ident, and the fate of every copy. `sender` may hold `{ident}`."""
 
-    def __init__(self, limit=400):
+    def __init__(self, limit=400, sender="load@crash.test"):
+        self.sender = sender
         self.raws = [raw for _, raw in target.corpus("spamassassin", limit)]
         if os.path.isdir(os.path.join(target.paths.CORPUS, "attachments")):
             self.raws += [raw for _, raw in target.corpus("attachments", 6)]
@@ -61,7 +62,7 @@ class Mail:
 
     def one(self, client, ident, rng, rcpts, chunked):
         raw = self.begin(ident, rng, rcpts)
-        client.command("MAIL FROM:<load@crash.test>")
+        client.command(f"MAIL FROM:<{self.sender.format(ident=ident)}>")
         for rcpt in rcpts:
             client.command(f"RCPT TO:<{rcpt}>")
         if chunked:

@@ -89,7 +89,8 @@ service lmtp {{
 {extra}
 """
 
-POSTFIX_MAIN = """\
+# What every private Postfix has, whatever it does with its mail.
+POSTFIX_COMMON = """\
 compatibility_level = 3.6
 queue_directory = {queue}
 data_directory = {state}
@@ -104,6 +105,13 @@ mydestination =
 alias_maps =
 alias_database =
 local_recipient_maps =
+smtpd_peername_lookup = no
+smtpd_client_connection_count_limit = 0
+maillog_file = {queue}/postfix.log
+maillog_file_prefixes = {queue}
+"""
+
+POSTFIX_MAIN = """\
 virtual_mailbox_domains = {domain}
 virtual_mailbox_maps = static:all
 virtual_transport = lmtp:inet:127.0.0.1:{lmtp}
@@ -114,7 +122,6 @@ smtpd_sasl_path = inet:127.0.0.1:{auth}
 smtpd_tls_cert_file = {folder}/cert.pem
 smtpd_tls_key_file = {folder}/key.pem
 smtpd_tls_security_level = may
-smtpd_peername_lookup = no
 local_header_rewrite_clients =
 message_drop_headers =
 disable_mime_input_processing = yes
@@ -124,15 +131,12 @@ lmtp_line_length_limit = 0
 message_size_limit = 50000000
 mailbox_size_limit = 0
 virtual_mailbox_limit = 0
-smtpd_client_connection_count_limit = 0
 default_destination_concurrency_limit = 50
 default_transport = retry:no route from here
-maillog_file = {queue}/postfix.log
-maillog_file_prefixes = {queue}
 {main}
 """
 
-POSTFIX_MASTER = """\
+POSTFIX_LISTENERS = """\
 {smtp} inet n - n - - smtpd
 {submission} inet n - n - - smtpd
   -o smtpd_sasl_auth_enable=yes
@@ -141,6 +145,9 @@ POSTFIX_MASTER = """\
   -o smtpd_tls_wrappermode=yes
   -o smtpd_sasl_auth_enable=yes
   -o smtpd_client_restrictions=permit_sasl_authenticated,reject
+"""
+
+POSTFIX_SERVICES = """\
 pickup unix n - n 60 1 pickup
 cleanup unix n - n - 0 cleanup
 qmgr unix n - n 300 1 qmgr
@@ -156,6 +163,18 @@ retry unix - - n - - error
 error unix - - n - - error
 postlog unix-dgram n - n - 1 postlogd
 """
+
+
+def write_postfix(base, values, main, listeners):
+    """A configuration in the folder `base`; `main` and `listeners` are the part of main.cf and master.cf that differs."""
+    values = values | {"queue": f"{base}/queue", "state": f"{base}/state"}
+    for name in ("queue", "state"):
+        os.makedirs(values[name], exist_ok=True)
+    shutil.chown(values["state"], "postfix", "postfix")
+    for name, text in (("main.cf", POSTFIX_COMMON + main), ("master.cf", listeners + POSTFIX_SERVICES)):
+        with open(os.path.join(base, name), "w") as file:
+            file.write(text.format(**values))
+    shutil.copy("/etc/postfix/dynamicmaps.cf", base)
 
 
 class Peers(Server):
@@ -190,19 +209,8 @@ class Peers(Server):
         with open(os.path.join(folder, "dovecot.conf"), "w") as file:
             file.write(DOVECOT.format(**values))
         if self.postfix:
-            self.write_postfix(values)
-
-    def write_postfix(self, values):
-        base = os.path.join(self.folder, "postfix")
-        values |= {"queue": f"{base}/queue", "state": f"{base}/state"}
-        os.makedirs(values["queue"], exist_ok=True)
-        os.makedirs(values["state"], exist_ok=True)
-        shutil.chown(values["state"], "postfix", "postfix")
-        for name, text in (("main.cf", POSTFIX_MAIN), ("master.cf", POSTFIX_MASTER)):
-            with open(os.path.join(base, name), "w") as file:
-                file.write(text.format(**values))
-        shutil.copy("/etc/postfix/dynamicmaps.cf", base)
-        self.postfix_base = base
+            self.postfix_base = os.path.join(self.folder, "postfix")
+            write_postfix(self.postfix_base, values, POSTFIX_MAIN, POSTFIX_LISTENERS)
 
     def start(self, strace=None):
         self.write_config()

@@ -1,14 +1,17 @@
 """A mail host for the other side of a delivery: keeps what it takes, and misbehaves by the name before the @ of a recipient.
 
 `greylist` is put off until it has been tried twice, `later` is always put off, `never` is refused, `full` is refused after the data.
-With `broken_tls` STARTTLS is offered and then answered with rubbish.
+With `broken_tls` STARTTLS is offered and then answered with rubbish; with `tls`, an `ssl.SSLContext`, it works. `offers` are more keywords of EHLO.
+A `tarpit` takes connections and says nothing; with `delay` the last reply comes that many seconds after the message was taken.
 """
 import socketserver
 import threading
+import time
 
 
 class Handler(socketserver.StreamRequestHandler):
     timeout = 60
+    is_tls = False
 
     def say(self, text):
         self.wfile.write(text.encode() + b"\r\n")
@@ -23,6 +26,9 @@ class Handler(socketserver.StreamRequestHandler):
         sink = self.server.sink
         with sink.lock:
             sink.connections += 1
+        if sink.tarpit:
+            self.rfile.read(1)
+            return
         self.say("220 sink.test ESMTP")
         sender, rcpts = None, []
         while line := self.rfile.readline(4096):
@@ -30,10 +36,16 @@ class Handler(socketserver.StreamRequestHandler):
             verb = text.split(" ")[0].split(":")[0].upper()
             if verb == "EHLO":
                 offers = ["sink.test", "PIPELINING", "8BITMIME", "SMTPUTF8", "SIZE 50000000", "DSN" if sink.dsn else "HELP"]
-                offers += ["STARTTLS"] if sink.broken_tls else []
+                offers += ["STARTTLS"] if sink.broken_tls or (sink.tls and not self.is_tls) else []
+                offers += sink.offers
                 for offer in offers[:-1]:
                     self.say(f"250-{offer}")
                 self.say(f"250 {offers[-1]}")
+            elif verb == "STARTTLS" and sink.tls:
+                self.say("220 go")
+                self.connection = sink.tls.wrap_socket(self.connection, server_side=True)
+                self.rfile, self.wfile = self.connection.makefile("rb"), self.connection.makefile("wb", 0)
+                self.is_tls = True
             elif verb == "STARTTLS":
                 self.say("220 go")
                 self.wfile.write(b"this is no TLS at all\r\n" * 4)
@@ -59,6 +71,8 @@ class Handler(socketserver.StreamRequestHandler):
                 else:
                     with sink.lock:
                         sink.mails.append((sender, tuple(rcpts), body))
+                        sink.times.append(time.monotonic())
+                    time.sleep(sink.delay)
                     self.say("250 2.0.0 taken")
             elif verb == "QUIT":
                 self.say("221 2.0.0 bye")
@@ -76,10 +90,12 @@ class Handler(socketserver.StreamRequestHandler):
 
 
 class Sink:
-    def __init__(self, address, port, dsn=False, broken_tls=False):
-        self.dsn, self.broken_tls = dsn, broken_tls
+    def __init__(self, address, port, dsn=False, broken_tls=False, tls=None, offers=(), tarpit=False, delay=0):
+        self.dsn, self.broken_tls, self.tls, self.offers = dsn, broken_tls, tls, list(offers)
+        self.tarpit, self.delay = tarpit, delay
         self.lock = threading.Lock()
-        self.mails, self.tried, self.connections = [], {}, 0
+        # `times` says when each of `mails` came.
+        self.mails, self.times, self.tried, self.connections = [], [], {}, 0
         socketserver.ThreadingTCPServer.allow_reuse_address = True
         socketserver.ThreadingTCPServer.daemon_threads = True
         self.server = socketserver.ThreadingTCPServer((address, port), Handler)

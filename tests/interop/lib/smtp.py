@@ -110,3 +110,11 @@ def stuff(raw):
     """Doubles leading dots (RFC 5321 section 4.5.2)."""
     raw = raw.replace(b"\r\n.", b"\r\n..")
     return b"." + raw if raw.startswith(b".") else raw
+
+
+def deliver(user, mails):
+    """Mails of text to one member, by LMTP."""
+    with Smtp("lmtp") as client:
+        client.hello()
+        for mail in mails:
+            client.deliver(mail.encode(), [user])

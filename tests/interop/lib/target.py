@@ -23,7 +23,7 @@ def user(number):
 
 
 # Each script works in accounts of its own, so that one's mails never disturb another's counts.
-FIRST = {"lmtp": 0, "smtp": 50, "imap": 90, "node": 92, "pop3": 94, "curl": 95, "submit": 96, "bad": 97, "slow": 98, "client": 100, "sync": 101, "scram": 103, "share": 42, "getmail": 45, "alpine": 47, "thunderbird": 48, "notify": 40}
+FIRST = {"lmtp": 0, "smtp": 50, "imap": 90, "node": 92, "pop3": 94, "curl": 95, "submit": 96, "bad": 97, "slow": 98, "client": 100, "sync": 101, "scram": 103, "share": 42, "getmail": 45, "alpine": 47, "thunderbird": 48, "notify": 40, "msmtp": 49}
 
 
 def account(script, offset=0):

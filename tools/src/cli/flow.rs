@@ -88,7 +88,10 @@ Rules (docs/mailflow.md explains them):
   senders tenant|members|ADDRESS    of a group: who may send to it; several are allowed
   representative ADDRESS            of a group: who may send as it; several are allowed
   forward ADDRESS                   of an account: its mail goes there too; forward-only: and nowhere else
+  relay HOST:PORT tls=... user=NAME of a tenant or a domain: its smarthost, with --password-stdin; tls as in the configuration (verified)
+  source IP-ADDRESS                 of a tenant or a domain: from where its mail leaves, one for IPv4 and one for IPv6
   messages NUMBER                   of an account: how many it may hold, beside its quota
+  pop3 keep|seen|trash N|delete N   of a tenant: what becomes of messages that POP3 has fetched; N: days in INBOX
   admin quotas                      of a member: it may say by IMAP (SETQUOTA) what accounts of its tenant may hold
   away days=7 text=\"...\"           of an account: who writes is answered (easier: posthouse member away)";
 
@@ -101,6 +104,9 @@ pub enum RuleCommand {
         /// For whom.
         #[command(flatten)]
         scope: ScopeArgs,
+        /// Read the password of a relay from the first line of standard input
+        #[arg(long)]
+        password_stdin: bool,
         /// What
         #[arg(required = true)]
         rule: Vec<String>,

@@ -7,6 +7,7 @@ mod directory;
 mod flow;
 mod queue;
 mod removed;
+mod reports;
 mod rescue;
 mod sieve;
 mod trace;
@@ -18,9 +19,12 @@ pub use carry::{BackupArgs, ExportArgs, ImportArgs, RestoreArgs};
 pub use directory::{AliasCommand, DomainCommand, GroupCommand, ListArgs, TenantCommand};
 pub use flow::{AlgorithmArg, DkimCommand, RuleCommand, ScopeArgs};
 pub use queue::{QueueCommand, QueueFilterArgs, QueueWhich};
-pub use rescue::{CompactArgs, InspectArgs, QuotaArgs, RebuildArgs, RepairArgs, SalvageArgs, UpgradeArgs, VerifyArgs};
+pub use rescue::{
+    CompactArgs, InspectArgs, QuotaArgs, RebuildArgs, RepairArgs, SalvageArgs, UnitArgs, UpgradeArgs, VerifyArgs,
+};
 
 pub use removed::{PurgeArgs, RemovedCommand};
+pub use reports::ReportsArgs;
 pub use sieve::SieveCommand;
 pub use trace::{AwayArgs, ForwardArgs, TraceArgs};
 
@@ -124,6 +128,12 @@ pub enum Command {
         after_help = "Kept as mail_log.keep_days and mail_log.size_bytes_max say. --csv has all fields; a cell that a spreadsheet would take for a formula gets an apostrophe.\n\nExample: posthouse trace carol@acme.example --last 2d"
     )]
     Trace(TraceArgs),
+    /// What other hosts report of our mail (DMARC, TLS), summed up by host
+    #[command(
+        after_help = "Reads the messages in the mailbox that gets the reports; keeps nothing beside them. Those that cannot be read are told and end with code 8.\n\n\
+        Example: posthouse reports --account reports@acme.example --domain acme.example --days 7"
+    )]
+    Reports(ReportsArgs),
     /// The mail of removed mailboxes away for good: members' after 30 days, business mailboxes' after 60
     #[command(
         after_help = "Run it once a day (docs/operations.md shows a timer). Nothing else ever purges.\n\nExample: posthouse purge --dry-run"
@@ -172,6 +182,10 @@ pub enum Command {
         Example: posthouse upgrade --check --data /var/lib/posthouse"
     )]
     Upgrade(UpgradeArgs),
+    /// A systemd unit for this configuration, with as few rights as it needs
+    #[command(after_help = "Writes to standard output only; docs/operations.md says what each line is for.\n\n\
+        Example: posthouse unit --config /etc/posthouse.toml > /etc/systemd/system/posthouse.service")]
+    Unit(UnitArgs),
     /// Every good message of a damaged store as files, with a list of what is lost
     #[command(
         after_help = "The source is only read. The directory is laid out as an export is, so posthouse import takes it; with --into a new store is made of it, with members, passwords, groups and flags. Ends with 8 when something is lost.\n\n\

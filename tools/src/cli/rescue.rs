@@ -70,6 +70,14 @@ pub struct UpgradeArgs {
     pub check: bool,
 }
 
+/// Whose unit is made.
+#[derive(Debug, Args)]
+pub struct UnitArgs {
+    /// Who serves; goes before the configuration's `user`, without which it is posthouse
+    #[arg(long, value_name = "NAME")]
+    pub user: Option<String>,
+}
+
 /// How a store is compacted.
 #[derive(Debug, Args)]
 pub struct CompactArgs {

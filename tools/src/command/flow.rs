@@ -2,7 +2,7 @@
 use super::{Context, End, unexpected};
 use crate::cli::{AlgorithmArg, DkimCommand, RuleCommand, ScopeArgs};
 use crate::ops::{Change, Failure, KeyView, Kind, Request, Response, ScopeText, View, What};
-use crate::{signing, time};
+use crate::{password, signing, time};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
@@ -138,9 +138,19 @@ fn scope(args: ScopeArgs) -> Result<ScopeText, Failure> {
 
 pub(super) fn rule(context: &mut Context<'_>, command: RuleCommand) -> Result<End, Failure> {
     match command {
-        RuleCommand::Add { scope: of, rule } => {
-            let rule = rule.join(" ");
+        RuleCommand::Add { scope: of, password_stdin, rule } => {
+            if rule.iter().any(|word| word.starts_with("password=")) {
+                return Err(Failure::new(
+                    Kind::Refused,
+                    "every process can read a password that stands here; allowed: --password-stdin",
+                ));
+            }
+            let mut rule = rule.join(" ");
             let done = format!("rule added: {rule}");
+            if password_stdin {
+                let password = password::from_stdin()?.replace('\\', "\\\\").replace('"', "\\\"");
+                rule.push_str(&format!(" password=\"{password}\""));
+            }
             context.change(Change::RuleAdd { scope: scope(of)?, rule }, &done)
         }
         RuleCommand::Remove { scope: of, rule } => {

@@ -12,16 +12,18 @@ mod import;
 mod queue;
 mod quota;
 mod removed;
+mod reports;
 mod rescue;
 mod show;
 mod sieve;
 mod trace;
+mod unit;
 mod upgrade;
 
 pub(crate) use compact::start as compact_start;
 pub use import::read_members;
 
-use crate::cli::{Cli, Command, Global, UpgradeArgs};
+use crate::cli::{Cli, Command, Global, UnitArgs, UpgradeArgs};
 use crate::config::{self, Config, ConfigError};
 use crate::ops::{Change, Failure, Request, Response};
 use crate::session::Session;
@@ -97,7 +99,7 @@ fn dispatch(cli: Cli) -> Result<End, Trouble> {
         crate::serve::run(&data, &config, first_members || !from_file)?;
         return Ok(End::Done);
     }
-    let show = Show { json: cli.global.json };
+    let (show, file) = (Show { json: cli.global.json }, cli.global.config.clone());
     let mut session = Session::new(data.clone(), config);
     let mut context = Context { session: &mut session, show };
     let end = match cli.command {
@@ -116,6 +118,7 @@ fn dispatch(cli: Cli) -> Result<End, Trouble> {
         Command::Queue(command) => queue::queue(&mut context, command)?,
         Command::Logins(args) => access::logins(&mut context, args)?,
         Command::Trace(args) => trace::trace(&mut context, args)?,
+        Command::Reports(args) => reports::reports(&mut context, args)?,
         Command::Purge(args) => removed::purge_all(&mut context, &args)?,
         Command::Export(args) => carry::export(&mut context, args)?,
         Command::Import(args) => carry::import(&mut context, args)?,
@@ -124,6 +127,9 @@ fn dispatch(cli: Cli) -> Result<End, Trouble> {
         Command::Rebuild(args) => rescue::rebuild(&data, show, args)?,
         Command::Repair(args) => rescue::repair(&data, show, args)?,
         Command::Upgrade(UpgradeArgs { check: _ }) => upgrade::check(&data, show)?,
+        Command::Unit(UnitArgs { user }) => {
+            unit::print(file.as_deref(), &data, context.session.config(), user.as_deref(), show)?
+        }
         Command::Salvage(args) => rescue::salvage(context.session.config(), show, args)?,
         Command::Compact(args) => compact::compact(&mut context, &data, &args)?,
         Command::Quota(args) => quota::prove(&mut context, args)?,

@@ -11,10 +11,13 @@ pub(super) struct Show {
 }
 
 /// Columns of a list for people, by kind of row; the rest is in `show` and in JSON.
-const COLUMNS: [(&str, &[&str]); 15] = [
+const COLUMNS: [(&str, &[&str]); 18] = [
     ("app_password", &["number", "name", "protocols", "created", "expires"]),
     ("login", &["when", "name", "from", "protocol", "means", "tls", "result", "app_password"]),
     ("step", &["when", "step", "id", "queue", "sender", "recipient", "mailbox", "uid", "by", "policy", "text"]),
+    ("report", &["when", "kind", "reporter", "domains", "count", "passed"]),
+    ("dmarc_source", &["domain", "source", "messages", "passed", "dkim", "spf", "quarantined", "rejected"]),
+    ("tls_source", &["domain", "host", "sessions", "failed", "why"]),
     ("tenant", &["name", "title", "accounts", "accounts_max", "disabled"]),
     ("domain", &["name", "tenant", "addresses"]),
     ("member", &["address", "name", "vip", "quota", "used_bytes", "messages", "disabled"]),
@@ -58,7 +61,7 @@ impl Show {
     }
 
     pub(super) fn list(self) -> List {
-        List { json: self.json, begun: false }
+        List { json: self.json, begun: false, headed: false }
     }
 
     pub(super) fn record(self, view: &View) {
@@ -121,10 +124,19 @@ impl Show {
 pub(super) struct List {
     json: bool,
     begun: bool,
+    /// The columns have their names.
+    headed: bool,
 }
 
 impl List {
-    pub(super) fn rows(&mut self, rows: &[View]) {
+    /// What comes next has columns of its own.
+    pub(super) fn new_table(&mut self) {
+        if std::mem::take(&mut self.headed) && !self.json {
+            out("");
+        }
+    }
+
+    pub(super) fn rows(&mut self, rows: &[impl serde::Serialize]) {
         if self.json {
             for row in rows {
                 out(&format!("{}{}", if self.begun { "," } else { "[" }, value(row)));
@@ -135,9 +147,9 @@ impl List {
         let values: Vec<Value> = rows.iter().map(value).collect();
         let Some(columns) = values.first().and_then(columns_of) else { return };
         let mut table: Vec<Vec<String>> = Vec::new();
-        if !self.begun {
+        if !self.headed {
             table.push(columns.iter().map(|column| (*column).to_owned()).collect());
-            self.begun = true;
+            self.headed = true;
         }
         table.extend(values.iter().map(|row| columns.iter().map(|column| cell(column, &row[*column])).collect()));
         print_table(&table);

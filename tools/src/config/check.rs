@@ -22,6 +22,7 @@ pub(super) fn check(config: &Config) -> Result<(), Wrong> {
     super::dnsbl::check(&config.dnsbl)?;
     super::rspamd::check(&config.rspamd)?;
     super::milter::check(&config.milter)?;
+    super::reports::check(&config.reports, config.verify.enabled)?;
     super::outbound::check(&config.outbound)?;
     if config.data.as_os_str().is_empty() {
         return wrong("data", "\"\" is not allowed; allowed: the path of a directory".into());
@@ -52,9 +53,11 @@ fn ranges(config: &Config) -> Result<(), Wrong> {
     within("limits.message_size_bytes_max", config.limits.message_size_bytes_max, 1024..=message_max)?;
     within("limits.connections_max", config.limits.connections_max.into(), 1..=1_000_000)?;
     within("limits.connections_per_ip_max", config.limits.connections_per_ip_max.into(), 1..=1_000_000)?;
+    within("limits.connections_per_ip_minute_max", config.limits.connections_per_ip_minute_max.into(), 0..=1_000_000)?;
     within("limits.connections_per_account_max", config.limits.connections_per_account_max.into(), 1..=1_000_000)?;
     let messages_max = config.limits.command_messages_max;
     within("limits.command_messages_max", messages_max.into(), 1_000..=limits::COPY_ENTRIES_MAX as u64)?;
+    within("limits.filters_seconds_max", config.limits.filters_seconds_max.into(), 1..=540)?;
     within("limits.stop_grace_seconds", config.limits.stop_grace_seconds.into(), 0..=3600)?;
     let store = &config.store;
     within("store.segment_size_bytes_max", store.segment_size_bytes_max, 1 << 20..=limits::SEGMENT_BYTES_MAX.into())?;

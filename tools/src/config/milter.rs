@@ -1,6 +1,6 @@
 //! `[[milter]]`: filters that speak Sendmail's milter protocol. docs/configuration.md explains the keys.
 use super::check::{Wrong, within, wrong};
-use super::values::{Address, words};
+use super::values::{Socket, words};
 use serde::Deserialize;
 
 /// Milters at most: each sees each message.
@@ -35,7 +35,7 @@ pub struct MilterTable {
     /// For logs.
     pub name: String,
     /// Where it listens.
-    pub address: Address,
+    pub address: Socket,
     /// Which mail it sees.
     #[serde(default = "smtp")]
     pub sees: Vec<MilterMail>,

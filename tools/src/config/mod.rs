@@ -8,6 +8,7 @@ mod oauth;
 mod outbound;
 mod pop3;
 mod proxy;
+mod reports;
 mod rspamd;
 mod values;
 mod verify;
@@ -18,7 +19,9 @@ pub use model::{ClientPorts, Compaction, Config, LogFormat, MailLog, MessagesOf,
 pub use oauth::OAuth;
 pub use outbound::{Outbound, RouteTable};
 pub use rspamd::WhenDown;
-pub use values::{Count, Place};
+#[cfg(test)]
+pub(crate) use values::Address;
+pub use values::{Count, Place, Socket};
 pub use verify::DmarcChoice;
 
 use std::fmt;
@@ -66,6 +69,11 @@ impl Config {
             }
         }
         Ok(config)
+    }
+
+    /// Filters that a message may be shown to, each over a connection.
+    pub fn filters(&self) -> usize {
+        self.milter.len() + usize::from(self.rspamd.socket().is_some())
     }
 
     /// Reads and checks the text of a file that is shown as `file` in errors.

@@ -5,6 +5,7 @@ use super::oauth::OAuth;
 use super::outbound::Outbound;
 use super::pop3::Pop3;
 use super::proxy::Proxy;
+use super::reports::Reports;
 use super::rspamd::Rspamd;
 use super::values::{Address, Count, words};
 use super::verify::Verify;
@@ -72,6 +73,8 @@ words!(
 pub struct Config {
     /// The data directory.
     pub data: PathBuf,
+    /// Whom `serve` becomes when root starts it; empty: it stays who it is.
+    pub user: String,
     /// The name in greetings and trace headers; `auto` is the machine's.
     pub hostname: String,
     /// What moves the bytes.
@@ -102,6 +105,8 @@ pub struct Config {
     pub rspamd: Rspamd,
     /// Milters, in their order.
     pub milter: Vec<MilterTable>,
+    /// What other domains are told of their mail.
+    pub reports: Reports,
     /// When old mail is rewritten into less room.
     pub compaction: Compaction,
     /// Mail to other hosts.
@@ -150,12 +155,16 @@ pub struct Limits {
     pub connections_max: u32,
     /// Connections at a time from one IPv4 address or IPv6 /64.
     pub connections_per_ip_max: u32,
+    /// New connections within a minute from one of them; 0: any number.
+    pub connections_per_ip_minute_max: u32,
     /// IMAP and POP3 connections at a time that are logged in to one account.
     pub connections_per_account_max: u32,
     /// Messages that one IMAP command works on.
     pub command_messages_max: u32,
     /// Which IMAP commands are held to that.
     pub command_messages_of: MessagesOf,
+    /// Seconds that milters and content filter together may take at one command of a client.
+    pub filters_seconds_max: u32,
     /// Seconds that sessions get to end when the server stops.
     pub stop_grace_seconds: u32,
 }
@@ -272,6 +281,7 @@ impl Default for Config {
     fn default() -> Config {
         Config {
             data: "./posthouse-data".into(),
+            user: String::new(),
             hostname: "auto".into(),
             runtime: RuntimeChoice::Auto,
             reactors: Count::Auto,
@@ -287,6 +297,7 @@ impl Default for Config {
             dnsbl: Dnsbl::default(),
             rspamd: Rspamd::default(),
             milter: Vec::new(),
+            reports: Reports::default(),
             compaction: Compaction::default(),
             outbound: Outbound::default(),
             clients: Clients::default(),
@@ -337,9 +348,11 @@ impl Default for Limits {
             message_size_bytes_max: 50 << 20,
             connections_max: 20_000,
             connections_per_ip_max: 1_000,
+            connections_per_ip_minute_max: 6_000,
             connections_per_account_max: 100,
             command_messages_max: 20_000,
             command_messages_of: MessagesOf::Saves,
+            filters_seconds_max: 120,
             stop_grace_seconds: 10,
         }
     }

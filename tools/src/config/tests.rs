@@ -113,6 +113,10 @@ fn errors_name_the_file_the_key_and_what_is_allowed() {
             "posthouse.toml: outbound.tls: \"implicit\" is not allowed; allowed: none, opportunistic, required, verified",
         ),
         (
+            "[outbound]\ntls = 'none'\ndane = 'resolver_validates'",
+            "posthouse.toml: outbound.dane: \"resolver_validates\" is not allowed beside outbound.tls = \"none\"; allowed: off, or TLS",
+        ),
+        (
             "[outbound]\nsource_ipv4 = '::1'",
             "posthouse.toml: outbound.source_ipv4: \"::1\" is not allowed; allowed: an IPv4 address, or \"\"",
         ),
@@ -179,13 +183,23 @@ fn filters_are_off_until_they_are_named_and_mistakes_are_told() {
     let named = "[rspamd]\naddress = '[::1]:11333'\n[[milter]]\nname = 'a'\naddress = '127.0.0.1:1'";
     let named = Config::parse("", named).expect("allowed");
     assert_eq!(named.rspamd.socket().map(|socket| socket.to_string()).as_deref(), Some("[::1]:11333"));
-    assert_eq!((named.milter.len(), named.milter[0].timeout_seconds), (1, 30));
+    assert_eq!((named.milter.len(), named.milter[0].timeout_seconds, named.filters()), (1, 30, 2));
+    let unix = Config::parse("", "[[milter]]\nname = 'a'\naddress = 'unix:/run/a.sock'").expect("allowed");
+    assert_eq!(unix.milter[0].address, super::Socket::Unix("/run/a.sock".into()));
     for (text, key) in [
         ("[rspamd]\naddress = 'filter.test:11333'", "rspamd.address"),
         ("[rspamd]\ntimeout_seconds = 0", "rspamd.timeout_seconds"),
         ("[rspamd]\nwhen_down = 'reject'", "rspamd.when_down"),
         ("[[milter]]\nname = 'a b'\naddress = '127.0.0.1:1'", "milter[0].name"),
         ("[[milter]]\nname = 'a'\naddress = '127.0.0.1:1'\nsees = []", "milter[0].sees"),
+        ("[[milter]]\nname = 'a'\naddress = 'unix:run/a'", "milter[0].address"),
+        ("[limits]\nfilters_seconds_max = 541", "limits.filters_seconds_max"),
+        ("[reports]\ndmarc = true", "reports.organisation"),
+        ("[reports]\ndmarc = true\norganisation = 'A'", "reports.contact"),
+        (
+            "[reports]\ndmarc = true\norganisation = 'A'\ncontact = 'p@a.test'\n[verify]\nenabled = false",
+            "reports.dmarc",
+        ),
         ("[[milter]]\nname = 'a'\naddress = '127.0.0.1:1'\ntimeout_seconds = 601", "milter[0].timeout_seconds"),
     ] {
         let told = error(text);

@@ -4,6 +4,7 @@ use serde::de::{self, Deserializer, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 
 /// Declares an enum whose values are words, with the error that lists them.
 macro_rules! words {
@@ -92,6 +93,28 @@ impl<'de> Deserialize<'de> for Address {
 impl Serialize for Address {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.0.serialize(serializer)
+    }
+}
+
+/// An IP address and a port, or the path of a Unix socket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Socket {
+    /// By TCP.
+    Tcp(SocketAddr),
+    /// On this machine.
+    Unix(PathBuf),
+}
+
+impl<'de> Deserialize<'de> for Socket {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Socket, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let allowed = "an IP address and a port, as in 127.0.0.1:8891, or a Unix socket's whole path, as in unix:/run/milter.sock";
+        match text.strip_prefix("unix:") {
+            // The kernel takes no longer one.
+            Some(path) if path.starts_with('/') && path.len() < 108 => Ok(Socket::Unix(path.into())),
+            Some(_) => Err(refused(&text, allowed)),
+            None => text.parse().map(Socket::Tcp).map_err(|_| refused(&text, allowed)),
+        }
     }
 }
 

@@ -1,10 +1,10 @@
 //! What judges mail from outside beside the mail flow itself: checks of senders, DNS lists, a content filter, as the configuration wishes them.
 use super::{dnsbl, verify};
-use crate::config::{Config, MilterDefault, MilterMail, MilterTable, WhenDown};
+use crate::config::{Config, MilterDefault, MilterMail, MilterTable, Socket, WhenDown};
 use crate::ops::Failure;
 use posthouse_protocols::verify::Verifier;
 use posthouse_protocols::verify::dnsbl::Blocklists;
-use posthouse_protocols::verify::milter::{DefaultAction, MilterSettings};
+use posthouse_protocols::verify::milter::{DefaultAction, MilterAddress, MilterSettings};
 use posthouse_protocols::verify::rspamd::RspamdSettings;
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,7 +30,10 @@ pub(super) fn start(config: &Config, hostname: &str) -> Result<Filters, Failure>
 fn milter(table: &MilterTable) -> Arc<MilterSettings> {
     Arc::new(MilterSettings {
         name: table.name.clone(),
-        address: table.address.0,
+        address: match &table.address {
+            Socket::Tcp(address) => MilterAddress::Tcp(*address),
+            Socket::Unix(path) => MilterAddress::Unix(path.clone()),
+        },
         timeout: Duration::from_secs(table.timeout_seconds.into()),
         default_action: match table.default_action {
             MilterDefault::Accept => DefaultAction::Accept,

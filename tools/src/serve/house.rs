@@ -1,6 +1,6 @@
 //! What the serving process knows of itself: for `status`, the admin pages and the stop.
 use posthouse_admin::{Facts, Host, ListenerFacts};
-use posthouse_engine::{Engine, Status};
+use posthouse_engine::{Engine, MailWatch, Status};
 use posthouse_protocols::runtime::{Kind, Server};
 use std::net::SocketAddr;
 use std::path::Path;
@@ -79,6 +79,10 @@ impl Host for House {
 
     fn status(&self) -> Status {
         self.engine.status()
+    }
+
+    fn mail(&self) -> MailWatch {
+        self.engine.mail_watch()
     }
 
     fn has_domain(&self, domain: &str) -> bool {

@@ -12,6 +12,7 @@ use posthouse_protocols::session::oauth::OAuth;
 use posthouse_protocols::session::{Attendance, Budget, MessageLimit, PlaintextAuth, Shared};
 use posthouse_protocols::smtp::SmtpService;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Who tells us of those whom we do not know.
 pub(super) struct Judges {
@@ -37,6 +38,7 @@ pub(super) fn all(
     shared.blocklists = filters.blocklists;
     shared.rspamd = filters.rspamd;
     shared.milters = filters.milters;
+    shared.filters_max = Duration::from_secs(config.limits.filters_seconds_max.into());
     shared.oauth = oauth;
     shared.plaintext_auth = match config.login.plaintext_auth {
         config::PlaintextAuth::Never => PlaintextAuth::Never,

@@ -13,6 +13,8 @@ mod look_out;
 mod notify;
 mod oauth;
 mod outbound;
+mod privileges;
+mod reports;
 mod signals;
 mod verify;
 
@@ -35,8 +37,9 @@ use std::time::{Duration, Instant};
 
 /// Serves until a signal. With `may_begin`, an empty store gets its first members.
 pub fn run(data: &Path, config: &Config, may_begin: bool) -> Result<(), Failure> {
+    privileges::give_up(&config.user, data)?;
     let writing = log::start(config.log.format, &config.log.level);
-    files::raise_limit(config.limits.connections_max);
+    files::raise_limit(config.limits.connections_max, config.filters());
     let begun = Instant::now();
     let opened = store::open(data, config)?;
     for line in &opened.report {
@@ -85,7 +88,7 @@ struct Running {
     control: Control,
     admin: Admin,
     autoconfig: Admin,
-    outbound: Option<Outbound>,
+    outbound: Outbound,
     compaction: Option<compaction::Schedule>,
     look_out: look_out::LookOut,
 }
@@ -108,12 +111,14 @@ impl Running {
         let limits = ConnectionLimits {
             total: config.limits.connections_max as usize,
             per_ip: config.limits.connections_per_ip_max as usize,
+            per_ip_minute: config.limits.connections_per_ip_minute_max,
         };
         let reactors = config.reactors.or(store::cores());
         let server = Server::start(kind, reactors, listeners, limits).map_err(|error| not_open(&error))?;
         let mut open: Vec<ListenerFacts> =
             server.local_addrs().into_iter().map(|(name, address)| house::listener(&name, address)).collect();
         let spawner = server.spawner();
+        reports::start(config, opened, &hostname, verifier, &spawner)?;
         let house = House::new(data, hostname.clone(), kind, opened.engine.clone(), server);
         let addresses: Vec<_> = config.listen.admin.iter().map(|address| address.0).collect();
         let admin = Admin::start(&addresses, house.clone()).map_err(|error| not_open(&error))?;

@@ -2,50 +2,64 @@
 use crate::config::{Config, Outbound as Wishes, Place};
 use crate::ops::Failure;
 use crate::store::Opened;
-use posthouse_engine::directory::normalise_domain;
-use posthouse_protocols::outbound::resolve::NameServers;
-use posthouse_protocols::outbound::{Login, Means, Outbound, Relay, Route, Security, Settings, TlsConfigs};
+use posthouse_engine::directory::{Address, normalise_domain};
+use posthouse_protocols::outbound::resolve::{Dnssec, FixedNames, NameServers, Resolve};
+use posthouse_protocols::outbound::{
+    Login, Means, Outbound, PolicyHosts, Relay, Reports, Route, Security, Settings, TlsConfigs,
+};
 use posthouse_protocols::runtime::Spawner;
 use posthouse_protocols::verify::Verifier;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 
-/// Everything that can fail, before anything listens; `None` when the queue is not to be sent.
+/// Everything that can fail, before anything listens.
 pub(super) fn prepare(
     config: &Config,
     opened: &Opened,
     hostname: &str,
     verifier: Arc<Verifier>,
-) -> Result<Option<Means>, Failure> {
+) -> Result<Means, Failure> {
     let wishes = &config.outbound;
-    if !wishes.enabled {
-        return Ok(None);
-    }
     let authorities = Some(wishes.tls_authorities.as_path()).filter(|path| !path.as_os_str().is_empty());
     let tls = TlsConfigs::new(authorities).map_err(|error| Failure::io("outbound.tls_authorities", &error))?;
     let servers: Vec<SocketAddr> = wishes.resolver.iter().map(|address| address.0).collect();
-    let names = NameServers::start(&servers).map_err(|error| Failure::io("outbound.resolver", &error))?;
-    Ok(Some(Means {
+    let dnssec = wishes.dane.dnssec();
+    let names: Arc<dyn Resolve> = match wishes.enabled {
+        true => {
+            Arc::new(NameServers::start(&servers, dnssec).map_err(|error| Failure::io("outbound.resolver", &error))?)
+        }
+        // Nobody asks: mail for mailboxes here needs no names.
+        false => Arc::new(FixedNames::default()),
+    };
+    let asks = wishes.enabled && wishes.mta_sts && wishes.tls.security() != Security::Plain;
+    let policies = asks.then(|| PolicyHosts::start(authorities, &servers)).transpose();
+    let reports = match wishes.tls_reports_from.as_str() {
+        from if wishes.enabled && !from.is_empty() => {
+            let reports = Reports::start(Address::parse(from)?, Some(verifier.clone()), authorities, &servers);
+            Some(reports.map_err(|error| Failure::io("outbound.tls_reports_from", &error))?)
+        }
+        _ => None,
+    };
+    Ok(Means {
         engine: opened.engine.clone(),
         clock: opened.clock.clone(),
         hostname: hostname.to_owned(),
         verifier: Some(verifier),
-        names: Arc::new(names),
+        names,
         tls,
+        policies: policies.map_err(|error| Failure::io("outbound.mta_sts", &error))?,
+        tls_reports: reports,
         settings: settings(config)?,
-    }))
+    })
 }
 
 /// Begins to send.
-pub(super) fn start(means: Option<Means>, spawner: Spawner) -> Option<Outbound> {
-    match means {
-        Some(means) => Some(Outbound::start(means, spawner)),
-        None => {
-            tracing::info!("mail for other hosts waits: outbound.enabled is false");
-            None
-        }
+pub(super) fn start(means: Means, spawner: Spawner) -> Outbound {
+    if means.settings.sessions_max == 0 {
+        tracing::info!("mail for other hosts waits: outbound.enabled is false");
     }
+    Outbound::start(means, spawner)
 }
 
 fn settings(config: &Config) -> Result<Settings, Failure> {
@@ -61,12 +75,13 @@ fn settings(config: &Config) -> Result<Settings, Failure> {
     Ok(Settings {
         port: wishes.port,
         security: wishes.tls.security(),
+        dane: wishes.dane.dnssec() == Dnssec::ResolverValidates,
         relay: relay(&wishes.relay, wishes.relay_tls.security(), &wishes.relay_user, &wishes.relay_password_file)?,
         routes: wishes.route.iter().map(route).collect::<Result<_, Failure>>()?,
         families: wishes.ip.families(),
         source_ipv4: source(wishes).0,
         source_ipv6: source(wishes).1,
-        sessions_max: wishes.connections_max as usize,
+        sessions_max: if wishes.enabled { wishes.connections_max as usize } else { 0 },
         sessions_per_destination_max: wishes.connections_per_destination_max as usize,
         retry_first_seconds: wishes.retry_first_seconds,
         retry_max_seconds: wishes.retry_max_seconds,

@@ -19,6 +19,7 @@ pub(super) fn start(config: &Config, hostname: &str) -> Result<Arc<Verifier>, Fa
         checks: wishes.enabled,
         checks_loopback: wishes.loopback,
         obeys_dmarc: wishes.dmarc == DmarcChoice::Obey,
+        keeps_dmarc: config.reports.dmarc,
         timeout: Duration::from_secs(wishes.timeout_seconds.into()),
         threads: store::cores().min(THREADS_MAX),
     };

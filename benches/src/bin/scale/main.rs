@@ -8,6 +8,7 @@ use posthouse_engine::base::{AccountId, Flags, SystemClock};
 use posthouse_engine::delivery::{Delivery, Outcome, Place, Target};
 use posthouse_engine::directory::{Address, Change, Quota, password};
 use posthouse_engine::disk::StdDisk;
+use posthouse_engine::queue::{NewQueueItem, QueueRecipient};
 use posthouse_engine::{Append, Engine, Options, Ticket};
 use serde_json::json;
 use std::collections::VecDeque;
@@ -43,6 +44,9 @@ struct Cli {
     /// Accounts that share one message. With one account the messages are appended in bulk.
     #[arg(long, default_value_t = 1)]
     fan: u64,
+    /// Messages that wait for other hosts: each of u0 for an address of its own, at a thousand domains below far.test.
+    #[arg(long, default_value_t = 0)]
+    queued: u64,
     /// Shards of the store.
     #[arg(long, default_value_t = 2)]
     shards: u16,
@@ -67,6 +71,7 @@ fn main() -> Done<()> {
         (messages, 1) => one_mailbox(&engine, messages)?,
         (messages, filled) => many_mailboxes(&cli, &engine, filled, messages)?,
     }
+    queue(&engine, cli.queued)?;
     let (mail_cpu, mail_wall) = (cpu_seconds() - mail_cpu, mail_begun.elapsed().as_secs_f64());
     let close_begun = Instant::now();
     if !cli.abort {
@@ -79,7 +84,8 @@ fn main() -> Done<()> {
         "wall_seconds": begun.elapsed().as_secs_f64(),
         "accounts_cpu_us_each": people_cpu * 1e6 / cli.accounts as f64,
         "mail_wall_seconds": mail_wall,
-        "entry_cpu_us_each": if entries > 0 { mail_cpu * 1e6 / entries as f64 } else { 0.0 },
+        "queued": cli.queued,
+        "mail_cpu_us_each": mail_cpu * 1e6 / (entries + cli.queued).max(1) as f64,
         "close_seconds": close_begun.elapsed().as_secs_f64(),
         "peak_rss_mib": peak_mib()?,
     });
@@ -201,10 +207,29 @@ fn many_mailboxes(cli: &Cli, engine: &Engine, filled: u64, messages: u64) -> Don
     settle(&mut under_way, 0)
 }
 
+/// As SMTP queues what a member submits, in both shards in turn.
+fn queue(engine: &Engine, count: u64) -> Done<()> {
+    let mut under_way: VecDeque<Ticket<Outcome>> = VecDeque::new();
+    for number in 0..count {
+        let address = format!("somebody.{number}@d{}.far.test", number % 1000);
+        let recipients = vec![QueueRecipient { address, notify: 0, orcpt: String::new() }];
+        let account = Some(AccountId(1 + number % 2));
+        let item = NewQueueItem { account, sender: format!("u0@{DOMAIN}"), recipients, ..NewQueueItem::default() };
+        let staged = engine.stage(Vec::new(), mail(number)).wait()?;
+        under_way.push_back(engine.deliver(Delivery { staged, targets: Vec::new(), queue: vec![item] }));
+        if under_way.len() >= UNDER_WAY_MAX {
+            settle(&mut under_way, UNDER_WAY_MAX / 2)?;
+        }
+    }
+    settle(&mut under_way, 0)
+}
+
 fn settle(under_way: &mut VecDeque<Ticket<Outcome>>, left: usize) -> Done<()> {
     while under_way.len() > left {
         let Some(ticket) = under_way.pop_front() else { break };
-        for answer in ticket.wait().targets {
+        let outcome = ticket.wait();
+        outcome.queued?;
+        for answer in outcome.targets {
             answer?;
         }
     }

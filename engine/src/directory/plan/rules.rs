@@ -28,7 +28,7 @@ pub(super) fn add(tables: &impl Tables, name: &ScopeName, rule: &Rule) -> Result
     let scope = scope_named(tables, name)?;
     if !rule.fits(&scope) {
         return Err(Error::Invalid(format!(
-            "rule {rule}: block, allow, outbound and rate are for tenants and accounts, keyword for tenants, forward, away, sieve and messages for accounts, admin for members, catch-all for domains, senders and representative for groups"
+            "rule {rule}: block, allow, outbound and rate are for tenants and accounts, keyword for tenants, forward, away, sieve and messages for accounts, admin for members, catch-all for domains, relay and source for tenants and domains, senders and representative for groups"
         )));
     }
     match (rule, &scope) {
@@ -38,6 +38,9 @@ pub(super) fn add(tables: &impl Tables, name: &ScopeName, rule: &Rule) -> Result
             if tables.account(*id).is_none_or(|account| account.kind != AccountKind::Member) =>
         {
             return Err(Error::Invalid(format!("rule {rule}: only a member administers")));
+        }
+        (Rule::Relay(relay), _) if relay.user.is_empty() != relay.password.reveal().is_empty() => {
+            return Err(Error::Invalid(format!("rule {rule}: a user and a password (by --password-stdin), or neither")));
         }
         (Rule::Forward { to, .. }, Scope::Account(id)) => {
             if tables.account(*id).is_some_and(|account| account.has_address(to)) {
@@ -78,8 +81,7 @@ fn require_account(tables: &impl Tables, address: &super::super::Address, domain
 /// Away with a rule.
 pub(super) fn remove(tables: &impl Tables, name: &ScopeName, rule: &Rule) -> Result<Vec<Event>> {
     let scope = scope_named(tables, name)?;
-    if tables.rules_of(&scope).binary_search(rule).is_err() {
-        return Err(Error::NotFound(format!("rule {rule}")));
-    }
-    Ok(vec![Event::RuleRemoved(scope, rule.clone())])
+    let known = tables.rules_of(&scope).iter().find(|known| rule.means(known)).cloned();
+    let known = known.ok_or_else(|| Error::NotFound(format!("rule {rule}")))?;
+    Ok(vec![Event::RuleRemoved(scope, known)])
 }

@@ -206,7 +206,15 @@ fn rule_change() -> impl Strategy<Value = Change> {
         "representative ann@a.example",
         "admin quotas",
         "messages 0",
+        "pop3 keep",
+        "pop3 seen",
+        "pop3 trash 0",
+        "pop3 delete 3650",
         "messages 4000000000",
+        "relay a.example:25 tls=required user=a password=b",
+        "relay [2001:db8::1]:465",
+        "source 192.0.2.1",
+        "source 2001:db8::1",
     ];
     let rule = move || select(texts.to_vec()).prop_map(|text| text.parse::<Rule>().expect("a rule"));
     prop_oneof![

@@ -284,3 +284,41 @@ fn an_account_may_hold_so_many_messages() {
         assert!(bad.parse::<Rule>().is_err(), "{bad}");
     }
 }
+
+#[test]
+fn mail_leaves_as_the_domain_says_and_else_as_its_tenant_does() {
+    let mut town = town();
+    let tenant = || ScopeName::Tenant("acme".into());
+    let domain = || ScopeName::Domain("acme.example".into());
+    let add = |scope: ScopeName, text: &str| Change::RuleAdd { scope, rule: text.parse().expect(text) };
+    let relay = |town: &super::super::Directory| town.way_out("acme.example").relay.map(|relay| relay.to_string());
+    assert_eq!(town.way_out("acme.example"), super::super::WayOut::default());
+    make(&mut town, add(tenant(), "relay out.acme.example:587 user=acme password=geheim")).expect("made");
+    make(&mut town, add(tenant(), "source 192.0.2.1")).expect("made");
+    make(&mut town, add(tenant(), "source 2001:db8::1")).expect("beside the other");
+    make(&mut town, add(tenant(), "block .spam.example")).expect("made");
+    make(&mut town, add(domain(), "source 192.0.2.2")).expect("made");
+    let way = town.way_out("acme.example");
+    assert_eq!(way.relay.as_ref().map(|relay| relay.password.reveal()), Some("geheim"));
+    assert_eq!(way.source_ipv4, Some([192, 0, 2, 2].into()), "the domain's own");
+    assert_eq!(way.source_ipv6.map(|ip| ip.to_string()).as_deref(), Some("2001:db8::1"));
+    assert_eq!(town.way_out("other.example"), super::super::WayOut::default());
+    make(&mut town, add(domain(), "relay 192.0.2.9:25 tls=none")).expect("made");
+    make(&mut town, add(domain(), "relay 192.0.2.10:25 tls=none")).expect("in its place");
+    assert_eq!(relay(&town).as_deref(), Some("192.0.2.10:25 tls=none"));
+    // Whoever takes it back need not know the password.
+    let remove = |scope: ScopeName, text: &str| Change::RuleRemove { scope, rule: text.parse().expect(text) };
+    make(&mut town, remove(domain(), "relay 192.0.2.10:25")).expect("removed");
+    assert_eq!(relay(&town).as_deref(), Some("out.acme.example:587 tls=verified user=\"acme\""));
+    make(&mut town, remove(tenant(), "relay out.acme.example:587")).expect("removed");
+    assert_eq!(relay(&town), None);
+    for (change, says) in [
+        (add(ScopeName::Account(at("ann@acme.example")), "source 192.0.2.1"), "relay and source for tenants and domains"),
+        (add(tenant(), "relay x.example:25 user=acme"), "a user and a password (by --password-stdin), or neither"),
+        (add(tenant(), "relay x.example:25 password=geheim"), "a user and a password (by --password-stdin), or neither"),
+        (remove(tenant(), "relay x.example:25 user=a password=geheim"), "does not exist"),
+    ] {
+        let error = make(&mut town, change).expect_err("refused").to_string();
+        assert!(error.contains(says) && !error.contains("geheim"), "{error:?} says {says:?}");
+    }
+}

@@ -25,6 +25,10 @@ pub(in crate::engine) fn plan(txn: &mut Txn<'_>, request: &Request) -> Result<Co
     txn.opened(to.account)?;
     let target = txn.mailbox(to.account, to.mailbox)?.clone();
     let entries = chosen(&source, &request.uids)?;
+    if request.moves {
+        let uids = entries.iter().map(|entry| entry.uid).collect();
+        txn.promises.check((from.account, from.mailbox), &uids)?;
+    }
     if !request.moves || from.account != to.account {
         let bytes = entries.iter().map(|entry| u64::from(entry.size_bytes)).sum();
         let more = Load { bytes, messages: entries.len() as u64 };

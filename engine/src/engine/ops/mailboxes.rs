@@ -102,8 +102,9 @@ pub(in crate::engine) fn rename(txn: &mut Txn<'_>, account: AccountId, mailbox: 
 
 /// RFC 3501 section 6.3.5: the messages move to the new mailbox, INBOX stays, its children too.
 fn rename_inbox(txn: &mut Txn<'_>, account: AccountId, to: &str) -> Result<()> {
-    let to = create(txn, account, to, None)?;
     let uids = UidSet::range(Uid(1), Uid(u32::MAX));
+    txn.promises.check((account, MailboxId::INBOX), &uids)?;
+    let to = create(txn, account, to, None)?;
     let (from, to) = (At::own(account, MailboxId::INBOX), At::own(account, to));
     let request = copy::Request { from, uids, to, bound: None, moves: true };
     copy::plan(txn, &request).map(drop)

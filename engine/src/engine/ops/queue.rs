@@ -9,7 +9,7 @@ use crate::queue::{Fate, QueueItem, QueueState};
 /// One transaction: notices, results, and the removal of an item that nobody waits for.
 pub(in crate::engine) fn settle(txn: &mut Txn<'_>, settle: &Settle) -> Result<Settled> {
     let id = settle.id;
-    let Some(item) = txn.queue().get(id).cloned() else {
+    let Some(item) = txn.queue().get(id) else {
         return Err(Error::NotFound(format!("queue item {id}")));
     };
     let waits = |at: u32| item.progress.get(at as usize).is_some_and(|progress| progress.fate == Fate::Waiting);
@@ -73,11 +73,15 @@ pub(in crate::engine) fn act(txn: &mut Txn<'_>, ids: &[QueueId], action: QueueAc
     for id in ids {
         let Some(item) = txn.queue().get(*id) else { continue };
         let (held, next_try) = (item.state == QueueState::Hold, item.next_try);
+        // What its sender has asked to be held goes at its time, whoever flushes the queue (RFC 4865).
+        let due = txn.now.max(item.item.terms.hold_until);
+        let waits = due > txn.now;
         let changed = |state: QueueState, next_try| Event::QueueChanged { id: *id, state: state.code(), next_try };
         let event = match action {
             QueueAction::Hold if !held => changed(QueueState::Hold, next_try),
+            QueueAction::Release if held && waits => changed(QueueState::Deferred, due),
             QueueAction::Release if held => changed(QueueState::Active, txn.now),
-            QueueAction::Retry if !held => changed(QueueState::Active, txn.now),
+            QueueAction::Retry if !held && !waits => changed(QueueState::Active, txn.now),
             QueueAction::Remove => Event::QueueRemoved { id: *id },
             _ => continue,
         };

@@ -1,7 +1,13 @@
 //! Reads an address header (RFC 5322 section 3.4 with the obsolete forms of 4.4, groups and routes) into the four-part
 //! addresses of an IMAP ENVELOPE (RFC 3501 section 7.4.2). Broken addresses come out marked the way Dovecot marks them,
 //! so that clients see the same from both. Never fails; never looks at more than the value it was given.
+use super::envelope::limited;
 use super::lexer::{Lexer, Step};
+use crate::base::limits::MIME_ADDRESSES_MAX;
+
+/// Dovecot's words for what an address lacks.
+const MISSING_DOMAIN: &[u8] = b"MISSING_DOMAIN";
+const SYNTAX_ERROR: &[u8] = b"SYNTAX_ERROR";
 
 /// One element of an ENVELOPE address list. A group begins with only `mailbox` (its name) and ends with nothing.
 #[derive(Default, Clone, PartialEq, Eq, Debug)]
@@ -25,6 +31,18 @@ pub(super) fn parse_addresses(value: &[u8], count_max: usize) -> Vec<Address> {
         reader.list();
     }
     reader.done
+}
+
+/// The addresses of a list as an ENVELOPE shows them, local parts in quotes; what it marks as broken or without a domain is left out. For
+/// those who judge what a reader will see.
+pub fn shown_addresses(value: &[u8]) -> Vec<String> {
+    let broken = |host: &Vec<u8>| host == MISSING_DOMAIN || host == SYNTAX_ERROR;
+    let shown = |one: Address| {
+        let (mailbox, host) = (one.mailbox?, one.host.filter(|host| !broken(host))?);
+        let mailbox = String::from_utf8_lossy(&mailbox).replace('\\', "\\\\").replace('"', "\\\"");
+        Some(format!("\"{mailbox}\"@{}", String::from_utf8_lossy(&host)))
+    };
+    parse_addresses(limited(value), MIME_ADDRESSES_MAX).into_iter().filter_map(shown).collect()
 }
 
 struct Reader<'a> {
@@ -122,7 +140,7 @@ impl Reader<'_> {
         }
         self.now.name = (!name.is_empty()).then_some(name);
         if self.angle_addr() == Step::Bad {
-            self.now.host = Some(b"SYNTAX_ERROR".to_vec());
+            self.now.host = Some(SYNTAX_ERROR.to_vec());
             self.invalid = true;
         }
         match self.lexer.peek() {
@@ -257,7 +275,7 @@ impl Reader<'_> {
             self.now.mailbox = Some(b"MISSING_MAILBOX".to_vec());
         }
         if self.now.host.as_ref().is_none_or(Vec::is_empty) {
-            self.now.host = Some(b"MISSING_DOMAIN".to_vec());
+            self.now.host = Some(MISSING_DOMAIN.to_vec());
         }
         self.add();
     }

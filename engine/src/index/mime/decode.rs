@@ -1,5 +1,4 @@
-//! Reads a summary back without copying. Validates everything once; what it hands out afterwards is slices of the bytes
-//! given. Never panics on any input, never allocates. Layout in docs/format.md, "Summary".
+//! Reads a summary back without copying. Validates what it reads; what it hands out is slices of the bytes given. Never panics on any input, never allocates. Layout in docs/format.md, "Summary".
 use std::ops::Range;
 
 use super::encode::{
@@ -18,9 +17,8 @@ pub(super) struct Head<'a> {
     pub(super) nodes: NodeReader<'a>,
 }
 
-/// Reads the head and proves that the nodes are whole: each can be read, all ranges lie in the message, the tree closes
-/// with the last node, and no byte is left over.
-pub(super) fn decode(bytes: &[u8]) -> Result<Head<'_>, DecodeError> {
+/// Reads the head; of the nodes nothing but how many there are.
+pub(super) fn head(bytes: &[u8]) -> Result<Head<'_>, DecodeError> {
     let mut reader = Reader::new(bytes);
     if reader.u8()? != VERSION {
         return reader.error("a summary of version 1 expected");
@@ -28,36 +26,20 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Head<'_>, DecodeError> {
     let envelope = reader.bytes()?;
     let message_len = reader.varint_u32()?;
     let count = reader.count()?;
-    let nodes = NodeReader { reader, expected: 0 };
-    let mut walk = nodes.clone();
-    // Children still to come on each open level.
-    let mut missing = [0u32; MIME_DEPTH_MAX];
-    missing[0] = 1;
-    let mut level = 0;
-    for _ in 0..count {
-        while level > 0 && missing[level] == 0 {
-            level -= 1;
-        }
-        if missing[level] == 0 {
-            return walk.reader.error("no node after the last");
-        }
-        missing[level] -= 1;
-        let node = walk.next()?;
-        if node.body.end > message_len {
-            return walk.reader.error("a part inside the message expected");
-        }
-        if node.children > 0 {
-            level += 1;
-            if level == MIME_DEPTH_MAX {
-                return walk.reader.error("fewer levels expected");
-            }
-            missing[level] = node.children;
-        }
-    }
-    if missing[..=level].iter().any(|missing| *missing > 0) || !walk.reader.is_empty() {
-        return walk.reader.error("the end of the nodes expected");
-    }
-    Ok(Head { envelope, message_len, nodes })
+    Ok(Head { envelope, message_len, nodes: NodeReader { reader, expected: 0, message_len, left: count } })
+}
+
+/// Proves that the nodes are whole: each can be read, all ranges lie in the message, the tree closes with the last node, and no byte is left over.
+pub(super) fn prove(head: &Head<'_>) -> Result<(), DecodeError> {
+    let mut walk = head.nodes.clone();
+    below(&mut walk, 0)?;
+    walk.ended()
+}
+
+/// Reads the next node with all that it holds.
+fn below(nodes: &mut NodeReader<'_>, depth: usize) -> Result<(), DecodeError> {
+    let node = nodes.next_at(depth)?;
+    (0..node.children).try_for_each(|_| below(nodes, depth + 1))
 }
 
 /// Reads nodes one after the other.
@@ -66,6 +48,9 @@ pub(super) struct NodeReader<'a> {
     reader: Reader<'a>,
     /// Where the next header begins if there is no gap.
     expected: u32,
+    message_len: u32,
+    /// Nodes still to come.
+    left: usize,
 }
 
 /// One node, its texts where they lie.
@@ -141,12 +126,32 @@ fn given<'a>(reader: &mut Reader<'a>) -> Result<&'a [u8], DecodeError> {
 
 impl<'a> NodeReader<'a> {
     pub(super) fn is_empty(&self) -> bool {
-        self.reader.is_empty()
+        self.left == 0
     }
 
-    /// Reads the next node; it is an error if there is none.
+    /// It is an error if anything is left.
+    pub(super) fn ended(&self) -> Result<(), DecodeError> {
+        match self.left == 0 && self.reader.is_empty() {
+            true => Ok(()),
+            false => self.reader.error("the end of the nodes expected"),
+        }
+    }
+
+    /// Reads the next node, which lies so deep; it is an error if that is too deep, or if there is none.
+    pub(super) fn next_at(&mut self, depth: usize) -> Result<NodeRef<'a>, DecodeError> {
+        match depth < MIME_DEPTH_MAX {
+            true => self.next(),
+            false => self.reader.error("fewer levels expected"),
+        }
+    }
+
+    /// Reads the next node; it is an error if there is none, or if it does not lie in the message.
     pub(super) fn next(&mut self) -> Result<NodeRef<'a>, DecodeError> {
         let reader = &mut self.reader;
+        match self.left.checked_sub(1) {
+            Some(left) => self.left = left,
+            None => return reader.error("no node after the last"),
+        }
         let flags = reader.u8()?;
         let kind = match flags & KIND_MASK {
             KIND_LEAF => PartKind::Leaf,
@@ -160,6 +165,9 @@ impl<'a> NodeReader<'a> {
         }
         let header = range(reader, self.expected)?;
         let body = range_at(reader, header.end)?;
+        if body.end > self.message_len {
+            return reader.error("a part inside the message expected");
+        }
         let has_lines = is_text || kind == PartKind::Message;
         let lines = if has_lines { reader.varint_u32()? } else { 0 };
         let children = match kind {

@@ -19,6 +19,7 @@ mod wire;
 
 use std::ops::Range;
 
+pub use address::shown_addresses;
 pub use date::{parse_date, sent_date};
 use decode::NodeReader;
 pub use header::{HeaderField, HeaderFields, find_header, header_fields, message_id, unfold};
@@ -61,6 +62,22 @@ impl Summary {
     }
 }
 
+/// The ENVELOPE list of an encoded summary with its parentheses, as it goes on the wire. Nothing else of the summary is looked at.
+pub fn envelope(summary: &[u8]) -> Result<&[u8], DecodeError> {
+    decode::head(summary).map(|head| head.envelope)
+}
+
+/// Appends the BODYSTRUCTURE list of an encoded summary, or the BODY list: the same without extension data. Appends nothing to a
+/// summary that is not whole.
+pub fn body_structure(summary: &[u8], extended: bool, out: &mut Vec<u8>) -> Result<(), DecodeError> {
+    let before = out.len();
+    let rendered = decode::head(summary).and_then(|head| render::render(head.nodes, extended, out));
+    if rendered.is_err() {
+        out.truncate(before);
+    }
+    rendered
+}
+
 /// A validated view of an encoded summary.
 #[derive(Clone, Debug)]
 pub struct SummaryRef<'a> {
@@ -70,22 +87,14 @@ pub struct SummaryRef<'a> {
 impl<'a> SummaryRef<'a> {
     /// Takes exactly the bytes that `Summary::encode` appended. What it accepts can be asked anything without panic.
     pub fn decode(bytes: &'a [u8]) -> Result<Self, DecodeError> {
-        decode::decode(bytes).map(|head| SummaryRef { head })
+        let head = decode::head(bytes)?;
+        decode::prove(&head)?;
+        Ok(SummaryRef { head })
     }
 
     /// The ENVELOPE list with its parentheses, as it goes on the wire.
     pub fn envelope(&self) -> &'a [u8] {
         self.head.envelope
-    }
-
-    /// Appends the BODYSTRUCTURE list, with extension data.
-    pub fn render_bodystructure(&self, out: &mut Vec<u8>) {
-        render::render(&mut self.nodes(), true, out);
-    }
-
-    /// Appends the BODY list, without extension data.
-    pub fn render_body(&self, out: &mut Vec<u8>) {
-        render::render(&mut self.nodes(), false, out);
     }
 
     /// The part of that number (RFC 3501 section 6.4.5). Path [] is the whole message, [1] of a message that is not a

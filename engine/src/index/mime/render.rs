@@ -2,33 +2,45 @@
 use super::decode::{NodeReader, NodeRef, Texts};
 use super::node::PartKind;
 use super::quote::{decimal, nstring, string};
+use crate::base::bytes::DecodeError;
 
 /// A multipart must list a part (RFC 3501 section 9, body-type-mpart); one that has none lists this.
 const NO_PARTS: &[u8] = br#"("text" "plain" ("charset" "us-ascii") NIL NIL "7bit" 0 0"#;
 
-/// Writes the next node with all that it holds. `decode` has proved that the nodes are whole and bounded the recursion;
-/// otherwise the text just ends early.
-pub(super) fn render(nodes: &mut NodeReader<'_>, extended: bool, out: &mut Vec<u8>) {
-    let Ok(node) = nodes.next() else {
-        return;
-    };
-    out.push(b'(');
-    if node.kind == PartKind::Multipart {
-        render_multipart(&node, nodes, extended, out);
-    } else {
-        render_single(&node, nodes, extended, out);
-    }
-    out.push(b')');
+/// Writes the root with all that it holds, and proves meanwhile that the nodes are whole. What was written of others must not be kept.
+pub(super) fn render(mut nodes: NodeReader<'_>, extended: bool, out: &mut Vec<u8>) -> Result<(), DecodeError> {
+    render_node(&mut nodes, 0, extended, out)?;
+    nodes.ended()
 }
 
-/// body-type-mpart
-fn render_multipart(node: &NodeRef<'_>, nodes: &mut NodeReader<'_>, extended: bool, out: &mut Vec<u8>) {
+/// Writes the next node with all that it holds.
+fn render_node(nodes: &mut NodeReader<'_>, depth: usize, extended: bool, out: &mut Vec<u8>) -> Result<(), DecodeError> {
+    let node = nodes.next_at(depth)?;
+    out.push(b'(');
+    if node.kind == PartKind::Multipart {
+        for _ in 0..node.children {
+            render_node(nodes, depth + 1, extended, out)?;
+        }
+        multipart(&node, extended, out);
+    } else {
+        before_embedded(&node, out);
+        if node.kind == PartKind::Message {
+            out.push(b' ');
+            out.extend_from_slice(node.envelope);
+            out.push(b' ');
+            render_node(nodes, depth + 1, extended, out)?;
+        }
+        after_embedded(&node, extended, out);
+    }
+    out.push(b')');
+    Ok(())
+}
+
+/// body-type-mpart, behind its parts.
+fn multipart(node: &NodeRef<'_>, extended: bool, out: &mut Vec<u8>) {
     if node.children == 0 {
         out.extend_from_slice(NO_PARTS);
         out.extend_from_slice(if extended { b" NIL NIL NIL NIL)" } else { b")" });
-    }
-    for _ in 0..node.children {
-        render(nodes, extended, out);
     }
     out.push(b' ');
     string(out, node.sub.unwrap_or(b"x-unknown"));
@@ -39,8 +51,8 @@ fn render_multipart(node: &NodeRef<'_>, nodes: &mut NodeReader<'_>, extended: bo
     }
 }
 
-/// body-type-1part
-fn render_single(node: &NodeRef<'_>, nodes: &mut NodeReader<'_>, extended: bool, out: &mut Vec<u8>) {
+/// body-type-1part, as far as its size.
+fn before_embedded(node: &NodeRef<'_>, out: &mut Vec<u8>) {
     if node.kind == PartKind::Message {
         out.extend_from_slice(br#""message" "rfc822""#);
     } else {
@@ -58,12 +70,10 @@ fn render_single(node: &NodeRef<'_>, nodes: &mut NodeReader<'_>, extended: bool,
     string(out, node.encoding.unwrap_or(b"7bit"));
     out.push(b' ');
     decimal(out, (node.body.end - node.body.start).into());
-    if node.kind == PartKind::Message {
-        out.push(b' ');
-        out.extend_from_slice(node.envelope);
-        out.push(b' ');
-        render(nodes, extended, out);
-    }
+}
+
+/// body-type-1part, from its lines on.
+fn after_embedded(node: &NodeRef<'_>, extended: bool, out: &mut Vec<u8>) {
     if node.is_text || node.kind == PartKind::Message {
         out.push(b' ');
         decimal(out, node.lines.into());
@@ -99,14 +109,22 @@ fn extension(node: &NodeRef<'_>, out: &mut Vec<u8>) {
 
 /// body-fld-param. Text without a charset is US-ASCII (RFC 2046 section 4.1.2).
 fn params(out: &mut Vec<u8>, params: Texts<'_>, is_text: bool) {
-    let has_charset = params.clone().pairs().any(|(name, _)| name.eq_ignore_ascii_case(b"charset"));
-    let add_charset = is_text && !has_charset;
-    if params.is_empty() && !add_charset {
-        return nstring(out, None);
+    let mut add_charset = is_text;
+    let mut before = b'(';
+    for (name, value) in params.pairs() {
+        out.push(before);
+        before = b' ';
+        string(out, name);
+        out.push(b' ');
+        string(out, value);
+        add_charset &= !name.eq_ignore_ascii_case(b"charset");
     }
-    let default = [b"charset".as_slice(), b"us-ascii"];
-    let default = default.into_iter().take(if add_charset { 2 } else { 0 });
-    list(out, params.chain(default));
+    if add_charset {
+        out.push(before);
+        before = b' ';
+        out.extend_from_slice(br#""charset" "us-ascii""#);
+    }
+    out.extend_from_slice(if before == b'(' { b"NIL" } else { b")" });
 }
 
 fn list<'a>(out: &mut Vec<u8>, texts: impl Iterator<Item = &'a [u8]>) {

@@ -21,14 +21,14 @@ fn envelope(message: &[u8]) -> String {
 fn structure(message: &[u8]) -> String {
     let bytes = encoded(message);
     let mut out = Vec::new();
-    SummaryRef::decode(&bytes).unwrap().render_bodystructure(&mut out);
+    body_structure(&bytes, true, &mut out).unwrap();
     String::from_utf8_lossy(&out).into_owned()
 }
 
 fn body(message: &[u8]) -> String {
     let bytes = encoded(message);
     let mut out = Vec::new();
-    SummaryRef::decode(&bytes).unwrap().render_body(&mut out);
+    body_structure(&bytes, false, &mut out).unwrap();
     String::from_utf8_lossy(&out).into_owned()
 }
 

@@ -10,7 +10,7 @@ use crate::disk::Disk;
 use crate::engine::replay::Replay;
 use crate::engine::{checkpoint, shard_dir, store_file};
 use crate::format::{Event, FrameKind, Mending};
-use crate::index::mime::SummaryRef;
+use crate::index::mime;
 use crate::log::Writer;
 use crate::rescue::audit::digest;
 use crate::rescue::contents::Contents;
@@ -37,7 +37,7 @@ pub(super) fn describer<'a>(
     let mut heads = Heads::new(disk, log);
     move |at| {
         let summary = heads.summary(at, &contents)?;
-        describe(SummaryRef::decode(&summary).ok()?.envelope())
+        describe(mime::envelope(&summary).ok()?)
     }
 }
 

@@ -135,30 +135,30 @@ fn queue(plan: &ShardPlan, words: &mut Words<'_>) -> Group {
     };
     let wanted = plan.target.as_ref().map_or(&plan.fold.queue, |target| &target.queue);
     for item in plan.fold.queue.iter().filter(|item| wanted.get(item.id).is_none()) {
-        step(words, item, "removed, as the checkpoint knows it");
+        step(words, &item, "removed, as the checkpoint knows it");
         group.push(Event::QueueRemoved { id: item.id });
     }
     for item in wanted.iter() {
         let there = plan.fold.queue.get(item.id);
         if let Some(why) = plan.lost.why(item.locator) {
-            step(words, item, &format!("its message is lost ({why}): removed, and never sent"));
+            step(words, &item, &format!("its message is lost ({why}): removed, and never sent"));
             if there.is_some() {
                 group.push(Event::QueueRemoved { id: item.id });
             }
             continue;
         }
-        let mut target = QueueItem::clone(item);
+        let mut target = QueueItem::clone(&item);
         if plan.raise.is_some() && item.state != QueueState::Hold {
             target.state = QueueState::Hold;
         }
-        let events = requeue::events(there, &target);
+        let events = requeue::events(there.as_ref(), &target);
         if there.is_none() {
-            step(words, item, "put back, as the checkpoint knows it");
+            step(words, &item, "put back, as the checkpoint knows it");
         } else if !events.is_empty() && target.state == item.state {
-            step(words, item, "what became of its recipients is put back, as the checkpoint knows it");
+            step(words, &item, "what became of its recipients is put back, as the checkpoint knows it");
         }
         if target.state != item.state {
-            step(words, item, "held: whether it was sent in the lost part of the log is not known");
+            step(words, &item, "held: whether it was sent in the lost part of the log is not known");
         }
         group.extend(events);
     }

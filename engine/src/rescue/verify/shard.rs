@@ -373,8 +373,7 @@ impl Proof<'_> {
     /// Message-ID and Subject, if the summary can still be read.
     fn describe(&mut self, at: Locator) -> Option<String> {
         let summary = self.references.heads.summary(at, self.contents)?;
-        let summary = mime::SummaryRef::decode(&summary).ok()?;
-        describe(summary.envelope())
+        describe(mime::envelope(&summary).ok()?)
     }
 }
 

@@ -1,7 +1,6 @@
 //! CATENATE (RFC 4469): a message put together from literals and from what stands in other messages.
 use super::reader::Incoming;
 use crate::imap::answer::{Answer, Fail};
-use crate::imap::args::Args;
 use crate::imap::fetch::plan::Content;
 use crate::imap::fetch::section;
 use crate::imap::out;
@@ -20,20 +19,20 @@ impl Incoming {
             if self.eats("TEXT ") {
                 self.eats("~");
                 if !self.text().is_empty() || !self.has_literal() {
-                    return Err(Answer::bad("A literal is expected after TEXT").into());
+                    return self.wrong("a literal");
                 }
                 self.take_literal(session, message).await?;
             } else if self.eats("URL ") {
                 let url = self.url(session).await?;
                 self.add(session, &url, message).await?;
             } else {
-                return Err(Answer::bad("TEXT or URL is expected").into());
+                return self.wrong("TEXT or URL");
             }
             if self.eats(")") {
                 return Ok(());
             }
             if !self.eats(" ") {
-                return Err(Answer::bad("A space or ) is expected").into());
+                return self.wrong("a space or )");
             }
         }
     }
@@ -44,7 +43,7 @@ impl Incoming {
             self.take_literal(session, &mut url).await?;
             return Ok(url);
         }
-        let mut args = Args::new(self.text(), 0);
+        let mut args = self.args();
         let url = args.astring()?.into_owned();
         let used = args.position();
         self.used(used);

@@ -13,6 +13,9 @@ use posthouse_engine::Append;
 use posthouse_engine::base::{AccountId, Error};
 use posthouse_engine::index::Flags;
 
+/// Bytes behind an announcement.
+const LINE_END_BYTES: usize = 2;
+
 /// Whether the literal announced at the end of these bytes is of an APPEND's or REPLACE's message, not of its mailbox name.
 pub(in crate::imap) fn is_message(bytes: &[u8]) -> bool {
     let Ok(head) = parse::head(bytes) else {
@@ -31,6 +34,10 @@ pub(in crate::imap) fn is_message(bytes: &[u8]) -> bool {
 pub(in crate::imap) struct Incoming {
     /// What has been received of the command and not been looked at, without the announcement that ends it.
     text: Vec<u8>,
+    /// Bytes of the command before `text`.
+    at: usize,
+    /// Bytes of the announcement behind it.
+    announcement_bytes: usize,
     /// The literal announced at the end of `text`.
     literal: Option<Literal>,
     /// Room in memory for the messages.
@@ -55,9 +62,12 @@ impl Incoming {
     /// What follows the mailbox name of a command.
     pub(in crate::imap) fn new(session: &Session, request: &Request, args: &Args<'_>) -> Incoming {
         let (text, literal) = (without_announcement(args.rest(), request.literal).to_vec(), request.literal);
+        let announcement_bytes = args.rest().len() - text.len() + LINE_END_BYTES;
+        let at = args.position();
         let room = Room::new(session.shared.budget.share_of(session.stream.peer().ip()));
         let account = session.account();
-        Incoming { text, literal, room, size_bytes: 0, freed_bytes: 0, account, messages: Vec::new() }
+        let (size_bytes, freed_bytes, messages) = (0, 0, Vec::new());
+        Incoming { text, at, announcement_bytes, literal, room, size_bytes, freed_bytes, account, messages }
     }
 
     /// Reads all messages, at most `max`; `over` is the answer to more. The room that they take is to be kept until they are committed. When it
@@ -96,8 +106,8 @@ impl Incoming {
     }
 
     async fn message(&mut self, session: &mut Session) -> Result<(), Fail> {
-        let (labels, used) = labels(&self.text)?;
-        self.text.drain(..used);
+        let (labels, used) = labels(self.args())?;
+        self.used(used);
         let mut message = Vec::new();
         if self.eats("CATENATE (") {
             self.catenate(session, &mut message).await?;
@@ -107,7 +117,7 @@ impl Incoming {
                 self.eats("~");
             }
             if !self.text.is_empty() || self.literal.is_none() {
-                return Err(Answer::bad("The message is expected as a literal").into());
+                return self.wrong("the message as a literal");
             }
             if self.literal.is_some_and(|literal| literal.size == 0) {
                 // RFC 3502 section 6.3.11: so a client takes back what it has begun.
@@ -115,7 +125,7 @@ impl Incoming {
             }
             self.take_literal(session, &mut message).await?;
             if utf8 && !self.eats(")") {
-                return Err(Answer::bad("A ) is expected after the message").into());
+                return self.wrong(")");
             }
         }
         if message.is_empty() {
@@ -132,7 +142,7 @@ impl Incoming {
     pub(super) fn eats(&mut self, text: &str) -> bool {
         let found = self.text.get(..text.len()).is_some_and(|start| start.eq_ignore_ascii_case(text.as_bytes()));
         if found {
-            self.text.drain(..text.len());
+            self.used(text.len());
         }
         found
     }
@@ -143,6 +153,17 @@ impl Incoming {
 
     pub(super) fn used(&mut self, len: usize) {
         self.text.drain(..len);
+        self.at += len;
+    }
+
+    /// The unread text.
+    pub(super) fn args(&self) -> Args<'_> {
+        Args::of_piece(&self.text, self.at)
+    }
+
+    /// Something else was expected here.
+    pub(super) fn wrong<T>(&self, expected: &'static str) -> Result<T, Fail> {
+        Ok(self.args().wrong(expected)?)
     }
 
     pub(super) fn has_literal(&self) -> bool {
@@ -152,8 +173,9 @@ impl Incoming {
     /// Adds the announced literal to a message and reads on to the next literal or the end of the command.
     pub(super) async fn take_literal(&mut self, session: &mut Session, message: &mut Vec<u8>) -> Result<(), Fail> {
         let Some(Literal { size, synchronizing, .. }) = self.literal else {
-            return Err(Answer::bad("A literal is expected").into());
+            return self.wrong("a literal");
         };
+        self.at += self.announcement_bytes + size as usize;
         self.room_for(session, message.len() as u64 + u64::from(size))?;
         if synchronizing {
             session.stream.output().extend_from_slice(b"+ OK\r\n");
@@ -180,6 +202,7 @@ impl Incoming {
             Ok(line) => {
                 self.literal = announced(&line);
                 self.text = without_announcement(&line, self.literal).to_vec();
+                self.announcement_bytes = line.len() - self.text.len() + LINE_END_BYTES;
                 Ok(())
             }
             Err(over) => {
@@ -243,8 +266,7 @@ impl Incoming {
 }
 
 /// ` (\Seen) "date" ` with how many bytes they take.
-fn labels(text: &[u8]) -> Result<(Labels, usize), Answer> {
-    let mut args = Args::new(text, 0);
+fn labels(mut args: Args<'_>) -> Result<(Labels, usize), Answer> {
     args.space()?;
     let mut labels = Labels { flags: Flags::NONE, keywords: Vec::new(), internal_date: None };
     if args.peek() == Some(b'(') {

@@ -15,7 +15,7 @@ pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'
         let name = args.astring()?;
         let mut incoming = Incoming::new(session, &request, &args);
         let found = session.name(&name).and_then(|name| session.place_for(&name, Rights::INSERT));
-        let mut place = match found {
+        let place = match found {
             Ok(place) => place,
             Err(answer) => return Err(incoming.give_up(session, try_create(answer).into()).await),
         };
@@ -23,12 +23,11 @@ pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'
         let (max, over) = (session.shared.message_limit.messages_max as usize, session.over_limit());
         let (messages, room) = incoming.read(session, max, over).await?;
         // The messages took their time: what was allowed before them may be no longer.
-        place.rights = session.rights(place.account, place.mailbox.id);
-        place.need(Rights::INSERT).map_err(try_create)?;
-        let appended = session.shared.engine.append_at(place.at(), messages).await;
+        let at = session.still(place.at(), Rights::INSERT).map_err(try_create)?;
+        let appended = session.shared.engine.append_at(at, messages).await;
         drop(room);
         let appended = appended.map_err(|error| try_create(error.into()))?;
-        session.has_put(place.at(), &appended.uids);
+        session.has_put(at, &appended.uids);
         Ok(Answer::ok(append_uid(&appended)))
     })
 }

@@ -1,6 +1,7 @@
 //! AUTHENTICATE (RFC 3501 section 6.2.2) with an initial response (RFC 4959), by the mechanisms of `session::sasl`.
 use super::login::needs_tls;
 use crate::imap::answer::Answer;
+use crate::imap::args::Args;
 use crate::imap::state::{Running, Session};
 use crate::imap::table::Request;
 use crate::limits;
@@ -11,7 +12,7 @@ use imap_codec::imap_types::command::CommandBody;
 
 pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'_> {
     Box::pin(async move {
-        let body = request.body()?;
+        let body = request.body(walk)?;
         let CommandBody::Authenticate { mechanism, initial_response } = &body else {
             return Ok(request.wrong());
         };
@@ -46,4 +47,20 @@ pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'
             }
         }
     })
+}
+
+/// ` MECHANISM`, and base64 or `=` behind it.
+fn walk(args: &mut Args<'_>) -> Result<(), Answer> {
+    args.space()?;
+    args.atom("a mechanism")?;
+    if args.is_end() {
+        return Ok(());
+    }
+    args.space()?;
+    let start = args.clone();
+    let initial = args.take_while(|byte| byte != b' ');
+    if initial != b"=" && STANDARD.decode(initial).is_err() {
+        start.wrong("base64")?;
+    }
+    Ok(args.end()?)
 }

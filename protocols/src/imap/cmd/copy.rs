@@ -6,7 +6,6 @@ use crate::imap::sync::Telling;
 use crate::imap::table::Request;
 use crate::imap::{out, set};
 use posthouse_engine::Copied;
-use posthouse_engine::base::Error;
 use posthouse_engine::directory::Rights;
 use std::io;
 
@@ -42,7 +41,7 @@ pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'
         }
         let uids = set::uids_at(&positions, entries)?;
         let copied = match shares_frames {
-            true => engine.copy_at(from, uids, to, moves).await,
+            true => engine.copy_at(from, uids, to, moves).await.map_err(Answer::from),
             false => session.carry(from, &uids, to, moves).await,
         };
         if let Ok(copied) = &copied {
@@ -54,15 +53,14 @@ pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'
                 Ok(session.with_cut(cut, answer))
             }
             Ok(copied) => Ok(Answer::ok(format!("{}COPY completed", copy_uid(&copied)))),
-            // The target is gone since it was looked up, or the selected mailbox is.
-            Err(error @ Error::NotFound(_)) => Ok(try_create(error.into())),
-            Err(error) => Ok(error.into()),
+            // The target may be gone since it was looked up, or the selected mailbox.
+            Err(answer) => Ok(try_create(answer)),
         }
     })
 }
 
 /// RFC 4314 section 4 for COPY, and what EXPUNGE needs besides.
-const MOVING: Rights = Rights::READ.union(Rights::DELETE_MESSAGES).union(Rights::EXPUNGE);
+pub(in crate::imap) const MOVING: Rights = Rights::READ.union(Rights::DELETE_MESSAGES).union(Rights::EXPUNGE);
 
 impl Session {
     /// COPYUID comes untagged before the EXPUNGEs, so that the client knows what becomes of what it loses (RFC 6851 section 4.3).

@@ -88,7 +88,9 @@ fn uses<'a>(args: &mut Args<'a>) -> Result<Vec<&'a str>, Answer> {
     if args.is_end() {
         return Ok(Vec::new());
     }
-    args.need(" (USE ")?;
+    args.space()?;
+    args.need("(USE")?;
+    args.space()?;
     let uses = args.list(false, |args| {
         args.need("\\")?;
         Ok(args.atom("a special use")?)

@@ -233,7 +233,10 @@ impl Session {
         let Some(selected) = &self.selected else {
             return Ok(Ok(()));
         };
-        let summary = match summary.as_deref().map(SummaryRef::decode).transpose() {
+        let stored = summary.as_deref().unwrap_or_default();
+        // What is written at once can be taken back; before anything is sent in pieces the summary is proved.
+        let proved = summary.as_ref().filter(|_| message.is_some()).map(|stored| SummaryRef::decode(stored));
+        let summary = match proved.transpose() {
             Ok(summary) => summary,
             Err(why) => return Ok(Err(corrupt(entry, &why.to_string()).into())),
         };
@@ -243,6 +246,7 @@ impl Session {
             entry,
             keywords: &mailbox.keywords,
             recent: self.is_recent(entry.uid),
+            stored,
             summary,
             flags_changed,
             condstore: self.enabled.condstore,
@@ -252,12 +256,14 @@ impl Session {
             let text = "[UNKNOWN-CTE] A part's Content-Transfer-Encoding is not known here";
             return Ok(Err(Answer::no(text)));
         }
+        let before = self.stream.output().len();
         render::begin(self.stream.output(), &source);
         for item in 0..plan.items.len() {
             if let Some(message) = &mut message {
                 self.write_content(plan, item, &source, message).await?;
-            } else {
-                render::part(self.stream.output(), plan, item, &source, &[]);
+            } else if let Err(why) = render::part(self.stream.output(), plan, item, &source, &[]) {
+                self.stream.output().truncate(before);
+                return Ok(Err(corrupt(entry, &why.to_string()).into()));
             }
         }
         render::end(self.stream.output(), plan, &source);
@@ -273,7 +279,7 @@ impl Session {
         source: &Source<'_>,
         message: &mut Reading,
     ) -> io::Result<()> {
-        self.write_long(message, |out, message| render::part(out, plan, item, source, message)).await
+        self.write_long(message, |out, message| render::part(out, plan, item, source, message).ok().flatten()).await
     }
 
     /// Writes something long out of a message in pieces. `part` writes what stands before it and gives the bytes, if there are any.

@@ -1,6 +1,7 @@
 //! LOGIN (RFC 3501 section 6.2.3), and what a proof of a password means here, which AUTHENTICATE shares with it. Passwords reach no log.
 use super::capability;
 use crate::imap::answer::Answer;
+use crate::imap::args::Args;
 use crate::imap::state::{Running, Session};
 use crate::imap::table::Request;
 use crate::limits;
@@ -14,7 +15,7 @@ use std::io;
 
 pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'_> {
     Box::pin(async move {
-        let body = request.body()?;
+        let body = request.body(walk)?;
         let CommandBody::Login { username, password } = &body else {
             return Ok(request.wrong());
         };
@@ -29,6 +30,15 @@ pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'
         let proof = session.shared.clone().prove(&place, Means::Command, Credentials { name, password }).await;
         Ok(session.proven(proof).await?)
     })
+}
+
+/// ` NAME PASSWORD`
+fn walk(args: &mut Args<'_>) -> Result<(), Answer> {
+    args.space()?;
+    args.astring()?;
+    args.space()?;
+    args.astring()?;
+    Ok(args.end()?)
 }
 
 fn text(string: &AString<'_>) -> Option<String> {

@@ -12,6 +12,8 @@ use posthouse_engine::index::{Mailbox, Metadata};
 
 /// Before the names of private entries.
 const PRIVATE: &str = "/private/";
+/// Before the names of shared ones.
+const SHARED: &str = "/shared/";
 
 pub(in crate::imap) fn get(session: &mut Session, request: Request) -> Running<'_> {
     Box::pin(async move {
@@ -58,7 +60,7 @@ pub(in crate::imap) fn set(session: &mut Session, request: Request) -> Running<'
         if account != session.account() && entries.iter().any(|(name, _)| name.starts_with(PRIVATE)) {
             return Ok(Answer::no("[METADATA NOPRIVATE] Only its owner has private annotations of a mailbox"));
         }
-        if wire.is_empty() && entries.iter().any(|(name, _)| name.starts_with("/shared/")) {
+        if wire.is_empty() && entries.iter().any(|(name, _)| name.starts_with(SHARED)) {
             return Ok(Answer::no("[NOPERM] Shared annotations of the server are its operator's"));
         }
         if entries.iter().any(|(_, value)| value.as_ref().is_some_and(|value| value.len() > METADATA_VALUE_BYTES_MAX)) {
@@ -137,7 +139,12 @@ fn text(args: &mut Args<'_>) -> Result<String, Answer> {
 pub(super) fn checked(names: &[String]) -> Result<Vec<String>, Answer> {
     let mut checked = Vec::new();
     for name in names {
-        let name = checked_name(name)?;
+        // What is above all private or all shared ones has no value, but DEPTH may ask for what is below it.
+        let root = [PRIVATE, SHARED].into_iter().map(|root| &root[..root.len() - 1]);
+        let name = match root.into_iter().find(|root| root.eq_ignore_ascii_case(name)) {
+            Some(root) => root.to_owned(),
+            None => checked_name(name)?,
+        };
         if !checked.contains(&name) {
             checked.push(name);
         }
@@ -151,7 +158,7 @@ pub(super) fn checked(names: &[String]) -> Result<Vec<String>, Answer> {
 /// `/private/...` or `/shared/...` in small letters (RFC 5464 section 3.2).
 fn checked_name(name: &str) -> Result<String, Answer> {
     let name = name.to_ascii_lowercase();
-    let is_good = (name.starts_with("/private/") || name.starts_with("/shared/"))
+    let is_good = (name.starts_with(PRIVATE) || name.starts_with(SHARED))
         && !name.ends_with('/')
         && !name.contains("//")
         && name.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'*' && byte != b'%');

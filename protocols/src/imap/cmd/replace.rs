@@ -4,7 +4,6 @@ use super::copy::try_create;
 use super::expunge::read_only;
 use crate::imap::answer::Answer;
 use crate::imap::append::Incoming;
-use crate::imap::place;
 use crate::imap::set;
 use crate::imap::state::{Running, Session};
 use crate::imap::sync::Telling;
@@ -35,10 +34,7 @@ pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'
         };
         // The message took its time: what was allowed before it may be no longer.
         session.need_selected(REPLACING)?;
-        let missing = Rights::INSERT.without(session.rights(to.account, to.mailbox));
-        if !missing.is_empty() {
-            return Ok(place::no_permission(missing));
-        }
+        let to = session.still(to, Rights::INSERT).map_err(try_create)?;
         let replaced = session.shared.engine.replace(old, to, message).await;
         drop(room);
         let appended = replaced.map_err(|error| try_create(error.into()))?;

@@ -41,7 +41,7 @@ pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'
         };
         session.tell_found(&search, &wanted, &request, "SEARCH")?;
         let cut = search.cut;
-        session.keep_context(search, &wanted, &request, None)?;
+        session.keep_context(search, &wanted, &request, None).await?;
         Ok(session.with_cut(cut, Answer::ok("SEARCH completed")))
     })
 }

@@ -11,7 +11,7 @@ use crate::limits;
 use crate::runtime::yield_now;
 use posthouse_engine::base::Error;
 use posthouse_engine::index::Entry;
-use posthouse_engine::index::mime::SummaryRef;
+use posthouse_engine::index::mime;
 
 pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'_> {
     Box::pin(async move {
@@ -33,7 +33,7 @@ pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'
             Err(fail) => return Err(session.nothing_saved(&wanted, fail)),
         };
         session.tell_found(&search, &wanted, &request, "SORT")?;
-        session.keep_context(search, &wanted, &request, Some(criteria))?;
+        session.keep_context(search, &wanted, &request, Some(criteria)).await?;
         Ok(Answer::ok("SORT completed"))
     })
 }
@@ -76,8 +76,8 @@ impl Session {
     ) -> Result<(Box<[Value]>, usize), Error> {
         let stored =
             if criteria.reads() { Some(self.shared.engine.summary(self.mail_account(), entry)?) } else { None };
-        let summary = stored.as_deref().and_then(|stored| SummaryRef::decode(stored).ok());
-        let envelope = summary.map(|summary| Envelope::read(summary.envelope())).unwrap_or_default();
+        let envelope = stored.as_deref().and_then(|stored| mime::envelope(stored).ok());
+        let envelope = envelope.map(Envelope::read).unwrap_or_default();
         Ok(criteria.values(entry, &envelope))
     }
 }

@@ -1,6 +1,7 @@
-//! THREAD and UID THREAD (RFC 5256): ORDEREDSUBJECT and REFERENCES.
+//! THREAD and UID THREAD (RFC 5256): ORDEREDSUBJECT and REFERENCES, and REFS (draft-ietf-morg-inthread).
 use super::search::Search;
 use crate::imap::answer::{Answer, Fail};
+use crate::imap::args::{Args, Parsed};
 use crate::imap::near::Near;
 use crate::imap::order::envelope::Envelope;
 use crate::imap::order::references::Threader;
@@ -11,25 +12,27 @@ use crate::imap::table::Request;
 use crate::limits;
 use crate::runtime::yield_now;
 use posthouse_engine::index::Entry;
-use posthouse_engine::index::mime::SummaryRef;
+use posthouse_engine::index::mime;
 
 pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'_> {
     Box::pin(async move {
         let mut args = request.args();
         args.space()?;
-        let by_references = args.eat_word("REFERENCES");
-        if !by_references && !args.eat_word("ORDEREDSUBJECT") {
-            args.wrong("REFERENCES or ORDEREDSUBJECT")?;
-        }
+        let algorithm = Algorithm::read(&mut args)?;
         args.space()?;
         let mut search = session.search_with_charset(&mut args)?;
         session.find_whole(&mut search, &request).await?;
         let mut line = b"* THREAD".to_vec();
         let start = line.len();
         line.push(b' ');
-        match by_references {
-            true => session.by_references(&search, request.is_uid(), &mut line).await?,
-            false => session.by_subject(&search, request.is_uid(), &mut line).await?,
+        match algorithm {
+            Algorithm::OrderedSubject => session.by_subject(&search, request.is_uid(), &mut line).await?,
+            Algorithm::References => {
+                session.by_references(&search, request.is_uid(), Threader::write, &mut line).await?;
+            }
+            Algorithm::Refs => {
+                session.by_references(&search, request.is_uid(), Threader::write_refs, &mut line).await?;
+            }
         }
         if line.len() == start + 1 {
             line.truncate(start);
@@ -38,6 +41,28 @@ pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'
         session.stream.output().append(&mut line);
         Ok(Answer::ok("THREAD completed"))
     })
+}
+
+/// By what messages are in one thread.
+#[derive(Clone, Copy, Debug)]
+enum Algorithm {
+    OrderedSubject,
+    References,
+    Refs,
+}
+
+impl Algorithm {
+    fn read(args: &mut Args<'_>) -> Parsed<Algorithm> {
+        let all = [
+            ("ORDEREDSUBJECT", Algorithm::OrderedSubject),
+            ("REFERENCES", Algorithm::References),
+            ("REFS", Algorithm::Refs),
+        ];
+        match all.into_iter().find(|(name, _)| args.eat_word(name)) {
+            Some((_, algorithm)) => Ok(algorithm),
+            None => args.wrong("REFERENCES, REFS or ORDEREDSUBJECT"),
+        }
+    }
 }
 
 /// What has been gathered of messages.
@@ -70,7 +95,13 @@ impl Session {
         Ok(())
     }
 
-    async fn by_references(&mut self, search: &Search, uid: bool, out: &mut Vec<u8>) -> Result<(), Fail> {
+    async fn by_references(
+        &mut self,
+        search: &Search,
+        uid: bool,
+        write: fn(Threader, &mut Vec<u8>),
+        out: &mut Vec<u8>,
+    ) -> Result<(), Fail> {
         let names = Names { entries: &search.view.entries, uid };
         let mut gathering = Gathering { names, subjects: Subjects::default(), bytes: 0 };
         let mut threader = Threader::default();
@@ -84,7 +115,7 @@ impl Session {
         }
         let written = self.shared.engine.work(move || {
             let mut out = Vec::new();
-            threader.write(&mut out);
+            write(threader, &mut out);
             out
         });
         out.append(&mut written.await?);
@@ -93,8 +124,7 @@ impl Session {
 
     fn item(&self, gathering: &mut Gathering<'_>, at: usize, entry: &Entry) -> Result<Item, Fail> {
         let stored = self.shared.engine.summary(self.mail_account(), entry)?;
-        let summary = SummaryRef::decode(&stored).ok();
-        let envelope = summary.map(|summary| Envelope::read(summary.envelope())).unwrap_or_default();
+        let envelope = mime::envelope(&stored).map(Envelope::read).unwrap_or_default();
         let number = gathering.names.of(at)?;
         let (item, bytes) = gathering.subjects.item(number, entry.internal_date, &envelope);
         gathering.bytes += bytes + std::mem::size_of::<Item>() + 64;

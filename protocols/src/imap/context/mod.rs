@@ -15,6 +15,7 @@ use super::search::results::Wanted;
 use super::state::Session;
 use super::table::Request;
 use crate::limits;
+use crate::runtime::yield_now;
 use posthouse_engine::base::{Error, Uid};
 use posthouse_engine::index::UidSet;
 use std::sync::Arc;
@@ -80,8 +81,12 @@ impl Contexts {
         self.list.iter().position(|context| context.tag == tag)
     }
 
-    fn size(&self) -> usize {
-        self.list.iter().map(Context::size).sum()
+    /// How much more may be kept: ranges and numbers.
+    fn room(&self) -> usize {
+        if self.list.len() >= limits::IMAP_CONTEXTS_MAX {
+            return 0;
+        }
+        limits::IMAP_CONTEXT_RESULTS_MAX.saturating_sub(self.list.iter().map(Context::size).sum())
     }
 }
 
@@ -93,41 +98,72 @@ impl Session {
     }
 
     /// Keeps a search that UPDATE has been asked for; says so when there is no room for it (RFC 5267 section 4.3.1).
-    pub(super) fn keep_context(
+    pub(super) async fn keep_context(
         &mut self,
         search: Search,
         wanted: &Wanted,
         request: &Request,
         criteria: Option<Criteria>,
     ) -> Result<(), Error> {
-        let Some(selected) = self.selected.as_mut().filter(|_| wanted.update) else {
+        let Some(selected) = self.selected.as_ref().filter(|_| wanted.update) else {
             return Ok(());
         };
-        let (entries, mut key) = (&search.view.entries, search.key);
+        let keywords = selected.data().keywords.len();
+        let found = self.kept_results(&search, criteria.is_some(), selected.contexts.room()).await?;
+        let Some((found, order)) = found else {
+            self.no_update(&request.tag, "Too many results are kept already; CANCELUPDATE what you no longer need");
+            return Ok(());
+        };
+        let mut key = search.key;
         // Numbers mean the messages that had them when the command came.
-        Arc::make_mut(&mut key).fix(entries)?;
-        let order: Result<Vec<Uid>, Error> =
-            search.found.slice(0..search.found.len()).map(|at| Ok(entries.get(at)?.uid)).collect();
-        let order = order?;
+        Arc::make_mut(&mut key).fix(&search.view.entries)?;
         let context = Context {
             tag: request.tag.clone(),
             uid: request.is_uid(),
             key,
-            keywords: selected.data().keywords.len(),
-            found: UidSet::from_ranges(order.iter().map(|uid| (uid.0, uid.0))),
+            keywords,
+            found,
             sorted: criteria.map(|criteria| Sorted { criteria, order }),
             from: search.view.uid_next,
             fetch: wanted.fetch.clone(),
         };
-        let contexts = &mut selected.contexts;
-        if contexts.list.len() >= limits::IMAP_CONTEXTS_MAX
-            || contexts.size() + context.size() > limits::IMAP_CONTEXT_RESULTS_MAX
-        {
-            self.no_update(&context.tag, "Too many results are kept already; CANCELUPDATE what you no longer need");
-        } else {
-            contexts.list.push(context);
+        if let Some(selected) = &mut self.selected {
+            selected.contexts.list.push(context);
         }
         Ok(())
+    }
+
+    /// What was found, and its order where that is kept too; `None` when there is no room for it. Goes no further than that.
+    async fn kept_results(
+        &self,
+        search: &Search,
+        ordered: bool,
+        room: usize,
+    ) -> Result<Option<(UidSet, Vec<Uid>)>, Error> {
+        let (mut found, mut order) = (UidSet::new(), Vec::new());
+        if room == 0 || ordered && search.found.len() > room {
+            return Ok(None);
+        }
+        for (count, at) in search.found.slice(0..search.found.len()).enumerate() {
+            let uid = search.view.entries.get(at)?.uid;
+            if ordered {
+                order.push(uid);
+            } else {
+                found.push(uid);
+            }
+            if found.ranges().len() > room {
+                return Ok(None);
+            }
+            if count % limits::IMAP_BATCH_MESSAGES == limits::IMAP_BATCH_MESSAGES - 1 {
+                yield_now().await;
+            }
+        }
+        if ordered {
+            let uids = order.clone();
+            let sorted = move || UidSet::from_ranges(uids.iter().map(|uid| (uid.0, uid.0)));
+            found = self.shared.engine.work(sorted).await?;
+        }
+        Ok(Some((found, order)).filter(|(found, order)| found.ranges().len() + order.len() <= room))
     }
 
     /// `* NO [NOUPDATE "tag"] text`

@@ -2,7 +2,7 @@
 use super::plan::{Item, Plan};
 use super::section::{self, UnknownEncoding};
 use crate::imap::{date, flags, objects, out};
-use posthouse_engine::index::mime::SummaryRef;
+use posthouse_engine::index::mime::{self, DecodeError, SummaryRef};
 use posthouse_engine::index::{Entry, Mailbox};
 use posthouse_engine::search::text::preview;
 use std::borrow::Cow;
@@ -28,6 +28,9 @@ pub(in crate::imap) struct Source<'a> {
     /// Names of the keyword bits.
     pub(in crate::imap) keywords: &'a [String],
     pub(in crate::imap) recent: bool,
+    /// Its encoded summary, if the plan needs one.
+    pub(in crate::imap) stored: &'a [u8],
+    /// The same, proved, if the plan needs the message beside it.
     pub(in crate::imap) summary: Option<SummaryRef<'a>>,
     /// FETCH itself has changed the flags: they are told though not asked for.
     pub(in crate::imap) flags_changed: bool,
@@ -45,15 +48,15 @@ pub(in crate::imap) fn begin(out: &mut Vec<u8>, source: &Source<'_>) {
     head(out, source.at, source.entry, source.uid_only);
 }
 
-/// The item of that place in the plan; what of it is long is given back. Begun items can be ended: `check` has been asked before.
-/// `message` is empty where the plan needs none.
+/// The item of that place in the plan; what of it is long is given back. Begun items can be ended: `check` has been asked before. An error says
+/// that the summary is not whole, if that was not proved before. `message` is empty where the plan needs none.
 pub(in crate::imap) fn part<'m>(
     out: &mut Vec<u8>,
     plan: &Plan,
     at: usize,
     source: &Source<'_>,
     message: &'m [u8],
-) -> Long<'m> {
+) -> Result<Long<'m>, DecodeError> {
     if at > 0 {
         out.push(b' ');
     }
@@ -114,7 +117,7 @@ fn head(out: &mut Vec<u8>, at: usize, entry: &Entry, uid_only: bool) {
     out.extend_from_slice(if uid_only { b" UIDFETCH (" } else { b" FETCH (" });
 }
 
-fn item<'m>(out: &mut Vec<u8>, item: &Item, source: &Source<'_>, message: &'m [u8]) -> Long<'m> {
+fn item<'m>(out: &mut Vec<u8>, item: &Item, source: &Source<'_>, message: &'m [u8]) -> Result<Long<'m>, DecodeError> {
     match item {
         Item::Flags => write_flags(out, source.entry, source.keywords, source.recent),
         Item::Uid => uid(out, source.entry),
@@ -129,19 +132,15 @@ fn item<'m>(out: &mut Vec<u8>, item: &Item, source: &Source<'_>, message: &'m [u
         }
         Item::Envelope => {
             out.extend_from_slice(b"ENVELOPE ");
-            out.extend_from_slice(source.summary.as_ref().map_or(b"NIL", |summary| summary.envelope()));
+            out.extend_from_slice(mime::envelope(source.stored)?);
         }
         Item::Body => {
             out.extend_from_slice(b"BODY ");
-            if let Some(summary) = &source.summary {
-                summary.render_body(out);
-            }
+            mime::body_structure(source.stored, false, out)?;
         }
         Item::BodyStructure => {
             out.extend_from_slice(b"BODYSTRUCTURE ");
-            if let Some(summary) = &source.summary {
-                summary.render_bodystructure(out);
-            }
+            mime::body_structure(source.stored, true, out)?;
         }
         Item::EmailId => {
             out.extend_from_slice(b"EMAILID (");
@@ -159,9 +158,9 @@ fn item<'m>(out: &mut Vec<u8>, item: &Item, source: &Source<'_>, message: &'m [u
             let text = source.summary.as_ref().map(|summary| preview(message, summary, PREVIEW_CHARS_MAX));
             out::string(out, text.unwrap_or_default().as_bytes());
         }
-        Item::Content(content) => return section::write(out, content, source.summary.as_ref(), message),
+        Item::Content(content) => return Ok(section::write(out, content, source.summary.as_ref(), message)),
     }
-    None
+    Ok(None)
 }
 
 fn uid(out: &mut Vec<u8>, entry: &Entry) {

@@ -49,10 +49,10 @@ impl Session {
             accounts[at].standing(view.as_deref(), &look, &mut news);
             accounts[at].changed = false;
             notify.accounts = accounts;
+            if notify.mailbox_count() > limits::IMAP_NOTIFY_MAILBOXES_MAX {
+                return Err(overflow().into());
+            }
             yield_now().await;
-        }
-        if notify.mailbox_count() > limits::IMAP_NOTIFY_MAILBOXES_MAX {
-            return Err(overflow().into());
         }
         (notify.subscriptions, notify.annotations) = (own.subscriptions.clone(), own.metadata.of_clients());
         notify.place = self.selected_place();

@@ -60,16 +60,18 @@ impl Session {
             }
         }
         Session::subscriptions_changed(notify, &own, &changed, &mut news);
-        let mut accounts = std::mem::take(&mut notify.accounts);
+        let (mut accounts, mut count) = (std::mem::take(&mut notify.accounts), 0);
         for watched in &mut accounts {
-            if self.compare(notify, watched, &own, &mut news) {
+            let has_changed = self.compare(notify, watched, &own, &mut news);
+            count += watched.known.len();
+            if count > limits::IMAP_NOTIFY_MAILBOXES_MAX {
+                return Err(super::asked::overflow().into());
+            }
+            if has_changed {
                 yield_now().await;
             }
         }
         (notify.accounts, notify.filter_moved) = (accounts, false);
-        if notify.mailbox_count() > limits::IMAP_NOTIFY_MAILBOXES_MAX {
-            return Err(super::asked::overflow().into());
-        }
         if own.metadata.of_clients() != notify.annotations {
             let before = std::mem::replace(&mut notify.annotations, own.metadata.of_clients());
             if notify.filter.asks(Events::SERVER_METADATA) {

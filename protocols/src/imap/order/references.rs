@@ -1,5 +1,6 @@
-//! THREAD=REFERENCES (RFC 5256 section 3): threads by Message-ID, References and In-Reply-To, then by subject. Takes time in proportion to
-//! the messages and their references, whatever these say: chains that go in circles are cut.
+//! THREAD=REFERENCES (RFC 5256 section 3): threads by Message-ID, References and In-Reply-To, then by subject; and THREAD=REFS
+//! (draft-ietf-morg-inthread), which leaves the subjects alone. Takes time in proportion to the messages and their references, whatever these
+//! say: chains that go in circles are cut.
 use super::tree::{Forest, Item, NONE, Node};
 use crate::limits;
 use posthouse_engine::index::mime::{find_header, unfold};
@@ -87,6 +88,15 @@ impl Threader {
             }
             above = self.forest.nodes[above as usize].parent;
         }
+    }
+
+    /// Writes the threads of REFS: steps 2 and 3, then in the order of the newest arrival in each.
+    pub(in crate::imap) fn write_refs(mut self, out: &mut Vec<u8>) {
+        self.gather();
+        self.prune();
+        self.forest.sort(&self.items);
+        self.forest.sort_by_arrival(&self.items);
+        self.forest.write(out, &self.items);
     }
 
     /// Writes the threads: steps 2 to 6.
@@ -205,15 +215,35 @@ fn ids(value: &[u8]) -> impl Iterator<Item = &[u8]> {
 mod tests {
     use super::*;
 
-    fn threads(messages: &[(i64, u32, bool, &str)]) -> String {
+    fn gathered(messages: &[(i64, u32, bool, &str)]) -> Threader {
         let mut threader = Threader::default();
         for (at, (sent, subject, is_reply, header)) in messages.iter().enumerate() {
-            let item = Item { number: at as u32 + 1, sent: *sent, subject: *subject, is_reply: *is_reply };
+            let number = at as u32 + 1;
+            let item = Item { number, sent: *sent, arrived: number.into(), subject: *subject, is_reply: *is_reply };
             threader.add(item, header.as_bytes());
         }
+        threader
+    }
+
+    fn threads(messages: &[(i64, u32, bool, &str)]) -> String {
         let mut out = Vec::new();
-        threader.write(&mut out);
+        gathered(messages).write(&mut out);
         String::from_utf8(out).expect("ASCII is written")
+    }
+
+    #[test]
+    fn refs_go_by_arrival_and_not_by_subject() {
+        let messages = [
+            (9, 1, false, "Message-ID: <a>\r\n\r\n"),
+            (1, 2, false, "Message-ID: <b>\r\n\r\n"),
+            (3, 1, true, "Message-ID: <c>\r\n\r\n"),
+            (7, 1, true, "References: <a>\r\n\r\n"),
+            (5, 1, true, "References: <a>\r\n\r\n"),
+        ];
+        let mut out = Vec::new();
+        gathered(&messages).write_refs(&mut out);
+        assert_eq!(String::from_utf8_lossy(&out), "(2)(3)(1 (5)(4))");
+        assert_eq!(threads(&messages), "(2)(1 (3)(5)(4))");
     }
 
     #[test]
@@ -264,12 +294,12 @@ mod tests {
         let header = format!("References: {references}\r\n\r\n");
         let mut threader = Threader::default();
         for number in 1..200 {
-            threader.add(Item { number, sent: 0, subject: 0, is_reply: true }, header.as_bytes());
+            threader.add(Item { number, sent: 0, arrived: 0, subject: 0, is_reply: true }, header.as_bytes());
         }
         // A chain of 20,000 messages, the last one first.
         for number in (1000..21_000).rev() {
             let header = format!("Message-ID: <c{number}>\r\nIn-Reply-To: <c{}>\r\n\r\n", number - 1);
-            threader.add(Item { number, sent: 0, subject: 0, is_reply: true }, header.as_bytes());
+            threader.add(Item { number, sent: 0, arrived: 0, subject: 0, is_reply: true }, header.as_bytes());
         }
         let mut out = Vec::new();
         threader.write(&mut out);

@@ -15,6 +15,8 @@ pub(in crate::imap) struct Item {
     pub(in crate::imap) number: u32,
     /// Sent date, seconds since 1970 UTC.
     pub(in crate::imap) sent: i64,
+    /// INTERNALDATE, the same.
+    pub(in crate::imap) arrived: i64,
     /// The base subject, as a number: equal for equal subjects. 0 = none.
     pub(in crate::imap) subject: u32,
     pub(in crate::imap) is_reply: bool,
@@ -31,10 +33,10 @@ impl Subjects {
         let (bytes, next) = (base.len(), self.0.len() as u32 + 1);
         let sent = envelope.sent().unwrap_or(internal_date);
         if base.is_empty() {
-            return (Item { number, sent, subject: 0, is_reply }, 0);
+            return (Item { number, sent, arrived: internal_date, subject: 0, is_reply }, 0);
         }
         let subject = *self.0.entry(base.into_boxed_str()).or_insert(next);
-        (Item { number, sent, subject, is_reply }, if subject == next { bytes + 64 } else { 0 })
+        (Item { number, sent, arrived: internal_date, subject, is_reply }, if subject == next { bytes + 64 } else { 0 })
     }
 }
 
@@ -77,6 +79,18 @@ impl Forest {
             node.children = children;
         }
         self.roots.sort_by_key(|root| dates[*root as usize]);
+    }
+
+    /// Puts the roots in the order of the newest arrival in each thread: the one that mail has come to last is the last.
+    pub(super) fn sort_by_arrival(&mut self, items: &[Item]) {
+        let mut newest: Vec<(i64, u32)> = vec![(i64::MIN, 0); self.nodes.len()];
+        for at in self.bottom_up() {
+            let node = &self.nodes[at as usize];
+            let own = items.get(node.item as usize).map(|item| (item.arrived, item.number));
+            let below = node.children.iter().map(|child| newest[*child as usize]);
+            newest[at as usize] = below.chain(own).max().unwrap_or((i64::MIN, 0));
+        }
+        self.roots.sort_by_key(|root| newest[*root as usize]);
     }
 
     /// All nodes below the roots, each after its children.
@@ -159,7 +173,7 @@ mod tests {
     use super::*;
 
     fn item(number: u32, sent: i64, subject: u32) -> Item {
-        Item { number, sent, subject, is_reply: false }
+        Item { number, sent, arrived: sent, subject, is_reply: false }
     }
 
     #[test]

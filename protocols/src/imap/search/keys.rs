@@ -166,7 +166,9 @@ impl Context<'_> {
             "OLD" => not(Key::Recent),
             "NEW" => Key::And(vec![Key::Recent, not(Key::Flags(Flags::SEEN))]),
             _ => {
-                args.space()?;
+                if !args.eat(" ") {
+                    return Err(Answer::bad(format!("There is no search key {name} without an argument")));
+                }
                 match name.as_str() {
                     "NOT" => not(self.key(args, depth)?),
                     "OR" => {

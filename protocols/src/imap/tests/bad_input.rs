@@ -1,5 +1,5 @@
 //! What a server must survive: nonsense, too much, half of something. And pipelining, which is not nonsense.
-use super::{logged_in, play, play_before_login, shared};
+use super::{logged_in, play, play_before_login, play_with, shared};
 use crate::imap::ImapService;
 use crate::limits;
 use crate::runtime::sim;
@@ -9,7 +9,7 @@ use std::sync::Arc;
 fn nonsense_is_bad() {
     play(
         "C: a FROBNICATE
-         S: a BAD Unknown command
+         S: a BAD There is no command FROBNICATE
          C: a
          S: a BAD ...
          C: 
@@ -17,7 +17,7 @@ fn nonsense_is_bad() {
          C: + NOOP
          S: * BAD ...
          C: a UID NOOP
-         S: a BAD Unknown command
+         S: a BAD There is no command UID NOOP
          C: a SELECT
          S: a BAD ...
          C: a LIST \"\" \"
@@ -29,7 +29,7 @@ fn nonsense_is_bad() {
          C: a SEARCH ON 99-Foo-2020
          S: a BAD ...
          C: a NOOP {1000000}
-         S: a BAD [TOOBIG] ...
+         S: a BAD [TOOBIG] The command is too long: it may have 64.0 KiB, and 128.0 KiB in literals
          C: a CREATE a\u{0}b
          S: a BAD ...
          C: a NOOP
@@ -38,10 +38,64 @@ fn nonsense_is_bad() {
 }
 
 #[test]
+fn bad_says_what_and_where() {
+    play(
+        "C: a ID foo
+         S: a BAD '(' expected at byte 6 of the command
+         C: a ID (\"name\" x)
+         S: a BAD a string expected at byte 14 of the command
+         C: a SEARCH FOO
+         S: a BAD No mailbox is selected
+         C: a EXAMINE INBOX (CONDSTORE
+         S: a BAD a space or ) expected at byte 27 of the command
+         C: a STATUS INBOX MESSAGES
+         S: a BAD '(' expected at byte 16 of the command
+         C: a CREATE x (UNUSED (\\Sent))
+         S: a BAD (USE expected at byte 12 of the command
+         C: a APPEND INBOX (\\Seen) \"99-Foo-2020 00:00:00 +0000\" {3+}
+         C: abc
+         S: a BAD a date like ... expected at byte 24 of the command
+         C: a APPEND INBOX {3+}
+         C: abc nonsense
+         S: a BAD the message as a literal expected at byte 26 of the command
+         C: a APPEND INBOX CATENATE (TEXT {3+}
+         C: abc NONSENSE)
+         S: a BAD TEXT or URL expected at byte 41 of the command",
+    );
+    play_with(
+        1,
+        "C: a SEARCH FOO
+         S: a BAD There is no search key FOO without an argument
+         C: a SEARCH FOO x
+         S: a BAD There is no search key FOO
+         C: a SEARCH (FROM)
+         S: a BAD There is no search key FROM without an argument",
+    );
+}
+
+#[test]
+fn where_a_login_is_wrong_is_said_without_its_words() {
+    play_before_login(
+        shared(),
+        "S: * OK ...
+         C: a LOGIN ann@example.org
+         S: a BAD a space expected at byte 24 of the command
+         C: a LOGIN ann@example.org \"secret
+         S: a BAD a closing quote expected at byte 32 of the command
+         C: a LOGIN ann@example.org secret more
+         S: a BAD the end expected at byte 31 of the command
+         C: a AUTHENTICATE PLAIN !
+         S: a BAD base64 expected at byte 22 of the command
+         C: a AUTHENTICATE
+         S: a BAD a space expected at byte 15 of the command",
+    );
+}
+
+#[test]
 fn too_much_nonsense_ends_the_session() {
     let mut script = String::from("S: * OK ...\n");
     for _ in 0..limits::IMAP_BAD_MAX {
-        script += "C: a X\nS: a BAD Unknown command\n";
+        script += "C: a X\nS: a BAD There is no command X\n";
     }
     script += "S: * BYE [CLIENTBUG] ...\nS: ";
     play_before_login(shared(), Box::leak(script.into_boxed_str()));

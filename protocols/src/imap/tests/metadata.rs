@@ -23,6 +23,11 @@ fn annotations() {
          S: a
          S: )
          S: e OK ...
+         C: r GETMETADATA (DEPTH infinity) INBOX (/private /SHARED)
+         S: * METADATA INBOX (/private/comment \"My comment\" /shared/vendor/x/y {3}
+         S: a
+         S: )
+         S: r OK ...
          C: f GETMETADATA (DEPTH 1) INBOX /shared/vendor/x
          S: * METADATA INBOX (/shared/vendor/x/y {3}
          S: a
@@ -50,6 +55,8 @@ fn annotations() {
          C: m SETMETADATA missing (/private/comment \"x\")
          S: m NO [NONEXISTENT] ...
          C: n SETMETADATA INBOX (/nonsense \"x\")
+         S: n BAD ...
+         C: n SETMETADATA INBOX (/private \"x\")
          S: n BAD ...
          C: o GETMETADATA INBOX /private/*
          S: o BAD ...

@@ -115,11 +115,14 @@ fn threads() {
          C: b UID THREAD ORDEREDSUBJECT UTF-8 ALL
          S: * THREAD (4 2)(3 1)
          S: b OK ...
+         C: r THREAD REFS UTF-8 ALL
+         S: * THREAD (4)(2)(3 1)
+         S: r OK THREAD completed
          C: c THREAD REFERENCES UTF-8 SEEN
          S: * THREAD
          S: c OK ...
          C: d THREAD NONSENSE UTF-8 ALL
-         S: d BAD ...
+         S: d BAD REFERENCES, REFS or ORDEREDSUBJECT expected at byte 10 of the command
          C: e THREAD REFERENCES EBCDIC ALL
          S: e NO [BADCHARSET ...",
     ));

@@ -5,7 +5,7 @@ use super::{Client, Offers, Remote};
 use crate::dsn::Reply;
 use crate::limits;
 use crate::outbound::settings::{Login, Security};
-use crate::outbound::tls::TlsConfigs;
+use crate::outbound::trust::{Guard, NO_REQUIRETLS, NO_STARTTLS, result_type};
 use crate::runtime::Stream;
 use rustls::pki_types::ServerName;
 
@@ -13,9 +13,7 @@ use rustls::pki_types::ServerName;
 pub(in crate::outbound) struct Hello<'a> {
     /// Our name.
     pub(in crate::outbound) hostname: &'a str,
-    pub(in crate::outbound) security: Security,
-    /// For unproven and for proven certificates.
-    pub(in crate::outbound) tls: &'a TlsConfigs,
+    pub(in crate::outbound) guard: &'a Guard,
     pub(in crate::outbound) login: Option<&'a Login>,
 }
 
@@ -25,11 +23,13 @@ pub(in crate::outbound) struct NotOpen {
     pub(in crate::outbound) reply: Reply,
     /// The TLS handshake failed where TLS is a wish only: plain text may do.
     pub(in crate::outbound) without_tls: bool,
+    /// What was wrong with TLS, as reports about it name that (RFC 8460 section 4.3).
+    pub(in crate::outbound) tls: Option<&'static str>,
 }
 
 impl From<Reply> for NotOpen {
     fn from(reply: Reply) -> NotOpen {
-        NotOpen { reply, without_tls: false }
+        NotOpen { reply, without_tls: false, tls: None }
     }
 }
 
@@ -46,14 +46,17 @@ pub(in crate::outbound) async fn open(mut stream: Stream, remote: Remote, how: &
         broken: false,
         transferring: false,
     };
-    if how.security == Security::Implicit {
-        client.start_tls(how).await?;
+    if how.guard.security == Security::Implicit {
+        client.start_tls(how).await.map_err(|(reply, _)| reply)?;
     }
     client.greeting(how.hostname).await?;
     client.hello(how.hostname).await?;
     client.secure(how).await?;
+    if how.guard.keeps_tls && !client.offers.requiretls {
+        return Err(Reply::own(NO_REQUIRETLS, "the host does not offer REQUIRETLS").into());
+    }
     if let Some(login) = how.login {
-        auth::log_in(&mut client, login, how.security).await?;
+        auth::log_in(&mut client, login, how.guard.security).await?;
     }
     Ok(client)
 }
@@ -96,38 +99,39 @@ impl Client {
 
     /// STARTTLS (RFC 3207) as far as the policy for this host wants it.
     async fn secure(&mut self, how: &Hello<'_>) -> Result<(), NotOpen> {
-        let wish = match how.security {
+        let wish = match how.guard.security {
             Security::Plain | Security::Implicit => return Ok(()),
             Security::Opportunistic => true,
             Security::Required | Security::Verified => false,
         };
         if !self.offers.starttls {
-            return if wish { Ok(()) } else { Err(Reply::own("4.7.4", "the host offers no STARTTLS").into()) };
+            let status = if how.guard.keeps_tls { NO_REQUIRETLS } else { "4.7.4" };
+            let missing = || Reply::own(status, format!("the host offers no STARTTLS{}", how.guard.demand()));
+            return if wish { Ok(()) } else { Err(NotOpen { tls: Some(NO_STARTTLS), ..missing().into() }) };
         }
         let heard = self.say("STARTTLS", limits::OUTBOUND_COMMAND_MAX).await;
         let reply = heard.map_err(|broken| broken.reply("at STARTTLS"))?;
         if !reply.is_positive() {
-            return if wish && !self.broken { Ok(()) } else { Err(put_off(reply).into()) };
+            let refused = || NotOpen { tls: Some(NO_STARTTLS), ..put_off(reply).into() };
+            return if wish && !self.broken { Ok(()) } else { Err(refused()) };
         }
         // A password never goes over what TLS has failed on.
         let without_tls = wish && how.login.is_none();
-        self.start_tls(how).await.map_err(|reply| NotOpen { reply, without_tls })?;
+        self.start_tls(how).await.map_err(|(reply, tls)| NotOpen { reply, without_tls, tls: Some(tls) })?;
         // What was offered in plain text is forgotten (RFC 3207 section 4.2).
         self.offers = Offers::default();
         Ok(self.hello(how.hostname).await?)
     }
 
-    async fn start_tls(&mut self, how: &Hello<'_>) -> Result<(), Reply> {
-        let proven = matches!(how.security, Security::Verified | Security::Implicit);
-        let config = if proven { &how.tls.proven } else { &how.tls.any };
-        let name = self.remote.name.trim_end_matches('.').to_owned();
+    /// With its failure comes what reports about TLS call it.
+    async fn start_tls(&mut self, how: &Hello<'_>) -> Result<(), (Reply, &'static str)> {
+        let guard = how.guard;
+        let name = guard.name.trim_end_matches('.').to_owned();
         let name = ServerName::try_from(name).unwrap_or_else(|_| ServerName::from(self.remote.addr.ip()));
-        self.stream
-            .start_tls_client(config.clone(), name)
-            .await
-            .map_err(|error| Reply::own("4.7.5", format!("the TLS handshake failed: {error}")))?;
-        let trust = if proven { "verified" } else { "unverified" };
-        self.tls = self.stream.tls_info().map(|tls| format!("{} {} {trust}", tls.version, tls.cipher));
+        self.stream.start_tls_client(guard.config.clone(), name).await.map_err(|error| {
+            (Reply::own("4.7.5", format!("the TLS handshake failed: {error}")), result_type(&error))
+        })?;
+        self.tls = self.stream.tls_info().map(|tls| format!("{} {} {}", tls.version, tls.cipher, guard.trust));
         Ok(())
     }
 }
@@ -159,7 +163,12 @@ impl Offers {
                 "8BITMIME" => offers.eight_bit = true,
                 "SMTPUTF8" => offers.utf8 = true,
                 "DSN" => offers.dsn = true,
+                "REQUIRETLS" => offers.requiretls = true,
                 "STARTTLS" => offers.starttls = true,
+                "CHUNKING" => offers.chunking = true,
+                "BINARYMIME" => offers.binary = true,
+                "DELIVERBY" => offers.deliver_by = Some(words.next().and_then(|word| word.parse().ok()).unwrap_or(0)),
+                "MT-PRIORITY" => offers.priority = true,
                 "LIMITS" => offers.limit(words),
                 "SIZE" => offers.size = Some(words.next().and_then(|word| word.parse().ok()).filter(|size| *size > 0)),
                 "AUTH" => offers.auth.extend(words.map(str::to_ascii_uppercase)),

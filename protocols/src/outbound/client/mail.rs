@@ -1,10 +1,11 @@
 //! One message over an open connection: MAIL, RCPT, DATA, the message, and what became of each recipient. Pipelined where the host offers it
-//! (RFC 2920).
+//! (RFC 2920); what is bytes and not lines goes by BDAT (RFC 3030), or is put in lines for a host that does not take it.
 use super::reading::{self, Broken};
 use super::{Client, Offers};
 use crate::dsn::Reply;
 use crate::limits;
 use crate::outbound::content::Content;
+use posthouse_engine::queue::{DeliverBy, Terms};
 use std::fmt::Write;
 
 /// A recipient of the transaction.
@@ -24,8 +25,14 @@ pub(in crate::outbound) struct Mail<'a> {
     pub(in crate::outbound) ret: u8,
     /// RFC 3461 ENVID, decoded.
     pub(in crate::outbound) envelope_id: &'a str,
+    /// The host must keep to TLS (RFC 8689); it has offered to.
+    pub(in crate::outbound) requires_tls: bool,
     /// It was submitted with SMTPUTF8.
     pub(in crate::outbound) utf8: bool,
+    /// What its sender has asked for.
+    pub(in crate::outbound) terms: Terms,
+    /// Seconds since 1970 UTC.
+    pub(in crate::outbound) now: i64,
     pub(in crate::outbound) content: &'a Content,
 }
 
@@ -36,14 +43,31 @@ pub(in crate::outbound) struct Sent {
     pub(in crate::outbound) replies: Vec<Reply>,
     /// The connection had been used before and was gone before anything was said: a fresh one may do.
     pub(in crate::outbound) stale: bool,
+    /// The host has taken nothing and refused nobody for good, or cannot take such a message: another one of the destination may.
+    pub(in crate::outbound) elsewhere: bool,
 }
 
 impl Client {
     /// Sends a message and answers for every recipient, whatever happens to the connection (`broken` tells). A host that has limits (RFC 9422) gets it in
     /// several transactions.
     pub(in crate::outbound) async fn send(&mut self, mail: &Mail<'_>) -> Sent {
+        if !mail.content.is_binary() || (self.offers.chunking && self.offers.binary) {
+            return self.send_parts(mail).await;
+        }
+        // RFC 3030 section 3: converted, or returned; never sent as it is.
+        match mail.content.in_lines() {
+            Some(content) => self.send_parts(&Mail { content: &content, ..*mail }).await,
+            None => {
+                let text =
+                    "the message has binary parts that cannot be converted, and the host does not offer BINARYMIME";
+                Sent { replies: vec![Reply::own("5.6.3", text); mail.recipients.len()], stale: false, elsewhere: true }
+            }
+        }
+    }
+
+    async fn send_parts(&mut self, mail: &Mail<'_>) -> Sent {
         let at_once = self.offers.rcpt_max.unwrap_or(usize::MAX).min(mail.recipients.len().max(1));
-        let mut all = Sent { replies: Vec::with_capacity(mail.recipients.len()), stale: false };
+        let mut all = Sent { replies: Vec::with_capacity(mail.recipients.len()), stale: false, elsewhere: true };
         for part in mail.recipients.chunks(at_once) {
             let is_first = all.replies.is_empty();
             if self.offers.mail_max.is_some_and(|most| self.begun >= most) {
@@ -58,6 +82,7 @@ impl Client {
             }
             let sent = self.send_at_once(&Mail { recipients: part, ..*mail }).await;
             all.stale |= sent.stale && is_first;
+            all.elsewhere &= sent.elsewhere;
             all.replies.extend(sent.replies);
             if all.stale {
                 let rest = mail.recipients.len() - all.replies.len();
@@ -71,8 +96,11 @@ impl Client {
 
     async fn send_at_once(&mut self, mail: &Mail<'_>) -> Sent {
         let everybody = |reply: Reply| vec![reply; mail.recipients.len()];
+        if let Err(reply) = mail.is_sendable() {
+            return Sent { replies: everybody(reply), stale: false, elsewhere: false };
+        }
         if let Err(reply) = mail.fits(&self.offers) {
-            return Sent { replies: everybody(reply), stale: false };
+            return Sent { replies: everybody(reply), stale: false, elsewhere: true };
         }
         let used = self.begun > 0;
         self.begun += 1;
@@ -81,7 +109,7 @@ impl Client {
                 Ok(reply) if reply.is_positive() => self.dirty = false,
                 _ => {
                     self.broken = true;
-                    return Sent { replies: everybody(Broken::Lost.reply("at RSET")), stale: true };
+                    return Sent { replies: everybody(Broken::Lost.reply("at RSET")), stale: true, elsewhere: true };
                 }
             }
         }
@@ -90,11 +118,15 @@ impl Client {
         // RFC 5321 section 3.8: a host may say 421 at any time, as to the tenth message of a connection. Nothing was transferred.
         let refused = self.broken && !self.transferring && ended.as_ref().is_ok_and(Reply::is_transient);
         let stale = used && (refused || matches!(ended, Err((Broken::Lost, Stage::Mail))));
+        // Whoever was sent the message and has not said what became of it may have taken it.
+        let unsure = self.transferring && ended.is_err();
         let rest = match ended {
             Ok(reply) => reply,
             Err((broken, stage)) => broken.reply(stage.words()),
         };
-        Sent { replies: fates.into_iter().map(|fate| fate.unwrap_or_else(|| rest.clone())).collect(), stale }
+        let replies: Vec<Reply> = fates.into_iter().map(|fate| fate.unwrap_or_else(|| rest.clone())).collect();
+        let elsewhere = !unsure && replies.iter().all(Reply::is_transient);
+        Sent { replies, stale, elsewhere }
     }
 
     /// Fills in the fates of those who are refused early; what it answers is everybody else's.
@@ -106,7 +138,9 @@ impl Client {
         self.put(&mail.mail_line(&self.offers));
         if pipelining {
             mail.recipients.iter().for_each(|rcpt| self.put(&rcpt.line(&self.offers)));
-            self.put("DATA");
+            if !mail.content.is_binary() {
+                self.put("DATA");
+            }
         }
         self.flush().await.map_err(lost(Stage::Mail))?;
         let begun = self.hear(limits::OUTBOUND_COMMAND_MAX).await.map_err(lost(Stage::Mail))?;
@@ -130,10 +164,31 @@ impl Client {
             }
         }
         let accepted = begun.is_positive() && fates.iter().any(Option::is_none);
-        if self.broken || (!accepted && !pipelining) {
+        let has_begun = pipelining && !mail.content.is_binary();
+        if self.broken || (!accepted && !has_begun) {
             return Ok(begun);
         }
-        self.data(mail, accepted, begun).await
+        match mail.content.is_binary() {
+            true => self.chunk(mail.content).await,
+            false => self.data(mail, accepted, begun).await,
+        }
+    }
+
+    /// The whole message in one chunk (RFC 3030 section 2), once somebody is accepted.
+    async fn chunk(&mut self, content: &Content) -> Result<Reply, (Broken, Stage)> {
+        self.put(&format!("BDAT {} LAST", content.size_bytes()));
+        self.transfer(content).await
+    }
+
+    async fn transfer(&mut self, content: &Content) -> Result<Reply, (Broken, Stage)> {
+        self.transferring = true;
+        if let Some(reply) = self.content(content).await? {
+            return Ok(reply);
+        }
+        let heard = self.hear(limits::OUTBOUND_FINAL_MAX).await;
+        let last = heard.map_err(|broken| (broken, Stage::Final))?;
+        self.dirty = false;
+        Ok(last)
     }
 
     /// DATA and what follows. With pipelining it is on its way already, and must be ended even when nobody was accepted (RFC 2920 section 3.1).
@@ -160,13 +215,7 @@ impl Client {
             self.broken |= reply.is_positive();
             return Ok(if reply.is_positive() { Broken::Garbage.reply(Stage::Data.words()) } else { reply });
         }
-        self.transferring = true;
-        if let Some(reply) = self.content(mail.content).await? {
-            return Ok(reply);
-        }
-        let last = self.hear(limits::OUTBOUND_FINAL_MAX).await.map_err(lost(Stage::Final))?;
-        self.dirty = false;
-        Ok(last)
+        self.transfer(mail.content).await
     }
 
     /// The message in pieces. A host that stops taking it has often said why: that counts then.
@@ -206,12 +255,17 @@ impl Stage {
 }
 
 impl Mail<'_> {
+    /// Whether any host could be told whom it is for.
+    fn is_sendable(&self) -> Result<(), Reply> {
+        let mut addresses = self.recipients.iter().map(|rcpt| rcpt.address).chain([self.sender]);
+        match addresses.all(is_sendable) {
+            true => Ok(()),
+            false => Err(Reply::own("5.1.3", "an address cannot stand in a command")),
+        }
+    }
+
     /// Whether this host can take it at all; nothing is converted.
     fn fits(&self, offers: &Offers) -> Result<(), Reply> {
-        let mut addresses = self.recipients.iter().map(|rcpt| rcpt.address).chain([self.sender]);
-        if !addresses.all(is_sendable) {
-            return Err(Reply::own("5.1.3", "an address cannot stand in a command"));
-        }
         let size_bytes = self.content.size_bytes();
         if let Some(Some(size_bytes_max)) = offers.size
             && size_bytes > size_bytes_max
@@ -224,7 +278,15 @@ impl Mail<'_> {
             // RFC 6531 section 3.2.
             return Err(Reply::own("5.6.7", "the message needs SMTPUTF8, which the host does not offer"));
         }
-        if self.content.is_eight_bit() && !offers.eight_bit {
+        if let (Some(by), Some(min)) = (self.terms.deliver_by, offers.deliver_by)
+            && by.returns
+            && by.at - self.now < min
+        {
+            // RFC 2852 section 4.1.3: it would come too late.
+            let text = format!("{} seconds are left to deliver it, and the host asks for {min}", by.at - self.now);
+            return Err(Reply::own("5.4.7", text));
+        }
+        if self.content.is_eight_bit() && !self.content.is_binary() && !offers.eight_bit {
             // RFC 6152 section 3: never sent as it is; converting it would break its signatures.
             return Err(Reply::own("5.6.3", "the message has 8-bit text, and the host does not offer 8BITMIME"));
         }
@@ -242,11 +304,16 @@ impl Mail<'_> {
         if offers.size.is_some() {
             let _ = write!(line, " SIZE={}", self.content.size_bytes());
         }
-        if offers.eight_bit && self.content.is_eight_bit() {
+        if self.content.is_binary() {
+            line.push_str(" BODY=BINARYMIME");
+        } else if offers.eight_bit && self.content.is_eight_bit() {
             line.push_str(" BODY=8BITMIME");
         }
         if offers.utf8 && (self.needs_utf8() || self.content.has_utf8_header()) {
             line.push_str(" SMTPUTF8");
+        }
+        if self.requires_tls {
+            line.push_str(" REQUIRETLS");
         }
         if offers.dsn {
             line.push_str(["", " RET=FULL", " RET=HDRS"].get(usize::from(self.ret)).unwrap_or(&""));
@@ -254,9 +321,20 @@ impl Mail<'_> {
                 let _ = write!(line, " ENVID={}", xtext(self.envelope_id));
             }
         }
+        if let Some(DeliverBy { at, returns, trace }) = self.terms.deliver_by.filter(|_| offers.deliver_by.is_some()) {
+            let left = (at - self.now).clamp(-BY_SECONDS_MAX, BY_SECONDS_MAX);
+            let (mode, trace) = (if returns { "R" } else { "N" }, if trace { "T" } else { "" });
+            let _ = write!(line, " BY={left};{mode}{trace}");
+        }
+        if offers.priority && self.terms.priority != 0 {
+            let _ = write!(line, " MT-PRIORITY={}", self.terms.priority);
+        }
         line
     }
 }
+
+/// RFC 2852 section 4: nine digits.
+const BY_SECONDS_MAX: i64 = 999_999_999;
 
 impl Rcpt<'_> {
     fn line(&self, offers: &Offers) -> String {

@@ -38,7 +38,16 @@ pub(super) struct Offers {
     pub(super) eight_bit: bool,
     pub(super) utf8: bool,
     pub(super) dsn: bool,
+    pub(super) requiretls: bool,
     pub(super) starttls: bool,
+    /// BDAT (RFC 3030).
+    pub(super) chunking: bool,
+    /// BODY=BINARYMIME (RFC 3030).
+    pub(super) binary: bool,
+    /// DELIVERBY (RFC 2852): the fewest seconds that it takes with R, 0 when it named none.
+    pub(super) deliver_by: Option<i64>,
+    /// MT-PRIORITY (RFC 6710).
+    pub(super) priority: bool,
     /// SIZE: with the bound, if it named one other than 0 (RFC 1870 section 4).
     pub(super) size: Option<Option<u64>>,
     /// Mechanisms of AUTH, in capitals.

@@ -1,5 +1,5 @@
 //! Mail of the queue that ends here: what was known and decided when it came still counts.
-use super::whole::{World, item, names, play, quick};
+use super::world::{World, item, names, play, quick};
 use posthouse_engine::base::Flags;
 use posthouse_engine::directory::{Address, Change, ScopeName};
 use posthouse_engine::queue::{Arrival, Came, Folder, NewQueueItem, Placed};

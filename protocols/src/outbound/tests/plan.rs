@@ -3,7 +3,8 @@ use crate::limits;
 use crate::outbound::plan::{Bounds, Plan};
 use crate::outbound::route::Destination;
 use posthouse_engine::base::{Guid, Locator, QueueId};
-use posthouse_engine::queue::{NewQueueItem, Progress, QueueItem, QueueRecipient, QueueState};
+use posthouse_engine::queue::{NewQueueItem, Progress, QueueItem, QueueRecipient, QueueState, TlsDemand};
+use std::sync::Arc;
 
 fn item(id: u64, addresses: &[&str]) -> QueueItem {
     let recipient = |address: &&str| QueueRecipient { address: (*address).into(), notify: 0, orcpt: String::new() };
@@ -11,7 +12,7 @@ fn item(id: u64, addresses: &[&str]) -> QueueItem {
     QueueItem {
         id: QueueId(id),
         progress: vec![Progress { next_try: 100, ..Progress::default() }; recipients.len()],
-        item: NewQueueItem { recipients, ..NewQueueItem::default() },
+        item: Arc::new(NewQueueItem { recipients, ..NewQueueItem::default() }),
         guid: Guid::default(),
         locator: Locator::default(),
         size_bytes: 1,
@@ -22,11 +23,11 @@ fn item(id: u64, addresses: &[&str]) -> QueueItem {
 }
 
 fn to(address: &str) -> Destination {
-    Destination::Domain(address.rsplit_once('@').map_or(address, |(_, domain)| domain).into())
+    Destination::Domain(address.rsplit_once('@').map_or(address, |(_, domain)| domain).into(), TlsDemand::Usual)
 }
 
 fn plan(sessions_max: usize) -> Plan {
-    Plan::new(Bounds { sessions_max, sessions_per_destination_max: 3, rest_first: 60, rest_max: 300 })
+    Plan::new(Bounds { sessions_max, sessions_per_destination_max: 3, lifetime: 9000, rest_first: 60, rest_max: 300 })
 }
 
 #[test]
@@ -77,9 +78,13 @@ fn connections_are_bounded_for_each_destination_and_in_all() {
         plan.consider(&item(100 + id, &["a@y.test"]), 100, to);
     }
     let begun = plan.begin_sessions();
-    assert_eq!(begun.len(), 4);
+    assert_eq!(begun.len(), 3, "the fourth is for a destination that has none");
     let to_x = begun.iter().filter(|one| **one == to("@x.test")).count();
-    assert!((1..=3).contains(&to_x), "{begun:?}");
+    assert!((1..=2).contains(&to_x), "{begun:?}");
+    plan.consider(&item(200, &["a@z.test"]), 100, to);
+    assert_eq!(plan.begin_sessions(), [to("@z.test")]);
+    assert!(plan.begin_sessions().is_empty());
+    plan.ended(&to("@z.test"), 100);
     assert!(plan.begin_sessions().is_empty());
     plan.ended(&to("@x.test"), 100);
     assert_eq!(plan.begin_sessions().len(), 1, "a place has become free");
@@ -125,11 +130,112 @@ fn what_is_due_beyond_the_bound_stays_in_the_queue() {
     let more = limits::OUTBOUND_JOBS_MAX as u64 + 5;
     (0..more).for_each(|id| plan.look_at(QueueId(id), 100));
     while let Some(id) = plan.pop_due(100) {
-        plan.consider(&item(id.0, &["a@x.test"]), 100, to);
+        plan.consider(&item(id.0, &[&format!("a@x{}.test", id.0 / 500)]), 100, to);
     }
     assert_eq!(plan.counts().0, limits::OUTBOUND_JOBS_MAX);
     assert_eq!(plan.next_due(), None, "nothing to wait for but the end of a job");
-    let job = plan.next(&to("@x.test")).expect("a job");
+    let job = plan.next(&to("@x1.test")).expect("a job");
     plan.done(&job);
     assert!(plan.pop_due(100).is_some());
+}
+
+/// RFC 6710 section 5: the higher priority first, within one the first that came; what is given back keeps its place.
+#[test]
+fn the_higher_priority_goes_first() {
+    let (mut plan, x) = (plan(10), to("@x.test"));
+    for (id, priority) in [(1, 0), (2, -3), (3, 4), (4, 0), (5, 4), (6, 9)] {
+        let mut item = item(id, &["a@x.test"]);
+        Arc::make_mut(&mut item.item).terms.priority = priority;
+        plan.consider(&item, 100, to);
+    }
+    let first = plan.next(&x).expect("a job");
+    assert_eq!(first.id, QueueId(6));
+    plan.give_back(&x, first);
+    assert_eq!(plan.begin_sessions().len(), 3, "as many as there are jobs for");
+    let mut order: Vec<u64> = (0..3).filter_map(|_| plan.next(&x)).map(|job| job.id.0).collect();
+    order.extend(plan.drain(&x).iter().map(|job| job.id.0));
+    assert_eq!(order, [6, 3, 5, 1, 4, 2]);
+}
+
+#[test]
+fn what_is_behind_a_full_destination_keeps_nobody_else_waiting_and_comes_in_its_order() {
+    let (mut plan, x) = (plan(10), to("@x.test"));
+    let all = 3 * limits::OUTBOUND_READY_MAX as u64;
+    (0..all).for_each(|id| plan.look_at(QueueId(id), 100));
+    let take_up = |plan: &mut Plan| {
+        while let Some(id) = plan.pop_due(100) {
+            plan.consider(&item(id.0, &["a@x.test"]), 100, to);
+        }
+    };
+    take_up(&mut plan);
+    assert_eq!(plan.counts().0, limits::OUTBOUND_READY_MAX);
+    assert_eq!(plan.consider(&item(all, &["b@x.test", "c@y.test"]), 100, to), [to("@y.test")]);
+    let mut sent = Vec::new();
+    while let Some(job) = plan.next(&x) {
+        sent.push(job.id.0);
+        plan.done(&job);
+        take_up(&mut plan);
+        assert!(plan.counts().0 <= limits::OUTBOUND_READY_MAX + 2);
+    }
+    assert_eq!(sent, (0..=all).collect::<Vec<_>>());
+}
+
+#[test]
+fn what_is_behind_rests_with_its_destination_and_is_not_forgotten_when_those_before_it_go() {
+    let (mut plan, x) = (plan(10), to("@x.test"));
+    let all = 2 * limits::OUTBOUND_READY_MAX as u64;
+    (0..all).for_each(|id| drop(plan.consider(&item(id, &["a@x.test"]), 100, to)));
+    plan.begin_sessions();
+    assert!(!plan.failed(&x, 100), "there are others");
+    (0..2).for_each(|_| plan.ended(&x, 100));
+    assert!(plan.failed(&x, 100));
+    plan.drain(&x).iter().for_each(|job| plan.done(job));
+    assert_eq!((plan.pop_due(159), plan.next_due()), (None, Some(160)));
+    let again = std::iter::from_fn(|| plan.pop_due(160)).count();
+    assert_eq!(again, limits::OUTBOUND_READY_MAX);
+
+    let (mut plan, all) = (self::plan(10), 3 * limits::OUTBOUND_READY_MAX as u64);
+    (0..all).for_each(|id| drop(plan.consider(&item(id, &["a@x.test"]), 100, to)));
+    let begun = plan.begin_sessions();
+    for _ in 0..limits::OUTBOUND_READY_MAX / 2 {
+        let job = plan.next(&x).expect("a job");
+        plan.done(&job);
+        assert!(plan.pop_due(100).is_some(), "one comes up, and is not taken up, as if it had been put on hold");
+    }
+    while let Some(job) = plan.next(&x) {
+        plan.done(&job);
+    }
+    begun.iter().for_each(|_| plan.ended(&x, 100));
+    assert_eq!(std::iter::from_fn(|| plan.pop_due(100)).count(), limits::OUTBOUND_READY_MAX * 3 / 2);
+    let mut old = item(all, &["a@x.test"]);
+    old.created = 100 - 9000;
+    (0..all).for_each(|id| drop(plan.consider(&item(id, &["a@x.test"]), 100, to)));
+    plan.consider(&old, 100, to);
+    assert_eq!(plan.counts().0, limits::OUTBOUND_READY_MAX + 1, "a last attempt waits for nobody");
+}
+
+#[test]
+fn the_last_connections_are_for_destinations_that_have_none_and_ourselves_need_none() {
+    let mut plan = plan(10);
+    let feed = |plan: &mut Plan, domain: &str, from: u64| {
+        (from..from + 5).for_each(|id| drop(plan.consider(&item(id, &[&format!("a@{domain}")]), 100, to)));
+    };
+    for (at, domain) in ["x.test", "y.test", "z.test"].iter().enumerate() {
+        feed(&mut plan, domain, 10 * at as u64);
+    }
+    assert_eq!(plan.begin_sessions().len(), 8, "of nine that are wanted");
+    feed(&mut plan, "v.test", 100);
+    assert_eq!(plan.begin_sessions(), [to("@v.test")]);
+    feed(&mut plan, "w.test", 200);
+    assert_eq!(plan.begin_sessions(), [to("@w.test")]);
+    assert!(!plan.is_crowded(), "each has one");
+    feed(&mut plan, "u.test", 300);
+    assert!(plan.begin_sessions().is_empty() && plan.is_crowded());
+    plan.consider(&item(400, &["ann@ours.test"]), 100, |_| Destination::Local);
+    assert_eq!(plan.begin_sessions(), [Destination::Local]);
+    assert_eq!(plan.counts().1, 10);
+    assert!(plan.next(&Destination::Local).is_some());
+    plan.ended(&Destination::Local, 100);
+    plan.ended(&to("@x.test"), 100);
+    assert_eq!(plan.begin_sessions(), [to("@u.test")]);
 }

@@ -1,13 +1,15 @@
 //! Servers that do what a script says: `S: ` lines are sent, `C: ` lines must come (`...` stands for anything), `.` takes a message up to its
-//! dot, `wait N` waits N seconds, `stall` reads nothing more. At its end a server closes.
+//! dot, `until X` takes one up to X, `wait N` waits N seconds, `stall` reads nothing more. At its end a server closes.
 use crate::outbound::client::{Client, Hello, Mail, NotOpen, Rcpt, Remote, open};
 use crate::outbound::content::Content;
 use crate::outbound::settings::Security;
 use crate::outbound::tls::TlsConfigs;
+use crate::outbound::trust::Guard;
 use crate::runtime::sim::{self, Client as Peer};
 use crate::runtime::sleep;
 use crate::testing;
 use posthouse_engine::Bytes;
+use posthouse_engine::queue::Terms;
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
@@ -24,6 +26,9 @@ pub(super) async fn serve(mut peer: Peer, script: &str, taken: Taken) {
             testing::expect(&mut peer, pattern, line).await;
         } else if line == "." {
             let message = peer.read_until(b"\r\n.\r\n").await;
+            taken.borrow_mut().push(String::from_utf8_lossy(&message).into_owned());
+        } else if let Some(end) = line.strip_prefix("until ") {
+            let message = peer.read_until(end.as_bytes()).await;
             taken.borrow_mut().push(String::from_utf8_lossy(&message).into_owned());
         } else if let Some(seconds) = line.strip_prefix("wait ") {
             sleep(Duration::from_secs(seconds.parse().expect("a number"))).await;
@@ -47,8 +52,9 @@ pub(super) struct Heard {
 
 pub(super) const MESSAGE: &[u8] = b"Return-Path: <ann@example.org>\r\nSubject: hello\r\n\r\n.dot\r\nend\r\n";
 
-pub(super) fn mail<'a>(content: &'a Content, recipients: &'a [Rcpt<'a>]) -> Mail<'a> {
-    Mail { sender: "ann@example.org", recipients, ret: 2, envelope_id: "QQ 1", utf8: false, content }
+pub(super) fn mail<'a>(content: &'a Content, recipients: &'a [Rcpt<'a>], terms: Terms) -> Mail<'a> {
+    let (sender, envelope_id) = ("ann@example.org", "QQ 1");
+    Mail { sender, recipients, ret: 2, envelope_id, requires_tls: false, utf8: false, terms, now: 1000, content }
 }
 
 /// Opens a connection to the script's server and sends it a message for `a@x.test` and `b@x.test`.
@@ -58,6 +64,11 @@ pub(super) fn converse(script: &'static str) -> Result<Heard, String> {
 
 /// The same with a message of one's own.
 pub(super) fn converse_with(script: &'static str, message: &'static [u8]) -> Result<Heard, String> {
+    converse_on(Terms::default(), script, message)
+}
+
+/// The same on terms of one's own, at second 1000.
+pub(super) fn converse_on(terms: Terms, script: &'static str, message: &'static [u8]) -> Result<Heard, String> {
     sim::run_alone(move |net| async move {
         let (stream, peer) = net.pair();
         let taken = Taken::default();
@@ -66,9 +77,9 @@ pub(super) fn converse_with(script: &'static str, message: &'static [u8]) -> Res
         let seconds = || (net.now() - begun).as_secs();
         let remote = Remote { name: "mx.x.test".into(), addr: ([192, 0, 2, 1], 25).into() };
         let mut client = begin(stream, remote).await.map_err(|why| format!("{} after {} s", why.reply, seconds()))?;
-        let content = Content::new(Bytes::from(message.to_vec()), |_| String::new());
+        let content = Content::new(Bytes::from(message.to_vec()), terms.binary, |_| String::new());
         let rcpt = |address| Rcpt { address, notify: 2, orcpt: "rfc822;o@y.test" };
-        let sent = client.send(&mail(&content, &[rcpt("a@x.test"), rcpt("b@x.test")])).await;
+        let sent = client.send(&mail(&content, &[rcpt("a@x.test"), rcpt("b@x.test")], terms)).await;
         let (seconds, broken) = (seconds(), client.broken);
         client.quit().await;
         let replies = sent.replies.iter().map(ToString::to_string).collect();
@@ -79,6 +90,7 @@ pub(super) fn converse_with(script: &'static str, message: &'static [u8]) -> Res
 
 async fn begin(stream: crate::runtime::Stream, remote: Remote) -> Result<Client, NotOpen> {
     let tls = TlsConfigs::new(None).expect("TLS can be had");
-    let hello = Hello { hostname: "mail.example.org", security: Security::Opportunistic, tls: &tls, login: None };
+    let guard = Guard::configured(Security::Opportunistic, &tls, &remote.name);
+    let hello = Hello { hostname: "mail.example.org", guard: &guard, login: None };
     open(stream, remote, &hello).await
 }

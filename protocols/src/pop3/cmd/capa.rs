@@ -1,5 +1,6 @@
 //! CAPA (RFC 2449 section 5): what this server can do, given the state of the session.
 use crate::pop3::answer::Answer;
+use crate::pop3::policy;
 use crate::pop3::state::{Running, Session};
 use crate::pop3::table::Request;
 
@@ -13,10 +14,11 @@ pub(in crate::pop3) fn run(session: &mut Session, request: Request) -> Running<'
         }
         session.say("+OK Capability list follows");
         ALWAYS.iter().for_each(|capability| session.say(capability));
-        match session.policy.fetched.kept_days() {
-            None => session.say("EXPIRE NEVER"),
-            Some(days) => session.say(&format!("EXPIRE {days}")),
-        }
+        let expire = match session.maildrop {
+            Some(_) => policy::expire(session.policy.fetched.kept_days()),
+            None => session.policy.expire(&session.shared.engine),
+        };
+        session.say(&expire);
         if session.may_log_in() {
             session.say("USER");
             session.say(&format!("SASL {}", session.shared.mechanism_names(&session.place())));

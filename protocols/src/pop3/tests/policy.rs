@@ -4,6 +4,7 @@ use crate::pop3::{Fetched, Policy, Pop3Service};
 use crate::session::Shared;
 use crate::testing::{play, shared_with};
 use posthouse_engine::base::{Flags, MailboxId, SimClock};
+use posthouse_engine::directory::{Change, Rule, ScopeName};
 use posthouse_engine::disk::sim::SimDisk;
 use posthouse_engine::index::SpecialUse;
 use std::sync::Arc;
@@ -68,6 +69,30 @@ fn session(shared: &Arc<Shared>, fetched: Fetched, expire: &str, end: &str) {
     );
     let service = Pop3Service::with(shared.clone(), Policy { fetched, ..Policy::default() });
     play(service, Box::leak(script.into_boxed_str()));
+}
+
+/// A tenant's rule stands in the place of what the server's configuration says; EXPIRE tells of both before it is known whose maildrop it is.
+#[test]
+fn a_tenant_decides_for_itself() {
+    let (shared, _) = house();
+    let rule = |text: &str| {
+        let (scope, rule) = (ScopeName::Tenant("example".into()), text.parse().expect("a rule"));
+        let done = shared.engine.change_directory(vec![Change::RuleAdd { scope, rule }]).wait();
+        done.into_iter().for_each(|done| done.expect("the rule is taken"));
+    };
+    rule("pop3 delete 30");
+    rule("pop3 delete 0");
+    session(
+        &shared,
+        Fetched::Keep,
+        "0 USER",
+        "C: CAPA\nS: +OK ...\nS: TOP\nS: UIDL\nS: PIPELINING\nS: RESP-CODES\n\
+        S: AUTH-RESP-CODE\nS: UTF8 USER\nS: LANG\nS: EXPIRE 0\nS: USER\nS: SASL ...\nS: IMPLEMENTATION ...\nS: .\nC: QUIT\nS: +OK Bye\nS: ",
+    );
+    assert_eq!(inbox(&shared), (ALL[1..].to_vec(), 0));
+    for bad in ["pop3", "pop3 keep 5", "pop3 trash x", "pop3 delete 3651", "pop3 burn 1"] {
+        assert!(bad.parse::<Rule>().is_err(), "{bad}");
+    }
 }
 
 const QUIT: &str = "C: QUIT\nS: +OK Bye\nS: ";

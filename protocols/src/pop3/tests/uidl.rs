@@ -1,7 +1,7 @@
 //! UIDL: ids that last, and those that messages brought from another server.
 use super::{Pop3Service, ask, filled, logged_in};
 use crate::runtime::sim;
-use posthouse_engine::base::{MailboxId, Uid};
+use posthouse_engine::base::{MailboxId, Uid, UidSet};
 use std::sync::Arc;
 
 #[test]
@@ -27,6 +27,40 @@ fn messages_keep_the_ids_that_they_had_elsewhere() {
             assert_eq!(String::from_utf8_lossy(&client.read_line().await).trim_end(), line);
         }
     });
+}
+
+/// What was brought, removed and brought once more has its ids again, and room for them.
+#[test]
+fn what_is_brought_again_has_its_ids_again() {
+    let shared = Arc::new(filled());
+    let account = shared.engine.directory(|directory| directory.login("ann@example.org").map(|account| account.id));
+    let account = account.expect("a member");
+    let note = |from: u32, count: u32| {
+        let ids = (0..count).map(|n| (Uid(from + n), format!("{n:->70}"))).collect();
+        shared.engine.note_pop3_uidls(account, MailboxId::INBOX, ids).wait().expect("noted")
+    };
+    let view = || shared.engine.mailbox(account, MailboxId::INBOX).expect("there");
+    let bring = || {
+        let from = view().uid_next.0;
+        for _ in 0..10 {
+            let mails: [&[u8]; 100] = [b"\r\n\r\n"; 100];
+            crate::testing::append(&shared, "ann@example.org", &mails);
+        }
+        from
+    };
+    let first = bring();
+    assert_eq!(note(first, 1000), 1000);
+    let gone = UidSet::range(Uid(first + 1), Uid(first + 999));
+    shared.engine.remove(account, MailboxId::INBOX, gone).wait().expect("removed");
+    let again = bring();
+    // The first one is still there: its id stays its own.
+    assert_eq!(note(again, 10), 9);
+    let all = view().pop3_uidls();
+    assert_eq!((all.len(), all.get(Uid(first))), (10, Some(&*format!("{:->70}", 0))));
+    assert_eq!((all.get(Uid(again)), all.get(Uid(again + 9))), (None, Some(&*format!("{:->70}", 9))));
+    assert_eq!(note(again, 1000), 990);
+    let all = view().pop3_uidls();
+    assert_eq!((all.len(), all.get(Uid(again + 999))), (1000, Some(&*format!("{:->70}", 999))));
 }
 
 /// More than one annotation of them, in several requests, and after a restart of the fold they are as they were.

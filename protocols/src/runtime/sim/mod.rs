@@ -48,6 +48,7 @@ struct Inner {
     segment: Cell<usize>,
     hosts: RefCell<HashMap<SocketAddr, Host>>,
     dark: RefCell<HashSet<SocketAddr>>,
+    opened_from: RefCell<Vec<IpAddr>>,
 }
 
 /// Runs `main` and every session it starts, until `main` is done; the sessions left are dropped. When nobody can go on,
@@ -89,6 +90,7 @@ where
             segment: Cell::new(usize::MAX),
             hosts: RefCell::default(),
             dark: RefCell::default(),
+            opened_from: RefCell::default(),
         }),
     };
     local.set_outside(Some(Rc::new(net.clone())));
@@ -189,6 +191,11 @@ impl Net {
         self.inner.dark.borrow_mut().insert(addr);
     }
 
+    /// From which addresses of ours connections were opened so far, in their order.
+    pub fn opened_from(&self) -> Vec<IpAddr> {
+        self.inner.opened_from.borrow().clone()
+    }
+
     /// Runs `future` beside the caller.
     pub fn spawn(&self, future: impl Future<Output = ()> + 'static) {
         self.inner.spawned.borrow_mut().push(Box::pin(future));
@@ -222,6 +229,7 @@ impl Outside for Net {
             let (transport, client) = pipe::connection(net.inner.segment.get());
             net.spawn(serve(client));
             let local = SocketAddr::new(from.unwrap_or([192, 0, 2, 25].into()), 40_000);
+            net.inner.opened_from.borrow_mut().push(local.ip());
             Ok((Box::new(transport) as Box<dyn Transport>, local))
         })
     }

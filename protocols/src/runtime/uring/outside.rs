@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::future::poll_fn;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::rc::Rc;
 use std::task::Poll;
 
@@ -44,6 +44,11 @@ impl Outside for RingOutside {
         })
     }
 
+    fn adopt(&self, socket: TcpStream) -> io::Result<Box<dyn Transport>> {
+        let slot = self.driver.borrow_mut().adopt(socket);
+        Ok(Box::new(RingTransport::new(self.driver.clone(), slot)))
+    }
+
     fn spawn(&self, future: SessionFuture) {
         self.spawned.borrow_mut().push(future);
     }
@@ -51,7 +56,7 @@ impl Outside for RingOutside {
 
 impl RingTransport {
     /// A transport whose socket is being connected.
-    fn connecting(driver: Rc<RefCell<Driver>>, socket: std::net::TcpStream, to: SocketAddr) -> RingTransport {
+    fn connecting(driver: Rc<RefCell<Driver>>, socket: TcpStream, to: SocketAddr) -> RingTransport {
         let mut all = driver.borrow_mut();
         let slot = all.adopt(socket);
         let Driver { ring, conns, .. } = &mut *all;

@@ -148,6 +148,10 @@ fn pop3_and_submission_the_same() {
          S: 250-CHUNKING
          S: 250-DSN
          S: 250-ENHANCEDSTATUSCODES
+         S: 250-BINARYMIME
+         S: 250-FUTURERELEASE 2592000 2026-12-24T03:50:48Z
+         S: 250-DELIVERBY 60
+         S: 250-MT-PRIORITY
          S: 250-LIMITS RCPTMAX=1000
          S: 250-SIZE ...
          S: 250 AUTH OAUTHBEARER XOAUTH2 PLAIN LOGIN
@@ -216,7 +220,7 @@ fn rules_hold_and_the_log_tells() {
     let down = format!("S: +OK ...\nC: AUTH OAUTHBEARER {}\nS: -ERR [SYS/TEMP] ...", bearer("", "unheard"));
     play(Pop3Service::new(shared.clone()), script(down));
     let scope = format!(
-        "S: 220 ...\nC: EHLO x\nS: 250-m...\nS: 250-P...\nS: 250-8...\nS: 250-S...\nS: 250-C...\nS: 250-D...\nS: 250-E...\nS: 250-L...\nS: 250-S...\nS: 250 ...\nC: AUTH XOAUTH2 {}\nS: 334 ...\nC:\nS: 535 ...",
+        "S: 220 ...\nC: EHLO x\nS: 250-m...\nS: 250-P...\nS: 250-8...\nS: 250-S...\nS: 250-C...\nS: 250-D...\nS: 250-E...\nS: 250-B...\nS: 250-F...\nS: 250-D...\nS: 250-M...\nS: 250-L...\nS: 250-S...\nS: 250 ...\nC: AUTH XOAUTH2 {}\nS: 334 ...\nC:\nS: 535 ...",
         xoauth2("ann@example.org", "ann")
     );
     play(SmtpService::submission(shared.clone()), script(scope));

@@ -13,42 +13,53 @@ pub(in crate::smtp) fn run(session: &mut Session, request: Request<String>) -> R
         let Request::Bdat { chunk_size, is_last } = request else {
             return Ok(Answer::new(501, "5.5.4 BDAT size [LAST] is expected"));
         };
-        let begins = session.message_begins();
-        let mut chunks = match &mut session.transaction {
-            Some(transaction) if !transaction.recipients.is_empty() => {
-                transaction.begun = true;
-                transaction.chunks.take().unwrap_or_else(|| Box::new(begins))
-            }
-            _ => {
-                let refusal = Reply::new(503, "5.5.1 MAIL and an accepted RCPT first");
-                return session.pass_over(chunk_size, refusal).await;
-            }
+        let mut chunks = match session.chunks() {
+            Ok(chunks) => chunks,
+            Err(refusal) => return session.pass_over(chunk_size, refusal).await,
         };
         if let Some(over) = session.take_chunk(chunk_size, &mut chunks).await? {
             session.goodbye(over);
             return Ok(Answer::Written);
         }
-        if !is_last {
-            let answer = match &chunks.refusal {
-                Some(reply) => reply.clone().into(),
-                None => Answer::new(250, format!("2.0.0 {chunk_size} bytes taken")),
-            };
-            if let Some(transaction) = &mut session.transaction {
-                transaction.chunks = Some(chunks);
-            }
-            return Ok(answer);
-        }
-        let Coming { message, room, refusal } = *chunks;
-        let expected = session.shared.engine.expect();
-        let bare = session.role.refuses_bare_line_ends() && message::has_bare_line_end(&message);
-        match refusal.or_else(|| bare.then(message::bare_line_end)) {
-            Some(reply) => Ok(session.refuse(reply)),
-            None => Ok(session.finish(Taken { message, room, expected }).await),
-        }
+        let taken = Reply::new(250, format!("2.0.0 {chunk_size} bytes taken"));
+        Ok(session.chunk_ends(chunks, is_last, taken).await)
     })
 }
 
 impl Session {
+    /// What has come of the message in chunks so far, or why no chunk may come.
+    pub(super) fn chunks(&mut self) -> Result<Box<Coming>, Reply> {
+        let begins = self.message_begins();
+        match &mut self.transaction {
+            Some(transaction) if !transaction.recipients.is_empty() => {
+                transaction.begun = true;
+                Ok(transaction.chunks.take().unwrap_or_else(|| Box::new(begins)))
+            }
+            _ => Err(Reply::new(503, "5.5.1 MAIL and an accepted RCPT first")),
+        }
+    }
+
+    /// Answers a chunk: with `taken`, or after the last one as the message is taken; with why it will be refused, if it will.
+    pub(super) async fn chunk_ends(&mut self, chunks: Box<Coming>, is_last: bool, taken: Reply) -> Answer {
+        if !is_last {
+            let answer = chunks.refusal.clone().unwrap_or(taken);
+            if let Some(transaction) = &mut self.transaction {
+                transaction.chunks = Some(chunks);
+            }
+            return answer.into();
+        }
+        let Coming { message, room, refusal } = *chunks;
+        let expected = self.shared.engine.expect();
+        // RFC 3030 section 3: with BINARYMIME a CR or LF alone in the body is a byte like others.
+        let binary = self.transaction.as_ref().is_some_and(|transaction| transaction.terms.binary);
+        let lines = if binary { message::header(&message) } else { &message };
+        let bare = self.role.refuses_bare_line_ends() && message::has_bare_line_end(lines);
+        match refusal.or_else(|| bare.then(message::bare_line_end)) {
+            Some(reply) => self.refuse(reply),
+            None => self.finish(Taken { message, room, expected }).await,
+        }
+    }
+
     /// Reads the chunk's bytes; keeps them unless the message is refused by now.
     async fn take_chunk(&mut self, size: usize, chunks: &mut Coming) -> io::Result<Option<Over>> {
         let max = self.shared.message_size_bytes_max;

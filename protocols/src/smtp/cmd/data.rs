@@ -11,6 +11,10 @@ pub(in crate::smtp) fn run(session: &mut Session, _request: Request<String>) -> 
             Some(transaction) if transaction.chunks.is_some() => {
                 return Ok(Answer::new(503, "5.5.1 The message comes in chunks; end it with BDAT"));
             }
+            Some(transaction) if transaction.terms.binary => {
+                // RFC 3030 section 3.
+                return Ok(Answer::new(503, "5.5.1 BODY=BINARYMIME comes with BDAT"));
+            }
             Some(transaction) if transaction.recipients.is_empty() => {
                 return Ok(Answer::new(503, "5.5.1 No recipient has been accepted"));
             }

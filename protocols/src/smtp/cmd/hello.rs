@@ -1,9 +1,10 @@
 //! EHLO, HELO (RFC 5321 section 4.1.1.1) and LHLO (RFC 2033 section 4.1): who speaks, and what is offered.
 use crate::limits;
-use crate::smtp::cmd::xclient;
+use crate::smtp::cmd::{burl, xclient};
 use crate::smtp::reply::write_line;
 use crate::smtp::role::Role;
 use crate::smtp::state::{Answer, Hello, Running, Session};
+use crate::smtp::terms;
 use smtp_proto::Request;
 
 pub(in crate::smtp) fn run(session: &mut Session, request: Request<String>) -> Running<'_> {
@@ -36,13 +37,20 @@ fn offered(session: &Session) -> Vec<String> {
     let shared = &session.shared;
     let mut lines = vec![shared.hostname.clone()];
     lines.extend(["PIPELINING", "8BITMIME", "SMTPUTF8", "CHUNKING", "DSN", "ENHANCEDSTATUSCODES"].map(str::to_owned));
+    lines.extend(terms::offered(session.role, shared.clock.now()));
     lines.push(format!("LIMITS RCPTMAX={}", limits::SMTP_RECIPIENTS_MAX));
     lines.push(format!("SIZE {}", shared.message_size_bytes_max));
     if shared.tls.is_some() && !session.stream.is_tls() {
         lines.push("STARTTLS".into());
     }
+    if session.keeps_tls() {
+        lines.push("REQUIRETLS".into());
+    }
     if session.role == Role::Submission && session.may_log_in() {
         lines.push(format!("AUTH {}", shared.mechanism_names(&session.place())));
+    }
+    if session.role == Role::Submission && session.login.is_some() {
+        lines.push(burl::OFFER.into());
     }
     if session.may_introduce {
         lines.push(xclient::OFFER.into());

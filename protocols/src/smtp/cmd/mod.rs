@@ -1,6 +1,7 @@
 //! One file per command.
 pub(super) mod auth;
 pub(super) mod bdat;
+pub(super) mod burl;
 pub(super) mod data;
 pub(super) mod expn;
 pub(super) mod hello;

@@ -34,7 +34,7 @@ fn data_does_not_mix_with_chunks_and_rset_forgets_them() {
     let heard = answers(SmtpService::mx(shared.clone()), session.into_bytes());
     assert!(heard.contains("503 5.5.1 The message comes in chunks"), "{heard}");
     assert!(heard.contains("503 5.5.1 Chunks of the message have come already"), "{heard}");
-    assert!(inbox(&shared, "ann@example.org")[0].ends_with("+0000\r\ny\r\n"));
+    assert!(inbox(&shared, "ann@example.org")[0].ends_with("+0000\r\n\r\ny\r\n"));
 }
 
 #[test]

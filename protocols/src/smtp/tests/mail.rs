@@ -14,6 +14,9 @@ fn greeting_and_what_is_offered() {
         S: 250-CHUNKING
         S: 250-DSN
         S: 250-ENHANCEDSTATUSCODES
+        S: 250-BINARYMIME
+        S: 250-DELIVERBY 60
+        S: 250-MT-PRIORITY
         S: 250-LIMITS RCPTMAX=1000
         S: 250 SIZE 52428800
         C: HELO client.test
@@ -33,6 +36,7 @@ fn greeting_and_what_is_offered() {
           S: 250-CHUNKING
           S: 250-DSN
           S: 250-ENHANCEDSTATUSCODES
+          S: 250-BINARYMIME
           S: 250-LIMITS RCPTMAX=1000
           S: 250 SIZE 52428800
           C: AUTH PLAIN
@@ -50,6 +54,10 @@ fn greeting_and_what_is_offered() {
           S: 250-CHUNKING
           S: 250-DSN
           S: 250-ENHANCEDSTATUSCODES
+          S: 250-BINARYMIME
+          S: 250-FUTURERELEASE 2592000 2026-12-24T03:50:48Z
+          S: 250-DELIVERBY 60
+          S: 250-MT-PRIORITY
           S: 250-LIMITS RCPTMAX=1000
           S: 250-SIZE 52428800
           S: 250 AUTH PLAIN LOGIN",
@@ -62,6 +70,9 @@ fn order_of_commands() {
         C: MAIL FROM:<a@b.test>
         S: 503 5.5.1 EHLO first
         C: EHLO x
+        S: 250-...
+        S: 250-...
+        S: 250-...
         S: 250-...
         S: 250-...
         S: 250-...
@@ -138,8 +149,8 @@ fn paths_and_parameters() {
         S: 250 2.0.0 Ok
         C: MAIL FROM:<a@b.test> SIZE=52428801
         S: 552 5.3.4 The message is too big; 52428800 bytes are allowed
-        C: MAIL FROM:<a@b.test> BODY=BINARYMIME
-        S: 555 5.5.4 BODY=BINARYMIME is not offered here
+        C: MAIL FROM:<a@b.test> SOLICIT=org.example:ADV
+        S: 555 5.5.4 SOLICIT is not offered here
         C: MAIL FROM:<a@b.test> SIZE=x
         S: 501 5.5.4 The value of SIZE is not allowed
         C: MAIL FROM:<\u{90ae}@b.test>
@@ -153,6 +164,7 @@ fn relaying_by_lmtp_is_refused() {
     lmtp(
         "S: 220 ...
         C: LHLO x
+        S: 250-...
         S: 250-...
         S: 250-...
         S: 250-...

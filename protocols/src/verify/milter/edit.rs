@@ -1,6 +1,7 @@
 //! A message as milters see it, field by field, and what they change of it. Asks none.
 use super::wire::Edit;
 use crate::limits;
+use crate::wire::with_crlf;
 
 /// A field of a header with its line ends; the name and what follows the colon.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,6 +70,18 @@ fn made(name: &str, value: &[u8], keeps_space: bool) -> Vec<u8> {
     out
 }
 
+/// Bytes that edits bring.
+pub(super) fn bytes(edits: &[Edit]) -> usize {
+    let one = |edit: &Edit| match edit {
+        Edit::Add { name, value } | Edit::Insert { name, value, .. } | Edit::Change { name, value, .. } => {
+            name.len() + value.len()
+        }
+        Edit::Body(piece) => piece.len(),
+        Edit::Quarantine(_) => 0,
+    };
+    edits.iter().map(one).sum()
+}
+
 /// The message with all changes, in their order.
 pub(super) fn apply(message: &[u8], header_bytes: usize, edits: &[Edit], keeps_space: bool) -> Vec<u8> {
     let (header, body) = message.split_at(header_bytes);
@@ -96,18 +109,11 @@ pub(super) fn apply(message: &[u8], header_bytes: usize, edits: &[Edit], keeps_s
         None => out.extend_from_slice(body),
         Some(body) => {
             out.extend_from_slice(b"\r\n");
+            // Whatever a milter ends lines with.
             with_crlf(&body, &mut out);
         }
     }
     out
-}
-
-/// Lines end with CRLF in mail (RFC 5322 section 2.1), whatever a milter ends them with.
-fn with_crlf(body: &[u8], out: &mut Vec<u8>) {
-    for line in body.split_inclusive(|byte| *byte == b'\n') {
-        out.extend(line.iter().copied().filter(|byte| !matches!(byte, b'\r' | b'\n')));
-        out.extend_from_slice(if line.ends_with(b"\n") { b"\r\n" } else { b"" });
-    }
 }
 
 fn change(all: &mut Vec<Vec<u8>>, (number, name, value): (u32, &str, &[u8]), keeps_space: bool) {
@@ -169,7 +175,7 @@ mod tests {
         let other = [Edit::Body(b"new ".to_vec()), Edit::Body(b"body\r\n".to_vec()), Edit::Quarantine("x".into())];
         assert!(edited(&other).ends_with("x : three\r\n\r\nnew body\r\n"));
         let bare = [Edit::Body(b"one\ntwo\r\nthree\rfour".to_vec())];
-        assert!(edited(&bare).ends_with("\r\n\r\none\r\ntwo\r\nthreefour"));
+        assert!(edited(&bare).ends_with("\r\n\r\none\r\ntwo\r\nthree\r\nfour"));
         // A header that ends with the message, and not with its line.
         assert_eq!(apply(b"A: 1", 4, &[add("N", "v")], false), b"A: 1\r\nN: v\r\n");
     }

@@ -1,9 +1,9 @@
 //! A connection to one milter, for one message. Knows packets and waits, and decides nothing.
+use super::MilterAddress;
 use super::wire::{self, Heard, Step};
 use crate::limits;
 use crate::runtime::{self, Stream, timeout};
 use std::io;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 /// See above.
@@ -20,8 +20,11 @@ fn wrong(what: impl Into<String>) -> io::Error {
 
 impl Link {
     /// Connects, and agrees upon what is done and what is left out.
-    pub(super) async fn open(address: SocketAddr, wait: Duration) -> io::Result<Link> {
-        let stream = runtime::connect(address, None, wait).await?;
+    pub(super) async fn open(address: &MilterAddress, wait: Duration) -> io::Result<Link> {
+        let stream = match address {
+            MilterAddress::Tcp(address) => runtime::connect(*address, None, wait).await?,
+            MilterAddress::Unix(path) => runtime::connect_unix(path, wait).await?,
+        };
         let mut link = Link { stream, wait, steps: 0 };
         let offer = [wire::VERSION, wire::ACTIONS, wire::STEPS].map(u32::to_be_bytes);
         wire::packet(link.stream.output(), b'O', &[offer.as_flattened()]);

@@ -10,11 +10,15 @@ pub(crate) mod tests;
 mod wire;
 
 use crate::limits;
+use crate::runtime::{now, timeout};
 use link::Link;
+use posthouse_engine::Engine;
+use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use wire::{Edit, Heard, Step};
 
 /// What is done when a milter gives no answer, or none that can be understood.
@@ -28,13 +32,31 @@ pub enum DefaultAction {
     Reject,
 }
 
+/// Where a milter listens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MilterAddress {
+    /// By TCP.
+    Tcp(SocketAddr),
+    /// At a Unix socket.
+    Unix(PathBuf),
+}
+
+impl fmt::Display for MilterAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            MilterAddress::Tcp(address) => write!(f, "{address}"),
+            MilterAddress::Unix(path) => write!(f, "unix:{}", path.display()),
+        }
+    }
+}
+
 /// One milter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MilterSettings {
     /// For logs.
     pub name: String,
     /// Where it listens.
-    pub address: SocketAddr,
+    pub address: MilterAddress,
     /// How long each of its answers may take, the connection too.
     pub timeout: Duration,
     /// When there is none.
@@ -90,6 +112,12 @@ struct Member {
     lost: bool,
 }
 
+/// What is answered before `until`; later it counts as not answered, however long the milter itself may take.
+async fn by<T>(until: Instant, asked: impl Future<Output = io::Result<T>>) -> io::Result<T> {
+    let late = || io::Error::new(io::ErrorKind::TimedOut, "the time for all filters together is over");
+    timeout(until.saturating_duration_since(now()), asked).await.unwrap_or_else(|| Err(late()))
+}
+
 /// Ended by NUL, as the protocol has strings.
 fn string(text: &str) -> Vec<u8> {
     let mut out: Vec<u8> = text.bytes().filter(|byte| *byte != 0).collect();
@@ -98,12 +126,16 @@ fn string(text: &str) -> Vec<u8> {
 }
 
 impl Chain {
-    /// Shows them who comes and who writes.
-    pub(crate) async fn begin(all: &[Arc<MilterSettings>], about: &About<'_>) -> Result<Chain, Refused> {
+    /// Shows them who comes and who writes; all of them together have time until `until`.
+    pub(crate) async fn begin(
+        all: &[Arc<MilterSettings>],
+        about: &About<'_>,
+        until: Instant,
+    ) -> Result<Chain, Refused> {
         let mut chain = Chain(Vec::with_capacity(all.len()));
         for settings in all {
             let mut member = Member { settings: settings.clone(), link: None, discards: false, lost: false };
-            let begun = member.begin(about).await;
+            let begun = by(until, member.begin(about)).await;
             member.settle(begun)?;
             chain.0.push(member);
         }
@@ -111,19 +143,26 @@ impl Chain {
     }
 
     /// Shows them a recipient, without brackets.
-    pub(crate) async fn recipient(&mut self, address: &str) -> Result<(), Refused> {
+    pub(crate) async fn recipient(&mut self, address: &str, until: Instant) -> Result<(), Refused> {
         for member in &mut self.0 {
             member.unless_lost()?;
             let Some(link) = &mut member.link else { continue };
             link.macros(wire::RCPT, &[("{rcpt_addr}", address)]);
-            let said = link.say(wire::RCPT, &[&string(&format!("<{address}>"))]).await;
+            let path = string(&format!("<{address}>"));
+            let said = by(until, link.say(wire::RCPT, &[&path])).await;
             member.settle(said)?;
         }
         Ok(())
     }
 
-    /// Shows them the whole message, which they may change.
-    pub(crate) async fn message(self, message: &mut Vec<u8>, id: &str) -> Result<Outcome, Refused> {
+    /// Shows them the whole message, which they may change; a large one is changed by a worker.
+    pub(crate) async fn message(
+        self,
+        engine: &Engine,
+        message: &mut Vec<u8>,
+        id: &str,
+        until: Instant,
+    ) -> Result<Outcome, Refused> {
         let mut outcome = Outcome::default();
         for mut member in self.0 {
             member.unless_lost()?;
@@ -131,7 +170,7 @@ impl Chain {
                 return member.refused(554, "5.6.0 The header is too large for the filters here");
             }
             let keeps_space = member.link.as_ref().is_some_and(Link::keeps_space);
-            let edits = match member.whole(message, id).await {
+            let edits = match by(until, member.whole(message, id)).await {
                 Ok((edits, last)) => {
                     member.settle(Ok(last))?;
                     edits
@@ -143,11 +182,17 @@ impl Chain {
             };
             outcome.add(&member.settings.name, &edits, member.discards);
             if edits.iter().any(|edit| !matches!(edit, Edit::Quarantine(_))) {
-                let header_bytes = header_bytes(message);
-                *message = edit::apply(message, header_bytes, &edits, keeps_space);
+                *message = changed(engine, std::mem::take(message), edits, keeps_space).await.or_else(|_| {
+                    member.refused(451, "4.3.0 The message could not be changed as a filter wants it; try again")
+                })?;
             }
             if let Some(link) = member.link.take() {
-                link.quit().await;
+                // Whoever does not hear it in time sees the end of the connection.
+                let quit = async {
+                    link.quit().await;
+                    Ok(())
+                };
+                let _ = by(until, quit).await;
             }
             if outcome.discards {
                 break;
@@ -155,6 +200,16 @@ impl Chain {
         }
         Ok(outcome)
     }
+}
+
+/// The message with all changes. Copying little takes no longer than handing it to another thread.
+async fn changed(engine: &Engine, message: Vec<u8>, edits: Vec<Edit>, keeps_space: bool) -> Result<Vec<u8>, ()> {
+    let is_small = message.len() + edit::bytes(&edits) <= limits::MILTER_INLINE_BYTES_MAX;
+    let change = move || edit::apply(&message, header_bytes(&message), &edits, keeps_space);
+    if is_small {
+        return Ok(change());
+    }
+    engine.work(change).await.map_err(|error| tracing::error!(%error, "a message could not be changed"))
 }
 
 impl Outcome {
@@ -187,7 +242,7 @@ fn header_bytes(message: &[u8]) -> usize {
 
 impl Member {
     async fn begin(&mut self, about: &About<'_>) -> io::Result<Heard> {
-        let mut link = Link::open(self.settings.address, self.settings.timeout).await?;
+        let mut link = Link::open(&self.settings.address, self.settings.timeout).await?;
         let said = steps_of_beginning(&mut link, about).await?;
         self.link = Some(link);
         Ok(said)
@@ -285,13 +340,7 @@ struct Edits {
 
 impl Edits {
     fn push(&mut self, edit: Edit) -> io::Result<()> {
-        self.bytes += match &edit {
-            Edit::Add { name, value } | Edit::Insert { name, value, .. } | Edit::Change { name, value, .. } => {
-                name.len() + value.len()
-            }
-            Edit::Body(piece) => piece.len(),
-            Edit::Quarantine(_) => 0,
-        };
+        self.bytes += edit::bytes(std::slice::from_ref(&edit));
         if self.all.len() >= limits::MILTER_EDITS_MAX || self.bytes > limits::MILTER_EDIT_BYTES_MAX {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "more changes than are allowed"));
         }

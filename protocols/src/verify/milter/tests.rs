@@ -1,6 +1,7 @@
 //! Milters that say what a test wants, on the simulated network.
 use super::*;
 use crate::runtime::sim::{self, Client, Net};
+use crate::testing;
 use std::cell::RefCell;
 use std::rc::Rc;
 
@@ -16,6 +17,7 @@ pub(crate) fn settings(name: &str, port: u16, default_action: DefaultAction) -> 
     let mut address: SocketAddr = AT.parse().expect("an address");
     address.set_port(port);
     let (name, timeout) = (name.to_owned(), Duration::from_secs(3));
+    let address = MilterAddress::Tcp(address);
     Arc::new(MilterSettings { name, address, timeout, default_action, for_hosts: true, for_members: false })
 }
 
@@ -87,13 +89,21 @@ pub(crate) fn milter(net: &Net, port: u16, steps: u32, answers: Answers) -> Log 
     log
 }
 
+fn soon() -> Instant {
+    now() + Duration::from_secs(600)
+}
+
+async fn whole(chain: Chain, message: &mut Vec<u8>) -> Result<Outcome, Refused> {
+    chain.message(&testing::shared().engine, message, "1A", soon()).await
+}
+
 /// The whole way of a message to one recipient.
 async fn shown(all: &[Arc<MilterSettings>]) -> (Result<Outcome, Refused>, String) {
     let mut message = MAIL.to_vec();
     let way = async {
-        let mut chain = Chain::begin(all, &about()).await?;
-        chain.recipient("ann@example.org").await?;
-        chain.message(&mut message, "1A").await
+        let mut chain = Chain::begin(all, &about(), soon()).await?;
+        chain.recipient("ann@example.org", soon()).await?;
+        whole(chain, &mut message).await
     };
     let outcome = way.await;
     (outcome, String::from_utf8(message).expect("text"))
@@ -206,11 +216,11 @@ fn a_milter_that_is_lost_at_one_recipient_is_lost_for_those_after_it() {
     sim::run_alone(|net| async move {
         milter(&net, 1, 0, &[('R', &[(b'+', b"<x@y>\0")])]);
         for (default_action, code) in [(DefaultAction::TempFail, 451), (DefaultAction::Reject, 550)] {
-            let mut chain = Chain::begin(&[settings("one", 1, default_action)], &about()).await.expect("begun");
+            let mut chain = Chain::begin(&[settings("one", 1, default_action)], &about(), soon()).await.expect("begun");
             for _ in 0..2 {
-                assert_eq!(chain.recipient("ann@example.org").await.map_err(|refused| refused.code), Err(code));
+                assert_eq!(chain.recipient("ann@example.org", soon()).await.map_err(|refused| refused.code), Err(code));
             }
-            let ended = chain.message(&mut MAIL.to_vec(), "1A").await;
+            let ended = whole(chain, &mut MAIL.to_vec()).await;
             assert_eq!(ended.map_err(|refused| refused.code), Err(code));
         }
     });
@@ -225,9 +235,46 @@ fn work_under_way_has_its_time_out_too_and_a_huge_header_is_refused() {
             Err(451)
         );
         milter(&net, 2, 0, &[]);
-        let chain = Chain::begin(&[settings("one", 2, DefaultAction::Accept)], &about()).await.expect("begun");
+        let chain = Chain::begin(&[settings("one", 2, DefaultAction::Accept)], &about(), soon()).await.expect("begun");
         let mut message = b"A: 1\r\n".repeat(limits::MILTER_FIELDS_MAX + 1);
         message.extend_from_slice(b"\r\nbody\r\n");
-        assert_eq!(chain.message(&mut message, "1A").await.map_err(|refused| refused.code), Err(554));
+        assert_eq!(whole(chain, &mut message).await.map_err(|refused| refused.code), Err(554));
+    });
+}
+
+#[test]
+fn all_together_have_one_time_and_each_unheard_one_does_what_it_is_set_to() {
+    sim::run_alone(|net| async move {
+        // Each answers one step and then none, within its own patience of many seconds.
+        for port in 1..4 {
+            milter(&net, port, 0, &[('T', &[])]);
+        }
+        for (last, code) in [(DefaultAction::Accept, None), (DefaultAction::TempFail, Some(451))] {
+            let all = [
+                settings("one", 1, DefaultAction::Accept),
+                settings("two", 2, DefaultAction::Accept),
+                settings("three", 3, last),
+            ];
+            let chain = Chain::begin(&all, &about(), soon()).await.expect("begun");
+            let (begun, mut message) = (now(), MAIL.to_vec());
+            let until = begun + Duration::from_secs(4);
+            let ended = chain.message(&testing::shared().engine, &mut message, "1A", until).await;
+            assert_eq!(ended.err().map(|refused| refused.code), code);
+            assert_eq!(now() - begun, Duration::from_secs(4), "the first takes three of them, the second one");
+            assert_eq!(message, MAIL);
+        }
+    });
+}
+
+#[test]
+fn a_large_body_is_changed_by_another_thread() {
+    sim::run(|net| async move {
+        milter(&net, 1, 0, &[('E', &[(b'h', b"X-Seen\0yes\0"), (b'c', b"")])]);
+        let chain = Chain::begin(&[settings("one", 1, DefaultAction::Reject)], &about(), soon()).await.expect("begun");
+        let mut message = MAIL.to_vec();
+        message.extend(b"line\r\n".repeat(limits::MILTER_INLINE_BYTES_MAX));
+        let size_bytes = message.len();
+        assert!(whole(chain, &mut message).await.is_ok());
+        assert_eq!(message.len(), size_bytes + b"X-Seen: yes\r\n".len());
     });
 }

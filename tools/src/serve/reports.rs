@@ -1,0 +1,28 @@
+//! Reports to other domains, as the configuration wishes them. Sends none itself.
+use crate::config::Config;
+use crate::ops::Failure;
+use crate::store::Opened;
+use posthouse_engine::directory::Address;
+use posthouse_protocols::dmarc_reports::{self, Means, Settings};
+use posthouse_protocols::runtime::Spawner;
+use posthouse_protocols::verify::Verifier;
+use std::sync::Arc;
+
+/// Begins to send them, where they are wished.
+pub(super) fn start(
+    config: &Config,
+    opened: &Opened,
+    hostname: &str,
+    verifier: Arc<Verifier>,
+    spawner: &Spawner,
+) -> Result<(), Failure> {
+    let wishes = &config.reports;
+    if !wishes.dmarc {
+        return Ok(());
+    }
+    let contact = Address::parse(&wishes.contact)?;
+    let settings = Settings { organisation: wishes.organisation.clone(), contact, hostname: hostname.to_owned() };
+    let (engine, clock) = (opened.engine.clone(), opened.clock.clone());
+    dmarc_reports::start(Means { engine, clock, verifier, settings }, spawner);
+    Ok(())
+}
