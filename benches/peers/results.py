@@ -17,7 +17,7 @@ def commit():
 def made_by():
     """The command that runs, when and at which commit."""
     script = os.path.relpath(os.path.abspath(sys.argv[0]), ROOT)
-    words = " ".join([script, *sys.argv[1:]])
+    words = re.sub(r" --folder[ =]\S+", "", " ".join([script, *sys.argv[1:]]))
     return f"`{words}` on {datetime.datetime.now(datetime.UTC):%Y-%m-%d %H:%M} UTC at commit {commit()}"
 
 

@@ -25,7 +25,8 @@ ROUNDS = int(os.environ.get("PH_CRASH_ROUNDS", "6"))
 SEED = int(os.environ.get("PH_CRASH_SEED") or random.SystemRandom().randrange(1 << 32))
 ACCOUNTS, DELIVERERS, CONNECTIONS = 4, 6, 20
 # Whom groups lead to: `later` is the name that a sink puts off.
-DESTINATIONS = {"good": "r@good.test", "slow": "r@slow.test", "tls": "r@tls.test", "later": "later@later.test", "gone": "r@gone.test", "tarpit": "r@tarpit.test"}
+DESTINATIONS = {"good": "r@good.test", "slow": "r@slow.test", "tls": "r@tls.test", "later": "later@later.test", "gone": "r@gone.test",
+                "tarpit": "r@tarpit.test"}
 REACHED = ("good", "slow", "tls")
 TOML = """
 [store]

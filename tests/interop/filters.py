@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Filters: a real rspamd, libmilter by pymilter, and opendkim that signs what members send; all Debian's.
+"""Filters: a real rspamd, libmilter by pymilter, and opendkim, at a Unix socket, that signs what members send; all Debian's.
 
 Starts its servers itself; a peer that is not on this machine is a failed check, not one that is passed over.
 """
@@ -11,6 +11,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 
 sys.path[:0] = glob.glob(os.path.join(os.environ.get("PH_CACHE", ""), "venv", "lib", "python*", "site-packages"))
 import dkim  # noqa: E402
@@ -77,7 +78,9 @@ metric "default" {{ actions {{ reject = 15; "add header" = 6; greylist = 4; }} }
 
 class World:
     def __init__(self):
-        self.port, self.asked, self.signs, self.nobody = free_ports(len(PROTOCOLS) + 4)[-4:]
+        self.port, self.asked, self.nobody = free_ports(len(PROTOCOLS) + 3)[-3:]
+        self.sockets = tempfile.TemporaryDirectory()
+        self.signs = os.path.join(self.sockets.name, "opendkim.sock")
         self.server = Server("filters", runtime=RUNTIME, accounts=4, toml=self.toml("accept"))
         self.rspamd = Rspamd(self.server.folder, self.port)
         self.peers = []
@@ -99,7 +102,7 @@ name = "asked"
 address = "127.0.0.1:{self.asked}"
 [[milter]]
 name = "signs"
-address = "127.0.0.1:{self.signs}"
+address = "unix:{self.signs}"
 sees = ["submission"]
 {more}
 """
@@ -117,8 +120,9 @@ sees = ["submission"]
         def opened():
             if process.poll() is not None:
                 raise RuntimeError(f"{name}: {open(log.name, errors='replace').read()[-800:]}")
-            with socket.socket() as probe:
-                return probe.connect_ex(("127.0.0.1", port)) == 0
+            by_path = isinstance(port, str)
+            with socket.socket(socket.AF_UNIX if by_path else socket.AF_INET) as probe:
+                return probe.connect_ex(port if by_path else ("127.0.0.1", port)) == 0
         procs.wait_until(opened, 20, name)
 
     def start_milter(self):
@@ -133,7 +137,7 @@ sees = ["submission"]
         der = subprocess.run(["openssl", "rsa", "-in", key, "-pubout", "-outform", "DER"], check=True, capture_output=True).stdout
         config = os.path.join(self.server.folder, "opendkim.conf")
         with open(config, "w") as file:
-            file.write(f"Mode s\nDomain {HOME}\nSelector od\nKeyFile {key}\nSocket inet:{self.signs}@127.0.0.1\nCanonicalization relaxed/simple\n"
+            file.write(f"Mode s\nDomain {HOME}\nSelector od\nKeyFile {key}\nSocket local:{self.signs}\nCanonicalization relaxed/simple\n"
                        f"InternalHosts 192.0.2.1\nRequireSafeKeys no\nSyslog no\nUserID root\nNameservers 127.0.0.1\n")
         self.spawn(["opendkim", "-f", "-x", config], self.signs, "opendkim")
         return base64.b64encode(der)

@@ -8,8 +8,10 @@ import glob
 import json
 import os
 import re
+import socketserver
 import subprocess
 import sys
+import threading
 import time
 
 from lib import imap, names, procs, smtp, target
@@ -55,6 +57,16 @@ class Sender(Posthouse):
                 client.command(f"RCPT TO:<{rcpt}>{params}")
             client.command("DATA", 354)
             client.send(smtp.stuff(raw) + b".\r\n")
+            client.expect(250)
+
+    def submit_bytes(self, rcpts, raw):
+        with smtp.Smtp("submission") as client:
+            client.hello().starttls()
+            login(client, self.users()[0])
+            client.command(f"MAIL FROM:<{self.users()[0]}> BODY=BINARYMIME")
+            for rcpt in rcpts:
+                client.command(f"RCPT TO:<{rcpt}>")
+            client.send(b"BDAT %d LAST\r\n" % len(raw) + raw)
             client.expect(250)
 
 
@@ -202,6 +214,28 @@ def commands(checks, server, sink):
         want("3 messages removed" in server.cli("queue", "remove", "--recipient", "LATER@"), "removed")
         server.start()
         want(server.queue() == [], "an empty queue")
+    with checks.check("HOLDFOR: held over a restart and a flush, for a member here and somebody there, then sent at its time"):
+        server.submit(["u1@" + HOME, "b@sink.test"], mail("held"), options=" HOLDFOR=6")
+        begun = time.time()
+        server.stop()
+        server.start()
+        server.cli("queue", "flush")
+        (row,) = server.queue()
+        want(row["state"] == "deferred" and row["attempts"] == 0 and 2 < row["next_try"] - begun < 8, str(row))
+        want(not inbox("u1@" + HOME, "held") and not sink.of("held"), "sent before its time")
+        until(lambda: inbox("u1@" + HOME, "held") and sink.of("held"), "both copies")
+        want(time.time() - begun > 4, "sent before its time")
+    with checks.check("BINARYMIME: bytes in a mailbox here by IMAP's BINARY, lines to a host that takes only these"):
+        raw = b"Subject: bytes\r\nMIME-Version: 1.0\r\nContent-Type: application/x-b\r\nContent-Transfer-Encoding: binary\r\n\r\n\0\n\xff\r"
+        server.submit_bytes(["u1@" + HOME, "b@sink.test"], raw)
+        until(lambda: sink.of("bytes") and inbox("u1@" + HOME, "bytes"), "both copies")
+        (_, _, there), = sink.of("bytes")
+        want(there.endswith(b"Content-Transfer-Encoding: base64\r\n\r\nAAr/DQ==\r\n"), repr(there[-120:]))
+        conn = imap.login("u1@" + HOME, mailbox="INBOX")
+        (number,) = imap.ok(conn.search(None, "SUBJECT", "bytes"))[0].split()
+        _, _, lines = imap.raw(conn, b"FETCH " + number + b" (BINARY.PEEK[1])")
+        want(any(b"~{4}\r\n\0\n\xff\r)" in line for line in lines), repr(lines))
+        conn.logout()
 
 
 def numbers_in(folder):
@@ -262,6 +296,42 @@ def killed(checks, port, dns):
             sink.wait()
 
 
+class Busy(socketserver.StreamRequestHandler):
+    """Greets everybody and takes nothing."""
+
+    def handle(self):
+        self.server.connections += 1
+        self.wfile.write(b"220 busy.test ESMTP\r\n")
+        while line := self.rfile.readline(4096):
+            is_mail = line.upper().startswith(b"MAIL")
+            self.wfile.write(b"421 4.3.2 too busy\r\n" if is_mail else b"250 busy.test\r\n")
+            if is_mail:
+                return
+
+
+def others(checks, server, sink, port):
+    busy = socketserver.ThreadingTCPServer(("127.0.0.5", port), Busy)
+    busy.daemon_threads, busy.connections = True, 0
+    threading.Thread(target=busy.serve_forever, daemon=True).start()
+    try:
+        with checks.check("a first host that greets and says 421 at MAIL: the second one gets the mail at once"):
+            server.submit(["a@second.test"], mail("by-second"))
+            until(lambda: sink.of("by-second"), "the copy")
+            until(lambda: not server.queue("--domain", "second.test"), "an empty queue")
+            want(busy.connections == 1, f"{busy.connections} connections to the first")
+        with checks.check("a host that says so to everybody is not asked by each of 30 messages; they wait"):
+            for number in range(30):
+                server.submit(["a@busy.test"], mail(f"busy-{number}"))
+            rows = lambda: server.queue("--domain", "busy.test", "--reply", "too busy")
+            until(lambda: len(rows()) >= 1, "a deferred message")
+            # Each rest lasts two seconds or four.
+            want(busy.connections <= 12, f"{busy.connections} connections")
+            server.cli("queue", "remove", "--domain", "busy.test")
+    finally:
+        busy.shutdown()
+        busy.server_close()
+
+
 def smarthost(checks, server, peer):
     relay = f"127.0.0.1:{peer.ports['submission']}"
     rule = ["relay", relay, "tls=required", "user=u2@bench.test"]
@@ -319,6 +389,8 @@ def main():
         ("broken.test", MX): [(10, "mx.broken.test")], ("mx.broken.test", A): ["127.0.0.4"],
         ("null.test", MX): [(0, "")], ("fails.test", MX): SERVFAIL,
         ("ours.test", MX): [(10, f"mail.{HOME}"), (20, "mx.sink.test")],
+        ("second.test", MX): [(10, "mx.busy.test"), (20, "mx.sink.test")],
+        ("busy.test", MX): [(10, "mx.busy.test")], ("mx.busy.test", A): ["127.0.0.5"],
         ("smtpsink.test", MX): [(10, "mx.smtpsink.test")], ("mx.smtpsink.test", A): ["127.0.0.2"],
     }
     name_server = names.Names(dns, zone)
@@ -329,6 +401,7 @@ def main():
         to_postfix(checks, server, peer)
         replies(checks, server, sink)
         commands(checks, server, sink)
+        others(checks, server, sink, port)
         smarthost(checks, server, peer)
         server.stop()
         killed(checks, port, dns)

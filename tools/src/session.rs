@@ -41,6 +41,11 @@ impl Session {
         }
     }
 
+    /// Asks for something that comes as bytes.
+    pub fn bytes(&mut self, request: &Request) -> Result<Vec<u8>, Failure> {
+        self.talk(request, Vec::new()).map(|(_, bytes)| bytes)
+    }
+
     /// The data directory.
     pub fn data(&self) -> &Path {
         &self.data

@@ -61,6 +61,12 @@ fn is_hash_of(parsed: &PasswordHash<'_>, plain: &str) -> argon2::password_hash::
     Ok(Output::new(&out)? == expected)
 }
 
+/// Blocks of memory that the largest hash of this thread has filled: what tests know the work by.
+#[cfg(test)]
+pub fn blocks_filled() -> usize {
+    MEMORY.with_borrow(Vec::len)
+}
+
 /// Spends what `verify` spends on a new hash and says no, so that time does not tell who exists.
 pub fn verify_dummy(plain: &str) -> bool {
     verify(DUMMY, plain);

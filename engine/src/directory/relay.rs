@@ -218,8 +218,14 @@ mod tests {
         for (text, shown) in [
             ("smtp.acme.example:587", "smtp.acme.example:587 tls=verified"),
             ("[2001:db8::1]:25 tls=none", "[2001:db8::1]:25 tls=none"),
-            ("192.0.2.1:465 tls=implicit user=acme password=\"s3 \\\"cret\"", "192.0.2.1:465 tls=implicit user=\"acme\""),
-            ("B\u{fc}cher.example:25 user=\"a b\" password=s3cret", "xn--bcher-kva.example:25 tls=verified user=\"a b\""),
+            (
+                "192.0.2.1:465 tls=implicit user=acme password=\"s3 \\\"cret\"",
+                "192.0.2.1:465 tls=implicit user=\"acme\"",
+            ),
+            (
+                "B\u{fc}cher.example:25 user=\"a b\" password=s3cret",
+                "xn--bcher-kva.example:25 tls=verified user=\"a b\"",
+            ),
         ] {
             let relay: RelayHost = text.parse().expect(text);
             assert_eq!(relay.to_string(), shown);
@@ -230,7 +236,16 @@ mod tests {
             relay.put(&mut bytes);
             assert_eq!(RelayHost::get(&mut Reader::new(&bytes)).expect("decoded"), relay);
         }
-        for bad in ["", "smtp.acme.example", "x:0", "x:70000", "a b:25", "x.test:25 tls=yes", "x.test:25 s3cret", "x.test:25 key=s3cret"] {
+        for bad in [
+            "",
+            "smtp.acme.example",
+            "x:0",
+            "x:70000",
+            "a b:25",
+            "x.test:25 tls=yes",
+            "x.test:25 s3cret",
+            "x.test:25 key=s3cret",
+        ] {
             let error = bad.parse::<RelayHost>().expect_err(bad).to_string();
             assert!(error.contains("allowed: relay HOST:PORT") && !error.contains("s3cret"), "{error}");
         }

@@ -44,6 +44,18 @@ pub(super) fn get_scope(reader: &mut Reader<'_>) -> Decoded<Scope> {
     })
 }
 
+fn put_senders(out: &mut Vec<u8>, senders: &Senders) {
+    out.put_u8(7);
+    match senders {
+        Senders::Tenant => out.put_u8(0),
+        Senders::Members => out.put_u8(1),
+        Senders::Address(address) => {
+            out.put_u8(2);
+            codec::put_address(out, address);
+        }
+    }
+}
+
 pub(super) fn put_rule(out: &mut Vec<u8>, rule: &Rule) {
     match rule {
         Rule::Block(pattern) => put_pattern(out, 1, pattern),
@@ -112,17 +124,7 @@ pub(super) fn put_rule(out: &mut Vec<u8>, rule: &Rule) {
             out.put_u8(11);
             away.put(out);
         }
-        Rule::Senders(senders) => {
-            out.put_u8(7);
-            match senders {
-                Senders::Tenant => out.put_u8(0),
-                Senders::Members => out.put_u8(1),
-                Senders::Address(address) => {
-                    out.put_u8(2);
-                    codec::put_address(out, address);
-                }
-            }
-        }
+        Rule::Senders(senders) => put_senders(out, senders),
     }
 }
 

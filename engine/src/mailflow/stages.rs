@@ -53,7 +53,9 @@ const AT_QUEUE_PLAIN: [AtMessage; 1] = [forward::at_message];
 /// What happens with the message for this recipient.
 pub fn at_message(case: &Case<'_>, letter: &Letter<'_>, wanted: &Wanted<'_>) -> Verdict {
     let mut verdict = run(&AT_MESSAGE, case, letter, wanted);
-    let nobody = wanted.external.is_empty() && verdict.copies.iter().all(|copy| *copy == Copy::Nowhere);
+    // A group that has had the message stands for nobody, and is not refused.
+    let somebody = !wanted.local.is_empty() && wanted.external.is_empty();
+    let nobody = somebody && verdict.copies.iter().all(|copy| *copy == Copy::Nowhere);
     if nobody {
         lists::refuse(&mut verdict);
     }

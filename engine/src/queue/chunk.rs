@@ -70,9 +70,7 @@ impl Chunk {
     /// The item, if it is here; of a packed chunk only that one is made.
     pub(super) fn get(&self, id: QueueId) -> Option<Arc<QueueItem>> {
         match self {
-            Chunk::Open(items) => {
-                items.binary_search_by_key(&id, |item| item.id).ok().map(|at| items[at].clone())
-            }
+            Chunk::Open(items) => items.binary_search_by_key(&id, |item| item.id).ok().map(|at| items[at].clone()),
             Chunk::Packed(packed) => packed.get(id).map(Arc::new),
         }
     }

@@ -155,8 +155,8 @@ impl Items {
         if self.open <= OPEN_CHUNKS_MAX {
             return;
         }
-        let places: Vec<Place> =
-            self.shelves.iter().enumerate().flat_map(|(at, shelf)| (0..shelf.len()).map(move |chunk| (at, chunk))).collect();
+        let on = |(at, shelf): (usize, &Shelf)| (0..shelf.len()).map(move |chunk| (at, chunk));
+        let places: Vec<Place> = self.shelves.iter().enumerate().flat_map(on).collect();
         let is_open = |items: &Items, place| items.chunk(place).is_some_and(Chunk::is_open);
         self.open = places.iter().filter(|place| is_open(self, **place)).count();
         for _ in 0..places.len() {
@@ -174,10 +174,7 @@ impl Items {
 }
 
 /// A chunk's items from the one on that `begin` finds.
-fn items_from(
-    chunk: &Chunk,
-    begin: impl Fn(&[Arc<QueueItem>]) -> usize,
-) -> impl Iterator<Item = Arc<QueueItem>> {
+fn items_from(chunk: &Chunk, begin: impl Fn(&[Arc<QueueItem>]) -> usize) -> impl Iterator<Item = Arc<QueueItem>> {
     let items = chunk.items();
     (begin(&items)..items.len()).map(move |at| items[at].clone())
 }
@@ -204,7 +201,11 @@ mod tests {
         let recipient = QueueRecipient { address: format!("r{id}@x.test"), notify: 0, orcpt: String::new() };
         QueueItem {
             id: QueueId(id),
-            item: Arc::new(NewQueueItem { sender: "s@y.test".into(), recipients: vec![recipient], ..NewQueueItem::default() }),
+            item: Arc::new(NewQueueItem {
+                sender: "s@y.test".into(),
+                recipients: vec![recipient],
+                ..NewQueueItem::default()
+            }),
             progress: vec![Progress { attempts: 1, reply: "450 later".into(), ..Progress::default() }],
             guid: Guid::default(),
             locator: Locator::default(),

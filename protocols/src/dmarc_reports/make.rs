@@ -42,7 +42,23 @@ pub(super) fn message(
     let from = (settings.organisation.as_str(), settings.contact.as_str());
     let written = report.write_rfc5322(settings.contact.domain(), from, to.iter().map(String::as_str), &mut message);
     written.map_err(|error| error.to_string())?;
-    Ok(Made { message, rows, messages })
+    let subject = format!(
+        "Subject: Report Domain: {domain}\r\n Submitter: {}\r\n Report-ID: <{}>",
+        settings.contact.domain(),
+        report.report_id()
+    );
+    Ok(Made { message: with_subject(message, &subject), rows, messages })
+}
+
+/// With that field in the place of the one that is there, which is made of encoded words: receivers find reports by the subject as it stands.
+fn with_subject(mut message: Vec<u8>, field: &str) -> Vec<u8> {
+    let Some(start) = memchr::memmem::find(&message, b"\r\nSubject:").map(|at| at + 2) else { return message };
+    let end = {
+        let mut ends = memchr::memmem::find_iter(&message[start..], b"\r\n").map(|at| start + at);
+        ends.find(|end| !matches!(message.get(end + 2), Some(b' ' | b'\t'))).unwrap_or(message.len())
+    };
+    message.splice(start..end, field.bytes());
+    message
 }
 
 /// The same as mail-auth has it.

@@ -30,9 +30,9 @@ pub(super) async fn run(office: Arc<Office>) {
 }
 
 fn look_at(office: &Office, id: QueueId) {
-    let Some(item) = office.engine.queue_item(id) else { return };
-    if item.state != QueueState::Hold {
-        office.plan().look_at(id, item.next_try);
+    match office.engine.queue_item(id) {
+        Some(item) if item.state != QueueState::Hold => office.plan().look_at(id, item.next_try),
+        _ => office.plan().forget(id),
     }
 }
 

@@ -9,6 +9,9 @@ use posthouse_engine::queue::{QueueItem, QueueState};
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap, HashMap, VecDeque};
 
+/// Stale entries that are never too many.
+const STALE_MAX: usize = 1024;
+
 /// One message for some of its recipients, all at one destination.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Job {
@@ -89,6 +92,25 @@ impl Plan {
     /// Looks at an item at `at` again, or earlier if that was planned.
     pub(super) fn look_at(&mut self, id: QueueId, at: i64) {
         look_at(&mut self.due, &mut self.times, id, at);
+        self.tidy();
+    }
+
+    /// An item is gone or on hold: it is not looked at before somebody asks for it again.
+    pub(super) fn forget(&mut self, id: QueueId) {
+        if self.times.remove(&id).is_some() {
+            self.tidy();
+        }
+    }
+
+    /// Gives back what stale entries take once they are the most.
+    fn tidy(&mut self) {
+        if self.due.len() <= 2 * self.times.len() + STALE_MAX {
+            return;
+        }
+        let times = &self.times;
+        self.due.retain(|Reverse((at, id))| times.get(id) == Some(at));
+        self.due.shrink_to_fit();
+        self.times.shrink_to_fit();
     }
 
     /// The next item to look at, if its time has come and there is room for its jobs.
@@ -227,7 +249,9 @@ impl Plan {
     pub(super) fn next(&mut self, destination: &Destination) -> Option<Job> {
         let place = self.places.get_mut(destination)?;
         let job = place.ready.pop();
-        if job.is_some() && let Some(id) = place.behind.pop_first() {
+        if job.is_some()
+            && let Some(id) = place.behind.pop_first()
+        {
             // One comes up for each that goes, the oldest first.
             look_at(&mut self.due, &mut self.times, id, 0);
         }
@@ -314,8 +338,7 @@ impl Plan {
     /// Forgets destinations that nothing is known of any more.
     pub(super) fn sweep(&mut self, now: i64) {
         let rest_max = self.bounds.rest_max;
-        self.places
-            .retain(|_, place| place.is_used() || place.rests_until + rest_max > now);
+        self.places.retain(|_, place| place.is_used() || place.rests_until + rest_max > now);
     }
 
     /// Jobs ready or under way, and connections to other hosts.

@@ -31,6 +31,7 @@ impl Session {
         let passed = passed::proven(&self.shared.engine, message);
         let mut ended = Vec::new();
         for rcpt in transaction.recipients.iter_mut().filter(|rcpt| is_group(rcpt) && passed.contains(&rcpt.address)) {
+            rcpt.ended = true;
             rcpt.local.clear();
             rcpt.external.clear();
             ended.push(rcpt.address.to_string());

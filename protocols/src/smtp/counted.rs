@@ -13,7 +13,7 @@ fn done(facts: Facts, obeys: bool, verdicts: &[Verdict]) -> (DmarcAction, bool) 
         Dmarc::Fail(_) if !obeys => (DmarcAction::None, true),
         Dmarc::Fail(Policy::Reject) => (DmarcAction::Reject, false),
         Dmarc::Fail(Policy::Quarantine) if verdicts.iter().any(is_aside) => (DmarcAction::Quarantine, false),
-        // All who get it allow its sender.
+        // It goes to other hosts only, or where scripts file it.
         Dmarc::Fail(Policy::Quarantine) => (DmarcAction::None, true),
         Dmarc::Unchecked | Dmarc::None | Dmarc::TempError | Dmarc::PermError => (DmarcAction::None, false),
     }
@@ -29,5 +29,24 @@ impl Session {
         let row = Box::new(DmarcRow { action, overridden, ..row });
         let when_ms = self.shared.clock.now_ms();
         self.shared.engine.note_dmarc(&DmarcRecord { when_ms, domain, word: DmarcWord::Came(policy, row) });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_not_done_is_told_as_less_than_asked() {
+        let done = |dmarc, obeys| done(Facts { dmarc, ..Facts::default() }, obeys, &[]);
+        for asked in [Policy::Quarantine, Policy::Reject] {
+            assert_eq!(done(Dmarc::Fail(asked), false), (DmarcAction::None, true));
+        }
+        assert_eq!(done(Dmarc::Fail(Policy::Reject), true), (DmarcAction::Reject, false));
+        assert_eq!(done(Dmarc::Fail(Policy::Quarantine), true), (DmarcAction::None, true));
+        for (dmarc, action) in [(Dmarc::Pass, DmarcAction::Pass), (Dmarc::TempError, DmarcAction::None)] {
+            assert_eq!(done(dmarc, true), (action, false));
+        }
+        assert_eq!(done(Dmarc::Fail(Policy::None), false), (DmarcAction::None, false));
     }
 }

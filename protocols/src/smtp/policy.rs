@@ -100,7 +100,13 @@ impl Session {
             obeys_dmarc,
         };
         self.with_case(&transaction.sender, |case| {
-            transaction.recipients.iter().map(|rcpt| at_message(case, &letter, &wanted(rcpt))).collect()
+            let one = |rcpt: &Rcpt| {
+                let mut verdict = at_message(case, &letter, &wanted(rcpt));
+                // What ends here concerns nobody any more; a refusal would only make the host that sends it back report it.
+                verdict.refusal = verdict.refusal.filter(|_| !rcpt.ended);
+                verdict
+            };
+            transaction.recipients.iter().map(one).collect()
         })
     }
 

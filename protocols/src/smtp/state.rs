@@ -100,6 +100,8 @@ pub(super) struct Rcpt {
     pub(super) notify: u8,
     /// ORCPT of RFC 3461, decoded, `type;address`.
     pub(super) orcpt: String,
+    /// All behind it have had the message: it is taken and goes to nobody.
+    pub(super) ended: bool,
 }
 
 impl Rcpt {

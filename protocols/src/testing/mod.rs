@@ -85,7 +85,8 @@ pub(crate) fn append(shared: &Shared, address: &str, messages: &[&[u8]]) {
 }
 
 /// Plays a transcript with clients that have only connected, one for each session that it names. `C: ` lines are sent, `S: ` lines must
-/// come in that order; `...` in them stands for anything. `C2: ` and `S2: ` are a second session, and so on.
+/// come in that order; `...` in them stands for anything. `S: >>> ` passes over untagged lines to the one that is named. `C2: ` and `S2: ` are a
+/// second session, and so on.
 pub(crate) fn play(service: impl Service, script: &'static str) {
     sim::run(move |net| async move {
         let mut clients = connect(&net, &service, script);
@@ -112,9 +113,23 @@ pub(crate) async fn perform(clients: &mut [Client], script: &str) {
         let client = &mut clients[session - 1];
         if sends {
             assert!(client.write(format!("{text}\r\n").as_bytes()).await, "the server has gone before {line:?}");
+        } else if let Some(text) = text.strip_prefix(">>> ") {
+            expect_after_untagged(client, text, line).await;
         } else {
             expect(client, text, line).await;
         }
+    }
+}
+
+/// A line that is `pattern` must come, with nothing but untagged ones before it.
+async fn expect_after_untagged(client: &mut Client, pattern: &str, line: &str) {
+    loop {
+        let heard = client.read_line().await;
+        let heard = String::from_utf8_lossy(&heard);
+        if matches(pattern, heard.trim_end_matches("\r\n")) {
+            return;
+        }
+        assert!(heard.starts_with("* "), "expected {line:?}\n   heard {heard:?}");
     }
 }
 

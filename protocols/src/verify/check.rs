@@ -77,12 +77,20 @@ pub(super) async fn run(
     (facts, fields, seen)
 }
 
-/// Which of these addresses agree to get reports about a domain; `None`: there is no answer.
+/// Which of these addresses agree to get reports about a domain; `None`: there is no answer. Each is asked about by itself: a name server that is
+/// silent about one must not keep the others from their report.
 pub(super) async fn takes_reports(asking: &Asking, domain: &str, addresses: &[String]) -> Option<Vec<String>> {
-    let cache = None::<&NoCache<Box<str>, Txt>>;
-    let found = asking.names.verify_dmarc_report_address(domain, addresses, cache);
-    let found = timeout_at(Instant::now() + asking.timeout, found).await.ok().flatten()?;
-    Some(found.into_iter().cloned().collect())
+    let deadline = Instant::now() + asking.timeout;
+    let (mut allowed, mut all_known) = (Vec::new(), true);
+    for address in addresses {
+        let cache = None::<&NoCache<Box<str>, Txt>>;
+        let found = asking.names.verify_dmarc_report_address(domain, std::slice::from_ref(address), cache);
+        match timeout_at(deadline, found).await.ok().flatten() {
+            Some(found) => allowed.extend(found.into_iter().cloned()),
+            None => all_known = false,
+        }
+    }
+    (all_known || !allowed.is_empty()).then_some(allowed)
 }
 
 fn late() -> Error {

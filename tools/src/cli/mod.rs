@@ -183,8 +183,8 @@ pub enum Command {
     )]
     Upgrade(UpgradeArgs),
     /// A systemd unit for this configuration, with as few rights as it needs
-    #[command(after_help = "Writes to standard output only; docs/operations.md says what each line is for.\n\n\
-        Example: posthouse unit --config /etc/posthouse.toml > /etc/systemd/system/posthouse.service")]
+    #[command(after_help = "Writes to standard output, for /etc/systemd/system/posthouse.service; docs/operations.md says what each line is for.\n\n\
+        Example: posthouse unit --config /etc/posthouse.toml")]
     Unit(UnitArgs),
     /// Every good message of a damaged store as files, with a list of what is lost
     #[command(

@@ -14,10 +14,13 @@ pub enum QueueCommand {
         filter: QueueFilterArgs,
     },
     /// One of them, with each recipient's last reply
-    #[command(after_help = "Example: posthouse queue show 42")]
+    #[command(after_help = "Example: posthouse queue show 42 --message")]
     Show {
         /// Its number
         id: u64,
+        /// The message itself instead, byte for byte
+        #[arg(long)]
+        message: bool,
     },
     /// Not to be tried until released
     #[command(after_help = "Example: posthouse queue hold --sender carol@acme.example")]
@@ -81,6 +84,15 @@ pub struct QueueFilterArgs {
     /// Only those with a waiting recipient in this domain
     #[arg(long)]
     pub domain: Option<String>,
+    /// Only those with a waiting recipient whose last reply contains this
+    #[arg(long, value_name = "TEXT")]
+    pub reply: Option<String>,
+    /// Only those that somebody of this tenant has sent, or sent on
+    #[arg(long, value_name = "NAME")]
+    pub tenant: Option<String>,
+    /// Only those that this member or business mailbox has sent, or sent on
+    #[arg(long, value_name = "ADDRESS")]
+    pub account: Option<String>,
     /// Only those that stand so
     #[arg(long)]
     pub state: Option<State>,

@@ -139,13 +139,11 @@ fn scope(args: ScopeArgs) -> Result<ScopeText, Failure> {
 pub(super) fn rule(context: &mut Context<'_>, command: RuleCommand) -> Result<End, Failure> {
     match command {
         RuleCommand::Add { scope: of, password_stdin, rule } => {
-            if rule.iter().any(|word| word.starts_with("password=")) {
-                return Err(Failure::new(
-                    Kind::Refused,
-                    "every process can read a password that stands here; allowed: --password-stdin",
-                ));
-            }
             let mut rule = rule.join(" ");
+            if rule.starts_with("relay ") && rule.contains("password=") {
+                let text = "every process can read a password that stands here; allowed: --password-stdin";
+                return Err(Failure::new(Kind::Refused, text));
+            }
             let done = format!("rule added: {rule}");
             if password_stdin {
                 let password = password::from_stdin()?.replace('\\', "\\\\").replace('"', "\\\"");

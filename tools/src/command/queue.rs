@@ -2,11 +2,18 @@
 use super::{Context, End, unexpected};
 use crate::cli::{QueueCommand, QueueFilterArgs, QueueWhich};
 use crate::ops::{Act, Failure, Kind, QueueFilter, Request, Response};
+use std::io::Write;
 
 pub(super) fn queue(context: &mut Context<'_>, command: QueueCommand) -> Result<End, Failure> {
     match command {
         QueueCommand::List { filter } => context.list(Request::QueueList { after: None, filter: filter.into() }),
-        QueueCommand::Show { id } => context.show(&Request::QueueShow { id }),
+        QueueCommand::Show { id, message: false } => context.show(&Request::QueueShow { id }),
+        QueueCommand::Show { id, message: true } => {
+            let message = context.session.bytes(&Request::QueueMessage { id })?;
+            let written = std::io::stdout().write_all(&message);
+            written.map_err(|error| Failure::io("standard output", &error))?;
+            Ok(End::Done)
+        }
         QueueCommand::Hold { which } => act(context, Act::Hold, which, "on hold"),
         QueueCommand::Release { which } => act(context, Act::Release, which, "released"),
         QueueCommand::Retry { which } => act(context, Act::Retry, which, "to be tried now"),
@@ -19,8 +26,9 @@ pub(super) fn queue(context: &mut Context<'_>, command: QueueCommand) -> Result<
 
 impl From<QueueFilterArgs> for QueueFilter {
     fn from(args: QueueFilterArgs) -> QueueFilter {
-        let QueueFilterArgs { sender, recipient, domain, state, older_than } = args;
-        QueueFilter { sender, recipient, domain, state, older_than_seconds: older_than.map(|age| age.seconds) }
+        let QueueFilterArgs { sender, recipient, domain, reply, tenant, account, state, older_than } = args;
+        let older_than_seconds = older_than.map(|age| age.seconds);
+        QueueFilter { sender, recipient, domain, reply, tenant, account, state, older_than_seconds }
     }
 }
 

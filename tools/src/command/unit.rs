@@ -117,7 +117,7 @@ mod tests {
         }
         let marks = unit.lines().filter(|line| !line.starts_with("SystemCallFilter")).any(|line| line.contains('@'));
         assert!(!marks, "{unit}");
-        config.listen.smtp = vec![crate::config::Address(([0, 0, 0, 0], 25).into())];
+        config.listen.smtp[0].0.set_port(25);
         config.limits.connections_max = 100;
         let unit = made(&config, "/home/mail").expect("a unit");
         for line in [

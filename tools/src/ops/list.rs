@@ -26,7 +26,8 @@ pub(super) fn list(engine: &Engine, page: &Page<'_>) -> Result<Response, Failure
     }
 }
 
-fn tenant_id(engine: &Engine, name: &str) -> Result<TenantId, Failure> {
+/// The tenant of that name.
+pub(super) fn tenant_id(engine: &Engine, name: &str) -> Result<TenantId, Failure> {
     let id = engine.directory(|directory| directory.tenant_named(name).map(|tenant| tenant.id));
     id.ok_or_else(|| Failure::not_found(format_args!("tenant {name}")))
 }

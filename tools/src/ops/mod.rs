@@ -24,7 +24,7 @@ pub use compact::{CompactAct, CompactionView};
 pub use failure::{Failure, Kind};
 pub use files::{FileRow, ShardFilesRow};
 pub use flow::{KeyView, RuleView};
-pub use queue::{Act, QueueFilter, State};
+pub use queue::{Act, QueueFilter, State, message as queue_message};
 pub use run::run;
 pub use status::StatusView;
 pub use trace::{StepView, TraceFilter};
@@ -91,6 +91,11 @@ pub enum Request {
     },
     /// One message in the queue.
     QueueShow {
+        /// Its id.
+        id: u64,
+    },
+    /// The bytes of a message in the queue.
+    QueueMessage {
         /// Its id.
         id: u64,
     },
@@ -206,6 +211,11 @@ pub enum Response {
         /// In base64.
         salt: String,
     },
+    /// To `QueueMessage`: it follows.
+    Message {
+        /// Bytes of it.
+        bytes: u64,
+    },
     /// To `QueueAct`.
     Acted {
         /// Messages for which it meant something.
@@ -262,6 +272,7 @@ impl Response {
     pub fn payload_bytes(&self) -> u64 {
         match self {
             Response::Bulk(answer) => answer.payload_bytes(),
+            Response::Message { bytes } => *bytes,
             _ => 0,
         }
     }

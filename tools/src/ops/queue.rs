@@ -1,9 +1,11 @@
 //! The queue as it is shown, and what an operator does to messages in it. Sends nothing: a running server takes up what has changed.
+use super::list::tenant_id;
 use super::view::{QueuedView, WaitingView};
-use super::{Failure, Response, View};
+use super::{Failure, Kind, Response, View};
 use crate::limits::PAGE_ROWS_MAX;
-use posthouse_engine::base::{Clock, QueueId, SystemClock};
-use posthouse_engine::queue::{Fate, QueueItem, QueueState};
+use posthouse_engine::base::{AccountId, Clock, QueueId, SystemClock, TenantId};
+use posthouse_engine::directory::{Address, normalise_domain};
+use posthouse_engine::queue::{Fate, Progress, QueueItem, QueueRecipient, QueueState};
 use posthouse_engine::trace::{MailRecord, Step};
 use posthouse_engine::{Engine, QueueAction};
 use serde::{Deserialize, Serialize};
@@ -18,6 +20,12 @@ pub struct QueueFilter {
     pub recipient: Option<String>,
     /// A recipient that still waits is in this domain.
     pub domain: Option<String>,
+    /// What a recipient that still waits heard last contains this, in any case.
+    pub reply: Option<String>,
+    /// Somebody of this tenant has sent it, or sent it on.
+    pub tenant: Option<String>,
+    /// This account has sent it, or sent it on.
+    pub account: Option<String>,
     /// Where it stands.
     pub state: Option<State>,
     /// It has been here for longer than so many seconds.
@@ -76,8 +84,38 @@ impl QueueFilter {
     pub fn is_empty(&self) -> bool {
         *self == QueueFilter::default()
     }
+}
 
-    fn fits(&self, item: &QueueItem, now: i64) -> bool {
+/// A filter with its names looked up.
+struct Wanted<'a> {
+    filter: &'a QueueFilter,
+    domain: Option<String>,
+    tenant: Option<TenantId>,
+    account: Option<AccountId>,
+}
+
+/// As it is compared; an address literal is no name.
+fn domain_as_compared(domain: &str) -> String {
+    normalise_domain(domain).unwrap_or_else(|_| domain.to_lowercase())
+}
+
+impl<'a> Wanted<'a> {
+    fn of(engine: &Engine, filter: &'a QueueFilter) -> Result<Wanted<'a>, Failure> {
+        let account = |text: &String| {
+            let address = Address::parse(text)?;
+            let found = engine.directory(|directory| directory.account_at(&address).map(|account| account.id));
+            found.ok_or_else(|| Failure::not_found(format_args!("account {address}")))
+        };
+        Ok(Wanted {
+            filter,
+            domain: filter.domain.as_deref().map(domain_as_compared),
+            tenant: filter.tenant.as_deref().map(|name| tenant_id(engine, name)).transpose()?,
+            account: filter.account.as_ref().map(account).transpose()?,
+        })
+    }
+
+    fn fits(&self, engine: &Engine, item: &QueueItem, now: i64) -> bool {
+        let filter = self.filter;
         let contains = |text: &str, part: &Option<String>| {
             part.as_ref().is_none_or(|part| text.to_lowercase().contains(&part.to_lowercase()))
         };
@@ -87,60 +125,108 @@ impl QueueFilter {
         };
         let in_domain = |address: &str| {
             let domain = address.rsplit_once('@').map_or("", |(_, domain)| domain);
-            self.domain.as_ref().is_none_or(|wanted| domain.eq_ignore_ascii_case(wanted))
+            self.domain.as_ref().is_none_or(|wanted| domain_as_compared(domain) == *wanted)
         };
         let age = u64::try_from(now - item.created).unwrap_or(0);
-        let any = self.recipient.is_none() && self.domain.is_none();
-        self.state.is_none_or(|state| state == State::of(item.state))
-            && self.older_than_seconds.is_none_or(|seconds| age > seconds)
-            && contains(sender, &self.sender)
-            && (any
-                || item.waiting().any(|(_, one, _)| contains(&one.address, &self.recipient) && in_domain(&one.address)))
+        let any = filter.recipient.is_none() && filter.domain.is_none() && filter.reply.is_none();
+        let is_one = |recipient: &QueueRecipient, progress: &Progress| {
+            contains(&recipient.address, &filter.recipient)
+                && in_domain(&recipient.address)
+                && contains(&progress.reply, &filter.reply)
+        };
+        filter.state.is_none_or(|state| state == State::of(item.state))
+            && filter.older_than_seconds.is_none_or(|seconds| age > seconds)
+            && contains(sender, &filter.sender)
+            && (any || item.waiting().any(|(_, recipient, progress)| is_one(recipient, progress)))
+            && self.is_theirs(engine, item)
+    }
+
+    /// Whether those who are asked for have sent it, or sent it on.
+    fn is_theirs(&self, engine: &Engine, item: &QueueItem) -> bool {
+        if self.tenant.is_none() && self.account.is_none() {
+            return true;
+        }
+        let by = item.item.passed.last().unwrap_or(&item.item.sender);
+        let Ok(by) = Address::parse(by) else { return false };
+        engine.directory(|directory| {
+            let of_tenant = |id| directory.domain(by.domain()).is_some_and(|domain| domain.tenant == id);
+            let of_account = |id| directory.account_at(&by).is_some_and(|account| account.id == id);
+            self.tenant.is_none_or(of_tenant) && self.account.is_none_or(of_account)
+        })
+    }
+
+    fn page(&self, engine: &Engine, after: u64, count: usize) -> Vec<std::sync::Arc<QueueItem>> {
+        let now = SystemClock.now();
+        engine.queue_page(QueueId(after), count, |item| self.fits(engine, item, now))
     }
 }
 
-fn page(engine: &Engine, after: u64, filter: &QueueFilter, count: usize) -> Vec<std::sync::Arc<QueueItem>> {
-    let now = SystemClock.now();
-    engine.queue_page(QueueId(after), count, |item| filter.fits(item, now))
-}
-
-pub(super) fn list(engine: &Engine, after: Option<u64>, filter: &QueueFilter) -> Response {
-    let mut items = page(engine, after.unwrap_or(0), filter, PAGE_ROWS_MAX + 1);
+pub(super) fn list(engine: &Engine, after: Option<u64>, filter: &QueueFilter) -> Result<Response, Failure> {
+    let mut items = Wanted::of(engine, filter)?.page(engine, after.unwrap_or(0), PAGE_ROWS_MAX + 1);
     let more = items.len() > PAGE_ROWS_MAX;
     items.truncate(PAGE_ROWS_MAX);
     let next = items.last().filter(|_| more).map(|item| item.id.to_string());
-    Response::Listed { rows: items.iter().map(|item| View::Queued(view(item, false))).collect(), next }
+    Ok(Response::Listed { rows: items.iter().map(|item| View::Queued(view(item, false))).collect(), next })
 }
 
 pub(super) fn show(engine: &Engine, id: u64) -> Result<Response, Failure> {
-    let item = engine.queue_item(QueueId(id));
-    let item = item.ok_or_else(|| Failure::not_found(format_args!("queue item {id}")))?;
+    let item = engine.queue_item(QueueId(id)).ok_or_else(|| missing(id))?;
     Ok(Response::Shown { view: View::Queued(view(&item, true)) })
+}
+
+fn missing(id: u64) -> Failure {
+    Failure::not_found(format_args!("queue item {id}"))
+}
+
+/// The message of one, as it was accepted.
+pub fn message(engine: &Engine, id: u64) -> Result<(Response, Vec<u8>), Failure> {
+    engine.queue_item(QueueId(id)).ok_or_else(|| missing(id))?;
+    let message = engine.queue_message(QueueId(id)).wait()?.to_vec();
+    Ok((Response::Message { bytes: message.len() as u64 }, message))
 }
 
 /// Does it to the messages named, or to all that the filter lets through.
 pub(super) fn act(engine: &Engine, act: Act, ids: &[u64], filter: Option<&QueueFilter>) -> Result<Response, Failure> {
-    let mut changed = 0;
-    let mut apply = |ids: &[QueueId]| -> Result<(), Failure> {
+    let apply = |ids: &[QueueId]| -> Result<Vec<QueueId>, Failure> {
+        let mut all = Vec::new();
         for ticket in engine.queue_act(ids, act.to_engine()) {
             let done = ticket.wait()?;
             done.iter().for_each(|id| note(engine, act, *id));
-            changed += done.len() as u64;
+            all.extend(done);
         }
-        Ok(())
+        Ok(all)
     };
-    if let Some(missing) = ids.iter().find(|id| engine.queue_item(QueueId(**id)).is_none()) {
-        return Err(Failure::not_found(format_args!("queue item {missing}")));
+    if let Some(id) = ids.iter().find(|id| engine.queue_item(QueueId(**id)).is_none()) {
+        return Err(missing(*id));
     }
-    apply(&ids.iter().copied().map(QueueId).collect::<Vec<_>>())?;
+    let done = apply(&ids.iter().copied().map(QueueId).collect::<Vec<_>>())?;
+    let left: Vec<u64> = ids.iter().copied().filter(|id| !done.contains(&QueueId(*id))).collect();
+    if !left.is_empty() {
+        return Err(nothing_to_do(act, &left, done.len()));
+    }
+    let mut changed = done.len() as u64;
+    let wanted = filter.map(|filter| Wanted::of(engine, filter)).transpose()?;
     let mut after = 0;
-    while let Some(filter) = filter {
-        let items = page(engine, after, filter, PAGE_ROWS_MAX);
+    while let Some(wanted) = &wanted {
+        let items = wanted.page(engine, after, PAGE_ROWS_MAX);
         let Some(last) = items.last() else { break };
         after = last.id.0;
-        apply(&items.iter().map(|item| item.id).collect::<Vec<_>>())?;
+        changed += apply(&items.iter().map(|item| item.id).collect::<Vec<_>>())?.len() as u64;
     }
     Ok(Response::Acted { changed })
+}
+
+/// Who names a message wants something to happen to it.
+fn nothing_to_do(act: Act, ids: &[u64], others: usize) -> Failure {
+    let why = match act {
+        Act::Hold => "on hold already",
+        Act::Release => "not on hold; allowed: posthouse queue retry",
+        Act::Retry => "on hold; allowed: posthouse queue release",
+        Act::Remove => "gone already",
+    };
+    let named: Vec<String> = ids.iter().map(ToString::to_string).collect();
+    let others = if others > 0 { format!(" ({others} others: done)") } else { String::new() };
+    Failure::new(Kind::Refused, format!("queue item {}: {why}{others}", named.join(", ")))
 }
 
 /// A step in the mail log.
@@ -158,22 +244,21 @@ fn note(engine: &Engine, act: Act, id: QueueId) {
 fn view(item: &QueueItem, whole: bool) -> QueuedView {
     let waiting = item.waiting().map(|(.., progress)| progress);
     let last = waiting.max_by_key(|progress| (progress.attempts, !progress.reply.is_empty()));
-    let one =
-        |(recipient, progress): (&posthouse_engine::queue::QueueRecipient, &posthouse_engine::queue::Progress)| {
-            let is_waiting = progress.fate == Fate::Waiting;
-            WaitingView {
-                recipient: recipient.address.clone(),
-                fate: match progress.fate {
-                    Fate::Waiting => "waiting",
-                    Fate::Relayed => "relayed",
-                    Fate::Failed => "failed",
-                }
-                .to_owned(),
-                attempts: progress.attempts,
-                next_try: is_waiting.then_some(progress.next_try),
-                reply: progress.reply.to_string(),
+    let one = |(recipient, progress): (&QueueRecipient, &Progress)| {
+        let is_waiting = progress.fate == Fate::Waiting;
+        WaitingView {
+            recipient: recipient.address.clone(),
+            fate: match progress.fate {
+                Fate::Waiting => "waiting",
+                Fate::Relayed => "relayed",
+                Fate::Failed => "failed",
             }
-        };
+            .to_owned(),
+            attempts: progress.attempts,
+            next_try: is_waiting.then_some(progress.next_try),
+            reply: progress.reply.to_string(),
+        }
+    };
     let all = item.item.recipients.iter().zip(&item.progress);
     QueuedView {
         id: item.id.0,

@@ -20,7 +20,7 @@ pub fn run(engine: &Engine, server: ServerFacts<'_>, request: &Request) -> Respo
             acl::list(engine, account, mailbox.as_deref(), after.as_deref())
         }
         Request::AclSet { account, mailbox, who, rights } => acl::set(engine, account, mailbox.as_deref(), who, rights),
-        Request::QueueList { after, filter } => Ok(queue::list(engine, *after, filter)),
+        Request::QueueList { after, filter } => queue::list(engine, *after, filter),
         Request::QueueShow { id } => queue::show(engine, *id),
         Request::QueueAct { act, ids, filter } => queue::act(engine, *act, ids, filter.as_ref()),
         Request::Usage { account, after } => usage::page(engine, account.as_deref(), after.as_deref()),
@@ -32,7 +32,9 @@ pub fn run(engine: &Engine, server: ServerFacts<'_>, request: &Request) -> Respo
         Request::Compact(act) => compact::act(engine, *act),
         Request::RemovedList { after } => Ok(removed::list(engine, *after)),
         Request::RemovedPurge { number } => removed::purge(engine, *number),
-        Request::Bulk(_) => Err(Failure::new(Kind::Refused, "a bulk request is part of a conversation")),
+        Request::Bulk(_) | Request::QueueMessage { .. } => {
+            Err(Failure::new(Kind::Refused, "what is answered in bytes is part of a conversation"))
+        }
         Request::Status => Ok(Response::Status { status: status::status(engine, server) }),
     };
     done.unwrap_or_else(|failure| Response::Failed { failure })

@@ -107,7 +107,7 @@ impl Running {
         let judges = listeners::Judges { filters: filters::start(config, &hostname)?, oauth: oauth::start(config)? };
         let verifier = judges.filters.verifier.clone();
         let listeners = listeners::all(config, opened, &hostname, &identity, judges);
-        let means = outbound::prepare(config, opened, &hostname, verifier)?;
+        let means = outbound::prepare(config, opened, &hostname, verifier.clone())?;
         let limits = ConnectionLimits {
             total: config.limits.connections_max as usize,
             per_ip: config.limits.connections_per_ip_max as usize,

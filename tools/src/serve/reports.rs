@@ -2,7 +2,7 @@
 use crate::config::Config;
 use crate::ops::Failure;
 use crate::store::Opened;
-use posthouse_engine::directory::Address;
+use posthouse_engine::directory::{Address, KeyState};
 use posthouse_protocols::dmarc_reports::{self, Means, Settings};
 use posthouse_protocols::runtime::Spawner;
 use posthouse_protocols::verify::Verifier;
@@ -21,6 +21,16 @@ pub(super) fn start(
         return Ok(());
     }
     let contact = Address::parse(&wishes.contact)?;
+    let is_signed = |known: &posthouse_engine::directory::Directory| {
+        known.keys_of(contact.domain()).any(|key| key.state == KeyState::Active)
+    };
+    if !opened.engine.directory(is_signed) {
+        let domain = contact.domain();
+        tracing::warn!(
+            domain,
+            "reports go out unsigned, and many receivers refuse such: posthouse dkim add for the domain of reports.contact"
+        );
+    }
     let settings = Settings { organisation: wishes.organisation.clone(), contact, hostname: hostname.to_owned() };
     let (engine, clock) = (opened.engine.clone(), opened.clock.clone());
     dmarc_reports::start(Means { engine, clock, verifier, settings }, spawner);

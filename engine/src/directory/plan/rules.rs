@@ -40,7 +40,9 @@ pub(super) fn add(tables: &impl Tables, name: &ScopeName, rule: &Rule) -> Result
             return Err(Error::Invalid(format!("rule {rule}: only a member administers")));
         }
         (Rule::Relay(relay), _) if relay.user.is_empty() != relay.password.reveal().is_empty() => {
-            return Err(Error::Invalid(format!("rule {rule}: a user and a password (by --password-stdin), or neither")));
+            return Err(Error::Invalid(format!(
+                "rule {rule}: a user and a password (by --password-stdin), or neither"
+            )));
         }
         (Rule::Forward { to, .. }, Scope::Account(id)) => {
             if tables.account(*id).is_some_and(|account| account.has_address(to)) {

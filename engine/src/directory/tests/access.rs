@@ -280,3 +280,26 @@ fn who_is_vouched_for() {
     make(&mut directory, set("bob@acme.example", disabled)).expect("allowed");
     assert_eq!(vouched(&directory, "bob@acme.example", "198.51.100.7"), None);
 }
+
+/// Nobody learns from the work of a refusal whether a name is known, has a password, or may log in.
+#[test]
+fn a_refusal_costs_the_same_hash_whoever_is_asked_for() {
+    let mut directory = guarded();
+    let patch = AccountPatch { password_hash: Some(password::hash("secret").expect("hashed")), ..AccountPatch::default() };
+    make(&mut directory, set("ann@acme.example", patch)).expect("a hash");
+    let work = |name: &str| {
+        let candidate = candidate(&directory, name);
+        // A thread of its own has hashed nothing before.
+        let checked = move || {
+            assert_eq!(password::blocks_filled(), 0);
+            assert!(candidate.check("wrong", Protocol::Submission, ip("192.0.2.1"), NOW).is_none());
+            password::blocks_filled()
+        };
+        std::thread::spawn(checked).join().expect("it is answered")
+    };
+    let known = work("ann@acme.example");
+    assert!(known > 0);
+    for name in ["nobody@acme.example", "bob@acme.example", "ann@nowhere.example", "", "ann"] {
+        assert_eq!(work(name), known, "{name:?}");
+    }
+}

@@ -313,9 +313,15 @@ fn mail_leaves_as_the_domain_says_and_else_as_its_tenant_does() {
     make(&mut town, remove(tenant(), "relay out.acme.example:587")).expect("removed");
     assert_eq!(relay(&town), None);
     for (change, says) in [
-        (add(ScopeName::Account(at("ann@acme.example")), "source 192.0.2.1"), "relay and source for tenants and domains"),
+        (
+            add(ScopeName::Account(at("ann@acme.example")), "source 192.0.2.1"),
+            "relay and source for tenants and domains",
+        ),
         (add(tenant(), "relay x.example:25 user=acme"), "a user and a password (by --password-stdin), or neither"),
-        (add(tenant(), "relay x.example:25 password=geheim"), "a user and a password (by --password-stdin), or neither"),
+        (
+            add(tenant(), "relay x.example:25 password=geheim"),
+            "a user and a password (by --password-stdin), or neither",
+        ),
         (remove(tenant(), "relay x.example:25 user=a password=geheim"), "does not exist"),
     ] {
         let error = make(&mut town, change).expect_err("refused").to_string();

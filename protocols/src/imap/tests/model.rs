@@ -3,6 +3,7 @@
 use super::{logged_in, shared};
 use crate::imap::ImapService;
 use crate::runtime::sim::{self, Client};
+use crate::testing::Random;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -18,17 +19,6 @@ struct Believer {
     client: Client,
     messages: Vec<Known>,
     tag: u32,
-}
-
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 % bound.max(1) as u64) as usize
-    }
 }
 
 impl Believer {

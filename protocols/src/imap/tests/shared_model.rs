@@ -6,6 +6,7 @@ use super::sharing::town;
 use crate::imap::ImapService;
 use crate::runtime::sim::{self, Client, Net};
 use crate::session::Shared;
+use crate::testing::Random;
 use posthouse_engine::directory::{Address, Change, Quota};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -15,17 +16,6 @@ type Flags = BTreeMap<u32, BTreeSet<String>>;
 
 /// The owner, and guests: in the owner's shard and in the other one.
 const MEMBERS: [&str; 5] = ["ann", "bob", "cid", "dan", "fay"];
-
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 % bound.max(1) as u64) as usize
-    }
-}
 
 /// A session, and what it has been told.
 struct Session {

@@ -71,7 +71,10 @@ fn what_no_host_can_take_comes_back_and_what_one_may_take_later_waits() {
         world.queue(item("ann@example.org", &[("bob@x.test", 0)])).await;
         world.until_empty().await;
         let inbox = world.inbox("ann@example.org");
-        assert!(matches!(&inbox[..], [mail] if mail.contains("Status: 5.3.4\r\nRemote-MTA: dns; mx2.x.test\r\n")), "{inbox:?}");
+        assert!(
+            matches!(&inbox[..], [mail] if mail.contains("Status: 5.3.4\r\nRemote-MTA: dns; mx2.x.test\r\n")),
+            "{inbox:?}"
+        );
     });
     play(|world| async move {
         world.host("192.0.2.11:25", &[small]);
@@ -112,7 +115,8 @@ fn a_host_that_turns_every_message_away_is_left_in_peace_by_those_behind() {
                 world.queue(item("ann@example.org", &[("bob@x.test", 0)])).await;
             }
             world.start(names(), Settings { sessions_per_destination_max: 1, ..one_attempt() });
-            let told = |reply: &str| reply.starts_with("421 4.3.2 ") || reply == "4.4.2 the connection was lost at MAIL";
+            let told =
+                |reply: &str| reply.starts_with("421 4.3.2 ") || reply == "4.4.2 the connection was lost at MAIL";
             world
                 .until("all wait", |queue| queue.iter().all(|item| told(&item.progress[0].reply)) && queue.len() == 10)
                 .await;

@@ -14,7 +14,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub(super) const HELLO: &str = "S: 220 mx\nC: EHLO ...\nS: 250 mx\n";
-pub(super) const ONE: &str = "C: MAIL ...\nS: 250 ok\nC: RCPT ...\nS: 250 ok\nC: DATA\nS: 354 go\n.\nS: 250 2.0.0 taken\n";
+pub(super) const ONE: &str =
+    "C: MAIL ...\nS: 250 ok\nC: RCPT ...\nS: 250 ok\nC: DATA\nS: 354 go\n.\nS: 250 2.0.0 taken\n";
 
 pub(super) fn script(parts: &[&str]) -> &'static str {
     parts.concat().leak()

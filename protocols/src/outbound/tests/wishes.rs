@@ -7,7 +7,8 @@ use posthouse_engine::queue::NewQueueItem;
 
 const BYE: &str = "C: QUIT\nS: 221 bye";
 /// `acme` with `geheim`, base64 of `\0acme\0geheim`.
-const AUTH: &str = "S: 220 relay\nC: EHLO ...\nS: 250-relay\nS: 250 AUTH PLAIN\nC: AUTH PLAIN AGFjbWUAZ2VoZWlt\nS: 235 ok\n";
+const AUTH: &str =
+    "S: 220 relay\nC: EHLO ...\nS: 250-relay\nS: 250 AUTH PLAIN\nC: AUTH PLAIN AGFjbWUAZ2VoZWlt\nS: 235 ok\n";
 
 async fn rules(world: &World, rules: &[(&str, &str)]) {
     let other = [
@@ -51,7 +52,10 @@ fn a_login_that_is_not_taken_keeps_the_mail_of_its_tenant_only() {
         rules(&world, &[("example.org", "relay 192.0.2.31:587 tls=none user=acme password=geheim")]).await;
         world.queue(item("ann@example.org", &[("bob@x.test", 0)])).await;
         world.queue(item("eve@other.test", &[("bob@x.test", 0)])).await;
-        world.start(names(), Settings { retry_first_seconds: 3000, retry_max_seconds: 3000, lifetime_seconds: 9000, ..quick() });
+        world.start(
+            names(),
+            Settings { retry_first_seconds: 3000, retry_max_seconds: 3000, lifetime_seconds: 9000, ..quick() },
+        );
         let told = "535 4.7.8 the relay does not take our login: 535 5.7.8 no";
         world.until("one waits", |queue| matches!(queue, [item] if &*item.progress[0].reply == told)).await;
         assert_eq!(world.taken.borrow().len(), 1);

@@ -78,7 +78,7 @@ impl Session {
         let reserved = self.judge_recipient(transaction, &address, &local, &external)?;
         let notify = envelope::notify(to.flags);
         let orcpt = to.orcpt.map_or_else(String::new, |orcpt| format!("rfc822;{orcpt}"));
-        Ok(Rcpt { given, address, reserved, local, external, notify, orcpt })
+        Ok(Rcpt { given, address, reserved, local, external, notify, orcpt, ended: false })
     }
 
     /// Who `<Postmaster>` without a domain is: that of our own name or of the first domain that has one.

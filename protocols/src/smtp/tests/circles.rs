@@ -32,7 +32,8 @@ fn what_comes_back_to_a_group_is_taken_and_goes_to_nobody_again() {
     assert_eq!(shared.engine.queue()[0].item.passed, ["all@example.org"]);
     let back = sent(&shared, 0);
     assert!(back.starts_with("Delivered-To: all@example.org\r\nX-Posthouse-Passed: "), "{back}");
-    assert!(send(&shared, &["all@example.org"], &back).contains("250 2.0.0 Taken"));
+    let heard = send(&shared, &["all@example.org"], &back);
+    assert!(heard.contains("250 2.0.0 Taken"), "{heard}");
     assert_eq!(counts(&shared), (1, 1, 1));
     let log = shared.engine.mail_log(&MailFilter::default(), None, 100).expect("it can be read");
     let dropped: Vec<_> =

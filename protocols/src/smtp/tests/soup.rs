@@ -5,7 +5,7 @@ use crate::runtime::{Service, sim};
 use crate::testing::Random;
 use std::sync::Arc;
 
-const PIECES: [&str; 24] = [
+const PIECES: [&str; 26] = [
     "EHLO x\r\n",
     "LHLO x\r\n",
     "HELO x\r\n",
@@ -20,6 +20,8 @@ const PIECES: [&str; 24] = [
     "\r\n.\r\n",
     "BDAT 3\r\nabc",
     "BDAT 3 LAST\r\nabc",
+    "BURL imap://ann@x/INBOX/;UID=1;URLAUTH=anonymous:internal:00\r\n",
+    "BURL imap://x LAST\r\n",
     "BDAT 99999999999999999999\r\n",
     "RSET\r\n",
     "NOOP\r\n",

@@ -32,13 +32,12 @@ impl Desk {
 
     /// Carries a request out; a failure is an answer like any other. The bytes follow the answer.
     pub fn run(&mut self, server: ServerFacts<'_>, request: &Request, payload: Vec<u8>) -> (Response, Vec<u8>) {
-        let Request::Bulk(ask) = request else {
-            return (ops::run(&self.engine, server, request), Vec::new());
+        let done = match request {
+            Request::Bulk(ask) => self.bulk(ask, payload).map(|(answer, bytes)| (Response::Bulk(answer), bytes)),
+            Request::QueueMessage { id } => ops::queue_message(&self.engine, *id),
+            request => Ok((ops::run(&self.engine, server, request), Vec::new())),
         };
-        match self.bulk(ask, payload) {
-            Ok((answer, bytes)) => (Response::Bulk(answer), bytes),
-            Err(failure) => (Response::Failed { failure }, Vec::new()),
-        }
+        done.unwrap_or_else(|failure| (Response::Failed { failure }, Vec::new()))
     }
 
     fn bulk(&mut self, ask: &Ask, payload: Vec<u8>) -> Result<(Answer, Vec<u8>), Failure> {
