@@ -215,6 +215,8 @@ pub const SMTP_MESSAGE_MAX: Duration = Duration::from_secs(60 * 60);
 pub const SMTP_HOPS_MAX: usize = 100;
 /// Recipients of a message that its log line names.
 pub const SMTP_LOGGED_RECIPIENTS_MAX: usize = 10;
+/// Characters of what should be an address and is none, in the mail log.
+pub const SMTP_LOGGED_PATH_CHARS_MAX: usize = 320;
 /// Bytes of a message's header that are sent back with a bounce.
 pub const SMTP_BOUNCE_HEADER_BYTES_MAX: usize = 64 * 1024;
 /// Bytes of a header that are looked at for From and Subject.

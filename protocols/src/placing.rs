@@ -20,6 +20,12 @@ fn system(flag: &str) -> Option<Flags> {
     SYSTEM.iter().find(|(name, _)| name.eq_ignore_ascii_case(flag)).map(|(_, flag)| *flag)
 }
 
+/// Whether an account has a mailbox of that name.
+pub(crate) fn has_mailbox(engine: &Engine, account: AccountId, name: &str) -> bool {
+    let view = engine.account(account);
+    name.eq_ignore_ascii_case("INBOX") || view.is_ok_and(|view| view.mailbox_named(name).is_some())
+}
+
 /// The copies of one account: none, one, or what its script has filed.
 pub(crate) fn placed(copy: Copy, filed: &[Filing]) -> Vec<Placed> {
     let plain = |folder| vec![Placed { folder, flags: Flags::NONE, keywords: Vec::new() }];

@@ -176,8 +176,6 @@ pub const AWAY_DAYS_MAX: u32 = 365;
 pub const AWAY_SENDERS_MAX: usize = 2000;
 /// Seconds of the longest period of a sending rate.
 pub const RATE_SECONDS_MAX: u32 = 31 * 86_400;
-/// Groups in groups that are looked at to see whether one of them has members outside its tenant; with more of them it has.
-pub const NESTED_GROUPS_MAX: usize = 256;
 /// Accounts and tenants whose sending is counted at a time.
 pub const RATE_ACCOUNTS_MAX: usize = 1 << 20;
 /// Bytes of a password; what is longer is refused before any work is spent on it.

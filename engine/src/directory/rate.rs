@@ -5,7 +5,7 @@ use std::fmt;
 const UNITS: [(&str, u32); 4] = [("d", 86_400), ("h", 3600), ("m", 60), ("s", 1)];
 
 /// Recipients and seconds.
-pub(super) fn parse(text: &str) -> Option<(u32, u32)> {
+pub(super) fn read(text: &str) -> Option<(u32, u32)> {
     let (recipients, period) = text.split_once('/')?;
     let at = period.len().checked_sub(1).filter(|at| period.is_char_boundary(*at))?;
     let (number, unit) = period.split_at(at);

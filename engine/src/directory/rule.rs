@@ -128,11 +128,11 @@ impl FromStr for Rule {
             ("outbound", "yes") => Ok(Rule::Outbound(true)),
             ("outbound", "no") => Ok(Rule::Outbound(false)),
             ("rate", text) => {
-                let (recipients, seconds) = rate::parse(text).ok_or_else(refuse)?;
+                let (recipients, seconds) = rate::read(text).ok_or_else(refuse)?;
                 Ok(Rule::Rate { recipients, seconds })
             }
             ("tenant-rate", text) => {
-                let (recipients, seconds) = rate::parse(text).ok_or_else(refuse)?;
+                let (recipients, seconds) = rate::read(text).ok_or_else(refuse)?;
                 Ok(Rule::TenantRate { recipients, seconds })
             }
             ("catch-all", address) => Ok(Rule::CatchAll(Address::parse(address)?)),

@@ -2,7 +2,7 @@
 use super::ops::{away, deliver, queue};
 use super::shard::Shard;
 use super::txn::Txn;
-use super::{Answer, Bytes, Engine, QueueAction, QueueWatch, Settle, Settled, Ticket};
+use super::{Answer, Bytes, Engine, HandOver, HandedOver, QueueAction, QueueWatch, Settle, Settled, Ticket};
 use crate::base::{AccountId, Error, QueueId, Result};
 use crate::delivery::Staged;
 use crate::queue::{NewQueueItem, Queue, QueueItem};
@@ -83,6 +83,20 @@ impl Engine {
             return Ticket::ready(Err(Error::Invalid("a notice to an account of another shard".into())));
         }
         shard.committer.submit(move |txn| queue::settle(txn, &settle))
+    }
+
+    /// Delivers to a recipient in the item's own shard, and notes it, in one transaction. `None`: an account cannot take it, and nothing was done.
+    ///
+    /// # Errors
+    /// `NotFound` when the item was removed meanwhile or the recipient waits no longer; `Invalid` for an account of another shard.
+    pub fn queue_hand_over(&self, hand_over: HandOver) -> Ticket<Result<Option<HandedOver>>> {
+        let Some(shard) = self.queue_shard(hand_over.id) else {
+            return Ticket::ready(Err(missing(hand_over.id)));
+        };
+        if hand_over.delivery.targets.iter().any(|target| !self.holds(hand_over.id, target.account)) {
+            return Ticket::ready(Err(Error::Invalid("a copy for an account of another shard".into())));
+        }
+        shard.committer.submit(move |txn| queue::hand_over(txn, &hand_over))
     }
 
     /// Queues an answer for somebody who is away and remembers its receiver, in one transaction. `None`: that sender was answered before.

@@ -1,6 +1,6 @@
 //! The words of the facade: options, requests and answers. No behaviour.
 use crate::base::{AccountId, Clock, Error, MailboxId, ModSeq, QueueId};
-use crate::delivery::{Delivery, Staged};
+use crate::delivery::{Delivered, Delivery, Staged};
 use crate::directory::Address;
 use crate::disk::Disk;
 use crate::format::Tried;
@@ -195,6 +195,28 @@ pub struct Settled {
     pub lost: Vec<Error>,
     /// The numbers of the notices that go by way of the queue.
     pub reports: Vec<QueueId>,
+}
+
+/// A recipient of a queue item gets the message in accounts here: one transaction, so that no crash brings it twice.
+#[derive(Debug)]
+pub struct HandOver {
+    /// The item.
+    pub id: QueueId,
+    /// Which of its recipients.
+    pub recipient: u32,
+    /// What is noted of it.
+    pub reply: String,
+    /// The copies, which must be in the item's shard (`Engine::holds`), and what goes on from there.
+    pub delivery: Delivery,
+}
+
+/// Where it is now.
+#[derive(Debug)]
+pub struct HandedOver {
+    /// Each target's copy, in their order.
+    pub copies: Vec<Delivered>,
+    /// The numbers of what goes on.
+    pub queue_ids: Vec<QueueId>,
 }
 
 /// What an operator does to queue items.

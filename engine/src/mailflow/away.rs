@@ -74,5 +74,7 @@ fn is_machine(sender: &Address) -> bool {
     let local = sender.local().to_lowercase();
     MACHINES.contains(&local.as_str())
         || MACHINES_BEGIN.iter().any(|begin| local.starts_with(begin))
+        // What somebody sends on is no letter of its own.
+        || local.ends_with(forward::TAGGED)
         || MACHINES_END.iter().any(|end| local.ends_with(end))
 }

@@ -15,8 +15,8 @@ pub struct Forward {
     pub sender: String,
 }
 
-/// The tag in the reverse-path of what is sent on.
-const TAG: &str = "forwarded";
+/// The tag in the reverse-path of what is sent on, as it ends the local part.
+pub(super) const TAGGED: &str = "+forwarded";
 
 /// Each of the account's copies goes on as its rules say.
 pub(super) fn at_message(case: &Case<'_>, letter: &Letter<'_>, wanted: &Wanted<'_>, verdict: &mut Verdict) {
@@ -61,7 +61,7 @@ fn is_returned(case: &Case<'_>, account: &Account, address: &Address) -> bool {
 
 fn reverse_path(account: &Account) -> String {
     let (local, domain) = (account.address.local(), account.address.domain());
-    let tagged = format!("{local}+{TAG}@{domain}");
+    let tagged = format!("{local}{TAGGED}@{domain}");
     // Quotes around the local part, or one that is too long, leave no room for a tag.
     Address::parse(&tagged).map_or_else(|_| account.address.to_string(), |address| address.to_string())
 }

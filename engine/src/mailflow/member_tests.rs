@@ -85,8 +85,25 @@ fn mail_from_the_queue_goes_on_too() {
     rule(&mut town, account("ann@a.test"), "forward far@x.test");
     let sender = at("s@s.test");
     let case = Case { directory: &town, origin: Origin::Outside, sender: Some(&sender), now: 0, listed: None };
-    let verdict = with_wanted(&town, "ann@a.test", |wanted| at_queue(&case, Some(&Letter::default()), &[], wanted));
+    let verdict = with_wanted(&town, "ann@a.test", |wanted| at_queue(&case, &Letter::default(), None, wanted));
     assert_eq!((forwards(&verdict).len(), verdict.copies), (1, vec![Copy::Inbox]));
+}
+
+#[test]
+fn a_group_that_is_reached_by_way_of_another_has_its_own_senders() {
+    let mut town = town();
+    rule(&mut town, ScopeName::Group(at("all@a.test")), "senders tenant");
+    let (ann, eve) = (id(&town, "ann@a.test"), id(&town, "eve@o.test"));
+    let sender = at("s@s.test");
+    let ask = |origin, by| {
+        let case = Case { directory: &town, origin, sender: Some(&sender), now: 0, listed: None };
+        let verdict = with_wanted(&town, "all@a.test", |wanted| at_queue(&case, &Letter::default(), by, wanted));
+        verdict.refusal.map(|refusal| refusal.stage)
+    };
+    assert_eq!(ask(Origin::Outside, None), Some("senders"));
+    assert_eq!(ask(Origin::Member(eve), None), Some("senders"));
+    assert_eq!(ask(Origin::Member(ann), None), None);
+    assert_eq!(ask(Origin::Outside, Some(ann)), None, "ann sends it on");
 }
 
 #[test]

@@ -27,11 +27,11 @@ mod tests;
 pub use away::Answering;
 pub use carried::{arrival, known};
 pub use counters::{Counters, Spent};
-pub use facts::{Case, Copy, Dmarc, Facts, Letter, Origin, Outcome, Policy, Refusal, Verdict, Wanted};
+pub use facts::{Case, Copy, Dmarc, Facts, HasMailbox, Letter, Origin, Outcome, Policy, Refusal, Verdict, Wanted};
 pub use filter::Advice;
 pub use forward::Forward;
 pub use hosts::Listed;
-pub use stages::{at_message, at_queue, at_recipient};
+pub use stages::{at_message, at_queue, at_queue_plain, at_recipient};
 
 /// Where mail for unknown addresses goes in the account that takes it (F8).
 pub const TRANSFER_FOLDER: &str = "\u{90ae}\u{4ef6}\u{8f6c}\u{79fb}";

@@ -1,36 +1,11 @@
 //! Who may send outside the tenant (F5): the member's own rule, or else the tenant's; without a rule everybody may.
 use super::{Case, Counters, Refusal, Wanted};
-use crate::base::limits;
-use crate::directory::{Account, Recipient, Resolution, Rule, Scope};
-use std::collections::HashSet;
+use crate::directory::{Account, Rule, Scope};
 
-/// Whether somebody outside the member's tenant would get it. A group of the tenant in a group is inside, and so are its members, as far as they are.
+/// Whether somebody outside the member's tenant would get it.
 pub(super) fn leaves(case: &Case<'_>, member: &Account, wanted: &Wanted<'_>) -> bool {
-    let is_inside = |one: &Recipient| {
-        case.directory.account(one.account).is_some_and(|other| other.tenant == member.tenant)
-    };
-    if !wanted.local.iter().all(is_inside) {
-        return true;
-    }
-    let mut pending = wanted.external.to_vec();
-    let mut seen = HashSet::new();
-    while let Some(address) = pending.pop() {
-        if seen.contains(&address) {
-            continue;
-        }
-        let of_tenant = case.directory.group(&address).is_some_and(|group| group.tenant == member.tenant);
-        if !of_tenant || seen.len() >= limits::NESTED_GROUPS_MAX {
-            return true;
-        }
-        if let Resolution::Recipients { local, external } = case.directory.resolve(&address) {
-            if !local.iter().all(is_inside) {
-                return true;
-            }
-            pending.extend(external);
-        }
-        seen.insert(address);
-    }
-    false
+    let inside = |account| case.directory.account(account).is_some_and(|other| other.tenant == member.tenant);
+    !wanted.external.is_empty() || wanted.local.iter().any(|recipient| !inside(recipient.account))
 }
 
 /// The rule of the member, or else of the tenant.

@@ -13,7 +13,8 @@ fn own(case: &Case<'_>, member: &Account) -> Option<Bound> {
         Rule::Rate { recipients, seconds } => Some((*recipients, *seconds)),
         _ => None,
     };
-    outbound::nearest(case, member, find).map(|(recipients, seconds)| (Counted::Account(member.id), recipients, seconds))
+    outbound::nearest(case, member, find)
+        .map(|(recipients, seconds)| (Counted::Account(member.id), recipients, seconds))
 }
 
 fn of_all(case: &Case<'_>, tenant: TenantId) -> Option<Bound> {

@@ -1,6 +1,7 @@
 //! The stages in their order: the whole mail flow on one screen. Each may refuse a recipient or move its copies; the first refusal counts.
-use super::{Case, Copy, Counters, Letter, Refusal, Verdict, Wanted};
+use super::{Case, Copy, Counters, Letter, Origin, Refusal, Verdict, Wanted};
 use super::{away, dmarc, elsewhere, filter, forward, hosts, keyword, lists, outbound, rate, scripts, senders};
+use crate::base::AccountId;
 use crate::directory::Address;
 
 /// Asked when a recipient is named, before the message is there.
@@ -18,16 +19,16 @@ const AT_RECIPIENT: [AtRecipient; 5] = [
 type AtMessage = fn(&Case<'_>, &Letter<'_>, &Wanted<'_>, &mut Verdict);
 
 const AT_MESSAGE: [AtMessage; 11] = [
-    dmarc::reject,       // the domain of From asks for refusal
-    senders::at_message, // D3: again, for the reverse-path may have been found to be forged
-    lists::at_message,   // F3, F4: From and the reverse-path, the tenant's list before each member's
-    filter::at_message,  // rspamd's advice, for those who have not allowed the sender
-    dmarc::quarantine,   // the domain of From asks for suspicion
-    hosts::at_message,   // DNS blocklists suspect the host
-    keyword::at_message, // F7: the decoded subject
-    scripts::at_message, // F11: a member's script files, sends on, refuses, answers, unless the copy is suspicious
-    away::at_message,    // F11: who is away answers, unless the copy is suspicious
-    forward::at_message, // F11: copies that go on, unless they are suspicious or have been here before
+    dmarc::reject,         // the domain of From asks for refusal
+    senders::at_message,   // D3: again, for the reverse-path may have been found to be forged
+    lists::at_message,     // F3, F4: From and the reverse-path, the tenant's list before each member's
+    filter::at_message,    // rspamd's advice, for those who have not allowed the sender
+    dmarc::quarantine,     // the domain of From asks for suspicion
+    hosts::at_message,     // DNS blocklists suspect the host
+    keyword::at_message,   // F7: the decoded subject
+    scripts::at_message,   // F11: a member's script files, sends on, refuses, answers, unless the copy is suspicious
+    away::at_message,      // F11: who is away answers, unless the copy is suspicious
+    forward::at_message,   // F11: copies that go on, unless they are suspicious or have been here before
     elsewhere::at_message, // a group's members on other hosts, unless it is suspicious
 ];
 
@@ -37,10 +38,12 @@ pub fn at_recipient(case: &Case<'_>, counters: &Counters, wanted: &Wanted<'_>, m
 }
 
 /// Asked for mail that the queue brings to an address of ours, with what was known of it when it came.
-const AT_QUEUE: [AtMessage; 5] = [
+const AT_QUEUE: [AtMessage; 7] = [
     lists::at_message,
     filter::at_message, // what spoke against it
     keyword::at_message,
+    scripts::at_message,
+    away::at_message,
     forward::at_message,
     elsewhere::at_message,
 ];
@@ -60,17 +63,25 @@ pub fn at_message(case: &Case<'_>, letter: &Letter<'_>, wanted: &Wanted<'_>) -> 
     verdict
 }
 
-/// The same for mail from the queue; `None`: nothing is known of it but its way.
-pub fn at_queue(case: &Case<'_>, letter: Option<&Letter<'_>>, passed: &[Address], wanted: &Wanted<'_>) -> Verdict {
-    match letter {
-        Some(letter) => run(&AT_QUEUE, case, &Letter { passed, ..*letter }, wanted),
-        None => run(&AT_QUEUE_PLAIN, case, &Letter { passed, ..Letter::default() }, wanted),
+/// The same for mail from the queue. `by` is the account that has sent it on to this address, and so asks a group to take it.
+pub fn at_queue(case: &Case<'_>, letter: &Letter<'_>, by: Option<AccountId>, wanted: &Wanted<'_>) -> Verdict {
+    let Case { directory, sender, now, .. } = *case;
+    let asks = Case { directory, origin: by.map_or(case.origin, Origin::Member), sender, now, listed: None };
+    match senders::at_recipient(&asks, &Counters::default(), wanted, 1) {
+        Some(refusal) => Verdict { refusal: Some(refusal), ..undecided(wanted) },
+        None => run(&AT_QUEUE, case, letter, wanted),
     }
 }
 
-fn run(stages: &[AtMessage], case: &Case<'_>, letter: &Letter<'_>, wanted: &Wanted<'_>) -> Verdict {
+/// The same when nothing is known of it but the addresses of ours that have sent it on.
+pub fn at_queue_plain(case: &Case<'_>, passed: &[Address], wanted: &Wanted<'_>) -> Verdict {
+    run(&AT_QUEUE_PLAIN, case, &Letter { passed, ..Letter::default() }, wanted)
+}
+
+/// Before any stage has been asked.
+fn undecided(wanted: &Wanted<'_>) -> Verdict {
     let begin = |transfer| if transfer { Copy::Transfer } else { Copy::Inbox };
-    let mut verdict = Verdict {
+    Verdict {
         refusal: None,
         copies: wanted.local.iter().map(|recipient| begin(recipient.is_transfer)).collect(),
         filed: vec![Vec::new(); wanted.local.len()],
@@ -80,7 +91,11 @@ fn run(stages: &[AtMessage], case: &Case<'_>, letter: &Letter<'_>, wanted: &Want
         answers: Vec::new(),
         refused_by_mail: false,
         allowed: vec![false; wanted.local.len()],
-    };
+    }
+}
+
+fn run(stages: &[AtMessage], case: &Case<'_>, letter: &Letter<'_>, wanted: &Wanted<'_>) -> Verdict {
+    let mut verdict = undecided(wanted);
     for stage in stages {
         stage(case, letter, wanted, &mut verdict);
         if verdict.refusal.is_some() {

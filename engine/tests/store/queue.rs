@@ -1,14 +1,14 @@
 //! The queue's way through the store: an attempt's results with the report about it are one commit, what is done stays done whatever
 //! crashes, an operator's actions, the feed of changes.
 use crate::help::{address, message, open, people};
-use posthouse_engine::base::{AccountId, Flags, MailboxId, QueueId};
+use posthouse_engine::base::{AccountId, Bound, Error, Flags, MailboxId, QueueId};
 use posthouse_engine::delivery::{Delivery, Place, Target};
 use posthouse_engine::directory::Quota;
 use posthouse_engine::disk::Disk;
 use posthouse_engine::disk::sim::SimDisk;
 use posthouse_engine::format::Tried;
 use posthouse_engine::queue::{Fate, NewQueueItem, QueueItem, QueueRecipient, QueueState};
-use posthouse_engine::{Engine, QueueAction, QueueChanges, Settle};
+use posthouse_engine::{Engine, HandOver, QueueAction, QueueChanges, Settle};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
@@ -157,4 +157,59 @@ fn a_crash_at_every_operation_forgets_no_result_and_parts_no_report_from_its_res
             more => panic!("{case}: {} items", more.len()),
         }
     }
+}
+
+fn hand_over(engine: &Engine, item: &QueueItem, account: AccountId, bound: Option<Bound>) -> Result<bool, Error> {
+    let staged = engine.stage(Vec::new(), message(9, 200)).wait()?;
+    let target = Target { account, place: Place::Inbox, flags: Flags::NONE, bound };
+    let delivery = Delivery { staged, targets: vec![target], queue: Vec::new() };
+    let asked = HandOver { id: item.id, recipient: 0, reply: "delivered".into(), delivery };
+    engine.queue_hand_over(asked).wait().map(|done| done.is_some())
+}
+
+#[test]
+fn a_recipient_here_is_done_in_the_commit_that_delivers_or_nothing_is() {
+    let disk: Arc<dyn Disk> = Arc::new(SimDisk::new(1));
+    let engine = open(&disk, 3).expect("opens");
+    let all = people(&engine, 2, Quota::Default);
+    let item = queue(&engine, Some(all[0]), 2).expect("queued");
+    let tight = Some(Bound { bytes_max: 10, messages_max: 1 });
+    assert!(matches!(hand_over(&engine, &item, all[0], tight), Ok(false)), "there is no room");
+    assert!(matches!(hand_over(&engine, &item, all[1], None), Err(Error::Invalid(_))), "another shard");
+    assert_eq!((inbox_len(&engine, all[0]), engine.queue_item(item.id).expect("it waits").waiting().count()), (0, 2));
+    assert!(matches!(hand_over(&engine, &item, all[0], None), Ok(true)));
+    assert!(matches!(hand_over(&engine, &item, all[0], None), Err(Error::NotFound(_))), "it has it");
+    assert_eq!((inbox_len(&engine, all[0]), engine.queue_item(item.id).expect("it waits").waiting().count()), (1, 1));
+}
+
+#[test]
+fn a_crash_at_every_operation_delivers_a_recipient_here_once() {
+    let run = |engine: &Engine| -> Option<()> {
+        let account = people_or_none(engine)?;
+        let item = queue(engine, Some(account), 1)?;
+        hand_over(engine, &item, account, None).ok()?;
+        engine.close().ok()
+    };
+    let quiet = SimDisk::new(0);
+    let disk: Arc<dyn Disk> = Arc::new(quiet.clone());
+    run(&open(&disk, 1).expect("opens")).expect("a quiet disk");
+    let mut seen = [0; 2];
+    for at in 0..quiet.ops() {
+        let sim = SimDisk::new(at);
+        sim.crash_at(at);
+        let disk: Arc<dyn Disk> = Arc::new(sim.clone());
+        if let Ok(engine) = open(&disk, 1) {
+            run(&engine);
+        }
+        let after: Arc<dyn Disk> = Arc::new(sim.crash());
+        let engine = open(&after, 1).unwrap_or_else(|why| panic!("crash at operation {at}: {why}"));
+        let Some(account) = engine.account_named("m0@example.test") else { continue };
+        match (engine.queue().len(), inbox_len(&engine, account)) {
+            (1, 0) => seen[0] += 1,
+            (0, 1) => seen[1] += 1,
+            (0, 0) => {}
+            both => panic!("crash at operation {at}: {both:?} items and copies"),
+        }
+    }
+    assert!(seen[0] > 0 && seen[1] > 0, "{seen:?}");
 }

@@ -4,15 +4,19 @@ use super::retry;
 use super::session::{load, note_unreadable};
 use super::settle::{self, Way};
 use crate::dsn::Reply;
-use crate::smtp::Reread;
+use crate::smtp::{Answerer, Reread, answer, moved};
 use crate::wire::write_date_time;
 use crate::{passed, placing};
 use posthouse_engine::base::Error;
 use posthouse_engine::delivery::{Delivery, Outcome};
 use posthouse_engine::directory::{Address, Recipient, Resolution};
-use posthouse_engine::mailflow::{self, Advice, Case, Facts, Forward, Origin, Refusal, Verdict, Wanted, at_queue};
-use posthouse_engine::queue::{Arrival, Came, NewQueueItem, Placed, QueueItem, QueueRecipient, QueueState};
+use posthouse_engine::mailflow::{
+    self, Advice, Answering, Case, Dmarc, Facts, Forward, Origin, Outcome as Proof, Refusal, Verdict, Wanted, at_queue,
+    at_queue_plain,
+};
+use posthouse_engine::queue::{Arrival, NewQueueItem, Placed, QueueItem, QueueRecipient, QueueState};
 use posthouse_engine::trace::{MailRecord, Step};
+use posthouse_engine::{HandOver, HandedOver};
 use std::sync::Arc;
 
 /// Delivers a job's message and notes what came of it.
@@ -31,7 +35,7 @@ pub(super) async fn deliver(office: &Arc<Office>, held: Held) {
         let Some(recipient) = item.item.recipients.get(*at as usize) else { continue };
         replies.push(match retry::is_over(&item, office.now()) {
             true => settle::out_of_time(None),
-            false => to_one(office, &item, recipient, (content.bytes(), &arrived)).await,
+            false => to_one(office, &item, (*at, recipient), (content.bytes(), &arrived)).await,
         });
     }
     let way = Way { sends_notices: true, keeps_time: true, ..Way::default() };
@@ -59,7 +63,7 @@ impl Arrived {
 async fn to_one(
     office: &Office,
     item: &QueueItem,
-    recipient: &QueueRecipient,
+    (at, recipient): (u32, &QueueRecipient),
     (message, arrived): (&[u8], &Arrived),
 ) -> Reply {
     let Ok(address) = Address::parse(&recipient.address) else {
@@ -74,7 +78,7 @@ async fn to_one(
     let top = trace(office, item, &address);
     if let ([one], true, Some(placed)) = (local.as_slice(), external.is_empty(), decided(item)) {
         let copies = placed.iter().map(|placed| (one.clone(), placed.clone())).collect();
-        return put(office, item, recipient, (copies, Vec::new()), (top, message)).await;
+        return put(office, item, (at, recipient), (copies, Vec::new()), (top, message)).await;
     }
     // One account's own address ends in its mailbox, and nothing goes on that has been there before.
     let goes_on = !external.is_empty() || local.len() > 1;
@@ -94,8 +98,10 @@ async fn to_one(
     let wanted = Wanted { address: &address, local: &local, external: &external };
     let verdict = judge(office, item, (&passed, arrived), &wanted);
     if let Some(refusal) = &verdict.refusal {
-        return not_wanted(office, item, &address, refusal);
+        return not_wanted(office, (item, arrived), &address, (&verdict, refusal));
     }
+    note_unwanted(office, item, &wanted, &verdict);
+    let answers = verdict.answers;
     let kept = local.into_iter().zip(verdict.copies.iter().zip(&verdict.filed)).flat_map(|(one, (copy, filed))| {
         placing::placed(*copy, filed).into_iter().map(move |placed| (one.clone(), placed))
     });
@@ -112,7 +118,32 @@ async fn to_one(
         }],
     };
     queue.extend(verdict.forwards.iter().map(|forward| forwarded(item, forward)));
-    put(office, item, recipient, (copies, queue), (top, message)).await
+    let reply = put(office, item, (at, recipient), (copies, queue), (top, message)).await;
+    if let Some(read) = arrived.read.as_ref().filter(|_| reply.class() == 2) {
+        for answering in &answers {
+            answer_for(office, item, read, answering).await;
+        }
+    }
+    reply
+}
+
+/// Who is away answers.
+async fn answer_for(office: &Office, item: &QueueItem, read: &Reread, answering: &Answering) {
+    let (engine, hostname, number, now) = (&office.engine, &office.hostname, office.report_number(), office.now());
+    let means = Answerer { engine, verifier: office.verifier.as_ref(), hostname, number, now };
+    if let Some((by, queue)) = answer(&means, &read.about(item.id.0, &item.item.sender, item.item.tls), answering).await
+    {
+        office.engine.note_mail(&MailRecord {
+            when_ms: office.clock.now_ms(),
+            step: Step::Answered,
+            queue: queue.0,
+            from_queue: item.id.0,
+            recipient: item.item.sender.clone(),
+            policy: "away".to_owned(),
+            text: format!("for {by}"),
+            ..MailRecord::default()
+        });
+    }
 }
 
 /// The places of the copies, where they were decided when the message came.
@@ -130,38 +161,61 @@ fn arrival(item: &QueueItem, placed: Vec<Placed>) -> Option<Box<Arrival>> {
 }
 
 /// What the policies say, with what was known when it came.
-fn judge(
-    office: &Office,
-    item: &QueueItem,
-    (passed, arrived): (&[Address], &Arrived),
-    wanted: &Wanted<'_>,
-) -> Verdict {
+fn judge(office: &Office, item: &QueueItem, (passed, arrived): (&[Address], &Arrived), wanted: &Wanted<'_>) -> Verdict {
     let sender = Address::parse(&item.item.sender).ok();
-    let letter = arrived.read.as_ref().map(|read| read.letter(arrived.facts, arrived.advice));
+    let has_mailbox = |account, name: &str| placing::has_mailbox(&office.engine, account, name);
+    let (known, advice) = (arrived.facts, arrived.advice);
+    let letter = arrived.read.as_ref().map(|read| read.letter(passed, (known, advice), &has_mailbox));
     office.engine.directory(|directory| {
-        let case =
-            Case { directory, origin: arrived.origin, sender: sender.as_ref(), now: office.now(), listed: None };
-        at_queue(&case, letter.as_ref(), passed, wanted)
+        let (origin, sender, now) = (arrived.origin, sender.as_ref(), office.now());
+        let case = Case { directory, origin, sender, now, listed: None };
+        let last = item.item.passed.last().and_then(|address| Address::parse(address).ok());
+        let by = last.and_then(|address| directory.account_at(&address)).map(|account| account.id);
+        match &letter {
+            Some(letter) => at_queue(&case, letter, by, wanted),
+            None => at_queue_plain(&case, passed, wanted),
+        }
     })
 }
 
-/// A policy has refused what the system has taken: who sent it hears of it only where its address is known to be its own.
-fn not_wanted(office: &Office, item: &QueueItem, address: &Address, refusal: &Refusal) -> Reply {
+/// A policy has refused what the system has taken. Who sent it hears of it when its address is known to be its own, or a script says that it shall.
+fn not_wanted(
+    office: &Office,
+    (item, arrived): (&QueueItem, &Arrived),
+    address: &Address,
+    (verdict, refusal): (&Verdict, &Refusal),
+) -> Reply {
     let Refusal { stage, status, text, .. } = refusal;
+    tracing::info!(id = item.id.0, %address, policy = stage, "mail of the queue is not wanted");
+    let Facts { spf, dmarc, .. } = arrived.facts;
+    let is_proven = arrived.origin != Origin::Outside || spf == Proof::Pass || dmarc == Dmarc::Pass;
+    if verdict.asks_for_report(arrived.facts) || is_proven && *stage != "blocklist" {
+        return Reply::own(status, text.clone());
+    }
+    dropped(office, item, address, (stage, text));
+    Reply::own("2.1.5", format!("not delivered, and nobody is told: {text}"))
+}
+
+/// Whoever gets no copy, with the policy.
+fn note_unwanted(office: &Office, item: &QueueItem, wanted: &Wanted<'_>, verdict: &Verdict) {
+    for (one, copy) in wanted.local.iter().zip(&verdict.copies).filter(|(_, copy)| copy.is_none()) {
+        dropped(office, item, &one.address, (moved(*copy), ""));
+    }
+    for address in wanted.external.iter().filter(|address| !verdict.external.contains(address)) {
+        dropped(office, item, address, ("suspicious", ""));
+    }
+}
+
+fn dropped(office: &Office, item: &QueueItem, address: &Address, (policy, text): (&str, &str)) {
     office.engine.note_mail(&MailRecord {
         when_ms: office.clock.now_ms(),
         step: Step::Dropped,
         from_queue: item.id.0,
         recipient: address.to_string(),
-        policy: (*stage).to_owned(),
-        text: text.clone(),
+        policy: policy.to_owned(),
+        text: text.to_owned(),
         ..MailRecord::default()
     });
-    tracing::info!(id = item.id.0, %address, policy = stage, "mail of the queue is not wanted");
-    match item.item.arrival.as_ref().is_some_and(|arrival| arrival.came == Came::Member) {
-        true => Reply::own(status, text.clone()),
-        false => Reply::own("2.1.5", format!("not delivered, and nobody is told: {text}")),
-    }
 }
 
 fn forwarded(item: &QueueItem, forward: &Forward) -> NewQueueItem {
@@ -185,15 +239,21 @@ fn with(item: &QueueItem, by: &Address) -> Vec<String> {
 async fn put(
     office: &Office,
     item: &QueueItem,
-    recipient: &QueueRecipient,
+    (at, recipient): (u32, &QueueRecipient),
     (copies, queue): (Vec<(Recipient, Placed)>, Vec<NewQueueItem>),
     (top, message): (Vec<u8>, &[u8]),
 ) -> Reply {
+    let all = copies.len() + queue.len();
+    if all == 0 {
+        return Reply::own("2.1.5", "nobody here wants a copy");
+    }
+    if let Some(reply) = hand_over(office, (item, at), (&copies, &queue), (&top, message)).await {
+        return reply;
+    }
     let staged = match office.engine.stage(top.clone(), message.to_vec()).await {
         Ok(staged) => staged,
         Err(error) => return refused(&error),
     };
-    let all = copies.len() + queue.len();
     let targets = copies.iter().map(|(one, placed)| placing::target(one, placed)).collect();
     let outcome = office.engine.deliver(Delivery { staged, targets, queue: queue.clone() }).await;
     note(office, item, &copies, &queue, &outcome);
@@ -218,14 +278,39 @@ async fn put(
     }
 }
 
-/// The steps of the mail log.
-fn note(
+/// With the note that it is done, in one transaction, so that no crash brings it twice; where all of it is in the item's own shard. `None`: it is not, or
+/// somebody cannot have it.
+async fn hand_over(
     office: &Office,
-    item: &QueueItem,
-    copies: &[(Recipient, Placed)],
-    queue: &[NewQueueItem],
-    outcome: &Outcome,
-) {
+    (item, recipient): (&QueueItem, u32),
+    (copies, queue): (&[(Recipient, Placed)], &[NewQueueItem]),
+    (top, message): (&[u8], &[u8]),
+) -> Option<Reply> {
+    if !copies.iter().all(|(one, _)| office.engine.holds(item.id, one.account)) {
+        return None;
+    }
+    let staged = office.engine.stage(top.to_vec(), message.to_vec()).await.ok()?;
+    let targets = copies.iter().map(|(one, placed)| placing::target(one, placed)).collect();
+    let reply = Reply::own("2.1.5", "delivered here, or sent on");
+    let delivery = Delivery { staged, targets, queue: queue.to_vec() };
+    let asked = HandOver { id: item.id, recipient, reply: reply.to_string(), delivery };
+    match office.engine.queue_hand_over(asked).await {
+        Ok(Some(HandedOver { copies: done, queue_ids })) => {
+            for ((one, placed), copy) in copies.iter().zip(&done) {
+                placing::set_keywords(&office.engine, one.account, &placed.keywords, copy).await;
+            }
+            let targets = done.into_iter().map(Ok).collect();
+            note(office, item, copies, queue, &Outcome { targets, queued: Ok(()), queue_ids });
+            Some(reply)
+        }
+        // An operator has removed it meanwhile.
+        Err(Error::NotFound(_)) => Some(reply),
+        Ok(None) | Err(_) => None,
+    }
+}
+
+/// The steps of the mail log.
+fn note(office: &Office, item: &QueueItem, copies: &[(Recipient, Placed)], queue: &[NewQueueItem], outcome: &Outcome) {
     let (when_ms, from_queue) = (office.clock.now_ms(), item.id.0);
     let record = |step| MailRecord { when_ms, step, from_queue, ..MailRecord::default() };
     for ((one, _), copy) in copies.iter().zip(&outcome.targets) {

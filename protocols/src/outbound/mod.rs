@@ -33,6 +33,7 @@ pub use tlsrpt::Reports;
 pub use trust::PolicyHosts;
 
 use crate::runtime::Spawner;
+use crate::verify::Verifier;
 use office::{Office, Parts};
 use posthouse_engine::Engine;
 use posthouse_engine::base::Clock;
@@ -51,6 +52,8 @@ pub struct Means {
     pub clock: Arc<dyn Clock>,
     /// Our name at EHLO and in reports.
     pub hostname: String,
+    /// Signs answers for members who are away.
+    pub verifier: Option<Arc<Verifier>>,
     /// Who answers for names.
     pub names: Arc<dyn Resolve>,
     /// For connections that we open.
@@ -67,10 +70,21 @@ impl Outbound {
     /// Begins to send what is in the queue, on the reactors of a server, until that is stopped: then each connection ends after the message that
     /// it is at.
     pub fn start(means: Means, spawner: Spawner) -> Outbound {
-        let Means { engine, clock, hostname, names, tls, policies, tls_reports, settings } = means;
+        let Means { engine, clock, hostname, verifier, names, tls, policies, tls_reports, settings } = means;
         let spawn = Box::new(move |job: Box<dyn FnOnce() -> crate::runtime::SessionFuture + Send>| spawner.spawn(job));
         let policies = policies.map(Policies::new);
-        let office = Office::new(Parts { engine, clock, names, settings, hostname, tls, policies, tls_reports, spawn });
+        let office = Office::new(Parts {
+            engine,
+            clock,
+            names,
+            settings,
+            hostname,
+            verifier,
+            tls,
+            policies,
+            tls_reports,
+            spawn,
+        });
         let there = office.clone();
         (office.spawn)(Box::new(move || Box::pin(clerk::run(there))));
         if office.tls_reports.is_some() {

@@ -8,6 +8,7 @@ use super::tlsrpt::{Failed, Published, Reports};
 use super::trust::Policies;
 use crate::runtime::SessionFuture;
 use crate::session::Budget;
+use crate::verify::Verifier;
 use posthouse_engine::Engine;
 use posthouse_engine::base::{Clock, QueueId};
 use std::collections::HashMap;
@@ -26,6 +27,8 @@ pub(super) struct Office {
     pub(super) names: Arc<dyn Resolve>,
     pub(super) settings: Settings,
     pub(super) hostname: String,
+    /// Signs answers for members who are away.
+    pub(super) verifier: Option<Arc<Verifier>>,
     pub(super) tls: TlsConfigs,
     /// MTA-STS; `None`: it is not asked for.
     pub(super) policies: Option<Policies>,
@@ -54,6 +57,7 @@ pub(super) struct Parts {
     pub(super) names: Arc<dyn Resolve>,
     pub(super) settings: Settings,
     pub(super) hostname: String,
+    pub(super) verifier: Option<Arc<Verifier>>,
     pub(super) tls: TlsConfigs,
     /// MTA-STS; `None`: it is not asked for.
     pub(super) policies: Option<Policies>,
@@ -63,7 +67,7 @@ pub(super) struct Parts {
 
 impl Office {
     pub(super) fn new(parts: Parts) -> Arc<Office> {
-        let Parts { engine, clock, names, settings, hostname, tls, policies, tls_reports, spawn } = parts;
+        let Parts { engine, clock, names, settings, hostname, verifier, tls, policies, tls_reports, spawn } = parts;
         let started_ms = u64::try_from(clock.now_ms()).unwrap_or(0);
         let bounds = Bounds {
             sessions_max: settings.sessions_max,
@@ -77,6 +81,7 @@ impl Office {
             clock,
             names,
             hostname,
+            verifier,
             tls,
             policies,
             tls_reports,

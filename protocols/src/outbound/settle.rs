@@ -148,7 +148,7 @@ async fn finish(
             Err(Error::NotFound(_)) => {
                 log(office, &outcome, judged, true);
                 note(office, &outcome, judged, &[]);
-                tracing::info!(id = outcome.item.id.0, "the message was removed from the queue meanwhile");
+                tracing::info!(id = outcome.item.id.0, "the message is off the queue by now");
                 return;
             }
             Err(error) => {

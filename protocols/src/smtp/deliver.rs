@@ -238,7 +238,8 @@ impl Session {
 
     /// With what is known of the message, for whoever gets it here.
     fn known(&self, item: NewQueueItem, arrival: &Arrival) -> NewQueueItem {
-        let is_ours = |one: &QueueRecipient| self.is_ours(one.address.rsplit_once('@').map_or("", |(_, domain)| domain));
+        let is_ours =
+            |one: &QueueRecipient| self.is_ours(one.address.rsplit_once('@').map_or("", |(_, domain)| domain));
         let ends_here = item.recipients.iter().any(is_ours);
         NewQueueItem { arrival: ends_here.then(|| Box::new(arrival.clone())), ..item }
     }

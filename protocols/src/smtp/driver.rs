@@ -32,7 +32,9 @@ pub(super) async fn run(shared: Arc<Shared>, role: Role, stream: Stream) {
     };
     session.may_introduce = session.is_trusted_front();
     session.say(&session.greeting());
-    match session.serve().await {
+    let ended = session.serve().await;
+    session.note_lost();
+    match ended {
         Ok(()) => session.stream.close().await,
         Err(error) => tracing::debug!(peer = %session.stream.peer(), %error, protocol = role.name(), "connection lost"),
     }
@@ -130,6 +132,7 @@ impl Session {
             return Ok(refusal.into());
         }
         if let Some(refusal) = self.check_sizes(&line) {
+            self.note_not_understood(&line, &refusal);
             return Ok(refusal.into());
         }
         if let Some(arguments) = xclient::arguments(&line) {
@@ -143,7 +146,11 @@ impl Session {
         line.extend_from_slice(b"\r\n");
         let mut request = match Request::parse(&mut line.iter()) {
             Ok(request) => request.into_owned(),
-            Err(error) => return Ok(self.not_understood(&line, error).into()),
+            Err(error) => {
+                let refusal = self.not_understood(&line, error);
+                self.note_not_understood(&line, &refusal);
+                return Ok(refusal.into());
+            }
         };
         if let Request::Rcpt { to } = &mut request {
             to.orcpt = orcpt;

@@ -102,10 +102,7 @@ impl Session {
 }
 
 /// Whose copies go where.
-fn copies<'a>(
-    rcpt: &'a Rcpt,
-    verdict: &'a Verdict,
-) -> impl Iterator<Item = (&'a Rcpt, &'a Recipient, Vec<Placed>)> {
+fn copies<'a>(rcpt: &'a Rcpt, verdict: &'a Verdict) -> impl Iterator<Item = (&'a Rcpt, &'a Recipient, Vec<Placed>)> {
     let all = rcpt.local.iter().zip(verdict.copies.iter().zip(&verdict.filed));
     all.map(move |(recipient, (copy, filed))| (rcpt, recipient, placing::placed(*copy, filed)))
 }

@@ -4,6 +4,7 @@ use super::deliver::Committed;
 use super::fate::Fate;
 use super::letter::Says;
 use super::reply::Reply;
+use super::sizes::is_command;
 use super::state::{Rcpt, Session, Transaction};
 use crate::limits;
 use posthouse_engine::Accepted;
@@ -32,7 +33,7 @@ fn joined<const N: usize>(parts: [String; N]) -> String {
 }
 
 /// What has moved a copy elsewhere than into INBOX.
-fn moved(copy: Copy) -> &'static str {
+pub(crate) fn moved(copy: Copy) -> &'static str {
     match copy {
         Copy::Inbox => "",
         Copy::Junk => "junk",
@@ -95,6 +96,27 @@ impl Session {
             text: format!("{} {}", reply.code, reply.text),
             ..self.step(transaction, Step::Refused)
         });
+    }
+
+    /// The connection has ended before a message that was begun had come whole.
+    pub(super) fn note_lost(&self) {
+        if let Some(transaction) = self.transaction.as_ref().filter(|transaction| transaction.begun) {
+            let reply = Reply::new(421, "4.4.2 the connection ended before the message had come whole");
+            self.note_refused(transaction, &shown(transaction), "", &reply);
+        }
+    }
+
+    /// MAIL or RCPT with what is no address, or with parameters that are not known or not allowed.
+    pub(super) fn note_not_understood(&self, line: &[u8], reply: &Reply) {
+        let text = String::from_utf8_lossy(line);
+        let path = text.split_once('<').map_or("", |(_, rest)| rest.split(['>', '\r']).next().unwrap_or(""));
+        let path: String = path.chars().take(limits::SMTP_LOGGED_PATH_CHARS_MAX).collect();
+        if let Some(transaction) = self.transaction.as_ref().filter(|_| is_command(&text, "RCPT")) {
+            self.note_refused(transaction, &path, "", reply);
+        } else if self.hello.is_some() && self.transaction.is_none() && is_command(&text, "MAIL") {
+            let transaction = Transaction { id: self.shared.next_id(), sender: path, ..Transaction::default() };
+            self.note_refused(&transaction, "", "", reply);
+        }
     }
 
     /// Where each copy is; from now on somebody looks whether it can be seen.

@@ -25,8 +25,8 @@ mod milters;
 mod named;
 mod policy;
 mod prepare;
-mod reread;
 mod reply;
+mod reread;
 mod role;
 mod sizes;
 mod state;
@@ -37,6 +37,8 @@ mod trace;
 #[cfg(test)]
 pub(crate) mod tests;
 
+pub(crate) use away::{Means as Answerer, answer};
+pub(crate) use log::moved;
 pub(crate) use message::has_bare_line_end;
 pub(crate) use reread::Reread;
 pub(crate) use role::Role;

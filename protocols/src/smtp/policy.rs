@@ -3,7 +3,7 @@ use super::letter::{Addressed, Says};
 use super::reply::Reply;
 use super::role::Role;
 use super::state::{Rcpt, Reserved, Session, Transaction};
-use posthouse_engine::base::AccountId;
+use crate::placing;
 use posthouse_engine::directory::{Address, Recipient, Rule, Scope};
 use posthouse_engine::mailflow::{
     Advice, Case, Dmarc, Facts, Letter, Listed, Origin, Refusal, Verdict, Wanted, at_message, at_recipient,
@@ -85,10 +85,7 @@ impl Session {
     ) -> Vec<Verdict> {
         let obeys_dmarc = self.shared.verifier.as_ref().is_some_and(|verifier| verifier.obeys_dmarc());
         let Addressed { to, passed, automatic, fields, size_bytes } = more;
-        let has_mailbox = |account: AccountId, name: &str| {
-            let view = self.shared.engine.account(account);
-            name.eq_ignore_ascii_case("INBOX") || view.is_ok_and(|view| view.mailbox_named(name).is_some())
-        };
+        let has_mailbox = |account, name: &str| placing::has_mailbox(&self.shared.engine, account, name);
         let letter = Letter {
             from: &says.from,
             subject: &says.subject,

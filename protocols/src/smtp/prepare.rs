@@ -7,9 +7,11 @@ use super::role::Role;
 use super::state::{Rcpt, Session, Transaction};
 use super::trace;
 use crate::session::Room;
-use crate::verify::{Envelope, Seal, Seen, without_fields, without_forged};
-use posthouse_engine::directory::{Algorithm, KeyState, Rule, Scope, SigningKey};
+use crate::verify::{Envelope, Seal, Seen, Verifier, without_fields, without_forged};
+use posthouse_engine::Engine;
+use posthouse_engine::directory::{Address, Algorithm, KeyState, Rule, Scope, SigningKey};
 use posthouse_engine::mailflow::Facts;
+use std::sync::Arc;
 
 /// A message ready to be judged and stored.
 pub(super) struct Prepared {
@@ -60,7 +62,7 @@ impl Session {
                 // RFC 6409 section 8: whom Bcc names is for the envelope only (RFC 5322 sections 3.6.3 and 3.6.6).
                 let message = without(message, &[b"bcc", b"resent-bcc", RETURN_PATH]);
                 let message = without_forged(message, &self.shared.hostname);
-                self.sign(says, trace, message).await
+                sign(&self.shared.engine, self.shared.verifier.as_ref(), says.from.first(), (trace, message)).await
             }
             Role::Mx => {
                 let (message, found) = match before {
@@ -150,24 +152,29 @@ impl Session {
         let is_fit = |key: &&SigningKey| key.state == KeyState::Active && key.algorithm == Algorithm::Rsa;
         self.shared.engine.directory(|known| known.keys_of(domain).find(is_fit).cloned())
     }
+}
 
-    /// With the active keys of the domain that From names: the one that DMARC asks about.
-    pub(super) async fn sign(&self, says: &Says, trace: Vec<u8>, message: Vec<u8>) -> Result<Prepared, Reply> {
-        let mut prepared = Prepared { fields: trace, message, facts: Facts::default(), seen: None };
-        let Some((verifier, from)) = self.shared.verifier.as_ref().zip(says.from.first()) else {
-            return Ok(prepared);
-        };
-        let is_active = |key: &&SigningKey| key.state == KeyState::Active;
-        let keys: Vec<SigningKey> =
-            self.shared.engine.directory(|known| known.keys_of(from.domain()).filter(is_active).cloned().collect());
-        if keys.is_empty() {
-            return Ok(prepared);
-        }
-        let signed = verifier.sign(prepared.fields, prepared.message, keys).await.ok_or_else(unavailable)?;
-        (prepared.fields, prepared.message) = (signed.top, signed.message);
-        insert(&mut prepared.fields, &signed.fields);
-        Ok(prepared)
+/// With the active keys of the domain that From names: the one that DMARC asks about.
+pub(super) async fn sign(
+    engine: &Engine,
+    verifier: Option<&Arc<Verifier>>,
+    from: Option<&Address>,
+    (trace, message): (Vec<u8>, Vec<u8>),
+) -> Result<Prepared, Reply> {
+    let mut prepared = Prepared { fields: trace, message, facts: Facts::default(), seen: None };
+    let Some((verifier, from)) = verifier.zip(from) else {
+        return Ok(prepared);
+    };
+    let is_active = |key: &&SigningKey| key.state == KeyState::Active;
+    let keys: Vec<SigningKey> =
+        engine.directory(|known| known.keys_of(from.domain()).filter(is_active).cloned().collect());
+    if keys.is_empty() {
+        return Ok(prepared);
     }
+    let signed = verifier.sign(prepared.fields, prepared.message, keys).await.ok_or_else(unavailable)?;
+    (prepared.fields, prepared.message) = (signed.top, signed.message);
+    insert(&mut prepared.fields, &signed.fields);
+    Ok(prepared)
 }
 
 /// RFC 5321 section 4.4: only final delivery writes it, and two of them would contradict each other.

@@ -40,7 +40,7 @@ pub(super) fn is_endless_chunk(line: &str) -> bool {
     is_command(line, "BDAT") && !(is_number(size) && size.len() <= DIGITS_MAX)
 }
 
-fn is_command(line: &str, name: &str) -> bool {
+pub(super) fn is_command(line: &str, name: &str) -> bool {
     line.split(' ').next().is_some_and(|word| word.eq_ignore_ascii_case(name))
 }
 

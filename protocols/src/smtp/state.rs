@@ -47,6 +47,7 @@ pub(super) struct Hello {
 }
 
 /// A mail transaction (RFC 5321 section 3.3): from MAIL on.
+#[derive(Default)]
 pub(super) struct Transaction {
     /// Names the message in the logs and in Received.
     pub(super) id: u64,
@@ -65,6 +66,8 @@ pub(super) struct Transaction {
     /// How it is to be carried.
     pub(super) terms: Terms,
     pub(super) recipients: Vec<Rcpt>,
+    /// The client has begun to send the message.
+    pub(super) begun: bool,
     /// BDAT chunks so far.
     pub(super) chunks: Option<Box<Coming>>,
     /// The milters that see the message.

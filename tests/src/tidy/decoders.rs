@@ -50,6 +50,7 @@ const TABLE: [Row; 54] = [
     ("engine/src/index/uidls.rs", &["decode"], "event", "ids.decode(data)"),
     ("engine/src/log/names.rs", &["parse"], "damage", "swap(files"),
     ("engine/src/log/recovery.rs", &["open"], "recovery", "log::open"),
+    ("engine/src/queue/arrival.rs", &["decode"], "queue", "NewQueueItem::decode"),
     ("engine/src/queue/codec.rs", &["decode", "decode", "decode"], "queue", "NewQueueItem::decode"),
     ("engine/src/rescue/inspect.rs", &["inspect"], "damage", "inspect(&disk"),
     ("engine/src/rescue/repair/mod.rs", &["plan"], "damage", "Repair::plan"),

@@ -36,7 +36,7 @@ pub(super) fn prepare(
     let policies = asks.then(|| PolicyHosts::start(authorities, &servers)).transpose();
     let reports = match wishes.tls_reports_from.as_str() {
         from if wishes.enabled && !from.is_empty() => {
-            let reports = Reports::start(Address::parse(from)?, Some(verifier), authorities, &servers);
+            let reports = Reports::start(Address::parse(from)?, Some(verifier.clone()), authorities, &servers);
             Some(reports.map_err(|error| Failure::io("outbound.tls_reports_from", &error))?)
         }
         _ => None,
@@ -45,6 +45,7 @@ pub(super) fn prepare(
         engine: opened.engine.clone(),
         clock: opened.clock.clone(),
         hostname: hostname.to_owned(),
+        verifier: Some(verifier),
         names,
         tls,
         policies: policies.map_err(|error| Failure::io("outbound.mta_sts", &error))?,

@@ -31,6 +31,28 @@ pub(in crate::engine) fn plan(
     targets: &[Target],
     queue: &[NewQueueItem],
 ) -> Result<Planned> {
+    let judged = judge_all(txn, staged, targets);
+    write(txn, staged, judged, queue)
+}
+
+/// The same when nothing is done unless every target takes the message: `None` then.
+pub(in crate::engine) fn plan_whole(
+    txn: &mut Txn<'_>,
+    staged: &Staged,
+    targets: &[Target],
+    queue: &[NewQueueItem],
+) -> Result<Option<Planned>> {
+    let judged = judge_all(txn, staged, targets);
+    match judged.0.iter().all(Result::is_ok) {
+        true => write(txn, staged, judged, queue).map(Some),
+        false => Ok(None),
+    }
+}
+
+/// What each target says, and the entries of those that take it.
+type Judged = (Vec<Result<Delivered>>, Vec<DeliveredTo>);
+
+fn judge_all(txn: &mut Txn<'_>, staged: &Staged, targets: &[Target]) -> Judged {
     let mut promised = Promised::default();
     let mut to = Vec::with_capacity(targets.len());
     let mut answers = Vec::with_capacity(targets.len());
@@ -41,6 +63,10 @@ pub(in crate::engine) fn plan(
             delivered
         }));
     }
+    (answers, to)
+}
+
+fn write(txn: &mut Txn<'_>, staged: &Staged, (answers, to): Judged, queue: &[NewQueueItem]) -> Result<Planned> {
     if to.is_empty() && queue.is_empty() {
         return Ok(Planned { answers, queue_ids: Vec::new() });
     }

@@ -2,7 +2,7 @@
 use super::world::{World, item, names, play, quick};
 use posthouse_engine::base::Flags;
 use posthouse_engine::directory::{Address, Change, ScopeName};
-use posthouse_engine::queue::{Arrival, Folder, NewQueueItem, Placed};
+use posthouse_engine::queue::{Arrival, Came, Folder, NewQueueItem, Placed};
 
 fn at(text: &str) -> Address {
     Address::parse(text).expect("an address")
@@ -74,5 +74,58 @@ fn what_is_suspicious_is_in_junk_behind_a_group_in_a_group_too() {
         world.queue_text(with(to_dept, aside), "From: s@y.test\r\nSubject: x\r\n\r\nx").await;
         world.until_empty().await;
         assert_eq!([held(&world, "ann@example.org", "Junk"), held(&world, "bob@example.org", "Junk")], [2, 1]);
+    });
+}
+
+/// By way of a group in a group a message comes to members as if it had come to them at once.
+#[test]
+fn members_rules_hold_for_what_the_queue_brings() {
+    play(|world| async move {
+        let script = r#"sieve "require [\"fileinto\", \"imap4flags\", \"vacation\"]; fileinto :flags [\"paper\"] \"News\"; vacation :addresses \"dept@example.org\" \"Gone.\";""#;
+        let rules = vec![rule("ann@example.org", script), rule("bob@example.org", "block bad.test")];
+        change(&world, vec![group("dept@example.org", &["ann@example.org", "bob@example.org"])]).await;
+        change(&world, rules).await;
+        world.start(names(), quick());
+        let known = Arrival::default();
+        let to_dept = |sender: &str| with(item(sender, &[("dept@example.org", 0)]), known.clone());
+        let letter = "From: s@y.test\r\nTo: dept@example.org\r\nSubject: x\r\n\r\nx";
+        // The answer is for bob, who is here, so that it comes by way of the queue too.
+        world.queue_text(to_dept("bob@example.org"), letter).await;
+        world.until_empty().await;
+        assert_eq!([held(&world, "ann@example.org", "News"), held(&world, "ann@example.org", "INBOX")], [1, 0]);
+        let inbox = world.inbox("bob@example.org");
+        assert_eq!(inbox.len(), 2, "{inbox:#?}");
+        assert!(inbox.iter().any(|mail| mail.contains("Auto-Submitted: auto-replied")), "{inbox:#?}");
+        world.queue_text(to_dept("s@bad.test"), letter).await;
+        world.until_empty().await;
+        assert_eq!([held(&world, "ann@example.org", "News"), held(&world, "bob@example.org", "INBOX")], [2, 2]);
+    });
+}
+
+#[test]
+fn who_may_send_to_a_group_is_asked_by_whatever_way_it_is_reached() {
+    play(|world| async move {
+        let scope = ScopeName::Group(at("dept@example.org"));
+        let few = Change::RuleAdd { scope, rule: "senders ann@example.org".parse().expect("a rule") };
+        change(&world, vec![group("dept@example.org", &["bob@example.org"]), few]).await;
+        world.start(names(), quick());
+        let id = |name: &str| world.engine().account_named(name);
+        let from = |name: &str, came| {
+            let known = Arrival { came, ..Arrival::default() };
+            let item = with(item(name, &[("dept@example.org", 0)]), known);
+            NewQueueItem { account: id(name), ..item }
+        };
+        let letter = "Subject: x\r\n\r\nx";
+        world.queue_text(from("ann@example.org", Came::Member), letter).await;
+        world.until_empty().await;
+        assert_eq!(world.inbox("bob@example.org").len(), 1);
+        // A member hears of it, a stranger who may be anybody does not.
+        world.queue_text(from("bob@example.org", Came::Member), letter).await;
+        world.until_empty().await;
+        let inbox = world.inbox("bob@example.org");
+        assert!(inbox.len() == 2 && inbox[1].contains("you may not send to the group dept@example.org"), "{inbox:#?}");
+        world.queue_text(from("ann@example.org", Came::Outside), letter).await;
+        world.until_empty().await;
+        assert_eq!((world.inbox("bob@example.org").len(), world.inbox("ann@example.org").len()), (2, 0));
     });
 }

@@ -87,6 +87,7 @@ impl World {
             names: Arc::new(names),
             settings,
             hostname: "mail.example.org".into(),
+            verifier: None,
             tls: TlsConfigs::new(None).expect("TLS can be had"),
             policies,
             tls_reports: reports,

@@ -32,6 +32,7 @@ impl Session {
         let begins = self.message_begins();
         match &mut self.transaction {
             Some(transaction) if !transaction.recipients.is_empty() => {
+                transaction.begun = true;
                 Ok(transaction.chunks.take().unwrap_or_else(|| Box::new(begins)))
             }
             _ => Err(Reply::new(503, "5.5.1 MAIL and an accepted RCPT first")),

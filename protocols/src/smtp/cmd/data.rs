@@ -20,6 +20,9 @@ pub(in crate::smtp) fn run(session: &mut Session, _request: Request<String>) -> 
             }
             Some(_) => {}
         }
+        if let Some(transaction) = &mut session.transaction {
+            transaction.begun = true;
+        }
         session.say(&Reply::new(354, "Send the message; end it with a line that holds a dot alone"));
         Ok(match session.take_data().await? {
             Intake::Whole(taken) => session.finish(taken).await,

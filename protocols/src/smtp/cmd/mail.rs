@@ -6,7 +6,7 @@ use crate::smtp::reply::Reply;
 use crate::smtp::role::Role;
 use crate::smtp::state::{Answer, Running, Session, Transaction};
 use crate::smtp::terms;
-use posthouse_engine::queue::TlsDemand;
+use posthouse_engine::queue::{Terms, TlsDemand};
 use smtp_proto::{MAIL_REQUIRETLS, MAIL_SMTPUTF8, MailFrom, Request};
 
 pub(in crate::smtp) fn run(session: &mut Session, request: Request<String>) -> Running<'_> {
@@ -39,34 +39,48 @@ impl Session {
             let word = if self.role == Role::Lmtp { "LHLO" } else { "EHLO" };
             return Err(Reply::new(503, format!("5.5.1 {word} first")));
         }
-        if self.role == Role::Submission && self.login.is_none() {
-            return Err(Reply::new(530, "5.7.0 AUTH first"));
-        }
         if self.transaction.is_some() {
             return Err(Reply::new(503, "5.5.1 A message is under way already; RSET forgets it"));
         }
-        envelope::check_mail(&from, self.keeps_tls())?;
-        let max = self.shared.message_size_bytes_max;
-        if from.size as u64 > max {
-            return Err(message::too_big(max));
-        }
-        let terms = terms::read(&from, self.role, self.shared.clock.now())?;
-        let utf8 = from.flags & MAIL_SMTPUTF8 != 0;
-        self.check_sender(&from.address, utf8)?;
-        Ok(Transaction {
+        let checked = self.check_beginning(&from);
+        // It has its id before anything is judged, so that a refusal stands in the mail log too.
+        let transaction = Transaction {
             id: self.shared.next_id(),
             sender: envelope::requoted(&from.address),
-            utf8,
+            utf8: from.flags & MAIL_SMTPUTF8 != 0,
             ret: envelope::ret(from.flags),
             tls: if from.flags & MAIL_REQUIRETLS != 0 { TlsDemand::Required } else { TlsDemand::Usual },
             envelope_id: from.env_id.unwrap_or_default(),
             size_bytes: from.size as u64,
-            terms,
+            terms: *checked.as_ref().unwrap_or(&Terms::default()),
             recipients: Vec::new(),
+            begun: false,
             chunks: None,
             milters: None,
             filters_until: None,
-        })
+        };
+        match checked {
+            Ok(_) => Ok(transaction),
+            Err(refusal) => {
+                self.note_refused(&transaction, "", "", &refusal);
+                Err(refusal)
+            }
+        }
+    }
+
+    /// What the sender asks for, if it may begin.
+    fn check_beginning(&self, from: &MailFrom<String>) -> Result<Terms, Reply> {
+        if self.role == Role::Submission && self.login.is_none() {
+            return Err(Reply::new(530, "5.7.0 AUTH first"));
+        }
+        envelope::check_mail(from, self.keeps_tls())?;
+        let max = self.shared.message_size_bytes_max;
+        if from.size as u64 > max {
+            return Err(message::too_big(max));
+        }
+        let terms = terms::read(from, self.role, self.shared.clock.now())?;
+        self.check_sender(&from.address, from.flags & MAIL_SMTPUTF8 != 0)?;
+        Ok(terms)
     }
 
     /// Whether the client may demand TLS for the whole way: only over TLS (RFC 8689 section 4.1); a store is the end of the way.

@@ -33,6 +33,19 @@ pub(in crate::smtp) fn run(session: &mut Session, request: Request<String>) -> R
     })
 }
 
+/// The address, if it is one and there is room for one more.
+fn check(transaction: &Transaction, to: &RcptTo<String>, given: &str) -> Result<Address, Reply> {
+    if transaction.recipients.len() >= limits::SMTP_RECIPIENTS_MAX {
+        return Err(Reply::new(452, "4.5.3 Too many recipients; send the message to the others apart"));
+    }
+    let copies: usize = transaction.recipients.iter().map(Rcpt::copies).sum();
+    if copies > limits::SMTP_COPIES_MAX {
+        return Err(Reply::new(452, "4.5.3 The recipients stand for too many; send the message to the others apart"));
+    }
+    envelope::check_rcpt(to)?;
+    envelope::address(given, transaction.utf8, 553, "5.1.3")
+}
+
 impl Session {
     fn recipient(&self, to: RcptTo<String>) -> Result<Rcpt, Reply> {
         let Some(transaction) = &self.transaction else {
@@ -41,27 +54,16 @@ impl Session {
         if transaction.chunks.is_some() {
             return Err(Reply::new(503, "5.5.1 Chunks of the message have come already"));
         }
-        if transaction.recipients.len() >= limits::SMTP_RECIPIENTS_MAX {
-            return Err(Reply::new(452, "4.5.3 Too many recipients; send the message to the others apart"));
-        }
-        let copies: usize = transaction.recipients.iter().map(Rcpt::copies).sum();
-        if copies > limits::SMTP_COPIES_MAX {
-            return Err(Reply::new(
-                452,
-                "4.5.3 The recipients stand for too many; send the message to the others apart",
-            ));
-        }
-        envelope::check_rcpt(&to)?;
         let given = match to.address.as_str() {
             // smtp-proto gives this for <Postmaster> (RFC 5321 section 4.5.1) and for <>, and nobody asks for the latter.
             "" => self.postmaster(),
             address => envelope::requoted(address),
         };
-        let address = envelope::address(&given, transaction.utf8, 553, "5.1.3")?;
         let refused = |reply: Reply| {
-            self.note_refused(transaction, address.as_str(), "", &reply);
+            self.note_refused(transaction, &given, "", &reply);
             reply
         };
+        let address = check(transaction, &to, &given).map_err(refused)?;
         let (mut local, mut external) = self.resolve(&address).map_err(refused)?;
         if transaction.sender.is_empty()
             && let Some(representatives) = self.shared.engine.directory(|known| known.representatives(&address))

@@ -164,3 +164,50 @@ fn what_a_milter_has_changed_is_sealed_when_it_goes_on() {
     }
     assert!(!mail.contains("dmarc=pass\r\n"), "{mail}");
 }
+
+/// Dept is a group of another tenant in the group top: it is sent to by way of the queue.
+#[test]
+fn what_is_known_of_a_message_goes_with_it_to_a_group_in_a_group() {
+    let shared = with_filter(false);
+    let address = |text: &str| Address::parse(text).expect("an address");
+    let group = |own: &str, members: &[&str]| Change::GroupAdd {
+        address: address(own),
+        name: String::new(),
+        members: members.iter().map(|member| address(member)).collect(),
+    };
+    let changes = vec![
+        Change::TenantAdd { name: "other".into(), title: String::new(), accounts_max: None },
+        Change::DomainAdd { tenant: "other".into(), domain: "other.test".into() },
+        group("dept@other.test", &["bob@example.org"]),
+        group("top@example.org", &["ann@example.org", "dept@other.test", "carl@elsewhere.test"]),
+    ];
+    for done in shared.engine.change_directory(changes).wait() {
+        done.expect("the directory takes it");
+    }
+    let top: &[&str] = &["top@example.org"];
+    let queued = || -> Vec<(String, bool)> {
+        let queue = shared.engine.queue();
+        let all = queue.iter().flat_map(|item| {
+            let suspicious = item.item.arrival.as_ref().expect("what is known").suspicious;
+            item.item.recipients.iter().map(move |one| (one.address.clone(), suspicious))
+        });
+        all.collect()
+    };
+    assert!(sent(&shared, Some("add header"), top).starts_with("250"));
+    assert_eq!(queued(), [("dept@other.test".to_owned(), true)], "nothing goes elsewhere in our name");
+    assert!(inbox(&shared, "ann@example.org").is_empty(), "it is in Junk");
+    assert!(sent(&shared, Some("no action"), top).starts_with("250"));
+    let fine = [("carl@elsewhere.test".to_owned(), false), ("dept@other.test".to_owned(), false)];
+    assert_eq!(queued()[1..], fine);
+    let steps: Vec<String> = shared
+        .engine
+        .mail_log(&MailFilter::default(), None, 100)
+        .expect("it can be read")
+        .rows
+        .iter()
+        .filter(|row| row.record.recipient == "carl@elsewhere.test")
+        .map(|row| format!("{} {}", row.record.step.name(), row.record.policy))
+        .collect();
+    assert_eq!(steps.len(), 2);
+    assert!(steps.contains(&"dropped suspicious".to_owned()), "{steps:?}");
+}

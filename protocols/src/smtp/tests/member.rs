@@ -374,3 +374,39 @@ fn a_script_files_with_flags_and_keywords_and_refuses() {
         ]
     );
 }
+
+#[test]
+fn what_is_refused_early_or_lost_on_its_way_stands_in_the_mail_log() {
+    let shared = shared();
+    let play = |lines: &str| {
+        super::answers(SmtpService::mx(shared.clone()), lines.replace('\n', "\r\n").into_bytes());
+        let mut way: Vec<(String, String, String)> = traced(&shared, Vec::new())
+            .into_iter()
+            .map(|record| {
+                (record.sender, record.recipient, record.text.split(' ').take(2).collect::<Vec<_>>().join(" "))
+            })
+            .collect();
+        way.sort();
+        way
+    };
+    let told = |sender: &str, recipient: &str, text: &str| (sender.to_owned(), recipient.to_owned(), text.to_owned());
+    let mut expected = vec![told("s@s.test", "", "552 5.3.4")];
+    assert_eq!(play("EHLO c.test\nMAIL FROM:<s@s.test> SIZE=99999999999\nQUIT\n"), expected);
+    expected.push(told("t@s.test", "", "555 5.5.4"));
+    expected.sort();
+    assert_eq!(play("EHLO c.test\nMAIL FROM:<t@s.test> ODD=1\nQUIT\n"), expected);
+    for (rcpt, text) in [("<odd@@x>", "501 5.1.3"), ("<ann@example.org> ODD=1", "555 5.5.4")] {
+        let path = rcpt.split(['<', '>']).nth(1).expect("a path");
+        expected.push(told("u@s.test", path, text));
+        expected.sort();
+        assert_eq!(play(&format!("EHLO c.test\nMAIL FROM:<u@s.test>\nRCPT TO:{rcpt}\nQUIT\n")), expected);
+    }
+    let begin = "EHLO c.test\nMAIL FROM:<v@s.test>\nRCPT TO:<ann@example.org>\n";
+    for lost in ["DATA\nSubject: x\n", "BDAT 100\nSubject: x\n", "BDAT 12\nSubject: x\n"] {
+        expected.push(told("v@s.test", "ann@example.org", "421 4.4.2"));
+        expected.sort();
+        assert_eq!(play(&format!("{begin}{lost}")), expected, "{lost}");
+    }
+    // What the client does without is no loss.
+    assert_eq!(play(&format!("{begin}RSET\nQUIT\n")), expected);
+}
