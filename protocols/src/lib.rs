@@ -2,6 +2,7 @@
 //! It never keeps mail itself (the engine does) and never imports the administration or the tools.
 
 mod dsn;
+mod http;
 pub mod imap;
 pub mod limits;
 pub mod lmtp;

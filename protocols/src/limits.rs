@@ -323,3 +323,16 @@ pub const POP3_BATCH_MESSAGES: usize = 1024;
 pub const POP3_IDLE_MAX: Duration = Duration::from_secs(10 * 60);
 /// How long a session may take to log in.
 pub const POP3_LOGIN_MAX: Duration = Duration::from_secs(60);
+
+/// Domains whose MTA-STS policies are kept.
+pub const STS_DOMAINS_MAX: usize = 10_000;
+/// Seconds for which a policy is kept at most (RFC 8461 section 3.2: a year).
+pub const STS_AGE_SECONDS_MAX: u64 = 31_557_600;
+/// Bytes of a policy (RFC 8461 section 3.3).
+pub const STS_POLICY_BYTES_MAX: usize = 64 << 10;
+/// How long a policy may take to be fetched (the same section).
+pub const STS_FETCH_MAX: Duration = Duration::from_secs(60);
+/// Policies that are fetched at a time.
+pub const STS_FETCHES_MAX: usize = 32;
+/// Seconds before a policy that could not be had is asked for again (the same section: five minutes at least).
+pub const STS_PAUSE_SECONDS: i64 = 300;

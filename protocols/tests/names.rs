@@ -1,12 +1,14 @@
 //! Real queries to a small name server on the loopback: what it says, in our words, over UDP and, when an answer is cut, over TCP.
-use posthouse_protocols::outbound::resolve::{Mx, NameServers, NoAnswer, Resolve};
+use posthouse_protocols::outbound::resolve::{Dnssec, Mx, NameServers, NoAnswer, Resolve, Tlsa};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 
 const A: u16 = 1;
 const CNAME: u16 = 5;
 const MX: u16 = 15;
+const TXT: u16 = 16;
 const AAAA: u16 = 28;
+const TLSA: u16 = 52;
 
 /// A name as DNS writes it.
 fn name(text: &str) -> Vec<u8> {
@@ -40,6 +42,17 @@ fn zone(asked: &str, kind: u16) -> (u8, Vec<Vec<u8>>) {
         }
         ("a.x.test", A) => (0, vec![record("a.x.test", A, &[127, 0, 0, 1])]),
         ("a.x.test", AAAA) => (0, vec![record("a.x.test", AAAA, &std::net::Ipv6Addr::LOCALHOST.octets())]),
+        ("mx.secure.test" | "plain.test", MX) => (0, vec![mx(asked, 10, "a.secure.test")]),
+        ("a.secure.test", A) => (0, vec![record(asked, A, &[127, 0, 0, 3])]),
+        ("alias.secure.test", A) => {
+            (0, vec![record(asked, CNAME, &name("B.secure.test")), record("B.secure.test", A, &[127, 0, 0, 4])])
+        }
+        ("alias.plain.test", A) => {
+            (0, vec![record(asked, CNAME, &name("a.secure.test")), record("a.secure.test", A, &[127, 0, 0, 3])])
+        }
+        ("_25._tcp.a.secure.test" | "_25._tcp.plain.test", TLSA) => (0, vec![record(asked, TLSA, &[3, 1, 1, 7, 8])]),
+        ("_25._tcp.fails.secure.test", TLSA) => (2, Vec::new()),
+        ("_mta-sts.plain.test", TXT) => (0, vec![record(asked, TXT, b"\x07v=STSv1\x06; id=1")]),
         ("half.test", A) => (0, vec![record("half.test", A, &[127, 0, 0, 2])]),
         ("half.test", _) | ("fails.test", _) => (2, Vec::new()),
         ("empty.test", _) => (0, Vec::new()),
@@ -61,7 +74,9 @@ fn answer(query: &[u8], bytes_max: usize) -> Vec<u8> {
     let whole: usize = records.iter().map(Vec::len).sum();
     let cut = whole > bytes_max;
     let count = if cut { 0 } else { records.len() as u16 };
-    out.extend_from_slice(&[0x81 | if cut { 2 } else { 0 }, 0x80 | code, 0, 1]);
+    // Who asks without the DO bit, the first of the flags of the OPT record at the end, is told nothing of DNSSEC.
+    let proven = query.len() > at + 5 && query[at + 5 + 7] & 0x80 != 0 && labels.ends_with(&["secure".into(), "test".into()]);
+    out.extend_from_slice(&[0x81 | if cut { 2 } else { 0 }, 0x80 | if proven { 0x20 } else { 0 } | code, 0, 1]);
     out.extend_from_slice(&count.to_be_bytes());
     out.extend_from_slice(&[0, 0, 0, 0]);
     out.extend_from_slice(&query[12..at + 5]);
@@ -108,11 +123,12 @@ fn serve() -> SocketAddr {
 
 #[test]
 fn answers_and_their_absence_are_told_apart() {
-    let names = NameServers::start(&[serve()]).expect("it starts");
+    let names = NameServers::start(&[serve()], Dnssec::Ignored).expect("it starts");
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
     let mx = |domain: &str| {
         let answer = runtime.block_on(names.mx(domain));
-        answer.map(|mut hosts| {
+        answer.map(|found| {
+            let mut hosts = found.hosts;
             hosts.sort_by_key(|mx| mx.preference);
             hosts.into_iter().map(|Mx { preference, host }| format!("{preference} {host}")).collect::<Vec<_>>()
         })
@@ -128,7 +144,7 @@ fn answers_and_their_absence_are_told_apart() {
     assert_eq!(mx(label), Err(NoAnswer::NoName), "no server can be asked for it");
     let addresses = |host: &str| {
         let answer = runtime.block_on(names.addresses(host));
-        answer.map(|all| all.iter().map(ToString::to_string).collect::<Vec<_>>())
+        answer.map(|found| found.all.iter().map(ToString::to_string).collect::<Vec<_>>())
     };
     assert_eq!(addresses("a.x.test"), Ok(vec!["127.0.0.1".into(), "::1".into()]));
     assert_eq!(addresses("half.test"), Ok(vec!["127.0.0.2".into()]), "what IPv6 hides, IPv4 may have");
@@ -140,7 +156,35 @@ fn answers_and_their_absence_are_told_apart() {
 #[test]
 fn a_server_that_is_not_there_is_a_failure_that_may_pass() {
     let gone = UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a port");
-    let names = NameServers::start(&[gone]).expect("it starts");
+    let names = NameServers::start(&[gone], Dnssec::Ignored).expect("it starts");
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
     assert!(matches!(runtime.block_on(names.mx("x.test")), Err(NoAnswer::Failed(_))));
+}
+
+/// What counts as proven, and under which names TLSA records are looked for.
+#[test]
+fn what_servers_that_validate_have_proven_is_told_apart() {
+    let server = serve();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    let tlsa = Tlsa { usage: 3, selector: 1, matching: 1, data: vec![7, 8] };
+    for (dnssec, trusted) in [(Dnssec::Ignored, false), (Dnssec::ResolverValidates, true)] {
+        let names = NameServers::start(&[server], dnssec).expect("it starts");
+        let mx = |domain: &str| runtime.block_on(names.mx(domain)).map(|found| found.secure);
+        assert_eq!((mx("mx.secure.test"), mx("plain.test")), (Ok(trusted), Ok(false)), "{dnssec:?}");
+        let bases = |host: &str| runtime.block_on(names.addresses(host)).map(|found| found.tlsa_bases);
+        let if_trusted = |bases: &[&str]| {
+            Ok(bases.iter().filter(|_| trusted).map(ToString::to_string).collect::<Vec<_>>())
+        };
+        assert_eq!(bases("A.secure.test"), if_trusted(&["a.secure.test"]));
+        assert_eq!(bases("alias.secure.test"), if_trusted(&["b.secure.test", "alias.secure.test"]));
+        assert_eq!(bases("alias.plain.test"), Ok(Vec::new()));
+        assert_eq!(bases("a.x.test"), Ok(Vec::new()));
+        let records = |name: &str| runtime.block_on(names.tlsa(name));
+        let proven = if trusted { Ok(vec![tlsa.clone()]) } else { Err(NoAnswer::NoRecord) };
+        assert_eq!(records("_25._tcp.a.secure.test"), proven);
+        assert_eq!(records("_25._tcp.plain.test"), Err(NoAnswer::NoRecord), "not proven");
+        assert_eq!(records("_25._tcp.gone.secure.test"), Err(NoAnswer::NoName));
+        assert!(matches!(records("_25._tcp.fails.secure.test"), Err(NoAnswer::Failed(_))));
+        assert_eq!(runtime.block_on(names.txt("_mta-sts.plain.test")), Ok(vec!["v=STSv1; id=1".into()]));
+    }
 }

@@ -4,6 +4,7 @@ use super::office::Office;
 use super::resolve::{Found, hosts_of_domain, hosts_of_relay};
 use super::route::Destination;
 use super::settings::{Login, Security};
+use super::trust::{Guard, Guards};
 use crate::dsn::Reply;
 use crate::limits;
 use crate::runtime::{self, timeout};
@@ -22,9 +23,14 @@ pub(super) async fn connect(office: &Office, destination: &Destination) -> Resul
     let nowhere = |reply| Unreachable { reply, remote: None };
     let (found, port, security, login) = look_up(office, destination).await.map_err(nowhere)?;
     let mut worst: Option<Unreachable> = None;
-    for Found { name, ip } in found.into_iter().take(limits::OUTBOUND_ADDRESSES_MAX) {
-        let remote = Remote { name, addr: SocketAddr::new(ip, port) };
-        match try_host(office, &remote, security, login).await {
+    let mut guards = Guards::new(office, destination, security);
+    for host in found.into_iter().take(limits::OUTBOUND_ADDRESSES_MAX) {
+        let remote = Remote { name: host.name.clone(), addr: SocketAddr::new(host.ip, port) };
+        let opened = match guards.of(&host, port).await {
+            Ok(guard) => try_host(office, &remote, &guard, login).await,
+            Err(reply) => Err(reply.into()),
+        };
+        match opened {
             Ok(client) => return Ok(client),
             Err(NotOpen { reply, .. }) => {
                 tracing::debug!(relay = %remote, %reply, "a host takes no messages now");
@@ -59,30 +65,21 @@ async fn look_up<'a>(office: &Office, destination: &'a Destination) -> Result<Ho
 }
 
 /// One address; once more in plain text when TLS is only a wish and fails.
-async fn try_host(
-    office: &Office,
-    remote: &Remote,
-    security: Security,
-    login: Option<&Login>,
-) -> Result<Client, NotOpen> {
-    match try_once(office, remote, security, login).await {
+async fn try_host(office: &Office, remote: &Remote, guard: &Guard, login: Option<&Login>) -> Result<Client, NotOpen> {
+    match try_once(office, remote, guard, login).await {
         Err(NotOpen { reply, without_tls: true }) => {
             tracing::info!(relay = %remote, %reply, "TLS failed and is not demanded: going on in plain text");
-            try_once(office, remote, Security::Plain, login).await
+            let plain = Guard::configured(Security::Plain, &office.tls, &remote.name);
+            try_once(office, remote, &plain, login).await
         }
         done => done,
     }
 }
 
-async fn try_once(
-    office: &Office,
-    remote: &Remote,
-    security: Security,
-    login: Option<&Login>,
-) -> Result<Client, NotOpen> {
+async fn try_once(office: &Office, remote: &Remote, guard: &Guard, login: Option<&Login>) -> Result<Client, NotOpen> {
     let from = office.settings.source(remote.addr.ip());
     let stream = runtime::connect(remote.addr, from, limits::OUTBOUND_CONNECT_MAX).await;
     let stream = stream.map_err(|error| Reply::own("4.4.1", format!("connect to {remote}: {error}")))?;
-    let hello = Hello { hostname: &office.hostname, security, tls: &office.tls, login };
+    let hello = Hello { hostname: &office.hostname, guard, login };
     open(stream, remote.clone(), &hello).await
 }

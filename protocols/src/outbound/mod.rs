@@ -2,7 +2,8 @@
 //! notes what came of it. Everything that must survive a crash is in the queue; what is here can be made again from it.
 //!
 //! `clerk` watches the queue, `plan` says what goes next, `session` serves a destination over one connection (`connect`, `client/`), `settle`
-//! notes results and `notice` the reports about them. `resolve/` asks name servers, `route` knows the routes, `retry` the schedule.
+//! notes results and `notice` the reports about them. `resolve/` asks name servers, `trust/` says what a
+//! host must prove, `route` knows the routes, `retry` the schedule.
 mod clerk;
 mod client;
 mod connect;
@@ -18,6 +19,7 @@ mod session;
 mod settings;
 mod settle;
 mod tls;
+mod trust;
 
 #[cfg(test)]
 mod tests;

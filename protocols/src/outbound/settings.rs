@@ -75,6 +75,8 @@ pub struct Settings {
     pub port: u16,
     /// For hosts that are found by MX records.
     pub security: Security,
+    /// Hosts with TLSA records must match them (RFC 7672); the resolver must be one that tells what DNSSEC has proven.
+    pub dane: bool,
     /// Where all mail goes that no route names; `None` is where MX records lead.
     pub relay: Option<Arc<Relay>>,
     /// The first that fits counts.
@@ -106,6 +108,7 @@ impl Default for Settings {
         Settings {
             port: 25,
             security: Security::Opportunistic,
+            dane: false,
             relay: None,
             routes: Vec::new(),
             families: Families::default(),

@@ -1,8 +1,10 @@
-//! TLS as a client: any certificate for hosts that nobody vouches for, proven ones for relays that ask for it. Opens no connection.
+//! TLS as a client: any certificate for hosts that nobody vouches for, proven ones where that is asked for, or as a judge has it. Opens no
+//! connection.
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::client::Resumption;
 use rustls::{ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 use std::io;
 use std::path::Path;
@@ -41,26 +43,60 @@ impl TlsConfigs {
             let builder = ClientConfig::builder_with_provider(provider.clone());
             builder.with_safe_default_protocol_versions().map_err(io::Error::other)
         };
-        let any = Arc::new(AnyCertificate(provider.clone()));
+        let any = Arc::new(Judged(provider.clone(), Anything));
         let any = builder()?.dangerous().with_custom_certificate_verifier(any).with_no_client_auth();
         let proven = builder()?.with_root_certificates(roots).with_no_client_auth();
         Ok(TlsConfigs { any: Arc::new(any), proven: Arc::new(proven) })
     }
+
+    /// Takes what a judge lets pass. No session of it is resumed: another judge might not have let it begin.
+    pub(super) fn judged_by(&self, judge: impl Judge) -> Arc<ClientConfig> {
+        let mut config = ClientConfig::clone(&self.any);
+        let provider = config.crypto_provider().clone();
+        config.dangerous().set_certificate_verifier(Arc::new(Judged(provider, judge)));
+        config.resumption = Resumption::disabled();
+        Arc::new(config)
+    }
 }
 
-/// Believes every name, but not a peer that does not have its certificate's key.
-#[derive(Debug)]
-struct AnyCertificate(Arc<CryptoProvider>);
+/// What a server has shown of itself.
+pub(super) struct Chain<'a> {
+    pub(super) end_entity: &'a CertificateDer<'a>,
+    /// In any order, the authority at the top among them or not.
+    pub(super) others: &'a [CertificateDer<'a>],
+    pub(super) now: UnixTime,
+    pub(super) provider: &'a Arc<CryptoProvider>,
+}
 
-impl ServerCertVerifier for AnyCertificate {
+/// Says whether a certificate will do.
+pub(super) trait Judge: std::fmt::Debug + Send + Sync + 'static {
+    fn judge(&self, chain: &Chain<'_>) -> Result<(), Error>;
+}
+
+/// Believes every name.
+#[derive(Debug)]
+struct Anything;
+
+impl Judge for Anything {
+    fn judge(&self, _chain: &Chain<'_>) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+/// A judge of certificates, but never of a peer that does not have its certificate's key.
+#[derive(Debug)]
+struct Judged<J>(Arc<CryptoProvider>, J);
+
+impl<J: Judge> ServerCertVerifier for Judged<J> {
     fn verify_server_cert(
         &self,
-        _end_entity: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
         _server_name: &ServerName<'_>,
         _ocsp_response: &[u8],
-        _now: UnixTime,
+        now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
+        self.1.judge(&Chain { end_entity, others: intermediates, now, provider: &self.0 })?;
         Ok(ServerCertVerified::assertion())
     }
 

@@ -171,7 +171,7 @@ fn reversed(ip: IpAddr) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::outbound::resolve::{Answer, FixedNames, Mx};
+    use crate::outbound::resolve::{Addresses, Answer, FixedNames, MailHosts, Tlsa};
     use crate::runtime::{sim, sleep};
     use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -179,13 +179,21 @@ mod tests {
     struct Counting(FixedNames, Arc<AtomicUsize>);
 
     impl Resolve for Counting {
-        fn mx(&self, domain: &str) -> Answer<Vec<Mx>> {
+        fn mx(&self, domain: &str) -> Answer<MailHosts> {
             Resolve::mx(&self.0, domain)
         }
 
-        fn addresses(&self, host: &str) -> Answer<Vec<IpAddr>> {
+        fn addresses(&self, host: &str) -> Answer<Addresses> {
             self.1.fetch_add(1, Ordering::Relaxed);
             if host.ends_with("slow.test") { Box::pin(std::future::pending()) } else { self.0.addresses(host) }
+        }
+
+        fn tlsa(&self, name: &str) -> Answer<Vec<Tlsa>> {
+            self.0.tlsa(name)
+        }
+
+        fn txt(&self, name: &str) -> Answer<Vec<String>> {
+            self.0.txt(name)
         }
     }
 

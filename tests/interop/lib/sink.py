@@ -1,7 +1,7 @@
 """A mail host for the other side of a delivery: keeps what it takes, and misbehaves by the name before the @ of a recipient.
 
 `greylist` is put off until it has been tried twice, `later` is always put off, `never` is refused, `full` is refused after the data.
-With `broken_tls` STARTTLS is offered and then answered with rubbish.
+With `broken_tls` STARTTLS is offered and then answered with rubbish; with `tls`, an `ssl.SSLContext`, it works. `offers` are more keywords of EHLO.
 """
 import socketserver
 import threading
@@ -9,6 +9,7 @@ import threading
 
 class Handler(socketserver.StreamRequestHandler):
     timeout = 60
+    is_tls = False
 
     def say(self, text):
         self.wfile.write(text.encode() + b"\r\n")
@@ -30,10 +31,16 @@ class Handler(socketserver.StreamRequestHandler):
             verb = text.split(" ")[0].split(":")[0].upper()
             if verb == "EHLO":
                 offers = ["sink.test", "PIPELINING", "8BITMIME", "SMTPUTF8", "SIZE 50000000", "DSN" if sink.dsn else "HELP"]
-                offers += ["STARTTLS"] if sink.broken_tls else []
+                offers += ["STARTTLS"] if sink.broken_tls or (sink.tls and not self.is_tls) else []
+                offers += sink.offers
                 for offer in offers[:-1]:
                     self.say(f"250-{offer}")
                 self.say(f"250 {offers[-1]}")
+            elif verb == "STARTTLS" and sink.tls:
+                self.say("220 go")
+                self.connection = sink.tls.wrap_socket(self.connection, server_side=True)
+                self.rfile, self.wfile = self.connection.makefile("rb"), self.connection.makefile("wb", 0)
+                self.is_tls = True
             elif verb == "STARTTLS":
                 self.say("220 go")
                 self.wfile.write(b"this is no TLS at all\r\n" * 4)
@@ -76,8 +83,8 @@ class Handler(socketserver.StreamRequestHandler):
 
 
 class Sink:
-    def __init__(self, address, port, dsn=False, broken_tls=False):
-        self.dsn, self.broken_tls = dsn, broken_tls
+    def __init__(self, address, port, dsn=False, broken_tls=False, tls=None, offers=()):
+        self.dsn, self.broken_tls, self.tls, self.offers = dsn, broken_tls, tls, list(offers)
         self.lock = threading.Lock()
         self.mails, self.tried, self.connections = [], {}, 0
         socketserver.ThreadingTCPServer.allow_reuse_address = True

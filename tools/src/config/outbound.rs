@@ -2,6 +2,7 @@
 use super::check::{Wrong, within, wrong};
 use super::values::{Address, Ip, Place, words};
 use posthouse_engine::directory::normalise_domain;
+use posthouse_protocols::outbound::resolve::Dnssec;
 use posthouse_protocols::outbound::{Families, Security};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
@@ -19,6 +20,16 @@ words!(
         Verified = "verified",
         /// TLS from the first byte, with such a certificate.
         Implicit = "implicit",
+    }
+);
+
+words!(
+    /// `outbound.dane`: whose word for DNSSEC counts.
+    DaneChoice {
+        /// Nobody's: TLSA records are not asked for.
+        Off = "off",
+        /// The name servers', which are trusted and near.
+        ResolverValidates = "resolver_validates",
     }
 );
 
@@ -48,6 +59,8 @@ pub struct Outbound {
     pub resolver: Vec<Address>,
     /// For hosts that MX records name.
     pub tls: TlsChoice,
+    /// Whether hosts must match their TLSA records.
+    pub dane: DaneChoice,
     /// PEM file of authorities for proven certificates; empty: the system's.
     pub tls_authorities: PathBuf,
     /// Where all mail goes that no route names; empty: where MX records lead.
@@ -111,6 +124,7 @@ impl Default for Outbound {
             port: 25,
             resolver: Vec::new(),
             tls: TlsChoice::Opportunistic,
+            dane: DaneChoice::Off,
             tls_authorities: PathBuf::new(),
             relay: Place::default(),
             relay_tls: TlsChoice::Opportunistic,
@@ -139,6 +153,16 @@ impl TlsChoice {
             TlsChoice::Required => Security::Required,
             TlsChoice::Verified => Security::Verified,
             TlsChoice::Implicit => Security::Implicit,
+        }
+    }
+}
+
+impl DaneChoice {
+    /// The client's word for it.
+    pub fn dnssec(self) -> Dnssec {
+        match self {
+            DaneChoice::Off => Dnssec::Ignored,
+            DaneChoice::ResolverValidates => Dnssec::ResolverValidates,
         }
     }
 }
@@ -183,6 +207,10 @@ pub(super) fn check(outbound: &Outbound) -> Result<(), Wrong> {
     if outbound.tls == TlsChoice::Implicit {
         let what = "\"implicit\" is not allowed; allowed: none, opportunistic, required, verified".to_owned();
         return wrong("outbound.tls", what);
+    }
+    if outbound.tls == TlsChoice::None && outbound.dane != DaneChoice::Off {
+        let what = "\"resolver_validates\" is not allowed beside outbound.tls = \"none\"; allowed: off, or TLS".to_owned();
+        return wrong("outbound.dane", what);
     }
     login("outbound.relay_user", "outbound.relay_password_file", &outbound.relay_user, &outbound.relay_password_file)?;
     for (at, route) in outbound.route.iter().enumerate() {

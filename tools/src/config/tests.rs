@@ -113,6 +113,10 @@ fn errors_name_the_file_the_key_and_what_is_allowed() {
             "posthouse.toml: outbound.tls: \"implicit\" is not allowed; allowed: none, opportunistic, required, verified",
         ),
         (
+            "[outbound]\ntls = 'none'\ndane = 'resolver_validates'",
+            "posthouse.toml: outbound.dane: \"resolver_validates\" is not allowed beside outbound.tls = \"none\"; allowed: off, or TLS",
+        ),
+        (
             "[outbound]\nsource_ipv4 = '::1'",
             "posthouse.toml: outbound.source_ipv4: \"::1\" is not allowed; allowed: an IPv4 address, or \"\"",
         ),

@@ -1,7 +1,7 @@
 //! DNS lists of hosts, as the configuration wishes them. Asks none itself.
 use crate::config::Config;
 use crate::ops::Failure;
-use posthouse_protocols::outbound::resolve::NameServers;
+use posthouse_protocols::outbound::resolve::{Dnssec, NameServers};
 use posthouse_protocols::verify::dnsbl::{Blocklists, ListSettings, Zone};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ pub(super) fn start(config: &Config) -> Result<Option<Arc<Blocklists>>, Failure>
     }
     let own = if config.verify.resolver.is_empty() { &config.outbound.resolver } else { &config.verify.resolver };
     let servers: Vec<SocketAddr> = own.iter().map(|address| address.0).collect();
-    let names = NameServers::start(&servers).map_err(|error| Failure::io("verify.resolver", &error))?;
+    let names = NameServers::start(&servers, Dnssec::Ignored).map_err(|error| Failure::io("verify.resolver", &error))?;
     let from = |score: i32| (score > 0).then_some(score);
     let zone = |zone: &crate::config::ZoneTable| Zone {
         name: zone.name.to_ascii_lowercase(),

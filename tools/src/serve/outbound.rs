@@ -3,7 +3,7 @@ use crate::config::{Config, Outbound as Wishes, Place};
 use crate::ops::Failure;
 use crate::store::Opened;
 use posthouse_engine::directory::normalise_domain;
-use posthouse_protocols::outbound::resolve::NameServers;
+use posthouse_protocols::outbound::resolve::{Dnssec, NameServers};
 use posthouse_protocols::outbound::{Login, Means, Outbound, Relay, Route, Security, Settings, TlsConfigs};
 use posthouse_protocols::runtime::Spawner;
 use std::net::{IpAddr, SocketAddr};
@@ -19,7 +19,8 @@ pub(super) fn prepare(config: &Config, opened: &Opened, hostname: &str) -> Resul
     let authorities = Some(wishes.tls_authorities.as_path()).filter(|path| !path.as_os_str().is_empty());
     let tls = TlsConfigs::new(authorities).map_err(|error| Failure::io("outbound.tls_authorities", &error))?;
     let servers: Vec<SocketAddr> = wishes.resolver.iter().map(|address| address.0).collect();
-    let names = NameServers::start(&servers).map_err(|error| Failure::io("outbound.resolver", &error))?;
+    let dnssec = wishes.dane.dnssec();
+    let names = NameServers::start(&servers, dnssec).map_err(|error| Failure::io("outbound.resolver", &error))?;
     Ok(Some(Means {
         engine: opened.engine.clone(),
         clock: opened.clock.clone(),
@@ -54,6 +55,7 @@ fn settings(config: &Config) -> Result<Settings, Failure> {
     Ok(Settings {
         port: wishes.port,
         security: wishes.tls.security(),
+        dane: wishes.dane.dnssec() == Dnssec::ResolverValidates,
         relay: relay(&wishes.relay, wishes.relay_tls.security(), &wishes.relay_user, &wishes.relay_password_file)?,
         routes: wishes.route.iter().map(route).collect::<Result<_, Failure>>()?,
         families: wishes.ip.families(),

@@ -5,7 +5,7 @@ use super::{Client, Offers, Remote};
 use crate::dsn::Reply;
 use crate::limits;
 use crate::outbound::settings::{Login, Security};
-use crate::outbound::tls::TlsConfigs;
+use crate::outbound::trust::Guard;
 use crate::runtime::Stream;
 use rustls::pki_types::ServerName;
 
@@ -13,9 +13,7 @@ use rustls::pki_types::ServerName;
 pub(in crate::outbound) struct Hello<'a> {
     /// Our name.
     pub(in crate::outbound) hostname: &'a str,
-    pub(in crate::outbound) security: Security,
-    /// For unproven and for proven certificates.
-    pub(in crate::outbound) tls: &'a TlsConfigs,
+    pub(in crate::outbound) guard: &'a Guard,
     pub(in crate::outbound) login: Option<&'a Login>,
 }
 
@@ -46,14 +44,14 @@ pub(in crate::outbound) async fn open(mut stream: Stream, remote: Remote, how: &
         broken: false,
         transferring: false,
     };
-    if how.security == Security::Implicit {
+    if how.guard.security == Security::Implicit {
         client.start_tls(how).await?;
     }
     client.greeting(how.hostname).await?;
     client.hello(how.hostname).await?;
     client.secure(how).await?;
     if let Some(login) = how.login {
-        auth::log_in(&mut client, login, how.security).await?;
+        auth::log_in(&mut client, login, how.guard.security).await?;
     }
     Ok(client)
 }
@@ -96,13 +94,14 @@ impl Client {
 
     /// STARTTLS (RFC 3207) as far as the policy for this host wants it.
     async fn secure(&mut self, how: &Hello<'_>) -> Result<(), NotOpen> {
-        let wish = match how.security {
+        let wish = match how.guard.security {
             Security::Plain | Security::Implicit => return Ok(()),
             Security::Opportunistic => true,
             Security::Required | Security::Verified => false,
         };
         if !self.offers.starttls {
-            return if wish { Ok(()) } else { Err(Reply::own("4.7.4", "the host offers no STARTTLS").into()) };
+            let missing = || Reply::own("4.7.4", format!("the host offers no STARTTLS{}", how.guard.demand()));
+            return if wish { Ok(()) } else { Err(missing().into()) };
         }
         let heard = self.say("STARTTLS", limits::OUTBOUND_COMMAND_MAX).await;
         let reply = heard.map_err(|broken| broken.reply("at STARTTLS"))?;
@@ -118,16 +117,14 @@ impl Client {
     }
 
     async fn start_tls(&mut self, how: &Hello<'_>) -> Result<(), Reply> {
-        let proven = matches!(how.security, Security::Verified | Security::Implicit);
-        let config = if proven { &how.tls.proven } else { &how.tls.any };
-        let name = self.remote.name.trim_end_matches('.').to_owned();
+        let guard = how.guard;
+        let name = guard.name.trim_end_matches('.').to_owned();
         let name = ServerName::try_from(name).unwrap_or_else(|_| ServerName::from(self.remote.addr.ip()));
         self.stream
-            .start_tls_client(config.clone(), name)
+            .start_tls_client(guard.config.clone(), name)
             .await
             .map_err(|error| Reply::own("4.7.5", format!("the TLS handshake failed: {error}")))?;
-        let trust = if proven { "verified" } else { "unverified" };
-        self.tls = self.stream.tls_info().map(|tls| format!("{} {} {trust}", tls.version, tls.cipher));
+        self.tls = self.stream.tls_info().map(|tls| format!("{} {} {}", tls.version, tls.cipher, guard.trust));
         Ok(())
     }
 }

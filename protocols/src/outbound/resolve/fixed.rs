@@ -1,6 +1,6 @@
 //! Names with fixed answers, for tests. Every other name does not exist.
-use super::{Answer, Mx, NoAnswer, Resolve};
-use std::collections::HashMap;
+use super::{Addresses, Answer, MailHosts, Mx, NoAnswer, Resolve, Tlsa};
+use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
 /// See above.
@@ -8,6 +8,12 @@ use std::net::IpAddr;
 pub struct FixedNames {
     mx: HashMap<String, Result<Vec<Mx>, NoAnswer>>,
     addresses: HashMap<String, Result<Vec<IpAddr>, NoAnswer>>,
+    /// Where the name of a host leads.
+    aliases: HashMap<String, String>,
+    /// Domains and hosts that DNSSEC proves.
+    secure: HashSet<String>,
+    tlsa: HashMap<String, Result<Vec<Tlsa>, NoAnswer>>,
+    txt: HashMap<String, Result<Vec<String>, NoAnswer>>,
 }
 
 impl FixedNames {
@@ -44,18 +50,72 @@ impl FixedNames {
         self.addresses.insert(host.to_owned(), Err(why));
         self
     }
+
+    /// DNSSEC proves what is said of these domains and hosts.
+    #[must_use]
+    pub fn secure(mut self, names: &[&str]) -> FixedNames {
+        self.secure.extend(names.iter().map(|name| (*name).to_owned()));
+        self
+    }
+
+    /// A host's name that is another's.
+    #[must_use]
+    pub fn alias(mut self, name: &str, host: &str) -> FixedNames {
+        self.aliases.insert(name.to_owned(), host.to_owned());
+        self
+    }
+
+    /// A TLSA record of a name, beside those that it has.
+    #[must_use]
+    pub fn tlsa(mut self, name: &str, tlsa: Tlsa) -> FixedNames {
+        let answer = self.tlsa.entry(name.to_owned()).or_insert_with(|| Ok(Vec::new()));
+        if let Ok(all) = answer {
+            all.push(tlsa);
+        }
+        self
+    }
+
+    /// Why there is no TLSA record of a name.
+    #[must_use]
+    pub fn no_tlsa(mut self, name: &str, why: NoAnswer) -> FixedNames {
+        self.tlsa.insert(name.to_owned(), Err(why));
+        self
+    }
+
+    /// The TXT records of a name.
+    #[must_use]
+    pub fn txt(mut self, name: &str, all: &[&str]) -> FixedNames {
+        self.txt.insert(name.to_owned(), Ok(all.iter().map(|text| (*text).to_owned()).collect()));
+        self
+    }
 }
 
 impl Resolve for FixedNames {
-    fn mx(&self, domain: &str) -> Answer<Vec<Mx>> {
+    fn mx(&self, domain: &str) -> Answer<MailHosts> {
         let exists = self.addresses.contains_key(domain);
         let unknown = || Err(if exists { NoAnswer::NoRecord } else { NoAnswer::NoName });
         let answer = self.mx.get(domain).cloned().unwrap_or_else(unknown);
-        Box::pin(std::future::ready(answer))
+        let secure = self.secure.contains(domain);
+        Box::pin(std::future::ready(answer.map(|hosts| MailHosts { hosts, secure })))
     }
 
-    fn addresses(&self, host: &str) -> Answer<Vec<IpAddr>> {
-        let answer = self.addresses.get(host).cloned().unwrap_or(Err(NoAnswer::NoName));
-        Box::pin(std::future::ready(answer))
+    fn addresses(&self, host: &str) -> Answer<Addresses> {
+        let end = self.aliases.get(host).map_or(host, String::as_str);
+        let is_secure = |name: &&str| self.secure.contains(*name);
+        let tlsa_bases = match end == host {
+            true => [host].iter().filter(|name| is_secure(name)).map(ToString::to_string).collect(),
+            false if !is_secure(&host) => Vec::new(),
+            false => [end, host].iter().filter(|name| is_secure(name)).map(ToString::to_string).collect(),
+        };
+        let answer = self.addresses.get(end).cloned().unwrap_or(Err(NoAnswer::NoName));
+        Box::pin(std::future::ready(answer.map(|all| Addresses { all, tlsa_bases })))
+    }
+
+    fn tlsa(&self, name: &str) -> Answer<Vec<Tlsa>> {
+        Box::pin(std::future::ready(self.tlsa.get(name).cloned().unwrap_or(Err(NoAnswer::NoName))))
+    }
+
+    fn txt(&self, name: &str) -> Answer<Vec<String>> {
+        Box::pin(std::future::ready(self.txt.get(name).cloned().unwrap_or(Err(NoAnswer::NoName))))
     }
 }

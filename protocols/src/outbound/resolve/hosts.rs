@@ -1,9 +1,10 @@
 //! From a domain or a relay to the addresses that are tried, in their order (RFC 5321 section 5.1). Connects to nobody.
-use super::{Mx, NoAnswer, Resolve};
+use super::{Addresses, MailHosts, Mx, NoAnswer, Resolve};
 use crate::dsn::Reply;
 use crate::limits;
 use crate::outbound::settings::Families;
 use std::net::{IpAddr, Ipv6Addr};
+use std::sync::Arc;
 
 /// An address of a host.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,6 +12,15 @@ pub(in crate::outbound) struct Found {
     /// The host's name, or its address.
     pub(in crate::outbound) name: String,
     pub(in crate::outbound) ip: IpAddr,
+    /// The names under which its TLSA records may stand; none when DNSSEC has not proven the way to it.
+    pub(in crate::outbound) tlsa_bases: Arc<[String]>,
+}
+
+impl Found {
+    /// An address that no name led to.
+    fn literal(name: &str, ip: IpAddr) -> Found {
+        Found { name: name.to_owned(), ip, tlsa_bases: Arc::default() }
+    }
 }
 
 /// Where the mail of a domain goes. `own_name` is ours: hosts that are not better than ourselves are left out. `random` mixes equals.
@@ -22,12 +32,14 @@ pub(in crate::outbound) async fn hosts_of_domain(
     random: &mut dyn FnMut() -> u64,
 ) -> Result<Vec<Found>, Reply> {
     if let Some(ip) = literal(domain) {
-        return Ok(vec![Found { name: domain.to_owned(), ip }]);
+        return Ok(vec![Found::literal(domain, ip)]);
     }
-    let mut hosts = match names.mx(domain).await {
-        Ok(hosts) => hosts,
-        // RFC 5321 section 5.1: without MX records the domain is its own host.
-        Err(NoAnswer::NoRecord) => vec![Mx { preference: 0, host: domain.to_owned() }],
+    let MailHosts { mut hosts, secure } = match names.mx(domain).await {
+        Ok(found) => found,
+        // RFC 5321 section 5.1: without MX records the domain is its own host, and its address is what must be proven (RFC 7672 section 2.2.1).
+        Err(NoAnswer::NoRecord) => {
+            MailHosts { hosts: vec![Mx { preference: 0, host: domain.to_owned() }], secure: true }
+        }
         Err(NoAnswer::NoName) => return Err(Reply::own("5.1.2", format!("the domain {domain} does not exist"))),
         Err(why) => return Err(Reply::own("4.4.3", format!("MX of {domain}: {why}"))),
     };
@@ -46,7 +58,12 @@ pub(in crate::outbound) async fn hosts_of_domain(
     keyed.sort();
     keyed.truncate(limits::OUTBOUND_HOSTS_MAX);
     let ordered: Vec<String> = keyed.into_iter().map(|(_, _, host)| host).collect();
-    addresses(names, &ordered, domain, families, random).await
+    let mut found = addresses(names, &ordered, domain, families, random).await?;
+    if !secure {
+        // Whoever has forged the MX records has hosts of his own, with TLSA records that fit.
+        found.iter_mut().for_each(|one| one.tlsa_bases = Arc::default());
+    }
+    Ok(found)
 }
 
 /// The addresses of a relay, without a look at MX.
@@ -57,7 +74,7 @@ pub(in crate::outbound) async fn hosts_of_relay(
     random: &mut dyn FnMut() -> u64,
 ) -> Result<Vec<Found>, Reply> {
     if let Some(ip) = host.parse().ok().or_else(|| literal(host)) {
-        return Ok(vec![Found { name: host.to_owned(), ip }]);
+        return Ok(vec![Found::literal(host, ip)]);
     }
     let found = addresses(names, &[host.to_owned()], host, families, random).await;
     // A relay is the operator's own: when its name is gone for a moment no mail is lost.
@@ -75,11 +92,13 @@ async fn addresses(
     let mut failed = None;
     for host in hosts {
         match names.addresses(host).await {
-            Ok(all) => {
+            Ok(Addresses { all, tlsa_bases }) => {
+                let tlsa_bases: Arc<[String]> = tlsa_bases.into();
                 let mut all: Vec<(u8, u64, IpAddr)> =
                     all.into_iter().filter_map(|ip| Some((rank(families, ip)?, random(), ip))).collect();
                 all.sort();
-                found.extend(all.into_iter().map(|(_, _, ip)| Found { name: host.clone(), ip }));
+                let one = |(_, _, ip)| Found { name: host.clone(), ip, tlsa_bases: tlsa_bases.clone() };
+                found.extend(all.into_iter().map(one));
             }
             Err(NoAnswer::Failed(why)) => failed = failed.or(Some((host, why))),
             Err(_) => {}

@@ -1,44 +1,54 @@
-//! Asks real name servers, by hickory-resolver on a thread of its own, since that wants tokio and our reactors may run on io_uring. Answers
-//! are kept as long as their records allow.
-use super::{Answer, Mx, NoAnswer, Resolve};
-use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolverConfig, ResolverOpts};
-use hickory_resolver::net::runtime::TokioRuntimeProvider;
+//! Asks real name servers, by hickory-resolver on a thread of its own, since that wants tokio and our reactors may run on io_uring.
+use super::servers::{Dnssec, Servers};
+use super::{Addresses, Answer, MailHosts, Mx, NoAnswer, Resolve, Tlsa};
 use hickory_resolver::net::{DnsError, NetError};
 use hickory_resolver::proto::op::ResponseCode;
-use hickory_resolver::proto::rr::{RData, RecordType};
-use hickory_resolver::{Resolver, TokioResolver};
+use hickory_resolver::proto::rr::{Name, RData, Record, RecordType};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::pin::Pin;
 use tokio::sync::{mpsc, oneshot};
 
 /// The name servers.
 pub struct NameServers(mpsc::UnboundedSender<Question>);
 
-enum Question {
-    Mx(String, oneshot::Sender<Result<Vec<Mx>, NoAnswer>>),
-    Addresses(String, oneshot::Sender<Result<Vec<IpAddr>, NoAnswer>>),
-    Ipv4(String, oneshot::Sender<Result<Vec<Ipv4Addr>, NoAnswer>>),
-}
+/// Runs on the thread, and answers whoever has asked.
+type Question = Box<dyn FnOnce(Servers) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send>;
 
 impl NameServers {
     /// Asks `servers`, or those of the system (`/etc/resolv.conf`) when there are none. The thread ends with the last handle.
     ///
     /// # Errors
     /// The system's configuration cannot be read, or the thread cannot start.
-    pub fn start(servers: &[SocketAddr]) -> io::Result<NameServers> {
+    pub fn start(servers: &[SocketAddr], dnssec: Dnssec) -> io::Result<NameServers> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let resolver = {
+        let servers = {
             let _inside = runtime.enter();
-            build(servers).map_err(|error| io::Error::other(format!("name servers: {error}")))?
+            Servers::new(servers, dnssec).map_err(|error| io::Error::other(format!("name servers: {error}")))?
         };
-        let (questions, asked) = mpsc::unbounded_channel();
-        std::thread::Builder::new().name("names".into()).spawn(move || runtime.block_on(serve(resolver, asked)))?;
+        let (questions, mut asked) = mpsc::unbounded_channel::<Question>();
+        std::thread::Builder::new().name("names".into()).spawn(move || {
+            runtime.block_on(async move {
+                while let Some(question) = asked.recv().await {
+                    tokio::spawn(question(servers.clone()));
+                }
+            });
+        })?;
         Ok(NameServers(questions))
     }
 
-    fn ask<T: Send + 'static>(&self, make: impl FnOnce(oneshot::Sender<Result<T, NoAnswer>>) -> Question) -> Answer<T> {
+    fn ask<T, F>(&self, question: impl FnOnce(Servers) -> F + Send + 'static) -> Answer<T>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, NoAnswer>> + Send + 'static,
+    {
         let (reply, answer) = oneshot::channel();
-        let sent = self.0.send(make(reply)).is_ok();
+        // Who asked may have gone meanwhile.
+        let question: Question = Box::new(move |servers| {
+            let answer = question(servers);
+            Box::pin(async move { drop(reply.send(answer.await)) })
+        });
+        let sent = self.0.send(question).is_ok();
         Box::pin(async move {
             let ended = || Err(NoAnswer::Failed("the resolver has ended".into()));
             if sent { answer.await.unwrap_or_else(|_| ended()) } else { ended() }
@@ -47,100 +57,141 @@ impl NameServers {
 }
 
 impl Resolve for NameServers {
-    fn mx(&self, domain: &str) -> Answer<Vec<Mx>> {
-        self.ask(|reply| Question::Mx(domain.to_owned(), reply))
+    fn mx(&self, domain: &str) -> Answer<MailHosts> {
+        let domain = domain.to_owned();
+        self.ask(|servers| async move { mx(&servers, &domain).await })
     }
 
-    fn addresses(&self, host: &str) -> Answer<Vec<IpAddr>> {
-        self.ask(|reply| Question::Addresses(host.to_owned(), reply))
+    fn addresses(&self, host: &str) -> Answer<Addresses> {
+        let host = host.to_owned();
+        self.ask(|servers| async move { addresses(&servers, &host).await })
     }
 
     fn ipv4(&self, host: &str) -> Answer<Vec<Ipv4Addr>> {
-        self.ask(|reply| Question::Ipv4(host.to_owned(), reply))
+        let host = host.to_owned();
+        self.ask(|servers| async move { Ok(records(&servers, &host, RecordType::A, ipv4).await?.all) })
+    }
+
+    fn tlsa(&self, name: &str) -> Answer<Vec<Tlsa>> {
+        let name = name.to_owned();
+        self.ask(|servers| async move {
+            let found = records(&servers, &name, RecordType::TLSA, tlsa).await?;
+            if found.secure && !found.all.is_empty() { Ok(found.all) } else { Err(NoAnswer::NoRecord) }
+        })
+    }
+
+    fn txt(&self, name: &str) -> Answer<Vec<String>> {
+        let name = name.to_owned();
+        self.ask(|servers| async move {
+            let found = records(&servers, &name, RecordType::TXT, txt).await?;
+            if found.all.is_empty() { Err(NoAnswer::NoRecord) } else { Ok(found.all) }
+        })
     }
 }
 
-/// A resolver for the tokio runtime that this is called in.
-pub(crate) fn build(servers: &[SocketAddr]) -> Result<TokioResolver, NetError> {
-    let mut builder = if servers.is_empty() {
-        Resolver::builder_tokio()?
-    } else {
-        let server = |addr: &SocketAddr| {
-            let mut server = NameServerConfig::udp_and_tcp(addr.ip());
-            server.connections.iter_mut().for_each(|connection: &mut ConnectionConfig| connection.port = addr.port());
-            server
-        };
-        let config = ResolverConfig::from_parts(None, Vec::new(), servers.iter().map(server).collect());
-        Resolver::builder_with_config(config, TokioRuntimeProvider::default())
-    };
-    let options: &mut ResolverOpts = builder.options_mut();
-    options.try_tcp_on_error = true;
-    builder.build()
+fn ipv4(data: &RData) -> Option<Ipv4Addr> {
+    if let RData::A(a) = data { Some(a.0) } else { None }
 }
 
-async fn serve(resolver: TokioResolver, mut asked: mpsc::UnboundedReceiver<Question>) {
-    while let Some(question) = asked.recv().await {
-        let resolver = resolver.clone();
-        tokio::spawn(async move {
-            // Who asked may have gone meanwhile.
-            match question {
-                Question::Mx(domain, reply) => drop(reply.send(mx(&resolver, &domain).await)),
-                Question::Addresses(host, reply) => drop(reply.send(addresses(&resolver, &host).await)),
-                Question::Ipv4(host, reply) => drop(reply.send(ipv4(&resolver, &host).await)),
-            }
-        });
-    }
-}
-
-async fn mx(resolver: &TokioResolver, domain: &str) -> Result<Vec<Mx>, NoAnswer> {
-    let hosts: Vec<Mx> = records(resolver, domain, RecordType::MX, |data| match data {
-        RData::MX(mx) => {
-            let host = mx.exchange.to_ascii().to_ascii_lowercase();
-            Some(Mx { preference: mx.preference, host: host.trim_end_matches('.').to_owned() })
-        }
+fn ip(data: &RData) -> Option<IpAddr> {
+    match data {
+        RData::A(a) => Some(a.0.into()),
+        RData::AAAA(aaaa) => Some(aaaa.0.into()),
         _ => None,
-    })
-    .await?;
-    if hosts.is_empty() { Err(NoAnswer::NoRecord) } else { Ok(hosts) }
+    }
 }
 
-async fn ipv4(resolver: &TokioResolver, host: &str) -> Result<Vec<Ipv4Addr>, NoAnswer> {
-    let read = |data: &RData| if let RData::A(a) = data { Some(a.0) } else { None };
-    records(resolver, host, RecordType::A, read).await
+fn tlsa(data: &RData) -> Option<Tlsa> {
+    let RData::TLSA(tlsa) = data else { return None };
+    let (usage, selector, matching) = (tlsa.cert_usage.into(), tlsa.selector.into(), tlsa.matching.into());
+    Some(Tlsa { usage, selector, matching, data: tlsa.cert_data.clone() })
+}
+
+fn txt(data: &RData) -> Option<String> {
+    let RData::TXT(txt) = data else { return None };
+    Some(String::from_utf8_lossy(&txt.txt_data.concat()).into_owned())
+}
+
+fn mail_host(data: &RData) -> Option<Mx> {
+    let RData::MX(mx) = data else { return None };
+    Some(Mx { preference: mx.preference, host: plain(&mx.exchange) })
+}
+
+/// In small letters and without the final dot.
+fn plain(name: &Name) -> String {
+    name.to_ascii().to_ascii_lowercase().trim_end_matches('.').to_owned()
+}
+
+async fn mx(servers: &Servers, domain: &str) -> Result<MailHosts, NoAnswer> {
+    let found = records(servers, domain, RecordType::MX, mail_host).await?;
+    if found.all.is_empty() {
+        return Err(NoAnswer::NoRecord);
+    }
+    Ok(MailHosts { hosts: found.all, secure: found.secure })
 }
 
 /// Both families; one that fails does not hide what the other has.
-async fn addresses(resolver: &TokioResolver, host: &str) -> Result<Vec<IpAddr>, NoAnswer> {
-    let (v4, v6) = tokio::join!(
-        ipv4(resolver, host),
-        records(resolver, host, RecordType::AAAA, |data| match data {
-            RData::AAAA(aaaa) => Some(IpAddr::from(aaaa.0)),
-            _ => None,
-        }),
-    );
-    let mut found = Vec::new();
+async fn addresses(servers: &Servers, host: &str) -> Result<Addresses, NoAnswer> {
+    let (v4, v6) =
+        tokio::join!(records(servers, host, RecordType::A, ip), records(servers, host, RecordType::AAAA, ip));
+    let mut found = Records { all: Vec::new(), secure: true, owner: String::new() };
     let mut worst = None;
-    for answer in [v4.map(|all| all.into_iter().map(IpAddr::from).collect()), v6] {
+    for answer in [v4, v6] {
         match answer {
-            Ok(some) => found.extend(some),
+            Ok(some) => {
+                found.all.extend(some.all);
+                found.secure &= some.secure;
+                found.owner = some.owner;
+            }
             Err(why @ NoAnswer::Failed(_)) => worst = Some(why),
             Err(why) => worst = worst.or(Some(why)),
         }
     }
-    if found.is_empty() { Err(worst.unwrap_or(NoAnswer::NoRecord)) } else { Ok(found) }
+    if found.all.is_empty() {
+        return Err(worst.unwrap_or(NoAnswer::NoRecord));
+    }
+    let tlsa_bases = tlsa_bases(servers, host, &found).await;
+    Ok(Addresses { all: found.all, tlsa_bases })
+}
+
+/// RFC 7672 section 2.2.2: the name at the end of the aliases, then the one at their beginning; only that one when only the first alias is
+/// proven.
+async fn tlsa_bases(servers: &Servers, host: &str, found: &Records<IpAddr>) -> Vec<String> {
+    let own = host.trim_end_matches('.').to_ascii_lowercase();
+    let is_alias = found.owner != own;
+    match (found.secure, is_alias) {
+        (true, true) => vec![found.owner.clone(), own],
+        (true, false) => vec![own],
+        (false, true) => match servers.ask(host, RecordType::CNAME).await {
+            Ok((_, true)) => vec![own],
+            _ => Vec::new(),
+        },
+        (false, false) => Vec::new(),
+    }
+}
+
+/// What an answer holds of one kind.
+struct Records<T> {
+    all: Vec<T>,
+    secure: bool,
+    /// The name at the end of the aliases.
+    owner: String,
 }
 
 async fn records<T>(
-    resolver: &TokioResolver,
+    servers: &Servers,
     name: &str,
     kind: RecordType,
     read: impl Fn(&RData) -> Option<T>,
-) -> Result<Vec<T>, NoAnswer> {
-    // With its final dot a name is whole: the system's search list is for people.
-    match resolver.lookup(format!("{}.", name.trim_end_matches('.')), kind).await {
-        Ok(lookup) => Ok(lookup.answers().iter().filter_map(|record| read(&record.data)).collect()),
-        Err(error) => Err(no_answer(&error)),
-    }
+) -> Result<Records<T>, NoAnswer> {
+    let (answers, secure) = servers.ask(name, kind).await.map_err(|error| no_answer(&error))?;
+    let own = || name.trim_end_matches('.').to_ascii_lowercase();
+    let owner = answers.iter().find(|record| record.record_type() == kind).map_or_else(own, owner);
+    Ok(Records { all: answers.iter().filter_map(|record| read(&record.data)).collect(), secure, owner })
+}
+
+fn owner(record: &Record) -> String {
+    plain(&record.name)
 }
 
 fn no_answer(error: &NetError) -> NoAnswer {

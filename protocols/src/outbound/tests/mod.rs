@@ -1,5 +1,6 @@
 //! The client against scripted servers, and the whole of it with a real store, on the simulated network.
 mod circles;
+mod dane;
 mod hosts;
 mod plan;
 mod script;

@@ -4,6 +4,7 @@ use crate::outbound::client::{Client, Hello, Mail, NotOpen, Rcpt, Remote, open};
 use crate::outbound::content::Content;
 use crate::outbound::settings::Security;
 use crate::outbound::tls::TlsConfigs;
+use crate::outbound::trust::Guard;
 use crate::runtime::sim::{self, Client as Peer};
 use crate::runtime::sleep;
 use crate::testing;
@@ -79,6 +80,7 @@ pub(super) fn converse_with(script: &'static str, message: &'static [u8]) -> Res
 
 async fn begin(stream: crate::runtime::Stream, remote: Remote) -> Result<Client, NotOpen> {
     let tls = TlsConfigs::new(None).expect("TLS can be had");
-    let hello = Hello { hostname: "mail.example.org", security: Security::Opportunistic, tls: &tls, login: None };
+    let guard = Guard::configured(Security::Opportunistic, &tls, &remote.name);
+    let hello = Hello { hostname: "mail.example.org", guard: &guard, login: None };
     open(stream, remote, &hello).await
 }

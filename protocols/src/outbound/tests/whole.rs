@@ -39,7 +39,7 @@ impl World {
     }
 
     /// A host that plays one script for each connection, in their order; further ones are cut at once.
-    fn host(&self, addr: &str, scripts: &[&'static str]) {
+    pub(super) fn host(&self, addr: &str, scripts: &[&'static str]) {
         let left: Rc<RefCell<VecDeque<&'static str>>> = Rc::new(RefCell::new(scripts.iter().copied().collect()));
         let taken = self.taken.clone();
         self.net.listen(addr.parse().expect("an address"), move |peer| {
@@ -70,7 +70,7 @@ impl World {
         office
     }
 
-    async fn queue(&self, item: NewQueueItem) {
+    pub(super) async fn queue(&self, item: NewQueueItem) {
         self.queue_text(item, "Subject: hello\r\n\r\n.dot\r\n").await;
     }
 

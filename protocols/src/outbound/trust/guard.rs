@@ -1,0 +1,122 @@
+//! From the configuration and a host's TLSA records to what one connection must have. Judges no certificate.
+use super::dane::{self, Dane};
+use crate::dsn::Reply;
+use crate::limits;
+use crate::outbound::office::Office;
+use crate::outbound::resolve::{Found, NoAnswer, Tlsa};
+use crate::outbound::route::Destination;
+use crate::outbound::settings::Security;
+use crate::outbound::tls::TlsConfigs;
+use crate::runtime::timeout;
+use rustls::ClientConfig;
+use std::sync::Arc;
+
+/// For one host.
+#[derive(Clone)]
+pub(in crate::outbound) struct Guard {
+    pub(in crate::outbound) security: Security,
+    /// Judges its certificate.
+    pub(in crate::outbound) config: Arc<ClientConfig>,
+    /// The name that we tell in the handshake (SNI).
+    pub(in crate::outbound) name: String,
+    /// What a certificate that passes has proven, in the words of the log.
+    pub(in crate::outbound) trust: &'static str,
+    /// Who demands more than the configuration.
+    demands: Option<&'static str>,
+}
+
+impl Guard {
+    /// What the configuration says, and nobody else.
+    pub(in crate::outbound) fn configured(security: Security, tls: &TlsConfigs, host: &str) -> Guard {
+        let proven = matches!(security, Security::Verified | Security::Implicit);
+        let (config, trust) = if proven { (&tls.proven, "verified") } else { (&tls.any, "unverified") };
+        Guard { security, config: config.clone(), name: host.to_owned(), trust, demands: None }
+    }
+
+    /// What TLSA records at `base` ask for; `names` are those that an authority of theirs may have certified besides (RFC 7672 section 3.2.2).
+    pub(in crate::outbound) fn dane(
+        security: Security,
+        tls: &TlsConfigs,
+        (base, owner): (&str, &str),
+        records: Vec<Tlsa>,
+        names: &[&str],
+    ) -> Guard {
+        let demands = Some("which its TLSA records demand");
+        let mut guard = Guard { demands, ..Guard::configured(security, tls, base) };
+        if security == Security::Opportunistic {
+            guard.security = Security::Required;
+        }
+        let usable = dane::usable(records);
+        if usable.is_empty() {
+            // RFC 7672 section 2.2: TLS, but nothing to know the host by.
+            return guard;
+        }
+        if security == Security::Verified {
+            // What its own domain says of the certificate is at least as good as what an authority says.
+            guard.security = Security::Required;
+        }
+        let names: Vec<&str> = [base].into_iter().chain(names.iter().copied()).collect();
+        (guard.config, guard.trust) = (tls.judged_by(Dane::new(owner, usable, &names)), "dane");
+        guard
+    }
+
+    /// For a complaint that the host has no TLS.
+    pub(in crate::outbound) fn demand(&self) -> String {
+        self.demands.map_or_else(String::new, |who| format!(", {who}"))
+    }
+}
+
+/// The guards of a destination's hosts; name servers are asked once for each.
+pub(in crate::outbound) struct Guards<'a> {
+    office: &'a Office,
+    destination: &'a Destination,
+    security: Security,
+    /// The last host's: its addresses come one after the other.
+    last: Option<(String, Result<Guard, Reply>)>,
+}
+
+impl<'a> Guards<'a> {
+    pub(in crate::outbound) fn new(office: &'a Office, destination: &'a Destination, security: Security) -> Guards<'a> {
+        Guards { office, destination, security, last: None }
+    }
+
+    /// What a host at that port must have; why it must not be connected to at all.
+    pub(in crate::outbound) async fn of(&mut self, host: &Found, port: u16) -> Result<Guard, Reply> {
+        if let Some((name, known)) = &self.last
+            && *name == host.name
+        {
+            return known.clone();
+        }
+        let guard = self.find(host, port).await;
+        self.last = Some((host.name.clone(), guard.clone()));
+        guard
+    }
+
+    async fn find(&self, host: &Found, port: u16) -> Result<Guard, Reply> {
+        let tls = &self.office.tls;
+        if self.office.settings.dane && self.security != Security::Plain {
+            for base in &*host.tlsa_bases {
+                let owner = format!("_{port}._tcp.{base}");
+                if let Some(records) = self.records(&owner).await? {
+                    return Ok(Guard::dane(self.security, tls, (base, &owner), records, &self.names(host)));
+                }
+            }
+        }
+        Ok(Guard::configured(self.security, tls, &host.name))
+    }
+
+    /// TLSA records. Where nobody can say whether there are any somebody may be hiding them (RFC 7672 section 2.1.2).
+    async fn records(&self, owner: &str) -> Result<Option<Vec<Tlsa>>, Reply> {
+        let late = || Err(NoAnswer::Failed("they took too long".into()));
+        match timeout(limits::OUTBOUND_RESOLVE_MAX, self.office.names.tlsa(owner)).await.unwrap_or_else(late) {
+            Ok(records) => Ok(Some(records)),
+            Err(NoAnswer::NoName | NoAnswer::NoRecord) => Ok(None),
+            Err(why) => Err(Reply::own("4.4.3", format!("DANE: TLSA of {owner}: {why}"))),
+        }
+    }
+
+    fn names<'b>(&'b self, host: &'b Found) -> Vec<&'b str> {
+        let domain = if let Destination::Domain(domain) = self.destination { Some(&**domain) } else { None };
+        [&*host.name].into_iter().chain(domain).collect()
+    }
+}

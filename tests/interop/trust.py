@@ -1,0 +1,158 @@
+#!/usr/bin/env python3
+"""What other domains demand of TLS: DANE with a real Postfix, and hosts whose certificates match their TLSA records or do not; MTA-STS with a
+policy host of its own.
+
+Starts all servers itself. Hosts differ by their loopback address and share one port; the policy host has port 443.
+"""
+import hashlib
+import http.server
+import os
+import re
+import ssl
+import subprocess
+import sys
+import threading
+
+from lib import names
+from lib.names import A, CNAME, MX, SERVFAIL, TLSA, TXT
+from lib.peers import Peers
+from lib.report import Checks, want
+from lib.servers import free_ports
+from lib.sink import Sink
+from outbound import HOME, RUNTIME, Sender, inbox, mail, toml, until
+
+
+class Authority:
+    """A private authority and the certificates that it gives out, by openssl."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        os.makedirs(folder, exist_ok=True)
+        self.run("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=an authority", "-keyout", "ca.key", "-out", "ca.pem",
+                 "-addext", "basicConstraints=critical,CA:true")
+        self.pem = os.path.join(folder, "ca.pem")
+
+    def run(self, *argv):
+        return subprocess.run(["openssl", *argv], check=True, capture_output=True, cwd=self.folder).stdout
+
+    def context(self, name):
+        """TLS of a server with a certificate for the name; the authority's follows it."""
+        self.run("req", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=host", "-keyout", f"{name}.key", "-out", f"{name}.csr")
+        with open(os.path.join(self.folder, f"{name}.ext"), "w") as file:
+            file.write(f"subjectAltName=DNS:{name}\n")
+        self.run("x509", "-req", "-in", f"{name}.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-days", "2", "-extfile", f"{name}.ext", "-out", f"{name}.crt")
+        chain = os.path.join(self.folder, f"{name}.pem")
+        with open(chain, "w") as out:
+            for part in (f"{name}.crt", "ca.pem"):
+                out.write(open(os.path.join(self.folder, part)).read())
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(chain, os.path.join(self.folder, f"{name}.key"))
+        return context
+
+
+def key_of(pem):
+    """The public key of a certificate, as DER."""
+    public = subprocess.run(["openssl", "x509", "-in", pem, "-noout", "-pubkey"], check=True, capture_output=True).stdout
+    return subprocess.run(["openssl", "pkey", "-pubin", "-outform", "DER"], input=public, check=True, capture_output=True).stdout
+
+
+def der_of(pem):
+    return ssl.PEM_cert_to_DER_cert(open(pem).read())
+
+
+def logged(server, *parts):
+    log = re.sub(r"\x1b\[[0-9;]*m", "", open(server.log, errors="replace").read())
+    return any(all(part in line for part in parts) for line in log.splitlines())
+
+
+def deferred(server, rcpt, *parts):
+    def told():
+        rows = server.queue("--recipient", rcpt)
+        return rows and rows[0]["state"] == "deferred" and all(part in rows[0]["reply"] for part in parts)
+    until(told, f"{rcpt} deferred with {parts}: {server.queue()}")
+
+
+def sha256(data):
+    return hashlib.sha256(data).digest()
+
+
+def dane(checks, server, peer, zone, sink, plain):
+    cert = os.path.join(peer.folder, "cert.pem")
+    good, bad = (3, 1, 1, sha256(key_of(cert))), (3, 1, 1, sha256(b"another key"))
+    owner = f"_{peer.ports['smtp']}._tcp.mx.bench.test"
+    with checks.check("DANE: Postfix's self-signed certificate matches its TLSA record"):
+        zone[owner, TLSA] = [bad, good]
+        server.submit(["u1@bench.test"], mail("dane-good"))
+        until(lambda: not server.queue(), "an empty queue")
+        want(logged(server, "outbound", "u1@bench.test", "dane", "status=\"sent\"") or logged(server, "u1@bench.test", " dane"), "the log says dane")
+    with checks.check("DANE: a record that does not match delays the mail and says why; with the right one it goes"):
+        zone[owner, TLSA] = [bad]
+        server.submit(["u2@bench.test"], mail("dane-bad"))
+        deferred(server, "u2@bench.test", "4.7.5", f"matches no TLSA record of {owner}")
+        zone[owner, TLSA] = [(3, 0, 2, hashlib.sha512(der_of(cert)).digest())]
+        server.cli("queue", "flush")
+        until(lambda: not server.queue(), "an empty queue")
+    with checks.check("DANE: TLSA records that nobody can look up delay the mail"):
+        zone[owner, TLSA] = SERVFAIL
+        server.submit(["u1@bench.test"], mail("dane-servfail"))
+        deferred(server, "u1@bench.test", "4.4.3", "DANE: TLSA of")
+        del zone[owner, TLSA]
+        server.cli("queue", "flush")
+        until(lambda: not server.queue(), "an empty queue")
+        want(logged(server, "u1@bench.test", "unverified"), "without records any certificate will do")
+    with checks.check("DANE: an authority in the records vouches for the host's name"):
+        owner = f"_{sink.port}._tcp.mx.ta.test"
+        zone[owner, TLSA] = [(2, 1, 1, sha256(key_of(sink.authority)))]
+        server.submit(["a@ta.test"], mail("dane-ta"))
+        until(lambda: sink.of("dane-ta"), "the copy")
+        server.submit(["a@wrongname.test"], mail("dane-name"))
+        deferred(server, "a@wrongname.test", "4.7.5", "not valid for name")
+        server.cli("queue", "remove", "--domain", "wrongname.test")
+    with checks.check("DANE: no plain text for a host with records, plain text where DNSSEC proves nothing"):
+        server.submit(["a@plain.test", "a@insecure.test"], mail("dane-plain"))
+        until(lambda: plain.of("dane-plain"), "the copy of the insecure domain")
+        deferred(server, "a@plain.test", "4.7.4", "offers no STARTTLS, which its TLSA records demand")
+        want([rcpts for _, rcpts, _ in plain.of("dane-plain")] == [("RCPT TO:<a@insecure.test>",)], f"{plain.of('dane-plain')}")
+        server.cli("queue", "remove", "--domain", "plain.test")
+
+
+def main():
+    checks = Checks("trust")
+    peer = Peers("trust", postfix=True, accounts=4)
+    peer.start()
+    (dns,) = free_ports(1)
+    port = peer.ports["smtp"]
+    authority = Authority(os.path.join(peer.folder, "authority"))
+    sink, plain = Sink("127.0.0.3", port, tls=authority.context("mx.ta.test")), Sink("127.0.0.4", port)
+    sink.port, sink.authority = port, authority.pem
+    wrong = (2, 1, 1, sha256(key_of(authority.pem)))
+    other = (3, 1, 1, sha256(b"another key"))
+    zone = {
+        ("bench.test", MX): [(10, "mx.bench.test")], ("mx.bench.test", A): ["127.0.0.1"],
+        ("ta.test", MX): [(10, "mx.ta.test")], ("mx.ta.test", A): ["127.0.0.3"],
+        ("wrongname.test", MX): [(10, "mx.wrongname.test")], ("mx.wrongname.test", A): ["127.0.0.3"],
+        (f"_{port}._tcp.mx.wrongname.test", TLSA): [wrong],
+        ("plain.test", MX): [(10, "mx.plain.test")], ("mx.plain.test", CNAME): ["real.plain.test"], ("real.plain.test", A): ["127.0.0.4"],
+        (f"_{port}._tcp.real.plain.test", TLSA): [other],
+        ("insecure.test", MX): [(10, "mx.insecure.test")], ("mx.insecure.test", A): ["127.0.0.4"],
+        (f"_{port}._tcp.mx.insecure.test", TLSA): [other],
+    }
+    secure = ["bench.test", "ta.test", "wrongname.test", "plain.test"]
+    name_server = names.Names(dns, zone, secure)
+    more = f'dane = "resolver_validates"\ntls_authorities = "{authority.pem}"\n'
+    server = Sender("trust", runtime=RUNTIME, accounts=2, toml=toml(port, dns, more))
+    try:
+        server.start()
+        server.use()
+        dane(checks, server, peer, zone, sink, plain)
+    finally:
+        if server.process is not None:
+            server.stop()
+        peer.stop()
+        for one in (sink, plain, name_server):
+            one.close()
+    checks.finish()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
