@@ -35,11 +35,11 @@ class Authority:
     def run(self, *argv):
         return subprocess.run(["openssl", *argv], check=True, capture_output=True, cwd=self.folder).stdout
 
-    def context(self, name):
-        """TLS of a server with a certificate for the name; the authority's follows it."""
+    def context(self, name, *more):
+        """TLS of a server with a certificate for the names; the authority's follows it."""
         self.run("req", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=host", "-keyout", f"{name}.key", "-out", f"{name}.csr")
         with open(os.path.join(self.folder, f"{name}.ext"), "w") as file:
-            file.write(f"subjectAltName=DNS:{name}\n")
+            file.write(f"subjectAltName={','.join(f'DNS:{one}' for one in (name, *more))}\n")
         self.run("x509", "-req", "-in", f"{name}.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-days", "2", "-extfile", f"{name}.ext", "-out", f"{name}.crt")
         chain = os.path.join(self.folder, f"{name}.pem")
         with open(chain, "w") as out:
@@ -116,6 +116,69 @@ def dane(checks, server, peer, zone, sink, plain):
         server.cli("queue", "remove", "--domain", "plain.test")
 
 
+class PolicyHost:
+    """HTTPS for `/.well-known/mta-sts.txt`; `policies` maps a host to what it answers: a policy, or a status."""
+
+    def __init__(self, address, context):
+        self.policies, self.asked = {}, []
+        outer = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                host = self.headers["Host"]
+                outer.asked.append((host, self.path))
+                policy = outer.policies.get(host, 404)
+                self.send_response(policy if isinstance(policy, int) else 200)
+                self.send_header("Content-Type", "text/plain")
+                self.end_headers()
+                if not isinstance(policy, int):
+                    self.wfile.write(policy.encode())
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer((address, 443), Handler)
+        self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+def policy(mode, mx):
+    return f"version: STSv1\r\nmode: {mode}\r\nmx: {mx}\r\nmax_age: 86400\r\n"
+
+
+def mta_sts(checks, server, zone, sink, plain, policies):
+    with checks.check("MTA-STS: a host that fits the policy, with a certificate for its name"):
+        policies.policies["mta-sts.sts.test"] = policy("enforce", "*.ta.test")
+        server.submit(["a@sts.test"], mail("sts-good"))
+        until(lambda: sink.of("sts-good"), "the copy")
+        until(lambda: logged(server, "a@sts.test", "mta-sts"), "the log says mta-sts")
+        server.submit(["a@sts.test"], mail("sts-again"))
+        until(lambda: sink.of("sts-again"), "the copy")
+        want(policies.asked == [("mta-sts.sts.test", "/.well-known/mta-sts.txt")], f"asked once: {policies.asked}")
+    with checks.check("MTA-STS: hosts that the policy does not name, without TLS, or with another's certificate get nothing"):
+        policies.policies["mta-sts.sts.test"] = policy("enforce", "mx.elsewhere.test")
+        zone["_mta-sts.sts.test", TXT] = ["v=STSv1; id=2"]
+        server.submit(["b@sts.test"], mail("sts-mx"))
+        deferred(server, "b@sts.test", "4.7.5", "MTA-STS: mx.ta.test is no host of the domain's policy")
+        policies.policies["mta-sts.stsplain.test"] = policy("enforce", "mx.insecure.test")
+        server.submit(["a@stsplain.test"], mail("sts-plain"))
+        deferred(server, "a@stsplain.test", "4.7.4", "which the MTA-STS policy of its domain demands")
+        policies.policies["mta-sts.stsname.test"] = policy("enforce", "mx.stsname.test")
+        server.submit(["a@stsname.test"], mail("sts-name"))
+        deferred(server, "a@stsname.test", "4.7.5", "not valid for name")
+        want(not sink.of("sts-mx") and not sink.of("sts-name") and not plain.of("sts-plain"), "nobody got anything")
+    with checks.check("MTA-STS: a policy in testing, or one that cannot be had, keeps no mail"):
+        policies.policies["mta-sts.ststest.test"] = policy("testing", "mx.elsewhere.test")
+        policies.policies["mta-sts.stsgone.test"] = 301
+        server.submit(["a@ststest.test", "a@stsgone.test"], mail("sts-testing"))
+        until(lambda: len(plain.of("sts-testing")) == 2, "both copies")
+        want(logged(server, "stsgone.test", "policy cannot be had", "301"), "the log says why")
+
+
 def main():
     checks = Checks("trust")
     peer = Peers("trust", postfix=True, accounts=4)
@@ -137,6 +200,11 @@ def main():
         ("insecure.test", MX): [(10, "mx.insecure.test")], ("mx.insecure.test", A): ["127.0.0.4"],
         (f"_{port}._tcp.mx.insecure.test", TLSA): [other],
     }
+    for domain, host in (("sts.test", "mx.ta.test"), ("stsplain.test", "mx.insecure.test"), ("stsname.test", "mx.stsname.test"),
+                         ("ststest.test", "mx.insecure.test"), ("stsgone.test", "mx.insecure.test")):
+        zone |= {(domain, MX): [(10, host)], (f"mta-sts.{domain}", A): ["127.0.0.5"], (f"_mta-sts.{domain}", TXT): ["v=STSv1; id=1"]}
+    zone["mx.stsname.test", A] = ["127.0.0.3"]
+    policies = PolicyHost("127.0.0.5", authority.context("policies.test", *(f"mta-sts.{name}.test" for name in ("sts", "stsplain", "stsname", "ststest", "stsgone"))))
     secure = ["bench.test", "ta.test", "wrongname.test", "plain.test"]
     name_server = names.Names(dns, zone, secure)
     more = f'dane = "resolver_validates"\ntls_authorities = "{authority.pem}"\n'
@@ -145,11 +213,12 @@ def main():
         server.start()
         server.use()
         dane(checks, server, peer, zone, sink, plain)
+        mta_sts(checks, server, zone, sink, plain, policies)
     finally:
         if server.process is not None:
             server.stop()
         peer.stop()
-        for one in (sink, plain, name_server):
+        for one in (sink, plain, name_server, policies):
             one.close()
     checks.finish()
 

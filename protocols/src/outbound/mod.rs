@@ -26,9 +26,11 @@ mod tests;
 
 pub use settings::{Families, Login, Relay, Route, Security, Settings};
 pub use tls::TlsConfigs;
+pub use trust::PolicyHosts;
 
 use crate::runtime::Spawner;
 use office::{Office, Parts};
+use trust::Policies;
 use posthouse_engine::Engine;
 use posthouse_engine::base::Clock;
 use resolve::Resolve;
@@ -49,6 +51,8 @@ pub struct Means {
     pub names: Arc<dyn Resolve>,
     /// For connections that we open.
     pub tls: TlsConfigs,
+    /// Who has policies of MTA-STS; `None`: they are not asked for.
+    pub policies: Option<PolicyHosts>,
     /// What the operator decides.
     pub settings: Settings,
 }
@@ -57,9 +61,10 @@ impl Outbound {
     /// Begins to send what is in the queue, on the reactors of a server, until that is stopped: then each connection ends after the message that
     /// it is at.
     pub fn start(means: Means, spawner: Spawner) -> Outbound {
-        let Means { engine, clock, hostname, names, tls, settings } = means;
+        let Means { engine, clock, hostname, names, tls, policies, settings } = means;
         let spawn = Box::new(move |job: Box<dyn FnOnce() -> crate::runtime::SessionFuture + Send>| spawner.spawn(job));
-        let office = Office::new(Parts { engine, clock, names, settings, hostname, tls, spawn });
+        let policies = policies.map(Policies::new);
+        let office = Office::new(Parts { engine, clock, names, settings, hostname, tls, policies, spawn });
         let there = office.clone();
         (office.spawn)(Box::new(move || Box::pin(clerk::run(there))));
         Outbound(office)

@@ -4,6 +4,7 @@ use super::resolve::Resolve;
 use super::route::{self, Destination};
 use super::settings::Settings;
 use super::tls::TlsConfigs;
+use super::trust::Policies;
 use crate::runtime::SessionFuture;
 use crate::session::Budget;
 use posthouse_engine::Engine;
@@ -25,6 +26,8 @@ pub(super) struct Office {
     pub(super) settings: Settings,
     pub(super) hostname: String,
     pub(super) tls: TlsConfigs,
+    /// MTA-STS; `None`: it is not asked for.
+    pub(super) policies: Option<Policies>,
     pub(super) budget: Budget,
     pub(super) spawn: Spawn,
     plan: Mutex<Plan>,
@@ -49,12 +52,14 @@ pub(super) struct Parts {
     pub(super) settings: Settings,
     pub(super) hostname: String,
     pub(super) tls: TlsConfigs,
+    /// MTA-STS; `None`: it is not asked for.
+    pub(super) policies: Option<Policies>,
     pub(super) spawn: Spawn,
 }
 
 impl Office {
     pub(super) fn new(parts: Parts) -> Arc<Office> {
-        let Parts { engine, clock, names, settings, hostname, tls, spawn } = parts;
+        let Parts { engine, clock, names, settings, hostname, tls, policies, spawn } = parts;
         let started_ms = u64::try_from(clock.now_ms()).unwrap_or(0);
         let bounds = Bounds {
             sessions_max: settings.sessions_max,
@@ -68,6 +73,7 @@ impl Office {
             names,
             hostname,
             tls,
+            policies,
             budget: Budget::new(settings.message_bytes_max),
             spawn,
             plan: Mutex::new(Plan::new(bounds)),

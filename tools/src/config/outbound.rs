@@ -61,6 +61,8 @@ pub struct Outbound {
     pub tls: TlsChoice,
     /// Whether hosts must match their TLSA records.
     pub dane: DaneChoice,
+    /// Whether policies of MTA-STS count.
+    pub mta_sts: bool,
     /// PEM file of authorities for proven certificates; empty: the system's.
     pub tls_authorities: PathBuf,
     /// Where all mail goes that no route names; empty: where MX records lead.
@@ -125,6 +127,7 @@ impl Default for Outbound {
             resolver: Vec::new(),
             tls: TlsChoice::Opportunistic,
             dane: DaneChoice::Off,
+            mta_sts: true,
             tls_authorities: PathBuf::new(),
             relay: Place::default(),
             relay_tls: TlsChoice::Opportunistic,

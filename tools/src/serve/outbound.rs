@@ -4,7 +4,9 @@ use crate::ops::Failure;
 use crate::store::Opened;
 use posthouse_engine::directory::normalise_domain;
 use posthouse_protocols::outbound::resolve::{Dnssec, NameServers};
-use posthouse_protocols::outbound::{Login, Means, Outbound, Relay, Route, Security, Settings, TlsConfigs};
+use posthouse_protocols::outbound::{
+    Login, Means, Outbound, PolicyHosts, Relay, Route, Security, Settings, TlsConfigs,
+};
 use posthouse_protocols::runtime::Spawner;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
@@ -21,12 +23,15 @@ pub(super) fn prepare(config: &Config, opened: &Opened, hostname: &str) -> Resul
     let servers: Vec<SocketAddr> = wishes.resolver.iter().map(|address| address.0).collect();
     let dnssec = wishes.dane.dnssec();
     let names = NameServers::start(&servers, dnssec).map_err(|error| Failure::io("outbound.resolver", &error))?;
+    let asks = wishes.mta_sts && wishes.tls.security() != Security::Plain;
+    let policies = asks.then(|| PolicyHosts::start(authorities, &servers)).transpose();
     Ok(Some(Means {
         engine: opened.engine.clone(),
         clock: opened.clock.clone(),
         hostname: hostname.to_owned(),
         names: Arc::new(names),
         tls,
+        policies: policies.map_err(|error| Failure::io("outbound.mta_sts", &error))?,
         settings: settings(config)?,
     }))
 }

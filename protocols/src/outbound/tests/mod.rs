@@ -5,4 +5,5 @@ mod hosts;
 mod plan;
 mod script;
 mod stages;
+mod sts;
 mod whole;

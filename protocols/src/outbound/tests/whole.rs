@@ -3,9 +3,10 @@
 use super::script::{Taken, serve};
 use crate::outbound::clerk;
 use crate::outbound::office::{Office, Parts};
-use crate::outbound::resolve::FixedNames;
+use crate::outbound::resolve::{FixedNames, Resolve};
 use crate::outbound::settings::{Relay, Security, Settings};
 use crate::outbound::tls::TlsConfigs;
+use crate::outbound::trust::Policies;
 use crate::runtime::sim::{self, Net};
 use crate::runtime::{self, SessionFuture, sleep};
 use crate::session::Shared;
@@ -50,6 +51,16 @@ impl World {
 
     /// Begins to send.
     pub(super) fn start(&self, names: FixedNames, settings: Settings) -> Arc<Office> {
+        self.start_with(names, settings, None)
+    }
+
+    /// With policies of MTA-STS.
+    pub(super) fn start_with(
+        &self,
+        names: impl Resolve,
+        settings: Settings,
+        policies: Option<Policies>,
+    ) -> Arc<Office> {
         let office = Office::new(Parts {
             engine: self.shared.engine.clone(),
             clock: self.clock.clone() as Arc<dyn Clock>,
@@ -57,6 +68,7 @@ impl World {
             settings,
             hostname: "mail.example.org".into(),
             tls: TlsConfigs::new(None).expect("TLS can be had"),
+            policies,
             spawn: Box::new(|job: Box<dyn FnOnce() -> SessionFuture + Send>| runtime::spawn(job())),
         });
         runtime::spawn(clerk::run(office.clone()));

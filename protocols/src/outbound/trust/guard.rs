@@ -1,5 +1,6 @@
-//! From the configuration and a host's TLSA records to what one connection must have. Judges no certificate.
+//! From the configuration, a host's TLSA records and its domain's MTA-STS policy to what one connection must have. Judges no certificate.
 use super::dane::{self, Dane};
+use super::sts::{Mode, Policy};
 use crate::dsn::Reply;
 use crate::limits;
 use crate::outbound::office::Office;
@@ -60,6 +61,12 @@ impl Guard {
         guard
     }
 
+    /// What a policy of MTA-STS asks for (RFC 8461 section 4.1).
+    fn sts(tls: &TlsConfigs, host: &str) -> Guard {
+        let demands = Some("which the MTA-STS policy of its domain demands");
+        Guard { trust: "mta-sts", demands, ..Guard::configured(Security::Verified, tls, host) }
+    }
+
     /// For a complaint that the host has no TLS.
     pub(in crate::outbound) fn demand(&self) -> String {
         self.demands.map_or_else(String::new, |who| format!(", {who}"))
@@ -71,13 +78,15 @@ pub(in crate::outbound) struct Guards<'a> {
     office: &'a Office,
     destination: &'a Destination,
     security: Security,
+    /// The policy of the destination, once it has been asked for.
+    policy: Option<Option<Arc<Policy>>>,
     /// The last host's: its addresses come one after the other.
     last: Option<(String, Result<Guard, Reply>)>,
 }
 
 impl<'a> Guards<'a> {
     pub(in crate::outbound) fn new(office: &'a Office, destination: &'a Destination, security: Security) -> Guards<'a> {
-        Guards { office, destination, security, last: None }
+        Guards { office, destination, security, policy: None, last: None }
     }
 
     /// What a host at that port must have; why it must not be connected to at all.
@@ -92,9 +101,13 @@ impl<'a> Guards<'a> {
         guard
     }
 
-    async fn find(&self, host: &Found, port: u16) -> Result<Guard, Reply> {
+    /// DANE counts before MTA-STS (RFC 8461 section 2).
+    async fn find(&mut self, host: &Found, port: u16) -> Result<Guard, Reply> {
         let tls = &self.office.tls;
-        if self.office.settings.dane && self.security != Security::Plain {
+        if self.security == Security::Plain {
+            return Ok(Guard::configured(self.security, tls, &host.name));
+        }
+        if self.office.settings.dane {
             for base in &*host.tlsa_bases {
                 let owner = format!("_{port}._tcp.{base}");
                 if let Some(records) = self.records(&owner).await? {
@@ -102,7 +115,22 @@ impl<'a> Guards<'a> {
                 }
             }
         }
-        Ok(Guard::configured(self.security, tls, &host.name))
+        match self.policy().await {
+            Some(policy) if policy.mode == Mode::Enforce => match policy.takes(&host.name) {
+                true => Ok(Guard::sts(tls, &host.name)),
+                false => Err(Reply::own("4.7.5", format!("MTA-STS: {} is no host of the domain's policy", host.name))),
+            },
+            _ => Ok(Guard::configured(self.security, tls, &host.name)),
+        }
+    }
+
+    /// Domains have policies; what the operator names has none.
+    async fn policy(&mut self) -> Option<Arc<Policy>> {
+        let (Destination::Domain(domain), Some(policies)) = (self.destination, &self.office.policies) else { return None };
+        if self.policy.is_none() && !domain.starts_with('[') {
+            self.policy = Some(policies.of(&*self.office.names, domain, self.office.now()).await);
+        }
+        self.policy.clone().flatten()
     }
 
     /// TLSA records. Where nobody can say whether there are any somebody may be hiding them (RFC 7672 section 2.1.2).

@@ -2,8 +2,13 @@
 //! has published for all to see. Opens no connection.
 mod dane;
 mod guard;
+mod sts;
 
 pub(super) use guard::{Guard, Guards};
+pub(super) use sts::Policies;
+pub use sts::PolicyHosts;
 
 #[cfg(test)]
 pub(super) use dane::usable;
+#[cfg(test)]
+pub(super) use sts::{Fetch, Fetched};

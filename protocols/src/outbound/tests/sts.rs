@@ -1,0 +1,146 @@
+//! MTA-STS (RFC 8461): which policy counts when, and mail to hosts that do not fit it.
+use super::whole::{item, play, quick};
+use crate::outbound::resolve::{FixedNames, NoAnswer, Tlsa};
+use crate::outbound::settings::Settings;
+use crate::outbound::trust::{Fetch, Fetched, Policies};
+use crate::runtime::sim;
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+
+/// Answers one fetch after the other, and counts them.
+#[derive(Clone, Default)]
+struct Hosts(Arc<Mutex<(VecDeque<Result<Vec<u8>, String>>, Vec<String>)>>);
+
+impl Hosts {
+    fn new(answers: &[Result<&str, &str>]) -> Hosts {
+        let own = |answer: &Result<&str, &str>| answer.map(|text| text.as_bytes().to_vec()).map_err(str::to_owned);
+        Hosts(Arc::new(Mutex::new((answers.iter().map(own).collect(), Vec::new()))))
+    }
+
+    fn fetched(&self) -> usize {
+        self.0.lock().expect("not poisoned").1.len()
+    }
+}
+
+impl Fetch for Hosts {
+    fn fetch(&self, domain: &str) -> Fetched {
+        let mut inner = self.0.lock().expect("not poisoned");
+        inner.1.push(domain.to_owned());
+        let answer = inner.0.pop_front().unwrap_or_else(|| Err("no more".into()));
+        Box::pin(std::future::ready(answer))
+    }
+}
+
+fn policy(mode: &str, mx: &str, max_age: u32) -> String {
+    format!("version: STSv1\nmode: {mode}\nmx: {mx}\nmax_age: {max_age}\n")
+}
+
+fn record(id: &str) -> FixedNames {
+    FixedNames::default().txt("_mta-sts.x.test", &[&format!("v=STSv1; id={id};")])
+}
+
+/// The patterns of the policy that counts at each time.
+fn asked(hosts: &Hosts, times: &[(FixedNames, i64)]) -> Vec<Option<String>> {
+    let policies = Policies::new(hosts.clone());
+    let times = times.to_vec();
+    sim::run_alone(move |_| async move {
+        let mut found = Vec::new();
+        for (names, now) in &times {
+            found.push(policies.of(names, "x.test", *now).await.map(|policy| policy.mx.join(" ")));
+        }
+        found
+    })
+}
+
+#[test]
+fn a_policy_is_kept_until_its_record_changes_or_it_grows_old() {
+    let (a, b) = (policy("enforce", "a.test", 1000), policy("enforce", "b.test", 1000));
+    let c = policy("enforce", "c.test", 1000);
+    let hosts = Hosts::new(&[Ok(&a), Ok(&b), Ok(&c)]);
+    let found = asked(
+        &hosts,
+        &[(record("1"), 0), (record("1"), 499), (record("2"), 499), (record("2"), 998), (record("2"), 999)],
+    );
+    let found: Vec<_> = found.iter().map(|one| one.as_deref().unwrap_or("none")).collect();
+    assert_eq!(found, ["a.test", "a.test", "b.test", "b.test", "c.test"]);
+    assert_eq!(hosts.fetched(), 3);
+}
+
+#[test]
+fn what_was_promised_counts_when_record_or_policy_are_gone_and_no_longer_than_it_said() {
+    let a = policy("enforce", "a.test", 1000);
+    let b = policy("enforce", "b.test", 10);
+    let hosts = Hosts::new(&[Ok(&a), Err("it is down"), Ok("<html>"), Ok(&b)]);
+    let gone = FixedNames::default;
+    let times = [
+        (record("1"), 0),
+        (gone(), 100),
+        // Fetched again in vain, and not at once another time.
+        (record("2"), 200),
+        (record("2"), 499),
+        // No policy is no reason to forget the old one.
+        (record("2"), 500),
+        (gone(), 999),
+        (gone(), 1000),
+        (record("2"), 1001),
+    ];
+    let found = asked(&hosts, &times);
+    let found: Vec<_> = found.iter().map(|one| one.as_deref().unwrap_or("none")).collect();
+    assert_eq!(found, ["a.test", "a.test", "a.test", "a.test", "a.test", "a.test", "none", "b.test"]);
+    assert_eq!(hosts.fetched(), 4);
+    let hosts = Hosts::new(&[Err("it is down")]);
+    assert_eq!(asked(&hosts, &[(gone(), 0), (record("1"), 0), (record("1"), 299)]), [None, None, None]);
+    assert_eq!(hosts.fetched(), 1, "a domain that asks for nothing is not asked");
+}
+
+const PLAIN: &str = "S: 220 mx\nC: EHLO ...\nS: 250 mx\nC: MAIL ...\nS: 250 ok\nC: RCPT ...\nS: 250 ok\nC: DATA\nS: 354 go\n.\nS: 250 ok\nC: QUIT";
+
+fn names() -> FixedNames {
+    record("1").mx("x.test", &[(10, "mx.x.test")]).host("mx.x.test", &["192.0.2.11"])
+}
+
+/// Sends one message to a host without TLS; gives what its sender hears, or nothing when the message went.
+fn send_plain(names: FixedNames, settings: Settings, policy: &str) -> Option<String> {
+    let heard = std::rc::Rc::new(std::cell::RefCell::new(None));
+    let (told, hosts) = (heard.clone(), Hosts::new(&[Ok(policy)]));
+    play(|world| async move {
+        world.host("192.0.2.11:25", &[PLAIN; 9]);
+        world.start_with(names, settings, Some(Policies::new(hosts)));
+        world.queue(item("ann@example.org", &[("a@x.test", 0)])).await;
+        world.until_empty().await;
+        *told.borrow_mut() = world.inbox("ann@example.org").first().cloned();
+    });
+    heard.take()
+}
+
+fn brief() -> Settings {
+    Settings { lifetime_seconds: 30, ..quick() }
+}
+
+#[test]
+fn hosts_that_do_not_fit_an_enforced_policy_get_nothing_and_the_sender_hears_why() {
+    let report = send_plain(names(), brief(), &policy("enforce", "*.x.test", 1000)).expect("a report");
+    assert!(report.contains("the host offers no STARTTLS, which the MTA-STS policy of its domain demands"), "{report}");
+    let report = send_plain(names(), brief(), &policy("enforce", "mx.other.test", 1000)).expect("a report");
+    assert!(report.contains("MTA-STS: mx.x.test is no host of the domain's policy"), "{report}");
+    assert!(report.contains("Status: 5.7.5\r\n"), "{report}");
+    for mode in ["testing", "none"] {
+        assert_eq!(send_plain(names(), brief(), &policy(mode, "mx.other.test", 1000)), None, "{mode}");
+    }
+    let plain = Settings { security: crate::outbound::Security::Plain, ..brief() };
+    assert_eq!(send_plain(names(), plain, &policy("enforce", "*.x.test", 1000)), None, "the operator wishes no TLS");
+}
+
+/// RFC 8461 section 2.
+#[test]
+fn dane_counts_before_the_policy() {
+    let names = names().secure(&["x.test", "mx.x.test"]);
+    let unusable = Tlsa { usage: 3, selector: 9, matching: 0, data: vec![1] };
+    let names = names.tlsa("_25._tcp.mx.x.test", unusable);
+    let settings = Settings { dane: true, ..brief() };
+    let report = send_plain(names.clone(), settings.clone(), &policy("enforce", "mx.other.test", 1000)).expect("a report");
+    assert!(report.contains("which its TLSA records demand"), "{report}");
+    let none = names.no_tlsa("_25._tcp.mx.x.test", NoAnswer::NoName);
+    let report = send_plain(none, settings, &policy("enforce", "mx.other.test", 1000)).expect("a report");
+    assert!(report.contains("MTA-STS"), "{report}");
+}
