@@ -2,7 +2,7 @@
 #![no_main]
 use posthouse_engine::base::bytes::Reader;
 use posthouse_engine::base::{AccountId, Guid, Locator, QueueId, SegmentId};
-use posthouse_engine::queue::{NewQueueItem, Progress, Queue, QueueItem, QueueRecipient, QueueState};
+use posthouse_engine::queue::{NewQueueItem, Progress, Queue, QueueItem, QueueRecipient, QueueState, TlsDemand};
 
 posthouse_fuzz::target!(run, seeds: vec![seed()]);
 
@@ -28,6 +28,7 @@ fn seed() -> Vec<u8> {
         utf8: false,
         envelope_id: "e".into(),
         passed: vec!["ann@z.example".into()],
+        tls: TlsDemand::Required,
     };
     let locator = Locator { segment: SegmentId(1), offset: 64 };
     let item = QueueItem {

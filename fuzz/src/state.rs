@@ -6,7 +6,7 @@ use posthouse_engine::base::{
 };
 use posthouse_engine::format::{DeliveredTo, Event};
 use posthouse_engine::index::{Account, Accounts, Entry, Mailbox, PartWriter};
-use posthouse_engine::queue::{NewQueueItem, Queue, QueueRecipient};
+use posthouse_engine::queue::{NewQueueItem, Queue, QueueRecipient, TlsDemand};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -115,6 +115,7 @@ pub fn events() -> Vec<u8> {
         utf8: true,
         envelope_id: "e".into(),
         passed: vec!["ann@z.example".into()],
+        tls: TlsDemand::Required,
     };
     let mut bytes = Vec::new();
     item.encode(&mut bytes);

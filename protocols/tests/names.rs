@@ -75,7 +75,8 @@ fn answer(query: &[u8], bytes_max: usize) -> Vec<u8> {
     let cut = whole > bytes_max;
     let count = if cut { 0 } else { records.len() as u16 };
     // Who asks without the DO bit, the first of the flags of the OPT record at the end, is told nothing of DNSSEC.
-    let proven = query.len() > at + 5 && query[at + 5 + 7] & 0x80 != 0 && labels.ends_with(&["secure".into(), "test".into()]);
+    let proven =
+        query.len() > at + 5 && query[at + 5 + 7] & 0x80 != 0 && labels.ends_with(&["secure".into(), "test".into()]);
     out.extend_from_slice(&[0x81 | if cut { 2 } else { 0 }, 0x80 | if proven { 0x20 } else { 0 } | code, 0, 1]);
     out.extend_from_slice(&count.to_be_bytes());
     out.extend_from_slice(&[0, 0, 0, 0]);
@@ -172,9 +173,8 @@ fn what_servers_that_validate_have_proven_is_told_apart() {
         let mx = |domain: &str| runtime.block_on(names.mx(domain)).map(|found| found.secure);
         assert_eq!((mx("mx.secure.test"), mx("plain.test")), (Ok(trusted), Ok(false)), "{dnssec:?}");
         let bases = |host: &str| runtime.block_on(names.addresses(host)).map(|found| found.tlsa_bases);
-        let if_trusted = |bases: &[&str]| {
-            Ok(bases.iter().filter(|_| trusted).map(ToString::to_string).collect::<Vec<_>>())
-        };
+        let if_trusted =
+            |bases: &[&str]| Ok(bases.iter().filter(|_| trusted).map(ToString::to_string).collect::<Vec<_>>());
         assert_eq!(bases("A.secure.test"), if_trusted(&["a.secure.test"]));
         assert_eq!(bases("alias.secure.test"), if_trusted(&["b.secure.test", "alias.secure.test"]));
         assert_eq!(bases("alias.plain.test"), Ok(Vec::new()));

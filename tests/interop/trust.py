@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """What other domains demand of TLS: DANE with a real Postfix, and hosts whose certificates match their TLSA records or do not; MTA-STS with a
-policy host of its own.
+policy host of its own; REQUIRETLS.
 
 Starts all servers itself. Hosts differ by their loopback address and share one port; the policy host has port 443.
 """
@@ -19,7 +19,7 @@ from lib.peers import Peers
 from lib.report import Checks, want
 from lib.servers import free_ports
 from lib.sink import Sink
-from outbound import HOME, RUNTIME, Sender, inbox, mail, toml, until
+from outbound import HOME, RUNTIME, Sender, bounced, mail, toml, until
 
 
 class Authority:
@@ -116,6 +116,23 @@ def dane(checks, server, peer, zone, sink, plain):
         server.cli("queue", "remove", "--domain", "plain.test")
 
 
+def require_tls(checks, server, zone, keeper, sink):
+    with checks.check("REQUIRETLS: to a host that offers it and matches its TLSA record, and back from one that does not offer it"):
+        for host in ("keeper", "ta"):
+            zone[f"_{keeper.port}._tcp.mx.{host}.test", TLSA] = [(2, 1, 1, sha256(key_of(sink.authority)))]
+        server.submit(["a@keeper.test", "a@ta.test"], mail("keep-tls"), options=" REQUIRETLS")
+        until(lambda: keeper.of("keep-tls"), "the copy")
+        ((sender, _, _),) = keeper.of("keep-tls")
+        want(" REQUIRETLS" in sender, sender)
+        bounced("u0@" + HOME, "keep-tls", "Final-Recipient: rfc822; a@ta.test", "Status: 5.7.30", "does not offer REQUIRETLS")
+        want(not sink.of("keep-tls"), "nothing went to it")
+    with checks.check("REQUIRETLS: back from a domain that nothing proves; TLS-Required: No goes whatever its domain demands"):
+        server.submit(["a@insecure.test"], mail("keep-unproven"), options=" REQUIRETLS")
+        bounced("u0@" + HOME, "keep-unproven", "Status: 5.7.30", "nothing proves that mx.insecure.test")
+        server.submit(["a@plain.test"], b"TLS-Required: No\r\n" + mail("no-tls"))
+        until(lambda: not server.queue("--domain", "plain.test"), "an empty queue")
+
+
 class PolicyHost:
     """HTTPS for `/.well-known/mta-sts.txt`; `policies` maps a host to what it answers: a policy, or a status."""
 
@@ -187,12 +204,14 @@ def main():
     port = peer.ports["smtp"]
     authority = Authority(os.path.join(peer.folder, "authority"))
     sink, plain = Sink("127.0.0.3", port, tls=authority.context("mx.ta.test")), Sink("127.0.0.4", port)
-    sink.port, sink.authority = port, authority.pem
+    keeper = Sink("127.0.0.6", port, tls=authority.context("mx.keeper.test"), offers=["REQUIRETLS"])
+    keeper.port, sink.port, sink.authority = port, port, authority.pem
     wrong = (2, 1, 1, sha256(key_of(authority.pem)))
     other = (3, 1, 1, sha256(b"another key"))
     zone = {
         ("bench.test", MX): [(10, "mx.bench.test")], ("mx.bench.test", A): ["127.0.0.1"],
         ("ta.test", MX): [(10, "mx.ta.test")], ("mx.ta.test", A): ["127.0.0.3"],
+        ("keeper.test", MX): [(10, "mx.keeper.test")], ("mx.keeper.test", A): ["127.0.0.6"],
         ("wrongname.test", MX): [(10, "mx.wrongname.test")], ("mx.wrongname.test", A): ["127.0.0.3"],
         (f"_{port}._tcp.mx.wrongname.test", TLSA): [wrong],
         ("plain.test", MX): [(10, "mx.plain.test")], ("mx.plain.test", CNAME): ["real.plain.test"], ("real.plain.test", A): ["127.0.0.4"],
@@ -204,8 +223,9 @@ def main():
                          ("ststest.test", "mx.insecure.test"), ("stsgone.test", "mx.insecure.test")):
         zone |= {(domain, MX): [(10, host)], (f"mta-sts.{domain}", A): ["127.0.0.5"], (f"_mta-sts.{domain}", TXT): ["v=STSv1; id=1"]}
     zone["mx.stsname.test", A] = ["127.0.0.3"]
-    policies = PolicyHost("127.0.0.5", authority.context("policies.test", *(f"mta-sts.{name}.test" for name in ("sts", "stsplain", "stsname", "ststest", "stsgone"))))
-    secure = ["bench.test", "ta.test", "wrongname.test", "plain.test"]
+    names_of = [f"mta-sts.{name}.test" for name in ("sts", "stsplain", "stsname", "ststest", "stsgone")]
+    policies = PolicyHost("127.0.0.5", authority.context("policies.test", *names_of))
+    secure = ["bench.test", "ta.test", "keeper.test", "wrongname.test", "plain.test"]
     name_server = names.Names(dns, zone, secure)
     more = f'dane = "resolver_validates"\ntls_authorities = "{authority.pem}"\n'
     server = Sender("trust", runtime=RUNTIME, accounts=2, toml=toml(port, dns, more))
@@ -213,12 +233,13 @@ def main():
         server.start()
         server.use()
         dane(checks, server, peer, zone, sink, plain)
+        require_tls(checks, server, zone, keeper, sink)
         mta_sts(checks, server, zone, sink, plain, policies)
     finally:
         if server.process is not None:
             server.stop()
         peer.stop()
-        for one in (sink, plain, name_server, policies):
+        for one in (sink, plain, keeper, name_server, policies):
             one.close()
     checks.finish()
 

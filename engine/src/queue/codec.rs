@@ -1,5 +1,5 @@
 //! Queue items as bytes: in the `Queued` event and in a checkpoint's queue section (docs/format.md, "Queue item").
-use super::{Fate, NewQueueItem, Progress, Queue, QueueItem, QueueRecipient, QueueState};
+use super::{Fate, NewQueueItem, Progress, Queue, QueueItem, QueueRecipient, QueueState, TlsDemand};
 use crate::base::bytes::{DecodeError, Put, Reader};
 use crate::base::{AccountId, Guid, Locator, QueueId, SegmentId};
 
@@ -9,6 +9,8 @@ const UTF8: u8 = 4;
 const MORE: u8 = 8;
 /// The tag of the addresses that have sent a copy on.
 const PASSED: u8 = 1;
+/// The tag of what its sender demands of TLS.
+const TLS: u8 = 2;
 /// Of the fate byte in a checkpoint: the sender was warned.
 const WARNED: u8 = 128;
 /// Of the state byte in a checkpoint: how far each recipient has come follows the item.
@@ -25,14 +27,21 @@ impl NewQueueItem {
             out.put_u8(recipient.notify);
             out.put_str(&recipient.orcpt);
         }
-        let has_more = !self.passed.is_empty();
+        let pieces = u64::from(!self.passed.is_empty()) + u64::from(self.tls != TlsDemand::Usual);
+        let has_more = pieces > 0;
         out.put_u8(self.ret | if self.utf8 { UTF8 } else { 0 } | if has_more { MORE } else { 0 });
         out.put_str(&self.envelope_id);
         if has_more {
-            out.put_varint(1);
+            out.put_varint(pieces);
+        }
+        if !self.passed.is_empty() {
             out.put_u8(PASSED);
             out.put_varint(self.passed.len() as u64);
             self.passed.iter().for_each(|address| out.put_str(address));
+        }
+        if self.tls != TlsDemand::Usual {
+            out.put_u8(TLS);
+            out.put_u8(self.tls.code());
         }
     }
 
@@ -48,7 +57,8 @@ impl NewQueueItem {
             .collect::<Result<_, DecodeError>>()?;
         let (code, envelope_id) = (reader.u8()?, reader.str()?.to_owned());
         let (ret, utf8) = (code & !(UTF8 | MORE), code & UTF8 != 0);
-        let mut item = NewQueueItem { account, sender, recipients, ret, utf8, envelope_id, passed: Vec::new() };
+        let (passed, tls) = (Vec::new(), TlsDemand::Usual);
+        let mut item = NewQueueItem { account, sender, recipients, ret, utf8, envelope_id, passed, tls };
         for _ in 0..if code & MORE == 0 { 0 } else { reader.count()? } {
             item.decode_more(reader)?;
         }
@@ -63,7 +73,14 @@ impl NewQueueItem {
                 }
                 Ok(())
             }
-            _ => reader.error("a tag of 1 expected before this byte: a later posthouse has written this item"),
+            TLS => {
+                let Some(tls) = TlsDemand::from_code(reader.u8()?) else {
+                    return reader.error("a demand for TLS of 1 or 2 expected before this byte");
+                };
+                self.tls = tls;
+                Ok(())
+            }
+            _ => reader.error("a tag of 1 or 2 expected before this byte: a later posthouse has written this item"),
         }
     }
 }
@@ -81,6 +98,21 @@ impl QueueState {
     /// Reads a code back.
     pub fn from_code(code: u8) -> Option<QueueState> {
         [QueueState::Active, QueueState::Deferred, QueueState::Hold].into_iter().find(|state| state.code() == code)
+    }
+}
+
+impl TlsDemand {
+    /// The code on disk; the usual one is not written.
+    fn code(self) -> u8 {
+        match self {
+            TlsDemand::Usual => 0,
+            TlsDemand::Required => 1,
+            TlsDemand::NotRequired => 2,
+        }
+    }
+
+    fn from_code(code: u8) -> Option<TlsDemand> {
+        [TlsDemand::Required, TlsDemand::NotRequired].into_iter().find(|demand| demand.code() == code)
     }
 }
 
@@ -199,6 +231,7 @@ mod tests {
             utf8: true,
             envelope_id: "e".into(),
             passed: vec!["ann@z.test".into(), "bob@z.test".into()],
+            tls: TlsDemand::default(),
         };
         let mut bytes = Vec::new();
         item.encode(&mut bytes);
@@ -236,6 +269,29 @@ mod tests {
         assert!(item.progress[2].warned && item.progress[1].attempts == 1 && &*item.progress[1].reply == "450 later");
         assert_eq!((queue.counts().active, queue.counts().deferred), (1, 1));
         assert_eq!(Queue::decode(&mut Reader::new(&queue.encode())), Ok(queue));
+    }
+
+    #[test]
+    fn what_is_demanded_of_tls_comes_back_alone_and_beside_others() {
+        let item = |tls, passed| NewQueueItem { tls, passed, ..NewQueueItem::default() };
+        for passed in [Vec::new(), vec!["ann@z.test".into()]] {
+            let plain = bytes(&item(TlsDemand::Usual, passed.clone()));
+            for tls in [TlsDemand::Usual, TlsDemand::Required, TlsDemand::NotRequired] {
+                let item = item(tls, passed.clone());
+                let written = bytes(&item);
+                assert_eq!(NewQueueItem::decode(&mut Reader::new(&written)), Ok(item));
+                assert_eq!(written == plain, tls == TlsDemand::Usual);
+            }
+        }
+        let mut wrong = bytes(&item(TlsDemand::Required, Vec::new()));
+        *wrong.last_mut().expect("a byte") = 3;
+        assert!(NewQueueItem::decode(&mut Reader::new(&wrong)).is_err());
+    }
+
+    fn bytes(item: &NewQueueItem) -> Vec<u8> {
+        let mut out = Vec::new();
+        item.encode(&mut out);
+        out
     }
 
     #[test]

@@ -56,6 +56,26 @@ pub struct Progress {
     pub reply: Box<str>,
 }
 
+/// What the sender of a message demands of TLS on its way (RFC 8689).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum TlsDemand {
+    /// Nothing: the configuration and the domains of its recipients say.
+    #[default]
+    Usual,
+    /// REQUIRETLS: only hosts that have proven who they are and keep to it themselves.
+    Required,
+    /// `TLS-Required: No`: what the domains of its recipients demand does not count.
+    NotRequired,
+}
+
+impl TlsDemand {
+    /// What mail about the message demands (RFC 8689 section 5).
+    #[must_use]
+    pub fn of_report(self) -> TlsDemand {
+        if self == TlsDemand::Required { self } else { TlsDemand::Usual }
+    }
+}
+
 /// What a submission hands to the queue.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NewQueueItem {
@@ -73,6 +93,8 @@ pub struct NewQueueItem {
     pub envelope_id: String,
     /// Addresses of ours that have sent this copy on, in their order: by them circles are known, and who gets the copy sees them.
     pub passed: Vec<String>,
+    /// What its sender demands of TLS.
+    pub tls: TlsDemand,
 }
 
 /// One message in the queue.

@@ -86,7 +86,7 @@ fn item() -> NewQueueItem {
         ret: 0,
         utf8: false,
         envelope_id: String::new(),
-        passed: Vec::new(),
+        ..NewQueueItem::default()
     }
 }
 

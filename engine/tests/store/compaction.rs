@@ -122,8 +122,8 @@ fn fill(engine: &Engine) -> (AccountId, Vec<Entry>) {
         recipients: Vec::new(),
         ret: 0,
         envelope_id: String::new(),
-        passed: Vec::new(),
         utf8: false,
+        ..NewQueueItem::default()
     };
     engine.deliver(Delivery { staged, targets: Vec::new(), queue: vec![item] }).wait().queued.expect("queued");
     let (account, inbox) = (all[0], MailboxId::INBOX);

@@ -50,12 +50,12 @@ async fn look_up<'a>(office: &Office, destination: &'a Destination) -> Result<Ho
     let mut random = || office.random();
     let late = || Err(Reply::own("4.4.3", "the name servers took too long"));
     match destination {
-        Destination::Domain(domain) => {
+        Destination::Domain(domain, _) => {
             let hosts = hosts_of_domain(names, domain, &office.hostname, settings.families, &mut random);
             let found = timeout(limits::OUTBOUND_RESOLVE_MAX, hosts).await.unwrap_or_else(late)?;
             Ok((found, settings.port, settings.security, None))
         }
-        Destination::Relay(relay) => {
+        Destination::Relay(relay, _) => {
             let hosts = hosts_of_relay(names, &relay.host, settings.families, &mut random);
             let found = timeout(limits::OUTBOUND_RESOLVE_MAX, hosts).await.unwrap_or_else(late)?;
             Ok((found, relay.port, relay.security, relay.login.as_ref()))

@@ -90,7 +90,8 @@ fn forwarded(item: &QueueItem, forward: &Forward) -> NewQueueItem {
     let recipients = vec![QueueRecipient { address: forward.to.to_string(), notify, orcpt: String::new() }];
     let passed = with(item, &forward.by);
     let utf8 = item.item.utf8 || !forward.to.as_str().is_ascii() || passed.iter().any(|by| !by.is_ascii());
-    NewQueueItem { sender: forward.sender.clone(), recipients, utf8, passed, ..NewQueueItem::default() }
+    let tls = item.item.tls;
+    NewQueueItem { sender: forward.sender.clone(), recipients, utf8, passed, tls, ..NewQueueItem::default() }
 }
 
 /// Who has sent it on, with one more.

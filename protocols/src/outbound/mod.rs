@@ -30,11 +30,11 @@ pub use trust::PolicyHosts;
 
 use crate::runtime::Spawner;
 use office::{Office, Parts};
-use trust::Policies;
 use posthouse_engine::Engine;
 use posthouse_engine::base::Clock;
 use resolve::Resolve;
 use std::sync::Arc;
+use trust::Policies;
 
 /// The sending of the queue, while the server runs. Dropping the handle does not end it: the server's stop does.
 pub struct Outbound(Arc<Office>);

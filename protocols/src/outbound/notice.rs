@@ -5,7 +5,7 @@ use super::settle::{Judged, Outcome};
 use crate::dsn::{self, Entry, Kind, Original, Report};
 use posthouse_engine::delivery::{Delivery, Target};
 use posthouse_engine::directory::Address;
-use posthouse_engine::queue::Fate;
+use posthouse_engine::queue::{Fate, TlsDemand};
 
 /// The reports to be committed with the results. One for a mailbox in another shard goes there by way of the queue, so that it is neither
 /// lost nor sent again when the results cannot be noted at once.
@@ -59,6 +59,7 @@ async fn one(office: &Office, outcome: &Outcome, kind: Kind, entries: &[Entry]) 
         targets.clear();
         queue.push(dsn::queued(&if is_group { own().unwrap_or_else(|| to.clone()) } else { to.clone() }));
     }
+    queue.iter_mut().for_each(|report| report.tls = item.item.tls.of_report());
     if targets.is_empty() && queue.is_empty() {
         tracing::info!(id, ?kind, sender = %to, "no report: nobody has the sender's address any more");
         return None;
@@ -69,6 +70,8 @@ async fn one(office: &Office, outcome: &Outcome, kind: Kind, entries: &[Entry]) 
     };
     let content = outcome.content.as_ref().or(loaded.as_ref().map(|(content, _)| content));
     let message = content.map_or(&[][..], |content| content.bytes());
+    // RFC 8689 section 5: what must not cross a network openly does not go back whole.
+    let ret = if item.item.tls == TlsDemand::Required { 2 } else { item.item.ret };
     let report = Report {
         kind,
         hostname: &office.hostname,
@@ -79,7 +82,7 @@ async fn one(office: &Office, outcome: &Outcome, kind: Kind, entries: &[Entry]) 
         until: Some(item.created + i64::from(office.settings.lifetime_seconds)),
         now: office.now(),
         entries,
-        original: Original::of(message, item.item.ret, kind),
+        original: Original::of(message, ret, kind),
     };
     let bytes = dsn::write(&report, !targets.is_empty());
     match office.engine.stage(Vec::new(), bytes).await {

@@ -110,7 +110,7 @@ impl Office {
     pub(super) fn consider(&self, id: QueueId) {
         let Some(item) = self.engine.queue_item(id) else { return };
         let now = self.now();
-        let to = |address: &str| route::destination(address, &self.settings, &self.engine);
+        let to = |address: &str| route::destination(address, item.item.tls, &self.settings, &self.engine);
         let fed = self.plan().consider(&item, now, to);
         fed.iter().for_each(|destination| self.ring(destination));
         self.bell.notify_one();

@@ -2,26 +2,27 @@
 use super::settings::{Relay, Settings};
 use posthouse_engine::Engine;
 use posthouse_engine::directory::{Address, normalise_domain};
+use posthouse_engine::queue::TlsDemand;
 use std::fmt;
 use std::sync::Arc;
 
-/// Messages for one destination share its connections and its back-off.
+/// Messages for one destination share its connections and its back-off: those that demand other TLS are another's.
 #[derive(Clone, Debug)]
 pub(super) enum Destination {
     /// Ourselves: the domain has become ours, or an address stands for another of ours.
     Local,
     /// The hosts of a domain, in A-labels and small letters, or an address literal.
-    Domain(Arc<str>),
+    Domain(Arc<str>, TlsDemand),
     /// That host.
-    Relay(Arc<Relay>),
+    Relay(Arc<Relay>, TlsDemand),
 }
 
 impl fmt::Display for Destination {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Destination::Local => f.write_str("local"),
-            Destination::Domain(domain) => f.write_str(domain),
-            Destination::Relay(relay) => write!(f, "{}:{}", relay.host, relay.port),
+            Destination::Domain(domain, _) => f.write_str(domain),
+            Destination::Relay(relay, _) => write!(f, "{}:{}", relay.host, relay.port),
         }
     }
 }
@@ -30,8 +31,8 @@ impl PartialEq for Destination {
     fn eq(&self, other: &Destination) -> bool {
         match (self, other) {
             (Destination::Local, Destination::Local) => true,
-            (Destination::Domain(a), Destination::Domain(b)) => a == b,
-            (Destination::Relay(a), Destination::Relay(b)) => Arc::ptr_eq(a, b),
+            (Destination::Domain(a, x), Destination::Domain(b, y)) => (a, x) == (b, y),
+            (Destination::Relay(a, x), Destination::Relay(b, y)) => Arc::ptr_eq(a, b) && x == y,
             _ => false,
         }
     }
@@ -39,19 +40,29 @@ impl PartialEq for Destination {
 
 impl Eq for Destination {}
 
+impl Destination {
+    /// What its messages demand.
+    pub(super) fn tls(&self) -> TlsDemand {
+        match self {
+            Destination::Local => TlsDemand::Usual,
+            Destination::Domain(_, tls) | Destination::Relay(_, tls) => *tls,
+        }
+    }
+}
+
 impl std::hash::Hash for Destination {
     fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
         std::mem::discriminant(self).hash(state);
         match self {
             Destination::Local => {}
-            Destination::Domain(domain) => domain.hash(state),
-            Destination::Relay(relay) => Arc::as_ptr(relay).hash(state),
+            Destination::Domain(domain, tls) => (domain, tls).hash(state),
+            Destination::Relay(relay, tls) => (Arc::as_ptr(relay), tls).hash(state),
         }
     }
 }
 
-/// The destination of one address of the queue.
-pub(super) fn destination(address: &str, settings: &Settings, engine: &Engine) -> Destination {
+/// The destination of one address of the queue, for messages that demand this of TLS.
+pub(super) fn destination(address: &str, tls: TlsDemand, settings: &Settings, engine: &Engine) -> Destination {
     let domain = address.rsplit_once('@').map_or(address, |(_, domain)| domain);
     let domain = normalise_domain(domain).unwrap_or_else(|_| domain.to_ascii_lowercase());
     let is_ours = |directory: &posthouse_engine::directory::Directory| directory.domain(&domain).is_some();
@@ -63,8 +74,8 @@ pub(super) fn destination(address: &str, settings: &Settings, engine: &Engine) -
         None => settings.relay.as_ref(),
     };
     match relay {
-        Some(relay) => Destination::Relay(relay.clone()),
-        None => Destination::Domain(domain.into()),
+        Some(relay) => Destination::Relay(relay.clone(), tls),
+        None => Destination::Domain(domain.into(), tls),
     }
 }
 
@@ -99,7 +110,9 @@ mod tests {
             relay: Some(relay("smart")),
             ..Settings::default()
         };
-        let to = |settings: &Settings, address: &str| destination(address, settings, &shared.engine).to_string();
+        let to = |settings: &Settings, address: &str| {
+            destination(address, TlsDemand::Usual, settings, &shared.engine).to_string()
+        };
         assert_eq!(to(&settings, "a@direct.test"), "direct.test");
         assert_eq!(to(&settings, "a@PARTNER.test"), "front:2525");
         assert_eq!(to(&settings, "a@x.partner.test"), "gate:2525");

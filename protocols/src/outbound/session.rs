@@ -12,7 +12,7 @@ use crate::runtime::{now, select, sleep, stopping, timeout};
 use crate::session::Share;
 use crate::{limits, passed};
 use posthouse_engine::base::Error;
-use posthouse_engine::queue::{QueueItem, QueueState};
+use posthouse_engine::queue::{QueueItem, QueueState, TlsDemand};
 use std::sync::Arc;
 
 /// Counts in the plan while it lives.
@@ -136,7 +136,9 @@ fn recipients<'a>(item: &'a QueueItem, job: &Job) -> Vec<Rcpt<'a>> {
 
 fn mail<'a>(item: &'a QueueItem, content: &'a Content, recipients: &'a [Rcpt<'a>]) -> Mail<'a> {
     let new = &item.item;
-    Mail { sender: &new.sender, recipients, ret: new.ret, envelope_id: &new.envelope_id, utf8: new.utf8, content }
+    let requires_tls = new.tls == TlsDemand::Required;
+    let (sender, envelope_id, ret, utf8) = (&new.sender, &new.envelope_id, new.ret, new.utf8);
+    Mail { sender, recipients, ret, envelope_id, requires_tls, utf8, content }
 }
 
 async fn open(office: &Office, destination: &Destination) -> Result<Client, Unreachable> {

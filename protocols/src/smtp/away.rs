@@ -42,7 +42,7 @@ impl Session {
         // RFC 3834 section 3.3: with the null sender, so that it is answered by nobody; and nobody is told of its delivery.
         let recipients = vec![QueueRecipient { address: to.clone(), notify: 1, orcpt: String::new() }];
         let utf8 = !to.is_ascii() || !member.address.as_str().is_ascii();
-        let item = NewQueueItem { recipients, utf8, ..NewQueueItem::default() };
+        let item = NewQueueItem { recipients, utf8, tls: transaction.tls.of_report(), ..NewQueueItem::default() };
         let lower = Address::parse(&to).map_or_else(|_| to.to_lowercase(), |address| address.to_string());
         let (account, handle, days) = (*account, handle.clone(), away.days);
         let answer = Answer { account, to: lower, handle, days, staged, item };

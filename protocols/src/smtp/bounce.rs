@@ -36,7 +36,8 @@ pub(super) async fn send(
         tracing::warn!(id, failed = failed.len(), "copies failed, and there is no sender to tell");
         return;
     };
-    let (targets, queue) = dsn::place(&shared.engine, &address, account);
+    let (targets, mut queue) = dsn::place(&shared.engine, &address, account);
+    queue.iter_mut().for_each(|item| item.tls = transaction.tls.of_report());
     let entry = |one: &Failed| Entry {
         address: one.address.clone(),
         orcpt: one.orcpt.clone(),

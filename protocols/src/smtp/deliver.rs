@@ -28,7 +28,10 @@ impl Session {
             return Answer::new(503, "5.5.1 MAIL first");
         };
         let verdicts = match self.filter(&mut transaction, &mut taken).await {
-            Ok(filtered) => self.deliver(&transaction, taken, filtered).await,
+            Ok(filtered) => {
+                transaction.heed(&taken.message);
+                self.deliver(&transaction, taken, filtered).await
+            }
             Err(refusal) => transaction.recipients.iter().map(|_| Err(refusal.clone())).collect(),
         };
         if verdicts.iter().any(Result::is_ok) {
@@ -210,6 +213,7 @@ impl Session {
             utf8: transaction.utf8,
             envelope_id: transaction.envelope_id.clone(),
             passed: Vec::new(),
+            tls: transaction.tls,
         }
     }
 
@@ -224,7 +228,8 @@ impl Session {
         let notify = u8::from(sender.is_empty());
         let recipients = vec![QueueRecipient { address: to.to_string(), notify, orcpt: String::new() }];
         let utf8 = transaction.utf8 || !to.as_str().is_ascii() || passed.iter().any(|by| !by.is_ascii());
-        NewQueueItem { sender: sender.clone(), recipients, utf8, passed, ..NewQueueItem::default() }
+        let tls = transaction.tls;
+        NewQueueItem { sender: sender.clone(), recipients, utf8, passed, tls, ..NewQueueItem::default() }
     }
 
     /// What goes on to other hosts.

@@ -7,14 +7,14 @@ use smtp_proto::{
     RCPT_RRVS_CONTINUE, RCPT_RRVS_REJECT, RcptTo,
 };
 
-/// Refuses what EHLO has not offered (RFC 5321 section 4.1.1.11).
-pub(super) fn check_mail(from: &MailFrom<String>) -> Result<(), Reply> {
+/// Refuses what EHLO has not offered (RFC 5321 section 4.1.1.11). `keeps_tls`: REQUIRETLS was.
+pub(super) fn check_mail(from: &MailFrom<String>, keeps_tls: bool) -> Result<(), Reply> {
     let by = MAIL_BY_NOTIFY | MAIL_BY_RETURN;
     let not_offered = [
         (from.flags & MAIL_BODY_BINARYMIME != 0, "BODY=BINARYMIME"),
         (from.flags & by != 0, "BY"),
         (from.flags & MAIL_CONPERM != 0, "CONPERM"),
-        (from.flags & MAIL_REQUIRETLS != 0, "REQUIRETLS"),
+        (from.flags & MAIL_REQUIRETLS != 0 && !keeps_tls, "REQUIRETLS"),
         (from.hold_for != 0, "HOLDFOR"),
         (from.hold_until != 0, "HOLDUNTIL"),
         (from.mt_priority != 0, "MT-PRIORITY"),

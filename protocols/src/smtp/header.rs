@@ -34,6 +34,15 @@ pub(super) fn read(message: &[u8]) -> Header {
     header
 }
 
+/// Whether a message says `TLS-Required: No` (RFC 8689 section 5): that is the field's only value.
+pub(super) fn says_tls_is_not_required(message: &[u8]) -> bool {
+    let header = &message[..read(message).size_bytes];
+    header.split(|byte| *byte == b'\n').any(|line| {
+        let value = line.splitn(2, |byte| *byte == b':').nth(1).unwrap_or_default();
+        is_field(line, b"tls-required") && value.trim_ascii().eq_ignore_ascii_case(b"no")
+    })
+}
+
 /// Whether a line begins the field `name`; white space before the colon is obsolete and allowed (RFC 5322 section 4.5).
 fn is_field(line: &[u8], name: &[u8]) -> bool {
     let Some((start, rest)) = line.split_at_checked(name.len()) else {
@@ -45,6 +54,18 @@ fn is_field(line: &[u8], name: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn tls_is_not_required_where_the_header_says_so() {
+        for says in [&b"Subject: a\r\nTLS-Required: No\r\n\r\nx"[..], b"tls-required :NO\n\n", b"TLS-Required: No"] {
+            assert!(says_tls_is_not_required(says));
+        }
+        for silent in
+            [&b"TLS-Required: Yes\r\n\r\n"[..], b"a: b\r\n\r\nTLS-Required: No\r\n", b"X-TLS-Required: No\r\n", b""]
+        {
+            assert!(!says_tls_is_not_required(silent));
+        }
+    }
 
     #[test]
     fn counts_what_is_in_the_header_only() {

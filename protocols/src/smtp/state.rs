@@ -1,4 +1,5 @@
 //! What one connection knows: who speaks, who has logged in, and the message under way. Holds no message when none is under way.
+use super::header;
 use super::reply::Reply;
 use super::role::Role;
 use crate::runtime::Stream;
@@ -8,6 +9,7 @@ use crate::verify::milter::Chain;
 use posthouse_engine::Login;
 use posthouse_engine::base::AccountId;
 use posthouse_engine::directory::{Address, Recipient};
+use posthouse_engine::queue::TlsDemand;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
@@ -52,6 +54,8 @@ pub(super) struct Transaction {
     pub(super) utf8: bool,
     /// RET of RFC 3461: 0 not given, 1 FULL, 2 HDRS.
     pub(super) ret: u8,
+    /// What the sender demands of TLS (RFC 8689).
+    pub(super) tls: TlsDemand,
     /// ENVID of RFC 3461, decoded.
     pub(super) envelope_id: String,
     /// SIZE of RFC 1870, 0 when not given.
@@ -61,6 +65,15 @@ pub(super) struct Transaction {
     pub(super) chunks: Option<Box<Coming>>,
     /// The milters that see the message.
     pub(super) milters: Option<Box<Chain>>,
+}
+
+impl Transaction {
+    /// Takes from the message what it says of its own way; REQUIRETLS counts more (RFC 8689 section 5).
+    pub(super) fn heed(&mut self, message: &[u8]) {
+        if self.tls == TlsDemand::Usual && header::says_tls_is_not_required(message) {
+            self.tls = TlsDemand::NotRequired;
+        }
+    }
 }
 
 /// A recipient that was accepted.

@@ -189,11 +189,11 @@ mod tests {
         }
 
         fn tlsa(&self, name: &str) -> Answer<Vec<Tlsa>> {
-            self.0.tlsa(name)
+            Resolve::tlsa(&self.0, name)
         }
 
         fn txt(&self, name: &str) -> Answer<Vec<String>> {
-            self.0.txt(name)
+            Resolve::txt(&self.0, name)
         }
     }
 

@@ -212,7 +212,8 @@ pub(super) fn check(outbound: &Outbound) -> Result<(), Wrong> {
         return wrong("outbound.tls", what);
     }
     if outbound.tls == TlsChoice::None && outbound.dane != DaneChoice::Off {
-        let what = "\"resolver_validates\" is not allowed beside outbound.tls = \"none\"; allowed: off, or TLS".to_owned();
+        let what =
+            "\"resolver_validates\" is not allowed beside outbound.tls = \"none\"; allowed: off, or TLS".to_owned();
         return wrong("outbound.dane", what);
     }
     login("outbound.relay_user", "outbound.relay_password_file", &outbound.relay_user, &outbound.relay_password_file)?;

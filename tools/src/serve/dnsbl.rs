@@ -15,7 +15,8 @@ pub(super) fn start(config: &Config) -> Result<Option<Arc<Blocklists>>, Failure>
     }
     let own = if config.verify.resolver.is_empty() { &config.outbound.resolver } else { &config.verify.resolver };
     let servers: Vec<SocketAddr> = own.iter().map(|address| address.0).collect();
-    let names = NameServers::start(&servers, Dnssec::Ignored).map_err(|error| Failure::io("verify.resolver", &error))?;
+    let names =
+        NameServers::start(&servers, Dnssec::Ignored).map_err(|error| Failure::io("verify.resolver", &error))?;
     let from = |score: i32| (score > 0).then_some(score);
     let zone = |zone: &crate::config::ZoneTable| Zone {
         name: zone.name.to_ascii_lowercase(),

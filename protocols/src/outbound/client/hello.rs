@@ -5,7 +5,7 @@ use super::{Client, Offers, Remote};
 use crate::dsn::Reply;
 use crate::limits;
 use crate::outbound::settings::{Login, Security};
-use crate::outbound::trust::Guard;
+use crate::outbound::trust::{Guard, NO_REQUIRETLS};
 use crate::runtime::Stream;
 use rustls::pki_types::ServerName;
 
@@ -50,6 +50,9 @@ pub(in crate::outbound) async fn open(mut stream: Stream, remote: Remote, how: &
     client.greeting(how.hostname).await?;
     client.hello(how.hostname).await?;
     client.secure(how).await?;
+    if how.guard.keeps_tls && !client.offers.requiretls {
+        return Err(Reply::own(NO_REQUIRETLS, "the host does not offer REQUIRETLS").into());
+    }
     if let Some(login) = how.login {
         auth::log_in(&mut client, login, how.guard.security).await?;
     }
@@ -100,7 +103,8 @@ impl Client {
             Security::Required | Security::Verified => false,
         };
         if !self.offers.starttls {
-            let missing = || Reply::own("4.7.4", format!("the host offers no STARTTLS{}", how.guard.demand()));
+            let status = if how.guard.keeps_tls { NO_REQUIRETLS } else { "4.7.4" };
+            let missing = || Reply::own(status, format!("the host offers no STARTTLS{}", how.guard.demand()));
             return if wish { Ok(()) } else { Err(missing().into()) };
         }
         let heard = self.say("STARTTLS", limits::OUTBOUND_COMMAND_MAX).await;
@@ -156,6 +160,7 @@ impl Offers {
                 "8BITMIME" => offers.eight_bit = true,
                 "SMTPUTF8" => offers.utf8 = true,
                 "DSN" => offers.dsn = true,
+                "REQUIRETLS" => offers.requiretls = true,
                 "STARTTLS" => offers.starttls = true,
                 "LIMITS" => offers.limit(words),
                 "SIZE" => offers.size = Some(words.next().and_then(|word| word.parse().ok()).filter(|size| *size > 0)),

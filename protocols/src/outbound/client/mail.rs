@@ -24,6 +24,8 @@ pub(in crate::outbound) struct Mail<'a> {
     pub(in crate::outbound) ret: u8,
     /// RFC 3461 ENVID, decoded.
     pub(in crate::outbound) envelope_id: &'a str,
+    /// The host must keep to TLS (RFC 8689); it has offered to.
+    pub(in crate::outbound) requires_tls: bool,
     /// It was submitted with SMTPUTF8.
     pub(in crate::outbound) utf8: bool,
     pub(in crate::outbound) content: &'a Content,
@@ -247,6 +249,9 @@ impl Mail<'_> {
         }
         if offers.utf8 && (self.needs_utf8() || self.content.has_utf8_header()) {
             line.push_str(" SMTPUTF8");
+        }
+        if self.requires_tls {
+            line.push_str(" REQUIRETLS");
         }
         if offers.dsn {
             line.push_str(["", " RET=FULL", " RET=HDRS"].get(usize::from(self.ret)).unwrap_or(&""));

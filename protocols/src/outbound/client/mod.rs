@@ -38,6 +38,7 @@ pub(super) struct Offers {
     pub(super) eight_bit: bool,
     pub(super) utf8: bool,
     pub(super) dsn: bool,
+    pub(super) requiretls: bool,
     pub(super) starttls: bool,
     /// SIZE: with the bound, if it named one other than 0 (RFC 1870 section 4).
     pub(super) size: Option<Option<u64>>,

@@ -1,8 +1,8 @@
 //! Which servers are asked, and whether their word for DNSSEC counts. Gives records as they are and follows nothing.
 use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolverConfig, ResolverOpts};
+use hickory_resolver::net::NetError;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::net::xfer::{DnsHandle, FirstAnswer, RetryDnsHandle};
-use hickory_resolver::net::NetError;
 use hickory_resolver::proto::op::{DnsRequestOptions, Query};
 use hickory_resolver::proto::rr::{Name, Record, RecordType};
 use hickory_resolver::{NameServerPool, PoolContext, Resolver, TlsConfig, TokioResolver, system_conf};
@@ -56,7 +56,8 @@ impl Servers {
                 how.case_randomization = options.case_randomization;
                 how.use_edns = true;
                 how.edns_set_dnssec_ok = true;
-                let mut response = servers.lookup(Query::query(Name::from_ascii(name)?, kind), how).first_answer().await?;
+                let mut response =
+                    servers.lookup(Query::query(Name::from_ascii(name)?, kind), how).first_answer().await?;
                 let secure = response.metadata.authentic_data;
                 Ok((std::mem::take(&mut response.answers), secure))
             }

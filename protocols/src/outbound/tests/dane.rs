@@ -5,7 +5,7 @@ use crate::outbound::resolve::{FixedNames, NoAnswer, Tlsa};
 use crate::outbound::settings::{Security, Settings};
 use crate::outbound::tls::TlsConfigs;
 use crate::outbound::trust::{Guard, usable};
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, PublicKeyData};
 use ring::digest::{SHA256, SHA512, digest};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConnection, ServerConfig, ServerConnection};
@@ -101,7 +101,8 @@ fn records_that_mean_nothing_for_smtp_or_are_outdone_do_not_count() {
     assert_eq!(numbers(all), []);
     let short = Tlsa { usage: 3, selector: 1, matching: 1, data: vec![0; 31] };
     assert_eq!(numbers(vec![short, tlsa(3, 1, 0, b""), tlsa(3, 1, 3, b"x")]), []);
-    let all = vec![tlsa(3, 1, 1, b"a"), tlsa(3, 1, 2, b"a"), tlsa(3, 1, 0, b"a"), tlsa(2, 1, 1, b"a"), tlsa(3, 0, 1, b"a")];
+    let all =
+        vec![tlsa(3, 1, 1, b"a"), tlsa(3, 1, 2, b"a"), tlsa(3, 1, 0, b"a"), tlsa(2, 1, 1, b"a"), tlsa(3, 0, 1, b"a")];
     assert_eq!(numbers(all), [(3, 1, 2), (3, 1, 0), (2, 1, 1), (3, 0, 1)]);
 }
 

@@ -3,6 +3,7 @@ mod circles;
 mod dane;
 mod hosts;
 mod plan;
+mod require_tls;
 mod script;
 mod stages;
 mod sts;

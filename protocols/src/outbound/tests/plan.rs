@@ -3,7 +3,7 @@ use crate::limits;
 use crate::outbound::plan::{Bounds, Plan};
 use crate::outbound::route::Destination;
 use posthouse_engine::base::{Guid, Locator, QueueId};
-use posthouse_engine::queue::{NewQueueItem, Progress, QueueItem, QueueRecipient, QueueState};
+use posthouse_engine::queue::{NewQueueItem, Progress, QueueItem, QueueRecipient, QueueState, TlsDemand};
 
 fn item(id: u64, addresses: &[&str]) -> QueueItem {
     let recipient = |address: &&str| QueueRecipient { address: (*address).into(), notify: 0, orcpt: String::new() };
@@ -22,7 +22,7 @@ fn item(id: u64, addresses: &[&str]) -> QueueItem {
 }
 
 fn to(address: &str) -> Destination {
-    Destination::Domain(address.rsplit_once('@').map_or(address, |(_, domain)| domain).into())
+    Destination::Domain(address.rsplit_once('@').map_or(address, |(_, domain)| domain).into(), TlsDemand::Usual)
 }
 
 fn plan(sessions_max: usize) -> Plan {

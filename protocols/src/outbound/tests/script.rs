@@ -49,7 +49,15 @@ pub(super) struct Heard {
 pub(super) const MESSAGE: &[u8] = b"Return-Path: <ann@example.org>\r\nSubject: hello\r\n\r\n.dot\r\nend\r\n";
 
 pub(super) fn mail<'a>(content: &'a Content, recipients: &'a [Rcpt<'a>]) -> Mail<'a> {
-    Mail { sender: "ann@example.org", recipients, ret: 2, envelope_id: "QQ 1", utf8: false, content }
+    Mail {
+        sender: "ann@example.org",
+        recipients,
+        ret: 2,
+        envelope_id: "QQ 1",
+        requires_tls: false,
+        utf8: false,
+        content,
+    }
 }
 
 /// Opens a connection to the script's server and sends it a message for `a@x.test` and `b@x.test`.

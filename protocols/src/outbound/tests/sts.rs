@@ -138,7 +138,8 @@ fn dane_counts_before_the_policy() {
     let unusable = Tlsa { usage: 3, selector: 9, matching: 0, data: vec![1] };
     let names = names.tlsa("_25._tcp.mx.x.test", unusable);
     let settings = Settings { dane: true, ..brief() };
-    let report = send_plain(names.clone(), settings.clone(), &policy("enforce", "mx.other.test", 1000)).expect("a report");
+    let report =
+        send_plain(names.clone(), settings.clone(), &policy("enforce", "mx.other.test", 1000)).expect("a report");
     assert!(report.contains("which its TLSA records demand"), "{report}");
     let none = names.no_tlsa("_25._tcp.mx.x.test", NoAnswer::NoName);
     let report = send_plain(none, settings, &policy("enforce", "mx.other.test", 1000)).expect("a report");

@@ -49,6 +49,11 @@ impl World {
         });
     }
 
+    /// The messages that hosts have taken.
+    pub(super) fn taken(&self) -> Vec<String> {
+        self.taken.borrow().clone()
+    }
+
     /// Begins to send.
     pub(super) fn start(&self, names: FixedNames, settings: Settings) -> Arc<Office> {
         self.start_with(names, settings, None)

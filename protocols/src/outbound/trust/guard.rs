@@ -9,8 +9,12 @@ use crate::outbound::route::Destination;
 use crate::outbound::settings::Security;
 use crate::outbound::tls::TlsConfigs;
 use crate::runtime::timeout;
+use posthouse_engine::queue::TlsDemand;
 use rustls::ClientConfig;
 use std::sync::Arc;
+
+/// REQUIRETLS cannot be had (RFC 8689 section 4.2.1).
+pub(in crate::outbound) const NO_REQUIRETLS: &str = "5.7.30";
 
 /// For one host.
 #[derive(Clone)]
@@ -22,6 +26,10 @@ pub(in crate::outbound) struct Guard {
     pub(in crate::outbound) name: String,
     /// What a certificate that passes has proven, in the words of the log.
     pub(in crate::outbound) trust: &'static str,
+    /// Its name and its certificate prove the host: nobody on the way could have changed either.
+    proven: bool,
+    /// It must promise to keep to TLS itself (REQUIRETLS).
+    pub(in crate::outbound) keeps_tls: bool,
     /// Who demands more than the configuration.
     demands: Option<&'static str>,
 }
@@ -31,7 +39,8 @@ impl Guard {
     pub(in crate::outbound) fn configured(security: Security, tls: &TlsConfigs, host: &str) -> Guard {
         let proven = matches!(security, Security::Verified | Security::Implicit);
         let (config, trust) = if proven { (&tls.proven, "verified") } else { (&tls.any, "unverified") };
-        Guard { security, config: config.clone(), name: host.to_owned(), trust, demands: None }
+        let (config, name) = (config.clone(), host.to_owned());
+        Guard { security, config, name, trust, proven: false, keeps_tls: false, demands: None }
     }
 
     /// What TLSA records at `base` ask for; `names` are those that an authority of theirs may have certified besides (RFC 7672 section 3.2.2).
@@ -58,13 +67,14 @@ impl Guard {
         }
         let names: Vec<&str> = [base].into_iter().chain(names.iter().copied()).collect();
         (guard.config, guard.trust) = (tls.judged_by(Dane::new(owner, usable, &names)), "dane");
+        guard.proven = true;
         guard
     }
 
     /// What a policy of MTA-STS asks for (RFC 8461 section 4.1).
     fn sts(tls: &TlsConfigs, host: &str) -> Guard {
         let demands = Some("which the MTA-STS policy of its domain demands");
-        Guard { trust: "mta-sts", demands, ..Guard::configured(Security::Verified, tls, host) }
+        Guard { trust: "mta-sts", proven: true, demands, ..Guard::configured(Security::Verified, tls, host) }
     }
 
     /// For a complaint that the host has no TLS.
@@ -101,10 +111,38 @@ impl<'a> Guards<'a> {
         guard
     }
 
-    /// DANE counts before MTA-STS (RFC 8461 section 2).
     async fn find(&mut self, host: &Found, port: u16) -> Result<Guard, Reply> {
+        let guard = self.published(host, port).await?;
+        match self.destination.tls() {
+            TlsDemand::Required => self.required(host, guard).await,
+            _ => Ok(guard),
+        }
+    }
+
+    /// RFC 8689 section 4.2.1: nobody on the way may have chosen the host, and its certificate proves its name.
+    async fn required(&mut self, host: &Found, mut guard: Guard) -> Result<Guard, Reply> {
+        let is_named = matches!(self.destination, Destination::Relay(..)) || !host.tlsa_bases.is_empty();
+        let has_tls = self.security != Security::Plain;
+        if !guard.proven && has_tls && (is_named || self.policy().await.is_some_and(|policy| policy.takes(&host.name)))
+        {
+            let security = if self.security == Security::Implicit { self.security } else { Security::Verified };
+            guard = Guard { proven: true, ..Guard::configured(security, &self.office.tls, &host.name) };
+        }
+        guard.keeps_tls = true;
+        match guard.proven {
+            true => Ok(guard),
+            false => {
+                let what =
+                    format!("REQUIRETLS: nothing proves that {} takes the mail, or it would go without TLS", host.name);
+                Err(Reply::own(NO_REQUIRETLS, what))
+            }
+        }
+    }
+
+    /// What the domain demands, if it may. DANE counts before MTA-STS (RFC 8461 section 2).
+    async fn published(&mut self, host: &Found, port: u16) -> Result<Guard, Reply> {
         let tls = &self.office.tls;
-        if self.security == Security::Plain {
+        if self.security == Security::Plain || self.destination.tls() == TlsDemand::NotRequired {
             return Ok(Guard::configured(self.security, tls, &host.name));
         }
         if self.office.settings.dane {
@@ -126,7 +164,9 @@ impl<'a> Guards<'a> {
 
     /// Domains have policies; what the operator names has none.
     async fn policy(&mut self) -> Option<Arc<Policy>> {
-        let (Destination::Domain(domain), Some(policies)) = (self.destination, &self.office.policies) else { return None };
+        let (Destination::Domain(domain, _), Some(policies)) = (self.destination, &self.office.policies) else {
+            return None;
+        };
         if self.policy.is_none() && !domain.starts_with('[') {
             self.policy = Some(policies.of(&*self.office.names, domain, self.office.now()).await);
         }
@@ -144,7 +184,7 @@ impl<'a> Guards<'a> {
     }
 
     fn names<'b>(&'b self, host: &'b Found) -> Vec<&'b str> {
-        let domain = if let Destination::Domain(domain) = self.destination { Some(&**domain) } else { None };
+        let domain = if let Destination::Domain(domain, _) = self.destination { Some(&**domain) } else { None };
         [&*host.name].into_iter().chain(domain).collect()
     }
 }

@@ -4,7 +4,7 @@ mod dane;
 mod guard;
 mod sts;
 
-pub(super) use guard::{Guard, Guards};
+pub(super) use guard::{Guard, Guards, NO_REQUIRETLS};
 pub(super) use sts::Policies;
 pub use sts::PolicyHosts;
 

@@ -1,8 +1,8 @@
 //! The introspection endpoint over HTTP (RFC 7662 section 2.1): nobody but who waits for an answer is held up by an endpoint that is slow. Judges no
 //! answer.
 use super::{Asked, Introspect};
-use crate::http::{Client, Request};
 pub use crate::http::Url;
+use crate::http::{Client, Request};
 use crate::limits;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

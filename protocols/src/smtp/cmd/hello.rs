@@ -41,6 +41,9 @@ fn offered(session: &Session) -> Vec<String> {
     if shared.tls.is_some() && !session.stream.is_tls() {
         lines.push("STARTTLS".into());
     }
+    if session.keeps_tls() {
+        lines.push("REQUIRETLS".into());
+    }
     if session.role == Role::Submission && session.may_log_in() {
         lines.push(format!("AUTH {}", shared.mechanism_names(&session.place())));
     }

@@ -1,10 +1,12 @@
-//! MAIL (RFC 5321 section 4.1.1.2) with SIZE (RFC 1870), BODY (RFC 6152), SMTPUTF8 (RFC 6531), RET and ENVID (RFC 3461), AUTH (RFC 4954).
+//! MAIL (RFC 5321 section 4.1.1.2) with SIZE (RFC 1870), BODY (RFC 6152), SMTPUTF8 (RFC 6531), RET and ENVID (RFC 3461), AUTH (RFC 4954), REQUIRETLS
+//! (RFC 8689).
 use crate::smtp::envelope;
 use crate::smtp::message;
 use crate::smtp::reply::Reply;
 use crate::smtp::role::Role;
 use crate::smtp::state::{Answer, Running, Session, Transaction};
-use smtp_proto::{MAIL_SMTPUTF8, MailFrom, Request};
+use posthouse_engine::queue::TlsDemand;
+use smtp_proto::{MAIL_REQUIRETLS, MAIL_SMTPUTF8, MailFrom, Request};
 
 pub(in crate::smtp) fn run(session: &mut Session, request: Request<String>) -> Running<'_> {
     Box::pin(async move {
@@ -36,7 +38,7 @@ impl Session {
         if self.transaction.is_some() {
             return Err(Reply::new(503, "5.5.1 A message is under way already; RSET forgets it"));
         }
-        envelope::check_mail(&from)?;
+        envelope::check_mail(&from, self.keeps_tls())?;
         let max = self.shared.message_size_bytes_max;
         if from.size as u64 > max {
             return Err(message::too_big(max));
@@ -48,12 +50,18 @@ impl Session {
             sender: envelope::requoted(&from.address),
             utf8,
             ret: envelope::ret(from.flags),
+            tls: if from.flags & MAIL_REQUIRETLS != 0 { TlsDemand::Required } else { TlsDemand::Usual },
             envelope_id: from.env_id.unwrap_or_default(),
             size_bytes: from.size as u64,
             recipients: Vec::new(),
             chunks: None,
             milters: None,
         })
+    }
+
+    /// Whether the client may demand TLS for the whole way: only over TLS (RFC 8689 section 4.1); a store is the end of the way.
+    pub(in crate::smtp) fn keeps_tls(&self) -> bool {
+        self.role != Role::Lmtp && self.stream.is_tls()
     }
 
     /// The null sender is everybody's (RFC 5321 section 4.5.5); a member sends as itself (RFC 6409 section 6.1).

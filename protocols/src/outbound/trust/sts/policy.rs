@@ -50,7 +50,8 @@ impl Policy {
             Some("none") => Mode::None,
             _ => return Err("it has no mode that is known".into()),
         };
-        let digits = max_age.filter(|text| !text.is_empty() && text.len() <= 10 && text.bytes().all(|byte| byte.is_ascii_digit()));
+        let digits = max_age
+            .filter(|text| !text.is_empty() && text.len() <= 10 && text.bytes().all(|byte| byte.is_ascii_digit()));
         let max_age: u64 = digits.and_then(|text| text.parse().ok()).ok_or("it has no max_age")?;
         if mx.is_empty() && mode != Mode::None {
             return Err("it names no mx".into());
