@@ -330,9 +330,25 @@ pub const STS_DOMAINS_MAX: usize = 10_000;
 pub const STS_AGE_SECONDS_MAX: u64 = 31_557_600;
 /// Bytes of a policy (RFC 8461 section 3.3).
 pub const STS_POLICY_BYTES_MAX: usize = 64 << 10;
+/// Lines of it that are kept for reports.
+pub const STS_LINES_KEPT: usize = 100;
 /// How long a policy may take to be fetched (the same section).
 pub const STS_FETCH_MAX: Duration = Duration::from_secs(60);
 /// Policies that are fetched at a time.
 pub const STS_FETCHES_MAX: usize = 32;
+/// Domains of a day whose sessions are counted for reports about TLS.
+pub const TLSRPT_DOMAINS_MAX: usize = 10_000;
+/// Policies of one of them.
+pub const TLSRPT_POLICIES_MAX: usize = 8;
+/// Kinds of failures under one policy that are told apart.
+pub const TLSRPT_DETAILS_MAX: usize = 50;
+/// Addresses that get one report.
+pub const TLSRPT_TARGETS_MAX: usize = 4;
+/// How often is looked whether a day is over.
+pub const TLSRPT_LOOK: Duration = Duration::from_secs(60);
+/// How long posting a report may take.
+pub const TLSRPT_POST_MAX: Duration = Duration::from_secs(60);
+/// Reports that are posted at a time.
+pub const TLSRPT_POSTS_MAX: usize = 4;
 /// Seconds before a policy that could not be had is asked for again (the same section: five minutes at least).
 pub const STS_PAUSE_SECONDS: i64 = 300;

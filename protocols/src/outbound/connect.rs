@@ -4,11 +4,12 @@ use super::office::Office;
 use super::resolve::{Found, hosts_of_domain, hosts_of_relay};
 use super::route::Destination;
 use super::settings::{Login, Security};
-use super::trust::{Guard, Guards};
+use super::tlsrpt::Failed;
+use super::trust::{Guard, Guards, NO_STARTTLS};
 use crate::dsn::Reply;
 use crate::limits;
 use crate::runtime::{self, timeout};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 /// Why no host of a destination takes messages now.
 #[derive(Clone, Debug)]
@@ -67,7 +68,7 @@ async fn look_up<'a>(office: &Office, destination: &'a Destination) -> Result<Ho
 /// One address; once more in plain text when TLS is only a wish and fails.
 async fn try_host(office: &Office, remote: &Remote, guard: &Guard, login: Option<&Login>) -> Result<Client, NotOpen> {
     match try_once(office, remote, guard, login).await {
-        Err(NotOpen { reply, without_tls: true }) => {
+        Err(NotOpen { reply, without_tls: true, .. }) => {
             tracing::info!(relay = %remote, %reply, "TLS failed and is not demanded: going on in plain text");
             let plain = Guard::configured(Security::Plain, &office.tls, &remote.name);
             try_once(office, remote, &plain, login).await
@@ -81,5 +82,21 @@ async fn try_once(office: &Office, remote: &Remote, guard: &Guard, login: Option
     let stream = runtime::connect(remote.addr, from, limits::OUTBOUND_CONNECT_MAX).await;
     let stream = stream.map_err(|error| Reply::own("4.4.1", format!("connect to {remote}: {error}")))?;
     let hello = Hello { hostname: &office.hostname, guard, login };
-    open(stream, remote.clone(), &hello).await
+    let ips = (stream.local().ip(), remote.addr.ip());
+    let opened = open(stream, remote.clone(), &hello).await;
+    note_tls(office, remote, guard, ips, &opened);
+    opened
+}
+
+/// For reports about TLS: a session that came to nothing for another reason is not counted.
+fn note_tls(office: &Office, remote: &Remote, guard: &Guard, ips: (IpAddr, IpAddr), opened: &Result<Client, NotOpen>) {
+    let Some(published) = &guard.published else { return };
+    let result = match opened {
+        Ok(client) if client.tls.is_none() => Some(NO_STARTTLS),
+        Ok(_) => guard.objection.get().copied(),
+        Err(NotOpen { tls: None, .. }) => return,
+        Err(NotOpen { tls, .. }) => *tls,
+    };
+    let failed = |result| Failed { result, ips: Some(ips), host: remote.name.clone() };
+    office.note_tls(published, result.map_or(Ok(()), |result| Err(failed(result))));
 }

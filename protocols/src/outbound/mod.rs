@@ -2,7 +2,7 @@
 //! notes what came of it. Everything that must survive a crash is in the queue; what is here can be made again from it.
 //!
 //! `clerk` watches the queue, `plan` says what goes next, `session` serves a destination over one connection (`connect`, `client/`), `settle`
-//! notes results and `notice` the reports about them. `resolve/` asks name servers, `trust/` says what a
+//! notes results and `notice` the reports about them; `tlsrpt/` tells domains what came of TLS with them. `resolve/` asks name servers, `trust/` says what a
 //! host must prove, `route` knows the routes, `retry` the schedule.
 mod clerk;
 mod client;
@@ -19,6 +19,7 @@ mod session;
 mod settings;
 mod settle;
 mod tls;
+mod tlsrpt;
 mod trust;
 
 #[cfg(test)]
@@ -26,6 +27,7 @@ mod tests;
 
 pub use settings::{Families, Login, Relay, Route, Security, Settings};
 pub use tls::TlsConfigs;
+pub use tlsrpt::Reports;
 pub use trust::PolicyHosts;
 
 use crate::runtime::Spawner;
@@ -53,6 +55,8 @@ pub struct Means {
     pub tls: TlsConfigs,
     /// Who has policies of MTA-STS; `None`: they are not asked for.
     pub policies: Option<PolicyHosts>,
+    /// That domains get reports about TLS; `None`: none do.
+    pub tls_reports: Option<Reports>,
     /// What the operator decides.
     pub settings: Settings,
 }
@@ -61,12 +65,16 @@ impl Outbound {
     /// Begins to send what is in the queue, on the reactors of a server, until that is stopped: then each connection ends after the message that
     /// it is at.
     pub fn start(means: Means, spawner: Spawner) -> Outbound {
-        let Means { engine, clock, hostname, names, tls, policies, settings } = means;
+        let Means { engine, clock, hostname, names, tls, policies, tls_reports, settings } = means;
         let spawn = Box::new(move |job: Box<dyn FnOnce() -> crate::runtime::SessionFuture + Send>| spawner.spawn(job));
         let policies = policies.map(Policies::new);
-        let office = Office::new(Parts { engine, clock, names, settings, hostname, tls, policies, spawn });
+        let office = Office::new(Parts { engine, clock, names, settings, hostname, tls, policies, tls_reports, spawn });
         let there = office.clone();
         (office.spawn)(Box::new(move || Box::pin(clerk::run(there))));
+        if office.tls_reports.is_some() {
+            let there = office.clone();
+            (office.spawn)(Box::new(move || Box::pin(tlsrpt::run(there))));
+        }
         Outbound(office)
     }
 

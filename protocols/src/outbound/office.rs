@@ -4,6 +4,7 @@ use super::resolve::Resolve;
 use super::route::{self, Destination};
 use super::settings::Settings;
 use super::tls::TlsConfigs;
+use super::tlsrpt::{Failed, Published, Reports};
 use super::trust::Policies;
 use crate::runtime::SessionFuture;
 use crate::session::Budget;
@@ -28,6 +29,8 @@ pub(super) struct Office {
     pub(super) tls: TlsConfigs,
     /// MTA-STS; `None`: it is not asked for.
     pub(super) policies: Option<Policies>,
+    /// Reports about TLS; `None`: nobody gets any.
+    pub(super) tls_reports: Option<Reports>,
     pub(super) budget: Budget,
     pub(super) spawn: Spawn,
     plan: Mutex<Plan>,
@@ -54,12 +57,13 @@ pub(super) struct Parts {
     pub(super) tls: TlsConfigs,
     /// MTA-STS; `None`: it is not asked for.
     pub(super) policies: Option<Policies>,
+    pub(super) tls_reports: Option<Reports>,
     pub(super) spawn: Spawn,
 }
 
 impl Office {
     pub(super) fn new(parts: Parts) -> Arc<Office> {
-        let Parts { engine, clock, names, settings, hostname, tls, policies, spawn } = parts;
+        let Parts { engine, clock, names, settings, hostname, tls, policies, tls_reports, spawn } = parts;
         let started_ms = u64::try_from(clock.now_ms()).unwrap_or(0);
         let bounds = Bounds {
             sessions_max: settings.sessions_max,
@@ -74,6 +78,7 @@ impl Office {
             hostname,
             tls,
             policies,
+            tls_reports,
             budget: Budget::new(settings.message_bytes_max),
             spawn,
             plan: Mutex::new(Plan::new(bounds)),
@@ -92,6 +97,13 @@ impl Office {
 
     pub(super) fn now(&self) -> i64 {
         self.clock.now()
+    }
+
+    /// Counts what came of TLS with a host, if somebody may want a report of it.
+    pub(super) fn note_tls(&self, published: &Arc<Published>, came: Result<(), Failed>) {
+        if let Some(reports) = &self.tls_reports {
+            reports.tally.note(self.now(), published, came);
+        }
     }
 
     /// A number without a pattern that matters.

@@ -17,6 +17,8 @@ pub struct TlsConfigs {
     pub any: Arc<ClientConfig>,
     /// Takes a certificate that a known authority has signed for the host.
     pub proven: Arc<ClientConfig>,
+    /// The authorities.
+    pub(super) roots: Arc<RootCertStore>,
 }
 
 impl TlsConfigs {
@@ -45,8 +47,9 @@ impl TlsConfigs {
         };
         let any = Arc::new(Judged(provider.clone(), Anything));
         let any = builder()?.dangerous().with_custom_certificate_verifier(any).with_no_client_auth();
-        let proven = builder()?.with_root_certificates(roots).with_no_client_auth();
-        Ok(TlsConfigs { any: Arc::new(any), proven: Arc::new(proven) })
+        let roots = Arc::new(roots);
+        let proven = builder()?.with_root_certificates(roots.clone()).with_no_client_auth();
+        Ok(TlsConfigs { any: Arc::new(any), proven: Arc::new(proven), roots })
     }
 
     /// Takes what a judge lets pass. No session of it is resumed: another judge might not have let it begin.

@@ -63,6 +63,8 @@ pub struct Outbound {
     pub dane: DaneChoice,
     /// Whether policies of MTA-STS count.
     pub mta_sts: bool,
+    /// Whom reports about TLS are from, an address of ours; empty: none are sent.
+    pub tls_reports_from: String,
     /// PEM file of authorities for proven certificates; empty: the system's.
     pub tls_authorities: PathBuf,
     /// Where all mail goes that no route names; empty: where MX records lead.
@@ -128,6 +130,7 @@ impl Default for Outbound {
             tls: TlsChoice::Opportunistic,
             dane: DaneChoice::Off,
             mta_sts: true,
+            tls_reports_from: String::new(),
             tls_authorities: PathBuf::new(),
             relay: Place::default(),
             relay_tls: TlsChoice::Opportunistic,
@@ -210,6 +213,10 @@ pub(super) fn check(outbound: &Outbound) -> Result<(), Wrong> {
     if outbound.tls == TlsChoice::Implicit {
         let what = "\"implicit\" is not allowed; allowed: none, opportunistic, required, verified".to_owned();
         return wrong("outbound.tls", what);
+    }
+    let from = &outbound.tls_reports_from;
+    if !from.is_empty() && posthouse_engine::directory::Address::parse(from).is_err() {
+        return wrong("outbound.tls_reports_from", format!("{from:?} is not allowed; allowed: an address, or \"\""));
     }
     if outbound.tls == TlsChoice::None && outbound.dane != DaneChoice::Off {
         let what =

@@ -102,8 +102,9 @@ impl Running {
         let (kind, why) = runtime::choose(choice).map_err(|error| Failure::new(Kind::Failed, error.to_string()))?;
         tracing::info!("{why}");
         let judges = listeners::Judges { filters: filters::start(config, &hostname)?, oauth: oauth::start(config)? };
+        let verifier = judges.filters.verifier.clone();
         let listeners = listeners::all(config, opened, &hostname, &identity, judges);
-        let means = outbound::prepare(config, opened, &hostname)?;
+        let means = outbound::prepare(config, opened, &hostname, verifier)?;
         let limits = ConnectionLimits {
             total: config.limits.connections_max as usize,
             per_ip: config.limits.connections_per_ip_max as usize,

@@ -2,18 +2,24 @@
 use crate::config::{Config, Outbound as Wishes, Place};
 use crate::ops::Failure;
 use crate::store::Opened;
-use posthouse_engine::directory::normalise_domain;
+use posthouse_engine::directory::{Address, normalise_domain};
 use posthouse_protocols::outbound::resolve::{Dnssec, NameServers};
 use posthouse_protocols::outbound::{
-    Login, Means, Outbound, PolicyHosts, Relay, Route, Security, Settings, TlsConfigs,
+    Login, Means, Outbound, PolicyHosts, Relay, Reports, Route, Security, Settings, TlsConfigs,
 };
 use posthouse_protocols::runtime::Spawner;
+use posthouse_protocols::verify::Verifier;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 
 /// Everything that can fail, before anything listens; `None` when the queue is not to be sent.
-pub(super) fn prepare(config: &Config, opened: &Opened, hostname: &str) -> Result<Option<Means>, Failure> {
+pub(super) fn prepare(
+    config: &Config,
+    opened: &Opened,
+    hostname: &str,
+    verifier: Arc<Verifier>,
+) -> Result<Option<Means>, Failure> {
     let wishes = &config.outbound;
     if !wishes.enabled {
         return Ok(None);
@@ -25,6 +31,13 @@ pub(super) fn prepare(config: &Config, opened: &Opened, hostname: &str) -> Resul
     let names = NameServers::start(&servers, dnssec).map_err(|error| Failure::io("outbound.resolver", &error))?;
     let asks = wishes.mta_sts && wishes.tls.security() != Security::Plain;
     let policies = asks.then(|| PolicyHosts::start(authorities, &servers)).transpose();
+    let reports = match wishes.tls_reports_from.as_str() {
+        "" => None,
+        from => {
+            let reports = Reports::start(Address::parse(from)?, Some(verifier), authorities, &servers);
+            Some(reports.map_err(|error| Failure::io("outbound.tls_reports_from", &error))?)
+        }
+    };
     Ok(Some(Means {
         engine: opened.engine.clone(),
         clock: opened.clock.clone(),
@@ -32,6 +45,7 @@ pub(super) fn prepare(config: &Config, opened: &Opened, hostname: &str) -> Resul
         names: Arc::new(names),
         tls,
         policies: policies.map_err(|error| Failure::io("outbound.mta_sts", &error))?,
+        tls_reports: reports,
         settings: settings(config)?,
     }))
 }

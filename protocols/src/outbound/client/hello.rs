@@ -5,7 +5,7 @@ use super::{Client, Offers, Remote};
 use crate::dsn::Reply;
 use crate::limits;
 use crate::outbound::settings::{Login, Security};
-use crate::outbound::trust::{Guard, NO_REQUIRETLS};
+use crate::outbound::trust::{Guard, NO_REQUIRETLS, NO_STARTTLS, result_type};
 use crate::runtime::Stream;
 use rustls::pki_types::ServerName;
 
@@ -23,11 +23,13 @@ pub(in crate::outbound) struct NotOpen {
     pub(in crate::outbound) reply: Reply,
     /// The TLS handshake failed where TLS is a wish only: plain text may do.
     pub(in crate::outbound) without_tls: bool,
+    /// What was wrong with TLS, as reports about it name that (RFC 8460 section 4.3).
+    pub(in crate::outbound) tls: Option<&'static str>,
 }
 
 impl From<Reply> for NotOpen {
     fn from(reply: Reply) -> NotOpen {
-        NotOpen { reply, without_tls: false }
+        NotOpen { reply, without_tls: false, tls: None }
     }
 }
 
@@ -45,7 +47,7 @@ pub(in crate::outbound) async fn open(mut stream: Stream, remote: Remote, how: &
         transferring: false,
     };
     if how.guard.security == Security::Implicit {
-        client.start_tls(how).await?;
+        client.start_tls(how).await.map_err(|(reply, _)| reply)?;
     }
     client.greeting(how.hostname).await?;
     client.hello(how.hostname).await?;
@@ -105,29 +107,30 @@ impl Client {
         if !self.offers.starttls {
             let status = if how.guard.keeps_tls { NO_REQUIRETLS } else { "4.7.4" };
             let missing = || Reply::own(status, format!("the host offers no STARTTLS{}", how.guard.demand()));
-            return if wish { Ok(()) } else { Err(missing().into()) };
+            return if wish { Ok(()) } else { Err(NotOpen { tls: Some(NO_STARTTLS), ..missing().into() }) };
         }
         let heard = self.say("STARTTLS", limits::OUTBOUND_COMMAND_MAX).await;
         let reply = heard.map_err(|broken| broken.reply("at STARTTLS"))?;
         if !reply.is_positive() {
-            return if wish && !self.broken { Ok(()) } else { Err(put_off(reply).into()) };
+            let refused = || NotOpen { tls: Some(NO_STARTTLS), ..put_off(reply).into() };
+            return if wish && !self.broken { Ok(()) } else { Err(refused()) };
         }
         // A password never goes over what TLS has failed on.
         let without_tls = wish && how.login.is_none();
-        self.start_tls(how).await.map_err(|reply| NotOpen { reply, without_tls })?;
+        self.start_tls(how).await.map_err(|(reply, tls)| NotOpen { reply, without_tls, tls: Some(tls) })?;
         // What was offered in plain text is forgotten (RFC 3207 section 4.2).
         self.offers = Offers::default();
         Ok(self.hello(how.hostname).await?)
     }
 
-    async fn start_tls(&mut self, how: &Hello<'_>) -> Result<(), Reply> {
+    /// With its failure comes what reports about TLS call it.
+    async fn start_tls(&mut self, how: &Hello<'_>) -> Result<(), (Reply, &'static str)> {
         let guard = how.guard;
         let name = guard.name.trim_end_matches('.').to_owned();
         let name = ServerName::try_from(name).unwrap_or_else(|_| ServerName::from(self.remote.addr.ip()));
-        self.stream
-            .start_tls_client(guard.config.clone(), name)
-            .await
-            .map_err(|error| Reply::own("4.7.5", format!("the TLS handshake failed: {error}")))?;
+        self.stream.start_tls_client(guard.config.clone(), name).await.map_err(|error| {
+            (Reply::own("4.7.5", format!("the TLS handshake failed: {error}")), result_type(&error))
+        })?;
         self.tls = self.stream.tls_info().map(|tls| format!("{} {} {}", tls.version, tls.cipher, guard.trust));
         Ok(())
     }

@@ -1,5 +1,5 @@
 //! Mail that comes back to where it has been.
-use super::whole::{item, names, play, quick};
+use super::world::{item, names, play, quick};
 use posthouse_engine::directory::{Address, Change};
 
 /// Groups that are in each other: their members get the message, and nobody a report.

@@ -1,6 +1,6 @@
 //! DANE (RFC 7672): which records count, real handshakes with certificates that match and that do not, and mail to hosts whose records cannot
 //! be had or that have no TLS.
-use super::whole::{item, play, quick};
+use super::world::{item, play, quick};
 use crate::outbound::resolve::{FixedNames, NoAnswer, Tlsa};
 use crate::outbound::settings::{Security, Settings};
 use crate::outbound::tls::TlsConfigs;

@@ -7,4 +7,6 @@ mod require_tls;
 mod script;
 mod stages;
 mod sts;
+mod tlsrpt;
 mod whole;
+mod world;

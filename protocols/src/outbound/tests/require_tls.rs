@@ -1,5 +1,5 @@
 //! REQUIRETLS and `TLS-Required: No` (RFC 8689) on the way out.
-use super::whole::{item, play, quick};
+use super::world::{item, play, quick};
 use crate::outbound::resolve::{FixedNames, Tlsa};
 use crate::outbound::settings::{Relay, Security, Settings};
 use posthouse_engine::queue::{NewQueueItem, TlsDemand};

@@ -1,5 +1,5 @@
 //! MTA-STS (RFC 8461): which policy counts when, and mail to hosts that do not fit it.
-use super::whole::{item, play, quick};
+use super::world::{item, play, quick};
 use crate::outbound::resolve::{FixedNames, NoAnswer, Tlsa};
 use crate::outbound::settings::Settings;
 use crate::outbound::trust::{Fetch, Fetched, Policies};
@@ -46,7 +46,7 @@ fn asked(hosts: &Hosts, times: &[(FixedNames, i64)]) -> Vec<Option<String>> {
     sim::run_alone(move |_| async move {
         let mut found = Vec::new();
         for (names, now) in &times {
-            found.push(policies.of(names, "x.test", *now).await.map(|policy| policy.mx.join(" ")));
+            found.push(policies.of(names, "x.test", *now).await.policy.map(|policy| policy.mx.join(" ")));
         }
         found
     })

@@ -1,17 +1,22 @@
 //! From the configuration, a host's TLSA records and its domain's MTA-STS policy to what one connection must have. Judges no certificate.
 use super::dane::{self, Dane};
-use super::sts::{Mode, Policy};
+use super::results::{self, FAILED, NO_TLSA};
+use super::sts::{Known, Mode, Policy};
 use crate::dsn::Reply;
 use crate::limits;
 use crate::outbound::office::Office;
 use crate::outbound::resolve::{Found, NoAnswer, Tlsa};
 use crate::outbound::route::Destination;
 use crate::outbound::settings::Security;
-use crate::outbound::tls::TlsConfigs;
+use crate::outbound::tls::{Chain, Judge, TlsConfigs};
+use crate::outbound::tlsrpt::{Failed, Kind, Published};
 use crate::runtime::timeout;
 use posthouse_engine::queue::TlsDemand;
-use rustls::ClientConfig;
-use std::sync::Arc;
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::ServerCertVerifier;
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, Error, RootCertStore};
+use std::sync::{Arc, OnceLock};
 
 /// REQUIRETLS cannot be had (RFC 8689 section 4.2.1).
 pub(in crate::outbound) const NO_REQUIRETLS: &str = "5.7.30";
@@ -32,6 +37,10 @@ pub(in crate::outbound) struct Guard {
     pub(in crate::outbound) keeps_tls: bool,
     /// Who demands more than the configuration.
     demands: Option<&'static str>,
+    /// Under which policy what comes of it is counted; `None`: it is not.
+    pub(in crate::outbound) published: Option<Arc<Published>>,
+    /// What a policy that is only tested would have refused.
+    pub(in crate::outbound) objection: Arc<OnceLock<&'static str>>,
 }
 
 impl Guard {
@@ -40,7 +49,9 @@ impl Guard {
         let proven = matches!(security, Security::Verified | Security::Implicit);
         let (config, trust) = if proven { (&tls.proven, "verified") } else { (&tls.any, "unverified") };
         let (config, name) = (config.clone(), host.to_owned());
-        Guard { security, config, name, trust, proven: false, keeps_tls: false, demands: None }
+        let objection = Arc::default();
+        let (proven, keeps_tls, demands, published) = (false, false, None, None);
+        Guard { security, config, name, trust, proven, keeps_tls, demands, published, objection }
     }
 
     /// What TLSA records at `base` ask for; `names` are those that an authority of theirs may have certified besides (RFC 7672 section 3.2.2).
@@ -77,6 +88,21 @@ impl Guard {
         Guard { trust: "mta-sts", proven: true, demands, ..Guard::configured(Security::Verified, tls, host) }
     }
 
+    /// As the configuration has it, with an eye on what a policy that is only tested asks for (RFC 8461 section 5).
+    fn tested(security: Security, tls: &TlsConfigs, host: &str, policy: &Policy) -> Guard {
+        let mut guard = Guard::configured(security, tls, host);
+        if !policy.takes(host) {
+            let _ = guard.objection.set(FAILED);
+        } else if security != Security::Verified {
+            guard.config = tls.judged_by(Observer {
+                host: host.to_owned(),
+                roots: tls.roots.clone(),
+                seen: guard.objection.clone(),
+            });
+        }
+        guard
+    }
+
     /// For a complaint that the host has no TLS.
     pub(in crate::outbound) fn demand(&self) -> String {
         self.demands.map_or_else(String::new, |who| format!(", {who}"))
@@ -89,7 +115,7 @@ pub(in crate::outbound) struct Guards<'a> {
     destination: &'a Destination,
     security: Security,
     /// The policy of the destination, once it has been asked for.
-    policy: Option<Option<Arc<Policy>>>,
+    policy: Option<Arc<Known>>,
     /// The last host's: its addresses come one after the other.
     last: Option<(String, Result<Guard, Reply>)>,
 }
@@ -148,17 +174,41 @@ impl<'a> Guards<'a> {
         if self.office.settings.dane {
             for base in &*host.tlsa_bases {
                 let owner = format!("_{port}._tcp.{base}");
-                if let Some(records) = self.records(&owner).await? {
-                    return Ok(Guard::dane(self.security, tls, (base, &owner), records, &self.names(host)));
+                if let Some(records) = self.records(&owner, &host.name).await? {
+                    let published =
+                        self.counted(Kind::Tlsa, records.iter().map(ToString::to_string).collect(), &[&host.name]);
+                    let guard = Guard::dane(self.security, tls, (base, &owner), records, &self.names(host));
+                    return Ok(Guard { published, ..guard });
                 }
             }
         }
-        match self.policy().await {
-            Some(policy) if policy.mode == Mode::Enforce => match policy.takes(&host.name) {
-                true => Ok(Guard::sts(tls, &host.name)),
-                false => Err(Reply::own("4.7.5", format!("MTA-STS: {} is no host of the domain's policy", host.name))),
-            },
-            _ => Ok(Guard::configured(self.security, tls, &host.name)),
+        let Some(policy) = self.policy().await.filter(|policy| policy.mode != Mode::None) else {
+            let published = self.counted(Kind::NoPolicyFound, Vec::new(), &[]);
+            return Ok(Guard { published, ..Guard::configured(self.security, tls, &host.name) });
+        };
+        let mx: Vec<&str> = policy.mx.iter().map(String::as_str).collect();
+        let published = self.counted(Kind::Sts, policy.lines.clone(), &mx);
+        if policy.mode == Mode::Testing {
+            return Ok(Guard { published, ..Guard::tested(self.security, tls, &host.name, &policy) });
+        }
+        if !policy.takes(&host.name) {
+            self.failed(published.as_ref(), FAILED, &host.name);
+            return Err(Reply::own("4.7.5", format!("MTA-STS: {} is no host of the domain's policy", host.name)));
+        }
+        Ok(Guard { published, ..Guard::sts(tls, &host.name) })
+    }
+
+    /// A policy of the destination that sessions are counted under, if they are.
+    fn counted(&self, kind: Kind, lines: Vec<String>, mx: &[&str]) -> Option<Arc<Published>> {
+        let Destination::Domain(domain, _) = self.destination else { return None };
+        let mx = mx.iter().map(|host| (*host).to_owned()).collect();
+        self.office.tls_reports.as_ref()?;
+        Some(Arc::new(Published { domain: domain.clone(), kind, lines, mx }))
+    }
+
+    fn failed(&self, published: Option<&Arc<Published>>, result: &'static str, host: &str) {
+        if let Some(published) = published {
+            self.office.note_tls(published, Err(Failed { result, ips: None, host: host.to_owned() }));
         }
     }
 
@@ -168,23 +218,54 @@ impl<'a> Guards<'a> {
             return None;
         };
         if self.policy.is_none() && !domain.starts_with('[') {
-            self.policy = Some(policies.of(&*self.office.names, domain, self.office.now()).await);
+            let known = policies.of(&*self.office.names, domain, self.office.now()).await;
+            if let Some(failed) = known.failed.filter(|_| known.policy.is_none()) {
+                self.failed(self.counted(Kind::Sts, Vec::new(), &[]).as_ref(), failed, &format!("mta-sts.{domain}"));
+            }
+            self.policy = Some(Arc::new(known));
         }
-        self.policy.clone().flatten()
+        self.policy.as_ref().and_then(|known| known.policy.clone())
     }
 
     /// TLSA records. Where nobody can say whether there are any somebody may be hiding them (RFC 7672 section 2.1.2).
-    async fn records(&self, owner: &str) -> Result<Option<Vec<Tlsa>>, Reply> {
+    async fn records(&self, owner: &str, host: &str) -> Result<Option<Vec<Tlsa>>, Reply> {
         let late = || Err(NoAnswer::Failed("they took too long".into()));
         match timeout(limits::OUTBOUND_RESOLVE_MAX, self.office.names.tlsa(owner)).await.unwrap_or_else(late) {
             Ok(records) => Ok(Some(records)),
             Err(NoAnswer::NoName | NoAnswer::NoRecord) => Ok(None),
-            Err(why) => Err(Reply::own("4.4.3", format!("DANE: TLSA of {owner}: {why}"))),
+            Err(why) => {
+                self.failed(self.counted(Kind::Tlsa, Vec::new(), &[host]).as_ref(), NO_TLSA, host);
+                Err(Reply::own("4.4.3", format!("DANE: TLSA of {owner}: {why}")))
+            }
         }
     }
 
     fn names<'b>(&'b self, host: &'b Found) -> Vec<&'b str> {
         let domain = if let Destination::Domain(domain, _) = self.destination { Some(&**domain) } else { None };
         [&*host.name].into_iter().chain(domain).collect()
+    }
+}
+
+/// Lets everybody pass, and remembers who would not have.
+#[derive(Debug)]
+struct Observer {
+    host: String,
+    roots: Arc<RootCertStore>,
+    seen: Arc<OnceLock<&'static str>>,
+}
+
+impl Judge for Observer {
+    fn judge(&self, chain: &Chain<'_>) -> Result<(), Error> {
+        let judged = || {
+            let name = ServerName::try_from(self.host.clone()).map_err(|error| Error::General(error.to_string()))?;
+            let verifier =
+                WebPkiServerVerifier::builder_with_provider(self.roots.clone(), chain.provider.clone()).build();
+            let verifier = verifier.map_err(|error| Error::General(error.to_string()))?;
+            verifier.verify_server_cert(chain.end_entity, chain.others, &name, &[], chain.now)
+        };
+        if let Err(error) = judged() {
+            let _ = self.seen.set(results::of_tls(&error));
+        }
+        Ok(())
     }
 }

@@ -2,9 +2,11 @@
 //! has published for all to see. Opens no connection.
 mod dane;
 mod guard;
+mod results;
 mod sts;
 
 pub(super) use guard::{Guard, Guards, NO_REQUIRETLS};
+pub(super) use results::{NO_STARTTLS, result_type};
 pub(super) use sts::Policies;
 pub use sts::PolicyHosts;
 

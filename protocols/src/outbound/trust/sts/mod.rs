@@ -7,5 +7,5 @@ mod policy;
 pub use fetch::PolicyHosts;
 #[cfg(test)]
 pub(in crate::outbound) use fetch::{Fetch, Fetched};
-pub(in crate::outbound) use policies::Policies;
+pub(in crate::outbound) use policies::{Known, Policies};
 pub(super) use policy::{Mode, Policy};

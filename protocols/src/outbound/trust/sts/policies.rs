@@ -1,4 +1,5 @@
 //! Which policy counts for a domain now: the one that is kept, unless its record tells of another or it grows old (RFC 8461 sections 3.3 and 5.1).
+use super::super::results::{BAD_POLICY, NO_POLICY};
 use super::fetch::Fetch;
 use super::policy::{self, Policy};
 use crate::limits;
@@ -14,6 +15,14 @@ pub(in crate::outbound) struct Policies {
     domains: Mutex<HashMap<String, Arc<tokio::sync::Mutex<Kept>>>>,
 }
 
+/// What is known of a domain's policy.
+#[derive(Default)]
+pub(in crate::outbound) struct Known {
+    pub(in crate::outbound) policy: Option<Arc<Policy>>,
+    /// Why it could not be had the last time, as reports about TLS name that.
+    pub(in crate::outbound) failed: Option<&'static str>,
+}
+
 #[derive(Default)]
 struct Kept {
     /// What the record said when the policy was fetched.
@@ -25,6 +34,7 @@ struct Kept {
     fresh_until: i64,
     /// ... but not before.
     not_before: i64,
+    failed: Option<&'static str>,
 }
 
 impl Kept {
@@ -44,14 +54,14 @@ impl Policies {
 
     /// The policy that counts for a domain in A-labels at `now`, seconds since 1970 UTC. Waits for its record and for the policy itself, each as long as
     /// they may take.
-    pub(in crate::outbound) async fn of(&self, names: &dyn Resolve, domain: &str, now: i64) -> Option<Arc<Policy>> {
+    pub(in crate::outbound) async fn of(&self, names: &dyn Resolve, domain: &str, now: i64) -> Known {
         let record = timeout(limits::OUTBOUND_RESOLVE_MAX, names.txt(&format!("_mta-sts.{domain}"))).await;
         let records = record.and_then(Result::ok).unwrap_or_default();
         let Some(id) = policy::id(&records) else {
             // Somebody may be hiding the record: what was promised still counts.
-            let kept = self.lock().get(domain).cloned()?;
-            let kept = kept.lock().await;
-            return kept.valid(now);
+            let Some(kept) = self.lock().get(domain).cloned() else { return Known::default() };
+            let policy = kept.lock().await.valid(now);
+            return Known { policy, failed: None };
         };
         let kept = self.kept(domain, now);
         let mut kept = kept.lock().await;
@@ -60,20 +70,21 @@ impl Policies {
                 Ok(policy) => {
                     let age = i64::from(policy.max_age);
                     let policy = Some(Arc::new(policy));
-                    *kept = Kept { id, policy, until: now + age, fresh_until: now + age / 2, not_before: 0 };
+                    *kept = Kept { id, policy, until: now + age, fresh_until: now + age / 2, ..Kept::default() };
                 }
-                Err(why) => {
+                Err((failed, why)) => {
                     tracing::warn!(domain, why, "the MTA-STS policy cannot be had");
+                    kept.failed = Some(failed);
                     kept.not_before = now + limits::STS_PAUSE_SECONDS;
                 }
             }
         }
-        kept.valid(now)
+        Known { policy: kept.valid(now), failed: kept.failed }
     }
 
-    async fn fetch(&self, domain: &str) -> Result<Policy, String> {
-        let bytes = self.hosts.fetch(domain).await?;
-        let policy = Policy::parse(&bytes)?;
+    async fn fetch(&self, domain: &str) -> Result<Policy, (&'static str, String)> {
+        let bytes = self.hosts.fetch(domain).await.map_err(|why| (NO_POLICY, why))?;
+        let policy = Policy::parse(&bytes).map_err(|why| (BAD_POLICY, why))?;
         tracing::info!(domain, mode = ?policy.mode, max_age = policy.max_age, "MTA-STS policy");
         Ok(policy)
     }

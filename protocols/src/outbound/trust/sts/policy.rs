@@ -20,18 +20,23 @@ pub(in crate::outbound) struct Policy {
     pub(in crate::outbound) mx: Vec<String>,
     /// Seconds for which it may be kept.
     pub(in crate::outbound) max_age: u32,
+    /// As it is written, for reports about TLS.
+    pub(in crate::outbound) lines: Vec<String>,
 }
 
 impl Policy {
     /// Reads a policy file; `Err` says what is wrong with it. What is not known in it is passed over, and of what stands twice the first counts.
     pub(in crate::outbound) fn parse(bytes: &[u8]) -> Result<Policy, String> {
         let text = std::str::from_utf8(bytes).map_err(|_| "it is not UTF-8")?;
-        let (mut version, mut mode, mut max_age, mut mx) = (None, None, None, Vec::new());
+        let (mut version, mut mode, mut max_age, mut mx, mut lines) = (None, None, None, Vec::new(), Vec::new());
         for line in text.split('\n').map(|line| line.trim_end_matches(['\r', ' ', '\t'])) {
             if line.is_empty() {
                 continue;
             }
             let (name, value) = line.split_once(':').ok_or("a line is no field")?;
+            if lines.len() < limits::STS_LINES_KEPT {
+                lines.push(line.to_owned());
+            }
             let value = value.trim_start_matches([' ', '\t']);
             match name {
                 "version" => version = version.or(Some(value)),
@@ -56,7 +61,7 @@ impl Policy {
         if mx.is_empty() && mode != Mode::None {
             return Err("it names no mx".into());
         }
-        Ok(Policy { mode, mx, max_age: max_age.min(limits::STS_AGE_SECONDS_MAX) as u32 })
+        Ok(Policy { mode, mx, max_age: max_age.min(limits::STS_AGE_SECONDS_MAX) as u32, lines })
     }
 
     /// Whether mail may go to a host (section 4.1): `*` stands for one label, the first one.

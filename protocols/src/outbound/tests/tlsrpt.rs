@@ -1,0 +1,105 @@
+//! Reports about TLS (RFC 8460): what is counted, and the report as it arrives.
+use super::world::{item, play, quick};
+use crate::outbound::resolve::{FixedNames, NoAnswer, Tlsa};
+use crate::outbound::settings::Settings;
+use crate::outbound::tlsrpt::{Reports, send_before};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use posthouse_engine::directory::Address;
+use serde_json::{Value, json};
+
+const PLAIN: &str = "S: 220 mx\nC: EHLO ...\nS: 250 mx\nC: MAIL ...\nS: 250 ok\nC: RCPT ...\nS: 250 ok\nC: DATA\nS: 354 go\n.\nS: 250 ok\nC: QUIT";
+
+fn names() -> FixedNames {
+    FixedNames::default()
+        .mx("x.test", &[(10, "mx.x.test")])
+        .host("mx.x.test", &["192.0.2.11"])
+        .mx("reports.test", &[(10, "mx.reports.test")])
+        .host("mx.reports.test", &["192.0.2.12"])
+}
+
+/// Sends a message to a host without TLS, and then the reports of the day; gives what the host of `reports.test` gets.
+fn report(names: FixedNames, days: i64) -> Vec<String> {
+    let got = std::rc::Rc::new(std::cell::RefCell::new(Vec::new()));
+    let told = got.clone();
+    play(|world| async move {
+        world.host("192.0.2.11:25", &[PLAIN; 9]);
+        world.host("192.0.2.12:25", &[PLAIN; 9]);
+        let from = Address::parse("tls@example.org").expect("an address");
+        let reports = Reports::start(from, None, None, &[([127, 0, 0, 1], 9).into()]).expect("it starts");
+        let settings = Settings { dane: true, lifetime_seconds: 30, ..quick() };
+        let office = world.start_reporting(names, settings, reports);
+        world.queue(item("ann@example.org", &[("a@x.test", 0)])).await;
+        world.until_empty().await;
+        let before = world.taken().len();
+        send_before(&office, office.now().div_euclid(86_400) + days).await;
+        world.until_empty().await;
+        *told.borrow_mut() = world.taken().split_off(before);
+    });
+    got.take()
+}
+
+/// The JSON in a report's mail.
+fn unpacked(mail: &str) -> Value {
+    let (_, part) = mail.split_once("Content-Type: application/tlsrpt+gzip\r\n").expect("the part");
+    let (_, text) = part.split_once("\r\n\r\n").expect("its body");
+    let text: String = text.split("\r\n--").next().expect("its end").split_whitespace().collect();
+    let packed = STANDARD.decode(text).expect("base64");
+    assert_eq!(packed[..4], [0x1f, 0x8b, 8, 0], "gzip without more fields");
+    let bytes = miniz_oxide::inflate::decompress_to_vec(&packed[10..packed.len() - 8]).expect("deflate");
+    assert_eq!(packed[packed.len() - 8..packed.len() - 4], crc32fast::hash(&bytes).to_le_bytes());
+    serde_json::from_slice(&bytes).expect("JSON")
+}
+
+#[test]
+fn a_domain_that_wants_reports_gets_one_for_a_day_that_is_over() {
+    let wanting = names().txt("_smtp._tls.x.test", &["v=TLSRPTv1; rua=mailto:tls@reports.test"]);
+    let got = report(wanting.clone(), 1);
+    let [mail] = &got[..] else { panic!("{got:?}") };
+    for part in [
+        "From: TLS reports <tls@example.org>\r\n",
+        "To: <tls@reports.test>\r\n",
+        "Subject: Report Domain: x.test Submitter: mail.example.org Report-ID: <",
+        "TLS-Report-Domain: x.test\r\n",
+        "TLS-Report-Submitter: mail.example.org\r\n",
+        "Content-Type: multipart/report; report-type=\"tlsrpt\";",
+    ] {
+        assert!(mail.contains(part), "{part} is not in {mail}");
+    }
+    let told = unpacked(mail);
+    assert_eq!(told["contact-info"], "tls@example.org");
+    let day =
+        told["date-range"]["start-datetime"].as_str().expect("a date").strip_suffix("T00:00:00Z").expect("midnight");
+    assert_eq!(told["date-range"]["end-datetime"], format!("{day}T23:59:59Z"));
+    let policy = json!({ "policy-type": "no-policy-found", "policy-domain": "x.test" });
+    let summary = json!({ "total-successful-session-count": 0, "total-failure-session-count": 1 });
+    assert_eq!(told["policies"].as_array().map(Vec::len), Some(1));
+    assert_eq!((&told["policies"][0]["policy"], &told["policies"][0]["summary"]), (&policy, &summary));
+    let detail = &told["policies"][0]["failure-details"][0];
+    assert_eq!(
+        (&detail["result-type"], &detail["failed-session-count"]),
+        (&json!("starttls-not-supported"), &json!(1))
+    );
+    assert_eq!(
+        (&detail["receiving-mx-hostname"], &detail["receiving-ip"]),
+        (&json!("mx.x.test"), &json!("192.0.2.11"))
+    );
+    assert!(report(wanting, 0).is_empty(), "the day is not over");
+    assert!(report(names(), 1).is_empty(), "nobody has asked");
+}
+
+#[test]
+fn what_tlsa_records_demand_is_told_with_them() {
+    let names = names().txt("_smtp._tls.x.test", &["v=TLSRPTv1; rua=mailto:tls@reports.test"]);
+    let names = names.secure(&["x.test", "mx.x.test"]);
+    let owner = "_25._tcp.mx.x.test";
+    let records = names.clone().tlsa(owner, Tlsa { usage: 3, selector: 1, matching: 0, data: vec![0xab, 1] });
+    let told = unpacked(&report(records, 1)[0]);
+    let expected = json!({
+        "policy-type": "tlsa", "policy-domain": "x.test", "policy-string": ["3 1 0 ab01"], "mx-host": ["mx.x.test"],
+    });
+    assert_eq!(told["policies"][0]["policy"], expected);
+    assert_eq!(told["policies"][0]["failure-details"][0]["result-type"], "starttls-not-supported");
+    let told = unpacked(&report(names.no_tlsa(owner, NoAnswer::Failed("SERVFAIL".into())), 1)[0]);
+    assert_eq!(told["policies"][0]["failure-details"][0]["result-type"], "dnssec-invalid");
+}

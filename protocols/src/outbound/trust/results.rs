@@ -1,0 +1,34 @@
+//! What reports about TLS call what can go wrong with it (RFC 8460 section 4.3). Decides nothing.
+use rustls::{CertificateError, Error};
+use std::io;
+
+/// The host has no STARTTLS, or refuses it.
+pub(in crate::outbound) const NO_STARTTLS: &str = "starttls-not-supported";
+/// Whatever has no name of its own.
+pub(super) const FAILED: &str = "validation-failure";
+/// TLSA records cannot be had.
+pub(super) const NO_TLSA: &str = "dnssec-invalid";
+/// A policy of MTA-STS cannot be had, or is none.
+pub(super) const NO_POLICY: &str = "sts-policy-fetch-error";
+pub(super) const BAD_POLICY: &str = "sts-policy-invalid";
+
+/// Of a handshake that has failed.
+pub(in crate::outbound) fn result_type(error: &io::Error) -> &'static str {
+    match error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()) {
+        Some(error) => of_tls(error),
+        None => FAILED,
+    }
+}
+
+/// Of an error of TLS.
+pub(super) fn of_tls(error: &Error) -> &'static str {
+    let Error::InvalidCertificate(error) = error else { return FAILED };
+    match error {
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => "certificate-expired",
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            "certificate-host-mismatch"
+        }
+        CertificateError::UnknownIssuer => "certificate-not-trusted",
+        _ => FAILED,
+    }
+}
