@@ -95,7 +95,7 @@ fn what_is_held_goes_when_its_time_comes() {
     play(|world| async move {
         world.host("192.0.2.11:25", &[script(&[HELLO, ONE, "C: QUIT\nS: 221 bye"])]);
         world.start(names(), Settings { lifetime_seconds: 60, ..quick() });
-        let held = Terms { hold_until: NOW + 600, ..Terms::default() };
+        let held = Terms { hold_until: NOW + 100, ..Terms::default() };
         world.queue_text(on(held, "bob@x.test"), "Subject: x\r\n\r\n").await;
         world.queue_text(on(held, "bob@example.org"), "Subject: x\r\n\r\n").await;
         let ids: Vec<_> = world.engine().queue().iter().map(|item| item.id).collect();
@@ -105,9 +105,9 @@ fn what_is_held_goes_when_its_time_comes() {
                 assert_eq!(ticket.await.expect("done").len(), changed, "{action:?}");
             }
         }
-        sleep(Duration::from_secs(580)).await;
+        sleep(Duration::from_secs(80)).await;
         let waits =
-            world.engine().queue().iter().all(|item| item.state == QueueState::Deferred && item.next_try == NOW + 600);
+            world.engine().queue().iter().all(|item| item.state == QueueState::Deferred && item.next_try == NOW + 100);
         assert!(waits && world.engine().queue().len() == 2 && world.taken.borrow().is_empty());
         world.until_empty().await;
         assert_eq!((world.taken.borrow().len(), world.inbox("bob@example.org").len()), (1, 1));
@@ -142,7 +142,7 @@ fn a_delay_beyond_the_time_is_told_once_and_the_message_goes_on() {
         let later = "S: 450 4.3.2 not now";
         world.host("192.0.2.11:25", &[later, later, script(&[HELLO, ONE, "C: QUIT"])]);
         let settings =
-            Settings { retry_first_seconds: 3000, retry_max_seconds: 3000, lifetime_seconds: 90_000, ..quick() };
+            Settings { retry_first_seconds: 200, retry_max_seconds: 200, lifetime_seconds: 90_000, ..quick() };
         world.start(names(), settings);
         world.queue_text(on(by(NOW + 60, false), "a@x.test"), "Subject: x\r\n\r\n").await;
         sleep(Duration::from_secs(120)).await;
