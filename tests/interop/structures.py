@@ -171,8 +171,7 @@ def main():
                 names = lambda numbers: [idents[int(n) - 1] for n in sorted(numbers)][:5]  # noqa: E731
                 if keys.startswith("SENTBEFORE"):
                     # There, mails without a date are older than all others.
-                    dated = imap.raw(a, "SEARCH SENTSINCE 1-Jan-1900")[2][0].split()[2:]
-                    other &= set(dated)
+                    other &= set(imap.raw(a, "SEARCH SENTSINCE 1-Jan-1900")[2][0].split()[2:])
                 want(mine == other, f"{len(mine)} and {len(other)} found; only ours {names(mine - other)}, only theirs {names(other - mine)}")
         # What is in raw 8-bit bytes or has empty names stands elsewhere; all others must keep their order.
         raws = [raw for name, limit in SETS for _, raw in target.corpus(name, limit)]
