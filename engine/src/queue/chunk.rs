@@ -18,10 +18,13 @@ const AT_HAND_MAX: usize = 4;
 /// zstd's level: most of what it finds are the same addresses and replies again.
 const LEVEL: i32 = 1;
 
+/// A chunk, and what `plain` gives of it.
+type AtHand = (Arc<Packed>, Rc<Vec<u8>>);
+
 thread_local! {
     static PACKER: RefCell<Option<Compressor<'static>>> = const { RefCell::new(None) };
     static UNPACKER: RefCell<Option<Decompressor<'static>>> = const { RefCell::new(None) };
-    static AT_HAND: RefCell<VecDeque<(Arc<Packed>, Rc<Vec<u8>>)>> = const { RefCell::new(VecDeque::new()) };
+    static AT_HAND: RefCell<VecDeque<AtHand>> = const { RefCell::new(VecDeque::new()) };
 }
 
 /// Items by id.

@@ -264,7 +264,7 @@ mod tests {
 
     #[test]
     fn those_that_wait_take_little_room() {
-        let mut chunk = Chunk::of((0..CHUNK_ITEMS_MAX as u64).map(|id| Arc::new(item(id * 300 << 16))).collect());
+        let mut chunk = Chunk::of((0..CHUNK_ITEMS_MAX as u64).map(|id| Arc::new(item((id * 300) << 16))).collect());
         let plain = chunk.encode();
         assert!(chunk.pack() && !chunk.pack() && chunk.encode() == plain);
         assert!(chunk.packed_bytes() < 16 * CHUNK_ITEMS_MAX, "{} bytes", chunk.packed_bytes());
