@@ -40,7 +40,7 @@ pub(in crate::engine) fn settle(txn: &mut Txn<'_>, settle: &Settle) -> Result<Se
 /// One transaction: a recipient's copies here, what goes on from it, and that it has them. `None`: a copy was refused, and nothing is done.
 pub(in crate::engine) fn hand_over(txn: &mut Txn<'_>, hand_over: &HandOver) -> Result<Option<HandedOver>> {
     let HandOver { id, recipient, reply, delivery } = hand_over;
-    let Some(item) = txn.queue().get(*id).cloned() else {
+    let Some(item) = txn.queue().get(*id) else {
         return Err(Error::NotFound(format!("queue item {id}")));
     };
     let waits = item.waiting().any(|(at, _, _)| at == *recipient as usize);
