@@ -56,6 +56,12 @@ fn put_senders(out: &mut Vec<u8>, senders: &Senders) {
     }
 }
 
+fn put_rate(out: &mut Vec<u8>, kind: u8, recipients: u32, seconds: u32) {
+    out.put_u8(kind);
+    out.put_varint(u64::from(recipients));
+    out.put_varint(u64::from(seconds));
+}
+
 pub(super) fn put_rule(out: &mut Vec<u8>, rule: &Rule) {
     match rule {
         Rule::Block(pattern) => put_pattern(out, 1, pattern),
@@ -69,11 +75,7 @@ pub(super) fn put_rule(out: &mut Vec<u8>, rule: &Rule) {
             out.put_u8(4);
             out.put_u8(u8::from(*yes));
         }
-        Rule::Rate { recipients, seconds } => {
-            out.put_u8(5);
-            out.put_varint(u64::from(*recipients));
-            out.put_varint(u64::from(*seconds));
-        }
+        Rule::Rate { recipients, seconds } => put_rate(out, 5, *recipients, *seconds),
         Rule::CatchAll(address) => {
             out.put_u8(6);
             codec::put_address(out, address);
@@ -107,11 +109,7 @@ pub(super) fn put_rule(out: &mut Vec<u8>, rule: &Rule) {
             out.put_u8(19);
             relay::put_ip(out, *ip);
         }
-        Rule::TenantRate { recipients, seconds } => {
-            out.put_u8(21);
-            out.put_varint(u64::from(*recipients));
-            out.put_varint(u64::from(*seconds));
-        }
+        Rule::TenantRate { recipients, seconds } => put_rate(out, 21, *recipients, *seconds),
         Rule::Fetched(fetched) => {
             out.put_u8(20);
             fetched.put(out);

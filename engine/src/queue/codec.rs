@@ -1,7 +1,5 @@
 //! Queue items as bytes: in the `Queued` event and in a checkpoint's queue section (docs/format.md, "Queue item").
-use super::{
-    Arrival, Fate, NewQueueItem, Progress, Queue, QueueItem, QueueRecipient, QueueState, Terms, TlsDemand,
-};
+use super::{Arrival, Fate, NewQueueItem, Progress, Queue, QueueItem, QueueRecipient, QueueState, Terms, TlsDemand};
 use crate::base::bytes::{DecodeError, Put, Reader};
 use crate::base::{AccountId, Guid, Locator, QueueId, SegmentId};
 use std::sync::Arc;
@@ -100,8 +98,9 @@ impl NewQueueItem {
             }
             tag => match self.terms.read_piece(tag, reader)? {
                 true => Ok(()),
-                false => reader
-                    .error("a tag of 1 to 7 expected before this byte: a later posthouse has written this item"),
+                false => {
+                    reader.error("a tag of 1 to 7 expected before this byte: a later posthouse has written this item")
+                }
             },
         }
     }

@@ -45,14 +45,15 @@ async fn look_at_all(office: &Office) {
             if some.is_empty() {
                 break;
             }
-            let mut plan = office.plan();
-            for (id, next_try, _) in some.into_iter().filter(|(.., state)| *state != QueueState::Hold) {
-                plan.look_at(id, next_try);
-            }
-            drop(plan);
+            look_at_some(office, some.into_iter().filter(|(.., state)| *state != QueueState::Hold));
             yield_now().await;
         }
     }
+}
+
+fn look_at_some(office: &Office, some: impl Iterator<Item = (QueueId, i64, QueueState)>) {
+    let mut plan = office.plan();
+    some.for_each(|(id, next_try, _)| plan.look_at(id, next_try));
 }
 
 /// Makes jobs of what is due, as far as there is room; other tasks of the reactor come between.

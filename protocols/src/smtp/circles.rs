@@ -55,7 +55,8 @@ impl Session {
         let taken = transaction.recipients.iter().zip(verdicts).filter(|(_, verdict)| verdict.refusal.is_none());
         let each = taken.flat_map(|(rcpt, verdict)| {
             let external = verdict.external.iter().map(|address| (rcpt.address != *address, onward(rcpt, address)));
-            let held = held::addresses(rcpt, verdict).into_iter().map(|address| (rcpt.address.as_str() != address, address));
+            let held =
+                held::addresses(rcpt, verdict).into_iter().map(|address| (rcpt.address.as_str() != address, address));
             let all: Vec<(bool, String)> = external.chain(held).collect();
             all.into_iter().map(move |(by_group, address)| (rcpt, by_group, address))
         });

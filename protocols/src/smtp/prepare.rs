@@ -67,14 +67,13 @@ impl Session {
             Role::Mx => {
                 let (message, found) = match before {
                     Some(Before::Found(found)) => (message, found),
-                    Some(Before::Kept(came)) => {
-                        let key = self.seal(transaction);
-                        let over = Some(message);
-                        match key {
-                            Some(key) => self.verify(transaction, came, Some(Seal { key, over })).await?,
-                            None => (over.unwrap_or_default(), self.verify(transaction, came, None).await?.1),
+                    Some(Before::Kept(came)) => match self.seal(transaction) {
+                        Some(key) => {
+                            let seal = Seal { key, over: Some(message) };
+                            self.verify(transaction, came, Some(seal)).await?
                         }
-                    }
+                        None => (message, self.verify(transaction, came, None).await?.1),
+                    },
                     None => self.check(transaction, message, self.seal(transaction)).await?,
                 };
                 let mut fields = trace;

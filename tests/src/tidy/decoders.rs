@@ -36,7 +36,7 @@ const TABLE: [Row; 55] = [
     ("engine/src/index/entry.rs", &["decode"], "part", "Part::open"),
     ("engine/src/index/mime/address.rs", &["parse_addresses"], "mime", "summarize"),
     ("engine/src/index/mime/date.rs", &["parse_date"], "mime", "parse_date"),
-    ("engine/src/index/mime/decode.rs", &["decode"], "summary", "SummaryRef::decode"),
+    ("engine/src/index/mime/decode.rs", &["decode_head"], "summary", "SummaryRef::decode"),
     ("engine/src/index/mime/mod.rs", &["decode"], "summary", "SummaryRef::decode"),
     (
         "engine/src/index/mime/params.rs",

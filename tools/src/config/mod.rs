@@ -19,8 +19,6 @@ pub use model::{ClientPorts, Compaction, Config, LogFormat, MailLog, MessagesOf,
 pub use oauth::OAuth;
 pub use outbound::{Outbound, RouteTable};
 pub use rspamd::WhenDown;
-#[cfg(test)]
-pub(crate) use values::Address;
 pub use values::{Count, Place, Socket};
 pub use verify::DmarcChoice;
 

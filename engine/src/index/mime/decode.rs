@@ -18,7 +18,7 @@ pub(super) struct Head<'a> {
 }
 
 /// Reads the head; of the nodes nothing but how many there are.
-pub(super) fn head(bytes: &[u8]) -> Result<Head<'_>, DecodeError> {
+pub(super) fn decode_head(bytes: &[u8]) -> Result<Head<'_>, DecodeError> {
     let mut reader = Reader::new(bytes);
     if reader.u8()? != VERSION {
         return reader.error("a summary of version 1 expected");

@@ -64,14 +64,14 @@ impl Summary {
 
 /// The ENVELOPE list of an encoded summary with its parentheses, as it goes on the wire. Nothing else of the summary is looked at.
 pub fn envelope(summary: &[u8]) -> Result<&[u8], DecodeError> {
-    decode::head(summary).map(|head| head.envelope)
+    decode::decode_head(summary).map(|head| head.envelope)
 }
 
 /// Appends the BODYSTRUCTURE list of an encoded summary, or the BODY list: the same without extension data. Appends nothing to a
 /// summary that is not whole.
 pub fn body_structure(summary: &[u8], extended: bool, out: &mut Vec<u8>) -> Result<(), DecodeError> {
     let before = out.len();
-    let rendered = decode::head(summary).and_then(|head| render::render(head.nodes, extended, out));
+    let rendered = decode::decode_head(summary).and_then(|head| render::render(head.nodes, extended, out));
     if rendered.is_err() {
         out.truncate(before);
     }
@@ -87,7 +87,7 @@ pub struct SummaryRef<'a> {
 impl<'a> SummaryRef<'a> {
     /// Takes exactly the bytes that `Summary::encode` appended. What it accepts can be asked anything without panic.
     pub fn decode(bytes: &'a [u8]) -> Result<Self, DecodeError> {
-        let head = decode::head(bytes)?;
+        let head = decode::decode_head(bytes)?;
         decode::prove(&head)?;
         Ok(SummaryRef { head })
     }
