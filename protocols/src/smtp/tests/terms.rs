@@ -74,7 +74,7 @@ fn what_is_held_is_nowhere_before_its_time() {
 }
 
 #[test]
-fn who_has_blocked_the_sender_gets_nothing_held_and_a_time_that_is_over_holds_nothing() {
+fn a_time_that_is_over_holds_nothing() {
     let (shared, heard) = submitted("HOLDUNTIL=2026-11-24T03:50:48Z", &["bob@example.org"]);
     assert!(heard.contains("\r\n250 2.0.0 Taken as "), "{heard}");
     assert!(shared.engine.queue().is_empty());
