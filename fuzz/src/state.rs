@@ -6,7 +6,7 @@ use posthouse_engine::base::{
 };
 use posthouse_engine::format::{DeliveredTo, Event};
 use posthouse_engine::index::{Account, Accounts, Entry, Mailbox, PartWriter};
-use posthouse_engine::queue::{NewQueueItem, Queue, QueueRecipient, TlsDemand};
+use posthouse_engine::queue::{NewQueueItem, Queue, QueueRecipient};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -111,11 +111,10 @@ pub fn events() -> Vec<u8> {
         account: Some(account),
         sender: "c@d".into(),
         recipients: vec![recipient],
-        ret: 1,
         utf8: true,
         envelope_id: "e".into(),
         passed: vec!["ann@z.example".into()],
-        tls: TlsDemand::Required,
+        ..NewQueueItem::default()
     };
     let mut bytes = Vec::new();
     item.encode(&mut bytes);

@@ -47,6 +47,7 @@ fn zone(asked: &str, kind: u16) -> (u8, Vec<Vec<u8>>) {
         ("alias.secure.test", A) => {
             (0, vec![record(asked, CNAME, &name("B.secure.test")), record("B.secure.test", A, &[127, 0, 0, 4])])
         }
+        ("alias.secure.test", AAAA) => (0, vec![record(asked, CNAME, &name("B.secure.test"))]),
         ("alias.plain.test", A) => {
             (0, vec![record(asked, CNAME, &name("a.secure.test")), record("a.secure.test", A, &[127, 0, 0, 3])])
         }

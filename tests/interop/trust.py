@@ -76,6 +76,14 @@ def sha256(data):
     return hashlib.sha256(data).digest()
 
 
+def hung_up(port):
+    """Waits until nobody is connected to the port: a connection is used again for a while, whatever the records say by then."""
+    def is_quiet():
+        rows = [line.split() for line in open("/proc/net/tcp").readlines()[1:]]
+        return not any(row[2].endswith(f":{port:04X}") and row[3] == "01" for row in rows)
+    until(is_quiet, f"no connection to port {port}")
+
+
 def dane(checks, server, peer, zone, sink, plain):
     cert = os.path.join(peer.folder, "cert.pem")
     good, bad = (3, 1, 1, sha256(key_of(cert))), (3, 1, 1, sha256(b"another key"))
@@ -84,8 +92,9 @@ def dane(checks, server, peer, zone, sink, plain):
         zone[owner, TLSA] = [bad, good]
         server.submit(["u1@bench.test"], mail("dane-good"))
         until(lambda: not server.queue(), "an empty queue")
-        want(logged(server, "outbound", "u1@bench.test", "dane", "status=\"sent\"") or logged(server, "u1@bench.test", " dane"), "the log says dane")
+        want(logged(server, "outbound id", "u1@bench.test", " dane\""), "the log says dane")
     with checks.check("DANE: a record that does not match delays the mail and says why; with the right one it goes"):
+        hung_up(peer.ports["smtp"])
         zone[owner, TLSA] = [bad]
         server.submit(["u2@bench.test"], mail("dane-bad"))
         deferred(server, "u2@bench.test", "4.7.5", f"matches no TLSA record of {owner}")
@@ -93,6 +102,7 @@ def dane(checks, server, peer, zone, sink, plain):
         server.cli("queue", "flush")
         until(lambda: not server.queue(), "an empty queue")
     with checks.check("DANE: TLSA records that nobody can look up delay the mail"):
+        hung_up(peer.ports["smtp"])
         zone[owner, TLSA] = SERVFAIL
         server.submit(["u1@bench.test"], mail("dane-servfail"))
         deferred(server, "u1@bench.test", "4.4.3", "DANE: TLSA of")
@@ -146,10 +156,11 @@ class PolicyHost:
                 outer.asked.append((host, self.path))
                 policy = outer.policies.get(host, 404)
                 self.send_response(policy if isinstance(policy, int) else 200)
+                body = b"" if isinstance(policy, int) else policy.encode()
                 self.send_header("Content-Type", "text/plain")
+                self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
-                if not isinstance(policy, int):
-                    self.wfile.write(policy.encode())
+                self.wfile.write(body)
 
             def log_message(self, *_):
                 pass
@@ -177,6 +188,7 @@ def mta_sts(checks, server, zone, sink, plain, policies):
         until(lambda: sink.of("sts-again"), "the copy")
         want(policies.asked == [("mta-sts.sts.test", "/.well-known/mta-sts.txt")], f"asked once: {policies.asked}")
     with checks.check("MTA-STS: hosts that the policy does not name, without TLS, or with another's certificate get nothing"):
+        hung_up(sink.port)
         policies.policies["mta-sts.sts.test"] = policy("enforce", "mx.elsewhere.test")
         zone["_mta-sts.sts.test", TXT] = ["v=STSv1; id=2"]
         server.submit(["b@sts.test"], mail("sts-mx"))

@@ -48,7 +48,7 @@ class Names:
         name, kind = ".".join(labels), struct.unpack(">H", query[at + 1:at + 3])[0]
         code, records = self.look_up(name, kind)
         # The DO bit leads the flags of an OPT record, which is all that follows the question.
-        wants = len(query) > at + 16 and query[at + 12] & 0x80
+        wants = len(query) >= at + 16 and query[at + 12] & 0x80
         proven = 0x20 if wants and self.is_secure(name) else 0
         head = query[:2] + struct.pack(">BBHHHH", 0x81, 0x80 | proven | code, 1, len(records), 0, 0)
         return head + query[12:at + 5] + b"".join(records)

@@ -113,10 +113,6 @@ fn errors_name_the_file_the_key_and_what_is_allowed() {
             "posthouse.toml: outbound.tls: \"implicit\" is not allowed; allowed: none, opportunistic, required, verified",
         ),
         (
-            "[outbound]\ntls = 'none'\ndane = 'resolver_validates'",
-            "posthouse.toml: outbound.dane: \"resolver_validates\" is not allowed beside outbound.tls = \"none\"; allowed: off, or TLS",
-        ),
-        (
             "[outbound]\nsource_ipv4 = '::1'",
             "posthouse.toml: outbound.source_ipv4: \"::1\" is not allowed; allowed: an IPv4 address, or \"\"",
         ),
@@ -140,6 +136,23 @@ fn errors_name_the_file_the_key_and_what_is_allowed() {
     assert!(level.starts_with("posthouse.toml: log.level: \"a=b=c\" is not allowed; allowed: error, warn"), "{level}");
     let syntax = error("data = 'x'\nruntime = ");
     assert!(syntax.starts_with("posthouse.toml: line 2: "), "{syntax}");
+}
+
+#[test]
+fn what_domains_demand_needs_tls_and_reports_need_an_address() {
+    for (text, told) in [
+        (
+            "[outbound]\ntls = 'none'\ndane = 'resolver_validates'",
+            "posthouse.toml: outbound.dane: \"resolver_validates\" is not allowed beside outbound.tls = \"none\"; allowed: off, or TLS",
+        ),
+        (
+            "[outbound]\ntls_reports_from = 'postmaster'",
+            "posthouse.toml: outbound.tls_reports_from: \"postmaster\" is not allowed; allowed: an address, or \"\"",
+        ),
+    ] {
+        assert_eq!(error(text), told);
+    }
+    assert!(Config::parse("posthouse.toml", "[outbound]\ndane = 'resolver_validates'").is_ok());
 }
 
 #[test]

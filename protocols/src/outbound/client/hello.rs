@@ -5,7 +5,7 @@ use super::{Client, Offers, Remote};
 use crate::dsn::Reply;
 use crate::limits;
 use crate::outbound::settings::{Login, Security};
-use crate::outbound::trust::{Guard, NO_REQUIRETLS, NO_STARTTLS, result_type};
+use crate::outbound::trust::{Guard, NO_REQUIRETLS, NO_STARTTLS, result_type, why};
 use crate::runtime::Stream;
 use rustls::pki_types::ServerName;
 
@@ -129,7 +129,7 @@ impl Client {
         let name = guard.name.trim_end_matches('.').to_owned();
         let name = ServerName::try_from(name).unwrap_or_else(|_| ServerName::from(self.remote.addr.ip()));
         self.stream.start_tls_client(guard.config.clone(), name).await.map_err(|error| {
-            (Reply::own("4.7.5", format!("the TLS handshake failed: {error}")), result_type(&error))
+            (Reply::own("4.7.5", format!("the TLS handshake failed: {}", why(&error))), result_type(&error))
         })?;
         self.tls = self.stream.tls_info().map(|tls| format!("{} {} {}", tls.version, tls.cipher, guard.trust));
         Ok(())

@@ -139,9 +139,12 @@ async fn addresses(servers: &Servers, host: &str) -> Result<Addresses, NoAnswer>
     for answer in [v4, v6] {
         match answer {
             Ok(some) => {
-                found.all.extend(some.all);
                 found.secure &= some.secure;
-                found.owner = some.owner;
+                // An alias that leads to no record of this kind says nothing of where it leads.
+                if !some.all.is_empty() {
+                    found.owner = some.owner;
+                }
+                found.all.extend(some.all);
             }
             Err(why @ NoAnswer::Failed(_)) => worst = Some(why),
             Err(why) => worst = worst.or(Some(why)),

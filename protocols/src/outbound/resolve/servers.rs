@@ -23,7 +23,7 @@ pub enum Dnssec {
 #[derive(Clone)]
 pub(super) enum Servers {
     /// Answers are kept as long as their records allow.
-    Ignorant(TokioResolver),
+    Ignorant(Box<TokioResolver>),
     /// Asks with the DO bit and keeps nothing: servers that validate keep their answers.
     Validating(RetryDnsHandle<NameServerPool<TokioRuntimeProvider>>, Box<ResolverOpts>),
 }
@@ -32,7 +32,7 @@ impl Servers {
     /// For the tokio runtime that this is called in.
     pub(super) fn new(servers: &[SocketAddr], dnssec: Dnssec) -> Result<Servers, NetError> {
         if dnssec == Dnssec::Ignored {
-            return build(servers).map(Servers::Ignorant);
+            return build(servers).map(|resolver| Servers::Ignorant(Box::new(resolver)));
         }
         let (config, options) = configuration(servers)?;
         // An answer that crosses a network can be changed on its way, and the word that it is proven with it.

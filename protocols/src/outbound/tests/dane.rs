@@ -1,15 +1,13 @@
 //! DANE (RFC 7672): which records count, real handshakes with certificates that match and that do not, and mail to hosts whose records cannot
 //! be had or that have no TLS.
-use super::world::{item, play, quick};
+use super::shake::Host;
+use super::world::{item, play, quick, send_plain, without_tls};
 use crate::outbound::resolve::{FixedNames, NoAnswer, Tlsa};
 use crate::outbound::settings::{Security, Settings};
 use crate::outbound::tls::TlsConfigs;
-use crate::outbound::trust::{Guard, usable};
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, PublicKeyData};
+use crate::outbound::trust::{Guard, usable, why};
+use rcgen::PublicKeyData;
 use ring::digest::{SHA256, SHA512, digest};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::{ClientConnection, ServerConfig, ServerConnection};
-use std::sync::Arc;
 
 const OWNER: &str = "_25._tcp.mx.x.test";
 
@@ -22,74 +20,12 @@ fn tlsa(usage: u8, selector: u8, matching: u8, data: &[u8]) -> Tlsa {
     Tlsa { usage, selector, matching, data }
 }
 
-/// A host's chain: its certificate for `name`, and the authority that has signed it.
-struct Host {
-    chain: Vec<CertificateDer<'static>>,
-    key: KeyPair,
-    authority_key: Vec<u8>,
-}
-
-impl Host {
-    fn new(name: &str, expired: bool) -> Host {
-        let authority_key = KeyPair::generate().expect("a key");
-        let mut authority = CertificateParams::new(Vec::new()).expect("params");
-        authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        authority.distinguished_name.push(DnType::CommonName, "an authority");
-        let top = authority.self_signed(&authority_key).expect("signed").der().clone();
-        let public = authority_key.subject_public_key_info();
-        let issuer = Issuer::new(authority, authority_key);
-        let key = KeyPair::generate().expect("a key");
-        let mut own = CertificateParams::new(vec![name.to_owned()]).expect("params");
-        if expired {
-            own.not_after = rcgen::date_time_ymd(2020, 1, 1);
-        }
-        let own = own.signed_by(&key, &issuer).expect("signed").der().clone();
-        Host { chain: vec![own, top], key, authority_key: public }
-    }
-
-    fn own(&self) -> &[u8] {
-        &self.chain[0]
-    }
-
-    fn top(&self) -> &[u8] {
-        &self.chain[1]
-    }
-
-    /// The handshake of a client that has these records; with the authority's certificate in it or without.
-    fn shake(&self, records: Vec<Tlsa>, sent: usize) -> Result<(), String> {
-        let tls = TlsConfigs::new(None).expect("TLS can be had");
-        let guard = Guard::dane(Security::Opportunistic, &tls, ("mx.x.test", OWNER), records, &["x.test"]);
-        assert_eq!(guard.security, Security::Required);
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let key = PrivateKeyDer::try_from(self.key.serialize_der()).expect("a key");
-        let server = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-        let server = server.expect("TLS").with_no_client_auth().with_single_cert(self.chain[..sent].to_vec(), key);
-        let mut server = ServerConnection::new(Arc::new(server.expect("a certificate"))).expect("a server");
-        let name = guard.name.clone().try_into().expect("a name");
-        let mut client = ClientConnection::new(guard.config.clone(), name).expect("a client");
-        while client.is_handshaking() || server.is_handshaking() {
-            let mut pipe = Vec::new();
-            while client.wants_write() {
-                client.write_tls(&mut pipe).expect("memory");
-            }
-            let mut rest = &pipe[..];
-            while !rest.is_empty() {
-                server.read_tls(&mut rest).expect("memory");
-            }
-            server.process_new_packets().map_err(|error| error.to_string())?;
-            let mut pipe = Vec::new();
-            while server.wants_write() {
-                server.write_tls(&mut pipe).expect("memory");
-            }
-            let mut rest = &pipe[..];
-            while !rest.is_empty() {
-                client.read_tls(&mut rest).expect("memory");
-            }
-            client.process_new_packets().map_err(|error| error.to_string())?;
-        }
-        assert_eq!(server.server_name(), Some("mx.x.test"), "the name of the records is told");
-        Ok(())
-    }
+/// The handshake of a client that has these records; with the authority's certificate in it or without.
+fn shake(host: &Host, records: Vec<Tlsa>, sent: usize) -> Result<(), String> {
+    let tls = TlsConfigs::new(None).expect("TLS can be had");
+    let guard = Guard::dane(Security::Opportunistic, &tls, ("mx.x.test", OWNER), records, &["x.test"]);
+    assert_eq!(guard.security, Security::Required);
+    host.shake(&guard, sent).map_err(|error| why(&error))
 }
 
 #[test]
@@ -112,14 +48,14 @@ fn a_host_is_known_by_its_certificate_or_its_key_whatever_name_and_date_are_in_i
     let key = host.key.subject_public_key_info();
     for matching in 0..=2 {
         for (selector, data) in [(0, host.own()), (1, &key[..])] {
-            assert_eq!(host.shake(vec![tlsa(3, selector, matching, data)], 1), Ok(()), "3 {selector} {matching}");
-            let told = host.shake(vec![tlsa(3, selector, matching, host.top())], 2);
+            assert_eq!(shake(&host, vec![tlsa(3, selector, matching, data)], 1), Ok(()), "3 {selector} {matching}");
+            let told = shake(&host, vec![tlsa(3, selector, matching, host.top())], 2);
             let told = told.expect_err("another's certificate");
             assert_eq!(told, format!("invalid peer certificate: it matches no TLSA record of {OWNER}"));
         }
     }
     // A new key is announced beside the old one.
-    assert_eq!(host.shake(vec![tlsa(3, 1, 1, b"next"), tlsa(3, 1, 1, &key)], 1), Ok(()));
+    assert_eq!(shake(&host, vec![tlsa(3, 1, 1, b"next"), tlsa(3, 1, 1, &key)], 1), Ok(()));
 }
 
 #[test]
@@ -128,16 +64,16 @@ fn an_authority_of_the_records_vouches_for_names_within_their_dates() {
         let host = Host::new(name, false);
         for matching in 0..=2 {
             for (selector, data) in [(0, host.top()), (1, &host.authority_key[..])] {
-                assert_eq!(host.shake(vec![tlsa(2, selector, matching, data)], 2), Ok(()), "2 {selector} {matching}");
+                assert_eq!(shake(&host, vec![tlsa(2, selector, matching, data)], 2), Ok(()), "2 {selector} {matching}");
             }
         }
-        assert_eq!(host.shake(vec![tlsa(2, 0, 0, host.top())], 1), Ok(()), "the record itself has the authority");
-        let told = host.shake(vec![tlsa(2, 0, 1, host.top())], 1).expect_err("the host has not sent its authority");
+        assert_eq!(shake(&host, vec![tlsa(2, 0, 0, host.top())], 1), Ok(()), "the record itself has the authority");
+        let told = shake(&host, vec![tlsa(2, 0, 1, host.top())], 1).expect_err("the host has not sent its authority");
         assert!(told.contains("matches no TLSA record"), "{told}");
         // A leaf is no authority.
-        host.shake(vec![tlsa(2, 0, 1, host.own())], 2).expect_err("not an authority");
+        shake(&host, vec![tlsa(2, 0, 1, host.own())], 2).expect_err("not an authority");
     }
-    let told = |host: Host| host.shake(vec![tlsa(2, 0, 1, host.top())], 2).expect_err("refused");
+    let told = |host: Host| shake(&host, vec![tlsa(2, 0, 1, host.top())], 2).expect_err("refused");
     assert!(told(Host::new("other.test", false)).contains("not valid for name \"x.test\""));
     assert!(told(Host::new("mx.x.test", true)).contains("certificate expired"));
 }
@@ -146,7 +82,7 @@ fn an_authority_of_the_records_vouches_for_names_within_their_dates() {
 #[test]
 fn records_that_cannot_be_used_ask_for_tls_alone() {
     let host = Host::new("other.test", true);
-    assert_eq!(host.shake(vec![tlsa(1, 1, 1, b"x")], 1), Ok(()));
+    assert_eq!(shake(&host, vec![tlsa(1, 1, 1, b"x")], 1), Ok(()));
 }
 
 fn secure() -> FixedNames {
@@ -160,55 +96,54 @@ fn with_dane() -> Settings {
     Settings { dane: true, lifetime_seconds: 30, ..quick() }
 }
 
-const PLAIN: &str = "S: 220 mx\nC: EHLO ...\nS: 250 mx\nC: MAIL ...\nS: 250 ok\nC: RCPT ...\nS: 250 ok\nC: DATA\nS: 354 go\n.\nS: 250 ok\nC: QUIT";
+fn goes(names: FixedNames, settings: Settings) {
+    let item = item("ann@example.org", &[("a@x.test", 0)]);
+    assert_eq!(send_plain(true, item, move |world| drop(world.start(names, settings))), None);
+}
 
-/// Sends one message to a host without TLS; gives what its sender hears, or nothing when the message went.
-fn send_plain(names: FixedNames, settings: Settings) -> Option<String> {
-    let heard = std::rc::Rc::new(std::cell::RefCell::new(None));
-    let told = heard.clone();
-    play(|world| async move {
-        world.host("192.0.2.11:25", &[PLAIN; 9]);
-        world.start(names, settings);
-        world.queue(item("ann@example.org", &[("a@x.test", 0)])).await;
-        world.until_empty().await;
-        *told.borrow_mut() = world.inbox("ann@example.org").first().cloned();
-    });
-    heard.take()
+/// Gives what the sender hears.
+fn returns(names: FixedNames, settings: Settings) -> String {
+    let item = item("ann@example.org", &[("a@x.test", 0)]);
+    send_plain(false, item, move |world| drop(world.start(names, settings))).expect("a report")
 }
 
 #[test]
 fn a_host_with_records_gets_no_plain_text_and_its_sender_hears_why() {
     for record in [tlsa(3, 1, 1, b"x"), tlsa(0, 0, 1, b"x")] {
-        let report = send_plain(secure().tlsa(OWNER, record), with_dane()).expect("a report");
+        let report = returns(secure().tlsa(OWNER, record), with_dane());
         assert!(report.contains("the host offers no STARTTLS, which its TLSA records demand"), "{report}");
         assert!(report.contains("Status: 5.7.4\r\n"), "{report}");
     }
     let fails = NoAnswer::Failed("SERVFAIL".into());
-    let report = send_plain(secure().no_tlsa(OWNER, fails), with_dane()).expect("a report");
+    let report = returns(secure().no_tlsa(OWNER, fails), with_dane());
     assert!(report.contains("DANE: TLSA of _25._tcp.mx.x.test: the name servers gave no answer: SERVFAIL"), "{report}");
 }
 
 #[test]
 fn records_count_only_where_dnssec_has_proven_the_way_to_them() {
     let record = || tlsa(3, 1, 1, b"x");
-    assert_eq!(send_plain(secure(), with_dane()), None, "no records");
-    assert_eq!(send_plain(secure().tlsa(OWNER, record()), Settings { dane: false, ..with_dane() }), None);
+    goes(secure(), with_dane());
+    goes(secure().tlsa(OWNER, record()), Settings { dane: false, ..with_dane() });
     let names = |proven: &[&str]| {
         let names = FixedNames::default().mx("x.test", &[(10, "mx.x.test")]).host("mx.x.test", &["192.0.2.11"]);
         names.secure(proven).tlsa(OWNER, record())
     };
     for proven in [&[][..], &["x.test"], &["mx.x.test"]] {
-        assert_eq!(send_plain(names(proven), with_dane()), None, "{proven:?}");
+        goes(names(proven), with_dane());
     }
     // A domain that is its own host, and hosts whose names are others'.
     let own = FixedNames::default().host("x.test", &["192.0.2.11"]).secure(&["x.test"]);
-    assert!(send_plain(own.tlsa("_25._tcp.x.test", record()), with_dane()).is_some());
+    returns(own.tlsa("_25._tcp.x.test", record()), with_dane());
     for owner in [OWNER, "_25._tcp.real.test"] {
         let aliased = FixedNames::default().mx("x.test", &[(10, "mx.x.test")]).host("real.test", &["192.0.2.11"]);
         let aliased = aliased.alias("mx.x.test", "real.test").tlsa(owner, record());
         let first = aliased.clone().secure(&["x.test", "mx.x.test"]);
-        assert_eq!(send_plain(first, with_dane()).is_some(), owner == OWNER);
-        assert!(send_plain(aliased.secure(&["x.test", "mx.x.test", "real.test"]), with_dane()).is_some());
+        if owner == OWNER {
+            returns(first, with_dane());
+        } else {
+            goes(first, with_dane());
+        }
+        returns(aliased.secure(&["x.test", "mx.x.test", "real.test"]), with_dane());
     }
 }
 
@@ -219,8 +154,8 @@ fn the_next_host_is_tried_when_one_cannot_be_trusted() {
         .host("mx2.x.test", &["192.0.2.12"])
         .tlsa(OWNER, tlsa(3, 1, 1, b"x"));
     play(|world| async move {
-        world.host("192.0.2.11:25", &["S: 220 mx\nC: EHLO ...\nS: 250 mx\n"]);
-        world.host("192.0.2.12:25", &[PLAIN]);
+        world.host("192.0.2.11:25", &without_tls(false));
+        world.host("192.0.2.12:25", &without_tls(true));
         world.start(names, with_dane());
         world.queue(item("ann@example.org", &[("a@x.test", 0)])).await;
         world.until_empty().await;

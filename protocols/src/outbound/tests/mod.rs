@@ -5,6 +5,7 @@ mod hosts;
 mod plan;
 mod require_tls;
 mod script;
+mod shake;
 mod stages;
 mod sts;
 mod tlsrpt;

@@ -1,14 +1,15 @@
 //! Reports about TLS (RFC 8460): what is counted, and the report as it arrives.
-use super::world::{item, play, quick};
+use super::shake::Host;
+use super::world::{item, play, quick, without_tls};
 use crate::outbound::resolve::{FixedNames, NoAnswer, Tlsa};
-use crate::outbound::settings::Settings;
+use crate::outbound::settings::{Security, Settings};
+use crate::outbound::tls::TlsConfigs;
 use crate::outbound::tlsrpt::{Reports, send_before};
+use crate::outbound::trust::{Guard, Policy, result_type};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use posthouse_engine::directory::Address;
 use serde_json::{Value, json};
-
-const PLAIN: &str = "S: 220 mx\nC: EHLO ...\nS: 250 mx\nC: MAIL ...\nS: 250 ok\nC: RCPT ...\nS: 250 ok\nC: DATA\nS: 354 go\n.\nS: 250 ok\nC: QUIT";
 
 fn names() -> FixedNames {
     FixedNames::default()
@@ -19,12 +20,12 @@ fn names() -> FixedNames {
 }
 
 /// Sends a message to a host without TLS, and then the reports of the day; gives what the host of `reports.test` gets.
-fn report(names: FixedNames, days: i64) -> Vec<String> {
+fn report(goes: bool, names: FixedNames, days: i64) -> Vec<String> {
     let got = std::rc::Rc::new(std::cell::RefCell::new(Vec::new()));
     let told = got.clone();
     play(|world| async move {
-        world.host("192.0.2.11:25", &[PLAIN; 9]);
-        world.host("192.0.2.12:25", &[PLAIN; 9]);
+        world.host("192.0.2.11:25", &without_tls(goes));
+        world.host("192.0.2.12:25", &without_tls(true));
         let from = Address::parse("tls@example.org").expect("an address");
         let reports = Reports::start(from, None, None, &[([127, 0, 0, 1], 9).into()]).expect("it starts");
         let settings = Settings { dane: true, lifetime_seconds: 30, ..quick() };
@@ -54,7 +55,7 @@ fn unpacked(mail: &str) -> Value {
 #[test]
 fn a_domain_that_wants_reports_gets_one_for_a_day_that_is_over() {
     let wanting = names().txt("_smtp._tls.x.test", &["v=TLSRPTv1; rua=mailto:tls@reports.test"]);
-    let got = report(wanting.clone(), 1);
+    let got = report(true, wanting.clone(), 1);
     let [mail] = &got[..] else { panic!("{got:?}") };
     for part in [
         "From: TLS reports <tls@example.org>\r\n",
@@ -84,8 +85,8 @@ fn a_domain_that_wants_reports_gets_one_for_a_day_that_is_over() {
         (&detail["receiving-mx-hostname"], &detail["receiving-ip"]),
         (&json!("mx.x.test"), &json!("192.0.2.11"))
     );
-    assert!(report(wanting, 0).is_empty(), "the day is not over");
-    assert!(report(names(), 1).is_empty(), "nobody has asked");
+    assert!(report(true, wanting, 0).is_empty(), "the day is not over");
+    assert!(report(true, names(), 1).is_empty(), "nobody has asked");
 }
 
 #[test]
@@ -94,12 +95,42 @@ fn what_tlsa_records_demand_is_told_with_them() {
     let names = names.secure(&["x.test", "mx.x.test"]);
     let owner = "_25._tcp.mx.x.test";
     let records = names.clone().tlsa(owner, Tlsa { usage: 3, selector: 1, matching: 0, data: vec![0xab, 1] });
-    let told = unpacked(&report(records, 1)[0]);
+    let told = unpacked(&report(false, records, 1)[0]);
     let expected = json!({
         "policy-type": "tlsa", "policy-domain": "x.test", "policy-string": ["3 1 0 ab01"], "mx-host": ["mx.x.test"],
     });
     assert_eq!(told["policies"][0]["policy"], expected);
     assert_eq!(told["policies"][0]["failure-details"][0]["result-type"], "starttls-not-supported");
-    let told = unpacked(&report(names.no_tlsa(owner, NoAnswer::Failed("SERVFAIL".into())), 1)[0]);
+    let told = unpacked(&report(false, names.no_tlsa(owner, NoAnswer::Failed("SERVFAIL".into())), 1)[0]);
     assert_eq!(told["policies"][0]["failure-details"][0]["result-type"], "dnssec-invalid");
+}
+
+/// RFC 8461 section 5: a policy that is only tested lets everything pass.
+#[test]
+fn what_a_tested_policy_would_refuse_is_told_by_its_name() {
+    let policy = b"version: STSv1\nmode: testing\nmx: *.x.test\nmax_age: 1\n";
+    let policy = Policy::parse(policy).expect("a policy");
+    let directory = tempfile::tempdir().expect("a directory");
+    for (name, expired, known, result) in [
+        ("mx.x.test", false, true, None),
+        ("other.test", false, true, Some("certificate-host-mismatch")),
+        ("mx.x.test", true, true, Some("certificate-expired")),
+        ("mx.x.test", false, false, Some("certificate-not-trusted")),
+    ] {
+        let (host, stranger) = (Host::new(name, expired), Host::new(name, expired));
+        let authority = STANDARD.encode(if known { host.top() } else { stranger.top() });
+        let file = directory.path().join("authorities.pem");
+        let pem = format!("-----BEGIN CERTIFICATE-----\n{authority}\n-----END CERTIFICATE-----\n");
+        std::fs::write(&file, pem).expect("written");
+        let tls = TlsConfigs::new(Some(&file)).expect("an authority");
+        let guard = Guard::tested(Security::Opportunistic, &tls, "mx.x.test", &policy);
+        host.shake(&guard, 2).expect("it passes");
+        assert_eq!(guard.objection.get().copied(), result, "{name} {expired} {known}");
+        // A demand for a proven name fails for the same reason.
+        let strict = Guard::configured(Security::Verified, &tls, "mx.x.test");
+        assert_eq!(host.shake(&strict, 2).err().map(|error| result_type(&error)), result);
+    }
+    let tls = TlsConfigs::new(None).expect("TLS can be had");
+    let elsewhere = Guard::tested(Security::Opportunistic, &tls, "mx.y.test", &policy);
+    assert_eq!(elsewhere.objection.get(), Some(&"validation-failure"));
 }

@@ -181,3 +181,26 @@ pub(super) fn names() -> FixedNames {
         .host("mx1.x.test", &["192.0.2.11"])
         .host("mx2.x.test", &["192.0.2.12"])
 }
+
+const PLAIN: &str = "S: 220 mx\nC: EHLO ...\nS: 250 mx\nC: MAIL ...\nS: 250 ok\nC: RCPT ...\nS: 250 ok\nC: DATA\nS: 354 go\n.\nS: 250 ok\nC: QUIT";
+const LEFT: &str = "S: 220 mx\nC: EHLO ...\nS: 250 mx";
+
+/// The scripts of a host without TLS: it gets its mail, or is left after its EHLO.
+pub(super) fn without_tls(goes: bool) -> [&'static str; 9] {
+    [if goes { PLAIN } else { LEFT }; 9]
+}
+
+/// Sends a message to a host without TLS for `x.test`; gives what its sender hears when it does not go.
+pub(super) fn send_plain(goes: bool, item: NewQueueItem, start: impl FnOnce(&World) + 'static) -> Option<String> {
+    let heard = Rc::new(RefCell::new(None));
+    let told = heard.clone();
+    play(|world| async move {
+        world.host("192.0.2.11:25", &without_tls(goes));
+        start(&world);
+        world.queue(item).await;
+        world.until_empty().await;
+        assert_eq!(world.taken().len(), usize::from(goes));
+        *told.borrow_mut() = world.inbox("ann@example.org").first().cloned();
+    });
+    heard.take()
+}

@@ -89,7 +89,7 @@ impl Guard {
     }
 
     /// As the configuration has it, with an eye on what a policy that is only tested asks for (RFC 8461 section 5).
-    fn tested(security: Security, tls: &TlsConfigs, host: &str, policy: &Policy) -> Guard {
+    pub(in crate::outbound) fn tested(security: Security, tls: &TlsConfigs, host: &str, policy: &Policy) -> Guard {
         let mut guard = Guard::configured(security, tls, host);
         if !policy.takes(host) {
             let _ = guard.objection.set(FAILED);

@@ -6,11 +6,11 @@ mod results;
 mod sts;
 
 pub(super) use guard::{Guard, Guards, NO_REQUIRETLS};
-pub(super) use results::{NO_STARTTLS, result_type};
+pub(super) use results::{NO_STARTTLS, result_type, why};
 pub(super) use sts::Policies;
 pub use sts::PolicyHosts;
 
 #[cfg(test)]
 pub(super) use dane::usable;
 #[cfg(test)]
-pub(super) use sts::{Fetch, Fetched};
+pub(super) use sts::{Fetch, Fetched, Policy};

@@ -20,6 +20,15 @@ pub(in crate::outbound) fn result_type(error: &io::Error) -> &'static str {
     }
 }
 
+/// Why a handshake has failed, in words.
+pub(in crate::outbound) fn why(error: &io::Error) -> String {
+    match error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()) {
+        // A judge of ours has said it.
+        Some(Error::InvalidCertificate(CertificateError::Other(why))) => format!("invalid peer certificate: {why}"),
+        _ => error.to_string(),
+    }
+}
+
 /// Of an error of TLS.
 pub(super) fn of_tls(error: &Error) -> &'static str {
     let Error::InvalidCertificate(error) = error else { return FAILED };
@@ -28,7 +37,7 @@ pub(super) fn of_tls(error: &Error) -> &'static str {
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
             "certificate-host-mismatch"
         }
-        CertificateError::UnknownIssuer => "certificate-not-trusted",
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => "certificate-not-trusted",
         _ => FAILED,
     }
 }

@@ -8,4 +8,5 @@ pub use fetch::PolicyHosts;
 #[cfg(test)]
 pub(in crate::outbound) use fetch::{Fetch, Fetched};
 pub(in crate::outbound) use policies::{Known, Policies};
-pub(super) use policy::{Mode, Policy};
+pub(super) use policy::Mode;
+pub(in crate::outbound) use policy::Policy;
