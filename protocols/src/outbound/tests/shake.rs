@@ -18,9 +18,11 @@ impl Host {
         let authority_key = KeyPair::generate().expect("a key");
         let mut authority = CertificateParams::new(Vec::new()).expect("params");
         authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        authority.distinguished_name.push(DnType::CommonName, "an authority");
-        let top = authority.self_signed(&authority_key).expect("signed").der().clone();
+        // Each has a name of its own: one of the same name with another key is a forger.
         let public = authority_key.subject_public_key_info();
+        let name_of = format!("authority {:?}", &public[public.len() - 8..]);
+        authority.distinguished_name.push(DnType::CommonName, name_of);
+        let top = authority.self_signed(&authority_key).expect("signed").der().clone();
         let issuer = Issuer::new(authority, authority_key);
         let key = KeyPair::generate().expect("a key");
         let mut own = CertificateParams::new(vec![name.to_owned()]).expect("params");

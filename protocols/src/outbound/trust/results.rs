@@ -37,7 +37,7 @@ pub(super) fn of_tls(error: &Error) -> &'static str {
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
             "certificate-host-mismatch"
         }
-        CertificateError::UnknownIssuer => "certificate-not-trusted",
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => "certificate-not-trusted",
         _ => FAILED,
     }
 }
