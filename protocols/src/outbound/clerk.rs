@@ -45,11 +45,12 @@ async fn look_at_all(office: &Office) {
             if some.is_empty() {
                 break;
             }
-            let mut plan = office.plan();
-            for (id, next_try, _) in some.into_iter().filter(|(.., state)| *state != QueueState::Hold) {
-                plan.look_at(id, next_try);
+            {
+                let mut plan = office.plan();
+                for (id, next_try, _) in some.into_iter().filter(|(.., state)| *state != QueueState::Hold) {
+                    plan.look_at(id, next_try);
+                }
             }
-            drop(plan);
             yield_now().await;
         }
     }
