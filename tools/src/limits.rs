@@ -27,7 +27,14 @@ pub const PASSWORD_INPUT_BYTES_MAX: u64 = 4096;
 pub const OPEN_FILES_LOW: u64 = 4096;
 
 /// Files that are open besides connections: segments, maps, rings, sockets.
-pub const FILES_BESIDES_CONNECTIONS: u64 = 512;
+const FILES_BESIDES_CONNECTIONS: u64 = 512;
+
+/// Open files at most: each connection may bring a message that every filter is shown over a connection of its own.
+pub fn files_wanted(connections_max: u32, filters: usize) -> u64 {
+    let each = 1 + filters as u64;
+    u64::from(connections_max) * each + FILES_BESIDES_CONNECTIONS
+}
+
 /// Bytes of messages that travel together, unless one alone is larger.
 pub const BULK_BYTES: usize = 4 << 20;
 /// Messages that travel together.

@@ -84,6 +84,7 @@ Rules (docs/mailflow.md explains them):
   keyword reject|quarantine TEXT    of a tenant: the subject holds TEXT
   outbound yes|no                   of a tenant or an account: whether mail may leave the tenant
   rate NUMBER/PERIOD                of a tenant or an account: recipients outside for each member, as in 500/1d
+  tenant-rate NUMBER/PERIOD         of a tenant: the same for all its members together
   catch-all ADDRESS                 of a domain: who gets mail for unknown addresses
   senders tenant|members|ADDRESS    of a group: who may send to it; several are allowed
   representative ADDRESS            of a group: who may send as it; several are allowed
@@ -93,12 +94,13 @@ Rules (docs/mailflow.md explains them):
   messages NUMBER                   of an account: how many it may hold, beside its quota
   pop3 keep|seen|trash N|delete N   of a tenant: what becomes of messages that POP3 has fetched; N: days in INBOX
   admin quotas                      of a member: it may say by IMAP (SETQUOTA) what accounts of its tenant may hold
-  away days=7 text=\"...\"           of an account: who writes is answered (easier: posthouse member away)";
+  away days=7 text=\"...\"           of an account: who writes is answered (easier: posthouse member away)
+  sieve \"SCRIPT\"                    of an account: its script (easier: posthouse sieve put)";
 
 /// Rules of the mail flow.
 #[derive(Debug, Subcommand)]
 pub enum RuleCommand {
-    /// A rule from now on; outbound, rate and catch-all take the former one's place
+    /// A rule from now on; of those that stand once in a place it takes the former one's
     #[command(after_help = format!("{RULES}\n\nExample: posthouse rule add --tenant acme block .spam.example"))]
     Add {
         /// For whom.

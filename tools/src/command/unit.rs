@@ -3,7 +3,7 @@
 use super::show::Show;
 use super::{End, Trouble};
 use crate::config::Config;
-use crate::limits::FILES_BESIDES_CONNECTIONS;
+use crate::limits::files_wanted;
 use crate::ops::{Failure, Kind};
 use std::path::{Path, PathBuf};
 
@@ -55,7 +55,7 @@ fn unit(facts: &Facts<'_>) -> Result<String, Failure> {
         ("@PROGRAM@", word(&facts.program)?),
         ("@ARGUMENTS@", arguments),
         ("@STOP_SECONDS@", (u64::from(limits.stop_grace_seconds) + CLOSE_SECONDS).to_string()),
-        ("@FILES@", (u64::from(limits.connections_max) + FILES_BESIDES_CONNECTIONS).to_string()),
+        ("@FILES@", files_wanted(limits.connections_max, facts.config.filters()).to_string()),
         ("@STORE@", store(&facts.data, &data)),
         ("@CAPABILITIES@", capabilities(facts.config).to_owned()),
         ("@HOME@", if HOMES.into_iter().any(below) { "no" } else { "yes" }.to_owned()),
@@ -121,9 +121,10 @@ mod tests {
         assert!(!marks, "{unit}");
         config.listen.smtp[0].0.set_port(25);
         config.limits.connections_max = 100;
+        config.rspamd = Config::parse("", "[rspamd]\naddress = '[::1]:11333'").expect("allowed").rspamd;
         let unit = made(&config, "/home/mail").expect("a unit");
         for line in [
-            "LimitNOFILE=612\n",
+            "LimitNOFILE=712\n",
             "ReadWritePaths=/home/mail\n\nAmbientCapabilities=CAP_NET_BIND_SERVICE\nCapabilityBoundingSet=CAP_NET_BIND_SERVICE\n",
             "ProtectHome=no\n",
         ] {
