@@ -299,6 +299,8 @@ pub const OUTBOUND_HOSTS_PER_ATTEMPT_MAX: usize = 3;
 pub const OUTBOUND_JOBS_MAX: usize = 100_000;
 /// Jobs that are ready for one destination; what is due besides waits behind them, and keeps no other destination waiting.
 pub const OUTBOUND_READY_MAX: usize = 1000;
+/// As many times that are ready for one destination at most, what goes before others included: what an operator, its sender or its end urges.
+pub const OUTBOUND_READY_FAVOURED_PARTS: usize = 4;
 /// One in so many connections is kept for destinations that have none.
 pub const OUTBOUND_SESSIONS_KEPT_PART: usize = 5;
 /// How long a session may last while all connections are taken and some destination has none.

@@ -140,7 +140,8 @@ def to_postfix(checks, server, peer):
         want(len(stored) == len(sent), f"{len(stored)} of {len(sent)}")
         for body in stored:
             ident, trace, rest = target.split_trace(body)
-            want(rest == sent[ident], target.difference(sent[ident], rest))
+            as_sent = target.without_path(sent[ident])
+            want(rest == as_sent, target.difference(as_sent, rest))
             want(b"(Postfix) with ESMTPS id" in trace, f"not over TLS: {trace.decode()}")
         log = open(server.log, errors="replace").read()
         want(re.search(r"tls=\W?TLSv1.3 \S+ unverified", re.sub(r"\x1b\[[0-9;]*m", "", log)), "the log names the TLS")

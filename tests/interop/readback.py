@@ -39,8 +39,11 @@ class Found:
         if ident in self.seen:
             self.problems.append(f"{ident} twice: {self.seen[ident]} and {where}")
         self.seen[ident] = where
-        if mail != self.sent[ident]:
-            self.problems.append(f"{ident}: {target.difference(self.sent[ident], mail)}")
+        sent = self.sent[ident]
+        if ident.startswith("smtp-"):
+            mail, sent = target.without_path(mail), target.without_path(sent)
+        if mail != sent:
+            self.problems.append(f"{ident}: {target.difference(sent, mail)}")
         for name in (b"Return-Path:", b"Received:"):
             if name.lower() not in trace.lower():
                 self.problems.append(f"{ident}: no {name.decode()} on top")

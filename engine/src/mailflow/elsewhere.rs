@@ -6,7 +6,8 @@ pub(super) fn at_message(case: &Case<'_>, letter: &Letter<'_>, wanted: &Wanted<'
     let is_ours = |domain: &str| case.directory.domain(domain).is_some();
     let aside = letter.advice == Advice::Quarantine;
     // Where a member writes to somebody elsewhere, nobody passes anything on.
-    let passes_on = verdict.suspicious && is_ours(wanted.address.domain()) && !lists::allows(case, wanted);
+    let is_allowed = letter.facts.believes_path() && lists::allows(case, wanted);
+    let passes_on = verdict.suspicious && is_ours(wanted.address.domain()) && !is_allowed;
     if wanted.external.is_empty() || !(aside || passes_on) {
         return;
     }

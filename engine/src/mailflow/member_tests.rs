@@ -104,6 +104,14 @@ fn a_group_that_is_reached_by_way_of_another_has_its_own_senders() {
     assert_eq!(ask(Origin::Member(eve), None), Some("senders"));
     assert_eq!(ask(Origin::Member(ann), None), None);
     assert_eq!(ask(Origin::Outside, Some(ann)), None, "ann sends it on");
+    // The one stranger who may, unless somebody else has written under its name.
+    rule(&mut town, ScopeName::Group(at("all@a.test")), "senders s@s.test");
+    let case = Case { directory: &town, origin: Origin::Outside, sender: Some(&sender), now: 0, listed: None };
+    for (spf, stage) in [(Outcome::Pass, None), (Outcome::Fail, Some("senders"))] {
+        let letter = Letter { facts: Facts { spf, ..Facts::default() }, ..Letter::default() };
+        let verdict = with_wanted(&town, "all@a.test", |wanted| at_queue(&case, &letter, None, wanted));
+        assert_eq!(verdict.refusal.map(|refusal| refusal.stage), stage);
+    }
 }
 
 #[test]

@@ -67,10 +67,10 @@ pub fn at_message(case: &Case<'_>, letter: &Letter<'_>, wanted: &Wanted<'_>) -> 
 pub fn at_queue(case: &Case<'_>, letter: &Letter<'_>, by: Option<AccountId>, wanted: &Wanted<'_>) -> Verdict {
     let Case { directory, sender, now, .. } = *case;
     let asks = Case { directory, origin: by.map_or(case.origin, Origin::Member), sender, now, listed: None };
-    match senders::at_recipient(&asks, &Counters::default(), wanted, 1) {
-        Some(refusal) => Verdict { refusal: Some(refusal), ..undecided(wanted) },
-        None => run(&AT_QUEUE, case, letter, wanted),
-    }
+    // With what was found out about the reverse-path when it came.
+    let mut verdict = undecided(wanted);
+    senders::at_message(&asks, letter, wanted, &mut verdict);
+    if verdict.refusal.is_some() { verdict } else { run(&AT_QUEUE, case, letter, wanted) }
 }
 
 /// The same when nothing is known of it but the addresses of ours that have sent it on.

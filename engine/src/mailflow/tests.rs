@@ -287,6 +287,13 @@ fn what_is_suspicious_is_not_sent_on_to_other_hosts() {
     assert_eq!(judge(&town, ann, "far@x.test", Advice::Quarantine).2, Some("elsewhere"));
     rule(&mut town, tenant(), "allow x.test");
     assert_eq!(judge(&town, outside, "top@a.test", Advice::Junk), (vec![Copy::Inbox], both, None));
+    // A forged reverse-path is on nobody's list.
+    let sender = at("s@x.test");
+    let case = Case { directory: &town, origin: outside, sender: Some(&sender), now: 1000, listed: None };
+    let facts = Facts { spf: Outcome::Fail, ..Facts::default() };
+    let letter = Letter { advice: Advice::Junk, facts, ..Letter::default() };
+    let verdict = with_wanted(&town, "top@a.test", |wanted| at_message(&case, &letter, wanted));
+    assert_eq!(verdict.external, [at("dept@o.test")]);
 }
 
 #[test]

@@ -188,12 +188,21 @@ fn not_wanted(
     let Refusal { stage, status, text, .. } = refusal;
     tracing::info!(id = item.id.0, %address, policy = stage, "mail of the queue is not wanted");
     let Facts { spf, dmarc, .. } = arrived.facts;
-    let is_proven = arrived.origin != Origin::Outside || spf == Proof::Pass || dmarc == Dmarc::Pass;
+    let is_proven =
+        arrived.origin != Origin::Outside || spf == Proof::Pass || dmarc == Dmarc::Pass || is_sent_on(office, item);
     if verdict.asks_for_report(arrived.facts) || is_proven && *stage != "blocklist" {
         return Reply::own(status, text.clone());
     }
     dropped(office, item, address, (stage, text));
     Reply::own("2.1.5", format!("not delivered, and nobody is told: {text}"))
+}
+
+/// Whether one of ours has sent it on under its own name: a report goes back there, and to no stranger.
+fn is_sent_on(office: &Office, item: &QueueItem) -> bool {
+    let by = item.item.passed.last().and_then(|by| Address::parse(by).ok());
+    let (Some(by), Ok(sender)) = (by, Address::parse(&item.item.sender)) else { return false };
+    let plain = sender.without_tag().unwrap_or(sender);
+    office.engine.directory(|known| known.account_at(&by).is_some_and(|account| account.has_address(&plain)))
 }
 
 /// Whoever gets no copy, with the policy.

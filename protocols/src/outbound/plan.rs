@@ -146,7 +146,8 @@ impl Plan {
             return Vec::new();
         }
         // Its last attempt is not put off by those before it: its sender is to be told in time.
-        let is_at_its_end = now >= item.created.saturating_add(self.bounds.lifetime);
+        let end = item.begins().saturating_add(self.bounds.lifetime);
+        let is_at_its_end = now >= end || retry::is_over(item, now) || retry::is_pressing(item, now);
         let flying = self.flying.get(&item.id);
         let is_flying = |at: u32| flying.is_some_and(|flying| flying.has(at));
         let (mut later, mut groups, mut fed) = (None, HashMap::<Destination, Vec<u32>>::new(), Vec::new());
@@ -178,8 +179,16 @@ impl Plan {
                 continue;
             }
             let priority = item.item.terms.priority;
-            if place.ready.len() >= limits::OUTBOUND_READY_MAX && !urged && !is_at_its_end && priority <= 0 {
+            // What is favoured leaves room for other destinations all the same.
+            let is_favoured = urged || is_at_its_end || priority > 0;
+            let parts = if is_favoured { limits::OUTBOUND_READY_FAVOURED_PARTS } else { 1 };
+            if place.ready.len() >= limits::OUTBOUND_READY_MAX * parts {
                 place.behind.insert(item.id);
+                // It does not wait for those before it beyond its own time.
+                let next = retry::not_beyond(item, now, end);
+                if next > now {
+                    later = Some(later.unwrap_or(i64::MAX).min(next));
+                }
                 continue;
             }
             for some in recipients.chunks(limits::OUTBOUND_RECIPIENTS_MAX) {

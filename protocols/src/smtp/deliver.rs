@@ -61,9 +61,7 @@ impl Session {
         let shown = match self.show_message(transaction, &mut taken.message).await {
             Ok(shown) => shown,
             Err(refusal) => {
-                if let Some(Before::Found(found)) = before.filter(|_| refusal.code >= 500) {
-                    self.count_dmarc(found.seen, found.facts, &[]);
-                }
+                self.count_refused(transaction, before.filter(|_| refusal.code >= 500)).await;
                 return Err(refusal);
             }
         };
@@ -78,6 +76,18 @@ impl Session {
             return Err(self.noted(transaction, reply));
         }
         Ok((shown, before))
+    }
+
+    /// All that came counts for DMARC reports, also what a filter has refused.
+    async fn count_refused(&self, transaction: &Transaction, before: Option<Before>) {
+        let found = match before {
+            Some(Before::Found(found)) => Some(found),
+            Some(Before::Kept(came)) => self.verify(transaction, came, None).await.ok().map(|(_, found)| found),
+            None => None,
+        };
+        if let Some(found) = found {
+            self.count_dmarc(found.seen, found.facts, &[]);
+        }
     }
 
     fn noted(&self, transaction: &Transaction, refusal: Reply) -> Reply {

@@ -71,7 +71,7 @@ impl Session {
         let until = *transaction.filters_until.insert(self.filters_until());
         let Some(chain) = transaction.milters.take() else { return Ok(Outcome::default()) };
         let id = format!("{:X}", transaction.id);
-        let shown = chain.message(&self.shared.engine, message, &id, until).await;
+        let shown = chain.message(&self.shared.engine, (message, transaction.terms.binary), &id, until).await;
         shown.map_err(|refused| self.refused_by_milter(transaction, "", refused))
     }
 

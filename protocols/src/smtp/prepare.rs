@@ -122,7 +122,7 @@ impl Session {
     }
 
     /// What was found out of what came, and the message that goes on.
-    async fn verify(
+    pub(super) async fn verify(
         &self,
         transaction: &Transaction,
         message: Vec<u8>,

@@ -47,7 +47,7 @@ def corpus(name="spamassassin", limit=None):
             yield ident, marked(ident, file.read())
 
 
-TRACE = re.compile(rb"(?:(?:Return-Path|Delivered-To|Received|X-Original-To|X-TUID)[ \t]*:[^\r\n]*\r\n(?:[ \t][^\r\n]*\r\n)*)*", re.I)
+TRACE = re.compile(rb"(?:(?:Return-Path|Delivered-To|X-Posthouse-Passed|Received|X-Original-To|X-TUID)[ \t]*:[^\r\n]*\r\n(?:[ \t][^\r\n]*\r\n)*)*", re.I)
 
 
 def split_trace(stored):
@@ -57,6 +57,15 @@ def split_trace(stored):
         raise ValueError(f"after the trace headers comes {stored[end:end + 80]!r}")
     line_end = stored.index(b"\r\n", end)
     return stored[end + len(MARK):line_end].decode(), stored[:end], stored[end:]
+
+
+PATH = re.compile(rb"^Return-Path[ \t]*:[^\r\n]*\r\n(?:[ \t][^\r\n]*\r\n)*", re.I | re.M)
+
+
+def without_path(mail):
+    """What a mail host may make of a mail that has a Return-Path already (RFC 5321 section 4.4)."""
+    head, blank, body = mail.partition(b"\r\n\r\n")
+    return PATH.sub(b"", head + b"\r\n")[:-2] + blank + body
 
 
 def difference(sent, got):

@@ -220,8 +220,12 @@ pub(super) fn act(engine: &Engine, act: Act, ids: &[u64], filter: Option<&QueueF
 fn nothing_to_do(act: Act, ids: &[u64], others: usize) -> Failure {
     let why = match act {
         Act::Hold => "on hold already",
-        Act::Release => "not on hold; allowed: posthouse queue retry",
-        Act::Retry => "on hold; allowed: posthouse queue release",
+        Act::Release => {
+            "not on hold (allowed: posthouse queue retry), or held by its sender until its next_try, before which nothing sends it"
+        }
+        Act::Retry => {
+            "on hold (allowed: posthouse queue release), or held by its sender until its next_try, before which nothing sends it"
+        }
         Act::Remove => "gone already",
     };
     let named: Vec<String> = ids.iter().map(ToString::to_string).collect();

@@ -3,7 +3,9 @@ use crate::limits;
 use crate::outbound::plan::{Bounds, Plan};
 use crate::outbound::route::Destination;
 use posthouse_engine::base::{Guid, Locator, QueueId};
-use posthouse_engine::queue::{NewQueueItem, Progress, QueueItem, QueueRecipient, QueueState, TlsDemand};
+use posthouse_engine::queue::{
+    DeliverBy, NewQueueItem, Progress, QueueItem, QueueRecipient, QueueState, Terms, TlsDemand,
+};
 use std::sync::Arc;
 
 fn item(id: u64, addresses: &[&str]) -> QueueItem {
@@ -220,10 +222,9 @@ fn what_is_behind_rests_with_its_destination_and_is_not_forgotten_when_those_bef
     }
     begun.iter().for_each(|_| plan.ended(&x, 100));
     assert_eq!(std::iter::from_fn(|| plan.pop_due(100)).count(), limits::OUTBOUND_READY_MAX * 3 / 2);
-    let mut old = item(all, &["a@x.test"]);
-    old.created = 100 - 9000;
+    let old = item(all, &["a@x.test"]);
     (0..all).for_each(|id| drop(plan.consider(&item(id, &["a@x.test"]), 100, to)));
-    plan.consider(&old, 100, to);
+    plan.consider(&old, 9100, to);
     assert_eq!(plan.counts().0, limits::OUTBOUND_READY_MAX + 1, "a last attempt waits for nobody");
 }
 
@@ -251,4 +252,29 @@ fn the_last_connections_are_for_destinations_that_have_none_and_ourselves_need_n
     plan.ended(&Destination::Local, 100);
     plan.ended(&to("@x.test"), 100);
     assert_eq!(plan.begin_sessions(), [to("@u.test")]);
+}
+
+#[test]
+fn what_goes_first_leaves_room_for_others_too_and_what_waits_behind_keeps_its_own_time() {
+    let (mut plan, most) = (plan(10), limits::OUTBOUND_READY_MAX as u64);
+    let terms = |plan: &mut Plan, id, created, change: fn(&mut Terms)| {
+        let mut item = item(id, &["a@x.test"]);
+        item.created = created;
+        change(&mut Arc::make_mut(&mut item.item).terms);
+        plan.consider(&item, 100, to);
+        plan.counts().0
+    };
+    for id in 0..most {
+        terms(&mut plan, id, 100, |_| {});
+    }
+    // Held for longer than it may live: its life begins with its release.
+    assert_eq!(terms(&mut plan, most, 100 - 9001, |terms| terms.hold_until = 100), limits::OUTBOUND_READY_MAX);
+    assert_eq!(plan.next_due(), Some(9100), "when it ends");
+    let by = |terms: &mut Terms| terms.deliver_by = Some(DeliverBy { at: 160, returns: true, trace: false });
+    assert_eq!(terms(&mut plan, most + 1, 100, by), limits::OUTBOUND_READY_MAX);
+    assert_eq!(plan.next_due(), Some(160), "it is to go back then");
+    for id in 2 * most..7 * most {
+        terms(&mut plan, id, 100, |terms| terms.priority = 1);
+    }
+    assert_eq!(plan.counts().0, limits::OUTBOUND_READY_MAX * limits::OUTBOUND_READY_FAVOURED_PARTS);
 }

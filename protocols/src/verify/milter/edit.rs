@@ -82,8 +82,18 @@ pub(super) fn bytes(edits: &[Edit]) -> usize {
     edits.iter().map(one).sum()
 }
 
+/// How a message is changed.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Manner {
+    /// The milter sees to the space behind a field's colon.
+    pub(super) keeps_space: bool,
+    /// A CR or LF alone in the body is a byte like others (RFC 3030 section 3).
+    pub(super) is_binary: bool,
+}
+
 /// The message with all changes, in their order.
-pub(super) fn apply(message: &[u8], header_bytes: usize, edits: &[Edit], keeps_space: bool) -> Vec<u8> {
+pub(super) fn apply(message: &[u8], header_bytes: usize, edits: &[Edit], manner: Manner) -> Vec<u8> {
+    let Manner { keeps_space, is_binary } = manner;
     let (header, body) = message.split_at(header_bytes);
     let mut all: Vec<Vec<u8>> = pieces(header).into_iter().map(<[u8]>::to_vec).collect();
     if let Some(last) = all.last_mut().filter(|last| !last.ends_with(b"\n")) {
@@ -109,8 +119,12 @@ pub(super) fn apply(message: &[u8], header_bytes: usize, edits: &[Edit], keeps_s
         None => out.extend_from_slice(body),
         Some(body) => {
             out.extend_from_slice(b"\r\n");
-            // Whatever a milter ends lines with.
-            with_crlf(&body, &mut out);
+            if is_binary {
+                out.extend_from_slice(&body);
+            } else {
+                // Whatever a milter ends lines with.
+                with_crlf(&body, &mut out);
+            }
         }
     }
     out
@@ -136,7 +150,7 @@ mod tests {
     const HEADER: usize = MAIL.len() - b"\r\nbody\r\n".len();
 
     fn edited(edits: &[Edit]) -> String {
-        String::from_utf8(apply(MAIL, HEADER, edits, false)).expect("text")
+        String::from_utf8(apply(MAIL, HEADER, edits, Manner::default())).expect("text")
     }
 
     fn changed(number: u32, name: &str, value: &str) -> Edit {
@@ -177,6 +191,14 @@ mod tests {
         let bare = [Edit::Body(b"one\ntwo\r\nthree\rfour".to_vec())];
         assert!(edited(&bare).ends_with("\r\n\r\none\r\ntwo\r\nthree\r\nfour"));
         // A header that ends with the message, and not with its line.
-        assert_eq!(apply(b"A: 1", 4, &[add("N", "v")], false), b"A: 1\r\nN: v\r\n");
+        assert_eq!(apply(b"A: 1", 4, &[add("N", "v")], Manner::default()), b"A: 1\r\nN: v\r\n");
+    }
+
+    #[test]
+    fn a_body_of_bytes_stays_what_the_milter_has_made_of_it() {
+        let body = [Edit::Body(b"a\nb\rc\r\n".to_vec())];
+        let made = |is_binary| apply(b"A: 1\r\n\r\nx", 6, &body, Manner { is_binary, ..Manner::default() });
+        assert_eq!(made(true), b"A: 1\r\n\r\na\nb\rc\r\n");
+        assert_eq!(made(false), b"A: 1\r\n\r\na\r\nb\r\nc\r\n");
     }
 }

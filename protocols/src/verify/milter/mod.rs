@@ -11,6 +11,7 @@ mod wire;
 
 use crate::limits;
 use crate::runtime::{now, timeout};
+use edit::Manner;
 use link::Link;
 use posthouse_engine::Engine;
 use std::fmt;
@@ -155,11 +156,11 @@ impl Chain {
         Ok(())
     }
 
-    /// Shows them the whole message, which they may change; a large one is changed by a worker.
+    /// Shows them the whole message, which they may change; a large one is changed by a worker. `is_binary`: its body is bytes, not lines.
     pub(crate) async fn message(
         self,
         engine: &Engine,
-        message: &mut Vec<u8>,
+        (message, is_binary): (&mut Vec<u8>, bool),
         id: &str,
         until: Instant,
     ) -> Result<Outcome, Refused> {
@@ -170,6 +171,7 @@ impl Chain {
                 return member.refused(554, "5.6.0 The header is too large for the filters here");
             }
             let keeps_space = member.link.as_ref().is_some_and(Link::keeps_space);
+            let manner = Manner { keeps_space, is_binary };
             let edits = match by(until, member.whole(message, id)).await {
                 Ok((edits, last)) => {
                     member.settle(Ok(last))?;
@@ -182,7 +184,7 @@ impl Chain {
             };
             outcome.add(&member.settings.name, &edits, member.discards);
             if edits.iter().any(|edit| !matches!(edit, Edit::Quarantine(_))) {
-                *message = changed(engine, std::mem::take(message), edits, keeps_space).await.or_else(|_| {
+                *message = changed(engine, std::mem::take(message), edits, manner).await.or_else(|_| {
                     member.refused(451, "4.3.0 The message could not be changed as a filter wants it; try again")
                 })?;
             }
@@ -203,9 +205,9 @@ impl Chain {
 }
 
 /// The message with all changes. Copying little takes no longer than handing it to another thread.
-async fn changed(engine: &Engine, message: Vec<u8>, edits: Vec<Edit>, keeps_space: bool) -> Result<Vec<u8>, ()> {
+async fn changed(engine: &Engine, message: Vec<u8>, edits: Vec<Edit>, manner: Manner) -> Result<Vec<u8>, ()> {
     let is_small = message.len() + edit::bytes(&edits) <= limits::MILTER_INLINE_BYTES_MAX;
-    let change = move || edit::apply(&message, header_bytes(&message), &edits, keeps_space);
+    let change = move || edit::apply(&message, header_bytes(&message), &edits, manner);
     if is_small {
         return Ok(change());
     }

@@ -94,7 +94,7 @@ fn soon() -> Instant {
 }
 
 async fn whole(chain: Chain, message: &mut Vec<u8>) -> Result<Outcome, Refused> {
-    chain.message(&testing::shared().engine, message, "1A", soon()).await
+    chain.message(&testing::shared().engine, (message, false), "1A", soon()).await
 }
 
 /// The whole way of a message to one recipient.
@@ -258,7 +258,7 @@ fn all_together_have_one_time_and_each_unheard_one_does_what_it_is_set_to() {
             let chain = Chain::begin(&all, &about(), soon()).await.expect("begun");
             let (begun, mut message) = (now(), MAIL.to_vec());
             let until = begun + Duration::from_secs(4);
-            let ended = chain.message(&testing::shared().engine, &mut message, "1A", until).await;
+            let ended = chain.message(&testing::shared().engine, (&mut message, false), "1A", until).await;
             assert_eq!(ended.err().map(|refused| refused.code), code);
             assert_eq!(now() - begun, Duration::from_secs(4), "the first takes three of them, the second one");
             assert_eq!(message, MAIL);
