@@ -128,7 +128,8 @@ class Run:
             want(fate != TAKEN or there or waits, f"{ident} for {name} is lost: it was acknowledged")
             for before, after in zip(there, there[1:]):
                 twice += 1
-                want(any(before <= kill <= after for kill in self.kills), f"{ident} came to {name} twice, without a kill between")
+                # A host on a busy machine may write down what came just before a kill a moment after it.
+                want(any(before - 1 <= kill <= after for kill in self.kills), f"{ident} came to {name} twice, without a kill between")
             promised += fate == TAKEN
         for user in self.server.users():
             conn = imap.login(user, mailbox="INBOX")

@@ -16,9 +16,9 @@ class Mail:
 
     def __init__(self, limit=400, sender="load@crash.test"):
         self.sender = sender
-        self.raws = [raw for _, raw in target.corpus("spamassassin", limit)]
+        self.raws = [target.without_path(raw) for _, raw in target.corpus("spamassassin", limit)]
         if os.path.isdir(os.path.join(target.paths.CORPUS, "attachments")):
-            self.raws += [raw for _, raw in target.corpus("attachments", 6)]
+            self.raws += [target.without_path(raw) for _, raw in target.corpus("attachments", 6)]
         self.lock = threading.Lock()
         self.index = {}
         self.fates = {}
