@@ -64,7 +64,9 @@ fn messages_are_found_by_who_sent_them_and_shown_as_they_are() {
     look(&house, &all);
     // Who names a message wants something to happen to it.
     let (one, two) = (all[0].to_string(), all[1].to_string());
-    house.run(&["queue", "release", &one]).refused(5, "not on hold (allowed: posthouse queue retry), or held by its sender");
+    house
+        .run(&["queue", "release", &one])
+        .refused(5, "not on hold (allowed: posthouse queue retry), or held by its sender");
     house.run(&["queue", "hold", &one]).ok();
     house.run(&["queue", "hold", &one]).refused(5, "on hold already");
     let words = format!("queue item {one}: on hold (allowed: posthouse queue release), or held by its sender");
