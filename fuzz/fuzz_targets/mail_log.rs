@@ -1,22 +1,9 @@
 //! The mail log's records: whatever the bytes, what is read comes back as it was.
 #![no_main]
-use posthouse_engine::base::bytes::Reader;
 use posthouse_engine::trace::{MailRecord, Record, Step};
+use posthouse_fuzz::records;
 
-posthouse_fuzz::target!(run, seeds: seeds());
-
-fn run(data: &[u8]) {
-    let mut reader = Reader::new(data);
-    while let Ok(record) = MailRecord::decode(&mut reader) {
-        let mut bytes = Vec::new();
-        record.encode(&mut bytes);
-        // Texts of others may be longer than what is kept, so the first may be more than the second; not so the second and the third.
-        let kept = MailRecord::decode(&mut Reader::new(&bytes)).expect("what was encoded is read");
-        let mut again = Vec::new();
-        kept.encode(&mut again);
-        assert_eq!(bytes, again);
-    }
-}
+posthouse_fuzz::target!(records::come_back::<MailRecord>, seeds: seeds());
 
 fn seeds() -> Vec<Vec<u8>> {
     let mut out = Vec::new();

@@ -3,6 +3,7 @@
 pub mod damage;
 pub mod imap_list;
 pub mod mail;
+pub mod records;
 pub mod smtp;
 pub mod state;
 pub mod store;

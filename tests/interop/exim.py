@@ -10,24 +10,17 @@ import sys
 from lib import imap, procs, smtp, target
 from lib.exim import Exim
 from lib.report import Checks, want
-from lib.servers import PASSWORD, Posthouse, free_ports
+from lib.servers import PASSWORD, OwnDomain, free_ports
 
-HOME, FAR = "home.test", "exim.test"
+HOME, FAR = OwnDomain.domain, "exim.test"
 RUNTIME = os.environ.get("PH_RUNTIME", "auto")
 ANN, LI = f"ann@{HOME}", f"李雷@{HOME}"
 CHINESE = "邮件：中文正文，八比特。\r\n.\r\n一行\r\n".encode()
 
 
-class Home(Posthouse):
+class Home(OwnDomain):
     def users(self):
         return [ANN, LI]
-
-    def provision(self):
-        self.cli("tenant", "add", "home")
-        self.cli("domain", "add", HOME, "--tenant", "home")
-        for user in self.users():
-            self.cli("member", "add", user, "--password-stdin", stdin=PASSWORD)
-        self.provisioned = True
 
     def submit(self, rcpt, raw, options="", params=""):
         with smtp.Smtp("submission") as client:

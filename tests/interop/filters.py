@@ -18,9 +18,9 @@ import dkim  # noqa: E402
 
 from lib import imap, procs, smtp  # noqa: E402
 from lib.report import Checks, want
-from lib.servers import PASSWORD, PROTOCOLS, Posthouse, free_ports
+from lib.servers import PASSWORD, PROTOCOLS, OwnDomain, free_ports
 
-HOME = "home.test"
+HOME = OwnDomain.domain
 RUNTIME = os.environ.get("PH_RUNTIME", "auto")
 GTUBE = "XJS*C4JDBQADN1.NSBN3*2IDNEN*GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X"
 # rspamd's own test patterns for its actions.
@@ -28,16 +28,9 @@ ADD_HEADER = "YJS*C4JDBQADN1.NSBN3*2IDNEN*GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL*C.3
 NO_ACTION = "AJS*C4JDBQADN1.NSBN3*2IDNEN*GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X"
 
 
-class Server(Posthouse):
+class Server(OwnDomain):
     def users(self):
         return [f"{name}@{HOME}" for name in ("ann", "bob", "no", "later")]
-
-    def provision(self):
-        self.cli("tenant", "add", "home")
-        self.cli("domain", "add", HOME, "--tenant", "home")
-        for user in self.users():
-            self.cli("member", "add", user, "--password-stdin", stdin=PASSWORD)
-        self.provisioned = True
 
 
 class Rspamd:

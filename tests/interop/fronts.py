@@ -18,24 +18,17 @@ sys.path[:0] = glob.glob(os.path.join(os.environ.get("PH_CACHE", ""), "venv", "l
 from lib import imap, procs  # noqa: E402
 from lib.dnsmasq import Dnsmasq
 from lib.report import Checks, want
-from lib.servers import PASSWORD, PROTOCOLS, Posthouse, free_ports
+from lib.servers import PASSWORD, PROTOCOLS, OwnDomain, free_ports
 
-HOME = "home.test"
+HOME = OwnDomain.domain
 RUNTIME = os.environ.get("PH_RUNTIME", "auto")
 PROXY, FRONT = "127.0.0.5", "127.0.0.6"
 SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
 
 
-class Server(Posthouse):
+class Server(OwnDomain):
     def users(self):
         return [f"{name}@{HOME}" for name in ("ann", "bob")]
-
-    def provision(self):
-        self.cli("tenant", "add", "home")
-        self.cli("domain", "add", HOME, "--tenant", "home")
-        for user in self.users():
-            self.cli("member", "add", user, "--password-stdin", stdin=PASSWORD)
-        self.provisioned = True
 
 
 def second(client, port=40000):

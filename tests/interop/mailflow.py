@@ -21,28 +21,24 @@ from lib import imap, procs, smtp, target  # noqa: E402
 from lib.dnsmasq import Dnsmasq
 from lib.peers import Peers
 from lib.report import Checks, want
-from lib.servers import PASSWORD, PROTOCOLS, Posthouse, free_ports
+from lib.servers import PASSWORD, PROTOCOLS, OwnDomain, free_ports
 from lib.sink import Sink
 
-HOME = "home.test"
+HOME = OwnDomain.domain
 NAME = f"mail.{HOME}"
 RUNTIME = os.environ.get("PH_RUNTIME", "auto")
 TRANSFER = "&kK5O9o9sefs-"
 MEMBERS = ["ann", "bob", "carl", "dora", "post", "rate"]
 
 
-class Server(Posthouse):
+class Server(OwnDomain):
     def users(self):
         return [f"{name}@{HOME}" for name in MEMBERS]
 
     def provision(self):
-        self.cli("tenant", "add", "home")
-        self.cli("domain", "add", HOME, "--tenant", "home")
-        for user in self.users():
-            self.cli("member", "add", user, "--password-stdin", stdin=PASSWORD)
+        super().provision()
         self.cli("group", "add", f"team@{HOME}", "--member", f"ann@{HOME}", "--member", f"bob@{HOME}")
         self.cli("group", "add", f"list@{HOME}", "--member", f"ann@{HOME}", "--member", "far@sink.test")
-        self.provisioned = True
 
     def use(self):
         os.environ.update({f"PH_{p.upper()}_PORT": str(self.ports[p]) for p in self.ports})

@@ -18,28 +18,21 @@ from lib import imap, names, procs, smtp, target
 from lib.names import A, CNAME, MX, SERVFAIL
 from lib.peers import Peers
 from lib.report import Checks, want
-from lib.servers import PASSWORD, Posthouse, free_ports
+from lib.servers import PASSWORD, OwnDomain, free_ports
 from lib.sink import Sink
 
-HOME = "home.test"
+HOME = OwnDomain.domain
 RUNTIME = os.environ.get("PH_RUNTIME", "auto")
 # The corpus mails to Postfix, and the messages of the kill -9 run.
 MAILS = int(os.environ.get("PH_MAILS", "40"))
 KILLED = 500
 
 
-class Sender(Posthouse):
+class Sender(OwnDomain):
     """Posthouse with members of its own domain; mail to others goes by `lib.names`."""
 
     def users(self):
         return [f"u{n}@{HOME}" for n in range(self.accounts)]
-
-    def provision(self):
-        self.cli("tenant", "add", "home")
-        self.cli("domain", "add", HOME, "--tenant", "home")
-        for user in self.users():
-            self.cli("member", "add", user, "--password-stdin", stdin=PASSWORD)
-        self.provisioned = True
 
     def use(self):
         """Makes the clients of `lib` talk to this server."""

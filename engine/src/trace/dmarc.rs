@@ -133,6 +133,7 @@ impl DmarcRow {
 
 impl Record for DmarcRecord {
     const DIR: &'static str = "dmarc-log";
+    const DAMAGED: &'static str = "a DMARC record with a right crc expected before this byte";
     const MAGIC: &'static [u8; 8] = b"PHDMARC1";
     const FILE_BYTES_MAX: u64 = limits::DMARC_LOG_FILE_BYTES_MAX;
     const BYTES_MAX: u64 = limits::DMARC_LOG_BYTES_MAX;
@@ -143,9 +144,7 @@ impl Record for DmarcRecord {
         self.when_ms
     }
 
-    fn encode(&self, out: &mut Vec<u8>) {
-        let start = out.len();
-        out.put(&[0; 6]);
+    fn put(&self, out: &mut Vec<u8>) {
         out.put_i64(self.when_ms);
         out.put_str(shortened(&self.domain, DOMAIN));
         match &self.word {
@@ -159,22 +158,12 @@ impl Record for DmarcRecord {
                 out.put_u32(*day);
             }
         }
-        let (len, crc) = (out.len() - start - 6, crc32fast::hash(&out[start + 6..]));
-        out[start..start + 2].copy_from_slice(&(len as u16).to_le_bytes());
-        out[start + 2..start + 6].copy_from_slice(&crc.to_le_bytes());
     }
 
-    fn decode(reader: &mut Reader<'_>) -> std::result::Result<DmarcRecord, DecodeError> {
-        let len = reader.u16()?;
-        let crc = reader.u32()?;
-        let body = reader.take(usize::from(len))?;
-        if crc32fast::hash(body) != crc {
-            return reader.error("a DMARC record with a right crc expected before this byte");
-        }
-        let mut body = Reader::new(body);
+    fn get(body: &mut Reader<'_>) -> std::result::Result<DmarcRecord, DecodeError> {
         let (when_ms, domain) = (body.i64()?, body.str()?.to_owned());
         let word = match body.u8()? {
-            1 => DmarcWord::Came(body.str()?.to_owned(), Box::new(DmarcRow::read(&mut body)?)),
+            1 => DmarcWord::Came(body.str()?.to_owned(), Box::new(DmarcRow::read(body)?)),
             2 => DmarcWord::Reported(body.u32()?),
             _ => return body.error("a known word expected before this byte"),
         };

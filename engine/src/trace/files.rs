@@ -17,10 +17,15 @@ const FIRST_TIME: u64 = 8 + 2 + 4;
 /// Records stand in the order in which they were noted, which is that of their times but for a clock that is set back.
 pub(super) const SLACK_MS: i64 = 86_400_000;
 
+/// Bytes before a record's fields: their length u16 and their crc u32.
+const HEAD_BYTES: usize = 6;
+
 /// One kind of record, and where and how much of it is kept.
 pub trait Record: Sized {
     /// The folder of its files.
     const DIR: &'static str;
+    /// What is said of one whose crc is wrong.
+    const DAMAGED: &'static str;
     /// What each file begins with; its length is that of all.
     const MAGIC: &'static [u8; MAGIC_BYTES];
     /// Bytes of one file.
@@ -35,14 +40,39 @@ pub trait Record: Sized {
     /// Milliseconds since 1970-01-01 UTC; the first field of its bytes.
     fn when_ms(&self) -> i64;
 
+    /// Appends its fields.
+    fn put(&self, out: &mut Vec<u8>);
+
+    /// Reads its fields, whose crc is right.
+    ///
+    /// # Errors
+    /// They are not what this version writes.
+    fn get(body: &mut Reader<'_>) -> std::result::Result<Self, DecodeError>;
+
     /// Appends the record: length u16, crc u32, fields.
-    fn encode(&self, out: &mut Vec<u8>);
+    fn encode(&self, out: &mut Vec<u8>) {
+        let start = out.len();
+        out.extend_from_slice(&[0; HEAD_BYTES]);
+        self.put(out);
+        let fields = start + HEAD_BYTES;
+        let (len, crc) = (out.len() - fields, crc32fast::hash(&out[fields..]));
+        out[start..start + 2].copy_from_slice(&(len as u16).to_le_bytes());
+        out[start + 2..fields].copy_from_slice(&crc.to_le_bytes());
+    }
 
     /// Reads one record.
     ///
     /// # Errors
     /// It is not whole.
-    fn decode(reader: &mut Reader<'_>) -> std::result::Result<Self, DecodeError>;
+    fn decode(reader: &mut Reader<'_>) -> std::result::Result<Self, DecodeError> {
+        let len = reader.u16()?;
+        let crc = reader.u32()?;
+        let body = reader.take(usize::from(len))?;
+        if crc32fast::hash(body) != crc {
+            return reader.error(Self::DAMAGED);
+        }
+        Self::get(&mut Reader::new(body))
+    }
 
     /// What is written first when a log is gone on with after `last`.
     fn resumed(_last: Option<&Self>, _now_ms: i64) -> Option<Self> {

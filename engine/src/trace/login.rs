@@ -214,6 +214,7 @@ impl LoginLog {
 
 impl Record for LoginRecord {
     const DIR: &'static str = "logins";
+    const DAMAGED: &'static str = "a login record with a right crc expected before this byte";
     const MAGIC: &'static [u8; 8] = b"PHLOGIN1";
     const FILE_BYTES_MAX: u64 = limits::LOGIN_LOG_FILE_BYTES_MAX;
     const BYTES_MAX: u64 = limits::LOGIN_LOG_BYTES_MAX;
@@ -224,45 +225,34 @@ impl Record for LoginRecord {
         self.when_ms
     }
 
-    fn encode(&self, out: &mut Vec<u8>) {
-        let mut body = Vec::with_capacity(64);
+    fn put(&self, body: &mut Vec<u8>) {
         body.put_i64(self.when_ms);
         body.put_u8(self.protocol.bit());
         body.put_u8(code(&MEANS, self.means) + 1);
         body.put_u8(u8::from(self.tls));
         body.put_u8(code(&RESULTS, self.result));
-        put_peer(&mut body, self.peer);
+        put_peer(body, self.peer);
         body.put_varint(self.account.map_or(0, |account| account.0));
         body.put_varint(self.app_password.map_or(0, u64::from));
         // A guesser may give any name; it is kept as far as an address may be long.
         body.put_str(shortened(&self.name, limits::ADDRESS_BYTES_MAX));
-        out.put_u16(body.len() as u16);
-        out.put_u32(crc32fast::hash(&body));
-        out.put(&body);
     }
 
-    fn decode(reader: &mut Reader<'_>) -> std::result::Result<LoginRecord, DecodeError> {
-        let len = reader.u16()?;
-        let crc = reader.u32()?;
-        let body = reader.take(usize::from(len))?;
-        if crc32fast::hash(body) != crc {
-            return reader.error("a login record with a right crc expected before this byte");
-        }
-        let mut body = Reader::new(body);
+    fn get(body: &mut Reader<'_>) -> std::result::Result<LoginRecord, DecodeError> {
         let record = LoginRecord {
             when_ms: body.i64()?,
-            protocol: named(&body, &Protocol::ALL.map(|it| (it, it.bit())), body.clone().u8()?)?,
+            protocol: named(body, &Protocol::ALL.map(|it| (it, it.bit())), body.clone().u8()?)?,
             means: {
                 body.u8()?;
                 let code = body.u8()?;
-                nth(&body, &MEANS, code.wrapping_sub(1))?
+                nth(body, &MEANS, code.wrapping_sub(1))?
             },
             tls: body.u8()? & 1 != 0,
             result: {
                 let code = body.u8()?;
-                nth(&body, &RESULTS, code)?
+                nth(body, &RESULTS, code)?
             },
-            peer: peer(&mut body)?,
+            peer: peer(body)?,
             account: Some(AccountId(body.varint()?)).filter(|account| account.0 != 0),
             app_password: Some(body.varint_u32()?).filter(|number| *number != 0),
             name: body.str()?.to_owned(),

@@ -141,6 +141,7 @@ impl MailRecord {
 
 impl Record for MailRecord {
     const DIR: &'static str = "mail-log";
+    const DAMAGED: &'static str = "a mail record with a right crc expected before this byte";
     const MAGIC: &'static [u8; 8] = b"PHMAIL01";
     const FILE_BYTES_MAX: u64 = limits::MAIL_LOG_FILE_BYTES_MAX;
     const BYTES_MAX: u64 = limits::MAIL_LOG_BYTES_DEFAULT;
@@ -151,9 +152,7 @@ impl Record for MailRecord {
         self.when_ms
     }
 
-    fn encode(&self, out: &mut Vec<u8>) {
-        let start = out.len();
-        out.put(&[0; 6]);
+    fn put(&self, out: &mut Vec<u8>) {
         out.put_i64(self.when_ms);
         out.put_u8(STEPS.iter().position(|(step, _)| *step == self.step).unwrap_or(0) as u8 + 1);
         let (numbers, texts) = (self.numbers(), self.texts());
@@ -168,19 +167,9 @@ impl Record for MailRecord {
         for (text, bytes_max) in texts.iter().zip(TEXTS).filter(|(text, _)| !text.is_empty()) {
             out.put_str(shortened(text, bytes_max));
         }
-        let (len, crc) = (out.len() - start - 6, crc32fast::hash(&out[start + 6..]));
-        out[start..start + 2].copy_from_slice(&(len as u16).to_le_bytes());
-        out[start + 2..start + 6].copy_from_slice(&crc.to_le_bytes());
     }
 
-    fn decode(reader: &mut Reader<'_>) -> Result<MailRecord, DecodeError> {
-        let len = reader.u16()?;
-        let crc = reader.u32()?;
-        let body = reader.take(usize::from(len))?;
-        if crc32fast::hash(body) != crc {
-            return reader.error("a mail record with a right crc expected before this byte");
-        }
-        let mut body = Reader::new(body);
+    fn get(body: &mut Reader<'_>) -> Result<MailRecord, DecodeError> {
         let when_ms = body.i64()?;
         let step = usize::from(body.u8()?).wrapping_sub(1);
         let Some((step, _)) = STEPS.get(step).copied() else {
@@ -192,7 +181,7 @@ impl Record for MailRecord {
         for (at, number) in numbers.iter_mut().enumerate().filter(|(at, _)| is_given(1 << at)) {
             *number = if (3..5).contains(&at) || at == 6 { u64::from(body.varint_u32()?) } else { body.varint()? };
         }
-        let peer = if is_given(PEER) { Some(peer(&mut body)?) } else { None };
+        let peer = if is_given(PEER) { Some(peer(body)?) } else { None };
         let mut texts: [String; 7] = Default::default();
         for (_, text) in texts.iter_mut().enumerate().filter(|(at, _)| is_given(TEXT << at)) {
             body.str()?.clone_into(text);

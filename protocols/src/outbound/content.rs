@@ -134,6 +134,7 @@ fn return_path_bytes(stored: &[u8]) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::SMUGGLED;
     use crate::wire::DotReader;
     use proptest::prelude::*;
 
@@ -160,20 +161,7 @@ mod tests {
     /// What a host that is laxer than RFC 5321 could take for the end of a message: none of it leaves us, but the end.
     #[test]
     fn nothing_that_leaves_looks_like_an_end_but_the_end() {
-        for end in [
-            "\n.\n",
-            "\n.\r\n",
-            "\r\n.\n",
-            "\r\n.\r",
-            "\r.\r",
-            "\r.\r\n",
-            "\n.\r",
-            "\r\r\n.\n",
-            "\r\n.\r\r\n",
-            "\r\n.\r\n",
-            "\r\n\0.\r\n",
-            "\n\0.\n",
-        ] {
+        for end in SMUGGLED.into_iter().chain(["\r\n.\r\n"]) {
             let message = format!("Subject: x\r\n\r\nx{end}MAIL FROM:<evil@b.test>\r\n");
             let sent = sent(message.as_bytes());
             assert!(!has_bare_line_end(&sent), "{end:?}");

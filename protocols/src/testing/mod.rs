@@ -22,6 +22,28 @@ const HASH: &str = "$argon2id$v=19$m=8,t=1,p=1$cG9zdGhvdXNlLXRlc3RzIQ$YHmlhUnTuV
 /// 24 Nov 2026 03:50:48 UTC.
 const NOW_MS: i64 = 1_795_492_248_000;
 
+/// Every way in which other servers have taken something else for the end of a message (CVE-2023-51764 to 51766).
+pub(crate) const SMUGGLED: [&str; 18] = [
+    "\n.\n",
+    "\n.\r\n",
+    "\r\n.\n",
+    "\r\n.\r",
+    "\r.\r",
+    "\r.\r\n",
+    "\n.\r",
+    "\r\n\x00.\r\n",
+    "\r\r\n.\n",
+    "\r\n.\r\r\n",
+    "\n\n.\r\n",
+    "\r\n.\n\r\n",
+    "\r\r.\r\r",
+    "\r\n.\x00\r\n",
+    "\n\x00.\n",
+    "\x00\n.\n",
+    "\r\x00\n.\r\n",
+    "\r\n.\x00\n",
+];
+
 /// A store with the members ann@example.org and bob@example.org, whose passwords are `secret`. Bob may hold 10 kB.
 pub(crate) fn shared() -> Shared {
     shared_on(SimDisk::new(1))

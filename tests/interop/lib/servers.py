@@ -179,3 +179,16 @@ class Posthouse(Server):
         procs.wait_until(ready, 60, "posthouse: ready line")
         self.wait_open()
         return self
+
+
+class OwnDomain(Posthouse):
+    """With members of a domain of its own, `users()` with one password, and no others."""
+
+    domain = "home.test"
+
+    def provision(self):
+        self.cli("tenant", "add", "home")
+        self.cli("domain", "add", self.domain, "--tenant", "home")
+        for user in self.users():
+            self.cli("member", "add", user, "--password-stdin", stdin=PASSWORD)
+        self.provisioned = True

@@ -1,34 +1,13 @@
 //! What clients must not do: smuggling, lines without end, control characters, silence.
 use super::{SmtpService, answers, inbox, mx, shared};
+use crate::limits;
 use crate::lmtp::LmtpService;
 use crate::runtime::sim;
-use crate::{limits, testing};
+use crate::testing::{self, SMUGGLED};
 use posthouse_engine::directory::{Address, Change};
 use std::sync::Arc;
 
 const BEGIN: &str = "HELO x\r\nMAIL FROM:<a@b.test>\r\nRCPT TO:<ann@example.org>\r\nDATA\r\n";
-
-/// Every way in which other servers have taken something else for the end of a message (CVE-2023-51764 to 51766).
-const SMUGGLED: [&str; 18] = [
-    "\n.\n",
-    "\n.\r\n",
-    "\r\n.\n",
-    "\r\n.\r",
-    "\r.\r",
-    "\r.\r\n",
-    "\n.\r",
-    "\r\n\x00.\r\n",
-    "\r\r\n.\n",
-    "\r\n.\r\r\n",
-    "\n\n.\r\n",
-    "\r\n.\n\r\n",
-    "\r\r.\r\r",
-    "\r\n.\x00\r\n",
-    "\n\x00.\n",
-    "\x00\n.\n",
-    "\r\x00\n.\r\n",
-    "\r\n.\x00\n",
-];
 
 #[test]
 fn nothing_but_crlf_dot_crlf_ends_a_message() {
