@@ -331,6 +331,8 @@ pub const OUTBOUND_LAST_WORD_MAX: Duration = Duration::from_secs(2);
 pub const OUTBOUND_RESOLVE_MAX: Duration = Duration::from_secs(60);
 /// How long a message waits to be tried again for room in memory or for the store.
 pub const OUTBOUND_PAUSE: Duration = Duration::from_secs(1);
+/// How often what is kept of destinations that nobody sends to is forgotten.
+pub const OUTBOUND_SWEEP: Duration = Duration::from_secs(60);
 /// Results that are handed to the store before the first answer is awaited.
 pub const OUTBOUND_BATCH: usize = 256;
 

@@ -152,6 +152,12 @@ pub const SIEVE_DEPTH_MAX: usize = 32;
 /// What running a script may cost: a step for each command and test, and one for each byte compared. About two
 /// milliseconds of a thread that serves others too.
 pub const SIEVE_COST_MAX: u64 = 2_000_000;
+/// What the scripts of all accounts behind one address may cost together; each has its share, so that no member's takes it from another's.
+pub const SIEVE_COST_ADDRESS_MAX: u64 = 20_000_000;
+/// The least that a script may cost, however many accounts are behind the address: twenty rules on a usual header.
+pub const SIEVE_COST_MIN: u64 = 10_000;
+/// Bytes of the scripts that a thread remembers as read.
+pub const SIEVE_KNOWN_BYTES_MAX: usize = 1 << 20;
 /// Things that a script does with one message.
 pub const SIEVE_ACTIONS_MAX: usize = 100;
 /// Addresses that a script sends one message on to (RFC 5228 section 4.2).

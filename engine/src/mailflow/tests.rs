@@ -116,6 +116,17 @@ fn the_tenants_list_comes_before_the_members() {
 }
 
 #[test]
+fn another_tenant_of_the_system_is_on_a_list_like_any_other_host() {
+    let mut town = town();
+    rule(&mut town, tenant(), "block o.test");
+    let eve = Mail { origin: Origin::Member(id(&town, "eve@o.test")), ..outside("eve@o.test", "hello") };
+    assert_eq!(asked(&town, &Counters::default(), eve, "ann@a.test"), Some("blocklist"));
+    assert_eq!(judged(&town, eve, "ann@a.test"), Err("blocklist"));
+    let ann = Mail { origin: Origin::Member(id(&town, "ann@a.test")), ..eve };
+    assert_eq!(judged(&town, ann, "bob@a.test"), Ok(vec![Copy::Inbox]));
+}
+
+#[test]
 fn patterns_mean_what_they_say() {
     let mut town = town();
     rule(&mut town, tenant(), "block .bad.test");

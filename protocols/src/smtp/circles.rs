@@ -5,7 +5,7 @@ use super::state::{Rcpt, Session, Transaction};
 use crate::passed;
 use posthouse_engine::directory::Address;
 use posthouse_engine::mailflow::Verdict;
-use posthouse_engine::queue::{NewQueueItem, QueueRecipient};
+use posthouse_engine::queue::{NewQueueItem, QueueRecipient, Terms};
 use posthouse_engine::trace::{MailRecord, Step};
 use std::collections::BTreeMap;
 
@@ -73,7 +73,11 @@ impl Session {
         let item = |(by, recipients): (Option<&Address>, Vec<QueueRecipient>)| {
             let utf8 = transaction.utf8 || by.is_some_and(|by| !by.as_str().is_ascii());
             let passed = by.map(ToString::to_string).into_iter().collect();
-            NewQueueItem { recipients, utf8, passed, ..self.new_item(transaction) }
+            let own = self.new_item(transaction);
+            // The time that a sender sets ends at a group: it would hear of each member (RFC 2852 section 5, RFC 3461 section 5.2.7.3).
+            let deliver_by = own.terms.deliver_by.filter(|_| by.is_none());
+            let terms = Terms { deliver_by, ..own.terms };
+            NewQueueItem { recipients, utf8, passed, terms, ..own }
         };
         items.into_iter().map(item).collect()
     }

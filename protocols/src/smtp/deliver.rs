@@ -147,7 +147,7 @@ impl Session {
             self.log_refusal(transaction, "author", &refusal);
             return refuse_all("author", facts, refusal);
         }
-        let mut verdicts = self.judge_message(transaction, &says, &more, (facts, filtered.advice()));
+        let mut verdicts = self.judge_message(transaction, &says, &more, (facts, filtered.advice())).await;
         self.hold_back(transaction, &mut verdicts);
         // One reply is for all: who would have to get it later would lose it beside one who gets it now.
         if let Some(later) = verdicts.iter().filter_map(|verdict| verdict.refusal.as_ref()).find(|one| one.code < 500) {

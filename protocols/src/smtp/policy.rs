@@ -4,6 +4,7 @@ use super::reply::Reply;
 use super::role::Role;
 use super::state::{Rcpt, Reserved, Session, Transaction};
 use crate::placing;
+use crate::runtime::yield_now;
 use posthouse_engine::directory::{Address, Recipient, Rule, Scope};
 use posthouse_engine::mailflow::{
     Advice, Case, Dmarc, Facts, Letter, Listed, Origin, Refusal, Verdict, Wanted, at_message, at_recipient,
@@ -75,8 +76,9 @@ impl Session {
         })
     }
 
-    /// What is to happen with the message for each recipient.
-    pub(super) fn judge_message(
+    /// What is to happen with the message for each recipient. Members' scripts run in it, and there can be a thousand recipients: the directory is let go of
+    /// between them, and where they have rules of their own others have their turn.
+    pub(super) async fn judge_message(
         &self,
         transaction: &Transaction,
         says: &Says,
@@ -99,15 +101,17 @@ impl Session {
             advice,
             obeys_dmarc,
         };
-        self.with_case(&transaction.sender, |case| {
-            let one = |rcpt: &Rcpt| {
-                let mut verdict = at_message(case, &letter, &wanted(rcpt));
-                // What ends here concerns nobody any more; a refusal would only make the host that sends it back report it.
-                verdict.refusal = verdict.refusal.filter(|_| !rcpt.ended);
-                verdict
-            };
-            transaction.recipients.iter().map(one).collect()
-        })
+        let mut verdicts = Vec::with_capacity(transaction.recipients.len());
+        for rcpt in &transaction.recipients {
+            if !verdicts.is_empty() && !fields.is_empty() {
+                yield_now().await;
+            }
+            let mut verdict = self.with_case(&transaction.sender, |case| at_message(case, &letter, &wanted(rcpt)));
+            // What ends here concerns nobody any more; a refusal would only make the host that sends it back report it.
+            verdict.refusal = verdict.refusal.filter(|_| !rcpt.ended);
+            verdicts.push(verdict);
+        }
+        verdicts
     }
 
     /// Whether a recipient has rules for which more of the header must be known, or of which an ARC set must tell.

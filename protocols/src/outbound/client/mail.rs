@@ -294,7 +294,8 @@ impl Mail<'_> {
         Ok(())
     }
 
-    /// Addresses in UTF-8 always; a header in UTF-8 when the submitter said so, since others have put bare 8-bit text there for ever.
+    /// Addresses in UTF-8 always; a header in UTF-8 when the submitter said so, since others have put bare 8-bit text there for ever. To say it of mail
+    /// whose sender did not would have it returned by a later host that does not offer it (RFC 6531 section 3.2), where it would have arrived.
     fn needs_utf8(&self) -> bool {
         let addresses = self.recipients.iter().map(|rcpt| rcpt.address).chain([self.sender]);
         addresses.into_iter().any(|address| !address.is_ascii()) || (self.utf8 && self.content.has_utf8_header())
@@ -310,7 +311,7 @@ impl Mail<'_> {
         } else if offers.eight_bit && self.content.is_eight_bit() {
             line.push_str(" BODY=8BITMIME");
         }
-        if offers.utf8 && (self.needs_utf8() || self.content.has_utf8_header()) {
+        if offers.utf8 && self.needs_utf8() {
             line.push_str(" SMTPUTF8");
         }
         if self.requires_tls {
@@ -368,6 +369,23 @@ mod tests {
     fn parameters_cannot_end_a_command() {
         assert_eq!(xtext("a+b=c d\r\n"), "a+2Bb+3Dc+20d+0D+0A");
         assert!(is_sendable("\"a b\"@x.test") && !is_sendable("a@x.test>\r\nDATA") && !is_sendable("a\n"));
+    }
+
+    /// Whoever has put bare 8-bit text in a header without a word of it is not given away to hosts that would return it.
+    #[test]
+    fn smtputf8_is_said_for_those_who_said_it() {
+        let content = Content::new("Subject: \u{90ae}\r\n\r\nx\r\n".into(), false, |_| Vec::new());
+        let offers = Offers { utf8: true, ..Offers::default() };
+        let recipients = [Rcpt { address: "b@x.test", notify: 0, orcpt: "" }];
+        let line = |utf8, sender| {
+            let (recipients, content) = (&recipients, &content);
+            let (envelope_id, terms) = ("", Terms::default());
+            Mail { sender, recipients, ret: 0, envelope_id, requires_tls: false, utf8, terms, now: 0, content }
+                .mail_line(&offers)
+        };
+        assert_eq!(line(false, "a@x.test"), "MAIL FROM:<a@x.test>");
+        assert_eq!(line(true, "a@x.test"), "MAIL FROM:<a@x.test> SMTPUTF8");
+        assert_eq!(line(false, "\u{90ae}@x.test"), "MAIL FROM:<\u{90ae}@x.test> SMTPUTF8");
     }
 
     #[test]

@@ -123,6 +123,14 @@ fn the_queue_is_told_of_times_and_priorities() {
     }
 }
 
+/// The sender would be told of each member, and one message could make many reports.
+#[test]
+fn the_time_of_a_sender_ends_at_a_group() {
+    let (shared, heard) = submitted("BY=120;RT MT-PRIORITY=3", &["all@example.org"]);
+    assert!(heard.contains("\r\n250 2.0.0 Taken as "), "{heard}");
+    assert_eq!(only(&shared).item.terms, Terms { priority: 3, ..Terms::default() });
+}
+
 #[test]
 fn a_priority_that_is_too_high_is_lowered_and_told() {
     let (shared, heard) = submitted("MT-PRIORITY=9", &["x@elsewhere.test"]);
