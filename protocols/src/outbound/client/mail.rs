@@ -374,7 +374,8 @@ mod tests {
     /// Whoever has put bare 8-bit text in a header without a word of it is not given away to hosts that would return it.
     #[test]
     fn smtputf8_is_said_for_those_who_said_it() {
-        let content = Content::new("Subject: \u{90ae}\r\n\r\nx\r\n".into(), false, |_| Vec::new());
+        let content =
+            Content::new("Subject: \u{90ae}\r\n\r\nx\r\n".as_bytes().to_vec().into(), false, |_| String::new());
         let offers = Offers { utf8: true, ..Offers::default() };
         let recipients = [Rcpt { address: "b@x.test", notify: 0, orcpt: "" }];
         let line = |utf8, sender| {

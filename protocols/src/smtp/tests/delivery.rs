@@ -170,7 +170,8 @@ fn a_member_of_a_group_without_room_gets_the_message_later_and_nobody_is_told() 
     let shared = shared();
     let mail = |to: &[&str]| {
         let mail = String::from_utf8(big_mail("HELO", to)).expect("ASCII");
-        mail.replace(&"x".repeat(TOO_MUCH_FOR_BOB), &"x".repeat(6_000)).replace("<ann@example.org>\r\nRCPT", "<far@away.test>\r\nRCPT")
+        mail.replace(&"x".repeat(TOO_MUCH_FOR_BOB), &"x".repeat(6_000))
+            .replace("<ann@example.org>\r\nRCPT", "<far@away.test>\r\nRCPT")
     };
     for to in ["bob@example.org", "all@example.org"] {
         let heard = answers(SmtpService::mx(shared.clone()), mail(&[to]).into_bytes());
