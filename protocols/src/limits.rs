@@ -231,7 +231,7 @@ pub const SMTP_DELIVER_BY_SECONDS_MIN: i64 = 60;
 pub const SMTP_MEMBER_PRIORITY_MAX: i8 = 4;
 /// The highest that another host may ask for.
 pub const SMTP_HOST_PRIORITY_MAX: i8 = 0;
-/// Of an ORCPT parameter, its type and its address together, decoded (RFC 3461 section 4.2 adds as much to a command line).
+/// Of an ORCPT parameter, its type and its address together, decoded (RFC 3461 section 4.2: the whole parameter has up to 500 characters).
 pub const SMTP_ORCPT_BYTES_MAX: usize = 500;
 /// Bytes of one packet of a milter.
 pub const MILTER_PACKET_BYTES_MAX: usize = 2 << 20;

@@ -167,7 +167,7 @@ impl Session {
             self.ended = true;
             return Some(Reply::new(501, "5.5.4 BDAT size [LAST] is expected; closing the connection"));
         }
-        sizes::check_mail(&line, self.shared.message_size_bytes_max).err()
+        sizes::check(&line, self.shared.message_size_bytes_max).err()
     }
 
     fn not_understood(&mut self, line: &[u8], error: Error) -> Reply {

@@ -60,9 +60,10 @@ fn a_domain_that_wants_reports_gets_one_for_a_day_that_is_over() {
     for part in [
         "From: TLS reports <tls@example.org>\r\n",
         "To: <tls@reports.test>\r\n",
-        "Subject: Report Domain: x.test Submitter: mail.example.org Report-ID: <",
+        "Subject: Report Domain: x.test Submitter: example.org Report-ID: <",
         "TLS-Report-Domain: x.test\r\n",
-        "TLS-Report-Submitter: mail.example.org\r\n",
+        "TLS-Report-Submitter: example.org\r\n",
+        "filename=\"example.org!x.test!",
         "Content-Type: multipart/report; report-type=\"tlsrpt\";",
     ] {
         assert!(mail.contains(part), "{part} is not in {mail}");

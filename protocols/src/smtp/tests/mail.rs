@@ -126,7 +126,7 @@ fn paths_and_parameters() {
         C: RCPT TO:<ann@example.org> orcpt=x400;/C=de/ NOTIFY=NEVER
         S: 250 2.1.5 Ok
         C: RCPT TO:<ann@example.org> ORCPT=rfc822;a ORCPT=rfc822;b
-        S: 501 5.5.4 The value of ORCPT is not allowed
+        S: 501 5.5.4 ORCPT is given twice
         C: RCPT TO:<ann@example.org> ORCPT=rfc822
         S: 501 5.5.4 The value of ORCPT is not allowed
         C: RCPT TO:<@relay.test,@other.test:ann@example.org>
