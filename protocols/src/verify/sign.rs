@@ -1,5 +1,6 @@
 //! DKIM signatures (RFC 6376, RFC 8463) for mail of our domains, and ARC sets (RFC 8617) for mail that is passed on. Chooses no key.
 use super::Seal;
+use crate::dsn::header_of;
 use mail_auth::arc::ArcSealer;
 use mail_auth::common::crypto::{Ed25519Key, RsaKey, Sha256, SigningKey as Signs};
 use mail_auth::common::headers::HeaderWriter;
@@ -27,6 +28,8 @@ const COVERED: [&str; 16] = [
     "List-Unsubscribe-Post",
     "List-Post",
 ];
+/// And of a report about TLS besides (RFC 8460 section 5.3).
+const OF_REPORT: [&str; 2] = ["TLS-Report-Domain", "TLS-Report-Submitter"];
 /// What a seal's message signature covers: what has been signed before too.
 const SEALED: [&str; 9] =
     ["From", "To", "Cc", "Subject", "Date", "Message-ID", "MIME-Version", "Content-Type", "DKIM-Signature"];
@@ -36,10 +39,12 @@ fn rsa(key: &SigningKey) -> mail_auth::Result<RsaKey<Sha256>> {
 }
 
 fn one<K: Signs<Hasher = Sha256>>(with: K, key: &SigningKey, top: &[u8], message: &[u8]) -> mail_auth::Result<String> {
+    let is_report = memchr::memmem::find(header_of(message), b"\nTLS-Report-Domain:").is_some();
+    let covered = COVERED.into_iter().chain(OF_REPORT.into_iter().filter(|_| is_report));
     let signer = DkimSigner::from_key(with)
         .domain(&*key.domain)
         .selector(&*key.selector)
-        .headers(COVERED)
+        .headers(covered)
         .header_canonicalization(Canonicalization::Relaxed)
         .body_canonicalization(Canonicalization::Relaxed);
     signer.sign_chained([top, message]).map(|signature| signature.to_header())

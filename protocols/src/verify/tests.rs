@@ -83,6 +83,20 @@ fn what_is_signed_here_passes_here_and_a_change_does_not() {
     }
 }
 
+/// RFC 8460 section 5.3.
+#[test]
+fn of_a_report_about_tls_its_own_fields_are_signed() {
+    let (key, record) = key("a.test", "one");
+    let verifier = with(&[], vec![record]);
+    let report = &b"X: y\r\nTLS-Report-Domain: x.test\r\nTLS-Report-Submitter: a.test\r\n"[..];
+    for (top, covered) in [(&b"X: y\r\n"[..], false), (report, true)] {
+        let message = [top, MESSAGE].concat();
+        let signed = wait(verifier.sign(Vec::new(), message, vec![key.clone()])).expect("an answer");
+        let field = String::from_utf8(signed.fields).expect("text").replace(['\r', '\n', '\t', ' '], "");
+        assert_eq!(field.contains(":TLS-Report-Domain:TLS-Report-Submitter;"), covered, "{field}");
+    }
+}
+
 #[test]
 fn spf_alone_proves_an_aligned_sender() {
     let records = [("a.test", "v=spf1 ip4:192.0.2.1 -all"), ("_dmarc.a.test", "v=DMARC1; p=quarantine")];
