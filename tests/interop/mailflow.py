@@ -377,6 +377,13 @@ def rules(checks, world):
         refused(deliver(letter("x@plain.test", f"team@{HOME}", "to-group"), f"team@{HOME}", f"ann@{HOME}"), 550, "may not send to the group")
         taken(submit("carl", letter(f"carl@{HOME}", f"team@{HOME}", "to-group"), f"team@{HOME}"))
         want(having("ann", "to-group") and having("bob", "to-group"), "both have it")
+    with checks.check("a group in a group: all behind both have it, who may not write to the inner one stays out of it"):
+        world.server.cli("group", "add", f"firm@{HOME}", "--member", f"team@{HOME}", "--member", f"carl@{HOME}")
+        taken(submit("carl", letter(f"carl@{HOME}", f"firm@{HOME}", "to-firm"), f"firm@{HOME}"))
+        procs.wait_until(lambda: all(having(user, "to-firm") for user in ("ann", "bob", "carl")), 20, "all three have it")
+        taken(deliver(letter("x@plain.test", f"firm@{HOME}", "from-outside"), f"firm@{HOME}", "x@plain.test"))
+        procs.wait_until(lambda: "may not send to the group" in world.server.cli("trace", f"team@{HOME}", "--last", "1h"), 20, "the log says so")
+        want(having("carl", "from-outside") and not having("ann", "from-outside"), "carl has it, ann has not")
     with checks.check("a representative writes as the group, others do not"):
         refused(submit("ann", letter(f"team@{HOME}", f"carl@{HOME}", "as-group"), f"carl@{HOME}"), 550, "5.7.1")
         world.rule("--group", f"team@{HOME}", "representative", f"ann@{HOME}")
