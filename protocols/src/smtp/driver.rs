@@ -167,6 +167,9 @@ impl Session {
             self.ended = true;
             return Some(Reply::new(501, "5.5.4 BDAT size [LAST] is expected; closing the connection"));
         }
+        if sizes::is_null_recipient(&line) {
+            return Some(Reply::new(501, "5.1.3 <> is nobody's address (RFC 5321 section 3.3)"));
+        }
         sizes::check(&line, self.shared.message_size_bytes_max).err()
     }
 
