@@ -103,6 +103,8 @@ pub const INFLATE_SIZE_BYTES: usize = 16 * 1024;
 pub const KEPT_CAPACITY_BYTES_MAX: usize = 16 * 1024;
 /// Tasks polled before the ring is looked at again.
 pub const TASKS_PER_TURN_MAX: usize = 256;
+/// How long tasks are polled before the ring is looked at again; the last one may take longer.
+pub const TURN_TIME_MAX: Duration = Duration::from_millis(1);
 /// Sessions that are woken in a row by news that concerns thousands; what else a reactor has to do comes in between.
 pub const LATER_TASKS_PER_TURN: usize = 32;
 /// A client that takes no byte for this long while we have something to send is given up.
