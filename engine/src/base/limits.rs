@@ -54,7 +54,7 @@ pub const CHECKPOINT_LOG_BYTES: u64 = 64 << 20;
 pub const RESERVE_STEP_BYTES: u64 = 256 << 10;
 /// Bytes of a checkpoint beside its accounts and its state: magic, meta, trailer, and what a dictionary adds to the state.
 pub const RESERVE_SLACK_BYTES: u64 = 16 << 10;
-/// Requests that wait for one committer before callers hear `Busy`.
+/// Requests that wait for one committer before callers hear `Busy`; as many besides may be in its hands.
 pub const COMMIT_QUEUE_LEN: usize = 4096;
 /// Bytes that one group commit gathers before it syncs.
 pub const GROUP_BYTES_MAX: usize = 16 << 20;

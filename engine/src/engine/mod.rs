@@ -53,6 +53,7 @@ use crate::base::limits::SEGMENT_BYTES_MAX;
 use crate::base::{AccountId, Error, Guid, Result};
 use crate::disk::Lock;
 use crate::trace::{DmarcLog, LoginLog};
+use committer::For;
 use compaction::{Compaction, Work};
 use control::Control;
 use learning::Learning;
@@ -154,6 +155,11 @@ impl Engine {
 
     fn shard(&self, account: AccountId) -> &Shard {
         &self.shards[(account.0 % self.shards.len() as u64) as usize]
+    }
+
+    /// Where an account's changes are asked for: those of one account wait in one line.
+    fn committer_of(&self, account: AccountId) -> For<'_> {
+        self.shard(account).committer.on_behalf(account.0)
     }
 
     fn next_guid(&self) -> Guid {

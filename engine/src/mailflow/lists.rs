@@ -1,6 +1,6 @@
 //! Blocklists and allowlists (F3, F4), of the tenant first, then of each member: the first list that knows the sender decides. In one list the
 //! closer entry counts (an address, then a domain, then all below one), and of equals the block.
-use super::{Case, Copy, Counters, Letter, Refusal, Verdict, Wanted};
+use super::{Case, Copy, Counters, Letter, Origin, Refusal, Verdict, Wanted};
 use crate::directory::{Address, Pattern, Rule, Scope};
 
 /// A pattern, and whether it allows.
@@ -32,11 +32,14 @@ pub(super) fn refuse(verdict: &mut Verdict) {
     verdict.refuse("blocklist", "5.7.1", text());
 }
 
-/// Lists are about mail that comes in: what a member sends within its tenant passes. Another tenant of this system is as far as any other host.
+/// Lists are about mail that comes in: what members of a tenant send each other passes, and another tenant's members are strangers.
 fn scopes(case: &Case<'_>, wanted: &Wanted<'_>) -> Option<Scope> {
     let tenant = case.directory.domain(wanted.address.domain())?.tenant;
-    let is_colleague = case.member().is_some_and(|member| member.tenant == tenant);
-    (!is_colleague).then_some(Scope::Tenant(tenant))
+    let comes_in = match case.origin {
+        Origin::Member(id) => case.directory.account(id).is_some_and(|member| member.tenant != tenant),
+        Origin::Front | Origin::Outside => true,
+    };
+    comes_in.then_some(Scope::Tenant(tenant))
 }
 
 /// What the lists say of the reverse-path.

@@ -55,8 +55,9 @@ impl Session {
         let taken = transaction.recipients.iter().zip(verdicts).filter(|(_, verdict)| verdict.refusal.is_none());
         let each = taken.flat_map(|(rcpt, verdict)| {
             let external = verdict.external.iter().map(|address| (rcpt.address != *address, onward(rcpt, address)));
-            let held =
-                held::addresses(rcpt, verdict).into_iter().map(|address| (rcpt.address.as_str() != address, address));
+            // An alias is a person's other name and sends nothing on, though the queue knows the copy by the first.
+            let is_group = self.shared.engine.directory(|known| known.group(&rcpt.address).is_some());
+            let held = held::addresses(rcpt, verdict).into_iter().map(move |address| (is_group, address));
             let all: Vec<(bool, String)> = external.chain(held).collect();
             all.into_iter().map(move |(by_group, address)| (rcpt, by_group, address))
         });

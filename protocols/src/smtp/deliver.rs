@@ -11,6 +11,7 @@ use super::role::Role;
 use super::state::{Answer, Rcpt, Reserved, Session, Transaction};
 use super::{form, header, policy};
 use crate::dsn::Kind;
+use crate::runtime::Site;
 use crate::verify::milter::Outcome;
 use crate::{limits, passed, placing};
 use posthouse_engine::Expected;
@@ -220,10 +221,11 @@ impl Session {
             return Ok(committed);
         }
         let engine = &self.shared.engine;
-        let staged = engine.stage(fields, message).await.map_err(|error| Reply::refused(&error))?;
+        let whose = Site::of(self.stream.peer().ip()).number();
+        let staged = engine.stage_from(whose, fields, message).await.map_err(|error| Reply::refused(&error))?;
         // Kept for the case that its shard fails: few messages have any.
         let kept = queue.clone();
-        let asked = engine.deliver(Delivery { staged, targets, queue });
+        let asked = engine.deliver_from(whose, Delivery { staged, targets, queue });
         drop(expected);
         let delivery::Outcome { targets, queued, queue_ids } = asked.await;
         committed.targets = targets;

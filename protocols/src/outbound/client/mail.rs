@@ -100,6 +100,11 @@ impl Client {
         if let Err(reply) = mail.is_sendable() {
             return Sent { replies: everybody(reply), stale: false, elsewhere: false };
         }
+        if mail.is_to_return() && self.offers.deliver_by.is_none() {
+            // RFC 2852 section 4.1.4.1; section 7: other hosts are not asked for it.
+            let text = "the message is to be delivered by a time or returned, and the host does not offer DELIVERBY";
+            return Sent { replies: everybody(Reply::own("5.3.3", text)), stale: false, elsewhere: false };
+        }
         if let Err(reply) = mail.fits(&self.offers) {
             return Sent { replies: everybody(reply), stale: false, elsewhere: true };
         }
@@ -138,7 +143,7 @@ impl Client {
         let lost = |stage| move |broken| (broken, stage);
         self.put(&mail.mail_line(&self.offers));
         if pipelining {
-            mail.recipients.iter().for_each(|rcpt| self.put(&rcpt.line(&self.offers)));
+            mail.recipients.iter().for_each(|rcpt| self.put(&mail.rcpt_line(rcpt, &self.offers)));
             if !mail.content.is_binary() {
                 self.put("DATA");
             }
@@ -153,7 +158,7 @@ impl Client {
                 break;
             }
             if !pipelining {
-                self.put(&rcpt.line(&self.offers));
+                self.put(&mail.rcpt_line(rcpt, &self.offers));
                 self.flush().await.map_err(lost(Stage::Rcpt))?;
             }
             let reply = self.hear(limits::OUTBOUND_COMMAND_MAX).await.map_err(lost(Stage::Rcpt))?;
@@ -283,7 +288,7 @@ impl Mail<'_> {
             && by.returns
             && by.at - self.now < min
         {
-            // RFC 2852 section 4.1.3: it would come too late.
+            // RFC 2852 section 4.1.4.1.
             let text = format!("{} seconds are left to deliver it, and the host asks for {min}", by.at - self.now);
             return Err(Reply::own("5.4.7", text));
         }
@@ -301,6 +306,22 @@ impl Mail<'_> {
         addresses.into_iter().any(|address| !address.is_ascii()) || (self.utf8 && self.content.has_utf8_header())
     }
 
+    /// Whether it is to go back when it is not there by a time.
+    fn is_to_return(&self) -> bool {
+        self.terms.deliver_by.is_some_and(|by| by.returns)
+    }
+
+    /// RFC 2852 section 4.1.4.2: a host that keeps no time is asked to tell of delays, while there are none.
+    fn rcpt_line(&self, rcpt: &Rcpt<'_>, offers: &Offers) -> String {
+        let in_time = self.terms.deliver_by.is_some_and(|by| self.now < by.at);
+        let notify = match rcpt.notify {
+            notify if !in_time || offers.deliver_by.is_some() || notify & 1 != 0 => notify,
+            0 => 4 | 8,
+            notify => notify | 8,
+        };
+        Rcpt { notify, ..*rcpt }.line(offers)
+    }
+
     fn mail_line(&self, offers: &Offers) -> String {
         let mut line = format!("MAIL FROM:<{}>", self.sender);
         if offers.size.is_some() {
@@ -314,7 +335,8 @@ impl Mail<'_> {
         if offers.utf8 && self.needs_utf8() {
             line.push_str(" SMTPUTF8");
         }
-        if self.requires_tls {
+        // RFC 8689 section 5: a report goes without it rather than not at all.
+        if self.requires_tls && (offers.requiretls || !self.sender.is_empty()) {
             line.push_str(" REQUIRETLS");
         }
         if offers.dsn {

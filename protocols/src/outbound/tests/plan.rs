@@ -174,7 +174,7 @@ fn what_is_due_beyond_the_bound_stays_in_the_queue() {
     assert!(plan.pop_due(100).is_some());
 }
 
-/// RFC 6710 section 5: the higher priority first, within one the first that came; what is given back keeps its place.
+/// RFC 6710 section 5.1: the higher priority first, within one the first that came; what is given back keeps its place.
 #[test]
 fn the_higher_priority_goes_first() {
     let (mut plan, x) = (plan(10), to("@x.test"));

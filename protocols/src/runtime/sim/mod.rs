@@ -145,7 +145,7 @@ impl Net {
         for future in self.inner.spawned.take() {
             executor.spawn(future);
         }
-        executor.run_ready(1);
+        executor.run_ready(1, Duration::ZERO);
         if let Some(panic) = executor.take_panic() {
             resume_unwind(panic);
         }
