@@ -95,7 +95,9 @@ fn of_a_report_about_tls_its_own_fields_are_signed() {
         let message = [top, MESSAGE].concat();
         let signed = wait(verifier.sign(Vec::new(), message, vec![key.clone()])).expect("an answer");
         let field = String::from_utf8(signed.fields).expect("text").replace(['\r', '\n', '\t', ' '], "");
-        assert_eq!(field.contains(":TLS-Report-Domain:TLS-Report-Submitter;"), covered, "{field}");
+        for name in [":TLS-Report-Domain:", ":TLS-Report-Submitter:"] {
+            assert_eq!(field.contains(name), covered, "{field}");
+        }
     }
 }
 
