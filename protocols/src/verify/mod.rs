@@ -16,6 +16,7 @@ pub(crate) mod tests;
 pub(crate) use forged::{without_fields, without_forged};
 pub(crate) use seen::{Seen, published_record};
 
+use crate::runtime::elsewhere;
 use desk::{Desk, Job};
 use posthouse_engine::directory::SigningKey;
 use posthouse_engine::mailflow::Facts;
@@ -112,20 +113,20 @@ impl Verifier {
     pub(crate) async fn check(&self, envelope: Envelope, message: Vec<u8>, seal: Option<Seal>) -> Option<Checked> {
         let (reply, answer) = oneshot::channel();
         self.desk.send(Job::Check { envelope, message, seal, reply });
-        answer.await.ok()
+        elsewhere(answer).await.ok()
     }
 
     /// Which of these addresses agree to get reports about a domain (RFC 9990 section 4); `None`: name servers give no answer.
     pub(crate) async fn takes_reports(&self, domain: &str, addresses: Vec<String>) -> Option<Vec<String>> {
         let (reply, answer) = oneshot::channel();
         self.desk.send(Job::TakesReports { domain: domain.to_owned(), addresses, reply });
-        answer.await.ok().flatten()
+        elsewhere(answer).await.ok().flatten()
     }
 
     /// Signs `top` + `message` with each key. A key that cannot sign is left out and told in the log.
     pub(crate) async fn sign(&self, top: Vec<u8>, message: Vec<u8>, keys: Vec<SigningKey>) -> Option<Signed> {
         let (reply, answer) = oneshot::channel();
         self.desk.send(Job::Sign { top, message, keys, reply });
-        answer.await.ok()
+        elsewhere(answer).await.ok()
     }
 }
