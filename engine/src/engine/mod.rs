@@ -44,7 +44,7 @@ pub use point::{TakenBack, take_back};
 pub use promises::Promise;
 pub use queue_watch::{QueueChanges, QueueWatch};
 pub(crate) use shard::dir as shard_dir;
-pub use ticket::Ticket;
+pub use ticket::{Ticket, answers_waited_for};
 pub use types::*;
 pub use url_keys::{UrlKey, UrlPlace};
 pub use watch::Watch;

@@ -17,6 +17,7 @@ pub(crate) mod tests;
 pub(crate) use forged::{without_fields, without_forged};
 pub(crate) use seen::{Seen, published_record};
 
+use crate::runtime::elsewhere;
 use desk::{Desk, Job};
 use posthouse_engine::directory::SigningKey;
 use posthouse_engine::mailflow::Facts;
@@ -114,7 +115,7 @@ impl Verifier {
     /// it goes on to other hosts: results of what came, and a signature of what goes on (RFC 8617 section 5.1). `None`: it is to come again, for nothing
     /// can be said of it now, or it may be forged and its author's domain, whose policy is obeyed, wants something done then.
     pub(crate) async fn check(&self, envelope: Envelope, message: Vec<u8>, seal: Option<Seal>) -> Option<Checked> {
-        let checked = self.desk.check(envelope, message, seal).await?;
+        let checked = elsewhere(self.desk.check(envelope, message, seal)).await?;
         (!checked.is_open || !self.settings.obeys_dmarc).then_some(checked)
     }
 
@@ -122,13 +123,13 @@ impl Verifier {
     pub(crate) async fn takes_reports(&self, domain: &str, addresses: Vec<String>) -> Option<Vec<String>> {
         let (reply, answer) = oneshot::channel();
         self.desk.send(Job::TakesReports { domain: domain.to_owned(), addresses, reply });
-        answer.await.ok().flatten()
+        elsewhere(answer).await.ok().flatten()
     }
 
     /// Signs `top` + `message` with each key. A key that cannot sign is left out and told in the log.
     pub(crate) async fn sign(&self, top: Vec<u8>, message: Vec<u8>, keys: Vec<SigningKey>) -> Option<Signed> {
         let (reply, answer) = oneshot::channel();
         self.desk.send(Job::Sign { top, message, keys, reply });
-        answer.await.ok()
+        elsewhere(answer).await.ok()
     }
 }
