@@ -211,7 +211,7 @@ fn whatever_a_test_looks_at_costs() {
         format!("header [{many}] \"x\""),
         format!("address [\"from\"] [{many}]"),
         format!("exists [{many}]"),
-        format!("mailboxexists [\"Lists\",\"Lists\",\"Lists\"]"),
+        "mailboxexists [\"Lists\",\"Lists\",\"Lists\"]".to_owned(),
     ] {
         let script = format!("{all} if {test} {{ keep; }}");
         effects_within(&script, limits::SIEVE_COST_MAX).expect(&test);
