@@ -232,7 +232,7 @@ pub const SMTP_JUDGED_HEADER_BYTES_MAX: usize = 256 * 1024;
 /// Addresses of From that are looked at.
 pub const SMTP_FROM_MAX: usize = 100;
 /// Fields that name authors or senders (From, Sender, Resent-From, Resent-Sender) that are read; one of each is what there should be.
-pub const SMTP_AUTHOR_FIELDS_MAX: usize = 20;
+pub const SMTP_AUTHOR_FIELDS_MAX: usize = 50;
 /// Seconds for which a member may have a message held (RFC 4865): 30 days.
 pub const SMTP_HOLD_SECONDS_MAX: i64 = 30 * 86_400;
 /// Seconds within which a message can be asked to be delivered or returned (RFC 2852), at least.
