@@ -33,9 +33,11 @@ async fn flood_or_answer(mut stream: Stream, flooded: Arc<AtomicUsize>) {
     while let Ok(1..) = stream.fill().await {
         let is_flood = stream.buffered()[0] == b'f';
         stream.consume(usize::MAX);
-        while is_flood {
-            flooded.fetch_add(1, Ordering::Relaxed);
-            yield_now().await;
+        if is_flood {
+            loop {
+                flooded.fetch_add(1, Ordering::Relaxed);
+                yield_now().await;
+            }
         }
         let before = flooded.load(Ordering::Relaxed);
         for _ in 0..TURNS {
