@@ -5,7 +5,7 @@ use super::encode::{
     FLAG_DISPOSITION, FLAG_EXTRAS, FLAG_TEXT, FLAGS_KNOWN, KIND_LEAF, KIND_MASK, KIND_MESSAGE, KIND_MULTIPART, VERSION,
 };
 use super::node::PartKind;
-use super::wire::text;
+use super::wire::{Text, text};
 use crate::base::bytes::{DecodeError, Reader};
 use crate::base::limits::MIME_DEPTH_MAX;
 
@@ -62,11 +62,11 @@ pub(super) struct NodeRef<'a> {
     pub(super) body: Range<u32>,
     pub(super) lines: u32,
     pub(super) children: u32,
-    pub(super) main: Option<&'a [u8]>,
-    pub(super) sub: Option<&'a [u8]>,
+    pub(super) main: Option<Text<'a>>,
+    pub(super) sub: Option<Text<'a>>,
     pub(super) params: Texts<'a>,
-    pub(super) encoding: Option<&'a [u8]>,
-    pub(super) disposition: Option<(&'a [u8], Texts<'a>)>,
+    pub(super) encoding: Option<Text<'a>>,
+    pub(super) disposition: Option<(Text<'a>, Texts<'a>)>,
     pub(super) extras: Extras<'a>,
     pub(super) envelope: &'a [u8],
 }
@@ -74,10 +74,10 @@ pub(super) struct NodeRef<'a> {
 /// The rarely used fields.
 #[derive(Clone, Default, Debug)]
 pub(super) struct Extras<'a> {
-    pub(super) id: Option<&'a [u8]>,
-    pub(super) description: Option<&'a [u8]>,
-    pub(super) md5: Option<&'a [u8]>,
-    pub(super) location: Option<&'a [u8]>,
+    pub(super) id: Option<Text<'a>>,
+    pub(super) description: Option<Text<'a>>,
+    pub(super) md5: Option<Text<'a>>,
+    pub(super) location: Option<Text<'a>>,
     pub(super) languages: Texts<'a>,
 }
 
@@ -89,9 +89,9 @@ pub(super) struct Texts<'a> {
 }
 
 impl<'a> Iterator for Texts<'a> {
-    type Item = &'a [u8];
+    type Item = Text<'a>;
 
-    fn next(&mut self) -> Option<&'a [u8]> {
+    fn next(&mut self) -> Option<Text<'a>> {
         self.left = self.left.checked_sub(1)?;
         text(self.reader.as_mut()?).ok().flatten()
     }
@@ -99,7 +99,7 @@ impl<'a> Iterator for Texts<'a> {
 
 impl<'a> Texts<'a> {
     /// Texts in pairs of name and value.
-    pub(super) fn pairs(mut self) -> impl Iterator<Item = (&'a [u8], &'a [u8])> {
+    pub(super) fn pairs(mut self) -> impl Iterator<Item = (Text<'a>, Text<'a>)> {
         std::iter::from_fn(move || Some((self.next()?, self.next()?)))
     }
 
@@ -117,7 +117,7 @@ impl<'a> Texts<'a> {
     }
 }
 
-fn given<'a>(reader: &mut Reader<'a>) -> Result<&'a [u8], DecodeError> {
+fn given<'a>(reader: &mut Reader<'a>) -> Result<Text<'a>, DecodeError> {
     match text(reader)? {
         Some(text) => Ok(text),
         None => reader.error("a text expected"),

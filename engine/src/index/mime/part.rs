@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::decode::{NodeReader, NodeRef, Texts};
 use super::node::PartKind;
+use super::wire::Text;
 
 /// One part. All ranges are byte offsets into the whole message.
 #[derive(Clone, Debug)]
@@ -71,20 +72,26 @@ impl<'a> Part<'a> {
 
     /// The type as written, "text" if none is given, "message" for the default of a digest.
     pub fn media_type(&self) -> &'a [u8] {
-        self.node.main.unwrap_or(match self.kind {
-            PartKind::Message => b"message",
-            _ => b"text",
-        })
+        self.node.main.map_or_else(
+            || match self.kind {
+                PartKind::Message => b"message".as_slice(),
+                _ => b"text",
+            },
+            Text::bytes,
+        )
     }
 
     /// The subtype as written, or the default that BODYSTRUCTURE shows.
     pub fn media_subtype(&self) -> &'a [u8] {
-        self.node.sub.unwrap_or(match self.kind {
-            PartKind::Message => b"rfc822",
-            PartKind::Multipart => b"x-unknown",
-            PartKind::Leaf if self.node.is_text => b"plain",
-            PartKind::Leaf => b"unknown",
-        })
+        self.node.sub.map_or_else(
+            || match self.kind {
+                PartKind::Message => b"rfc822".as_slice(),
+                PartKind::Multipart => b"x-unknown",
+                PartKind::Leaf if self.node.is_text => b"plain",
+                PartKind::Leaf => b"unknown",
+            },
+            Text::bytes,
+        )
     }
 
     /// Whether this is text/*.
@@ -99,7 +106,7 @@ impl<'a> Part<'a> {
 
     /// The disposition as written (RFC 2183).
     pub fn disposition(&self) -> Option<&'a [u8]> {
-        self.node.disposition.as_ref().map(|(disposition, _)| *disposition)
+        self.node.disposition.as_ref().map(|(disposition, _)| disposition.bytes())
     }
 
     /// A parameter of Content-Disposition, like `param`.
@@ -109,7 +116,7 @@ impl<'a> Part<'a> {
 
     /// How the body is encoded.
     pub fn encoding(&self) -> TransferEncoding {
-        let Some(name) = self.node.encoding else {
+        let Some(name) = self.node.encoding.map(Text::bytes) else {
             return TransferEncoding::Identity;
         };
         let is = |known: &str| name.eq_ignore_ascii_case(known.as_bytes());
@@ -127,7 +134,7 @@ impl<'a> Part<'a> {
 
 fn find_param<'a>(params: &Texts<'a>, name: &[u8]) -> Option<&'a [u8]> {
     let mut pairs = params.clone().pairs();
-    pairs.find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+    pairs.find(|(known, _)| known.bytes().eq_ignore_ascii_case(name)).map(|(_, value)| value.bytes())
 }
 
 /// Follows part numbers from the root.

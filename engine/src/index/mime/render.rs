@@ -1,7 +1,8 @@
 //! Writes BODY and BODYSTRUCTURE (RFC 3501 section 7.4.2) from an encoded summary. Never reads the message.
 use super::decode::{NodeReader, NodeRef, Texts};
 use super::node::PartKind;
-use super::quote::{decimal, nstring, string};
+use super::quote::decimal;
+use super::wire::Text;
 use crate::base::bytes::DecodeError;
 
 /// A multipart must list a part (RFC 3501 section 9, body-type-mpart); one that has none lists this.
@@ -43,7 +44,7 @@ fn multipart(node: &NodeRef<'_>, extended: bool, out: &mut Vec<u8>) {
         out.extend_from_slice(if extended { b" NIL NIL NIL NIL)" } else { b")" });
     }
     out.push(b' ');
-    string(out, node.sub.unwrap_or(b"x-unknown"));
+    node.sub.unwrap_or(Text::Own(b"x-unknown")).write(out);
     if extended {
         out.push(b' ');
         params(out, node.params.clone(), false);
@@ -56,9 +57,9 @@ fn before_embedded(node: &NodeRef<'_>, out: &mut Vec<u8>) {
     if node.kind == PartKind::Message {
         out.extend_from_slice(br#""message" "rfc822""#);
     } else {
-        string(out, node.main.unwrap_or(b"text"));
+        node.main.unwrap_or(Text::Own(b"text")).write(out);
         out.push(b' ');
-        string(out, node.sub.unwrap_or(if node.is_text { b"plain" } else { b"unknown" }));
+        node.sub.unwrap_or(Text::Own(if node.is_text { b"plain" } else { b"unknown" })).write(out);
     }
     out.push(b' ');
     params(out, node.params.clone(), node.is_text);
@@ -67,7 +68,7 @@ fn before_embedded(node: &NodeRef<'_>, out: &mut Vec<u8>) {
     out.push(b' ');
     nstring(out, node.extras.description);
     out.push(b' ');
-    string(out, node.encoding.unwrap_or(b"7bit"));
+    node.encoding.unwrap_or(Text::Word(b"\"7bit\"")).write(out);
     out.push(b' ');
     decimal(out, (node.body.end - node.body.start).into());
 }
@@ -90,7 +91,7 @@ fn extension(node: &NodeRef<'_>, out: &mut Vec<u8>) {
     match &node.disposition {
         Some((disposition, disposition_params)) => {
             out.extend_from_slice(b" (");
-            string(out, disposition);
+            disposition.write(out);
             out.push(b' ');
             params(out, disposition_params.clone(), false);
             out.push(b')');
@@ -114,10 +115,10 @@ fn params(out: &mut Vec<u8>, params: Texts<'_>, is_text: bool) {
     for (name, value) in params.pairs() {
         out.push(before);
         before = b' ';
-        string(out, name);
+        name.write(out);
         out.push(b' ');
-        string(out, value);
-        add_charset &= !name.eq_ignore_ascii_case(b"charset");
+        value.write(out);
+        add_charset &= !name.bytes().eq_ignore_ascii_case(b"charset");
     }
     if add_charset {
         out.push(before);
@@ -127,13 +128,21 @@ fn params(out: &mut Vec<u8>, params: Texts<'_>, is_text: bool) {
     out.extend_from_slice(if before == b'(' { b"NIL" } else { b")" });
 }
 
-fn list<'a>(out: &mut Vec<u8>, texts: impl Iterator<Item = &'a [u8]>) {
+/// A string; NIL for none.
+fn nstring(out: &mut Vec<u8>, text: Option<Text<'_>>) {
+    match text {
+        Some(text) => text.write(out),
+        None => out.extend_from_slice(b"NIL"),
+    }
+}
+
+fn list(out: &mut Vec<u8>, texts: Texts<'_>) {
     out.push(b'(');
     for (at, text) in texts.enumerate() {
         if at > 0 {
             out.push(b' ');
         }
-        string(out, text);
+        text.write(out);
     }
     out.push(b')');
 }

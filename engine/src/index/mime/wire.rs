@@ -1,70 +1,105 @@
 //! The texts of the summary encoding: none, a word of a dictionary, or bytes. Layout in docs/format.md, "Summary".
 //! Reading never panics and never reads past the bytes given.
+use super::quote::string;
 use crate::base::bytes::{DecodeError, Put, Reader};
 
-/// Texts stored as one byte. Indexes are part of the format: append only, at most 64.
-pub(super) const DICTIONARY: [&[u8]; 60] = [
-    b"text",
-    b"plain",
-    b"html",
-    b"charset",
-    b"us-ascii",
-    b"US-ASCII",
-    b"utf-8",
-    b"UTF-8",
-    b"iso-8859-1",
-    b"ISO-8859-1",
-    b"windows-1252",
-    b"gb2312",
-    b"GB2312",
-    b"gbk",
-    b"GBK",
-    b"gb18030",
-    b"GB18030",
-    b"big5",
-    b"7bit",
-    b"7BIT",
-    b"8bit",
-    b"8BIT",
-    b"quoted-printable",
-    b"Quoted-Printable",
-    b"QUOTED-PRINTABLE",
-    b"base64",
-    b"BASE64",
-    b"binary",
-    b"multipart",
-    b"mixed",
-    b"alternative",
-    b"related",
-    b"signed",
-    b"report",
-    b"boundary",
-    b"format",
-    b"flowed",
-    b"delsp",
-    b"yes",
-    b"no",
-    b"name",
-    b"filename",
-    b"filename*",
-    b"name*",
-    b"attachment",
-    b"inline",
-    b"application",
-    b"octet-stream",
-    b"pdf",
-    b"zip",
-    b"pgp-signature",
-    b"pkcs7-signature",
-    b"image",
-    b"jpeg",
-    b"png",
-    b"gif",
-    b"message",
-    b"rfc822",
-    b"calendar",
-    b"type",
+macro_rules! words {
+    ($($word:literal),* $(,)?) => {
+        /// Texts stored as one byte. Indexes are part of the format: append only, at most 64.
+        pub(super) const DICTIONARY: [&[u8]; 60] = [$($word.as_bytes()),*];
+        /// The same as they stand in a response.
+        static QUOTED: [&[u8]; 60] = [$(concat!("\"", $word, "\"").as_bytes()),*];
+    };
+}
+
+words![
+    "text",
+    "plain",
+    "html",
+    "charset",
+    "us-ascii",
+    "US-ASCII",
+    "utf-8",
+    "UTF-8",
+    "iso-8859-1",
+    "ISO-8859-1",
+    "windows-1252",
+    "gb2312",
+    "GB2312",
+    "gbk",
+    "GBK",
+    "gb18030",
+    "GB18030",
+    "big5",
+    "7bit",
+    "7BIT",
+    "8bit",
+    "8BIT",
+    "quoted-printable",
+    "Quoted-Printable",
+    "QUOTED-PRINTABLE",
+    "base64",
+    "BASE64",
+    "binary",
+    "multipart",
+    "mixed",
+    "alternative",
+    "related",
+    "signed",
+    "report",
+    "boundary",
+    "format",
+    "flowed",
+    "delsp",
+    "yes",
+    "no",
+    "name",
+    "filename",
+    "filename*",
+    "name*",
+    "attachment",
+    "inline",
+    "application",
+    "octet-stream",
+    "pdf",
+    "zip",
+    "pgp-signature",
+    "pkcs7-signature",
+    "image",
+    "jpeg",
+    "png",
+    "gif",
+    "message",
+    "rfc822",
+    "calendar",
+    "type",
 ];
+
+/// A text that was read: nearly all of a body structure are words, whose quoted form is at hand.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Text<'a> {
+    /// In quotes.
+    Word(&'static [u8]),
+    /// As it lies in the summary.
+    Own(&'a [u8]),
+}
+
+impl<'a> Text<'a> {
+    pub(super) fn bytes(self) -> &'a [u8] {
+        match self {
+            Text::Word(quoted) => &quoted[1..quoted.len() - 1],
+            Text::Own(bytes) => bytes,
+        }
+    }
+
+    /// Writes it as an IMAP string.
+    pub(super) fn write(self, out: &mut Vec<u8>) {
+        match self {
+            Text::Word(quoted) => out.extend_from_slice(quoted),
+            Text::Own(bytes) => string(out, bytes),
+        }
+    }
+}
 
 /// Writes a text: 0 for none, an odd number for a word of the dictionary, else the length and the bytes.
 pub(super) fn put_text(out: &mut Vec<u8>, text: Option<&[u8]>) {
@@ -81,16 +116,16 @@ pub(super) fn put_text(out: &mut Vec<u8>, text: Option<&[u8]>) {
 }
 
 /// Reads what `put_text` wrote.
-pub(super) fn text<'a>(reader: &mut Reader<'a>) -> Result<Option<&'a [u8]>, DecodeError> {
+pub(super) fn text<'a>(reader: &mut Reader<'a>) -> Result<Option<Text<'a>>, DecodeError> {
     let code = reader.varint_u32()? as usize;
     if code == 0 {
         return Ok(None);
     }
     if code % 2 == 1 {
-        return match DICTIONARY.get(code / 2) {
-            Some(word) => Ok(Some(*word)),
+        return match QUOTED.get(code / 2) {
+            Some(word) => Ok(Some(Text::Word(word))),
             None => reader.error("a word of the dictionary expected"),
         };
     }
-    reader.take(code / 2 - 1).map(Some)
+    reader.take(code / 2 - 1).map(|bytes| Some(Text::Own(bytes)))
 }
