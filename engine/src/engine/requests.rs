@@ -67,6 +67,18 @@ impl Engine {
         ticket
     }
 
+    /// The same for one of many pieces of work that an account asks for at will: looking through messages, sorting. An account has one of them
+    /// at a time, others' come in between, and all of them leave a thread to what is quick.
+    pub fn work_for<T: Send + 'static>(
+        &self,
+        account: AccountId,
+        job: impl FnOnce() -> T + Send + 'static,
+    ) -> Ticket<Result<T>> {
+        let (ticket, filler) = Ticket::pending(Err(given_up()));
+        self.workers.run_for(account, move || filler.fill(Ok(job())));
+        ticket
+    }
+
     pub(super) fn origin(&self) -> Origin {
         Origin { guid: self.next_guid(), received: self.clock.now(), dictionary: self.learning.current() }
     }
