@@ -21,12 +21,24 @@ pub const IMAP_BAD_MAX: u32 = 20;
 pub const IMAP_BATCH_MESSAGES: usize = 256;
 /// Bytes of messages that FETCH goes through before other sessions of the reactor are served.
 pub const IMAP_BATCH_BYTES: usize = 256 << 10;
+/// Names in one HEADER.FIELDS.
+pub const IMAP_FIELDS_MAX: usize = 256;
+/// Bytes of a header or of an encoded part that are gone through at a time for HEADER.FIELDS and BINARY.
+pub const IMAP_SECTION_STEP_BYTES: usize = 64 << 10;
+/// Messages of a STORE or EXPUNGE that one transaction changes; more are several, and other commits come in between.
+pub const IMAP_COMMIT_MESSAGES_MAX: usize = 50_000;
 /// Keys of one SEARCH.
 pub const IMAP_SEARCH_KEYS_MAX: usize = 1000;
 /// Keys of one SEARCH that look into the text of messages: each goes through all of it.
 pub const IMAP_SEARCH_TEXTS_MAX: usize = 64;
 /// Bytes of a message that a SEARCH looks through on the reactor; larger ones are a worker's.
 pub const IMAP_SEARCH_INLINE_BYTES_MAX: u32 = 16 << 10;
+/// Results of a SEARCH or SORT that are written before other sessions of the reactor are served.
+pub const IMAP_RESULTS_STEP: usize = 4096;
+/// Bytes that the results of a search may take in memory before they are counted.
+pub const IMAP_RESULTS_FREE_BYTES: usize = 16 << 10;
+/// Ranges of uids that SEARCH saves for `$`: 8 bytes each, as long as the mailbox is selected.
+pub const IMAP_SAVED_RANGES_MAX: usize = 256 * 1024;
 /// Mailboxes that one ESEARCH goes through.
 pub const IMAP_ESEARCH_MAILBOXES_MAX: usize = 20_000;
 /// Names that LIST goes through before other sessions of the reactor are served.

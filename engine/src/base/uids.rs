@@ -25,7 +25,7 @@ impl UidSet {
         sorted.sort_unstable();
         let mut set = UidSet { ranges: Vec::with_capacity(sorted.len()) };
         for range in sorted {
-            set.push_range(range);
+            set.push_range(range.0, range.1);
         }
         set
     }
@@ -33,10 +33,11 @@ impl UidSet {
     /// Adds a uid that is greater than all in the set.
     pub fn push(&mut self, uid: Uid) {
         debug_assert!(self.ranges.last().is_none_or(|last| uid.0 > last.1), "uids are pushed in order");
-        self.push_range((uid.0, uid.0));
+        self.push_range(uid.0, uid.0);
     }
 
-    fn push_range(&mut self, (first, last): (u32, u32)) {
+    /// Adds the uids of a range that does not begin before the last one in the set.
+    pub fn push_range(&mut self, first: u32, last: u32) {
         match self.ranges.last_mut() {
             Some(end) if first <= end.1.saturating_add(1) => end.1 = end.1.max(last),
             _ => self.ranges.push((first, last)),

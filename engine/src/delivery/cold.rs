@@ -1,4 +1,5 @@
 //! Cold mail: several messages in one block, compressed together; many transactions' events in one frame. Does no I/O.
+use super::blocks::{Blocks, Unpacked};
 use super::stage::{Prepared, StagedPart, prepare, recipe_of};
 use super::unstage::join;
 use super::zstd::{ColdEncoder, grow};
@@ -8,7 +9,7 @@ use crate::base::{Guid, Lsn};
 use crate::format::block::{self, Block, BlockRow};
 use crate::format::packed::{self, Packer};
 use crate::format::{FRAME_FLAG_RECIPE, FRAME_FLAG_ZSTD, FrameRef, recipe};
-use std::cell::RefCell;
+use std::sync::Arc;
 
 /// Bytes of text after which a block is full: reading one message decompresses all of it (docs/decisions/0012).
 pub(crate) const BLOCK_TEXT_BYTES: usize = 512 << 10;
@@ -87,36 +88,26 @@ impl BlockBuilder {
     }
 }
 
-/// Log position and payload crc of a block.
-type Name = (u64, u32);
-
-thread_local! {
-    /// The text of the block that was read last: who reads a mailbox often wants its neighbours.
-    static LAST: RefCell<Option<(Name, Vec<u8>)>> = const { RefCell::new(None) };
-}
-
-/// Message `index` of the block in a frame; its guid too. `Err` says what does not fit.
+/// Message `index` of the block in a frame; its guid too. The block is kept among `blocks`. `Err` says what does not fit.
 pub(crate) fn message_in_block(
     frame: FrameRef<'_>,
     index: usize,
     dictionary: Option<&Dictionary>,
     part_at: PartAt<'_>,
+    blocks: &Blocks,
 ) -> Result<(Guid, Vec<u8>), String> {
-    let block = Block::decode(frame.payload).map_err(|why| why.to_string())?;
-    let (row, range) = block.rows.get(index).zip(block.range(index)).ok_or("as many messages as addressed expected")?;
     // Position and payload crc name the block: another one at the same place differs in its crc.
     let name = (frame.header.lsn.0, frame.header.payload_crc);
-    LAST.with_borrow_mut(|last| {
-        if last.as_ref().is_none_or(|(of, _)| *of != name) {
-            *last = None;
-            let text = block_text(&block, frame, dictionary)?;
-            if text.len() > 2 * BLOCK_TEXT_BYTES {
-                return from_text(row, text.get(range), part_at);
-            }
-            *last = Some((name, text));
-        }
-        from_text(row, last.as_ref().and_then(|(_, text)| text.get(range)), part_at)
-    })
+    if let Some(unpacked) = blocks.get(name) {
+        return unpacked.message(index, part_at);
+    }
+    let block = Block::decode(frame.payload).map_err(|why| why.to_string())?;
+    let text = block_text(&block, frame, dictionary)?;
+    let unpacked = Arc::new(Unpacked { block, text });
+    if unpacked.text.len() <= 2 * BLOCK_TEXT_BYTES {
+        blocks.put(name, unpacked.clone());
+    }
+    unpacked.message(index, part_at)
 }
 
 fn block_text(block: &Block, frame: FrameRef<'_>, dictionary: Option<&Dictionary>) -> Result<Vec<u8>, String> {
@@ -129,7 +120,7 @@ fn block_text(block: &Block, frame: FrameRef<'_>, dictionary: Option<&Dictionary
     if text.len() == size { Ok(text) } else { Err("a text of the size that the block says expected".into()) }
 }
 
-fn from_text(row: &BlockRow, text: Option<&[u8]>, part_at: PartAt<'_>) -> Result<(Guid, Vec<u8>), String> {
+pub(super) fn from_text(row: &BlockRow, text: Option<&[u8]>, part_at: PartAt<'_>) -> Result<(Guid, Vec<u8>), String> {
     let (text, size) = (text.ok_or("a text within the block expected")?, row.size_bytes as usize);
     let whole = if row.flags & FRAME_FLAG_RECIPE != 0 {
         let (pieces, body) = recipe::decode(text).map_err(|why| format!("recipe {why}"))?;

@@ -1,5 +1,6 @@
 //! Floor 6: from a message's bytes to a committed delivery. Decides nothing about policy and speaks no protocol.
 mod base64;
+mod blocks;
 mod cold;
 mod dictionaries;
 mod dictionary;
@@ -9,12 +10,13 @@ mod summaries;
 mod unstage;
 mod zstd;
 
+pub(crate) use blocks::Blocks;
 pub use cold::transactions;
 pub(crate) use cold::{BLOCK_TEXT_BYTES, BlockBuilder, ColdMessage, message_in_block, pack};
 pub use dictionaries::Dictionaries;
 pub use dictionary::{Dictionary, Samples};
-pub(crate) use read::Found;
 pub use read::MessageReader;
+pub(crate) use read::{Ahead, Found};
 pub use stage::{Origin, Staged, stage};
 pub use summaries::Summaries;
 pub(crate) use unstage::summary_in_block;

@@ -1,4 +1,5 @@
 //! Reads messages and summaries of a shard's log: finds the frame, its dictionary and its parts, and proves what comes out. Waits for the disk.
+use super::blocks::Blocks;
 use super::cold::message_in_block;
 use super::summaries::Summaries;
 use super::{Dictionaries, unstage};
@@ -6,7 +7,7 @@ use crate::base::bytes::DecodeError;
 use crate::base::{Error, Guid, Locator, Result};
 use crate::format::block::Block;
 use crate::format::{MESSAGE_HEAD_BYTES, MessageHead};
-use crate::log::{Frame, FrameBytes, FrameKind, Segments, Stored};
+use crate::log::{Frame, FrameBytes, FrameKind, Place, Segments, Stored};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -15,6 +16,17 @@ use std::sync::Arc;
 pub struct MessageReader {
     pub(super) segments: Arc<Segments>,
     pub(super) dictionaries: Arc<Dictionaries>,
+    blocks: Arc<Blocks>,
+}
+
+/// What reading a message would take.
+pub(crate) enum Ahead {
+    /// It was at hand, and here it is.
+    Read(Vec<u8>),
+    /// It lies in a frame of its own.
+    InFrame,
+    /// A block has to be unpacked for it.
+    InBlock,
 }
 
 /// A summary as it was found: in a frame as it is, or decompressed.
@@ -26,7 +38,7 @@ pub(crate) enum Found {
 impl MessageReader {
     /// A reader of that log.
     pub fn new(segments: Arc<Segments>, dictionaries: Arc<Dictionaries>) -> MessageReader {
-        MessageReader { segments, dictionaries }
+        MessageReader { segments, dictionaries, blocks: Arc::default() }
     }
 
     /// The message at `at`: read, proven, put together.
@@ -53,8 +65,25 @@ impl MessageReader {
             Stored::InBlock { block, index, file } => {
                 let dictionary = self.dictionaries.get(&self.segments, block.dictionary)?;
                 let part_at = |offset| part(file.frame(&self.segments, offset));
-                let found = message_in_block(block.as_ref(), index as usize, dictionary.as_deref(), &part_at);
+                let found =
+                    message_in_block(block.as_ref(), index as usize, dictionary.as_deref(), &part_at, &self.blocks);
                 found.map_err(|why| block.corrupt(&why))
+            }
+        }
+    }
+
+    /// Gives the message at `at` if that needs neither disk nor decompression; else says what it needs. A hint.
+    pub(crate) fn look_ahead(&self, at: Locator) -> Ahead {
+        match self.segments.place(at) {
+            Place::Frame => Ahead::InFrame,
+            Place::InBlock(None) => Ahead::InBlock,
+            Place::InBlock(Some((name, index))) => {
+                let elsewhere = |_| Err("a part stands elsewhere".to_owned());
+                let kept = self.blocks.get(name);
+                match kept.and_then(|block| block.message(index as usize, &elsewhere).ok()) {
+                    Some((_, whole)) => Ahead::Read(whole),
+                    None => Ahead::InBlock,
+                }
             }
         }
     }

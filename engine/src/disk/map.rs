@@ -1,7 +1,7 @@
 //! A read-only view of a file, or of its first part, that nobody changes any more. Never shows bytes that may still be written.
 use std::io;
 use std::ops::{Deref, Range};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 /// The bytes of a file: a memory map, or a copy on the simulated disk.
 pub struct Map(Bytes);
@@ -10,12 +10,16 @@ enum Bytes {
     /// With the moment at which each block was found in memory last.
     Mapped(memmap2::Mmap, Box<[AtomicU32]>),
     Owned(Vec<u8>),
+    /// With which blocks have been brought.
+    Unread(Vec<u8>, Box<[AtomicBool]>),
 }
 
 /// Pages asked for in one `mincore` call.
 const PAGES: usize = 64;
 /// Bytes that one `mincore` call answers for: it takes as long as reading a summary does.
 const BLOCK_BYTES: usize = 64 << 10;
+/// Bytes of a block of what is unread.
+const UNREAD_BYTES: usize = 4096;
 /// How long its answer is believed, in milliseconds.
 const BELIEVED_MS: u32 = 2000;
 
@@ -55,6 +59,12 @@ impl Map {
         Map(Bytes::Owned(bytes))
     }
 
+    /// The same, as if a disk would have to be waited for until they have been brought: how the simulated disk has files that nobody has read.
+    pub fn unread(bytes: Vec<u8>) -> Map {
+        let blocks = (0..bytes.len().div_ceil(UNREAD_BYTES)).map(|_| AtomicBool::new(false)).collect();
+        Map(Bytes::Unread(bytes, blocks))
+    }
+
     /// Whether reading `range` now would not wait for the disk: it is in memory, or was two seconds ago. A hint: pages may leave memory right
     /// after. Out of bounds is false.
     pub fn is_resident(&self, range: Range<usize>) -> bool {
@@ -63,6 +73,9 @@ impl Map {
         }
         match &self.0 {
             Bytes::Owned(_) => true,
+            Bytes::Unread(_, brought) => {
+                unread_blocks(brought, &range).iter().all(|block| block.load(Ordering::Relaxed))
+            }
             Bytes::Mapped(map, seen) => {
                 range.is_empty() || blocks_resident(map, seen, &range) || pages_resident(map, range)
             }
@@ -77,6 +90,9 @@ impl Map {
     pub fn bring(&self, range: Range<usize>) -> io::Result<()> {
         if range.start > range.end || range.end > self.len() {
             return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        if let Bytes::Unread(_, brought) = &self.0 {
+            unread_blocks(brought, &range).iter().for_each(|block| block.store(true, Ordering::Relaxed));
         }
         let Bytes::Mapped(map, _) = &self.0 else { return Ok(()) };
         if range.is_empty() {
@@ -95,6 +111,12 @@ impl Map {
             Some(other) => Err(io::Error::from_raw_os_error(other)),
         }
     }
+}
+
+/// The blocks that `range` touches, which is within the map.
+fn unread_blocks<'a>(blocks: &'a [AtomicBool], range: &Range<usize>) -> &'a [AtomicBool] {
+    let end = if range.is_empty() { range.start / UNREAD_BYTES } else { range.end.div_ceil(UNREAD_BYTES) };
+    blocks.get(range.start / UNREAD_BYTES..end).unwrap_or_default()
 }
 
 /// Milliseconds by the kernel's coarse clock, which costs a fifth of the exact one; they turn over, and are never zero.
@@ -152,7 +174,7 @@ impl Deref for Map {
     fn deref(&self) -> &[u8] {
         match &self.0 {
             Bytes::Mapped(map, _) => map,
-            Bytes::Owned(bytes) => bytes,
+            Bytes::Owned(bytes) | Bytes::Unread(bytes, _) => bytes,
         }
     }
 }
@@ -160,6 +182,14 @@ impl Deref for Map {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_unread_is_brought_in_blocks() {
+        let map = Map::unread(vec![7; 3 * UNREAD_BYTES]);
+        assert!(!map.is_resident(0..1) && map.is_resident(5..5) && map[1] == 7);
+        map.bring(UNREAD_BYTES - 1..UNREAD_BYTES + 1).expect("within");
+        assert!(map.is_resident(0..2 * UNREAD_BYTES) && !map.is_resident(0..2 * UNREAD_BYTES + 1));
+    }
 
     #[test]
     fn what_the_disk_cannot_give_is_an_error() {

@@ -6,6 +6,9 @@ use crate::queue::{Queue, QueueItem};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+/// Accounts that are looked up under one lock.
+const ACCOUNTS_AT_A_TIME: usize = 1024;
+
 /// A shard's state as of one moment: nothing that happens later is seen through it.
 pub(crate) struct Moment {
     accounts: HashMap<AccountId, Arc<Account>>,
@@ -126,6 +129,18 @@ impl Published {
         account.mailbox(mailbox).cloned().ok_or_else(|| Error::NotFound("the mailbox".into()))
     }
 
+    /// Whether the account's record would have to be read from the disk. A hint.
+    pub(crate) fn is_cold(&self, id: AccountId) -> bool {
+        let parts = {
+            let state = self.read();
+            if state.accounts.contains_key(&id) || state.read.contains_key(&id) {
+                return false;
+            }
+            state.parts.clone()
+        };
+        parts.is_cold(id)
+    }
+
     /// The accounts that the shard holds, in no order.
     pub(crate) fn ids(&self) -> Vec<AccountId> {
         let state = self.read();
@@ -162,17 +177,61 @@ impl Published {
         }
     }
 
-    /// Takes new index parts and forgets the accounts that are in them as they are, and of the large ones of `written` what is.
+    /// Takes new index parts and forgets the accounts that are in them as they are, and of the large ones of `written` what is. Readers wait for
+    /// the exchange of the maps alone: accounts are changed by the committer only, which is here.
     pub(crate) fn rebase(&self, parts: Arc<Parts>, is_dirty: impl Fn(AccountId) -> bool, written: &[Account]) {
-        let mut state = self.write();
-        state.accounts.retain(|id, _| is_dirty(*id));
-        // What is read again comes from the new parts, so that no file is held that they do not need.
-        state.read.clear();
+        let ids: Vec<AccountId> = self.read().accounts.keys().copied().collect();
+        let dirty: Vec<AccountId> = ids.into_iter().filter(|id| is_dirty(*id)).collect();
+        let mut accounts = HashMap::with_capacity(dirty.len());
+        for some in dirty.chunks(ACCOUNTS_AT_A_TIME) {
+            let state = self.read();
+            accounts.extend(some.iter().filter_map(|id| Some((*id, state.accounts.get(id)?.clone()))));
+        }
         for there in written {
-            if let Some(account) = state.accounts.get_mut(&there.id) {
+            if let Some(account) = accounts.get_mut(&there.id) {
                 Arc::make_mut(account).adopt(there);
             }
         }
-        state.parts = parts;
+        let mut state = self.write();
+        // What is read again comes from the new parts, so that no file is held that they do not need.
+        let read = std::mem::take(&mut state.read);
+        let before = (std::mem::replace(&mut state.accounts, accounts), std::mem::replace(&mut state.parts, parts));
+        drop(state);
+        // To give back what a hundred thousand accounts hold takes its time.
+        drop((read, before));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::index::Metadata;
+    use std::sync::mpsc::channel;
+    use std::time::Duration;
+
+    #[test]
+    fn readers_wait_for_nothing_while_the_new_maps_are_made() {
+        let account = |id| {
+            Arc::new(Account {
+                id: AccountId(id),
+                used_bytes: 0,
+                messages: 0,
+                mailbox_next: MailboxId(1),
+                uid_validity_next: 1,
+                mailboxes: Vec::new(),
+                subscriptions: Arc::default(),
+                metadata: Metadata::default(),
+            })
+        };
+        let published = Arc::new(Published::new(vec![account(1), account(2)], Arc::default(), Queue::default()));
+        let is_dirty = |id| {
+            let (done, seen) = channel();
+            let reader = published.clone();
+            std::thread::spawn(move || done.send(reader.account(AccountId(1)).is_ok_and(|found| found.is_some())));
+            assert_eq!(seen.recv_timeout(Duration::from_secs(20)), Ok(true), "a reader had to wait");
+            id == AccountId(2)
+        };
+        published.rebase(Arc::default(), is_dirty, &[]);
+        assert!(published.in_memory(AccountId(1)).is_none() && published.in_memory(AccountId(2)).is_some());
     }
 }

@@ -74,17 +74,20 @@ impl Engine {
 
     /// Runs work of the processor that would hold up a reactor: a few milliseconds or more. `Io` if it panics.
     pub fn work<T: Send + 'static>(&self, job: impl FnOnce() -> T + Send + 'static) -> Ticket<Result<T>> {
-        self.work_for(0, job)
+        let (ticket, filler) = Ticket::pending(Err(given_up()));
+        self.workers.run(0, move || filler.fill(Ok(job())));
+        ticket
     }
 
-    /// The same for a client, which `whose` tells from others: they have the workers in turn.
+    /// The same for one of many pieces of work that an account asks for at will: looking through messages, sorting. An account has one of them
+    /// at a time, others' come in between, and all of them leave a thread to what is quick.
     pub fn work_for<T: Send + 'static>(
         &self,
-        whose: u64,
+        account: AccountId,
         job: impl FnOnce() -> T + Send + 'static,
     ) -> Ticket<Result<T>> {
         let (ticket, filler) = Ticket::pending(Err(given_up()));
-        self.workers.run(whose, move || filler.fill(Ok(job())));
+        self.workers.run_for(account, move || filler.fill(Ok(job())));
         ticket
     }
 

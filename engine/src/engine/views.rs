@@ -3,9 +3,10 @@ use super::shard::Shard;
 use super::ticket::given_up;
 use super::{Bytes, Engine, Ticket, Watch};
 use crate::base::{AccountId, Bound, Error, Locator, MailboxId, Result};
-use crate::delivery::Summaries;
+use crate::delivery::{Ahead, Summaries};
 use crate::directory::{Address, Directory, Resolution};
 use crate::index::{Account, Entry, Mailbox};
+use std::ops::Range;
 use std::sync::Arc;
 
 /// Messages whose frame is larger are always read by a worker.
@@ -85,6 +86,36 @@ impl Engine {
         Some(ticket)
     }
 
+    /// Brings entries of a view into memory, by a worker; none when they are there.
+    pub fn bring_entries(&self, view: &Mailbox, positions: Range<usize>) -> Option<Ticket<()>> {
+        let cold = view.entries.cold(positions);
+        if cold.is_empty() {
+            return None;
+        }
+        let (ticket, filler) = Ticket::pending(());
+        self.workers.run(0, move || {
+            cold.read();
+            filler.fill(());
+        });
+        Some(ticket)
+    }
+
+    /// Brings an account's record into memory, by a worker; none when it is there.
+    pub fn bring_account(&self, account: AccountId) -> Option<Ticket<()>> {
+        let shared = &self.shard(account).shared;
+        if !shared.published.is_cold(account) {
+            return None;
+        }
+        let shared = shared.clone();
+        let (ticket, filler) = Ticket::pending(());
+        self.workers.run(account.0, move || {
+            // Who needs it meets the error.
+            let _ = shared.published.account(account);
+            filler.fill(());
+        });
+        Some(ticket)
+    }
+
     /// The message's bytes, proven by crc. Ready at once when the frame is in memory, else read by a worker.
     pub fn message(&self, account: AccountId, entry: &Entry) -> Ticket<Result<Bytes>> {
         self.message_at((self.shard(account), account.0), entry.locator, entry.size_bytes)
@@ -98,9 +129,16 @@ impl Engine {
         size_bytes: u32,
     ) -> Ticket<Result<Bytes>> {
         let reader = &shard.reader;
-        // What the frame takes is not known yet; what the message takes bounds it but for a few bytes.
-        if size_bytes <= INLINE_BYTES_MAX && reader.is_resident(at, size_bytes as usize / 4) {
-            return Ticket::ready(reader.message(at).map(Bytes::owned));
+        if size_bytes <= INLINE_BYTES_MAX {
+            match reader.look_ahead(at) {
+                Ahead::Read(message) => return Ticket::ready(Ok(Bytes::owned(message))),
+                // What the frame takes is not known yet; what the message takes bounds it but for a few bytes.
+                Ahead::InFrame if reader.is_resident(at, size_bytes as usize / 4) => {
+                    return Ticket::ready(reader.message(at).map(Bytes::owned));
+                }
+                // A hundred messages are unpacked for one.
+                Ahead::InFrame | Ahead::InBlock => {}
+            }
         }
         let reader = reader.clone();
         let (ticket, filler) = Ticket::pending(Err(given_up()));

@@ -32,7 +32,7 @@ pub struct BlockRow {
 }
 
 /// A block's rows, proven, and the places of the rest in its payload.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Block {
     /// The messages.
     pub rows: Vec<BlockRow>,

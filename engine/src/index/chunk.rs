@@ -72,6 +72,18 @@ impl Chunk {
         }
     }
 
+    /// Whether to read it may mean to wait for the disk: nobody has read it since the start, nor is it in memory by chance. A hint.
+    pub(super) fn is_cold(&self) -> bool {
+        match &self.source {
+            Source::Memory(_) => false,
+            Source::Part { checked, .. } if checked.load(Ordering::Relaxed) => false,
+            Source::Part { part, offset, .. } => {
+                let start = usize::try_from(*offset).unwrap_or(usize::MAX);
+                !part.map.is_resident(start..start.saturating_add(self.len as usize * Entry::BYTES))
+            }
+        }
+    }
+
     fn uid_at(&self, at: usize) -> Result<Uid> {
         Ok(self.get(at)?.uid)
     }

@@ -3,8 +3,11 @@ use super::chunk::Chunk;
 use super::entry::Entry;
 use super::mailbox::Mailbox;
 use super::table::{Block, EntryTable};
-use crate::base::{Result, Uid, UidSet};
+use crate::base::{Result, UidSet};
 use std::cmp::Ordering;
+
+/// Chunks that differ which are looked into at a time: up to 512 entries each.
+const CHUNKS_AT_A_TIME: usize = 8;
 
 /// The way from an older view to a newer one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -26,20 +29,91 @@ impl Diff {
 
 /// Compares two views of one mailbox; `new` is not older than `old`.
 pub fn diff(old: &Mailbox, new: &Mailbox) -> Result<Diff> {
-    let mut found = Diff::default();
-    let (mut expunged, mut changed) = (Vec::new(), Vec::new());
-    if old.highest_modseq != new.highest_modseq || old.uid_next != new.uid_next {
-        chunks(&old.entries, &new.entries, &mut expunged, &mut changed)?;
-        let first_new = new.entries.lower_bound(old.uid_next)?;
-        found.appended = new.entries.len() - first_new;
+    let mut comparison = Comparison::new(old, new);
+    while comparison.next()? {}
+    Ok(comparison.found)
+}
+
+/// A comparison under way, for who has others to serve in between: in a large mailbox every entry may have changed.
+#[derive(Debug)]
+pub struct Comparison<'a> {
+    old: &'a Mailbox,
+    new: &'a Mailbox,
+    ours: Cursor,
+    theirs: Cursor,
+    found: Diff,
+}
+
+impl<'a> Comparison<'a> {
+    /// Of two views of one mailbox; `new` is not older than `old`.
+    pub fn new(old: &'a Mailbox, new: &'a Mailbox) -> Comparison<'a> {
+        Comparison { old, new, ours: Cursor::default(), theirs: Cursor::default(), found: Diff::default() }
     }
-    found.expunged = expunged.into_iter().collect();
-    found.changed = changed.into_iter().collect();
-    Ok(found)
+
+    /// Goes on through some thousand entries; false when all is found.
+    pub fn next(&mut self) -> Result<bool> {
+        let (old, new) = (self.old, self.new);
+        if old.highest_modseq == new.highest_modseq && old.uid_next == new.uid_next {
+            return Ok(false);
+        }
+        if self.chunks()? {
+            return Ok(true);
+        }
+        self.found.appended = new.entries.len() - new.entries.lower_bound(old.uid_next)?;
+        Ok(false)
+    }
+
+    /// What has been found.
+    pub fn found(self) -> Diff {
+        self.found
+    }
+
+    /// Looks into so many chunks that differ; false when none is left.
+    fn chunks(&mut self) -> Result<bool> {
+        let (old, new) = (&self.old.entries, &self.new.entries);
+        for _ in 0..CHUNKS_AT_A_TIME {
+            let Some((chunk, same)) = self.next_different(old, new) else { return Ok(false) };
+            match same {
+                Some(same) => entries(chunk, same, &mut self.found)?,
+                None => chunk.to_vec()?.iter().for_each(|entry| self.found.expunged.push(entry.uid)),
+            }
+        }
+        Ok(true)
+    }
+
+    /// The next chunk of the old table that differs, and what has become of it in the new one.
+    fn next_different<'t>(
+        &mut self,
+        old: &'t EntryTable,
+        new: &'t EntryTable,
+    ) -> Option<(&'t Chunk, Option<&'t Chunk>)> {
+        loop {
+            // Blocks that both views share are the rule: one look, whatever they hold.
+            while let (Some(one), Some(other)) = (self.ours.begins(old), self.theirs.begins(new))
+                && one.is(other)
+            {
+                (self.ours.block, self.theirs.block) = (self.ours.block + 1, self.theirs.block + 1);
+            }
+            let chunk = self.ours.chunk(old)?;
+            while self.theirs.chunk(new).is_some_and(|candidate| candidate.base < chunk.base) {
+                self.theirs = self.theirs.next(new);
+            }
+            self.ours = self.ours.next(old);
+            match self.theirs.chunk(new) {
+                Some(same) if same.base == chunk.base => {
+                    self.theirs = self.theirs.next(new);
+                    if !chunk.same_as(same) {
+                        return Some((chunk, Some(same)));
+                    }
+                }
+                _ => return Some((chunk, None)),
+            }
+        }
+    }
 }
 
 /// Where one is in a table: a block, and a chunk in it.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Cursor {
     block: usize,
     slot: usize,
@@ -63,41 +137,15 @@ impl Cursor {
     }
 }
 
-fn chunks(old: &EntryTable, new: &EntryTable, expunged: &mut Vec<Uid>, changed: &mut Vec<Uid>) -> Result<()> {
-    let (mut ours, mut theirs) = (Cursor::default(), Cursor::default());
-    loop {
-        // Blocks that both views share are the rule: one look, whatever they hold.
-        while let (Some(one), Some(other)) = (ours.begins(old), theirs.begins(new))
-            && one.is(other)
-        {
-            (ours.block, theirs.block) = (ours.block + 1, theirs.block + 1);
-        }
-        let Some(chunk) = ours.chunk(old) else { return Ok(()) };
-        while theirs.chunk(new).is_some_and(|candidate| candidate.base < chunk.base) {
-            theirs = theirs.next(new);
-        }
-        match theirs.chunk(new) {
-            Some(same) if same.base == chunk.base => {
-                if !chunk.same_as(same) {
-                    entries(chunk, same, expunged, changed)?;
-                }
-                theirs = theirs.next(new);
-            }
-            _ => expunged.extend(chunk.to_vec()?.iter().map(|entry| entry.uid)),
-        }
-        ours = ours.next(old);
-    }
-}
-
-fn entries(old: &Chunk, new: &Chunk, expunged: &mut Vec<Uid>, changed: &mut Vec<Uid>) -> Result<()> {
+fn entries(old: &Chunk, new: &Chunk, found: &mut Diff) -> Result<()> {
     let new: Vec<Entry> = new.to_vec()?;
     let mut candidates = new.iter().peekable();
     for entry in old.to_vec()? {
         while candidates.next_if(|candidate| candidate.uid < entry.uid).is_some() {}
         match candidates.peek().map(|candidate| (candidate.uid.cmp(&entry.uid), candidate.modseq)) {
             Some((Ordering::Equal, modseq)) if modseq == entry.modseq => {}
-            Some((Ordering::Equal, _)) => changed.push(entry.uid),
-            _ => expunged.push(entry.uid),
+            Some((Ordering::Equal, _)) => found.changed.push(entry.uid),
+            _ => found.expunged.push(entry.uid),
         }
     }
     Ok(())

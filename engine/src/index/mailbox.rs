@@ -6,6 +6,7 @@ use super::readers::Readers;
 use super::record::{VARINT_BYTES_MAX, metadata_bytes_max, readers_bytes_max};
 use super::table::EntryTable;
 use super::uidls::Uidls;
+use super::vanished::Vanished;
 use crate::base::limits::{KEYWORDS_MAX, MAILBOX_DEPTH_MAX, MAILBOX_NAME_BYTES_MAX};
 use crate::base::{AccountId, Error, Flags, MailboxId, ModSeq, Result, SpecialUse, Uid, UidSet};
 use std::sync::Arc;
@@ -102,37 +103,9 @@ impl Mailbox {
     /// The uids of `known` that were expunged after `modseq`, for a client that was away since then (RFC 7162 section 3.2.10). May name
     /// uids that were expunged before, or never given; names none that is there, and leaves none out.
     pub fn vanished_since(&self, modseq: ModSeq, known: &UidSet) -> Result<UidSet> {
-        let last = self.uid_next.0.saturating_sub(1);
-        let mut vanished = Vec::new();
-        let mut known = known.ranges().iter().copied().peekable();
-        for (first, end) in self.expunged.since(modseq) {
-            while known.next_if(|range| range.1 < first).is_some() {}
-            // A range of `known` may reach into the next range that is gone.
-            let mut ahead = known.clone();
-            while let Some(range) = ahead.next_if(|range| range.0 <= end) {
-                self.gaps((first.max(range.0), end.min(range.1).min(last)), &mut vanished)?;
-            }
-        }
-        Ok(UidSet::from_ranges(vanished))
-    }
-
-    /// The uids of a range that no entry has.
-    fn gaps(&self, (first, last): (u32, u32), gaps: &mut Vec<(u32, u32)>) -> Result<()> {
-        if first > last {
-            return Ok(());
-        }
-        let mut from = first;
-        for found in self.entries.in_uids(&UidSet::range(Uid(first), Uid(last))) {
-            let (_, entry) = found?;
-            if entry.uid.0 > from {
-                gaps.push((from, entry.uid.0 - 1));
-            }
-            from = entry.uid.0.saturating_add(1);
-        }
-        if from <= last {
-            gaps.push((from, last));
-        }
-        Ok(())
+        let (mut walk, mut found) = (Vanished::new(self, modseq, known), UidSet::new());
+        while walk.next(self, usize::MAX, &mut found)? {}
+        Ok(found)
     }
 }
 

@@ -17,10 +17,11 @@ mod table;
 #[cfg(test)]
 mod table_tests;
 mod uidls;
+mod vanished;
 
 pub use crate::base::{FlagMode, Flags, Keywords, SpecialUse, UidSet};
 pub use account::Account;
-pub use diff::{Diff, diff};
+pub use diff::{Comparison, Diff, diff};
 pub use entry::Entry;
 pub use expunged::Expunged;
 pub use mailbox::{Mailbox, check_mailbox_name};
@@ -29,5 +30,6 @@ pub use metadata::Metadata;
 pub use part::{PART_MAGIC, PART_MAGIC_BEFORE, Part, PartWriter, Parts};
 pub use readers::Readers;
 pub use shard::{Accounts, DEFAULT_MAILBOXES};
-pub use table::EntryTable;
+pub use table::{Cold, EntryTable};
 pub use uidls::{Uidls, is_unique_id};
+pub use vanished::Vanished;

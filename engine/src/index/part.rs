@@ -276,6 +276,15 @@ impl Parts {
         record::decode(bytes, &part_of).map(Some).map_err(|why| Error::corrupt(&part.file.name, offset, why))
     }
 
+    /// Whether the account's record has left memory, or never was in it. A hint.
+    pub(crate) fn is_cold(&self, id: AccountId) -> bool {
+        let found = self.0.iter().find_map(|part| Some((part, part.find(id)?)));
+        found.is_some_and(|(part, (offset, len))| {
+            let start = offset as usize;
+            !part.file.map.is_resident(start..start.saturating_add(len as usize))
+        })
+    }
+
     /// How many of the newest parts to fold into the next one, so that a checkpoint's cost stays in proportion to what changed.
     pub fn mergeable(&self, new_bytes: u64) -> usize {
         let mut gathered = new_bytes;

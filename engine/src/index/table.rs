@@ -147,8 +147,28 @@ impl EntryTable {
         Ok((at < self.len() && self.get(at)?.uid == uid).then_some(at))
     }
 
+    /// The chunks of these positions that would have to be read from the disk; none as a rule.
+    pub fn cold(&self, positions: Range<usize>) -> Cold {
+        Cold(
+            self.slots_at(positions)
+                .filter(|(_, slot)| slot.chunk.is_cold())
+                .map(|(_, slot)| slot.chunk.clone())
+                .collect(),
+        )
+    }
+
     /// The entries at these positions, ascending.
     pub fn range(&self, positions: Range<usize>) -> impl Iterator<Item = Result<Entry>> + '_ {
+        let end = positions.end.min(self.len());
+        self.slots_at(positions.clone()).flat_map(move |(start, slot)| {
+            let from = positions.start.saturating_sub(start);
+            let to = (end - start).min(slot.chunk.len as usize);
+            (from..to).map(move |at| slot.chunk.get(at))
+        })
+    }
+
+    /// The slots that have these positions, each with its first one.
+    fn slots_at(&self, positions: Range<usize>) -> impl Iterator<Item = (usize, &Slot)> {
         let end = positions.end.min(self.len());
         let first = self.blocks.partition_point(|block| block.start as usize <= positions.start).saturating_sub(1);
         let blocks = self.blocks[first.min(self.blocks.len())..].iter();
@@ -158,11 +178,7 @@ impl EntryTable {
             let first = block.slots.partition_point(|slot| slot.start as usize <= within).saturating_sub(1);
             block.slots[first..].iter().map(|slot| ((block.start + slot.start) as usize, slot))
         });
-        slots.take_while(move |(start, _)| *start < end).flat_map(move |(start, slot)| {
-            let from = positions.start.saturating_sub(start);
-            let to = (end - start).min(slot.chunk.len as usize);
-            (from..to).map(move |at| slot.chunk.get(at))
-        })
+        slots.take_while(move |(start, _)| *start < end)
     }
 
     /// The entries of a uid set with their positions, ascending; uids that are not there are passed over.
@@ -266,6 +282,21 @@ impl EntryTable {
                 }
             }
         }
+    }
+}
+
+/// Entries that are not in memory.
+pub struct Cold(Vec<Arc<Chunk>>);
+
+impl Cold {
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Reads them from the disk. Who needs them meets what went wrong.
+    pub(crate) fn read(&self) {
+        self.0.iter().for_each(|chunk| drop(chunk.get(0)));
     }
 }
 

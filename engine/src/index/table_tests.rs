@@ -1,6 +1,6 @@
 //! The table of a large mailbox against a plain list: positions, uids, changes, what a session learns of them, what a checkpoint gives back.
 use super::chunk::Chunk;
-use super::diff::diff;
+use super::diff::{Comparison, diff};
 use super::{Entry, Mailbox};
 use crate::base::{Flags, Guid, Keywords, Locator, MailboxId, ModSeq, SegmentId, Uid, UidSet};
 use crate::disk::sim::Random;
@@ -103,7 +103,14 @@ impl Both {
 
     /// What a session that has the older view learns.
     fn told(&self, older: &(Mailbox, Vec<Entry>)) {
-        let found = diff(&older.0, &self.mailbox).expect("compared");
+        let (mut comparison, mut pieces) = (Comparison::new(&older.0, &self.mailbox), 1);
+        while comparison.next().expect("compared") {
+            pieces += 1;
+        }
+        let found = comparison.found();
+        assert_eq!(found, diff(&older.0, &self.mailbox).expect("compared"));
+        let differ = found.changed.len() + found.expunged.len();
+        assert!(differ <= pieces * 8 * 512, "{differ} entries differ, found in {pieces} pieces");
         let now = |uid: Uid| self.list.binary_search_by_key(&uid, |entry| entry.uid).ok().map(|at| self.list[at]);
         let expunged: UidSet = older.1.iter().filter(|entry| now(entry.uid).is_none()).map(|entry| entry.uid).collect();
         let differs = |entry: &&Entry| now(entry.uid).is_some_and(|now| now.modseq != entry.modseq);

@@ -5,7 +5,7 @@ use super::segments::Segments;
 use crate::base::{Error, Locator, Result, SegmentId};
 use crate::disk::{Disk, Map};
 use crate::format::addresses::{Address, AddressTable, OWN_FRAME};
-use crate::format::frame::{FRAME_HEADER_BYTES, FrameKind};
+use crate::format::frame::{FRAME_HEADER_BYTES, FrameHeader, FrameKind};
 use std::ops::Range;
 use std::sync::{Arc, PoisonError};
 
@@ -22,6 +22,18 @@ pub enum Stored {
         /// Where its parts stand too.
         file: InFile,
     },
+}
+
+/// Log position and payload crc of a block.
+pub type BlockName = (u64, u32);
+
+/// Where a message lies, as far as that can be said without a look at it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// In a frame of its own, or nowhere.
+    Frame,
+    /// In a block: which one, if its header is in memory, and which of its messages.
+    InBlock(Option<(BlockName, u32)>),
 }
 
 /// The file that a block was read from.
@@ -109,6 +121,16 @@ impl Segment {
         Some(Locator { segment: SegmentId(first.0 + number as u32), offset })
     }
 
+    /// The name of the block at an offset of the file, if its header is in memory.
+    fn block_at(&self, disk: &dyn Disk, offset: u32) -> Option<BlockName> {
+        let Bytes::Map(map) = self.bytes(disk, 0).ok()? else { return None };
+        let start = offset as usize;
+        let header = start..start + FRAME_HEADER_BYTES;
+        let bytes = if map.is_resident(header.clone()) { map.get(header)? } else { return None };
+        let header = FrameHeader::decode(bytes, self.header.salt).ok()?;
+        Some((header.lsn.0, header.payload_crc))
+    }
+
     /// Where in the file what `at` means stands, or the block that it is in.
     pub(super) fn offset_of(&self, disk: &dyn Disk, at: Locator) -> Option<u32> {
         if self.header.covers.is_none() {
@@ -120,6 +142,18 @@ impl Segment {
 }
 
 impl Segments {
+    /// Where the message at `at` lies. A hint.
+    pub fn place(&self, at: Locator) -> Place {
+        let found = self.get(at.segment).ok().filter(|segment| segment.header.covers.is_some());
+        let address = found.and_then(|segment| {
+            let from_start = segment.start_of(self.disk(), at.segment)? + u64::from(at.offset);
+            let address = segment.addressed(self.disk()).ok()?.find(from_start)?;
+            Some((segment, address)).filter(|(_, address)| address.index != OWN_FRAME)
+        });
+        let Some((segment, address)) = address else { return Place::Frame };
+        Place::InBlock(segment.block_at(self.disk(), address.offset).map(|name| (name, address.index)))
+    }
+
     /// The places of the log where messages of a sealed segment stand, as its footer or address table says.
     pub fn messages_in(&self, id: SegmentId) -> Result<Vec<Locator>> {
         let segment = self.get(id)?;

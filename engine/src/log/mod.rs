@@ -16,7 +16,7 @@ mod verify;
 mod writer;
 
 pub use crate::format::{FRAME_FLAG_ZSTD, FrameHeader, FrameKind, FrameRef};
-pub use addressed::{InFile, Stored};
+pub use addressed::{BlockName, InFile, Place, Stored};
 pub use compacted::{Compacting, Retired, Sealed};
 pub use frame::{Frame, FrameBytes};
 pub use iter::Frames;

@@ -1,7 +1,7 @@
 //! What frames hold, read with the proofs that stand inside them: the crc of a message, of its summary, the one encoding of events.
 use super::walk::Frame;
 use crate::base::{Guid, Lsn, SegmentId, ShardId};
-use crate::delivery::{self, Dictionary, message_in_block, summary, summary_in_block, unstage};
+use crate::delivery::{self, Blocks, Dictionary, message_in_block, summary, summary_in_block, unstage};
 use crate::directory;
 use crate::disk::File;
 use crate::format::addresses::AddressTable;
@@ -28,6 +28,7 @@ struct Kept {
     /// Parts whose bytes were mended in memory only.
     mended: HashMap<(SegmentId, u32), FrameBytes>,
     reading: Option<(Arc<dyn File>, SegmentHeader)>,
+    blocks: Arc<Blocks>,
 }
 
 /// Why a message cannot be read.
@@ -115,7 +116,8 @@ impl Contents {
         let missing = Cell::new(false);
         let part_at = |offset| self.part_or(offset, &missing);
         let frame = FrameRef { header: *header, payload };
-        let read = message_in_block(frame, index, dictionary.as_deref(), &part_at);
+        let blocks = self.0.borrow().blocks.clone();
+        let read = message_in_block(frame, index, dictionary.as_deref(), &part_at, &blocks);
         read.map_err(|why| if missing.get() { Unread::Needs(why) } else { Unread::Damaged(why) })
     }
 

@@ -7,9 +7,13 @@ use posthouse_engine::disk::Disk;
 use posthouse_engine::disk::sim::{Fault, SimDisk};
 use posthouse_engine::index::Entry;
 use posthouse_engine::queue::NewQueueItem;
-use posthouse_engine::{Compact, CompactStatus, Engine, Options, Store};
+use posthouse_engine::{Compact, CompactStatus, Engine, Options, Store, Ticket};
+use std::future::Future;
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::mpsc::{Sender, channel};
+use std::task::{Context, Poll, Waker};
 
 const BYTES: usize = 900;
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
@@ -188,6 +192,41 @@ fn a_compacted_store_is_the_same_store_in_less_room() {
     house.remove("idx-");
     let engine = house.open();
     assert_eq!(shown(&engine), before, "from the compacted segments alone");
+}
+
+/// Keeps the only worker busy until what is given back is dropped.
+fn busy_worker(engine: &Engine) -> (Sender<()>, Ticket<Result<(), Error>>) {
+    let (go, gate) = channel::<()>();
+    (go, engine.work(move || gate.recv().unwrap_or_default()))
+}
+
+#[test]
+fn a_block_is_unpacked_by_a_worker_once_for_its_messages() {
+    let house = House::new(47);
+    let engine = house.open();
+    fill(&engine);
+    let engine = house.reopen(engine);
+    compact(&engine, all_of_it(-1));
+    let engine = house.reopen(engine);
+    let account = ids(&engine, 3)[0];
+    let entries = engine.mailbox(account, MailboxId::INBOX).expect("INBOX").entries.clone();
+    let all: Vec<Entry> = entries.range(0..entries.len()).map(|entry| entry.expect("readable")).collect();
+    let is_ready = |entry: &Entry| {
+        let mut ticket = engine.message(account, entry);
+        matches!(Pin::new(&mut ticket).poll(&mut Context::from_waker(Waker::noop())), Poll::Ready(Ok(_)))
+    };
+    let (go, busy) = busy_worker(&engine);
+    // The newest may lie in a frame of its own still.
+    assert!(all.iter().take(30).all(|entry| !is_ready(entry)), "whoever asks has others to serve");
+    drop(go);
+    busy.wait().expect("done");
+    let first = engine.message(account, &all[0]).wait().expect("read");
+    let (go, busy) = busy_worker(&engine);
+    let at_hand = all.iter().filter(|entry| is_ready(entry)).count();
+    assert!(at_hand > 5 && is_ready(&all[0]), "{at_hand} of {} at hand", all.len());
+    assert!(first[..] == engine.message(account, &all[0]).wait().expect("at hand")[..]);
+    drop(go);
+    busy.wait().expect("done");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use posthouse_engine::base::{
 };
 use posthouse_engine::disk::Map;
 use posthouse_engine::format::{DeliveredTo, Event, Mending};
-use posthouse_engine::index::{Account, Accounts, DEFAULT_MAILBOXES, Entry, Part, PartWriter, Parts};
+use posthouse_engine::index::{Account, Accounts, DEFAULT_MAILBOXES, Entry, Part, PartWriter, Parts, Vanished};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
@@ -375,6 +375,9 @@ fn check_box(account: &Account, id: MailboxId, wanted: &Box) {
         assert_eq!(found, expected, "the entries of {uids:?}");
         for since in [0, wanted.modseq / 2, wanted.modseq.saturating_sub(1), wanted.modseq] {
             let vanished = mailbox.vanished_since(ModSeq(since), &uids).expect("read");
+            let (mut walk, mut pieces) = (Vanished::new(mailbox, ModSeq(since), &uids), UidSet::new());
+            while walk.next(mailbox, 3, &mut pieces).expect("read") {}
+            assert_eq!(pieces, vanished, "found three entries at a time");
             let is_told = |uid: &&u32| vanished.contains(Uid(**uid));
             let gone = wanted.gone.iter().filter(|(uid, at)| **at > since && uids.contains(Uid(**uid)));
             assert!(gone.map(|(uid, _)| uid).all(|uid| is_told(&uid)), "gone since {since}: {vanished:?}");

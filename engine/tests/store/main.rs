@@ -27,5 +27,6 @@ mod queue;
 mod restored;
 mod sharing;
 mod shortened;
+mod unread;
 mod verdict;
 mod workload;

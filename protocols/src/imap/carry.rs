@@ -74,7 +74,7 @@ impl Session {
 
     /// The message with the labels that who copies sees on it.
     async fn copy_of(&self, from: At, source: &Mailbox, entry: Entry) -> Result<Append> {
-        let message = self.shared.message(from.account, &entry).await?.to_vec();
+        let message = self.shared.message(self.account(), from.account, &entry).await?.to_vec();
         let staged = self.shared.engine.stage_again(message, entry.guid).await?;
         let set = source.keywords.iter().enumerate().filter(|(bit, _)| entry.keywords.0 >> bit & 1 == 1);
         Ok(Append {

@@ -97,6 +97,12 @@ impl Session {
                 return self.refuse_message(literal).await;
             }
         };
+        if self.login.is_some()
+            && let Some(brought) = self.shared.engine.bring_account(self.account())
+        {
+            // Else the command would wait for the disk, and with it whoever else is served here.
+            brought.await;
+        }
         let answer = match (command.run)(self, request).await {
             Ok(answer) | Err(Fail::Answer(answer)) => answer,
             Err(Fail::Io(error)) => return Err(error),

@@ -1,8 +1,15 @@
-//! Has workers read what summaries lie in where the disk would have to be waited for, before a session needs them. Errors are met by who reads.
+//! Has workers read what entries and summaries lie in where the disk would have to be waited for, before a session needs them. Errors are met by who reads.
 use crate::imap::state::Session;
 use crate::limits;
 use posthouse_engine::index::Mailbox;
 use std::ops::Range;
+
+/// Brings the entries at these positions into memory: of an account that nobody has asked about lately they may lie on the disk.
+pub(in crate::imap) async fn bring_entries(session: &Session, view: &Mailbox, positions: Range<usize>) {
+    if let Some(brought) = session.shared.engine.bring_entries(view, positions) {
+        brought.await;
+    }
+}
 
 /// Brings the summaries at these positions into memory.
 pub(in crate::imap) async fn bring(session: &Session, view: &Mailbox, positions: Range<usize>) {

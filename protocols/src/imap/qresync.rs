@@ -2,12 +2,13 @@
 use super::answer::{Answer, Fail};
 use super::args::Args;
 use super::fetch::render::{self, FlagParts};
+use super::near;
 use super::set::{self, Set};
 use super::state::Session;
 use crate::limits;
 use crate::runtime::yield_now;
 use posthouse_engine::base::{ModSeq, Uid};
-use posthouse_engine::index::UidSet;
+use posthouse_engine::index::{Mailbox, UidSet, Vanished};
 
 /// What a client knows of a mailbox: `(UIDVALIDITY modseq [known-uids [(numbers uids)]])`.
 #[derive(Debug, PartialEq, Eq)]
@@ -76,11 +77,11 @@ impl Session {
         }
         let all = UidSet::range(Uid(1), Uid(u32::MAX));
         let uids = known.uids.as_ref().unwrap_or(&all);
-        let vanished = view.vanished_since(known.modseq, uids)?;
-        self.write_vanished(b"* VANISHED (EARLIER) ", &vanished).await?;
+        self.write_vanished_since(&view, known.modseq, uids).await?;
         let parts = FlagParts { uid: true, flags: true, modseq: true, uid_only: self.enabled.uid_only };
         let positions = set::uid_positions(uids, &view.entries)?;
         for piece in set::pieces(&positions, limits::IMAP_BATCH_MESSAGES) {
+            near::bring_entries(self, &view, piece.clone()).await;
             for (at, entry) in piece.clone().zip(view.entries.range(piece)) {
                 let entry = view.seen_by(entry?, reader);
                 if entry.modseq > known.modseq {
@@ -106,8 +107,21 @@ impl Session {
                 UidSet::from_ranges(ranges.iter().map(|(a, b)| (a.unwrap_or(last), b.unwrap_or(last))))
             }
         };
-        let vanished = view.vanished_since(ModSeq(since), &uids)?;
-        Ok(self.write_vanished(b"* VANISHED (EARLIER) ", &vanished).await?)
+        self.write_vanished_since(&view, ModSeq(since), &uids).await
+    }
+
+    async fn write_vanished_since(&mut self, view: &Mailbox, since: ModSeq, uids: &UidSet) -> Result<(), Fail> {
+        let (mut walk, mut found, mut more) = (Vanished::new(view, since, uids), UidSet::new(), true);
+        while more {
+            more = walk.next(view, limits::IMAP_BATCH_MESSAGES, &mut found)?;
+            if !more || found.ranges().len() >= limits::IMAP_VANISHED_RANGES {
+                self.write_vanished(b"* VANISHED (EARLIER) ", &std::mem::take(&mut found)).await?;
+            }
+            if more {
+                yield_now().await;
+            }
+        }
+        Ok(())
     }
 }
 

@@ -89,7 +89,7 @@ pub(super) fn uid_positions(uids: &UidSet, entries: &EntryTable) -> posthouse_en
 
 /// A uid set that holds exactly those entries of the view that stand at these positions. Between two neighbours of a view no uid can
 /// appear any more, so that whole ranges may be named by their ends.
-pub(super) fn uids_at(positions: &Positions, entries: &EntryTable) -> posthouse_engine::base::Result<UidSet> {
+pub(super) fn uids_at(positions: &[Range<usize>], entries: &EntryTable) -> posthouse_engine::base::Result<UidSet> {
     let mut ranges = Vec::with_capacity(positions.len());
     for range in positions {
         ranges.push((entries.get(range.start)?.uid.0, entries.get(range.end - 1)?.uid.0));
@@ -97,7 +97,8 @@ pub(super) fn uids_at(positions: &Positions, entries: &EntryTable) -> posthouse_
     Ok(UidSet::from_ranges(ranges))
 }
 
-fn merged(mut ranges: Positions) -> Positions {
+/// Ascending and disjoint.
+pub(super) fn merged(mut ranges: Positions) -> Positions {
     ranges.retain(|range| range.start < range.end);
     ranges.sort_unstable_by_key(|range| range.start);
     let mut merged: Positions = Vec::with_capacity(ranges.len());
@@ -157,6 +158,26 @@ pub(super) fn pieces(positions: &[Range<usize>], len: usize) -> impl Iterator<It
     positions.iter().flat_map(cut)
 }
 
+/// The same positions in sets of at most `len`.
+pub(super) fn groups(positions: &[Range<usize>], len: usize) -> Vec<Positions> {
+    let (mut groups, mut room): (Vec<Positions>, usize) = (Vec::new(), 0);
+    for range in positions {
+        let mut start = range.start;
+        while start < range.end {
+            if room == 0 {
+                groups.push(Vec::new());
+                room = len.max(1);
+            }
+            let end = range.end.min(start + room);
+            if let Some(group) = groups.last_mut() {
+                group.push(start..end);
+            }
+            (room, start) = (room - (end - start), end);
+        }
+    }
+    groups
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -167,6 +188,9 @@ mod tests {
         assert_eq!(positions, [0..3, 5..12]);
         let cut: Vec<_> = pieces(&positions, 4).collect();
         assert_eq!(cut, [0..3, 5..9, 9..12]);
+        assert_eq!(groups(&positions, 4), [vec![0..3, 5..6], vec![6..10], vec![10..12]]);
+        assert_eq!(groups(&positions, 10), [positions.clone()]);
+        assert!(groups(&[], 4).is_empty());
     }
 
     #[test]

@@ -3,12 +3,12 @@
 use super::fetch::render;
 use super::state::{Enabled, Selected, Session};
 use super::table::{After, Command};
-use super::{out, set};
+use super::{near, out, set};
 use crate::limits;
 use crate::runtime::yield_now;
 use posthouse_engine::base::{AccountId, Error, Uid};
 use posthouse_engine::directory::Rights;
-use posthouse_engine::index::{Diff, Entry, FlagMode, Flags, Keywords, Mailbox, UidSet, diff};
+use posthouse_engine::index::{Comparison, Diff, Entry, FlagMode, Flags, Keywords, Mailbox, UidSet};
 use std::io;
 use std::sync::Arc;
 
@@ -114,7 +114,8 @@ impl Session {
         let Some(selected) = &self.selected else {
             return Ok(());
         };
-        let changes = match Changes::between(selected, &new) {
+        let (view, newer) = (selected.view.clone(), selected.newer.clone());
+        let changes = match Changes::between(&view, newer.as_deref(), &new).await {
             Ok(changes) => changes,
             Err(error) => {
                 self.lost(&error);
@@ -147,6 +148,7 @@ impl Session {
         let Enabled { condstore, uid_only, .. } = self.enabled;
         let parts = render::FlagParts { uid: true, flags: true, modseq: condstore, uid_only };
         for piece in set::pieces(std::slice::from_ref(&(0..view.entries.len())), limits::IMAP_BATCH_MESSAGES) {
+            near::bring_entries(self, &view, piece.clone()).await;
             for (at, entry) in piece.clone().zip(view.entries.range(piece)) {
                 let (Ok(entry), Some(selected)) = (entry, &self.selected) else {
                     return Ok(());
@@ -228,6 +230,7 @@ impl Session {
         if self.enabled.qresync || self.enabled.uid_only {
             return self.write_vanished(b"* VANISHED ", expunged).await;
         }
+        let mut count = 0;
         for &(first, last) in expunged.ranges().iter().rev() {
             let Ok(start) = view.entries.lower_bound(Uid(first)) else {
                 continue;
@@ -235,6 +238,7 @@ impl Session {
             for at in (start..=start + (last - first) as usize).rev() {
                 out::counted(self.stream.output(), at as u64 + 1, "EXPUNGE");
                 self.stream.flush_if_large().await?;
+                take_turns(&mut count).await;
             }
         }
         Ok(())
@@ -248,6 +252,9 @@ impl Session {
             out::uid_set(out, &UidSet::from_ranges(ranges.iter().copied()));
             out.extend_from_slice(b"\r\n");
             self.stream.flush_if_large().await?;
+            if uids.ranges().len() > limits::IMAP_VANISHED_RANGES {
+                yield_now().await;
+            }
         }
         Ok(())
     }
@@ -260,16 +267,18 @@ impl Session {
         telling: Telling,
         own: Option<Own<'_>>,
     ) -> io::Result<()> {
+        let (mut count, named) = (0, own.as_ref().and_then(|own| own.named(new)));
         for found in new.entries.in_uids(changed) {
             let Ok((_, entry)) = found else {
                 return Ok(());
             };
+            take_turns(&mut count).await;
             let Some(selected) = &self.selected else {
                 return Ok(());
             };
             let reader = selected.reader;
             let (before, entry) = (as_told(old, &entry, reader), new.seen_by(entry, reader));
-            if own.as_ref().is_some_and(|own| own.covers(before, new, &entry)) {
+            if own.as_ref().is_some_and(|own| own.covers(before, named, &entry)) {
                 continue;
             }
             if own.is_none() && !self.enabled.condstore && before == Some((entry.flags, entry.keywords)) {
@@ -339,21 +348,34 @@ impl Selected {
 }
 
 impl Own<'_> {
-    /// Whether the change of this entry is the session's own.
-    fn covers(&self, before: Option<(Flags, Keywords)>, new: &Mailbox, entry: &Entry) -> bool {
+    /// Whether the change of this entry is the session's own; `named` is what it was expected to come to.
+    fn covers(&self, before: Option<(Flags, Keywords)>, named: Option<Named>, entry: &Entry) -> bool {
         if !self.uids.contains(entry.uid) || self.except.contains(entry.uid) {
             return false;
         }
-        let Some(expected) = &self.expected else {
+        let Some((mode, named)) = named else {
             return true;
         };
-        let Some(before) = before else {
-            return false;
-        };
+        before.is_some_and(|before| mode.apply(before, named) == (entry.flags, entry.keywords))
+    }
+
+    /// What is expected, with keywords as the bits of the mailbox.
+    fn named(&self, new: &Mailbox) -> Option<Named> {
+        let expected = self.expected.as_ref()?;
         let bits =
             expected.keywords.iter().filter_map(|keyword| new.keyword_bit(keyword)).fold(0, |bits, bit| bits | bit);
-        let named = (expected.flags, Keywords(bits));
-        expected.mode.apply(before, named) == (entry.flags, entry.keywords)
+        Some((expected.mode, (expected.flags, Keywords(bits))))
+    }
+}
+
+/// A change of flags and keywords.
+type Named = (FlagMode, (Flags, Keywords));
+
+/// Leaves others their turn now and then; to be called for each entry.
+async fn take_turns(count: &mut usize) {
+    *count += 1;
+    if count.is_multiple_of(limits::IMAP_BATCH_MESSAGES) {
+        yield_now().await;
     }
 }
 
@@ -373,12 +395,22 @@ struct Changes {
 }
 
 impl Changes {
-    fn between(selected: &Selected, new: &Mailbox) -> Result<Changes, Error> {
-        let all = diff(&selected.view, new)?;
-        let since_told = match &selected.newer {
-            Some(newer) => diff(newer, new)?,
+    /// `newer` is the view whose flags the client has been told, if that is not `view`.
+    async fn between(view: &Mailbox, newer: Option<&Mailbox>, new: &Mailbox) -> Result<Changes, Error> {
+        let all = compare(view, new).await?;
+        let since_told = match newer {
+            Some(newer) => compare(newer, new).await?,
             None => all.clone(),
         };
         Ok(Changes { all, since_told })
     }
+}
+
+/// What differs between two views. A STORE may have changed millions of entries, and thousands of sessions are told.
+async fn compare(old: &Mailbox, new: &Mailbox) -> Result<Diff, Error> {
+    let mut comparison = Comparison::new(old, new);
+    while comparison.next()? {
+        yield_now().await;
+    }
+    Ok(comparison.found())
 }

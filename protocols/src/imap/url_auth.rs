@@ -1,7 +1,7 @@
 //! What authorises a URL (RFC 4467): a token over the URL with a key of who has made it, which never leaves the server. Whoever may use the URL
 //! reads with the rights that its maker has then. Between tenants no URL is good.
 use super::fetch::plan::Content;
-use super::fetch::section;
+use super::fetch::section::Selected;
 use super::place::Viewer;
 use super::state::Session;
 use super::url::{Access, Auth, Url};
@@ -117,14 +117,18 @@ pub(crate) async fn submitted(
     take: impl FnOnce(&[u8]),
 ) -> Result<bool, Error> {
     let caller = Caller { shared, account, submits: true };
+    let reader = account;
     let Some(Resolved { account, entry, content }) = caller.resolve(url.as_bytes()) else {
         return Ok(false);
     };
     let summary = shared.engine.summary(account, &entry)?;
-    let message = shared.message(account, &entry).await?;
+    let message = shared.message(reader, account, &entry).await?;
     let summary = SummaryRef::decode(&summary).ok();
-    let bytes = section::bytes(&content, summary.as_ref(), &message);
-    Ok(bytes.map(|bytes| take(&bytes)).is_some())
+    let Some(selected) = Selected::find(&content, summary.as_ref(), message.len()) else {
+        return Ok(false);
+    };
+    take(&selected.bytes(&message).await);
+    Ok(true)
 }
 
 #[cfg(test)]

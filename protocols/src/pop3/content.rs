@@ -24,7 +24,7 @@ impl Session {
         if u64::from(entry.size_bytes) > limits::MESSAGE_SMALL_BYTES {
             self.stream.flush().await?;
         }
-        Ok(match self.shared.message(account, &entry).await {
+        Ok(match self.shared.message(account, account, &entry).await {
             // RFC 6856 section 5.
             Ok(bytes) if self.policy.refuses_utf8 && !self.utf8 && has_utf8_header(&bytes) => {
                 Err(Answer::no("[UTF8] The message's header is in UTF-8; say UTF8 before you log in"))

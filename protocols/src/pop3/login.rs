@@ -62,6 +62,9 @@ impl Session {
                 "[SYS/TEMP] Too many connections of this account: at most {max} at a time"
             )));
         };
+        if let Some(brought) = self.shared.engine.bring_account(account) {
+            brought.await;
+        }
         self.shared.engine.open_account(account).await?;
         let Some(lock) = self.shared.maildrops.lock(account) else {
             // RFC 2449 section 8.1.2

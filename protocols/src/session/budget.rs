@@ -2,6 +2,7 @@
 //! large ones never keep them waiting; it never waits.
 use crate::limits;
 use crate::runtime::Site;
+use posthouse_engine::base::AccountId;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,8 +18,15 @@ struct Inner {
     /// What small messages may take beside that.
     small_left: AtomicU64,
     size_bytes: u64,
-    /// What each client site holds, as far as shares were made for one.
-    sites: Mutex<HashMap<Site, u64>>,
+    /// What each holder has, as far as shares were made for one.
+    holders: Mutex<HashMap<Holder, u64>>,
+}
+
+/// Who leaves something to others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Holder {
+    Site(Site),
+    Account(AccountId),
 }
 
 /// What one message has taken; dropping it gives that back.
@@ -27,7 +35,7 @@ pub struct Share {
     budget: Budget,
     taken_bytes: u64,
     small_bytes: u64,
-    site: Option<Site>,
+    holder: Option<Holder>,
 }
 
 impl Budget {
@@ -37,24 +45,33 @@ impl Budget {
             left: AtomicU64::new(size_bytes),
             small_left: AtomicU64::new(size_bytes / limits::BUDGET_SMALL_PART),
             size_bytes,
-            sites: Mutex::default(),
+            holders: Mutex::default(),
         }))
     }
 
     /// A share for one message: nothing is taken yet.
     pub fn share(&self) -> Share {
-        Share { budget: self.clone(), taken_bytes: 0, small_bytes: 0, site: None }
+        self.share_of_holder(None)
     }
 
     /// A share for one message from `peer`. Messages beside another one of the same site get no more than what they leave to everybody else:
     /// one site may have half of the budget, two may have a third each, and however many there are, something is left for the next.
     pub fn share_of(&self, peer: IpAddr) -> Share {
-        Share { budget: self.clone(), taken_bytes: 0, small_bytes: 0, site: Some(Site::of(peer)) }
+        self.share_of_holder(Some(Holder::Site(Site::of(peer))))
     }
 
-    fn sites(&self) -> MutexGuard<'_, HashMap<Site, u64>> {
+    /// The same for what an account's sessions hold, wherever its clients are.
+    pub fn share_of_account(&self, account: AccountId) -> Share {
+        self.share_of_holder(Some(Holder::Account(account)))
+    }
+
+    fn share_of_holder(&self, holder: Option<Holder>) -> Share {
+        Share { budget: self.clone(), taken_bytes: 0, small_bytes: 0, holder }
+    }
+
+    fn holders(&self) -> MutexGuard<'_, HashMap<Holder, u64>> {
         // The sums are whole between any two statements.
-        self.0.sites.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.holders.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn left(&self) -> u64 {
@@ -108,15 +125,15 @@ impl Share {
     }
 
     fn take(&self, more: u64) -> bool {
-        let Some(site) = self.site else {
+        let Some(holder) = self.holder else {
             return self.budget.take(more);
         };
-        let mut sites = self.budget.sites();
-        let held = sites.get(&site).copied().unwrap_or(0);
+        let mut holders = self.budget.holders();
+        let held = holders.get(&holder).copied().unwrap_or(0);
         let is_alone = held == self.taken_bytes;
         let taken = (is_alone || held + more <= self.budget.left()) && self.budget.take(more);
         if taken {
-            sites.insert(site, held + more);
+            holders.insert(holder, held + more);
         }
         taken
     }
@@ -129,6 +146,18 @@ impl Share {
     /// Whether others may soon wait for what this share holds: half of the budget is taken.
     pub fn is_wanted(&self) -> bool {
         self.taken_bytes > 0 && self.budget.left() < self.budget.0.size_bytes / 2
+    }
+
+    /// Whether somebody may be waiting for what it holds already: it is wanted, its holder may have no more beside it, or half of what small messages
+    /// share is taken and it has of that.
+    pub fn is_waited_for(&self) -> bool {
+        let small_left = self.budget.0.small_left.load(Ordering::Acquire);
+        let small = self.small_bytes > 0 && small_left < self.budget.0.size_bytes / limits::BUDGET_SMALL_PART / 2;
+        let at_its_bound = |holder| {
+            let held = self.budget.holders().get(&holder).copied().unwrap_or(0);
+            held + limits::BUDGET_STEP_BYTES > self.budget.left()
+        };
+        small || self.is_wanted() || self.taken_bytes > 0 && self.holder.is_some_and(at_its_bound)
     }
 
     /// How fast a message must come in that holds this share, in bytes a second: as slowly as it likes while half of the budget is left beside
@@ -148,11 +177,11 @@ impl Share {
         if taken == 0 {
             return;
         }
-        if let Some(site) = self.site {
-            let mut sites = self.budget.sites();
-            match sites.get_mut(&site) {
+        if let Some(holder) = self.holder {
+            let mut holders = self.budget.holders();
+            match holders.get_mut(&holder) {
                 Some(held) if *held > taken => *held -= taken,
-                _ => drop(sites.remove(&site)),
+                _ => drop(holders.remove(&holder)),
             }
         }
         self.budget.0.left.fetch_add(taken, Ordering::AcqRel);
@@ -221,8 +250,38 @@ mod tests {
         drop(greedy);
         assert_eq!(fill(&budget, site(3)).len(), 23);
         drop(second);
-        assert!(budget.sites().is_empty());
+        assert!(budget.holders().is_empty());
         assert_eq!(budget.left(), 60 * STEP);
+    }
+
+    #[test]
+    fn an_account_leaves_something_to_others() {
+        let budget = Budget::new(60 * STEP);
+        let of = |account| budget.share_of_account(AccountId(account));
+        let fill = |account| -> Vec<Share> {
+            std::iter::repeat_with(|| of(account)).map_while(|mut share| share.hold(STEP).then_some(share)).collect()
+        };
+        let greedy = fill(1);
+        assert_eq!(greedy.len(), 30);
+        assert!(greedy.iter().all(Share::is_waited_for), "its own sessions wait for each other");
+        let mut other = of(2);
+        assert!(other.hold(20 * STEP) && of(3).hold(STEP));
+        drop(greedy);
+        assert!(!other.is_waited_for());
+    }
+
+    #[test]
+    fn small_ones_are_waited_for_when_half_of_their_part_is_taken() {
+        let budget = Budget::new(16 * limits::MESSAGE_SMALL_BYTES);
+        let small = || {
+            let mut share = budget.share_of_account(AccountId(1));
+            assert!(share.hold(limits::MESSAGE_SMALL_BYTES));
+            share
+        };
+        let mut held = vec![small(), small()];
+        assert!(!held[0].is_waited_for());
+        held.push(small());
+        assert!(held[0].is_waited_for());
     }
 
     #[test]

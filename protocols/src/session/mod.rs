@@ -24,6 +24,7 @@ pub use dialog::{Dialog, Step};
 pub use exclusive::{Exclusive, Held};
 pub use login::{Place, Proof, Shown, UNAVAILABLE};
 pub use reading::Reading;
+pub(crate) use reading::flush_holding;
 pub use room::{Ended, Room};
 pub use scram::Bindings;
 pub use throttle::{Guess, Refusal, Throttle};

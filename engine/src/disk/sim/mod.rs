@@ -82,6 +82,11 @@ impl SimDisk {
         self.state().free_bytes = bytes;
     }
 
+    /// Files that are mapped from now on count as not in memory until they are brought.
+    pub fn set_unread(&self, unread: bool) {
+        self.state().unread = unread;
+    }
+
     /// Takes all room away from the changing call number `op` on.
     pub fn fill_at(&self, op: u64) {
         self.state().full_at = Some(op);
@@ -137,7 +142,8 @@ impl Disk for SimDisk {
         self.wait();
         let mut state = self.state();
         state.read()?;
-        Ok(Map::owned(state.inodes[state.find(path)?].visible().to_vec()))
+        let bytes = state.inodes[state.find(path)?].visible().to_vec();
+        Ok(if state.unread { Map::unread(bytes) } else { Map::owned(bytes) })
     }
 
     fn map_start(&self, path: &Path, len_bytes: usize) -> io::Result<Map> {

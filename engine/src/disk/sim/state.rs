@@ -56,6 +56,8 @@ pub(super) struct State {
     pub(super) faults: BTreeMap<u64, Fault>,
     pub(super) crash_at: Option<u64>,
     pub(super) free_bytes: u64,
+    /// Maps count as not in memory.
+    pub(super) unread: bool,
     pub(super) full_at: Option<u64>,
     pub(super) reads: u64,
     pub(super) read_faults: BTreeSet<u64>,
@@ -75,6 +77,7 @@ impl State {
             faults: BTreeMap::new(),
             crash_at: None,
             free_bytes: u64::MAX,
+            unread: false,
             full_at: None,
             reads: 0,
             read_faults: BTreeSet::new(),

@@ -8,7 +8,7 @@ mod word;
 
 pub use crate::base::fold;
 pub use charset::to_unicode;
-pub use decode::decode_body;
+pub use decode::{Decoder, decode_body};
 pub use preview::preview;
 pub use scan::contains_text;
 pub use word::decoded_header;

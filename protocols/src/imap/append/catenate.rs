@@ -2,7 +2,7 @@
 use super::reader::Incoming;
 use crate::imap::answer::{Answer, Fail};
 use crate::imap::fetch::plan::Content;
-use crate::imap::fetch::section;
+use crate::imap::fetch::section::Selected;
 use crate::imap::out;
 use crate::imap::state::Session;
 use crate::imap::url::Url;
@@ -92,10 +92,11 @@ impl Incoming {
         message: &mut Vec<u8>,
     ) -> Result<(), Fail> {
         let engine = &session.shared.engine;
-        let found = session.shared.message(account, &entry).await.map_err(|_: Error| bad())?;
+        let found = session.shared.message(session.account(), account, &entry).await.map_err(|_: Error| bad())?;
         let summary = engine.summary(account, &entry)?;
         let summary = SummaryRef::decode(&summary).map_err(|_| bad())?;
-        let bytes = section::bytes(content, Some(&summary), &found).ok_or_else(&bad)?;
+        let selected = Selected::find(content, Some(&summary), found.len()).ok_or_else(&bad)?;
+        let bytes = selected.bytes(&found).await;
         let size_bytes = (message.len() + bytes.len()) as u64;
         self.room_for(session, size_bytes)?;
         self.hold(size_bytes)?;

@@ -14,7 +14,7 @@ pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'
         };
         let account = selected.account;
         if expunges && request.name == "CLOSE" && !selected.read_only && selected.data().deleted > 0 {
-            let gone = session.shared.engine.expunge(account, selected.mailbox, None).await?;
+            let gone = session.expunge_all(account, selected.mailbox, None).await?;
             if session.enabled.qresync && !gone.is_empty() {
                 // RFC 7162 section 3.2.8. Not when others have changed something too: the client would take it for known.
                 let now = session.shared.engine.mailbox(account, selected.mailbox)?;

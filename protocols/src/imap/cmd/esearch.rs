@@ -101,7 +101,7 @@ impl Session {
                 continue;
             };
             self.find(&mut search, &mut progress, wanted).await?;
-            self.tell_found_in(&search, wanted, &request.tag, &name)?;
+            self.tell_found_in(&search, wanted, &request.tag, &name).await?;
             self.stream.flush_if_large().await?;
             cut = cut.or(search.cut);
         }

@@ -7,9 +7,9 @@ use crate::imap::sync::Telling;
 use crate::imap::table::Request;
 use crate::limits;
 use crate::runtime::yield_now;
-use posthouse_engine::base::{AccountId, Error, MailboxId};
+use posthouse_engine::base::{AccountId, Error, MailboxId, Uid};
 use posthouse_engine::directory::Rights;
-use posthouse_engine::index::{Flags, UidSet};
+use posthouse_engine::index::{Flags, Mailbox, UidSet};
 
 pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'_> {
     Box::pin(async move {
@@ -33,7 +33,7 @@ pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'
         if let Some(uids) = &mut uids {
             cut = session.cut_deleted(account, mailbox, uids).await?;
         }
-        let gone = session.shared.engine.expunge(account, mailbox, uids).await?;
+        let gone = session.expunge_all(account, mailbox, uids).await?;
         let telling = Telling { expunges: true, uid: request.is_uid(), claim: true, asked: true };
         session.tell(telling, None).await?;
         let nothing = gone.is_empty();
@@ -56,18 +56,33 @@ impl Session {
         if !limit.cuts || view.deleted <= limit.messages_max {
             return Ok(None);
         }
-        let mut deleted: Positions = Vec::new();
-        for piece in set::pieces(&set::uid_positions(uids, &view.entries)?, limits::IMAP_BATCH_MESSAGES) {
-            for (at, entry) in piece.clone().zip(view.entries.range(piece)) {
-                if entry?.flags.contains(Flags::DELETED) {
-                    set::push(&mut deleted, at);
-                }
-            }
-            yield_now().await;
-        }
+        let mut deleted = deleted_among(uids, &view).await?;
         let cut = self.cut(&mut deleted, &view.entries)?;
         *uids = set::uids_at(&deleted, &view.entries)?;
         Ok(cut)
+    }
+
+    /// Removes what is \Deleted, among the uids or in all of the mailbox; very many messages in several transactions, as STORE does it.
+    pub(super) async fn expunge_all(
+        &self,
+        account: AccountId,
+        mailbox: MailboxId,
+        uids: Option<UidSet>,
+    ) -> Result<UidSet, Error> {
+        let engine = &self.shared.engine;
+        let view = engine.mailbox(account, mailbox)?;
+        if view.deleted as usize <= limits::IMAP_COMMIT_MESSAGES_MAX {
+            return engine.expunge(account, mailbox, uids).await;
+        }
+        let all = UidSet::range(Uid(1), Uid(u32::MAX));
+        let deleted = deleted_among(uids.as_ref().unwrap_or(&all), &view).await?;
+        let mut gone = UidSet::new();
+        for group in set::groups(&deleted, limits::IMAP_COMMIT_MESSAGES_MAX) {
+            let uids = set::uids_at(&group, &view.entries)?;
+            let some = engine.expunge(account, mailbox, Some(uids)).await?;
+            some.ranges().iter().for_each(|&(first, last)| gone.push_range(first, last));
+        }
+        Ok(gone)
     }
 
     /// OK with HIGHESTMODSEQ for a client that wants to know from where on it is to resynchronise (RFC 7162 section 3.2.8).
@@ -79,6 +94,20 @@ impl Session {
             _ => Answer::ok(text),
         }
     }
+}
+
+/// Where messages of these uids stand that are \Deleted.
+async fn deleted_among(uids: &UidSet, view: &Mailbox) -> Result<Positions, Error> {
+    let mut deleted: Positions = Vec::new();
+    for piece in set::pieces(&set::uid_positions(uids, &view.entries)?, limits::IMAP_BATCH_MESSAGES) {
+        for (at, entry) in piece.clone().zip(view.entries.range(piece)) {
+            if entry?.flags.contains(Flags::DELETED) {
+                set::push(&mut deleted, at);
+            }
+        }
+        yield_now().await;
+    }
+    Ok(deleted)
 }
 
 /// The answer to whoever wants to change a mailbox that EXAMINE has opened.

@@ -2,9 +2,12 @@
 //! other sessions are served in between.
 use crate::imap::answer::Answer;
 use crate::imap::args::Args;
-use crate::imap::fetch::plan::Plan;
+use crate::imap::fetch::plan::{Content, Decoding, Plan};
 use crate::imap::fetch::render::{self, Source};
+use crate::imap::fetch::section::{self, Selected, Sought};
 use crate::imap::near;
+use crate::imap::out;
+use crate::imap::search::lines::Cursor;
 use crate::imap::search::results::{Found, Partial};
 use crate::imap::set::{self, Set};
 use crate::imap::state::{Running, Session};
@@ -19,7 +22,6 @@ use posthouse_engine::delivery::Summaries;
 use posthouse_engine::directory::Rights;
 use posthouse_engine::index::mime::SummaryRef;
 use posthouse_engine::index::{Entry, FlagMode, Flags, Mailbox, UidSet};
-use std::borrow::Cow;
 use std::future::Future;
 use std::io;
 use std::ops::Range;
@@ -53,19 +55,15 @@ pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'
                 return Ok(session.over_limit());
             }
             let found = Found::Ranges(positions);
-            let mut page = Found::Ranges(Vec::new());
-            found.slice(partial.range(found.len())).for_each(|at| page.push(at));
-            positions = match page {
-                Found::Ranges(ranges) => ranges,
-                Found::Ordered(_) => Vec::new(),
-            };
+            positions = Cursor::new(&found, partial.range(found.len())).ranges();
         }
         let cut = session.cut(&mut positions, &view.entries)?;
         if asked.vanished {
             session.tell_vanished(&asked.set, asked.changed_since.unwrap_or_default()).await?;
         }
         let plan = Arc::new(plan);
-        let mut fetch = Fetch { plan, changed_since: asked.changed_since, view, uid, sets_seen: false, failed: None };
+        let (changed_since, work) = (asked.changed_since, Work::default());
+        let mut fetch = Fetch { plan, changed_since, view, uid, sets_seen: false, failed: None, work };
         let keeps_seen = session.selected_rights().contains(Rights::SEEN);
         fetch.sets_seen = fetch.plan.sets_seen && !read_only && keeps_seen;
         for piece in set::pieces(&positions, limits::IMAP_BATCH_MESSAGES) {
@@ -140,6 +138,22 @@ struct Fetch {
     sets_seen: bool,
     /// The answer when messages had to be left out.
     failed: Option<Answer>,
+    work: Work,
+}
+
+/// Bytes that a command has gone through since other sessions of the reactor were served.
+#[derive(Debug, Default)]
+pub(super) struct Work(usize);
+
+impl Work {
+    /// To be called after each piece of work.
+    pub(super) async fn did(&mut self, bytes: usize) {
+        self.0 += bytes;
+        if self.0 >= limits::IMAP_BATCH_BYTES {
+            self.0 = 0;
+            yield_now().await;
+        }
+    }
 }
 
 impl Session {
@@ -156,13 +170,15 @@ impl Session {
             };
             let (uid, sets_seen) = (true, false);
             // One that cannot be read any more is told of when it is asked for.
-            let mut fetch = Fetch { plan, changed_since: None, view, uid, sets_seen, failed: None };
+            let work = Work::default();
+            let mut fetch = Fetch { plan, changed_since: None, view, uid, sets_seen, failed: None, work };
             self.fetch(&mut fetch, at..at + 1).await
         })
     }
 
     /// Writes the messages at some positions.
     async fn fetch(&mut self, fetch: &mut Fetch, piece: Range<usize>) -> io::Result<()> {
+        near::bring_entries(self, &fetch.view, piece.clone()).await;
         let seen_now = if fetch.sets_seen { self.set_seen(fetch, piece.clone()).await? } else { UidSet::new() };
         if let Some(selected) = &self.selected
             && selected.newer.is_none()
@@ -176,7 +192,6 @@ impl Session {
         }
         let shared = self.shared.clone();
         let mut summaries = shared.engine.summaries(self.mail_account());
-        let mut written_bytes = 0;
         for (at, entry) in piece.clone().zip(view.entries.range(piece)) {
             let Some(selected) = &self.selected else {
                 return Ok(());
@@ -203,14 +218,10 @@ impl Session {
                 }
             };
             let seen = seen_now.contains(entry.uid);
-            if let Err(answer) = self.write(&fetch.plan, at, &entry, summary, message, seen).await? {
+            if let Err(answer) = self.write(fetch, at, &entry, summary, message, seen).await? {
                 fetch.failed = Some(answer);
             }
-            written_bytes += if fetch.plan.message { entry.size_bytes as usize } else { 0 };
-            if written_bytes >= limits::IMAP_BATCH_BYTES {
-                written_bytes = 0;
-                yield_now().await;
-            }
+            fetch.work.did(if fetch.plan.message { entry.size_bytes as usize } else { 0 }).await;
         }
         Ok(())
     }
@@ -224,7 +235,7 @@ impl Session {
     ) -> Result<(Option<&'s [u8]>, Option<Reading>)> {
         let summary = if plan.summary { Some(summaries.get(entry.locator)?) } else { None };
         let message = match plan.message {
-            true => Some(self.shared.message(self.mail_account(), entry).await?),
+            true => Some(self.shared.message(self.account(), self.mail_account(), entry).await?),
             false => None,
         };
         Ok((summary, message))
@@ -233,7 +244,7 @@ impl Session {
     /// Writes one response; what of it is long is sent in pieces, so that a slow client holds the message at most.
     async fn write(
         &mut self,
-        plan: &Plan,
+        fetch: &mut Fetch,
         at: usize,
         entry: &Entry,
         summary: Option<&[u8]>,
@@ -243,6 +254,7 @@ impl Session {
         let Some(selected) = &self.selected else {
             return Ok(Ok(()));
         };
+        let (plan, work) = (&*fetch.plan, &mut fetch.work);
         let stored = summary.unwrap_or_default();
         // What is written at once can be taken back; before anything is sent in pieces the summary is proved.
         let proved = summary.filter(|_| message.is_some()).map(SummaryRef::decode);
@@ -262,69 +274,131 @@ impl Session {
             condstore: self.enabled.condstore,
             uid_only: self.enabled.uid_only,
         };
-        if render::check(plan, &source).is_err() {
-            let text = "[UNKNOWN-CTE] A part's Content-Transfer-Encoding is not known here";
-            return Ok(Err(Answer::no(text)));
+        for content in plan.contents().filter(|content| content.decoding != Decoding::None) {
+            if section::check(content, source.summary.as_ref()).is_err() {
+                let text = "[UNKNOWN-CTE] A part's Content-Transfer-Encoding is not known here";
+                return Ok(Err(Answer::no(text)));
+            }
+            work.did(stored.len()).await;
         }
         let before = self.stream.output().len();
         render::begin(self.stream.output(), &source);
         for item in 0..plan.items.len() {
-            if let Some(message) = &mut message {
-                self.write_content(plan, item, &source, message).await?;
-            } else if let Err(why) = render::part(self.stream.output(), plan, item, &source, &[]) {
-                self.stream.output().truncate(before);
-                return Ok(Err(corrupt(entry, &why.to_string()).into()));
+            let bytes = message.as_deref().unwrap_or_default();
+            match render::part(self.stream.output(), plan, item, &source, bytes) {
+                Ok(None) => {}
+                Ok(Some(content)) => {
+                    if let Some(message) = &mut message {
+                        self.write_content(content, &source, message, work).await?;
+                    }
+                }
+                // Nothing has been sent of it: with a message the summary was proved.
+                Err(why) => {
+                    self.stream.output().truncate(before);
+                    return Ok(Err(corrupt(entry, &why.to_string()).into()));
+                }
             }
         }
         render::end(self.stream.output(), plan, &source);
+        // What the client is slow to take now needs the message no more.
+        drop(message);
         self.stream.flush_if_large().await?;
         Ok(Ok(()))
     }
 
-    /// Writes an item of which the bytes are long, perhaps, in pieces.
+    /// Writes an item's label and its bytes.
     async fn write_content(
         &mut self,
-        plan: &Plan,
-        item: usize,
+        content: &Content,
         source: &Source<'_>,
         message: &mut Reading,
+        work: &mut Work,
     ) -> io::Result<()> {
-        self.write_long(message, |out, message| render::part(out, plan, item, source, message).ok().flatten()).await
+        let out = self.stream.output();
+        out.extend_from_slice(&content.label);
+        out.push(b' ');
+        match Selected::find(content, source.summary.as_ref(), message.len()) {
+            Some(selected) => self.write_selected(&selected, content.decoding, message, work).await?,
+            None => out.extend_from_slice(b"NIL"),
+        }
+        // The part has been looked for among all.
+        work.did(if content.path.is_empty() { 0 } else { source.stored.len() }).await;
+        Ok(())
     }
 
-    /// Writes something long out of a message in pieces. `part` writes what stands before it and gives the bytes, if there are any.
-    pub(super) async fn write_long(
+    /// Writes bytes of a message as a literal, or how many there are; long ones are sent in pieces.
+    pub(super) async fn write_selected(
         &mut self,
+        selected: &Selected<'_>,
+        decoding: Decoding,
         message: &mut Reading,
-        part: impl for<'m> Fn(&mut Vec<u8>, &'m [u8]) -> Option<Cow<'m, [u8]>>,
+        work: &mut Work,
     ) -> io::Result<()> {
-        let mut sent = 0;
-        loop {
-            // After a message was given up for others, what stands before its bytes has been sent already.
-            let mut again = Vec::new();
-            let out = if sent == 0 { self.stream.output() } else { &mut again };
-            let Some(long) = part(out, message) else {
-                return Ok(());
-            };
-            let mut taken = true;
-            for piece in long.get(sent..).unwrap_or_default().chunks(limits::OUTPUT_BYTES) {
-                self.stream.output().extend_from_slice(piece);
-                sent += piece.len();
-                taken = self.stream.output().len() < limits::OUTPUT_BYTES || message.flush(&mut self.stream).await?;
-                if !taken {
-                    break;
+        match selected {
+            Selected::Sought(sought) => self.write_sought(sought, decoding, message, work).await,
+            Selected::AsIs(range) => {
+                let has_nul = decoding == Decoding::Binary && memchr::memchr(0, &message[range.clone()]).is_some();
+                if write_head(self.stream.output(), decoding, range.len() as u64, has_nul) {
+                    self.write_range(range.clone(), message, work).await?;
                 }
+                Ok(())
             }
-            drop(long);
-            if message.len() as u64 > limits::MESSAGE_SMALL_BYTES {
-                // Undoing a transfer encoding takes its time.
-                yield_now().await;
-            }
-            if taken {
-                return Ok(());
-            }
+        }
+    }
+
+    async fn write_range(&mut self, range: Range<usize>, message: &mut Reading, work: &mut Work) -> io::Result<()> {
+        let mut at = range.start;
+        while at < range.end {
+            let end = range.end.min(at + limits::OUTPUT_BYTES);
+            let piece = message.get(at..end).ok_or_else(|| io::Error::other("a message has become shorter"))?;
+            self.stream.output().extend_from_slice(piece);
+            self.send_some(message).await?;
+            work.did(end - at).await;
+            at = end;
+        }
+        Ok(())
+    }
+
+    /// Goes through the message twice where one step is not enough: a literal begins with its length.
+    async fn write_sought(
+        &mut self,
+        sought: &Sought<'_>,
+        decoding: Decoding,
+        message: &mut Reading,
+        work: &mut Work,
+    ) -> io::Result<()> {
+        let (mut walk, mut found) = (sought.walk(), Vec::new());
+        let (mut more, mut len, mut has_nul, mut steps) = (true, 0, false, 0);
+        while more {
+            found.clear();
+            more = walk.next(message, &mut found);
+            len += found.len() as u64;
+            has_nul |= memchr::memchr(0, &found).is_some();
+            steps += 1;
+            work.did(sought.step_bytes()).await;
+        }
+        if !write_head(self.stream.output(), decoding, len, has_nul && decoding == Decoding::Binary) {
+            return Ok(());
+        }
+        if steps == 1 {
+            self.stream.output().append(&mut found);
+            return self.send_some(message).await;
+        }
+        drop(found);
+        walk = sought.walk();
+        while walk.next(message, self.stream.output()) {
+            self.send_some(message).await?;
+            work.did(sought.step_bytes()).await;
+        }
+        Ok(())
+    }
+
+    /// Sends what has gathered of a message if it is much.
+    async fn send_some(&mut self, message: &mut Reading) -> io::Result<()> {
+        if self.stream.output().len() >= limits::OUTPUT_BYTES && !message.flush(&mut self.stream).await? {
             message.wait(&self.shared, &mut self.stream).await?;
         }
+        Ok(())
     }
 
     /// Reading a body marks it \Seen (RFC 3501 section 6.4.5). One commit for all of the piece; says which messages were unseen.
@@ -365,6 +439,20 @@ impl Session {
         self.tell(Telling { expunges: false, uid: fetch.uid, claim: false, asked: false }, Some(own)).await?;
         Ok(unseen)
     }
+}
+
+/// What stands before the bytes; or their number, if that is all that is wanted: false then.
+fn write_head(out: &mut Vec<u8>, decoding: Decoding, len: u64, has_nul: bool) -> bool {
+    if decoding == Decoding::Size {
+        out::number(out, len);
+        return false;
+    }
+    // RFC 3516 section 4.2: NULs need a literal8.
+    if has_nul {
+        out.push(b'~');
+    }
+    out::literal_head(out, len as usize);
+    true
 }
 
 /// RFC 5530: a message that another session has expunged, and whose bytes may be gone by now.

@@ -87,6 +87,9 @@ impl Session {
             // RFC 5530 section 3: a temporary failure.
             Proof::Unavailable => return Ok(Answer::no(format!("[UNAVAILABLE] {UNAVAILABLE}"))),
         };
+        if let Some(brought) = shared.engine.bring_account(login.account) {
+            brought.await;
+        }
         if let Err(error) = shared.engine.open_account(login.account).await {
             return Ok(error.into());
         }

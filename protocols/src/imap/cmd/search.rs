@@ -4,17 +4,19 @@
 use crate::imap::answer::{Answer, Fail};
 use crate::imap::args::Args;
 use crate::imap::message_limit::Cut;
+use crate::imap::near;
 use crate::imap::place::Place;
 use crate::imap::progress::Progress;
 use crate::imap::search::charset;
 use crate::imap::search::eval::Facts;
 use crate::imap::search::keys::{Context, Key, Taken};
-use crate::imap::search::results::{Correlators, Found, Names, Wanted};
+use crate::imap::search::results::{Found, Wanted};
 use crate::imap::set::{self, Numbers, Positions};
 use crate::imap::state::{Running, Session};
 use crate::imap::table::Request;
 use crate::limits;
 use crate::runtime::yield_now;
+use crate::session::Share;
 use posthouse_engine::base::{AccountId, Error};
 use posthouse_engine::directory::Rights;
 use posthouse_engine::index::{Mailbox, UidSet};
@@ -39,7 +41,7 @@ pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'
             Ok(search) => search,
             Err(fail) => return Err(session.nothing_saved(&wanted, fail)),
         };
-        session.tell_found(&search, &wanted, &request, "SEARCH")?;
+        session.tell_found(&search, &wanted, &request, "SEARCH").await?;
         let cut = search.cut;
         session.keep_context(search, &wanted, &request, None).await?;
         Ok(session.with_cut(cut, Answer::ok("SEARCH completed")))
@@ -51,16 +53,18 @@ pub(in crate::imap) struct Search {
     pub(in crate::imap) key: Arc<Key>,
     pub(in crate::imap) view: Arc<Mailbox>,
     /// Not in the selected mailbox.
-    elsewhere: Option<Elsewhere>,
+    pub(in crate::imap) elsewhere: Option<Elsewhere>,
     /// MODSEQ belongs to the answer.
-    modseq: bool,
+    pub(in crate::imap) modseq: bool,
     pub(in crate::imap) found: Found,
+    /// The room that what is found takes.
+    pub(in crate::imap) share: Share,
     /// Only some messages were looked at.
     pub(super) cut: Option<Cut>,
 }
 
 /// Where a mailbox lies that is searched without being selected.
-struct Elsewhere {
+pub(in crate::imap) struct Elsewhere {
     account: AccountId,
     /// The session's account if it is not the owner's.
     reader: Option<AccountId>,
@@ -147,7 +151,8 @@ impl Session {
         if modseq {
             self.enable_condstore();
         }
-        Search { key: Arc::new(key), view, elsewhere, modseq, found: Found::Ranges(Vec::new()), cut: None }
+        let (found, share) = (Found::Ranges(Vec::new()), self.shared.reading.share_of_account(self.account()));
+        Search { key: Arc::new(key), view, elsewhere, modseq, found, share, cut: None }
     }
 
     /// The messages that can match; of the selected mailbox those that a command works on.
@@ -187,6 +192,8 @@ impl Session {
                 }
                 Err(error) => return Err(error.into()),
             }
+            let bytes = search.found.bytes();
+            self.room_for_results(&mut search.share, bytes).await?;
             if wanted.first_is_enough() && search.found.len() > 0 {
                 return Ok(());
             }
@@ -199,6 +206,7 @@ impl Session {
 
     async fn find_in(&mut self, search: &mut Search, piece: Range<usize>) -> Result<(), Error> {
         let view = search.view.clone();
+        near::bring_entries(self, &view, piece.clone()).await;
         for (at, entry) in piece.clone().zip(view.entries.range(piece)) {
             let entry = entry?;
             let facts = match (&search.elsewhere, &self.selected) {
@@ -235,84 +243,12 @@ impl Session {
         key: &Arc<Key>,
         facts: Facts,
     ) -> Result<bool, Error> {
-        let message = self.shared.message(account, &facts.entry).await?;
+        let message = self.shared.message(self.account(), account, &facts.entry).await?;
         if facts.entry.size_bytes <= limits::IMAP_SEARCH_INLINE_BYTES_MAX {
             yield_now().await;
             return Ok(key.full(facts, &message));
         }
         let key = key.clone();
-        self.shared.engine.work_for(account.0, move || key.full(facts, &message)).await
-    }
-
-    /// A SEARCH that should have saved its results and has failed leaves nothing saved (RFC 5182 section 2.1).
-    pub(super) fn nothing_saved(&mut self, wanted: &Wanted, fail: Fail) -> Fail {
-        if let (true, Fail::Answer(Answer::No(_)), Some(selected)) = (wanted.save, &fail, &mut self.selected) {
-            selected.saved = UidSet::new();
-        }
-        fail
-    }
-
-    /// Writes what was found, and saves it if that was asked for.
-    pub(super) fn tell_found(
-        &mut self,
-        search: &Search,
-        wanted: &Wanted,
-        request: &Request,
-        word: &str,
-    ) -> Result<(), Answer> {
-        self.save_found(search, wanted)?;
-        let modseq = self.modseq_of(search, wanted)?;
-        let names = Names { entries: &search.view.entries, uid: request.is_uid() };
-        let mut line = Vec::new();
-        if !wanted.extended {
-            names.write_list(&mut line, word, &search.found, modseq)?;
-        } else if wanted.tells() {
-            let of = Correlators { tag: &request.tag, mailbox: None };
-            wanted.write(&mut line, of, &search.found, names, modseq)?;
-        }
-        self.stream.output().append(&mut line);
-        Ok(())
-    }
-
-    /// The same for the command ESEARCH; nothing is written of a mailbox in which nothing was found (RFC 7377 section 2.1).
-    pub(super) fn tell_found_in(
-        &mut self,
-        search: &Search,
-        wanted: &Wanted,
-        tag: &str,
-        name: &str,
-    ) -> Result<(), Answer> {
-        self.save_found(search, wanted)?;
-        if search.found.len() == 0 || !wanted.tells() {
-            return Ok(());
-        }
-        let modseq = self.modseq_of(search, wanted)?;
-        let of = Correlators { tag, mailbox: Some((&search.view, name, self.names_utf8())) };
-        let names = Names { entries: &search.view.entries, uid: true };
-        let mut line = Vec::new();
-        wanted.write(&mut line, of, &search.found, names, modseq)?;
-        self.stream.output().append(&mut line);
-        Ok(())
-    }
-
-    fn save_found(&mut self, search: &Search, wanted: &Wanted) -> Result<(), Error> {
-        if wanted.save
-            && let Some(selected) = &mut self.selected
-        {
-            selected.saved = wanted.saved(&search.found, &search.view.entries)?;
-        }
-        Ok(())
-    }
-
-    /// The MODSEQ that belongs to the answer; 0: none.
-    fn modseq_of(&self, search: &Search, wanted: &Wanted) -> Result<u64, Error> {
-        if !search.modseq {
-            return Ok(0);
-        }
-        let selected = self.selected.as_deref().filter(|_| search.elsewhere.is_none());
-        wanted.modseq(&search.found, |at| {
-            let entry = search.view.entries.get(at)?;
-            Ok(selected.map_or(entry, |selected| selected.newest(entry)).modseq.0)
-        })
+        self.shared.engine.work_for(self.account(), move || key.full(facts, &message)).await
     }
 }

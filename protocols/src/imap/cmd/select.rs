@@ -7,7 +7,7 @@ use crate::imap::place::{self, Place};
 use crate::imap::qresync::Known;
 use crate::imap::state::{Enabled, Running, Selected, Session};
 use crate::imap::table::Request;
-use crate::imap::{name, objects, out};
+use crate::imap::{name, near, objects, out};
 use crate::limits;
 use posthouse_engine::base::AccountId;
 use posthouse_engine::directory::Rights;
@@ -117,6 +117,7 @@ impl Session {
             saved,
             contexts: Contexts::default(),
         };
+        near::bring_entries(self, &selected.view, 0..limits::IMAP_UNSEEN_SCAN_MAX).await;
         selected.add_recent(recent_from.0, selected.view.uid_next.0.saturating_sub(1));
         let (rev2, utf8, is_tls) = (self.enabled.rev2, self.names_utf8(), self.stream.is_tls());
         let out = self.stream.output();

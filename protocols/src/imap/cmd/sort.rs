@@ -32,7 +32,7 @@ pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'
             Ok(search) => search,
             Err(fail) => return Err(session.nothing_saved(&wanted, fail)),
         };
-        session.tell_found(&search, &wanted, &request, "SORT")?;
+        session.tell_found(&search, &wanted, &request, "SORT").await?;
         session.keep_context(search, &wanted, &request, Some(criteria)).await?;
         Ok(Answer::ok("SORT completed"))
     })
@@ -41,8 +41,8 @@ pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'
 impl Session {
     /// Puts what was found in order; equal messages stay in the order of their numbers.
     async fn sort(&mut self, search: &mut Search, criteria: &Criteria) -> Result<(), Fail> {
-        let mut keyed: Vec<(u32, Box<[Value]>)> = Vec::with_capacity(search.found.len());
-        let mut bytes = 0;
+        let mut keyed: Vec<(u32, Box<[Value]>)> = Vec::new();
+        let (mut bytes, mut share) = (0, self.shared.reading.share_of_account(self.account()));
         let mut near = Near::default();
         for (count, at) in search.found.slice(0..search.found.len()).enumerate() {
             if criteria.reads() {
@@ -50,21 +50,25 @@ impl Session {
             }
             let entry = search.view.entries.get(at)?;
             let (values, taken) = self.sort_values(criteria, &entry)?;
-            bytes += taken;
+            bytes += taken + size_of::<(u32, Box<[Value]>)>();
             if bytes > limits::IMAP_SORT_BYTES_MAX {
                 return Err(Answer::no("[LIMIT] That is more than can be sorted here; narrow the search").into());
             }
             keyed.push((at as u32, values));
-            if count % limits::IMAP_BATCH_MESSAGES == 0 {
+            if count % limits::IMAP_BATCH_MESSAGES == limits::IMAP_BATCH_MESSAGES - 1 {
+                self.room_for_results(&mut share, bytes).await?;
                 yield_now().await;
             }
         }
+        self.room_for_results(&mut share, bytes).await?;
         let criteria = criteria.clone();
-        let ordered = self.shared.engine.work_for(self.mail_account().0, move || {
+        let ordered = self.shared.engine.work_for(self.account(), move || {
             keyed.sort_by(|(_, a), (_, b)| criteria.compare(a, b));
             keyed.into_iter().map(|(at, _)| at).collect()
         });
         search.found = Found::Ordered(ordered.await?);
+        let bytes = search.found.bytes();
+        self.room_for_results(&mut search.share, bytes).await?;
         Ok(())
     }
 

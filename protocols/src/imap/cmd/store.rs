@@ -1,4 +1,4 @@
-//! STORE (RFC 3501 section 6.4.6) with UNCHANGEDSINCE (RFC 7162 section 3.1.3). One commit, however many messages.
+//! STORE (RFC 3501 section 6.4.6) with UNCHANGEDSINCE (RFC 7162 section 3.1.3). One commit, but for very many messages.
 use super::expunge::read_only;
 use crate::imap::answer::Answer;
 use crate::imap::fetch::render::{self, FlagParts};
@@ -9,9 +9,9 @@ use crate::imap::table::Request;
 use crate::imap::{flags, out};
 use crate::limits;
 use crate::runtime::yield_now;
-use posthouse_engine::base::ModSeq;
-use posthouse_engine::index::{FlagMode, Flags, UidSet};
-use posthouse_engine::{Guest, Store, Stored};
+use posthouse_engine::base::{Error, ModSeq};
+use posthouse_engine::index::{EntryTable, FlagMode, Flags, UidSet};
+use posthouse_engine::{At, Guest, Store, Stored};
 use std::io;
 
 pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'_> {
@@ -37,7 +37,8 @@ pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'
         if let Some(guest) = at.guest {
             may_store(guest, &store)?;
         }
-        let stored = session.shared.engine.store_at(at, store.clone()).await?;
+        let entries = session.selected()?.view.entries.clone();
+        let stored = session.store_all(at, &store, &positions, &entries).await?;
         session.answer_store(&store, &stored, &positions, asked.silent, uid).await?;
         let answer = Answer::ok(if stored.modified.is_empty() {
             "STORE completed".to_owned()
@@ -97,6 +98,30 @@ impl Asked {
 }
 
 impl Session {
+    /// Commits it, in several transactions where it is for very many messages: while one is planned, the shard commits nothing else.
+    async fn store_all(
+        &self,
+        at: At,
+        store: &Store,
+        positions: &Positions,
+        entries: &EntryTable,
+    ) -> Result<Stored, Error> {
+        let engine = &self.shared.engine;
+        let mut groups = set::groups(positions, limits::IMAP_COMMIT_MESSAGES_MAX).into_iter();
+        let first = match (groups.next(), groups.len()) {
+            (Some(first), 1..) => first,
+            _ => return engine.store_at(at, store.clone()).await,
+        };
+        let part = |positions: &Positions| Ok(Store { uids: set::uids_at(positions, entries)?, ..store.clone() });
+        let mut all = engine.store_at(at, part(&first)?).await?;
+        for group in groups {
+            let stored = engine.store_at(at, part(&group)?).await?;
+            stored.modified.ranges().iter().for_each(|&(first, last)| all.modified.push_range(first, last));
+            all.modseq = stored.modseq;
+        }
+        Ok(all)
+    }
+
     /// FETCH responses for the messages stored: flags unless .SILENT, MODSEQ with CONDSTORE in any case (RFC 7162 section 3.1.3).
     async fn answer_store(
         &mut self,
@@ -144,9 +169,9 @@ impl Session {
         let view = self.selected.as_ref().map(|selected| &selected.view);
         match view {
             Some(view) if !uid => {
-                let numbers = uids.iter().filter_map(|uid| view.entries.position(uid).ok().flatten());
-                let numbers = numbers.map(|at| posthouse_engine::base::Uid(at as u32 + 1));
-                out::uid_set(&mut text, &numbers.collect());
+                let positions = set::uid_positions(uids, &view.entries).unwrap_or_default();
+                let numbers = positions.iter().map(|range| (range.start as u32 + 1, range.end as u32));
+                out::uid_set(&mut text, &UidSet::from_ranges(numbers));
             }
             _ => out::uid_set(&mut text, uids),
         }

@@ -6,7 +6,7 @@ use crate::imap::near::Near;
 use crate::imap::order::envelope::Envelope;
 use crate::imap::order::references::Threader;
 use crate::imap::order::tree::{Item, Subjects, ordered_subject};
-use crate::imap::search::results::Names;
+use crate::imap::search::lines::Names;
 use crate::imap::state::{Running, Session};
 use crate::imap::table::Request;
 use crate::limits;
@@ -26,19 +26,19 @@ pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'
         let start = line.len();
         line.push(b' ');
         match algorithm {
-            Algorithm::OrderedSubject => session.by_subject(&search, request.is_uid(), &mut line).await?,
+            Algorithm::OrderedSubject => session.by_subject(&mut search, request.is_uid(), &mut line).await?,
             Algorithm::References => {
-                session.by_references(&search, request.is_uid(), Threader::write, &mut line).await?;
+                session.by_references(&mut search, request.is_uid(), Threader::write, &mut line).await?;
             }
             Algorithm::Refs => {
-                session.by_references(&search, request.is_uid(), Threader::write_refs, &mut line).await?;
+                session.by_references(&mut search, request.is_uid(), Threader::write_refs, &mut line).await?;
             }
         }
         if line.len() == start + 1 {
             line.truncate(start);
         }
         line.extend_from_slice(b"\r\n");
-        session.stream.output().append(&mut line);
+        session.write_whole(&line, &search.share).await?;
         Ok(Answer::ok("THREAD completed"))
     })
 }
@@ -73,20 +73,22 @@ struct Gathering<'a> {
 }
 
 impl Session {
-    async fn by_subject(&mut self, search: &Search, uid: bool, out: &mut Vec<u8>) -> Result<(), Fail> {
+    async fn by_subject(&mut self, search: &mut Search, uid: bool, out: &mut Vec<u8>) -> Result<(), Fail> {
         let names = Names { entries: &search.view.entries, uid };
         let mut gathering = Gathering { names, subjects: Subjects::default(), bytes: 0 };
-        let mut items = Vec::with_capacity(search.found.len());
+        let mut items = Vec::new();
         let mut near = Near::default();
         for (count, at) in search.found.slice(0..search.found.len()).enumerate() {
             near.bring(self, &search.view, at).await;
             let entry = search.view.entries.get(at)?;
             items.push(self.item(&mut gathering, at, &entry)?);
-            if count % limits::IMAP_BATCH_MESSAGES == 0 {
+            if count % limits::IMAP_BATCH_MESSAGES == limits::IMAP_BATCH_MESSAGES - 1 {
+                self.room_for_results(&mut search.share, gathering.bytes).await?;
                 yield_now().await;
             }
         }
-        let written = self.shared.engine.work_for(self.mail_account().0, move || {
+        self.room_for_results(&mut search.share, gathering.bytes).await?;
+        let written = self.shared.engine.work_for(self.account(), move || {
             let mut out = Vec::new();
             ordered_subject(items, &mut out);
             out
@@ -97,7 +99,7 @@ impl Session {
 
     async fn by_references(
         &mut self,
-        search: &Search,
+        search: &mut Search,
         uid: bool,
         write: fn(Threader, &mut Vec<u8>),
         out: &mut Vec<u8>,
@@ -108,12 +110,13 @@ impl Session {
         for at in search.found.slice(0..search.found.len()) {
             let entry = search.view.entries.get(at)?;
             // First the message, which a worker reads where it is not in memory; the summary lies before it.
-            let message = self.shared.message(self.mail_account(), &entry).await?;
+            let message = self.shared.message(self.account(), self.mail_account(), &entry).await?;
             let item = self.item(&mut gathering, at, &entry)?;
             gathering.bytes += threader.add(item, &message);
+            self.room_for_results(&mut search.share, gathering.bytes).await?;
             yield_now().await;
         }
-        let written = self.shared.engine.work_for(self.mail_account().0, move || {
+        let written = self.shared.engine.work_for(self.account(), move || {
             let mut out = Vec::new();
             write(threader, &mut out);
             out

@@ -1,7 +1,8 @@
 //! URLFETCH (RFC 4467 section 7): what authorised URLs lead to, one response for each; NIL for what is not there or not for the session. Sets no
 //! \Seen and touches no selected mailbox.
+use super::fetch::Work;
 use crate::imap::answer::Answer;
-use crate::imap::fetch::section;
+use crate::imap::fetch::section::Selected;
 use crate::imap::out;
 use crate::imap::state::{Running, Session};
 use crate::imap::table::Request;
@@ -57,21 +58,16 @@ impl Session {
             Ok(summary) => summary,
             Err(error) => return Ok(Err(error)),
         };
-        let mut message = match self.shared.message(found.account, &found.entry).await {
+        let mut message = match self.shared.message(self.account(), found.account, &found.entry).await {
             Ok(message) => message,
             Err(error) => return Ok(Err(error)),
         };
         let summary = SummaryRef::decode(&summary).ok();
-        if section::bytes(&found.content, summary.as_ref(), &message).is_none() {
+        let Some(selected) = Selected::find(&found.content, summary.as_ref(), message.len()) else {
             return Ok(Err(Error::NotFound("the part".into())));
-        }
-        let long = self.write_long(&mut message, |out, message| {
-            out.extend_from_slice(head);
-            let bytes = section::bytes(&found.content, summary.as_ref(), message)?;
-            out::literal_head(out, bytes.len());
-            Some(bytes)
-        });
-        long.await?;
+        };
+        self.stream.output().extend_from_slice(head);
+        self.write_selected(&selected, found.content.decoding, &mut message, &mut Work::default()).await?;
         self.stream.output().extend_from_slice(b"\r\n");
         Ok(Ok(()))
     }

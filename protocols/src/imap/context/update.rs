@@ -6,7 +6,7 @@ use crate::imap::fetch::plan::Plan;
 use crate::imap::listing::take_turns;
 use crate::imap::out;
 use crate::imap::search::eval::Facts;
-use crate::imap::search::results::Names;
+use crate::imap::search::lines::Names;
 use crate::imap::state::Session;
 use crate::limits;
 use crate::runtime::yield_now;

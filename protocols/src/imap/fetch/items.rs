@@ -3,6 +3,7 @@
 use super::plan::{Content, Decoding, Fields, Item, Plan};
 use crate::imap::answer::Answer;
 use crate::imap::args::Args;
+use crate::limits;
 use posthouse_engine::index::mime;
 use std::sync::Arc;
 
@@ -143,7 +144,11 @@ fn section(args: &mut Args<'_>, content: &mut Content) -> Result<&'static str, A
     if word.len() > "HEADER".len() {
         args.space()?;
         let names = args.list(false, |args| Ok(args.astring()?.into_owned()))?;
-        content.fields = Some(Fields { names, not: word.ends_with("NOT") });
+        if names.len() > limits::IMAP_FIELDS_MAX {
+            let max = limits::IMAP_FIELDS_MAX;
+            return Err(Answer::no(format!("[LIMIT] At most {max} fields of a header can be named at a time")));
+        }
+        content.fields = Some(Fields::new(names, word.ends_with("NOT")));
     }
     Ok(word)
 }

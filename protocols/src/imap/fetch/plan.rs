@@ -67,9 +67,27 @@ impl Default for Content {
 /// Which fields of a header.
 #[derive(Clone, Debug)]
 pub(in crate::imap) struct Fields {
-    pub(in crate::imap) names: Vec<Vec<u8>>,
+    /// As the client has named them.
+    names: Vec<Vec<u8>>,
+    /// Each once, in small letters and in order: a header may have as many fields as a message has bytes.
+    sorted: Vec<Vec<u8>>,
     /// All but these.
     pub(in crate::imap) not: bool,
+}
+
+impl Fields {
+    pub(in crate::imap) fn new(names: Vec<Vec<u8>>, not: bool) -> Fields {
+        let mut sorted: Vec<Vec<u8>> = names.iter().map(|name| name.to_ascii_lowercase()).collect();
+        sorted.sort_unstable();
+        sorted.dedup();
+        Fields { names, sorted, not }
+    }
+
+    /// Whether a field is among those named; case does not count.
+    pub(super) fn contains(&self, name: &[u8]) -> bool {
+        let order = |known: &Vec<u8>| known.iter().copied().cmp(name.iter().map(u8::to_ascii_lowercase));
+        self.sorted.binary_search_by(order).is_ok()
+    }
 }
 
 /// What a FETCH does for each message.
@@ -110,6 +128,14 @@ impl Plan {
             _ => {}
         }
         self.items.push(item);
+    }
+
+    /// The items with bytes of the message.
+    pub(in crate::imap) fn contents(&self) -> impl Iterator<Item = &Content> {
+        self.items.iter().filter_map(|item| match item {
+            Item::Content(content) => Some(content),
+            _ => None,
+        })
     }
 
     /// What all of these ask for, each thing once.

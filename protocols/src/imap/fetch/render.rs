@@ -1,11 +1,9 @@
 //! Writes one FETCH response (RFC 3501 section 7.4.2). The loop over 30,000 messages runs through here: no allocation, no formatting.
-use super::plan::{Item, Plan};
-use super::section::{self, UnknownEncoding};
+use super::plan::{Content, Item, Plan};
 use crate::imap::{date, flags, objects, out};
 use posthouse_engine::index::mime::{self, DecodeError, SummaryRef};
 use posthouse_engine::index::{Entry, Mailbox};
 use posthouse_engine::search::text::preview;
-use std::borrow::Cow;
 
 /// Characters of a PREVIEW (RFC 8970 section 3.2).
 const PREVIEW_CHARS_MAX: usize = 200;
@@ -40,27 +38,27 @@ pub(in crate::imap) struct Source<'a> {
     pub(in crate::imap) uid_only: bool,
 }
 
-/// The part of a response that can be long: bytes of the message, to be sent in pieces behind what has been written.
-pub(in crate::imap) type Long<'a> = Option<Cow<'a, [u8]>>;
-
 /// What stands before the items: `* n FETCH (`.
 pub(in crate::imap) fn begin(out: &mut Vec<u8>, source: &Source<'_>) {
     head(out, source.at, source.entry, source.uid_only);
 }
 
-/// The item of that place in the plan; what of it is long is given back. Begun items can be ended: `check` has been asked before. An error says
-/// that the summary is not whole, if that was not proved before. `message` is empty where the plan needs none.
-pub(in crate::imap) fn part<'m>(
+/// The item of that place in the plan; if it is a content, the caller writes that behind. An error says that the summary is not whole, if that was not
+/// proved before. `message` is empty where the plan needs none.
+pub(in crate::imap) fn part<'p>(
     out: &mut Vec<u8>,
-    plan: &Plan,
+    plan: &'p Plan,
     at: usize,
     source: &Source<'_>,
-    message: &'m [u8],
-) -> Result<Long<'m>, DecodeError> {
+    message: &[u8],
+) -> Result<Option<&'p Content>, DecodeError> {
     if at > 0 {
         out.push(b' ');
     }
-    item(out, &plan.items[at], source, message)
+    match &plan.items[at] {
+        Item::Content(content) => Ok(Some(content)),
+        other => item(out, other, source, message).map(|()| None),
+    }
 }
 
 /// What stands behind the items.
@@ -76,15 +74,6 @@ pub(in crate::imap) fn end(out: &mut Vec<u8>, plan: &Plan, source: &Source<'_>) 
         }
     }
     out.extend_from_slice(b")\r\n");
-}
-
-/// Whether every item can be answered; the error says that a part's transfer encoding is not known (RFC 3516 section 4.3).
-pub(in crate::imap) fn check(plan: &Plan, source: &Source<'_>) -> Result<(), UnknownEncoding> {
-    let contents = plan.items.iter().filter_map(|item| match item {
-        Item::Content(content) => Some(content),
-        _ => None,
-    });
-    contents.into_iter().try_for_each(|content| section::check(content, source.summary.as_ref()))
 }
 
 /// `* n FETCH (...)` about changed flags.
@@ -117,7 +106,7 @@ fn head(out: &mut Vec<u8>, at: usize, entry: &Entry, uid_only: bool) {
     out.extend_from_slice(if uid_only { b" UIDFETCH (" } else { b" FETCH (" });
 }
 
-fn item<'m>(out: &mut Vec<u8>, item: &Item, source: &Source<'_>, message: &'m [u8]) -> Result<Long<'m>, DecodeError> {
+fn item(out: &mut Vec<u8>, item: &Item, source: &Source<'_>, message: &[u8]) -> Result<(), DecodeError> {
     match item {
         Item::Flags => write_flags(out, source.entry, source.keywords, source.recent),
         Item::Uid => uid(out, source.entry),
@@ -158,9 +147,10 @@ fn item<'m>(out: &mut Vec<u8>, item: &Item, source: &Source<'_>, message: &'m [u
             let text = source.summary.as_ref().map(|summary| preview(message, summary, PREVIEW_CHARS_MAX));
             out::string(out, text.unwrap_or_default().as_bytes());
         }
-        Item::Content(content) => return Ok(section::write(out, content, source.summary.as_ref(), message)),
+        // The caller's.
+        Item::Content(_) => {}
     }
-    Ok(None)
+    Ok(())
 }
 
 fn uid(out: &mut Vec<u8>, entry: &Entry) {

@@ -1,44 +1,17 @@
 //! The bytes of BODY[section] (RFC 3501 section 6.4.5) and BINARY[part] (RFC 3516): ranges of the message, selected header fields, a part
-//! of either. Never changes a byte of what it selects, beyond undoing a transfer encoding for BINARY.
+//! of either. Never changes a byte of what it selects, beyond undoing a transfer encoding for BINARY. What has to be looked for is found in steps,
+//! and a second time when it is written, so that none of it is kept.
 use super::plan::{Content, Decoding, Fields};
-use crate::imap::out;
-use posthouse_engine::index::mime::{PartKind, SummaryRef, TransferEncoding, header_fields};
-use posthouse_engine::search::text::decode_body;
+use crate::limits;
+use crate::runtime::yield_now;
+use posthouse_engine::index::mime::{PartKind, SummaryRef, TransferEncoding};
+use posthouse_engine::search::text::Decoder;
 use std::borrow::Cow;
+use std::ops::Range;
 
 /// A part's Content-Transfer-Encoding is none that can be undone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::imap) struct UnknownEncoding;
-
-/// Appends the label and what stands before the bytes, which are given back; NIL when there is no such part. A part whose transfer encoding
-/// is not known is none: ask `check` first.
-pub(in crate::imap) fn write<'a>(
-    out: &mut Vec<u8>,
-    content: &Content,
-    summary: Option<&SummaryRef<'_>>,
-    message: &'a [u8],
-) -> Option<Cow<'a, [u8]>> {
-    out.extend_from_slice(&content.label);
-    out.push(b' ');
-    let bytes = match content.decoding {
-        Decoding::None => bytes(content, summary, message),
-        Decoding::Size => {
-            out::number(out, decoded(content, summary, message).map_or(0, |bytes| bytes.len() as u64));
-            return None;
-        }
-        Decoding::Binary => decoded(content, summary, message).map(|decoded| cut_cow(decoded, content.partial)),
-    };
-    let Some(bytes) = bytes else {
-        out.extend_from_slice(b"NIL");
-        return None;
-    };
-    // RFC 3516 section 4.2: NULs need a literal8.
-    if content.decoding == Decoding::Binary && bytes.contains(&0) {
-        out.push(b'~');
-    }
-    out::literal_head(out, bytes.len());
-    Some(bytes)
-}
 
 /// Whether the content's transfer encoding, if it is to be undone, is one that can be.
 pub(in crate::imap) fn check(content: &Content, summary: Option<&SummaryRef<'_>>) -> Result<(), UnknownEncoding> {
@@ -53,88 +26,258 @@ pub(in crate::imap) fn check(content: &Content, summary: Option<&SummaryRef<'_>>
     }
 }
 
-/// The bytes that a content without decoding selects; `None` when there is no such part.
-pub(in crate::imap) fn bytes<'a>(
-    content: &Content,
-    summary: Option<&SummaryRef<'_>>,
-    message: &'a [u8],
-) -> Option<Cow<'a, [u8]>> {
-    let range = match content.is_whole() {
-        true => 0..message.len() as u32,
-        false => summary?.section(&content.path, content.section)?,
-    };
-    let bytes = message.get(range.start as usize..range.end as usize)?;
-    Some(match &content.fields {
-        None => Cow::Borrowed(cut(bytes, content.partial)),
-        Some(fields) => Cow::Owned(cut(&select(bytes, fields), content.partial).to_vec()),
-    })
+/// What a content selects of a message.
+#[derive(Debug)]
+pub(in crate::imap) enum Selected<'a> {
+    /// Bytes as they stand there.
+    AsIs(Range<usize>),
+    /// What is found by a walk.
+    Sought(Sought<'a>),
 }
 
-/// The part without its transfer encoding. Whole messages and what holds parts have none that could be undone.
-fn decoded<'a>(content: &Content, summary: Option<&SummaryRef<'_>>, message: &'a [u8]) -> Option<Cow<'a, [u8]>> {
-    if content.is_whole() {
-        return Some(Cow::Borrowed(message));
+/// What has to be looked for, and where.
+#[derive(Debug)]
+pub(in crate::imap) struct Sought<'a> {
+    range: Range<usize>,
+    /// `None`: the range without its transfer encoding.
+    fields: Option<&'a Fields>,
+    encoding: TransferEncoding,
+    /// Which of the bytes found are wanted.
+    window: Range<u64>,
+}
+
+impl<'a> Selected<'a> {
+    /// What the content selects of a message of `len` bytes; `None` when there is no such part. A part whose transfer encoding is not known is taken
+    /// as it is: ask `check` first. Whole messages and what holds parts have no transfer encoding that could be undone.
+    pub(in crate::imap) fn find(
+        content: &'a Content,
+        summary: Option<&SummaryRef<'_>>,
+        len: usize,
+    ) -> Option<Selected<'a>> {
+        let mut encoding = TransferEncoding::Identity;
+        let range = if content.is_whole() {
+            0..len as u32
+        } else if content.decoding == Decoding::None {
+            summary?.section(&content.path, content.section)?
+        } else {
+            let part = summary?.part(&content.path)?;
+            if part.kind == PartKind::Leaf {
+                encoding = part.encoding();
+            }
+            part.body
+        };
+        let (mut range, fields) = (range.start as usize..range.end as usize, content.fields.as_ref());
+        if range.end > len || range.start > range.end {
+            return None;
+        }
+        if fields.is_none() && matches!(encoding, TransferEncoding::Identity | TransferEncoding::Unknown) {
+            if let Some((first, bytes)) = content.partial {
+                range.start = range.end.min(range.start.saturating_add(first as usize));
+                range.end = range.end.min(range.start.saturating_add(bytes as usize));
+            }
+            return Some(Selected::AsIs(range));
+        }
+        let first = content.partial.map_or(0, |(first, _)| u64::from(first));
+        let window = first..content.partial.map_or(u64::MAX, |(_, bytes)| first + u64::from(bytes));
+        Some(Selected::Sought(Sought { range, fields, encoding, window }))
     }
-    let part = summary?.part(&content.path)?;
-    let bytes = message.get(part.body.start as usize..part.body.end as usize).unwrap_or_default();
-    match part.kind {
-        PartKind::Leaf => Some(decode_body(bytes, part.encoding())),
-        _ => Some(Cow::Borrowed(bytes)),
+
+    /// All the bytes. Others have their turn while they are looked for.
+    pub(in crate::imap) async fn bytes<'m>(&self, message: &'m [u8]) -> Cow<'m, [u8]> {
+        let sought = match self {
+            Selected::AsIs(range) => return Cow::Borrowed(message.get(range.clone()).unwrap_or_default()),
+            Selected::Sought(sought) => sought,
+        };
+        let (mut walk, mut found) = (sought.walk(), Vec::new());
+        while walk.next(message, &mut found) {
+            yield_now().await;
+        }
+        Cow::Owned(found)
     }
 }
 
-/// From the first byte wanted on, at most as many as wanted; nothing beyond the end.
-fn cut(bytes: &[u8], partial: Option<(u32, u32)>) -> &[u8] {
-    let Some((first, len)) = partial else {
-        return bytes;
-    };
-    let rest = bytes.get(first as usize..).unwrap_or_default();
-    &rest[..rest.len().min(len as usize)]
-}
+impl Sought<'_> {
+    /// How many bytes of the message one step of a walk goes through.
+    pub(in crate::imap) fn step_bytes(&self) -> usize {
+        self.range.len().min(limits::IMAP_SECTION_STEP_BYTES)
+    }
 
-fn cut_cow(bytes: Cow<'_, [u8]>, partial: Option<(u32, u32)>) -> Cow<'_, [u8]> {
-    match bytes {
-        Cow::Borrowed(bytes) => Cow::Borrowed(cut(bytes, partial)),
-        Cow::Owned(bytes) if partial.is_none() => Cow::Owned(bytes),
-        Cow::Owned(bytes) => Cow::Owned(cut(&bytes, partial).to_vec()),
+    /// From its beginning on.
+    pub(in crate::imap) fn walk(&self) -> Walk<'_> {
+        let way = match self.fields {
+            Some(fields) => Way::Fields(Lines { fields, at: 0, line_at: 0, taken: false }),
+            None => Way::Decoded(Decoder::new(self.encoding)),
+        };
+        Walk { sought: self, way, found: 0 }
     }
 }
 
-/// The fields wanted, in the order of the header, and a blank line.
-fn select(header: &[u8], fields: &Fields) -> Vec<u8> {
-    let mut selected = Vec::new();
-    for field in header_fields(header) {
-        if fields.names.iter().any(|name| field.is(name)) != fields.not {
-            let line = header.get(field.line.clone()).unwrap_or_default();
-            selected.extend_from_slice(line);
-            if !line.ends_with(b"\n") {
-                selected.extend_from_slice(b"\r\n");
+/// Goes through what is sought.
+#[derive(Debug)]
+pub(in crate::imap) struct Walk<'a> {
+    sought: &'a Sought<'a>,
+    way: Way<'a>,
+    /// Bytes found so far, wanted or not.
+    found: u64,
+}
+
+#[derive(Debug)]
+enum Way<'a> {
+    Fields(Lines<'a>),
+    Decoded(Decoder),
+}
+
+impl Walk<'_> {
+    /// Goes on through `limits::IMAP_SECTION_STEP_BYTES` of the message, the same each time, and appends what of it is wanted; false at the end.
+    pub(in crate::imap) fn next(&mut self, message: &[u8], out: &mut Vec<u8>) -> bool {
+        let Sought { range, window, .. } = self.sought;
+        let from = message.get(range.clone()).unwrap_or_default();
+        let before = out.len();
+        let more = match &mut self.way {
+            Way::Fields(lines) => lines.next(from, out),
+            Way::Decoded(decoder) => decoder.next(from, limits::IMAP_SECTION_STEP_BYTES, out),
+        };
+        let new = (out.len() - before) as u64;
+        let keep = |at: u64| at.saturating_sub(self.found).min(new) as usize;
+        let (first, last) = (keep(window.start), keep(window.end));
+        out.truncate(before + last);
+        out.drain(before..before + first);
+        self.found += new;
+        more && self.found < window.end
+    }
+}
+
+/// Picks fields out of a header, line by line: folds go with their field (RFC 5322 section 2.2.3), and a line without a colon is none.
+#[derive(Debug)]
+struct Lines<'a> {
+    fields: &'a Fields,
+    at: usize,
+    /// Where the line at hand begins.
+    line_at: usize,
+    /// The field at hand is wanted.
+    taken: bool,
+}
+
+impl Lines<'_> {
+    fn next(&mut self, header: &[u8], out: &mut Vec<u8>) -> bool {
+        let until = header.len().min(self.at + limits::IMAP_SECTION_STEP_BYTES);
+        while self.at < until {
+            let rest = &header[self.at..until];
+            if self.at == self.line_at {
+                let line = &header[self.at..];
+                if line.starts_with(b"\r\n") || line.starts_with(b"\n") {
+                    return Lines::end(out);
+                }
+                if self.at == 0 || !matches!(line[0], b' ' | b'\t') {
+                    self.taken = self.is_wanted(line);
+                }
+            }
+            let len = memchr::memchr(b'\n', rest).map_or(rest.len(), |at| at + 1);
+            if self.taken {
+                out.extend_from_slice(&rest[..len]);
+            }
+            self.at += len;
+            if rest[len - 1] == b'\n' {
+                self.line_at = self.at;
             }
         }
+        if self.at < header.len() {
+            return true;
+        }
+        if self.taken && self.line_at < self.at {
+            out.extend_from_slice(b"\r\n");
+        }
+        Lines::end(out)
     }
-    selected.extend_from_slice(b"\r\n");
-    selected
+
+    /// The blank line behind the fields.
+    fn end(out: &mut Vec<u8>) -> bool {
+        out.extend_from_slice(b"\r\n");
+        false
+    }
+
+    /// Whether a field that begins here is wanted.
+    fn is_wanted(&self, field: &[u8]) -> bool {
+        match memchr::memchr2(b':', b'\n', field) {
+            Some(colon) if field[colon] == b':' => {
+                let name = &field[..colon];
+                let len = name.iter().rposition(|byte| !matches!(byte, b' ' | b'\t')).map_or(0, |last| last + 1);
+                self.fields.contains(&name[..len]) != self.fields.not
+            }
+            _ => false,
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::Random;
+    use posthouse_engine::index::mime::header_fields;
+
+    fn content(partial: Option<(u32, u32)>, fields: Option<Fields>) -> Content {
+        Content { partial, fields, ..Content::default() }
+    }
+
+    fn sought(header: &[u8], names: &[&str], not: bool, window: Range<u64>) -> Vec<u8> {
+        let fields = Fields::new(names.iter().map(|name| name.as_bytes().to_vec()).collect(), not);
+        let (range, encoding) = (0..header.len(), TransferEncoding::Identity);
+        let sought = Sought { range, fields: Some(&fields), encoding, window };
+        let (mut walk, mut found) = (sought.walk(), Vec::new());
+        while walk.next(header, &mut found) {}
+        found
+    }
 
     #[test]
     fn parts_of_bytes() {
-        assert_eq!(cut(b"abcdef", Some((2, 3))), b"cde");
-        assert_eq!(cut(b"abcdef", Some((4, 30))), b"ef");
-        assert_eq!(cut(b"abcdef", Some((6, 1))), b"");
-        assert_eq!(cut(b"abcdef", Some((u32::MAX, u32::MAX))), b"");
-        assert_eq!(cut(b"abcdef", None), b"abcdef");
+        for (first, bytes, expected) in [(2, 3, 2..5), (4, 30, 4..6), (6, 1, 6..6), (u32::MAX, u32::MAX, 6..6)] {
+            let content = content(Some((first, bytes)), None);
+            assert!(matches!(Selected::find(&content, None, 6), Some(Selected::AsIs(range)) if range == expected));
+        }
+        assert!(
+            matches!(Selected::find(&content(None, None), None, 6), Some(Selected::AsIs(range)) if range == (0..6))
+        );
     }
 
     #[test]
     fn header_fields_with_folds() {
         let header = b"From: a\r\nSubject: x\r\n y\r\nTo: b\r\n\r\n";
-        let fields = |not| Fields { names: vec![b"SUBJECT".to_vec(), b"absent".to_vec()], not };
-        assert_eq!(select(header, &fields(false)), b"Subject: x\r\n y\r\n\r\n");
-        assert_eq!(select(header, &fields(true)), b"From: a\r\nTo: b\r\n\r\n");
-        assert_eq!(select(b"", &fields(false)), b"\r\n");
+        let select = |not| sought(header, &["SUBJECT", "absent"], not, 0..u64::MAX);
+        assert_eq!(select(false), b"Subject: x\r\n y\r\n\r\n");
+        assert_eq!(select(true), b"From: a\r\nTo: b\r\n\r\n");
+        assert_eq!(sought(header, &["subject"], false, 9..13), b"x\r\n ");
+        assert_eq!(sought(b"", &["a"], true, 0..u64::MAX), b"\r\n");
+    }
+
+    /// The same by the parser that knows fields as wholes.
+    fn by_fields(header: &[u8], names: &[&str], not: bool) -> Vec<u8> {
+        let mut found = Vec::new();
+        for field in header_fields(header) {
+            if names.iter().any(|name| field.is(name.as_bytes())) != not {
+                found.extend_from_slice(&header[field.line.clone()]);
+                if !found.ends_with(b"\n") {
+                    found.extend_from_slice(b"\r\n");
+                }
+            }
+        }
+        found.extend_from_slice(b"\r\n");
+        found
+    }
+
+    #[test]
+    fn lines_come_to_the_same_as_fields() {
+        let mut random = Random(5);
+        for _ in 0..3000 {
+            let bits = ["a", "B", ":", ": ", " ", "\t", "\r\n", "\r\n", "\n", "\n ", "b: c\r\n", "\r", "A :x\n"];
+            let mut header: String = (0..random.below(24)).map(|_| bits[random.below(bits.len())]).collect();
+            if random.below(20) == 0 {
+                // Beyond a step, in the midst of a line.
+                header = header + "b: " + &"c".repeat(limits::IMAP_SECTION_STEP_BYTES) + "\n d\na: b\n\n";
+            }
+            for (names, not) in [(&["a", "ab"][..], false), (&["b"], true), (&["aB", "b", "x"], false)] {
+                let expected = by_fields(header.as_bytes(), names, not);
+                assert_eq!(sought(header.as_bytes(), names, not, 0..u64::MAX), expected, "{header:?} {names:?} {not}");
+            }
+        }
     }
 }

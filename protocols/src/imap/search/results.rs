@@ -1,11 +1,9 @@
-//! What a SEARCH or SORT is to tell of what it has found, and how that is written: RFC 3501 section 7.2.5, ESEARCH (RFC 4731), ESORT
-//! (RFC 5267 section 3), PARTIAL (RFC 9394), and which messages SAVE keeps (RFC 5182). Looks into no message.
+//! What a SEARCH or SORT is to tell of what it has found: ESEARCH (RFC 4731), PARTIAL (RFC 9394), and which messages SAVE keeps (RFC 5182). Writes
+//! nothing and looks into no message.
 use crate::imap::answer::Answer;
 use crate::imap::args::Args;
 use crate::imap::fetch::plan::Plan;
-use crate::imap::{name, out, set};
-use posthouse_engine::base::Result;
-use posthouse_engine::index::{EntryTable, Mailbox, UidSet};
+use crate::imap::{out, set};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -36,27 +34,6 @@ pub(in crate::imap) struct Partial {
     backwards: bool,
 }
 
-/// Which search an ESEARCH response answers.
-#[derive(Clone, Copy)]
-pub(in crate::imap) struct Correlators<'a> {
-    pub(in crate::imap) tag: &'a str,
-    /// The mailbox with its name, which is written in UTF-8 or not, in the answer to the command ESEARCH (RFC 7377 section 2.1).
-    pub(in crate::imap) mailbox: Option<(&'a Mailbox, &'a str, bool)>,
-}
-
-impl Correlators<'_> {
-    fn write(self, out: &mut Vec<u8>) {
-        out.extend_from_slice(b"TAG ");
-        out::string(out, self.tag.as_bytes());
-        if let Some((mailbox, name, utf8)) = self.mailbox {
-            out.extend_from_slice(b" MAILBOX ");
-            name::write(out, name, utf8);
-            out.extend_from_slice(b" UIDVALIDITY ");
-            out::number(out, mailbox.uid_validity.into());
-        }
-    }
-}
-
 /// Positions found, in the order in which they are told.
 #[derive(Debug)]
 pub(in crate::imap) enum Found {
@@ -68,7 +45,7 @@ pub(in crate::imap) enum Found {
 
 impl Wanted {
     /// Reads `RETURN (...) ` if it stands here. `extended`: the answer is ESEARCH in any case (RFC 9051 section 6.4.4).
-    pub(in crate::imap) fn parse(args: &mut Args<'_>, extended: bool) -> std::result::Result<Wanted, Answer> {
+    pub(in crate::imap) fn parse(args: &mut Args<'_>, extended: bool) -> Result<Wanted, Answer> {
         let mut wanted = Wanted { extended, ..Wanted::default() };
         if args.eat_word("RETURN") {
             wanted.extended = true;
@@ -86,7 +63,7 @@ impl Wanted {
         Ok(wanted)
     }
 
-    fn option(&mut self, args: &mut Args<'_>) -> std::result::Result<(), Answer> {
+    fn option(&mut self, args: &mut Args<'_>) -> Result<(), Answer> {
         let name = args.atom("a return option")?.to_ascii_uppercase();
         match name.as_str() {
             "MIN" => self.min = true,
@@ -116,82 +93,21 @@ impl Wanted {
         self.min && !(self.max || self.all || self.count || self.update || self.partial.is_some())
     }
 
-    /// The positions, among those found, that are told or kept: all, or the two ends and the page.
-    fn chosen<'a>(&self, found: &'a Found) -> Box<dyn Iterator<Item = usize> + 'a> {
+    /// Which of the results are told or kept, by their place in the order: all, or the two ends and the page. They may overlap.
+    pub(super) fn chosen(&self, found: &Found) -> Vec<Range<usize>> {
+        let len = found.len();
         if self.all || self.count || !(self.min || self.max || self.partial.is_some()) {
-            return Box::new(found.slice(0..found.len()));
+            return std::iter::once(0..len).collect();
         }
-        let first = if self.min { found.first() } else { None };
-        let last = if self.max { found.last() } else { None };
-        let page = self.partial.map_or(0..0, |partial| partial.range(found.len()));
-        Box::new(first.into_iter().chain(found.slice(page)).chain(last))
-    }
-
-    /// The uids that SAVE keeps (RFC 5182 section 2.4, RFC 9394 section 3.3).
-    pub(in crate::imap) fn saved(&self, found: &Found, entries: &EntryTable) -> Result<UidSet> {
-        let uids: Result<Vec<u32>> = self.chosen(found).map(|at| Ok(entries.get(at)?.uid.0)).collect();
-        Ok(UidSet::from_ranges(uids?.into_iter().map(|uid| (uid, uid))))
-    }
-
-    /// The highest MODSEQ of what is told (RFC 4731 section 3.2).
-    pub(in crate::imap) fn modseq(&self, found: &Found, modseq_at: impl Fn(usize) -> Result<u64>) -> Result<u64> {
-        self.chosen(found).try_fold(0, |highest, at| Ok(highest.max(modseq_at(at)?)))
-    }
-
-    /// `* ESEARCH (TAG "a") UID MIN 1 ... `
-    pub(in crate::imap) fn write(
-        &self,
-        out: &mut Vec<u8>,
-        of: Correlators<'_>,
-        found: &Found,
-        numbers: Names<'_>,
-        modseq: u64,
-    ) -> Result<()> {
-        out.extend_from_slice(b"* ESEARCH (");
-        of.write(out);
-        out.extend_from_slice(if numbers.uid { b") UID" } else { b")" });
-        let one = |out: &mut Vec<u8>, name: &[u8], at: Option<usize>| -> Result<()> {
-            if let Some(at) = at {
-                out.extend_from_slice(name);
-                out::number(out, numbers.of(at)?.into());
-            }
-            Ok(())
-        };
-        if self.min {
-            one(out, b" MIN ", found.first())?;
-        }
-        if self.max {
-            one(out, b" MAX ", found.last())?;
-        }
-        if self.count {
-            out.extend_from_slice(b" COUNT ");
-            out::number(out, found.len() as u64);
-        }
-        if self.all && found.len() > 0 {
-            out.extend_from_slice(b" ALL ");
-            numbers.write_set(out, found.slice(0..found.len()))?;
-        }
-        if let Some(partial) = self.partial {
-            out.extend_from_slice(b" PARTIAL (");
-            partial.write(out);
-            out.push(b' ');
-            match partial.range(found.len()) {
-                page if page.is_empty() => out.extend_from_slice(b"NIL"),
-                page => numbers.write_set(out, found.slice(page))?,
-            }
-            out.push(b')');
-        }
-        if modseq > 0 {
-            out.extend_from_slice(b" MODSEQ ");
-            out::number(out, modseq);
-        }
-        out.extend_from_slice(b"\r\n");
-        Ok(())
+        let first = self.min.then_some(0..len.min(1));
+        let last = self.max.then_some(len.saturating_sub(1)..len);
+        let page = self.partial.map(|partial| partial.range(len));
+        [first, page, last].into_iter().flatten().collect()
     }
 }
 
 impl Partial {
-    pub(in crate::imap) fn parse(args: &mut Args<'_>) -> std::result::Result<Partial, Answer> {
+    pub(in crate::imap) fn parse(args: &mut Args<'_>) -> Result<Partial, Answer> {
         let backwards = args.eat("-");
         let first = args.nz_number()?;
         args.need(":")?;
@@ -216,7 +132,7 @@ impl Partial {
         }
     }
 
-    fn write(self, out: &mut Vec<u8>) {
+    pub(super) fn write(self, out: &mut Vec<u8>) {
         for (at, number) in [self.first, self.last].into_iter().enumerate() {
             out.extend_from_slice(if at > 0 { b":" } else { b"" });
             out.extend_from_slice(if self.backwards { b"-" } else { b"" });
@@ -233,17 +149,25 @@ impl Found {
         }
     }
 
-    fn first(&self) -> Option<usize> {
+    pub(super) fn first(&self) -> Option<usize> {
         match self {
             Found::Ranges(ranges) => ranges.first().map(|range| range.start),
             Found::Ordered(order) => order.first().map(|at| *at as usize),
         }
     }
 
-    fn last(&self) -> Option<usize> {
+    pub(super) fn last(&self) -> Option<usize> {
         match self {
             Found::Ranges(ranges) => ranges.last().map(|range| range.end - 1),
             Found::Ordered(order) => order.last().map(|at| *at as usize),
+        }
+    }
+
+    /// Bytes of memory that it takes.
+    pub(in crate::imap) fn bytes(&self) -> usize {
+        match self {
+            Found::Ranges(ranges) => ranges.capacity() * size_of::<Range<usize>>(),
+            Found::Ordered(order) => order.capacity() * size_of::<u32>(),
         }
     }
 
@@ -272,70 +196,11 @@ impl Found {
     }
 }
 
-/// How messages are named in an answer.
-#[derive(Clone, Copy)]
-pub(in crate::imap) struct Names<'a> {
-    pub(in crate::imap) entries: &'a EntryTable,
-    pub(in crate::imap) uid: bool,
-}
-
-impl Names<'_> {
-    pub(in crate::imap) fn of(&self, at: usize) -> Result<u32> {
-        Ok(if self.uid { self.entries.get(at)?.uid.0 } else { at as u32 + 1 })
-    }
-
-    /// A set in this order, neighbours as ranges.
-    pub(in crate::imap) fn write_set(&self, out: &mut Vec<u8>, positions: impl Iterator<Item = usize>) -> Result<()> {
-        let mut pending: Option<(u32, u32)> = None;
-        let mut first = true;
-        let mut flush = |out: &mut Vec<u8>, (from, to): (u32, u32)| {
-            out.extend_from_slice(if std::mem::take(&mut first) { b"" } else { b"," });
-            out::number(out, from.into());
-            if to > from {
-                out.push(b':');
-                out::number(out, to.into());
-            }
-        };
-        for at in positions {
-            let number = self.of(at)?;
-            pending = match pending {
-                Some((from, to)) if to + 1 == number => Some((from, number)),
-                Some(done) => {
-                    flush(out, done);
-                    Some((number, number))
-                }
-                None => Some((number, number)),
-            };
-        }
-        if let Some(done) = pending {
-            flush(out, done);
-        }
-        Ok(())
-    }
-
-    /// `* SEARCH 1 2 3` or `* SORT 3 1 2`.
-    pub(in crate::imap) fn write_list(&self, out: &mut Vec<u8>, word: &str, found: &Found, modseq: u64) -> Result<()> {
-        out.extend_from_slice(b"* ");
-        out.extend_from_slice(word.as_bytes());
-        for at in found.slice(0..found.len()) {
-            out.push(b' ');
-            out::number(out, self.of(at)?.into());
-        }
-        if modseq > 0 {
-            out.extend_from_slice(b" (MODSEQ ");
-            out::number(out, modseq);
-            out.push(b')');
-        }
-        out.extend_from_slice(b"\r\n");
-        Ok(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn wanted(text: &str) -> std::result::Result<Wanted, Answer> {
+    fn wanted(text: &str) -> Result<Wanted, Answer> {
         Wanted::parse(&mut Args::new(text.as_bytes(), 0), false)
     }
 

@@ -65,6 +65,114 @@ fn large_messages_on_their_way_out_are_bounded_over_all_sessions() {
 }
 
 #[test]
+fn a_slow_reader_is_asked_again_and_again() {
+    let mut shared = shared();
+    shared.reading = Budget::new(4 << 20);
+    let room = shared.reading.clone();
+    let large = [b"Subject: x\r\n\r\n".as_slice(), &b"0123456789abcde\n".repeat(60_000)].concat();
+    append(&shared, "ann@example.org", &[&large]);
+    let service = ImapService::new(Arc::new(shared));
+    sim::run(move |net| async move {
+        let mut slow = logged_in(&net, &service, "ann@example.org").await;
+        slow.write(b"s EXAMINE INBOX\r\n").await;
+        slow.read_until(b"s OK").await;
+        slow.read_line().await;
+        slow.stall(true);
+        slow.write(b"f FETCH 1 BODY.PEEK[]\r\n").await;
+        sleep(limits::READING_HOLD_MIN * 3).await;
+        let mut others = room.share();
+        assert!(!room.share().hold(4 << 20) && others.hold(3 << 20), "nobody has wanted its room so far");
+        sleep(limits::READING_HOLD_MIN * 3 / 2).await;
+        assert!(room.share().hold(1 << 20), "now somebody does");
+        drop(others);
+        slow.stall(false);
+        let answer = slow.read_until(b"f OK").await;
+        assert!(answer.windows(large.len()).any(|window| window == large));
+    });
+}
+
+#[test]
+fn many_slow_readers_of_one_account_leave_room_to_it_and_to_others() {
+    let mut shared = shared();
+    shared.reading = Budget::new(8 << 20);
+    let room = shared.reading.clone();
+    let large = [b"Subject: x\r\n\r\n".as_slice(), &b"0123456789abcde\n".repeat(60_000)].concat();
+    append(&shared, "ann@example.org", &[&large]);
+    let service = ImapService::new(Arc::new(shared));
+    sim::run(move |net| async move {
+        let mut slow = Vec::new();
+        for _ in 0..12 {
+            let mut client = logged_in(&net, &service, "ann@example.org").await;
+            client.write(b"s EXAMINE INBOX\r\n").await;
+            client.read_until(b"s OK").await;
+            client.read_line().await;
+            client.stall(true);
+            client.write(b"f FETCH 1 BODY.PEEK[]\r\n").await;
+            slow.push(client);
+        }
+        for _ in 0..10 {
+            sleep(limits::READING_HOLD_MIN / 2).await;
+            assert!(room.share().hold(4 << 20), "half of all is left to others");
+        }
+        for client in &mut slow {
+            client.stall(false);
+            let answer = client.read_until(b"f OK").await;
+            assert!(answer.windows(large.len()).any(|window| window == large));
+        }
+    });
+}
+
+/// A search finds every other message of more than two thousand: that is counted. One of few is not.
+#[test]
+fn results_of_searches_take_their_room() {
+    let mut shared = shared();
+    shared.reading = Budget::new(1 << 20);
+    let room = shared.reading.clone();
+    let mail = b"Subject: x\r\n\r\n".as_slice();
+    append(&shared, "ann@example.org", &[mail; 2400]);
+    let service = ImapService::new(Arc::new(shared));
+    sim::run(move |net| async move {
+        let mut client = logged_in(&net, &service, "ann@example.org").await;
+        client.write(b"s SELECT INBOX\r\n").await;
+        client.read_until(b"s OK").await;
+        let odd: Vec<String> = (0..1200).map(|number| (2 * number + 1).to_string()).collect();
+        client.write(format!("f STORE {} +FLAGS.SILENT (\\Seen)\r\n", odd.join(",")).as_bytes()).await;
+        client.read_until(b"f OK").await;
+        let mut held = vec![room.share(), room.share()];
+        assert!(held[0].hold(1 << 20));
+        held.extend((0..15).map(|_| room.share()));
+        held.iter_mut().skip(1).for_each(|share| assert!(share.hold(16 << 10)));
+        let refused = [
+            "SEARCH SEEN",
+            "SEARCH RETURN (COUNT) SEEN",
+            "SORT (ARRIVAL) UTF-8 ALL",
+            "THREAD ORDEREDSUBJECT UTF-8 ALL",
+        ];
+        let mut waiting = Vec::new();
+        for command in refused {
+            let mut other = logged_in(&net, &service, "ann@example.org").await;
+            other.write(format!("s EXAMINE INBOX\r\nt {command}\r\n").as_bytes()).await;
+            waiting.push(other);
+        }
+        client.write(b"t SEARCH ALL\r\nt SORT (ARRIVAL) UTF-8 1:50\r\n").await;
+        for _ in 0..2 {
+            client.read_until(b"\nt OK").await;
+        }
+        for (mut other, command) in waiting.into_iter().zip(refused) {
+            other.read_until(b"\nt ").await;
+            let answer = other.read_line().await;
+            assert!(answer.starts_with(b"NO [LIMIT]"), "{command}: {}", String::from_utf8_lossy(&answer));
+        }
+        drop(held);
+        client.read_line().await;
+        client.write(b"t SEARCH SEEN\r\n").await;
+        let heard = client.read_until(b"t OK").await;
+        assert_eq!(heard.split(|byte| *byte == b' ').count(), 1200 + 3);
+        assert!(room.share().hold(1 << 20), "what was found is forgotten");
+    });
+}
+
+#[test]
 fn a_message_put_together_takes_its_room() {
     let mut shared = shared();
     shared.budget = Budget::new(1 << 20);

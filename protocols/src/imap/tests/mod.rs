@@ -33,6 +33,7 @@ mod sort;
 mod soup;
 mod store;
 mod sync;
+mod turns;
 mod url_auth;
 
 use super::ImapService;
