@@ -145,7 +145,6 @@ fn message(means: &Means<'_>, member: &Account, answering: &Answering, about: &A
     let clean = |text: &str| text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect::<String>();
     let subject = match &*away.subject {
         "" => clean(&format!("Auto: {}", about.subject)),
-        // A script's may hold line ends.
         own => clean(own),
     };
     let mut out = String::with_capacity(1024 + 2 * away.text.len());

@@ -189,14 +189,15 @@ impl Session {
     /// MAIL or RCPT with what is no address, or with parameters that are not known or not allowed; a greeting without a name.
     pub(super) fn note_not_understood(&self, line: &[u8], reply: &Reply) {
         let text = String::from_utf8_lossy(line);
+        let text = text.trim_end();
         let path = text.split_once('<').map_or("", |(_, rest)| rest.split(['>', '\r']).next().unwrap_or(""));
         let path: String = path.chars().take(limits::SMTP_LOGGED_PATH_CHARS_MAX).collect();
-        if let Some(transaction) = self.transaction.as_ref().filter(|_| is_command(&text, "RCPT")) {
+        if let Some(transaction) = self.transaction.as_ref().filter(|_| is_command(text, "RCPT")) {
             self.note_refused(transaction, &path, "", reply);
-        } else if self.hello.is_some() && self.transaction.is_none() && is_command(&text, "MAIL") {
+        } else if self.hello.is_some() && self.transaction.is_none() && is_command(text, "MAIL") {
             let transaction = Transaction { id: self.shared.next_id(), sender: path, ..Transaction::default() };
             self.note_refused(&transaction, "", "", reply);
-        } else if ["EHLO", "HELO", "LHLO"].iter().any(|verb| is_command(&text, verb)) {
+        } else if ["EHLO", "HELO", "LHLO"].iter().any(|verb| is_command(text, verb)) {
             self.note_turned_away("hello", "", reply);
         }
     }

@@ -95,7 +95,11 @@ fn names_subjects_and_scripts_add_nothing_to_answers() {
             "EHLO c.test\nMAIL FROM:<\"a b:c\"@s.test>\nRCPT TO:<ann@example.org>\nDATA\nFrom: s@s.test\nTo: ann@example.org\nSubject: {subject}\nMessage-ID: <a\tb@s.test>\n\nx\n.\nQUIT\n"
         );
         said(&shared, &lines);
-        assert_eq!(shared.engine.queue().len(), 1, "{rule}");
+        if shared.engine.queue().is_empty() {
+            // The script is none: it does nothing.
+            assert!(rule.contains(":subject") && inbox(&shared, "ann@example.org").len() == 1, "{rule}");
+            continue;
+        }
         let answer = queued_text(&shared, 0);
         let mut names = fields(&answer);
         names.retain(|name| !["In-Reply-To", "References", "Content-Transfer-Encoding"].contains(&name.as_str()));
