@@ -12,7 +12,7 @@ fn run(data: &[u8]) {
     let (fields, has_mailbox) = (fields(message), |name: &str| name.len() % 2 == 0);
     let facts =
         Facts { fields: &fields, sender: "a+b@x.test", recipient: "c@y.test", size: 77, has_mailbox: &has_mailbox };
-    if let Ok(effects) = run_script(&script, &facts) {
+    if let Ok(effects) = run_script(&script, &facts, 2_000_000) {
         assert!(effects.filed.is_empty() || effects.refused.is_none());
     }
 }

@@ -2,6 +2,7 @@
 //! run on io_uring. Follows no redirect and judges no answer.
 use crate::outbound::TlsConfigs;
 use crate::outbound::resolve::resolver;
+use crate::runtime::elsewhere;
 use hickory_resolver::TokioResolver;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Bytes;
@@ -144,7 +145,7 @@ impl Client {
         let sent = self.0.send(Question { request, reply }).is_ok();
         Box::pin(async move {
             let ended = || Err("the thread that asks has ended".to_owned());
-            if sent { answer.await.unwrap_or_else(|_| ended()) } else { ended() }
+            if sent { elsewhere(answer).await.unwrap_or_else(|_| ended()) } else { ended() }
         })
     }
 }

@@ -103,6 +103,8 @@ pub const INFLATE_SIZE_BYTES: usize = 16 * 1024;
 pub const KEPT_CAPACITY_BYTES_MAX: usize = 16 * 1024;
 /// Tasks polled before the ring is looked at again.
 pub const TASKS_PER_TURN_MAX: usize = 256;
+/// How long tasks are polled before the ring is looked at again; the last one may take longer.
+pub const TURN_TIME_MAX: Duration = Duration::from_millis(1);
 /// Sessions that are woken in a row by news that concerns thousands; what else a reactor has to do comes in between.
 pub const LATER_TASKS_PER_TURN: usize = 32;
 /// A client that takes no byte for this long while we have something to send is given up.
@@ -205,6 +207,8 @@ pub const SMTP_RECIPIENTS_MAX: usize = 1000;
 /// Accounts and addresses that all recipients of one message stand for: groups may be large, and be named again and again. What one group
 /// stands for is never too much.
 pub const SMTP_COPIES_MAX: usize = 20_000;
+/// Those of one recipient after whom other sessions of the reactor are served first.
+pub const SMTP_COPIES_PER_TURN: usize = 100;
 /// Error replies since the last message that was taken, after which the connection is closed.
 pub const SMTP_ERRORS_MAX: u32 = 20;
 /// Recipients that a client site may be refused within a minute, unless configured; then it hears 421 at its next one.
@@ -221,10 +225,16 @@ pub const SMTP_LOGGED_RECIPIENTS_MAX: usize = 10;
 pub const SMTP_LOGGED_PATH_CHARS_MAX: usize = 320;
 /// Bytes of a message's header that are sent back with a bounce.
 pub const SMTP_BOUNCE_HEADER_BYTES_MAX: usize = 64 * 1024;
+/// Bytes of a message's header; a message with a larger one is refused. Gmail takes 500 KB, Exchange 256 KB.
+pub const SMTP_HEADER_BYTES_MAX: usize = 1 << 20;
+/// Fields of such a header.
+pub const SMTP_HEADER_FIELDS_MAX: usize = 5000;
 /// Bytes of a header that are looked at for From and Subject.
 pub const SMTP_JUDGED_HEADER_BYTES_MAX: usize = 256 * 1024;
 /// Addresses of From that are looked at.
 pub const SMTP_FROM_MAX: usize = 100;
+/// Fields that name authors or senders (From, Sender, Resent-From, Resent-Sender) that are read; one of each is what there should be.
+pub const SMTP_AUTHOR_FIELDS_MAX: usize = 20;
 /// Seconds for which a member may have a message held (RFC 4865): 30 days.
 pub const SMTP_HOLD_SECONDS_MAX: i64 = 30 * 86_400;
 /// Seconds within which a message can be asked to be delivered or returned (RFC 2852), at least.
@@ -233,7 +243,7 @@ pub const SMTP_DELIVER_BY_SECONDS_MIN: i64 = 60;
 pub const SMTP_MEMBER_PRIORITY_MAX: i8 = 4;
 /// The highest that another host may ask for.
 pub const SMTP_HOST_PRIORITY_MAX: i8 = 0;
-/// Of an ORCPT parameter, its type and its address together, decoded (RFC 3461 section 4.2 adds as much to a command line).
+/// Of an ORCPT parameter, its type and its address together, decoded (RFC 3461 section 4.2: the whole parameter has up to 500 characters).
 pub const SMTP_ORCPT_BYTES_MAX: usize = 500;
 /// Bytes of a message up to which a reactor thread puts it in lines itself.
 pub const SMTP_INLINE_BYTES_MAX: usize = 64 << 10;
@@ -273,8 +283,16 @@ pub const PASSED_FIELDS_MAX: usize = 32;
 
 // ---- verify ----
 
-/// DKIM signatures of one message that are checked: the first ones.
+/// DKIM signatures of one message that are checked: those that may speak for the author first, then the first ones; and as many that are broken are told of.
 pub const VERIFY_SIGNATURES_MAX: usize = 10;
+/// Fields that a signature may name (h=); one that names more is passed over.
+pub const VERIFY_SIGNED_NAMES_MAX: usize = 200;
+/// Bytes of a signature's domain, and of its selector: more is no name (RFC 1035 section 2.3.4).
+pub const VERIFY_NAME_BYTES_MAX: usize = 255;
+/// Bytes of the identity that a signature may tell (i=).
+pub const VERIFY_IDENTITY_BYTES_MAX: usize = 320;
+/// How long a check may take beyond the waits for name servers: hashing, and the checks before it on the same thread.
+pub const VERIFY_WORK_MAX: Duration = Duration::from_secs(60);
 
 // ---- dsn ----
 
@@ -335,6 +353,8 @@ pub const OUTBOUND_LAST_WORD_MAX: Duration = Duration::from_secs(2);
 pub const OUTBOUND_RESOLVE_MAX: Duration = Duration::from_secs(60);
 /// How long a message waits to be tried again for room in memory or for the store.
 pub const OUTBOUND_PAUSE: Duration = Duration::from_secs(1);
+/// How often what is kept of destinations that nobody sends to is forgotten.
+pub const OUTBOUND_SWEEP: Duration = Duration::from_secs(60);
 /// Results that are handed to the store before the first answer is awaited.
 pub const OUTBOUND_BATCH: usize = 256;
 

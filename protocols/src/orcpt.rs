@@ -27,12 +27,16 @@ pub(crate) fn take(line: &mut Vec<u8>) -> Result<Option<String>, Wrong> {
     }))
 }
 
-/// Where the parameters of a RCPT line begin: behind its path, in whose quotes anything may stand.
+/// Where the parameters of a RCPT line begin. As with smtp-proto spaces may stand before the command's name, and a tab behind it.
 fn parameters(line: &[u8]) -> Option<usize> {
-    if !line.get(..5)?.eq_ignore_ascii_case(b"rcpt ") {
-        return None;
-    }
-    let (mut quoted, mut at) = (false, 5);
+    let at = line.iter().position(|byte| !matches!(byte, b' ' | b'\t'))?;
+    let is_it = line.get(at..at + 4)?.eq_ignore_ascii_case(b"rcpt") && matches!(line.get(at + 4)?, b' ' | b'\t');
+    if is_it { path_end(line, at + 5) } else { None }
+}
+
+/// The end of the path in MAIL or RCPT, in whose quotes anything may stand.
+pub(crate) fn path_end(line: &[u8], from: usize) -> Option<usize> {
+    let (mut quoted, mut at) = (false, from);
     loop {
         match line.get(at)? {
             b'\\' if quoted => at += 1,
@@ -163,6 +167,9 @@ mod tests {
             let (rest, found) = taken(&format!("rcpt to:<\"a> ORCPT=\\\"x;\"@b.test> orcpt={value} NOTIFY=NEVER"));
             assert_eq!(found, Ok(Some(kept.to_owned())), "{value}");
             assert_eq!(rest, "rcpt to:<\"a> ORCPT=\\\"x;\"@b.test>  NOTIFY=NEVER");
+        }
+        for begin in ["RCPT\tTO:<a@b.test>", "  rcpt TO:<a@b.test>"] {
+            assert_eq!(taken(&format!("{begin}\tORCPT=rfc822;c")), (format!("{begin}\t"), Ok(Some("rfc822;c".into()))));
         }
         for line in ["RCPT TO:<a@b.test> NOTIFY=NEVER", "RCPT TO:<a@b.test", "NOOP > ORCPT=x", "RCPT", ""] {
             assert_eq!(taken(line), (line.to_owned(), Ok(None)));

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Filters: a real rspamd, libmilter by pymilter, and opendkim, at a Unix socket, that signs what members send; all Debian's.
+"""Filters: a real rspamd, over HTTP and as a milter by its proxy, libmilter by pymilter, and opendkim, at a Unix socket, that signs what members send; all Debian's.
 
 Starts its servers itself; a peer that is not on this machine is a failed check, not one that is passed over.
 """
@@ -34,9 +34,9 @@ class Server(OwnDomain):
 
 
 class Rspamd:
-    """Its normal worker alone, without redis or the network."""
+    """Its normal worker and its proxy as a milter, without redis or the network."""
 
-    def __init__(self, folder, port):
+    def __init__(self, folder, port, proxy):
         self.folder, self.port, self.process = os.path.join(folder, "rspamd"), port, None
         os.makedirs(self.folder)
         self.config = os.path.join(self.folder, "rspamd.conf")
@@ -46,6 +46,8 @@ options {{ pidfile = "{self.folder}/pid"; filters = ""; enable_test_patterns = t
   local_addrs = []; cache_file = "{self.folder}/cache"; tempdir = "{self.folder}"; url_tld = "/usr/share/rspamd/effective_tld_names.dat"; hs_cache_dir = "{self.folder}"; }}
 logging {{ type = "console"; level = "info"; }}
 worker "normal" {{ bind_socket = "127.0.0.1:{port}"; count = 1; }}
+worker "rspamd_proxy" {{ bind_socket = "127.0.0.1:{proxy}"; milter = yes; count = 1; timeout = 20s;
+  upstream "local" {{ default = yes; hosts = "127.0.0.1:{port}"; }} }}
 metric "default" {{ actions {{ reject = 15; "add header" = 6; greylist = 4; }} }}
 """)
         self.start()
@@ -71,11 +73,11 @@ metric "default" {{ actions {{ reject = 15; "add header" = 6; greylist = 4; }} }
 
 class World:
     def __init__(self):
-        self.port, self.asked, self.nobody = free_ports(len(PROTOCOLS) + 3)[-3:]
+        self.port, self.asked, self.nobody, self.proxy = free_ports(len(PROTOCOLS) + 4)[-4:]
         self.sockets = tempfile.TemporaryDirectory()
         self.signs = os.path.join(self.sockets.name, "opendkim.sock")
         self.server = Server("filters", runtime=RUNTIME, accounts=4, toml=self.toml("accept"))
-        self.rspamd = Rspamd(self.server.folder, self.port)
+        self.rspamd = Rspamd(self.server.folder, self.port, self.proxy)
         self.peers = []
         self.start_milter()
         self.public = self.start_opendkim()
@@ -196,6 +198,19 @@ def rspamd(checks, world):
         want(reply[0] == 250 and having("ann", "waits"), f"{reply}")
 
 
+def proxy(checks, world):
+    with checks.check("rspamd's proxy, a milter that may do everything, is attached, refuses and lets pass"):
+        world.again("accept", f'[[milter]]\nname = "proxy"\naddress = "127.0.0.1:{world.proxy}"\ndefault_action = "tempfail"\ntimeout_seconds = 20\n')
+        world.server.cli("rule", "add", "--account", f"ann@{HOME}", "allow", "s.test")
+        reply = deliver("by proxy", NO_ACTION)
+        want(reply[0] == 250 and having("ann", "by proxy"), f"{reply}")
+        reply = deliver("refused by proxy", GTUBE)
+        want(reply == (554, "5.7.1 Gtube pattern"), f"{reply}")
+        reply = deliver("marked by proxy", ADD_HEADER)
+        (mail,) = having("ann", "marked by proxy")
+        want(reply[0] == 250 and b"X-Spam: Yes" in mail, mail.decode())
+
+
 def milters(checks, world):
     def ask(what, subject=None, **rest):
         return deliver(subject or what, NO_ACTION, more=f"X-Gone: 1\r\nX-Ask: {what}\r\n", **rest)
@@ -213,6 +228,8 @@ def milters(checks, world):
         want(ask("tempfail")[0] == 451, "tempfail")
         want(ask("discard")[0] == 250 and not having("ann", "discard"), "discard")
         want(ask("quarantine")[0] == 250 and having("ann", "quarantine", "Junk"), "quarantine")
+        reply = ask("recipient")
+        want(reply[0] == 451 and not having("bob", "recipient") and not having("ann", "recipient"), f"another recipient: {reply}")
         want("quarantine (as asked)" in world.server.cli("trace", f"ann@{HOME}", "--json"), "the mail log")
     with checks.check("it refuses a sender at MAIL and recipients at RCPT"):
         reply = deliver("sender", sender="refused@s.test")
@@ -246,6 +263,7 @@ def main():
     try:
         milters(checks, world)
         rspamd(checks, world)
+        proxy(checks, world)
     finally:
         world.stop()
     checks.finish()

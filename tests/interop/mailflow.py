@@ -218,6 +218,23 @@ def openssl_signed(world, raw):
     return (field + base64.b64encode(signature).decode() + "\r\n").encode() + raw
 
 
+def opendkim_says(world, mail):
+    """What opendkim in its test mode says of the signatures: whether one passes, and its words."""
+    file, keys, config = (os.path.join(world.server.folder, name) for name in ("opendkim.eml", "opendkim.keys", "opendkim.conf"))
+    with open(file, "wb") as out:
+        out.write(mail)
+    with open(keys, "w") as out:
+        for field in email.message_from_bytes(mail).get_all("DKIM-Signature"):
+            tags = dict(tag.strip().split("=", 1) for tag in re.sub(r"\s", "", field).split(";") if tag)
+            name = f"{tags['s']}._domainkey.{tags['d']}"
+            out.write(f"{name} {world.dns.get_txt(name + '.', 5).decode()}\n")
+    with open(config, "w") as out:
+        out.write(f"Mode v\nTestPublicKeys {keys}\nSyslog no\n")
+    said = subprocess.run(["opendkim", "-x", config, "-t", file, "-vv"], capture_output=True, text=True).stdout
+    want("header.s=" in said, said)
+    return "dkim=pass" in said, said
+
+
 def signing(checks, world):
     server = world.server
     with checks.check("dkim add, dns and rotate: a next key does not sign, an active one does, by RSA and Ed25519"):
@@ -241,6 +258,17 @@ def signing(checks, world):
             verified(world, mail, 2)
         with_change = arrived(world, "signed").replace(b"Line.", b"Lime.")
         want(not dkim.verify(with_change, dnsfunc=lambda name, timeout=5: world.dns.get_txt(name, timeout)), "dkimpy sees a change")
+    with checks.check("opendkim agrees, and for it and dkimpy a second field that readers might show breaks the signature"):
+        mail = arrived(world, "signed")
+        passes, said = opendkim_says(world, mail)
+        want(passes, said)
+        for field in ("From: ceo@home.test", "Subject: pay", "To: you@sink.test", "Date: now", "Content-Type: text/html", "Reply-To: x@evil.test"):
+            more = mail.replace(b"\r\nFrom: ", b"\r\n" + field.encode() + b"\r\nFrom: ", 1)
+            passes, said = opendkim_says(world, more)
+            want(more != mail and not passes, f"{field}: {said}")
+            for index in range(2):
+                said = dkim.DKIM(more).verify(idx=index, dnsfunc=lambda name, timeout=5: world.dns.get_txt(name, timeout))
+                want(not said, f"dkimpy: {field}")
     with checks.check("what is added on the way is covered: a missing Date and Message-ID"):
         taken(submit("ann", f"From: ann@{HOME}\r\nSubject: bare\r\n\r\nx\r\n".encode(), "a@sink.test"))
         mail = arrived(world, "bare")
@@ -377,6 +405,13 @@ def rules(checks, world):
         refused(deliver(letter("x@plain.test", f"team@{HOME}", "to-group"), f"team@{HOME}", f"ann@{HOME}"), 550, "may not send to the group")
         taken(submit("carl", letter(f"carl@{HOME}", f"team@{HOME}", "to-group"), f"team@{HOME}"))
         want(having("ann", "to-group") and having("bob", "to-group"), "both have it")
+    with checks.check("a group in a group: all behind both have it, who may not write to the inner one stays out of it"):
+        world.server.cli("group", "add", f"firm@{HOME}", "--member", f"team@{HOME}", "--member", f"carl@{HOME}")
+        taken(submit("carl", letter(f"carl@{HOME}", f"firm@{HOME}", "to-firm"), f"firm@{HOME}"))
+        procs.wait_until(lambda: all(having(user, "to-firm") for user in ("ann", "bob", "carl")), 20, "all three have it")
+        taken(deliver(letter("x@plain.test", f"firm@{HOME}", "from-outside"), f"firm@{HOME}", "x@plain.test"))
+        procs.wait_until(lambda: "may not send to the group" in world.server.cli("trace", f"team@{HOME}", "--last", "1h"), 20, "the log says so")
+        want(having("carl", "from-outside") and not having("ann", "from-outside"), "carl has it, ann has not")
     with checks.check("a representative writes as the group, others do not"):
         refused(submit("ann", letter(f"team@{HOME}", f"carl@{HOME}", "as-group"), f"carl@{HOME}"), 550, "5.7.1")
         world.rule("--group", f"team@{HOME}", "representative", f"ann@{HOME}")

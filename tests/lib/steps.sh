@@ -115,6 +115,10 @@ step_thunderbird() {
     need_debian && build_once && tests/interop/run --runtime "${RUNTIMES%% *}" thunderbird.py
 }
 
+step_sanitize() {
+    need_debian && tests/sanitize
+}
+
 step_crash() {
     local runtime code=0
     need_corpora && build_once || return 1
@@ -133,7 +137,7 @@ step_bench() {
     cargo bench --quiet --locked -p posthouse-benches --no-run || return 1
     # Each bench of a layer once; `cargo bench -p posthouse-benches --bench NAME` measures.
     local layer bench
-    for layer in frame commit index compaction; do
+    for layer in frame commit index compaction mail imap smtp; do
         check "bench $layer" cargo bench --quiet --locked -p posthouse-benches --bench $layer -- --test || return 1
     done
     local code=0

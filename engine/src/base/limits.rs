@@ -54,7 +54,7 @@ pub const CHECKPOINT_LOG_BYTES: u64 = 64 << 20;
 pub const RESERVE_STEP_BYTES: u64 = 256 << 10;
 /// Bytes of a checkpoint beside its accounts and its state: magic, meta, trailer, and what a dictionary adds to the state.
 pub const RESERVE_SLACK_BYTES: u64 = 16 << 10;
-/// Requests that wait for one committer before callers hear `Busy`.
+/// Requests that wait for one committer before callers hear `Busy`; as many besides may be in its hands.
 pub const COMMIT_QUEUE_LEN: usize = 4096;
 /// Bytes that one group commit gathers before it syncs.
 pub const GROUP_BYTES_MAX: usize = 16 << 20;
@@ -152,6 +152,12 @@ pub const SIEVE_DEPTH_MAX: usize = 32;
 /// What running a script may cost: a step for each command and test, and one for each byte compared. About two
 /// milliseconds of a thread that serves others too.
 pub const SIEVE_COST_MAX: u64 = 2_000_000;
+/// What the scripts of all accounts behind one address may cost together; each has its share, so that no member's takes it from another's.
+pub const SIEVE_COST_ADDRESS_MAX: u64 = 20_000_000;
+/// The least that a script may cost, however many accounts are behind the address: twenty rules on a usual header.
+pub const SIEVE_COST_MIN: u64 = 10_000;
+/// Bytes of the scripts that a thread remembers as read.
+pub const SIEVE_KNOWN_BYTES_MAX: usize = 1 << 20;
 /// Things that a script does with one message.
 pub const SIEVE_ACTIONS_MAX: usize = 100;
 /// Addresses that a script sends one message on to (RFC 5228 section 4.2).

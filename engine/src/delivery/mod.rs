@@ -5,6 +5,7 @@ mod dictionaries;
 mod dictionary;
 mod read;
 mod stage;
+mod summaries;
 mod unstage;
 mod zstd;
 
@@ -15,6 +16,7 @@ pub use dictionary::{Dictionary, Samples};
 pub(crate) use read::Found;
 pub use read::MessageReader;
 pub use stage::{Origin, Staged, stage};
+pub use summaries::Summaries;
 pub(crate) use unstage::summary_in_block;
 pub use unstage::{PartAt, summary, unstage};
 pub(crate) use zstd::ColdEncoder;

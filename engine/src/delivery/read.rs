@@ -1,6 +1,6 @@
 //! Reads messages and summaries of a shard's log: finds the frame, its dictionary and its parts, and proves what comes out. Waits for the disk.
 use super::cold::message_in_block;
-use super::unstage::{summary_behind, summary_in_block};
+use super::summaries::Summaries;
 use super::{Dictionaries, unstage};
 use crate::base::bytes::DecodeError;
 use crate::base::{Error, Guid, Locator, Result};
@@ -10,14 +10,11 @@ use crate::log::{Frame, FrameBytes, FrameKind, Segments, Stored};
 use std::ops::Range;
 use std::sync::Arc;
 
-/// Bytes read at once for a summary: holds nearly every one, so the tail needs one positioned read.
-const SUMMARY_READ_BYTES: usize = 2048;
-
 /// What is needed to read the messages of a shard. Cheap to clone.
 #[derive(Clone)]
 pub struct MessageReader {
-    segments: Arc<Segments>,
-    dictionaries: Arc<Dictionaries>,
+    pub(super) segments: Arc<Segments>,
+    pub(super) dictionaries: Arc<Dictionaries>,
 }
 
 /// A summary as it was found: in a frame as it is, or decompressed.
@@ -64,14 +61,14 @@ impl MessageReader {
 
     /// The encoded summary of the message at `at`. Errors as `message`.
     pub(crate) fn summary(&self, at: Locator) -> Result<Found> {
-        let corrupt = |what: &str| Error::corrupt(self.segments.file_name(at.segment), at.offset.into(), what);
-        let front = self.segments.read_front(at, 0..SUMMARY_READ_BYTES).map_err(|why| self.missing(at, why))?;
-        let Some(mut bytes) = front else { return self.stored_summary(at) };
-        let head = MessageHead::decode(&bytes).map_err(|why| corrupt(&why.to_string()))?;
-        if head.body_start() > bytes.len() {
-            bytes = self.segments.read_part(at, 0..head.body_start())?;
-        }
-        self.summary_in_frame(bytes, &head).map_err(|why| corrupt(&why))
+        let mut all = self.summaries();
+        all.find(at)?;
+        Ok(all.into_found())
+    }
+
+    /// Reads summaries one after the other: what neighbours share is looked for once.
+    pub fn summaries(&self) -> Summaries<'_> {
+        Summaries::new(self)
     }
 
     /// Bytes and crc of the message at `at`, without reading it. Errors as `message`.
@@ -90,34 +87,8 @@ impl MessageReader {
         MessageHead::decode(&bytes).map(|head| (head.size_bytes, head.crc)).map_err(why)
     }
 
-    fn stored_summary(&self, at: Locator) -> Result<Found> {
-        match self.segments.stored(at)? {
-            Stored::Frame(frame) => {
-                let why = |why: String| Error::corrupt(format!("message {at}"), 0, why);
-                let head = MessageHead::decode(frame.payload()).map_err(|wrong| why(wrong.to_string()))?;
-                self.summary_in_frame(frame.into_bytes(), &head).map_err(why)
-            }
-            Stored::InBlock { block, index, .. } => {
-                let dictionary = self.dictionaries.get(&self.segments, block.dictionary)?;
-                summary_in_block(block.payload(), index as usize, dictionary.as_deref())
-                    .map(Found::Owned)
-                    .map_err(|why| block.corrupt(&why))
-            }
-        }
-    }
-
-    /// `bytes` are the front of a message frame's payload, which begins with `head`.
-    fn summary_in_frame(&self, bytes: FrameBytes, head: &MessageHead) -> Result<Found, String> {
-        let header = *bytes.header();
-        let dictionary = self.dictionaries.get(&self.segments, header.dictionary).map_err(|why| why.to_string())?;
-        Ok(match summary_behind(head, &bytes, header.flags, dictionary.as_deref())? {
-            Some(summary) => Found::Owned(summary),
-            None => Found::InFrame(bytes, MESSAGE_HEAD_BYTES..head.body_start()),
-        })
-    }
-
     /// An entry's segment that is not there is damage, and not a wrong question.
-    fn missing(&self, at: Locator, why: Error) -> Error {
+    pub(super) fn missing(&self, at: Locator, why: Error) -> Error {
         match why {
             // What compaction has dropped is not found by an old view: that is no damage.
             Error::NotFound(_) if !self.segments.is_compacted(at.segment) => {

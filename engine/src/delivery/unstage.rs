@@ -1,5 +1,5 @@
 //! From a message frame's payload back to bytes, proven by crc. Does no I/O.
-use super::zstd::{content_bytes, grow};
+use super::zstd::{content_bytes, grow, grow_into};
 use super::{Dictionary, base64};
 use crate::base::Result;
 use crate::base::limits::{MESSAGE_BYTES_MAX, SUMMARY_BYTES_MAX};
@@ -94,18 +94,20 @@ fn part(payload: &[u8], flags: u8, size_bytes: u32) -> Result<Vec<u8>, String> {
 /// `MESSAGE_HEAD_BYTES..head.body_start()`. `Err` says what does not fit.
 pub fn summary(payload: &[u8], flags: u8, dictionary: Option<&Dictionary>) -> Result<Option<Vec<u8>>, String> {
     let head = MessageHead::decode(payload).map_err(|why| why.to_string())?;
-    summary_behind(&head, payload, flags, dictionary)
+    let mut out = Vec::new();
+    Ok(summary_behind(&mut out, &head, payload, flags, dictionary)?.then_some(out))
 }
 
-/// The same where the head has been read.
+/// The same where the head has been read, into a vector that was used before; false: the summary stands in the payload as it is.
 pub(super) fn summary_behind(
+    out: &mut Vec<u8>,
     head: &MessageHead,
     payload: &[u8],
     flags: u8,
     dictionary: Option<&Dictionary>,
-) -> Result<Option<Vec<u8>>, String> {
+) -> Result<bool, String> {
     let stored = payload.get(MESSAGE_HEAD_BYTES..head.body_start()).ok_or("a summary after the head expected")?;
-    decode_summary(stored, head.summary_crc, flags, dictionary)
+    decode_summary(out, stored, head.summary_crc, flags, dictionary)
 }
 
 /// The encoded summary of a message of a block.
@@ -116,24 +118,27 @@ pub(crate) fn summary_in_block(
 ) -> Result<Vec<u8>, String> {
     let found = summary_at(payload, index).map_err(|why| why.to_string())?;
     let (row, stored) = found.ok_or("as many messages as addressed expected")?;
-    Ok(decode_summary(stored, row.summary_crc, row.flags, dictionary)?.unwrap_or_else(|| stored.to_vec()))
+    let mut out = Vec::new();
+    let packed = decode_summary(&mut out, stored, row.summary_crc, row.flags, dictionary)?;
+    Ok(if packed { out } else { stored.to_vec() })
 }
 
 fn decode_summary(
+    out: &mut Vec<u8>,
     stored: &[u8],
     crc: u32,
     flags: u8,
     dictionary: Option<&Dictionary>,
-) -> Result<Option<Vec<u8>>, String> {
+) -> Result<bool, String> {
     if crc32fast::hash(stored) != crc {
         return Err("a summary that fits its crc expected".into());
     }
     if flags & FRAME_FLAG_SUMMARY_ZSTD == 0 {
-        return Ok(None);
+        return Ok(false);
     }
     let size = content_bytes(stored, SUMMARY_BYTES_MAX).map_err(|why| why.to_string())?;
-    let summary = grow(stored, size, dictionary)?;
-    if summary.len() == size { Ok(Some(summary)) } else { Err("a summary of the size it says expected".into()) }
+    grow_into(out, stored, size, dictionary)?;
+    if out.len() == size { Ok(true) } else { Err("a summary of the size it says expected".into()) }
 }
 
 #[cfg(test)]

@@ -107,19 +107,33 @@ pub(crate) fn squeeze(bytes: &[u8]) -> Option<Vec<u8>> {
 
 /// The bytes of a zstd frame; more than `size_max` are an error.
 pub(crate) fn grow(bytes: &[u8], size_max: usize, dictionary: Option<&Dictionary>) -> Result<Vec<u8>, String> {
+    let mut out = Vec::new();
+    grow_into(&mut out, bytes, size_max, dictionary)?;
+    Ok(out)
+}
+
+/// The same into a vector that was used before, in the place of what it held.
+pub(crate) fn grow_into(
+    out: &mut Vec<u8>,
+    bytes: &[u8],
+    size_max: usize,
+    dictionary: Option<&Dictionary>,
+) -> Result<(), String> {
+    out.clear();
+    out.reserve_exact(size_max);
     DECODER.with_borrow_mut(|slot| {
         if slot.is_none() {
             *slot = DCtx::try_create();
         }
         let decoder = slot.as_mut().ok_or("no memory for a zstd context")?;
-        let mut out = Vec::with_capacity(size_max);
         match dictionary {
-            Some(dictionary) => decoder.decompress_using_ddict(&mut out, bytes, dictionary.decoder()),
-            None => decoder.decompress(&mut out, bytes),
+            Some(dictionary) => decoder.decompress_using_ddict(out, bytes, dictionary.decoder()),
+            None => decoder.decompress(out, bytes),
         }
-        .map_err(failed)?;
-        Ok(out)
-    })
+        .map_err(failed)
+    })?;
+    // It may have room for more than that.
+    if out.len() <= size_max { Ok(()) } else { Err(format!("at most {size_max} bytes expected")) }
 }
 
 /// The bytes that a zstd frame says it holds, if it says so and they are at most `size_max`.

@@ -31,7 +31,7 @@ pub enum Resolution {
     Recipients {
         /// Each account once, sorted by id.
         local: Vec<Recipient>,
-        /// Members of a group that live elsewhere, or that are groups of another tenant: to be sent as new mail.
+        /// Members of a group that live elsewhere, or that are groups: to be sent as new mail.
         external: Vec<Address>,
     },
 }
@@ -140,6 +140,24 @@ impl Directory {
                 Some(Bound { bytes_max: bytes.unwrap_or(u64::MAX), messages_max: messages.unwrap_or(u64::MAX) })
             }
         }
+    }
+
+    /// Whether mail to a group comes to anybody outside a tenant, by way of groups in it too.
+    pub fn reaches_outside(&self, group: &Address, tenant: TenantId) -> bool {
+        let mut reached = vec![group];
+        let mut at = 0;
+        while let Some(next) = reached.get(at).copied() {
+            at += 1;
+            for member in self.group(next).iter().flat_map(|group| &group.members) {
+                if self.domain(member.domain()).is_none_or(|domain| domain.tenant != tenant) {
+                    return true;
+                }
+                if self.group(member).is_some() && !reached.contains(&member) {
+                    reached.push(member);
+                }
+            }
+        }
+        false
     }
 
     /// One level: what stands in a group is an account or is sent on.

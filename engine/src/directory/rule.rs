@@ -7,7 +7,7 @@ use crate::base::{AccountId, Error, MailboxId, Result, TenantId, limits};
 
 use super::acl::{Grant, Grantee};
 use super::away::{quoted, unquoted};
-use super::{Address, Away, Directory, Fetched, Pattern, RelayHost, rate};
+use super::{Address, Away, Directory, Fetched, Keyword, Pattern, RelayHost, rate};
 
 /// For whom a rule holds.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -58,8 +58,8 @@ pub enum Rule {
     Block(Pattern),
     /// Mail of these senders skips the filters (F4).
     Allow(Pattern),
-    /// Mail whose subject holds this text, in small letters (F7).
-    Keyword(Found, Box<str>),
+    /// Mail whose subject holds this text (F7).
+    Keyword(Found, Keyword),
     /// Whether mail may be sent outside the tenant (F5).
     Outbound(bool),
     /// Recipients outside the tenant that one member may have in that many seconds (F6).
@@ -111,7 +111,7 @@ pub enum Rule {
 const ALLOWED: &str = "allowed: block PATTERN, allow PATTERN, keyword reject TEXT, keyword quarantine TEXT, outbound yes, outbound no, \
     rate NUMBER/PERIOD (as in 500/1d; units s, m, h, d), tenant-rate NUMBER/PERIOD, catch-all ADDRESS, senders tenant, senders members, senders ADDRESS, \
     representative ADDRESS, forward ADDRESS, forward-only ADDRESS, away days=7 from=0 until=0 subject=\"...\" text=\"...\", \
-    admin quotas, messages NUMBER, pop3 keep, pop3 seen, pop3 trash DAYS, pop3 delete DAYS, \
+    sieve \"SCRIPT\", admin quotas, messages NUMBER, pop3 keep, pop3 seen, pop3 trash DAYS, pop3 delete DAYS, \
     relay HOST:PORT tls=verified user=NAME, source IP-ADDRESS";
 
 impl FromStr for Rule {
@@ -156,7 +156,7 @@ impl FromStr for Rule {
                     "quarantine" => Found::Quarantine,
                     _ => return Err(refuse()),
                 };
-                keyword(action, text.trim())
+                Ok(Rule::Keyword(action, Keyword::given(text.trim())?))
             }
             _ => Err(refuse()),
         }
@@ -174,24 +174,13 @@ fn sieve(text: &str) -> Result<Rule> {
     Ok(Rule::Sieve(script.0.into()))
 }
 
-fn keyword(action: Found, text: &str) -> Result<Rule> {
-    let max = limits::RULE_TEXT_BYTES_MAX;
-    let text = text.to_lowercase();
-    if text.is_empty() || text.len() > max || text.chars().any(char::is_control) {
-        return Err(Error::Invalid(format!(
-            "keyword {text:?}: allowed are 1 to {max} bytes without control characters"
-        )));
-    }
-    Ok(Rule::Keyword(action, text.into()))
-}
-
 impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Rule::Block(pattern) => write!(f, "block {pattern}"),
             Rule::Allow(pattern) => write!(f, "allow {pattern}"),
-            Rule::Keyword(Found::Reject, text) => write!(f, "keyword reject {text}"),
-            Rule::Keyword(Found::Quarantine, text) => write!(f, "keyword quarantine {text}"),
+            Rule::Keyword(Found::Reject, word) => write!(f, "keyword reject {}", word.text()),
+            Rule::Keyword(Found::Quarantine, word) => write!(f, "keyword quarantine {}", word.text()),
             Rule::Outbound(yes) => f.write_str(if *yes { "outbound yes" } else { "outbound no" }),
             Rule::Rate { recipients, seconds } => {
                 f.write_str("rate ")?;

@@ -5,7 +5,7 @@ use crate::base::{AccountId, MailboxId, TenantId};
 use super::codec::{self, Decoded};
 use super::pattern::{get_pattern, put_pattern};
 use super::rule::{Found, Permission, Rule, Scope, Senders};
-use super::{Away, Fetched, RelayHost, acl, relay};
+use super::{Away, Fetched, Keyword, RelayHost, acl, relay};
 
 pub(super) fn put_scope(out: &mut Vec<u8>, scope: &Scope) {
     match scope {
@@ -66,10 +66,10 @@ pub(super) fn put_rule(out: &mut Vec<u8>, rule: &Rule) {
     match rule {
         Rule::Block(pattern) => put_pattern(out, 1, pattern),
         Rule::Allow(pattern) => put_pattern(out, 2, pattern),
-        Rule::Keyword(found, text) => {
+        Rule::Keyword(found, word) => {
             out.put_u8(3);
             out.put_u8(u8::from(*found == Found::Quarantine));
-            out.put_str(text);
+            out.put_str(word.text());
         }
         Rule::Outbound(yes) => {
             out.put_u8(4);
@@ -132,7 +132,7 @@ pub(super) fn get_rule(reader: &mut Reader<'_>) -> Decoded<Rule> {
         2 => Rule::Allow(get_pattern(reader)?),
         3 => {
             let found = if codec::bits(reader, 1)? == 1 { Found::Quarantine } else { Found::Reject };
-            Rule::Keyword(found, codec::get_box(reader)?)
+            Rule::Keyword(found, Keyword::kept(codec::get_box(reader)?))
         }
         4 => Rule::Outbound(codec::bits(reader, 1)? == 1),
         5 => Rule::Rate { recipients: reader.varint_u32()?, seconds: reader.varint_u32()? },

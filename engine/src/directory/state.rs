@@ -11,8 +11,8 @@ use crate::base::{AccountId, MailboxId, Result, TenantId};
 use super::roster::Roster;
 use super::tables::{Next, Occupant, Tables};
 use super::{
-    Account, AccountKind, Address, Change, Domain, Event, Grantee, Group, Removed, Rule, Scope, SigningKey, Tenant,
-    fold, plan,
+    Account, AccountKind, Address, Change, Domain, Event, Grantee, Group, Removed, Resolution, Rule, Scope, SigningKey,
+    Tenant, fold, plan,
 };
 
 /// Bytes that an account's record has at least.
@@ -50,6 +50,8 @@ pub struct Directory {
     pub(super) aliases: HashMap<Address, AccountId>,
     /// Made when somebody asks for the first page.
     lists: OnceLock<Lists>,
+    /// Made when somebody asks for it; the next change forgets it.
+    postmaster: OnceLock<Option<Address>>,
     pub(super) groups: HashMap<Address, Group>,
     pub(super) group_list: BTreeSet<Address>,
     /// Member -> business mailboxes; only for members that open some.
@@ -82,6 +84,7 @@ impl Directory {
 
     /// Folds one event in. Fails only with `Error::Corrupt`, and has changed nothing then.
     pub fn apply(&mut self, event: &Event) -> Result<()> {
+        self.postmaster.take();
         fold::fold(self, event)
     }
 
@@ -123,6 +126,17 @@ impl Directory {
 
     fn has(&self, id: AccountId, address: &Address) -> bool {
         self.accounts.names(id).is_some_and(|names| names.address == address.as_str())
+    }
+
+    /// The first domain's postmaster who receives, by the names of the domains. Looked for once after a change.
+    pub fn postmaster(&self) -> Option<&Address> {
+        let receives = |address: &Address| matches!(self.resolve(address), Resolution::Recipients { .. });
+        let find = || {
+            let mut all =
+                self.domains(None).filter_map(|domain| Address::parse(&format!("postmaster@{}", domain.name)).ok());
+            all.find(receives)
+        };
+        self.postmaster.get_or_init(find).as_ref()
     }
 
     pub(super) fn lists(&self) -> &Lists {

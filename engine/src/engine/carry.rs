@@ -96,7 +96,7 @@ impl Engine {
         messages: Vec<Append>,
     ) -> Ticket<Result<Vec<Result<Ingested>>>> {
         let bound = self.bound(account);
-        self.shard(account).committer.submit(move |txn| ingest::plan(txn, account, mailbox, &messages, bound))
+        self.committer_of(account).submit(move |txn| ingest::plan(txn, account, mailbox, &messages, bound))
     }
 
     /// Removes everything in an account for good. Only for one that is in the recycle bin and whose purge has begun; what was purged
@@ -110,7 +110,7 @@ impl Engine {
             let what = format!("account {account} is not in the recycle bin, or its purge was not begun");
             return Ticket::ready(Err(Error::Invalid(what)));
         }
-        self.shard(account).committer.submit(move |txn| purge::plan(txn, account))
+        self.committer_of(account).submit(move |txn| purge::plan(txn, account))
     }
 
     /// Whether two accounts share a log, so that `adopt` works between them.
@@ -127,7 +127,7 @@ impl Engine {
             return Ticket::ready(Err(Error::Invalid("the accounts lie in different shards".into())));
         }
         let request = adopt::Request { from, uids, to, bound: self.bound(to.0) };
-        self.shard(to.0).committer.submit(move |txn| adopt::plan(txn, &request))
+        self.committer_of(to.0).submit(move |txn| adopt::plan(txn, &request))
     }
 
     /// A message that is stored already, to be stored again in another shard under the same name.

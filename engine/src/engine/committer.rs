@@ -20,6 +20,7 @@ use crate::disk::Disk;
 use crate::index::{Accounts, Parts};
 use crate::log::Writer;
 use crate::queue::Queue;
+use request::{Asked, Request};
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
@@ -28,18 +29,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Instant;
+pub(super) use waiting::Waiting;
+
+mod request;
+mod waiting;
 
 /// A failed open drops what it has opened so far: its threads end while it still has the directory's lock.
 impl Drop for Committer {
     fn drop(&mut self) {
         let _ = self.close();
     }
-}
-
-/// What somebody asks for. It is planned once, and once more if another request of its group has to be left out; then it is answered.
-trait Request: Send {
-    fn plan(&mut self, txn: &mut Txn<'_>);
-    fn answer(self: Box<Self>, committed: Result<()>);
 }
 
 /// What a panic said.
@@ -49,7 +48,8 @@ fn panic_text(why: &(dyn Any + Send)) -> &str {
 }
 
 enum Message {
-    Request(Box<dyn Request>),
+    /// And whose it is.
+    Request(u64, Box<dyn Request>),
     CheckpointDone(Arc<Snapshot>, Result<Parts>),
     /// The growing segment is to be sealed if it was begun before that time, milliseconds.
     TurnOver(i64, Filler<()>),
@@ -99,31 +99,17 @@ impl Committer {
         Ok(Committer { inbox, thread: std::sync::Mutex::new(Some(thread)) })
     }
 
-    /// Asks for a change. `plan` runs on the committer's thread, and again from the same state if its first events had to be forgotten for
-    /// another request's sake; its answer comes after the sync. `Busy` when too many wait.
+    /// Asks for a change on nobody's behalf; see [`For::submit`].
     pub(crate) fn submit<T: Send + 'static>(
         &self,
         plan: impl FnMut(&mut Txn<'_>) -> Result<T> + Send + 'static,
     ) -> Ticket<Result<T>> {
-        let (ticket, filler) = Ticket::pending(Err(Error::Busy));
-        self.submit_then(plan, move |answer| filler.fill(answer));
-        ticket
+        self.on_behalf(0).submit(plan)
     }
 
-    /// The same with a function instead of a ticket; it runs on the committer's thread and must be short.
-    pub(crate) fn submit_then<T: Send + 'static>(
-        &self,
-        plan: impl FnMut(&mut Txn<'_>) -> Result<T> + Send + 'static,
-        then: impl FnOnce(Result<T>) + Send + 'static,
-    ) {
-        let answer = Answer { then: Some(then), value: std::marker::PhantomData };
-        let request: Box<dyn Request> = Box::new(Asked { plan, planned: None, answer });
-        // A request that is not taken is dropped, which answers it.
-        if let Err(TrySendError::Disconnected(Message::Request(request))) =
-            self.inbox.try_send(Message::Request(request))
-        {
-            request.answer(Err(Error::Closed));
-        }
+    /// For requests that wait in one line with others of theirs, and in turn with those of everybody else.
+    pub(crate) fn on_behalf(&self, whose: u64) -> For<'_> {
+        For { committer: self, whose }
     }
 
     /// For who wants the growing segment sealed.
@@ -141,6 +127,40 @@ impl Committer {
     }
 }
 
+/// A committer's sending end for somebody's requests.
+pub(crate) struct For<'a> {
+    committer: &'a Committer,
+    whose: u64,
+}
+
+impl For<'_> {
+    /// Asks for a change. `plan` runs on the committer's thread, and again from the same state if its first events had to be forgotten for
+    /// another request's sake; its answer comes after the sync. `Busy` when too many wait.
+    pub(crate) fn submit<T: Send + 'static>(
+        &self,
+        plan: impl FnMut(&mut Txn<'_>) -> Result<T> + Send + 'static,
+    ) -> Ticket<Result<T>> {
+        let (ticket, filler) = Ticket::pending(Err(Error::Busy));
+        self.submit_then(plan, move |answer| filler.fill(answer));
+        ticket
+    }
+
+    /// The same with a function instead of a ticket; it runs on the committer's thread and must be short.
+    pub(crate) fn submit_then<T: Send + 'static>(
+        &self,
+        plan: impl FnMut(&mut Txn<'_>) -> Result<T> + Send + 'static,
+        then: impl FnOnce(Result<T>) + Send + 'static,
+    ) {
+        let request: Box<dyn Request> = Box::new(Asked::new(plan, then));
+        // A request that is not taken is dropped, which answers it.
+        if let Err(TrySendError::Disconnected(Message::Request(_, request))) =
+            self.committer.inbox.try_send(Message::Request(self.whose, request))
+        {
+            request.answer(Err(Error::Closed));
+        }
+    }
+}
+
 /// Asks a committer to seal the growing segment.
 pub(crate) struct Turner(SyncSender<Message>);
 
@@ -151,56 +171,6 @@ impl Turner {
         // A committer that has ended drops the message, which answers it.
         let _ = self.0.send(Message::TurnOver(created_before_ms, filler));
         ticket.wait();
-    }
-}
-
-/// A request as it was asked, with what came of its last plan.
-struct Asked<T, P, F: FnOnce(Result<T>)> {
-    plan: P,
-    planned: Option<Result<T>>,
-    answer: Answer<T, F>,
-}
-
-impl<T, P, F> Request for Asked<T, P, F>
-where
-    T: Send,
-    P: FnMut(&mut Txn<'_>) -> Result<T> + Send,
-    F: FnOnce(Result<T>) + Send,
-{
-    fn plan(&mut self, txn: &mut Txn<'_>) {
-        let planned = (self.plan)(txn);
-        // What failed halfway for want of the disk must not stay; a refusal leaves whole facts behind.
-        if let Err(why) = &planned
-            && why.is_transient()
-        {
-            txn.spoil(why);
-        }
-        self.planned = Some(planned);
-    }
-
-    fn answer(mut self: Box<Self>, committed: Result<()>) {
-        let planned = self.planned.take().unwrap_or(Err(Error::Busy));
-        self.answer.give(committed.and(planned));
-    }
-}
-
-/// Makes sure that every request is answered, also one that the full queue or the ended thread drops: with `Busy`.
-struct Answer<T, F: FnOnce(Result<T>)> {
-    then: Option<F>,
-    value: std::marker::PhantomData<fn(T)>,
-}
-
-impl<T, F: FnOnce(Result<T>)> Answer<T, F> {
-    fn give(&mut self, answer: Result<T>) {
-        if let Some(then) = self.then.take() {
-            then(answer);
-        }
-    }
-}
-
-impl<T, F: FnOnce(Result<T>)> Drop for Answer<T, F> {
-    fn drop(&mut self) {
-        self.give(Err(Error::Busy));
     }
 }
 
@@ -222,13 +192,14 @@ pub(crate) struct Core {
     pub(crate) reserve: Reserve,
     pub(crate) pace: Pace,
     pub(crate) turning: Turning,
+    pub(crate) waiting: Waiting,
 }
 
 impl Core {
     fn run(mut self, requests: &Receiver<Message>, own: &SyncSender<Message>) -> Result<()> {
         let mut closing = false;
         while !closing {
-            let Ok(first) = requests.recv() else { break };
+            let Some(first) = self.waiting.wait(requests) else { break };
             closing = self.group(first, requests);
             self.start_checkpoint_if_due(own);
         }
@@ -244,7 +215,7 @@ impl Core {
         let mut next = Some(first);
         while let Some(message) = next {
             match message {
-                Message::Request(request) => {
+                Message::Request(_, request) => {
                     group.push(request);
                     spoilt = !self.plan_last(&mut group, &mut touched);
                 }
@@ -321,7 +292,7 @@ impl Core {
     /// The next message, if there is one or if it pays to wait for one. Who asks meanwhile wakes nobody: the thread sleeps by the clock.
     fn next(&mut self, gathered: usize, requests: &Receiver<Message>) -> Option<Message> {
         loop {
-            if let Ok(message) = requests.try_recv() {
+            if let Some(message) = self.waiting.next(requests) {
                 return Some(message);
             }
             if self.writer.group_bytes() == 0 {
@@ -448,11 +419,11 @@ impl Core {
 
     /// Answers what still waits, waits for a running checkpoint, writes the last one.
     fn finish(mut self, requests: &Receiver<Message>) -> Result<()> {
-        while let Ok(message) = requests.try_recv() {
+        while let Some(message) = self.waiting.next(requests) {
             self.group(message, requests);
         }
         while self.checkpoint_running {
-            let Ok(message) = requests.recv() else { break };
+            let Some(message) = self.waiting.wait(requests) else { break };
             self.group(message, requests);
         }
         self.writer.latch().check()?;

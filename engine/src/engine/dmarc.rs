@@ -9,7 +9,7 @@ impl Engine {
     pub fn note_dmarc(&self, record: &DmarcRecord) {
         if self.dmarc.note(record) {
             let log = self.dmarc.clone();
-            self.workers.run(move || {
+            self.workers.run(0, move || {
                 if let Err(why) = log.write() {
                     tracing::warn!(%why, "what DMARC reports are made of could not be noted");
                 }

@@ -78,7 +78,7 @@ impl Engine {
     pub fn note_login(&self, record: &LoginRecord) {
         if self.logins.note(record) {
             let logins = self.logins.clone();
-            self.workers.run(move || {
+            self.workers.run(0, move || {
                 if let Err(why) = logins.write() {
                     tracing::warn!(%why, "logins could not be noted");
                 }

@@ -44,7 +44,7 @@ pub use point::{TakenBack, take_back};
 pub use promises::Promise;
 pub use queue_watch::{QueueChanges, QueueWatch};
 pub(crate) use shard::dir as shard_dir;
-pub use ticket::Ticket;
+pub use ticket::{Ticket, answers_waited_for};
 pub use types::*;
 pub use url_keys::{UrlKey, UrlPlace};
 pub use watch::Watch;
@@ -54,6 +54,7 @@ use crate::base::{AccountId, Error, Guid, Result};
 use crate::disk::Lock;
 use crate::mailflow::Counters;
 use crate::trace::{DmarcLog, LoginLog};
+use committer::For;
 use compaction::{Compaction, Work};
 use control::Control;
 use learning::Learning;
@@ -163,6 +164,11 @@ impl Engine {
 
     fn shard(&self, account: AccountId) -> &Shard {
         &self.shards[(account.0 % self.shards.len() as u64) as usize]
+    }
+
+    /// Where an account's changes are asked for: those of one account wait in one line.
+    fn committer_of(&self, account: AccountId) -> For<'_> {
+        self.shard(account).committer.on_behalf(account.0)
     }
 
     fn next_guid(&self) -> Guid {

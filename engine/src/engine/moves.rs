@@ -17,7 +17,7 @@ impl Engine {
         self.make_room_for(at);
         let bound = self.bound(at.account);
         let plan = move |txn: &mut super::txn::Txn<'_>| moved::receive(txn, at, &messages, (from, &uids), bound);
-        self.shard(at.account).committer.submit(plan)
+        self.committer_of(at.account).submit(plan)
     }
 
     /// Removes the entries that messages of an account have been moved from, if some are left: all that can be now, and the first error.
@@ -36,11 +36,11 @@ impl Engine {
 
     fn remove_moved(&self, note: &moved::Note) -> Ticket<Result<UidSet>> {
         let ((account, mailbox), uids) = (note.from, note.uids.clone());
-        self.shard(account).committer.submit(move |txn| expunge::plan(txn, account, mailbox, Some(&uids), Flags::NONE))
+        self.committer_of(account).submit(move |txn| expunge::plan(txn, account, mailbox, Some(&uids), Flags::NONE))
     }
 
     fn forget(&self, account: AccountId, note: moved::Note) -> Ticket<Result<()>> {
-        self.shard(account).committer.submit(move |txn| moved::done(txn, account, &note))
+        self.committer_of(account).submit(move |txn| moved::done(txn, account, &note))
     }
 
     /// At the start: a note outlives its move only by a crash, so it stands in what was replayed, or in the last checkpoint, and there the
@@ -62,7 +62,7 @@ impl Engine {
 
     /// Stages a message that is here already: it keeps its name.
     pub fn stage_again(&self, message: Vec<u8>, guid: Guid) -> Ticket<Result<Staged>> {
-        self.stage_named(Vec::new(), message, Some(guid))
+        self.stage_named(0, Vec::new(), message, Some(guid))
     }
 }
 

@@ -86,7 +86,7 @@ impl Engine {
     pub fn promise(&self, account: AccountId, mailbox: MailboxId, uids: UidSet) -> Ticket<Result<Promise>> {
         let shard = self.shard(account);
         let held = Arc::new(Promises::begin(&shard.shared.promises));
-        shard.committer.submit(move |txn| {
+        self.committer_of(account).submit(move |txn| {
             let entries = &txn.mailbox(account, mailbox)?.entries;
             let there = entries.in_uids(&uids).map(|found| found.map(|(_, entry)| entry.uid));
             let there: UidSet = there.collect::<Result<_>>()?;

@@ -57,7 +57,7 @@ impl Engine {
         let (Some(shard), Some(item)) = (self.queue_shard(id), self.queue_item(id)) else {
             return Ticket::ready(Err(missing(id)));
         };
-        self.message_at(shard, item.locator, item.size_bytes)
+        self.message_at((shard, 0), item.locator, item.size_bytes)
     }
 
     /// The queue's changes from now on, for the one who sends its messages.
@@ -101,7 +101,7 @@ impl Engine {
 
     /// Queues an answer for somebody who is away and remembers its receiver, in one transaction. `None`: that sender was answered before.
     pub fn answer_once(&self, answer: Answer) -> Ticket<Result<Option<QueueId>>> {
-        self.shard(answer.account).committer.submit(move |txn| away::plan(txn, &answer))
+        self.committer_of(answer.account).submit(move |txn| away::plan(txn, &answer))
     }
 
     /// Queues a message in the shard of an account, whoever submits it: numbers in their order.
@@ -112,7 +112,7 @@ impl Engine {
         items: Vec<NewQueueItem>,
     ) -> Ticket<Result<Vec<QueueId>>> {
         let plan = move |txn: &mut Txn<'_>| deliver::plan(txn, &staged, &[], &items).map(|planned| planned.queue_ids);
-        self.shard(account).committer.submit(plan)
+        self.committer_of(account).submit(plan)
     }
 
     /// Does something to items, a transaction for each shard concerned: a ticket each, with the ids of those that it changed.

@@ -22,7 +22,7 @@ impl Engine {
         });
         if !leaving.is_empty() {
             // The request that follows comes after it, and finds the mailbox full if this was not taken.
-            drop(self.shard(account).committer.submit(move |txn| readers::forget(txn, (account, mailbox), &leaving)));
+            drop(self.committer_of(account).submit(move |txn| readers::forget(txn, (account, mailbox), &leaving)));
         }
     }
 }

@@ -1,4 +1,5 @@
 //! What callers ask an open store to change. Each is one transaction; the answer comes after the sync that covers it.
+use super::committer::For;
 use super::ops::deliver::Planned;
 use super::ops::{append, copy, deliver, expunge, mailboxes, metadata, store, uidls};
 use super::ticket::given_up;
@@ -23,7 +24,7 @@ impl Engine {
     /// The account's view, made with its default mailboxes (INBOX, Drafts, Sent, Junk, Trash) at its first use.
     pub fn open_account(&self, account: AccountId) -> Ticket<Result<Arc<Account>>> {
         match self.account(account) {
-            Err(Error::NotFound(_)) => self.shard(account).committer.submit(move |txn| txn.opened(account).cloned()),
+            Err(Error::NotFound(_)) => self.committer_of(account).submit(move |txn| txn.opened(account).cloned()),
             found => Ticket::ready(found),
         }
     }
@@ -32,7 +33,7 @@ impl Engine {
     pub fn claim_recent(&self, account: AccountId, mailbox: MailboxId) -> Ticket<Result<Uid>> {
         match self.mailbox(account, mailbox) {
             Ok(view) if view.recent_from == view.uid_next => Ticket::ready(Ok(view.uid_next)),
-            _ => self.shard(account).committer.submit(move |txn| expunge::claim_recent(txn, account, mailbox)),
+            _ => self.committer_of(account).submit(move |txn| expunge::claim_recent(txn, account, mailbox)),
         }
     }
 
@@ -44,10 +45,21 @@ impl Engine {
 
     /// Parses and compresses `trace` + `message` (CRLF line ends): inline when small, on a worker when large.
     pub fn stage(&self, trace: Vec<u8>, message: Vec<u8>) -> Ticket<Result<Staged>> {
-        self.stage_named(trace, message, None)
+        self.stage_from(0, trace, message)
     }
 
-    pub(super) fn stage_named(&self, trace: Vec<u8>, message: Vec<u8>, guid: Option<Guid>) -> Ticket<Result<Staged>> {
+    /// The same for a client, which `whose` tells from others: they have the workers in turn.
+    pub fn stage_from(&self, whose: u64, trace: Vec<u8>, message: Vec<u8>) -> Ticket<Result<Staged>> {
+        self.stage_named(whose, trace, message, None)
+    }
+
+    pub(super) fn stage_named(
+        &self,
+        whose: u64,
+        trace: Vec<u8>,
+        message: Vec<u8>,
+        guid: Option<Guid>,
+    ) -> Ticket<Result<Staged>> {
         let (mut origin, learning) = (self.origin(), self.learning.clone());
         origin.guid = guid.unwrap_or(origin.guid);
         if message.len() <= INLINE_BYTES_MAX {
@@ -56,14 +68,23 @@ impl Engine {
         }
         let see = move |summary: &[u8], message: &[u8]| learning.see(summary, message);
         let (ticket, filler) = Ticket::pending(Err(given_up()));
-        self.workers.run(move || filler.fill(delivery::stage(origin, trace, &message, see)));
+        self.workers.run(whose, move || filler.fill(delivery::stage(origin, trace, &message, see)));
         ticket
     }
 
     /// Runs work of the processor that would hold up a reactor: a few milliseconds or more. `Io` if it panics.
     pub fn work<T: Send + 'static>(&self, job: impl FnOnce() -> T + Send + 'static) -> Ticket<Result<T>> {
+        self.work_for(0, job)
+    }
+
+    /// The same for a client, which `whose` tells from others: they have the workers in turn.
+    pub fn work_for<T: Send + 'static>(
+        &self,
+        whose: u64,
+        job: impl FnOnce() -> T + Send + 'static,
+    ) -> Ticket<Result<T>> {
         let (ticket, filler) = Ticket::pending(Err(given_up()));
-        self.workers.run(move || filler.fill(Ok(job())));
+        self.workers.run(whose, move || filler.fill(Ok(job())));
         ticket
     }
 
@@ -84,6 +105,11 @@ impl Engine {
 
     /// Commits a message to its targets: one stored copy per shard.
     pub fn deliver(&self, delivery: Delivery) -> Ticket<Outcome> {
+        self.deliver_from(0, delivery)
+    }
+
+    /// The same for a client, which `whose` tells from others: however many messages one has waiting, the next commit has something of everybody.
+    pub fn deliver_from(&self, whose: u64, delivery: Delivery) -> Ticket<Outcome> {
         let targets = vec![Err(given_up()); delivery.targets.len()];
         let given_up = Outcome { targets, queued: Err(given_up()), queue_ids: Vec::new() };
         let (ticket, filler) = Ticket::pending(given_up);
@@ -103,7 +129,8 @@ impl Engine {
             finish(&gather, |_| {});
         }
         for (shard, places) in by_shard {
-            self.deliver_to(shard, places, shard == home, &delivery, &gather);
+            let committer = self.shards[shard].committer.on_behalf(whose);
+            deliver_to(&committer, places, shard == home, &delivery, &gather);
         }
         ticket
     }
@@ -112,30 +139,6 @@ impl Engine {
     fn home_of(&self, delivery: &Delivery) -> usize {
         let account = delivery.queue.first().and_then(|item| item.account).unwrap_or_default();
         (account.0 % self.shards.len() as u64) as usize
-    }
-
-    fn deliver_to(&self, shard: usize, places: Vec<usize>, home: bool, delivery: &Arc<Delivery>, gather: &Arc<Gather>) {
-        let plan = delivery.clone();
-        let chosen: Vec<Target> = places.iter().map(|at| delivery.targets[*at].clone()).collect();
-        let gather = gather.clone();
-        let then = move |answer: Result<Planned>| {
-            finish(&gather, |outcome| match answer {
-                Ok(Planned { answers, queue_ids }) => {
-                    places.iter().zip(answers).for_each(|(at, answer)| outcome.targets[*at] = answer);
-                    outcome.queue_ids.extend(queue_ids);
-                }
-                Err(why) => {
-                    places.iter().for_each(|at| outcome.targets[*at] = Err(why.clone()));
-                    if home {
-                        outcome.queued = Err(why);
-                    }
-                }
-            });
-        };
-        self.shards[shard].committer.submit_then(
-            move |txn| deliver::plan(txn, &plan.staged, &chosen, if home { &plan.queue } else { &[] }),
-            then,
-        );
     }
 
     /// APPEND: all messages or none. `OverQuota` by the account's own quota.
@@ -147,7 +150,7 @@ impl Engine {
     pub fn append_at(&self, at: At, messages: Vec<Append>) -> Ticket<Result<Appended>> {
         self.make_room_for(at);
         let bound = self.bound(at.account);
-        self.shard(at.account).committer.submit(move |txn| append::plan(txn, at, &messages, bound))
+        self.committer_of(at.account).submit(move |txn| append::plan(txn, at, &messages, bound))
     }
 
     /// REPLACE (RFC 8508): a message for an entry of the same account, in one transaction. `NotFound` when the entry or the mailbox is gone.
@@ -155,7 +158,7 @@ impl Engine {
         self.make_room_for(to);
         let bound = self.bound(to.account);
         let plan = move |txn: &mut Txn<'_>| append::replace(txn, entry, (to, &message), bound);
-        self.shard(to.account).committer.submit(plan)
+        self.committer_of(to.account).submit(plan)
     }
 
     /// STORE.
@@ -166,7 +169,7 @@ impl Engine {
     /// The same, perhaps in another's mailbox: what the guest may not change stays as it is.
     pub fn store_at(&self, at: At, store: Store) -> Ticket<Result<Stored>> {
         self.make_room_for(at);
-        self.shard(at.account).committer.submit(move |txn| store::plan(txn, at, &store))
+        self.committer_of(at.account).submit(move |txn| store::plan(txn, at, &store))
     }
 
     /// COPY within an account: moves no message bytes; all or none (`OverQuota`).
@@ -186,7 +189,7 @@ impl Engine {
         }
         self.make_room_for(to);
         let request = copy::Request { from, uids, to, bound: self.bound(to.account), moves };
-        self.shard(to.account).committer.submit(move |txn| copy::plan(txn, &request))
+        self.committer_of(to.account).submit(move |txn| copy::plan(txn, &request))
     }
 
     /// MOVE within an account (RFC 6851): atomic, and no question of quota.
@@ -202,14 +205,13 @@ impl Engine {
 
     /// Removes entries: those of `uids` with \Deleted, or all with \Deleted. Answers which.
     pub fn expunge(&self, account: AccountId, mailbox: MailboxId, uids: Option<UidSet>) -> Ticket<Result<UidSet>> {
-        self.shard(account)
-            .committer
+        self.committer_of(account)
             .submit(move |txn| expunge::plan(txn, account, mailbox, uids.as_ref(), Flags::DELETED))
     }
 
     /// POP3's QUIT: removes entries whatever their flags.
     pub fn remove(&self, account: AccountId, mailbox: MailboxId, uids: UidSet) -> Ticket<Result<UidSet>> {
-        self.shard(account).committer.submit(move |txn| expunge::plan(txn, account, mailbox, Some(&uids), Flags::NONE))
+        self.committer_of(account).submit(move |txn| expunge::plan(txn, account, mailbox, Some(&uids), Flags::NONE))
     }
 
     /// CREATE; parents that do not exist are made too (RFC 3501 section 6.3.3).
@@ -220,13 +222,13 @@ impl Engine {
         special_use: Option<SpecialUse>,
     ) -> Ticket<Result<MailboxId>> {
         let name = name.to_owned();
-        self.shard(account).committer.submit(move |txn| mailboxes::create(txn, account, &name, special_use))
+        self.committer_of(account).submit(move |txn| mailboxes::create(txn, account, &name, special_use))
     }
 
     /// DELETE with all its entries; children stay. INBOX cannot be deleted.
     pub fn delete_mailbox(&self, account: AccountId, name: &str) -> Ticket<Result<()>> {
         let name = name.to_owned();
-        self.shard(account).committer.submit(move |txn| {
+        self.committer_of(account).submit(move |txn| {
             let mailbox = mailboxes::named(txn, account, &name)?;
             mailboxes::delete(txn, account, mailbox)
         })
@@ -234,13 +236,13 @@ impl Engine {
 
     /// The same for a mailbox that was looked up before, whatever it is called by now.
     pub fn delete_mailbox_at(&self, account: AccountId, mailbox: MailboxId) -> Ticket<Result<()>> {
-        self.shard(account).committer.submit(move |txn| mailboxes::delete(txn, account, mailbox))
+        self.committer_of(account).submit(move |txn| mailboxes::delete(txn, account, mailbox))
     }
 
     /// RENAME with all children; INBOX's entries move to the new mailbox and INBOX stays (RFC 3501 section 6.3.5).
     pub fn rename_mailbox(&self, account: AccountId, from: &str, to: &str) -> Ticket<Result<()>> {
         let (from, to) = (from.to_owned(), to.to_owned());
-        self.shard(account).committer.submit(move |txn| {
+        self.committer_of(account).submit(move |txn| {
             let mailbox = mailboxes::named(txn, account, &from)?;
             mailboxes::rename(txn, account, mailbox, &to)
         })
@@ -249,13 +251,13 @@ impl Engine {
     /// The same for a mailbox that was looked up before, whatever it is called by now.
     pub fn rename_mailbox_at(&self, account: AccountId, mailbox: MailboxId, to: &str) -> Ticket<Result<()>> {
         let to = to.to_owned();
-        self.shard(account).committer.submit(move |txn| mailboxes::rename(txn, account, mailbox, &to))
+        self.committer_of(account).submit(move |txn| mailboxes::rename(txn, account, mailbox, &to))
     }
 
     /// SUBSCRIBE and UNSUBSCRIBE.
     pub fn subscribe(&self, account: AccountId, name: &str, on: bool) -> Ticket<Result<()>> {
         let name = name.to_owned();
-        self.shard(account).committer.submit(move |txn| mailboxes::subscribe(txn, account, &name, on))
+        self.committer_of(account).submit(move |txn| mailboxes::subscribe(txn, account, &name, on))
     }
 
     /// Notes unique-ids of POP3 that messages had on the server which they came from; answers how many are new.
@@ -265,7 +267,7 @@ impl Engine {
         mailbox: MailboxId,
         ids: Vec<(Uid, String)>,
     ) -> Ticket<Result<u64>> {
-        self.shard(account).committer.submit(move |txn| uidls::note(txn, account, mailbox, &ids))
+        self.committer_of(account).submit(move |txn| uidls::note(txn, account, mailbox, &ids))
     }
 
     /// SETMETADATA: sets annotations of a mailbox, or of the account itself, and takes away those without a value. All or none.
@@ -275,8 +277,31 @@ impl Engine {
         mailbox: Option<MailboxId>,
         entries: Vec<(String, Option<Vec<u8>>)>,
     ) -> Ticket<Result<()>> {
-        self.shard(account).committer.submit(move |txn| metadata::set(txn, account, mailbox, &entries))
+        self.committer_of(account).submit(move |txn| metadata::set(txn, account, mailbox, &entries))
     }
+}
+
+/// Asks one shard for its part.
+fn deliver_to(committer: &For<'_>, places: Vec<usize>, home: bool, delivery: &Arc<Delivery>, gather: &Arc<Gather>) {
+    let plan = delivery.clone();
+    let chosen: Vec<Target> = places.iter().map(|at| delivery.targets[*at].clone()).collect();
+    let gather = gather.clone();
+    let then = move |answer: Result<Planned>| {
+        finish(&gather, |outcome| match answer {
+            Ok(Planned { answers, queue_ids }) => {
+                places.iter().zip(answers).for_each(|(at, answer)| outcome.targets[*at] = answer);
+                outcome.queue_ids.extend(queue_ids);
+            }
+            Err(why) => {
+                places.iter().for_each(|at| outcome.targets[*at] = Err(why.clone()));
+                if home {
+                    outcome.queued = Err(why);
+                }
+            }
+        });
+    };
+    committer
+        .submit_then(move |txn| deliver::plan(txn, &plan.staged, &chosen, if home { &plan.queue } else { &[] }), then);
 }
 
 /// The shards that have not answered yet, and what is answered so far.

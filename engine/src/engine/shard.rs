@@ -1,7 +1,7 @@
 //! One account shard: its committer, its views, its log for reading.
 use super::bytes::Bytes;
 use super::checkpoint;
-use super::committer::{Committer, Core, Counters, Shared};
+use super::committer::{Committer, Core, Counters, Shared, Waiting};
 use super::pace::{Coming, Pace};
 use super::parts::TailParts;
 use super::published::Published;
@@ -205,6 +205,7 @@ impl Shard {
             reserve,
             pace: Pace::new(coming.clone()),
             turning: Turning::default(),
+            waiting: Waiting::default(),
         };
         let committer = Committer::start(&format!("commit-{shard}"), core)
             .map_err(|why| Error::io(format!("start the committer of shard {shard}"), why))?;

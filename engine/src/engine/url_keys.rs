@@ -31,17 +31,17 @@ impl Engine {
             return Ticket::ready(Ok(key));
         }
         let fresh = random_secret();
-        self.shard(user).committer.submit(move |txn| url_keys::make(txn, user, place, &fresh))
+        self.committer_of(user).submit(move |txn| url_keys::make(txn, user, place, &fresh))
     }
 
     /// Another key for a mailbox: URLs that were made of it by that member are good no longer.
     pub fn reset_url_key(&self, user: AccountId, place: UrlPlace) -> Ticket<Result<()>> {
         let fresh = random_secret();
-        self.shard(user).committer.submit(move |txn| url_keys::replace(txn, user, place, &fresh))
+        self.committer_of(user).submit(move |txn| url_keys::replace(txn, user, place, &fresh))
     }
 
     /// No URL that the member has made is good any longer.
     pub fn reset_url_keys(&self, user: AccountId) -> Ticket<Result<()>> {
-        self.shard(user).committer.submit(move |txn| url_keys::remove_all(txn, user))
+        self.committer_of(user).submit(move |txn| url_keys::remove_all(txn, user))
     }
 }

@@ -1,4 +1,6 @@
-//! A few threads for work that must not hold up a reactor: password hashing, large messages, cold reads, checkpoints. Knows none of it.
+//! A few threads for work that must not hold up a reactor: password hashing, large messages, cold reads, checkpoints. Everybody's jobs come in
+//! turn. Knows none of them.
+use crate::base::FairQueue;
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -21,7 +23,7 @@ struct Inbox {
 
 #[derive(Default)]
 struct Waiting {
-    jobs: VecDeque<Job>,
+    jobs: FairQueue<Job>,
     slow: VecDeque<Job>,
     slow_running: usize,
     /// The job that was taken last was a slow one.
@@ -43,9 +45,9 @@ impl Workers {
         Ok(Workers { inbox, threads })
     }
 
-    /// Runs `job` soon on some thread.
-    pub(crate) fn run(&self, job: impl FnOnce() + Send + 'static) {
-        self.inbox.lock().jobs.push_back(Box::new(job));
+    /// Runs `job` soon on some thread; `whose` it is tells whose turn it takes.
+    pub(crate) fn run(&self, whose: u64, job: impl FnOnce() + Send + 'static) {
+        self.inbox.lock().jobs.push(whose, Box::new(job));
         self.inbox.came.notify_one();
     }
 
@@ -98,7 +100,7 @@ impl Waiting {
         {
             return Some((job, true));
         }
-        if let Some(job) = self.jobs.pop_front() {
+        if let Some(job) = self.jobs.pop() {
             return Some((job, false));
         }
         if self.slow_running < slow_max { Some((self.slow.pop_front()?, true)) } else { None }
@@ -124,9 +126,31 @@ mod tests {
     fn a_job_that_panics_takes_no_worker_with_it() {
         let workers = Workers::start(1).expect("a thread");
         let (done, seen) = channel();
-        workers.run(|| panic!("as the test wants it"));
-        workers.run(move || done.send(7).expect("somebody waits"));
+        workers.run(0, || panic!("as the test wants it"));
+        workers.run(0, move || done.send(7).expect("somebody waits"));
         assert_eq!(seen.recv().expect("the worker lives"), 7);
+    }
+
+    #[test]
+    fn who_has_one_job_waits_for_one_of_who_has_many() {
+        let workers = Workers::start(1).expect("a thread");
+        let ((go, gate), (here, begun), (done, seen)) = (channel::<()>(), channel(), channel());
+        workers.run(1, move || {
+            here.send(()).expect("the test waits");
+            let _ = gate.recv();
+        });
+        begun.recv().expect("the worker has it");
+        let job = |whose: u64| {
+            let done = done.clone();
+            move || done.send(whose).expect("somebody listens")
+        };
+        (0..100).for_each(|_| workers.run(1, job(1)));
+        workers.run(2, job(2));
+        drop(go);
+        drop(workers);
+        drop(done);
+        let order: Vec<u64> = seen.iter().collect();
+        assert_eq!((order.len(), order.iter().position(|whose| *whose == 2)), (101, Some(1)));
     }
 
     #[test]
@@ -144,7 +168,7 @@ mod tests {
             });
         }
         let first = done.clone();
-        workers.run(move || first.send("quick").expect("somebody listens"));
+        workers.run(0, move || first.send("quick").expect("somebody listens"));
         assert_eq!(seen.recv().expect("a job"), "quick");
         drop(go);
         drop(workers);

@@ -22,5 +22,5 @@ pub use frame::{Frame, FrameBytes};
 pub use iter::Frames;
 pub(crate) use names::{Unit, choose_units, segment_path};
 pub use recovery::{Cut, LogOptions, Recovered, open, open_covered};
-pub use segments::{SegmentFile, Segments};
+pub use segments::{Near, SegmentFile, Segments};
 pub use writer::Writer;

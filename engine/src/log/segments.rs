@@ -51,13 +51,27 @@ impl SegmentFile {
 pub struct Segments {
     disk: Arc<dyn Disk>,
     list: RwLock<Vec<Arc<Segment>>>,
+    /// How often the list was changed.
+    changes: AtomicU64,
     durable_end: AtomicU64,
+}
+
+/// Where somebody has read last: the next read of the same segment need not look for it.
+#[derive(Default)]
+pub struct Near {
+    segment: Option<Arc<Segment>>,
+    changes: u64,
 }
 
 impl Segments {
     /// `list` is in the order of ids, which is that of lsns.
     pub(super) fn new(disk: Arc<dyn Disk>, list: Vec<Arc<Segment>>, durable_end: Lsn) -> Segments {
-        Segments { disk, list: RwLock::new(list), durable_end: AtomicU64::new(durable_end.0) }
+        Segments {
+            disk,
+            list: RwLock::new(list),
+            changes: AtomicU64::new(0),
+            durable_end: AtomicU64::new(durable_end.0),
+        }
     }
 
     /// Adds a segment, or replaces the one of the same id.
@@ -67,6 +81,7 @@ impl Segments {
             Ok(at) => list[at] = Arc::new(segment),
             Err(at) => list.insert(at, Arc::new(segment)),
         }
+        self.changes.fetch_add(1, Ordering::Release);
     }
 
     pub(super) fn set_durable_end(&self, end: Lsn) {
@@ -84,6 +99,7 @@ impl Segments {
         list.retain(|other| !covered(other));
         let at = list.partition_point(|other| other.header.segment < segment.header.segment);
         list.insert(at, Arc::new(segment));
+        self.changes.fetch_add(1, Ordering::Release);
     }
 
     /// The segment that stands for number `id`.
@@ -160,6 +176,22 @@ impl Segments {
     /// The same as `read_part` where no compaction has been; none in a compacted segment.
     pub fn read_front(&self, at: Locator, range: Range<usize>) -> Result<Option<FrameBytes>> {
         let segment = self.get(at.segment)?;
+        if segment.header.covers.is_some() {
+            return Ok(None);
+        }
+        segment.read(&*self.disk, at.offset, range, segment.readable(self.durable_end())).map(Some)
+    }
+
+    /// The same for who reads one frame after the other.
+    pub fn read_front_near(&self, near: &mut Near, at: Locator, range: Range<usize>) -> Result<Option<FrameBytes>> {
+        let changes = self.changes.load(Ordering::Acquire);
+        let is_it = |segment: &Arc<Segment>| near.changes == changes && segment.header.segment == at.segment;
+        let segment = match near.segment.take_if(|segment| is_it(segment)) {
+            Some(segment) => segment,
+            None => self.get(at.segment)?,
+        };
+        near.changes = changes;
+        let segment = near.segment.insert(segment);
         if segment.header.covers.is_some() {
             return Ok(None);
         }

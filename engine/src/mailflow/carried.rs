@@ -41,7 +41,7 @@ pub fn arrival(origin: Origin, facts: Facts, aside: bool, verdicts: &[Verdict]) 
         Origin::Front => Came::Front,
     };
     let mut judged = verdicts.iter().filter(|verdict| verdict.refusal.is_none()).peekable();
-    let suspicious = judged.peek().is_some() && judged.all(|verdict| verdict.suspicious);
+    let suspicious = judged.peek().is_some() && judged.all(|verdict| verdict.suspect.is_some());
     let Facts { spf, dkim, arc, dmarc } = facts;
     let facts = [code(&OUTCOMES, spf), code(&OUTCOMES, dkim), code(&OUTCOMES, arc), code(&DMARC, dmarc)];
     Arrival { came, suspicious, aside, facts, placed: Vec::new() }

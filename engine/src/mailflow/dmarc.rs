@@ -16,13 +16,13 @@ pub(super) fn reject(_: &Case<'_>, letter: &Letter<'_>, _: &Wanted<'_>, verdict:
 /// Suspicious mail goes to Junk.
 pub(super) fn quarantine(_: &Case<'_>, letter: &Letter<'_>, _: &Wanted<'_>, verdict: &mut Verdict) {
     if asks_for(letter, Policy::Quarantine) {
-        to_junk(verdict);
+        to_junk(verdict, "dmarc");
     }
 }
 
-/// The copies of those who have not allowed the sender.
-pub(super) fn to_junk(verdict: &mut Verdict) {
-    verdict.suspicious = true;
+/// The copies of those who have not allowed the sender; `stage` suspects the message.
+pub(super) fn to_junk(verdict: &mut Verdict, stage: &'static str) {
+    verdict.suspect(stage);
     for (copy, allowed) in verdict.copies.iter_mut().zip(&verdict.allowed) {
         if !allowed && matches!(copy, Copy::Inbox | Copy::Transfer) {
             *copy = Copy::Junk;

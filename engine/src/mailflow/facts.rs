@@ -206,8 +206,8 @@ pub struct Verdict {
     pub filed: Vec<Vec<Filing>>,
     /// Who elsewhere gets it, of `Wanted::external`, and groups of ours among them.
     pub external: Vec<Address>,
-    /// Something speaks against it, whether or not somebody has allowed its sender.
-    pub(super) suspicious: bool,
+    /// What speaks against it, the first that did, whether or not somebody has allowed its sender.
+    pub(super) suspect: Option<&'static str>,
     /// Copies for other addresses.
     pub forwards: Vec<Forward>,
     /// Answers for owners who are away: the sender gets them, unless it did before.
@@ -225,6 +225,15 @@ impl Verdict {
     pub fn asks_for_report(&self, facts: Facts) -> bool {
         let by_script = self.refusal.as_ref().is_some_and(|refusal| refusal.stage == scripts::STAGE);
         by_script && facts.spf != Outcome::Fail && !matches!(facts.dmarc, Dmarc::Fail(_))
+    }
+
+    /// The stage that was the first to suspect it; empty: none has.
+    pub fn suspected_by(&self) -> &'static str {
+        self.suspect.unwrap_or_default()
+    }
+
+    pub(super) fn suspect(&mut self, stage: &'static str) {
+        self.suspect.get_or_insert(stage);
     }
 
     pub(super) fn refuse(&mut self, stage: &'static str, status: &'static str, text: String) {

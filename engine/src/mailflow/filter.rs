@@ -21,9 +21,9 @@ pub enum Advice<'a> {
 pub(super) fn at_message(_: &Case<'_>, letter: &Letter<'_>, _: &Wanted<'_>, verdict: &mut Verdict) {
     let (code, status, text) = match letter.advice {
         Advice::None => return,
-        Advice::Junk => return dmarc::to_junk(verdict),
+        Advice::Junk => return dmarc::to_junk(verdict, "filter"),
         Advice::Quarantine => {
-            verdict.suspicious = true;
+            verdict.suspect("filter");
             let shown = verdict.copies.iter_mut().filter(|copy| matches!(copy, Copy::Inbox | Copy::Transfer));
             shown.for_each(|copy| *copy = Copy::Junk);
             return;
@@ -37,9 +37,9 @@ pub(super) fn at_message(_: &Case<'_>, letter: &Letter<'_>, _: &Wanted<'_>, verd
     }
     // One reply is for all of a group. Who has not allowed the sender goes without; what would only have to come again is not lost.
     if code == 451 {
-        return dmarc::to_junk(verdict);
+        return dmarc::to_junk(verdict, "filter");
     }
-    verdict.suspicious = true;
+    verdict.suspect("filter");
     for (copy, _) in verdict.copies.iter_mut().zip(&verdict.allowed).filter(|(_, allowed)| !**allowed) {
         *copy = Copy::Nowhere;
     }

@@ -40,6 +40,6 @@ pub(super) fn at_message(case: &Case<'_>, letter: &Letter<'_>, _: &Wanted<'_>, v
     }
     let is_suspicious = |listed: &Listed<'_>| listed.junk_from.is_some_and(|from| listed.score >= from);
     if case.listed.as_ref().is_some_and(is_suspicious) {
-        dmarc::to_junk(verdict);
+        dmarc::to_junk(verdict, "dnsbl");
     }
 }

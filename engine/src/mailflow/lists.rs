@@ -32,11 +32,14 @@ pub(super) fn refuse(verdict: &mut Verdict) {
     verdict.refuse("blocklist", "5.7.1", text());
 }
 
-/// Lists are about mail that comes in: what a member sends passes.
+/// Lists are about mail that comes in: what members of a tenant send each other passes, and another tenant's members are strangers.
 fn scopes(case: &Case<'_>, wanted: &Wanted<'_>) -> Option<Scope> {
-    let comes_in = !matches!(case.origin, Origin::Member(_));
-    let domain = case.directory.domain(wanted.address.domain()).filter(|_| comes_in)?;
-    Some(Scope::Tenant(domain.tenant))
+    let tenant = case.directory.domain(wanted.address.domain())?.tenant;
+    let comes_in = match case.origin {
+        Origin::Member(id) => case.directory.account(id).is_some_and(|member| member.tenant != tenant),
+        Origin::Front | Origin::Outside => true,
+    };
+    comes_in.then_some(Scope::Tenant(tenant))
 }
 
 /// What the lists say of the reverse-path.

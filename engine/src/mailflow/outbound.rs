@@ -1,11 +1,16 @@
 //! Who may send outside the tenant (F5): the member's own rule, or else the tenant's; without a rule everybody may.
 use super::{Case, Counters, Refusal, Wanted};
-use crate::directory::{Account, Rule, Scope};
+use crate::directory::{Account, Address, Rule, Scope};
 
 /// Whether somebody outside the member's tenant would get it.
 pub(super) fn leaves(case: &Case<'_>, member: &Account, wanted: &Wanted<'_>) -> bool {
     let inside = |account| case.directory.account(account).is_some_and(|other| other.tenant == member.tenant);
-    !wanted.external.is_empty() || wanted.local.iter().any(|recipient| !inside(recipient.account))
+    // A group in a group is sent on, and may stay inside.
+    let stays = |address: &Address| {
+        let own = case.directory.domain(address.domain()).is_some_and(|domain| domain.tenant == member.tenant);
+        own && !case.directory.reaches_outside(address, member.tenant)
+    };
+    !wanted.external.iter().all(stays) || wanted.local.iter().any(|recipient| !inside(recipient.account))
 }
 
 /// The rule of the member, or else of the tenant.

@@ -2,8 +2,13 @@
 //! is in INBOX, and the server's log says why.
 use super::sieve::{self, Effects, Refused, Script, Vacation};
 use super::{Answering, Case, Copy, Letter, Verdict, Wanted, away, forward};
-use crate::base::limits::SIEVE_REJECT_CHARS_MAX;
+use crate::base::limits::{
+    SIEVE_COST_ADDRESS_MAX, SIEVE_COST_MAX, SIEVE_COST_MIN, SIEVE_KNOWN_BYTES_MAX, SIEVE_REJECT_CHARS_MAX,
+};
 use crate::directory::{Account, Address, Away, Rule, Scope};
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
 
 /// What a refusal by a script bears.
 pub(super) const STAGE: &str = "sieve";
@@ -30,7 +35,7 @@ fn run(
     account: &Account,
     script: &str,
 ) -> Result<Effects, String> {
-    let script = Script::parse(script).map_err(|wrong| wrong.to_string())?;
+    let script = read(script)?;
     let has_mailbox = |name: &str| letter.has_mailbox.is_some_and(|has| has(account.id, name));
     let facts = sieve::Facts {
         fields: letter.fields,
@@ -39,7 +44,35 @@ fn run(
         size: letter.size_bytes,
         has_mailbox: &has_mailbox,
     };
-    sieve::run(&script, &facts)
+    let share = SIEVE_COST_ADDRESS_MAX / wanted.local.len().max(1) as u64;
+    sieve::run(&script, &facts, share.clamp(SIEVE_COST_MIN, SIEVE_COST_MAX))
+}
+
+/// Scripts that were read, by their text.
+#[derive(Default)]
+struct Known {
+    scripts: HashMap<Box<str>, Result<Rc<Script>, String>>,
+    bytes: usize,
+}
+
+thread_local! {
+    static KNOWN: RefCell<Known> = RefCell::default();
+}
+
+/// A script that this thread has read not long ago is not read again: to read it costs many times what it costs to run it.
+fn read(text: &str) -> Result<Rc<Script>, String> {
+    KNOWN.with_borrow_mut(|known| {
+        if let Some(script) = known.scripts.get(text) {
+            return script.clone();
+        }
+        let script = Script::parse(text).map(Rc::new).map_err(|wrong| wrong.to_string());
+        if known.bytes + text.len() > SIEVE_KNOWN_BYTES_MAX {
+            *known = Known::default();
+        }
+        known.bytes += text.len();
+        known.scripts.insert(text.into(), script.clone());
+        script
+    })
 }
 
 fn apply(

@@ -86,7 +86,7 @@ fn undecided(wanted: &Wanted<'_>) -> Verdict {
         copies: wanted.local.iter().map(|recipient| begin(recipient.is_transfer)).collect(),
         filed: vec![Vec::new(); wanted.local.len()],
         external: wanted.external.to_vec(),
-        suspicious: false,
+        suspect: None,
         forwards: Vec::new(),
         answers: Vec::new(),
         refused_by_mail: false,

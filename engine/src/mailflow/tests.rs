@@ -113,6 +113,23 @@ fn the_tenants_list_comes_before_the_members() {
     assert_eq!(judged(&town, from, "bob@a.test"), Err("blocklist"));
     let own = Mail { origin: Origin::Member(id(&town, "ann@a.test")), ..from };
     assert_eq!(judged(&town, own, "bob@a.test"), Ok(vec![Copy::Inbox]));
+    // Another tenant's member is a stranger, of whom the address is certain.
+    rule(&mut town, tenant(), "block o.test");
+    let eve = Mail { origin: Origin::Member(id(&town, "eve@o.test")), ..outside("eve@o.test", "hello") };
+    assert_eq!(asked(&town, &none, eve, "bob@a.test"), Some("blocklist"));
+    assert_eq!(judged(&town, eve, "bob@a.test"), Err("blocklist"));
+    assert_eq!(asked(&town, &none, eve, "far@x.test"), None);
+}
+
+#[test]
+fn another_tenant_of_the_system_is_on_a_list_like_any_other_host() {
+    let mut town = town();
+    rule(&mut town, tenant(), "block o.test");
+    let eve = Mail { origin: Origin::Member(id(&town, "eve@o.test")), ..outside("eve@o.test", "hello") };
+    assert_eq!(asked(&town, &Counters::default(), eve, "ann@a.test"), Some("blocklist"));
+    assert_eq!(judged(&town, eve, "ann@a.test"), Err("blocklist"));
+    let ann = Mail { origin: Origin::Member(id(&town, "ann@a.test")), ..eve };
+    assert_eq!(judged(&town, ann, "bob@a.test"), Ok(vec![Copy::Inbox]));
 }
 
 #[test]
@@ -177,6 +194,9 @@ fn keywords_are_found_in_any_case_and_allowed_senders_skip_them() {
     assert_eq!(judged(&town, outside("x@shop.test", "casino"), "bob@a.test"), Ok(vec![Copy::Inbox]));
     let ann = Mail { origin: Origin::Member(id(&town, "ann@a.test")), ..outside("ann@a.test", "casino") };
     assert_eq!(judged(&town, ann, "far@x.test"), Err("keyword"));
+    // Eve allows ann, and ann's own tenant does not let it pass.
+    rule(&mut town, account("eve@o.test"), "allow ann@a.test");
+    assert_eq!(judged(&town, ann, "eve@o.test"), Err("keyword"));
     assert_eq!(judged(&town, outside("x@shop.test", "casino"), "eve@o.test"), Ok(vec![Copy::Inbox]));
 }
 
@@ -190,6 +210,20 @@ fn outbound_scope_and_its_exceptions() {
     assert_eq!(asked(&town, &none, ann, "far@x.test"), Some("outbound"));
     assert_eq!(asked(&town, &none, ann, "eve@o.test"), Some("outbound"), "another tenant is outside");
     assert_eq!(asked(&town, &none, ann, "bob@a.test"), None);
+    let group = |address, member: &str| Change::GroupAdd {
+        address: at(address),
+        name: String::new(),
+        members: vec![at(member)],
+    };
+    for (name, member, may) in [
+        ("team@a.test", "bob@a.test", None),
+        ("dept@a.test", "team@a.test", None),
+        ("wide@a.test", "all@a.test", Some("outbound")),
+        ("wider@a.test", "wide@a.test", Some("outbound")),
+    ] {
+        make(&mut town, &group(name, member));
+        assert_eq!(asked(&town, &none, ann, name), may, "{name}");
+    }
     rule(&mut town, account("bob@a.test"), "outbound yes");
     assert_eq!(asked(&town, &none, bob, "far@x.test"), None);
     // The later rule takes the earlier one's place.

@@ -112,7 +112,7 @@ impl Queue {
 
     fn queued(&mut self, id: QueueId, guid: Guid, at: (Locator, u32), created: i64, item: &[u8]) -> Result<()> {
         let item = NewQueueItem::decode(&mut Reader::new(item)).map_err(|why| corrupt(why.to_string()))?;
-        // What is held waits for its time as if it had been tried (RFC 4865 section 4).
+        // What is held waits for its time as if it had been tried (RFC 4865 section 4.2).
         let next_try = created.max(item.terms.hold_until);
         let state = if next_try > created { QueueState::Deferred } else { QueueState::Active };
         let begun = Progress { next_try, ..Progress::default() };

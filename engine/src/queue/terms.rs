@@ -12,7 +12,7 @@ const RETURN: u8 = 1;
 /// Of the deliver-by byte: it is traced.
 const TRACE: u8 = 2;
 
-/// The highest priority; the lowest is its negative (RFC 6710 section 4.1).
+/// The highest priority; the lowest is its negative (RFC 6710 section 5).
 pub const PRIORITY_MAX: i8 = 9;
 
 /// See above. The default is what holds for a message without any parameter.
@@ -43,6 +43,12 @@ impl Terms {
     /// What of them is about the message itself: for a copy that goes on in somebody else's name.
     pub fn of_content(self) -> Terms {
         Terms { priority: self.priority, binary: self.binary, ..Terms::default() }
+    }
+
+    /// What mail about the message is carried by (RFC 6710 section 4.6).
+    #[must_use]
+    pub fn of_report(self) -> Terms {
+        Terms { priority: self.priority, ..Terms::default() }
     }
 
     /// How many pieces `encode` writes.

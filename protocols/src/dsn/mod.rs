@@ -12,7 +12,7 @@ use posthouse_engine::base::{AccountId, Flags};
 use posthouse_engine::delivery::{Place, Target};
 use posthouse_engine::directory::{Address, Recipient, Resolution};
 use posthouse_engine::mailflow::TRANSFER_FOLDER;
-use posthouse_engine::queue::{NewQueueItem, QueueRecipient};
+use posthouse_engine::queue::{NewQueueItem, QueueRecipient, Terms};
 
 /// What a report is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub(crate) enum Kind {
     Failed,
     /// It is still being tried.
     Delayed,
-    /// Handed to a host that sends no notices of its own (RFC 3461 section 5.2.3).
+    /// Handed to a host that sends no notices of its own (RFC 3461 section 5.2.2).
     Relayed,
     /// It is in a mailbox here (RFC 3464 section 2.3.3).
     Delivered,
@@ -75,6 +75,8 @@ pub(crate) struct Report<'a> {
     pub(crate) envelope_id: &'a str,
     /// When the message came, seconds since 1970 UTC.
     pub(crate) arrived: Option<i64>,
+    /// What its sender has asked for.
+    pub(crate) terms: Terms,
     /// When its delivery is given up, seconds since 1970 UTC.
     pub(crate) until: Option<i64>,
     /// Now.
@@ -109,7 +111,7 @@ pub(crate) fn header_of(message: &[u8]) -> &[u8] {
     &message[..end.min(limits::SMTP_BOUNCE_HEADER_BYTES_MAX)]
 }
 
-/// A report on its way through the queue. RFC 3461 section 6: it has the null sender and asks for no report about itself.
+/// A report on its way through the queue. RFC 3461 section 6.1: it has the null sender and asks for no report about itself.
 pub(crate) fn queued(to: &Address) -> NewQueueItem {
     let recipients = vec![QueueRecipient { address: to.to_string(), notify: 1, orcpt: String::new() }];
     NewQueueItem { recipients, utf8: !to.as_str().is_ascii(), ..NewQueueItem::default() }

@@ -1,7 +1,7 @@
 //! A report as a message: a text for a person, the fields of RFC 3464 (RFC 6533 where UTF-8 is in it), the message or its header.
 use super::{Entry, Kind, Original, Report};
 use crate::orcpt;
-use crate::wire::write_date_time;
+use crate::wire::{rfc3339, write_date_time};
 
 /// The whole message. With `local` it has the Return-Path that final delivery puts on top.
 pub(crate) fn write(report: &Report<'_>, local: bool) -> Vec<u8> {
@@ -104,6 +104,14 @@ fn status(out: &mut Lines, report: &Report<'_>, global: bool) {
     if let Some(arrived) = report.arrived {
         out.date("Arrival-Date", arrived);
     }
+    if let Some(by) = report.terms.deliver_by {
+        // RFC 2852 section 5.
+        out.date("Deliver-By-Date", by.at);
+    }
+    if report.terms.hold_until != 0 {
+        // RFC 4865 section 5.1.2; a time is what the store keeps, however it was asked for.
+        out.line(&format!("Future-Release-Request: until;{}", rfc3339(report.terms.hold_until)));
+    }
     let (action, class) = match report.kind {
         Kind::Failed => ("failed", "5"),
         Kind::Delayed => ("delayed", "4"),
@@ -148,6 +156,7 @@ fn printable(text: &str) -> String {
 mod tests {
     use super::super::Reply;
     use super::*;
+    use posthouse_engine::queue::{DeliverBy, Terms};
 
     fn entry(address: &str, reply: Reply) -> Entry {
         Entry { address: address.into(), orcpt: "rfc822;o@x.test".into(), reply, remote: Some("mx.x.test".into()) }
@@ -161,6 +170,11 @@ mod tests {
             to: "ann@example.org",
             envelope_id: "QQ\r\n1",
             arrived: Some(0),
+            terms: Terms {
+                hold_until: 60,
+                deliver_by: Some(DeliverBy { at: 120, returns: true, trace: false }),
+                ..Terms::default()
+            },
             until: Some(432_000),
             now: 14_400,
             entries,
@@ -179,6 +193,8 @@ mod tests {
             "Reporting-MTA: dns; mail.example.org",
             "Original-Envelope-Id: QQ??1",
             "Arrival-Date: Thu, 01 Jan 1970 00:00:00 +0000",
+            "Deliver-By-Date: Thu, 01 Jan 1970 00:02:00 +0000",
+            "Future-Release-Request: until;1970-01-01T00:01:00Z",
             "Original-Recipient: rfc822;o@x.test",
             "Final-Recipient: rfc822; bob@x.test",
             "Action: failed",

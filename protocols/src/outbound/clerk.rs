@@ -2,7 +2,7 @@
 use super::office::Office;
 use super::session;
 use crate::limits;
-use crate::runtime::{Either, select, stopping, timeout, yield_now};
+use crate::runtime::{Either, now, select, stopping, timeout, yield_now};
 use posthouse_engine::QueueChanges;
 use posthouse_engine::base::QueueId;
 use posthouse_engine::queue::QueueState;
@@ -15,7 +15,7 @@ pub(super) async fn run(office: Arc<Office>) {
     look_at_all(&office).await;
     let (jobs, _) = office.plan().counts();
     tracing::debug!(jobs, "the queue is being sent");
-    let stop = stopping();
+    let (stop, mut swept) = (stopping(), now());
     while !stop.is_set() {
         take_up_due(&office).await;
         begin_sessions(&office);
@@ -23,8 +23,12 @@ pub(super) async fn run(office: Arc<Office>) {
         match timeout(until_next(&office), told).await {
             Some(Either::Left(QueueChanges::Items(ids))) => ids.into_iter().for_each(|id| look_at(&office, id)),
             Some(Either::Left(QueueChanges::Many)) => look_at_all(&office).await,
-            Some(Either::Right(_)) => {}
-            None => office.sweep(),
+            Some(Either::Right(_)) | None => {}
+        }
+        // By the clock: where there is always something to send, no wait ever ends by itself.
+        if now() - swept >= limits::OUTBOUND_SWEEP {
+            office.sweep();
+            swept = now();
         }
     }
 }

@@ -9,7 +9,11 @@ use super::trust::{Guard, Guards, NO_STARTTLS};
 use crate::dsn::Reply;
 use crate::limits;
 use crate::runtime::{self, timeout};
+use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
+
+/// Addresses of a host that are tried before other hosts have had their turn.
+const FIRST_ADDRESSES: usize = 2;
 
 /// Why no host of a destination takes messages now.
 #[derive(Clone, Debug)]
@@ -30,10 +34,9 @@ pub(super) async fn connect(
     let (sources, destination) = destination.parts();
     let (mut found, port, security, login) = look_up(office, destination).await.map_err(nowhere)?;
     found.retain(|host| tried.iter().all(|tried| tried.addr.ip() != host.ip));
-    found.sort_by_key(|host| tried.iter().any(|tried| tried.name == host.name));
     let mut worst: Option<Unreachable> = None;
     let mut guards = Guards::new(office, destination, security);
-    for host in found.into_iter().take(limits::OUTBOUND_ADDRESSES_MAX) {
+    for host in in_turn(found, tried).into_iter().take(limits::OUTBOUND_ADDRESSES_MAX) {
         let remote = Remote { name: host.name.clone(), addr: SocketAddr::new(host.ip, port) };
         let from = office.settings.source(sources, remote.addr.ip());
         let opened = match guards.of(&host, port).await {
@@ -51,6 +54,20 @@ pub(super) async fn connect(
         }
     }
     Err(worst.unwrap_or_else(|| nowhere(Reply::own("4.4.4", "there is no host to try"))))
+}
+
+/// Hosts that were not tried come first, and of each at most two addresses before the rest of any: one with many that is down hides no other
+/// (RFC 5321 section 5.1). Else in their order.
+fn in_turn(found: Vec<Found>, tried: &[Remote]) -> Vec<Found> {
+    let mut seen: HashMap<String, usize> = HashMap::new();
+    let rank = |host: Found| {
+        let before = seen.entry(host.name.clone()).or_default();
+        *before += 1;
+        ((tried.iter().any(|tried| tried.name == host.name), *before > FIRST_ADDRESSES), host)
+    };
+    let mut ranked: Vec<_> = found.into_iter().map(rank).collect();
+    ranked.sort_by_key(|(rank, _)| *rank);
+    ranked.into_iter().map(|(_, host)| host).collect()
 }
 
 type Hosts<'a> = (Vec<Found>, u16, Security, Option<&'a Login>);
@@ -119,4 +136,24 @@ fn note_tls(office: &Office, remote: &Remote, guard: &Guard, ips: (IpAddr, IpAdd
     };
     let failed = |result| Failed { result, ips: Some(ips), host: remote.name.clone() };
     office.note_tls(published, result.map_or(Ok(()), |result| Err(failed(result))));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(name: &str, last: u8) -> Found {
+        Found { name: name.into(), ip: IpAddr::from([192, 0, 2, last]), tlsa_bases: [].into() }
+    }
+
+    #[test]
+    fn a_host_with_many_addresses_hides_no_other() {
+        let all: Vec<Found> = (1..=8).map(|last| found("mx1", last)).chain([found("mx2", 9)]).collect();
+        let last = |host: &Found| if let IpAddr::V4(ip) = host.ip { ip.octets()[3] } else { 0 };
+        let turns: Vec<u8> = in_turn(all.clone(), &[]).iter().map(last).collect();
+        assert_eq!(turns, [1, 2, 9, 3, 4, 5, 6, 7, 8]);
+        let tried = Remote { name: "mx1".into(), addr: SocketAddr::new(IpAddr::from([192, 0, 2, 1]), 25) };
+        let turns: Vec<u8> = in_turn(all, &[tried]).iter().map(last).collect();
+        assert_eq!(turns[0], 9);
+    }
 }

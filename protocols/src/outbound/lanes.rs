@@ -1,4 +1,4 @@
-//! What is ready for one destination: the higher priority first (RFC 6710 section 5), within a priority the first that came. Pure.
+//! What is ready for one destination: the higher priority first (RFC 6710 section 5.1), within a priority the first that came. Pure.
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, VecDeque};
 

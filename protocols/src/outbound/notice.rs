@@ -3,7 +3,7 @@ use super::local::DELIVERED;
 use super::office::Office;
 use super::retry;
 use super::session::load;
-use super::settle::{Judged, Outcome};
+use super::settle::{self, Judged, Outcome};
 use crate::dsn::{self, Entry, Kind, Original, Report};
 use posthouse_engine::delivery::{Delivery, Target};
 use posthouse_engine::directory::Address;
@@ -15,7 +15,7 @@ use posthouse_engine::queue::{Fate, TlsDemand};
 pub(super) async fn make(office: &Office, outcome: &Outcome, judged: &[Judged]) -> Vec<Delivery> {
     let mut notices = Vec::new();
     for kind in [Kind::Failed, Kind::Delayed, Kind::Relayed, Kind::Delivered] {
-        let entries = entries(outcome, judged, kind);
+        let entries = entries(outcome, judged, kind, office.now());
         if entries.is_empty() {
             continue;
         }
@@ -25,18 +25,19 @@ pub(super) async fn make(office: &Office, outcome: &Outcome, judged: &[Judged]) 
 }
 
 /// The recipients that a report of this kind is about.
-fn entries(outcome: &Outcome, judged: &[Judged], kind: Kind) -> Vec<Entry> {
+fn entries(outcome: &Outcome, judged: &[Judged], kind: Kind, now: i64) -> Vec<Entry> {
+    let tells_of_time = tells_of_time(outcome, now);
     let is_about = |one: &&Judged| match kind {
         Kind::Failed => one.fate == Fate::Failed,
         Kind::Delayed => one.warned,
-        Kind::Relayed => one.fate == Fate::Relayed && (!outcome.way.sends_notices || tells_of_time(outcome)),
+        Kind::Relayed => one.fate == Fate::Relayed && (!outcome.way.sends_notices || tells_of_time),
         Kind::Delivered => one.fate == Fate::Relayed && outcome.way.remote.is_none() && is_delivered(outcome, one),
         // Who brings a message to a group is told when it comes.
         Kind::Expanded => false,
     };
     let is_wanted = |notify: u8| match kind {
         // RFC 2852 section 4.1.4: told unless the sender wants to hear nothing at all.
-        Kind::Relayed if tells_of_time(outcome) => notify & 1 == 0,
+        Kind::Relayed if tells_of_time => notify & 1 == 0,
         kind => kind.is_wanted(notify),
     };
     let all = judged.iter().filter(is_about);
@@ -45,7 +46,11 @@ fn entries(outcome: &Outcome, judged: &[Judged], kind: Kind) -> Vec<Entry> {
         is_wanted(recipient.notify).then(|| Entry {
             address: recipient.address.clone(),
             orcpt: recipient.orcpt.clone(),
-            reply: one.reply.clone(),
+            reply: match kind {
+                // RFC 2852 section 4.1.3 has a status for it, whatever it is that keeps the message.
+                Kind::Delayed if retry::is_overdue(&outcome.item, now) => settle::late(&one.reply),
+                _ => one.reply.clone(),
+            },
             remote: outcome.way.remote.as_ref().map(|remote| remote.name.clone()),
         })
     })
@@ -62,10 +67,10 @@ fn is_delivered(outcome: &Outcome, one: &Judged) -> bool {
     one.reply.text == DELIVERED && !is_false
 }
 
-/// Whether a message whose sender has set a time went where nobody keeps it, or is to be traced on its way.
-fn tells_of_time(outcome: &Outcome) -> bool {
+/// Whether a message whose sender has set a time went in time where nobody keeps it (RFC 2852 section 4.1.4.2), or is to be traced on its way.
+fn tells_of_time(outcome: &Outcome, now: i64) -> bool {
     let by = outcome.item.item.terms.deliver_by;
-    by.is_some_and(|by| !outcome.way.keeps_time || (by.trace && outcome.way.remote.is_some()))
+    by.is_some_and(|by| (!outcome.way.keeps_time && now < by.at) || (by.trace && outcome.way.remote.is_some()))
 }
 
 async fn one(office: &Office, outcome: &Outcome, kind: Kind, entries: &[Entry]) -> Option<Delivery> {
@@ -86,7 +91,9 @@ async fn one(office: &Office, outcome: &Outcome, kind: Kind, entries: &[Entry]) 
         targets.clear();
         queue.push(dsn::queued(&if is_group { own().unwrap_or_else(|| to.clone()) } else { to.clone() }));
     }
-    queue.iter_mut().for_each(|report| report.tls = item.item.tls.of_report());
+    queue
+        .iter_mut()
+        .for_each(|report| (report.tls, report.terms) = (item.item.tls.of_report(), item.item.terms.of_report()));
     if targets.is_empty() && queue.is_empty() {
         tracing::info!(id, ?kind, sender = %to, "no report: nobody has the sender's address any more");
         return None;
@@ -108,6 +115,7 @@ async fn one(office: &Office, outcome: &Outcome, kind: Kind, entries: &[Entry]) 
         to: to.as_str(),
         envelope_id: &item.item.envelope_id,
         arrived: Some(item.created),
+        terms: item.item.terms,
         until: Some(retry::end(&office.settings, item)),
         now: office.now(),
         entries,

@@ -5,7 +5,7 @@ use super::retry;
 use super::route::Destination;
 use crate::limits;
 use posthouse_engine::base::QueueId;
-use posthouse_engine::queue::{QueueItem, QueueState};
+use posthouse_engine::queue::{Fate, Progress, QueueItem, QueueState};
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap, HashMap, VecDeque};
 
@@ -20,6 +20,15 @@ pub(super) struct Job {
     pub(super) recipients: Vec<u32>,
     /// The higher goes first (RFC 6710).
     pub(super) priority: i8,
+}
+
+impl Job {
+    /// Whether all its recipients still wait for it. A job can be planned from an item as it was before another connection has noted its results; it is
+    /// nobody's then, and who still waits is planned again when it ends.
+    pub(super) fn is_current(&self, item: &QueueItem, now: i64) -> bool {
+        let waits = |progress: &Progress| progress.fate == Fate::Waiting && progress.next_try <= now;
+        self.recipients.iter().all(|at| item.progress.get(*at as usize).is_some_and(waits))
+    }
 }
 
 /// Bounds on connections and waits.

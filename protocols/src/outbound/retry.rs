@@ -40,22 +40,25 @@ pub(super) fn not_beyond(item: &QueueItem, now: i64, at: i64) -> i64 {
     }
 }
 
-/// Whether the time that the sender has set is over and the message is to go back (RFC 2852 section 4).
+/// Whether the time that the sender has set is over and the message is to go back (RFC 2852 section 4.1.3).
 pub(super) fn is_over(item: &QueueItem, now: i64) -> bool {
     item.item.terms.deliver_by.is_some_and(|by| by.returns && now >= by.at)
 }
 
+/// Whether that time is over.
+pub(super) fn is_overdue(item: &QueueItem, now: i64) -> bool {
+    item.item.terms.deliver_by.is_some_and(|by| now >= by.at)
+}
+
 /// Whether that time is over and its sender has not heard of it: no rest of the destination counts then.
 pub(super) fn is_pressing(item: &QueueItem, now: i64) -> bool {
-    let is_over = item.item.terms.deliver_by.is_some_and(|by| now >= by.at);
-    is_over && item.waiting().any(|(_, _, progress)| !progress.warned)
+    is_overdue(item, now) && item.waiting().any(|(_, _, progress)| !progress.warned)
 }
 
 /// Whether the sender is to be told now that this recipient is delayed.
 pub(super) fn is_late(settings: &Settings, item: &QueueItem, progress: &Progress, now: i64) -> bool {
     let after = i64::from(settings.delay_warning_seconds);
-    let is_over = item.item.terms.deliver_by.is_some_and(|by| now >= by.at);
-    !progress.warned && (is_over || (after > 0 && now - item.begins() >= after))
+    !progress.warned && (is_overdue(item, now) || (after > 0 && now - item.begins() >= after))
 }
 
 #[cfg(test)]

@@ -91,7 +91,11 @@ impl Wishes {
     pub(super) fn of(item: &QueueItem, engine: &Engine) -> Wishes {
         let address = item.item.passed.last().unwrap_or(&item.item.sender);
         let domain = address.rsplit_once('@').and_then(|(_, domain)| normalise_domain(domain).ok());
-        let tls = item.item.tls;
+        let tls = match (item.item.tls, item.item.sender.is_empty()) {
+            // RFC 8689 sections 4.2.1 and 5: a report is not lost for want of a host that keeps to it.
+            (TlsDemand::Required, true) => TlsDemand::Usual,
+            (tls, _) => tls,
+        };
         let Some(domain) = domain else { return Wishes { tls, ..Wishes::default() } };
         let way = engine.directory(|directory| directory.way_out(&domain));
         Wishes {

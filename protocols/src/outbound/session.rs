@@ -102,6 +102,9 @@ async fn work(office: &Arc<Office>, destination: &Destination, held: Held, line:
         // Put on hold since it was planned; its release has it planned again.
         return true;
     }
+    if !held.job.is_current(&item, office.now()) {
+        return true;
+    }
     if retry::is_over(&item, office.now()) {
         let replies = vec![settle::out_of_time(None); held.job.recipients.len()];
         settle(office, vec![Outcome { held, item, replies, way: Way::default(), content: None }]).await;

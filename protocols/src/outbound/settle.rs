@@ -21,7 +21,7 @@ pub(super) struct Way {
     pub(super) remote: Option<Remote>,
     /// What protected it.
     pub(super) tls: Option<String>,
-    /// The host takes over the duty to send notices (RFC 3461 section 5.2.2).
+    /// The host takes over the duty to send notices (RFC 3461 section 5.2.1).
     pub(super) sends_notices: bool,
     /// The host takes over the time that the sender has set (RFC 2852).
     pub(super) keeps_time: bool,
@@ -105,10 +105,15 @@ fn judge(office: &Office, outcome: &Outcome) -> Vec<Judged> {
     outcome.held.job.recipients.iter().zip(&outcome.replies).filter_map(judged).collect()
 }
 
-/// What is said of a message that was not there by the time that its sender has set (RFC 2852 section 4, RFC 3463 section 3.5).
+/// What is said of a message that was not there by the time that its sender has set, and of which no more is tried (RFC 2852 section 4.1.3).
 pub(super) fn out_of_time(last: Option<&Reply>) -> Reply {
     let last = last.map_or_else(String::new, |last| format!(": {last}"));
     Reply::own("5.4.7", format!("not delivered in the time that its sender has set{last}"))
+}
+
+/// The same of one that is still tried.
+pub(super) fn late(last: &Reply) -> Reply {
+    Reply::own("4.4.7", format!("not delivered in the time that its sender has set, and still tried: {last}"))
 }
 
 async fn submit(

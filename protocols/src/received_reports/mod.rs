@@ -58,20 +58,30 @@ pub struct Row {
     pub why: String,
 }
 
-/// The reports in a message; none: it brings none.
-///
-/// # Errors
-/// There is something that should be one, and cannot be read.
-pub fn read(message: &[u8]) -> Result<Vec<Received>, String> {
+/// What a message brings.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Brought {
+    /// Its reports; none: it brings none that can be read.
+    pub reports: Vec<Received>,
+    /// Why something that should be one cannot be read, for each.
+    pub unreadable: Vec<String>,
+}
+
+/// The reports in a message. What cannot be read takes nothing from what stands beside it.
+pub fn read(message: &[u8]) -> Brought {
+    let mut brought = Brought::default();
     if message.len() > limits::REPORT_BYTES_MAX {
-        return Err("it is too large for a report".into());
+        brought.unreadable.push("it is too large for a report".into());
+        return brought;
     }
-    let Some(parsed) = MessageParser::new().parse(message) else { return Ok(Vec::new()) };
-    let mut found = Vec::new();
+    let Some(parsed) = MessageParser::new().parse(message) else { return brought };
     for part in parsed.parts.iter().filter(|part| may_be(part)).take(limits::REPORT_PARTS_MAX) {
-        found.push(one(part.contents())?);
+        match one(part.contents()) {
+            Ok(report) => brought.reports.push(report),
+            Err(why) => brought.unreadable.push(why),
+        }
     }
-    Ok(found)
+    brought
 }
 
 /// Whether a part should be a report, by its type or its name: senders agree upon neither.

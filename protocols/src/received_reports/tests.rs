@@ -48,7 +48,8 @@ fn dmarc_reports_are_read_however_they_are_packed() {
         ("application/zip", "a.zip", zip(xml, 0, 0)),
         ("text/xml", "", bom),
     ] {
-        let found = read(&mail(kind, name, &body)).unwrap_or_else(|error| panic!("{kind} {name}: {error}"));
+        let Brought { reports: found, unreadable } = read(&mail(kind, name, &body));
+        assert_eq!(unreadable, [""; 0], "{kind} {name}");
         let [report] = found.as_slice() else { panic!("{kind} {name}: {found:?}") };
         assert_eq!((report.kind, report.reporter.as_str()), (Kind::Dmarc, "Sons&Co Ltd"));
         assert_eq!((report.begin, report.end), (1_795_478_400, 1_795_564_799));
@@ -62,7 +63,7 @@ fn dmarc_reports_are_read_however_they_are_packed() {
 #[test]
 fn tls_reports_tell_what_failed_and_what_is_not_told() {
     for (kind, body) in [("application/tlsrpt+gzip", gzip(TLS.as_bytes())), ("application/tlsrpt+json", TLS.into())] {
-        let found = read(&mail(kind, "", &body)).expect("a report");
+        let found = read(&mail(kind, "", &body)).reports;
         assert_eq!(
             (found[0].kind, found[0].reporter.as_str(), found[0].begin),
             (Kind::Tls, "Sender Ltd", 1_795_478_400)
@@ -83,8 +84,8 @@ fn tls_reports_tell_what_failed_and_what_is_not_told() {
 
 #[test]
 fn what_is_no_report_is_none_and_what_should_be_one_says_why_it_is_not() {
-    assert_eq!(read(b"From: a@b\r\n\r\nhello"), Ok(Vec::new()));
-    assert_eq!(read(&mail("image/png", "a.png", b"x")), Ok(Vec::new()));
+    assert_eq!(read(b"From: a@b\r\n\r\nhello"), Brought::default());
+    assert_eq!(read(&mail("image/png", "a.png", b"x")), Brought::default());
     let bomb = gzip(&vec![b' '; limits::REPORT_BYTES_MAX + 1]);
     assert!(bomb.len() < limits::REPORT_BYTES_MAX / 100);
     for (body, told) in [
@@ -97,8 +98,23 @@ fn what_is_no_report_is_none_and_what_should_be_one_says_why_it_is_not() {
         (gzip(b"<feedback></feedback>"), "Missing"),
         (gzip(b"{\"policies\":7}"), ""),
     ] {
-        let error = read(&mail("application/gzip", "a.gz", &body)).expect_err(told);
-        assert!(error.contains(told), "{told}: {error}");
+        let Brought { reports, unreadable } = read(&mail("application/gzip", "a.gz", &body));
+        assert!(reports.is_empty() && unreadable.len() == 1 && unreadable[0].contains(told), "{told}: {unreadable:?}");
+    }
+}
+
+#[test]
+fn what_cannot_be_read_takes_nothing_from_what_stands_beside_it() {
+    let good = STANDARD.encode(gzip(DMARC.as_bytes()));
+    let part = |body: &str| {
+        format!("--b\r\nContent-Type: application/gzip\r\nContent-Transfer-Encoding: base64\r\n\r\n{body}\r\n")
+    };
+    let bad = STANDARD.encode(b"\x1f\x8b\x08");
+    for order in [[&bad, &good, &good], [&good, &bad, &good], [&good, &good, &bad]] {
+        let parts: String = order.into_iter().map(|body| part(body)).collect();
+        let message = format!("From: r@s.test\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n{parts}--b--\r\n");
+        let Brought { reports, unreadable } = read(message.as_bytes());
+        assert_eq!((reports.len(), unreadable.len()), (2, 1), "{unreadable:?}");
     }
 }
 
@@ -107,11 +123,11 @@ fn entities_are_not_expanded_and_nothing_moves_the_terminal() {
     let entities = "<!DOCTYPE feedback [<!ENTITY a \"aaaaaaaaaa\"><!ENTITY b \"&a;&a;&a;&a;&a;&a;&a;&a;\">]>";
     let xml = DMARC.replace(" ?>\n<feedback", &format!(" ?>\n{entities}<feedback"));
     let xml = xml.replace("Sons&amp;Co Ltd", "&b;&#27;[2J");
-    if let Ok(found) = read(&mail("text/xml", "", xml.as_bytes())) {
-        assert!(!found[0].reporter.contains("aaa") && !found[0].reporter.contains('\u{1b}'), "{}", found[0].reporter);
+    for found in read(&mail("text/xml", "", xml.as_bytes())).reports {
+        assert!(!found.reporter.contains("aaa") && !found.reporter.contains('\u{1b}'), "{}", found.reporter);
     }
     let xml = DMARC.replace("Sons&amp;Co Ltd", "&#27;[2J");
-    let found = read(&mail("text/xml", "", xml.as_bytes())).expect("a report");
+    let found = read(&mail("text/xml", "", xml.as_bytes())).reports;
     assert_eq!(found[0].reporter, "?[2J");
 }
 

@@ -1,14 +1,17 @@
 //! Answers whose turn it is on a reactor thread: tasks that never leave it, and wakers that any thread may call. A wake from another
-//! thread costs one short lock, and a system call only when the reactor sleeps. It knows no I/O.
+//! thread costs one short lock, and a system call only when the reactor sleeps. Tasks of one client site stand in one line, and the lines have
+//! their turns one after the other, so that a site with a thousand busy connections keeps another's only connection waiting for one of them. It
+//! knows no I/O.
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
+use std::time::{Duration, Instant};
 
+use posthouse_engine::base::FairQueue;
 use slab::Slab;
 
 use super::SessionFuture;
@@ -49,6 +52,8 @@ struct Shared {
 /// One task as its wakers know it.
 struct TaskRef {
     key: usize,
+    /// In whose line it stands.
+    whose: AtomicU64,
     /// In a ready queue already: more wakes say nothing new.
     queued: AtomicBool,
     shared: Arc<Shared>,
@@ -57,7 +62,18 @@ struct TaskRef {
 thread_local! {
     /// The executor that runs on this thread, by the address of its `Shared`; 0 = none.
     static HERE: Cell<usize> = const { Cell::new(0) };
-    static READY: RefCell<VecDeque<Arc<TaskRef>>> = const { RefCell::new(VecDeque::new()) };
+    static READY: RefCell<FairQueue<Arc<TaskRef>>> = RefCell::default();
+    /// In whose line the task that has its turn is to stand from now on.
+    static BECOMES: Cell<Option<u64>> = const { Cell::new(None) };
+}
+
+/// The task that has its turn is somebody else's from now on: it was a proxy's until its client was known.
+pub(crate) fn becomes(whose: u64) {
+    BECOMES.set(Some(whose));
+}
+
+fn line_up(ready: &mut FairQueue<Arc<TaskRef>>, task: Arc<TaskRef>) {
+    ready.push(task.whose.load(Ordering::Relaxed), task);
 }
 
 impl Wake for TaskRef {
@@ -68,7 +84,7 @@ impl Wake for TaskRef {
         let here = Arc::as_ptr(&self.shared).addr();
         // try_with: a waker may be called while its thread is being taken down.
         if HERE.try_with(Cell::get) == Ok(here) {
-            READY.with(|ready| ready.borrow_mut().push_back(self));
+            READY.with(|ready| line_up(&mut ready.borrow_mut(), self));
             return;
         }
         let shared = self.shared.clone();
@@ -100,12 +116,21 @@ impl Executor {
         Executor { tasks: RefCell::new(Slab::new()), shared, last_panic: RefCell::new(None) }
     }
 
-    /// Adds a task; it gets its first turn soon.
+    /// Adds a task of the server's own, in a line of its own; it gets its first turn soon.
     pub(crate) fn spawn(&self, future: SessionFuture) {
+        self.spawn_for(None, future);
+    }
+
+    /// The same for a client site, which `whose` tells from others.
+    pub(crate) fn spawn_for(&self, whose: Option<u64>, future: SessionFuture) {
         let mut tasks = self.tasks.borrow_mut();
         let entry = tasks.vacant_entry();
-        let reference =
-            Arc::new(TaskRef { key: entry.key(), queued: AtomicBool::new(false), shared: self.shared.clone() });
+        let reference = Arc::new(TaskRef {
+            key: entry.key(),
+            whose: AtomicU64::new(whose.unwrap_or(entry.key() as u64)),
+            queued: AtomicBool::new(false),
+            shared: self.shared.clone(),
+        });
         entry.insert(Task { future: Some(future), reference: reference.clone() });
         drop(tasks);
         reference.wake();
@@ -122,23 +147,30 @@ impl Executor {
         READY.with(|ready| !ready.borrow().is_empty())
     }
 
-    /// Gives ready tasks their turns, at most `turns_max` of them, in the order they were woken. What is woken meanwhile waits for the next
-    /// time, so that a task that yields lets the ring be served, not only its neighbours.
-    pub(crate) fn run_ready(&self, turns_max: usize) {
+    /// Gives ready tasks their turns, line after line: as many turns as there were ready tasks, at most `turns_max`, and none begins when
+    /// `time_max` is over. So a task that yields lets the ring be served, not only its neighbours.
+    pub(crate) fn run_ready(&self, turns_max: usize, time_max: Duration) {
         self.collect_woken();
         let turns = READY.with(|ready| ready.borrow().len()).min(turns_max);
+        let begun = (turns > 1).then(Instant::now);
         for _ in 0..turns {
-            let Some(next) = READY.with(|ready| ready.borrow_mut().pop_front()) else {
+            let Some(next) = READY.with(|ready| ready.borrow_mut().pop()) else {
                 return;
             };
             self.turn(&next);
+            if begun.is_some_and(|begun| begun.elapsed() >= time_max) {
+                return;
+            }
         }
     }
 
     fn collect_woken(&self) {
         let mut woken = self.shared.woken.lock().unwrap_or_else(PoisonError::into_inner);
         if !woken.is_empty() {
-            READY.with(|ready| ready.borrow_mut().extend(woken.drain(..)));
+            READY.with(|ready| {
+                let ready = &mut *ready.borrow_mut();
+                woken.drain(..).for_each(|task| line_up(ready, task));
+            });
         }
     }
 
@@ -151,6 +183,9 @@ impl Executor {
         let mut cx = Context::from_waker(&waker);
         // A session that panics takes itself down and nobody else.
         let polled = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(&mut cx)));
+        if let Some(whose) = BECOMES.take() {
+            reference.whose.store(whose, Ordering::Relaxed);
+        }
         if matches!(polled, Ok(Poll::Pending)) {
             self.tasks.borrow_mut()[reference.key].future = Some(future);
             return;
@@ -206,6 +241,8 @@ mod tests {
     use crate::runtime::yield_now;
     use std::rc::Rc;
 
+    const LONG: Duration = Duration::from_secs(3600);
+
     /// Else one long command would keep everybody else's bytes waiting in the kernel for hundreds of its pieces.
     #[test]
     fn a_task_that_yields_gets_one_turn_at_a_time() {
@@ -219,8 +256,63 @@ mod tests {
             }
         }));
         for expected in 1..=3 {
-            executor.run_ready(256);
+            executor.run_ready(256, LONG);
             assert_eq!(turns.get(), expected);
         }
+    }
+
+    /// A task that notes its name at each of its turns, and always wants another one.
+    fn busy(name: &'static str, seen: &Rc<RefCell<Vec<&'static str>>>) -> SessionFuture {
+        let seen = seen.clone();
+        Box::pin(async move {
+            loop {
+                seen.borrow_mut().push(name);
+                yield_now().await;
+            }
+        })
+    }
+
+    #[test]
+    fn a_site_with_many_connections_has_no_more_turns_than_one_with_one() {
+        let executor = Executor::new(Parker::new(|| {}));
+        let seen: Rc<RefCell<Vec<&str>>> = Rc::default();
+        (0..100).for_each(|_| executor.spawn_for(Some(1), busy("flood", &seen)));
+        executor.run_ready(10, LONG);
+        executor.spawn_for(Some(2), busy("quiet", &seen));
+        executor.run_ready(20, LONG);
+        let turns = seen.borrow().iter().filter(|name| **name == "quiet").count();
+        assert_eq!(turns, 10, "every second one");
+        // A proxy's connection turns out to be one more of the quiet site's.
+        let client = seen.clone();
+        executor.spawn_for(
+            Some(1),
+            Box::pin(async move {
+                becomes(2);
+                busy("introduced", &client).await;
+            }),
+        );
+        let count = |wanted| seen.borrow().iter().filter(|name| **name == wanted).count();
+        // Its first turn has lined it up again already.
+        while count("introduced") < 2 {
+            executor.run_ready(256, LONG);
+        }
+        seen.borrow_mut().clear();
+        executor.run_ready(40, LONG);
+        assert_eq!((count("flood"), count("quiet"), count("introduced")), (20, 10, 10));
+    }
+
+    /// Else whoever else's bytes have come waits in the kernel until a hundred sessions have each staged a message.
+    #[test]
+    fn turns_end_when_their_time_is_over() {
+        let executor = Executor::new(Parker::new(|| {}));
+        let turns = Rc::new(Cell::new(0));
+        for _ in 0..100 {
+            let turns = turns.clone();
+            executor.spawn(Box::pin(async move { turns.set(turns.get() + 1) }));
+        }
+        executor.run_ready(256, Duration::ZERO);
+        assert_eq!(turns.get(), 1);
+        executor.run_ready(256, LONG);
+        assert_eq!(turns.get(), 100, "the others have theirs the next time");
     }
 }

@@ -88,6 +88,8 @@ impl Local {
 
 thread_local! {
     static CURRENT: RefCell<Option<Rc<Local>>> = const { RefCell::new(None) };
+    /// Answers of other threads that somebody on this one waits for by [`elsewhere`].
+    static ELSEWHERE: Cell<usize> = const { Cell::new(0) };
 }
 
 /// While it lives, this thread is a reactor.
@@ -118,6 +120,25 @@ pub(crate) fn current() -> Rc<Local> {
         Some(local) => local,
         None => panic!("sleep, timeout and stopping work only on a reactor thread"),
     }
+}
+
+/// Waits for the answer of another thread of this process; simulated time stands still until it is there.
+pub(crate) async fn elsewhere<F: Future>(answer: F) -> F::Output {
+    struct Counted;
+    impl Drop for Counted {
+        fn drop(&mut self) {
+            // What is dropped on another thread than it began on leaves a count that only a simulation looks at.
+            let _ = ELSEWHERE.try_with(|count| count.set(count.get().saturating_sub(1)));
+        }
+    }
+    ELSEWHERE.set(ELSEWHERE.get() + 1);
+    let _counted = Counted;
+    answer.await
+}
+
+/// Whether somebody on this thread waits for what another thread of ours works on, which takes real time and no simulated one.
+pub(crate) fn waits_for_threads() -> bool {
+    ELSEWHERE.get() > 0 || posthouse_engine::answers_waited_for() > 0
 }
 
 /// What [`Outside::turn_of_others`] says here; none outside of a reactor thread.

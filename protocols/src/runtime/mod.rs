@@ -29,6 +29,7 @@ pub(crate) use deflate::DeflateLayer;
 pub use combine::{Either, select, yield_now};
 pub use later::later;
 pub use limiter::ConnectionLimits;
+pub(crate) use local::elsewhere;
 pub use local::now;
 pub use outgoing::{connect, connect_unix, spawn};
 pub use probe::choose;

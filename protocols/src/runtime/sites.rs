@@ -1,8 +1,9 @@
 //! Who has how many connections, and how many were new of late: a count for each client site. It never closes one.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Sites without an open connection that are remembered at most: a flood from more sites than that is none that a limit for each could hold.
@@ -26,6 +27,13 @@ impl Site {
             }
             other => other,
         })
+    }
+
+    /// Tells this site from others where they wait for their turns; another number in each process, so that nobody can choose an address that
+    /// shares somebody's line.
+    pub(crate) fn number(self) -> u64 {
+        static KEYS: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+        KEYS.hash_one(self)
     }
 }
 

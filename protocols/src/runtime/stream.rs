@@ -9,12 +9,12 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use super::Transport;
 use super::deflate::DeflateLayer;
 use super::limiter::Permit;
 use super::proxy::Rest;
 use super::timer::{Sleep, timeout};
 use super::tls_layer::{TlsInfo, TlsLayer};
+use super::{Site, Transport, executor};
 use crate::limits;
 
 /// A buffered connection with its addresses.
@@ -61,6 +61,7 @@ impl Stream {
         let may = self.permit.as_mut().is_none_or(|permit| permit.is_of(peer.ip()));
         if may {
             (self.peer, self.local) = (peer, local);
+            executor::becomes(Site::of(peer.ip()).number());
         }
         may
     }

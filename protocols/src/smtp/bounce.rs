@@ -37,7 +37,9 @@ pub(super) async fn send(
         return;
     };
     let (targets, mut queue) = dsn::place(&shared.engine, &address, account);
-    queue.iter_mut().for_each(|item| item.tls = transaction.tls.of_report());
+    queue
+        .iter_mut()
+        .for_each(|item| (item.tls, item.terms) = (transaction.tls.of_report(), transaction.terms.of_report()));
     let entry = |one: &Told| Entry {
         address: one.address.clone(),
         orcpt: one.orcpt.clone(),
@@ -51,7 +53,8 @@ pub(super) async fn send(
         number: shared.next_id(),
         to: address.as_str(),
         envelope_id: &transaction.envelope_id,
-        arrived: None,
+        arrived: Some(shared.clock.now()),
+        terms: transaction.terms,
         until: None,
         now: shared.clock.now(),
         entries: &entries,

@@ -5,7 +5,7 @@ use super::state::{Rcpt, Session, Transaction};
 use crate::{dsn, passed};
 use posthouse_engine::directory::Address;
 use posthouse_engine::mailflow::Verdict;
-use posthouse_engine::queue::{NewQueueItem, QueueRecipient};
+use posthouse_engine::queue::{NewQueueItem, QueueRecipient, Terms};
 use posthouse_engine::trace::{MailRecord, Step};
 use std::collections::BTreeMap;
 
@@ -55,8 +55,9 @@ impl Session {
         let taken = transaction.recipients.iter().zip(verdicts).filter(|(_, verdict)| verdict.refusal.is_none());
         let each = taken.flat_map(|(rcpt, verdict)| {
             let external = verdict.external.iter().map(|address| (rcpt.address != *address, onward(rcpt, address)));
-            let held =
-                held::addresses(rcpt, verdict).into_iter().map(|address| (rcpt.address.as_str() != address, address));
+            // An alias is a person's other name and sends nothing on, though the queue knows the copy by the first.
+            let is_group = self.shared.engine.directory(|known| known.group(&rcpt.address).is_some());
+            let held = held::addresses(rcpt, verdict).into_iter().map(move |address| (is_group, address));
             let all: Vec<(bool, String)> = external.chain(held).collect();
             all.into_iter().map(move |(by_group, address)| (rcpt, by_group, address))
         });
@@ -75,7 +76,11 @@ impl Session {
         let item = |(by, recipients): (Option<&Address>, Vec<QueueRecipient>)| {
             let utf8 = transaction.utf8 || by.is_some_and(|by| !by.as_str().is_ascii());
             let passed = by.map(ToString::to_string).into_iter().collect();
-            NewQueueItem { recipients, utf8, passed, ..self.new_item(transaction) }
+            let own = self.new_item(transaction);
+            // The time that a sender sets ends at a group: it would hear of each member (RFC 2852 section 5, RFC 3461 section 5.2.7.3).
+            let deliver_by = own.terms.deliver_by.filter(|_| by.is_none());
+            let terms = Terms { deliver_by, ..own.terms };
+            NewQueueItem { recipients, utf8, passed, terms, ..own }
         };
         items.into_iter().map(item).collect()
     }

@@ -11,6 +11,7 @@ use super::role::Role;
 use super::state::{Answer, Rcpt, Session, Transaction};
 use super::{form, header, policy};
 use crate::dsn::Kind;
+use crate::runtime::Site;
 use crate::spending::{Charged, Reserved};
 use crate::verify::milter::Outcome;
 use crate::{limits, passed, placing};
@@ -149,7 +150,8 @@ impl Session {
             self.log_refusal(transaction, "author", &refusal);
             return refuse_all("author", facts, refusal);
         }
-        let (mut verdicts, mut charged) = self.judge_message(transaction, &says, &more, (facts, filtered.advice()));
+        let judged = self.judge_message(transaction, &says, &more, (facts, filtered.advice()));
+        let (mut verdicts, mut charged) = judged.await;
         self.hold_back(transaction, &mut verdicts);
         // One reply is for all: who would have to get it later would lose it beside one who gets it now.
         if let Some(later) = verdicts.iter().filter_map(|verdict| verdict.refusal.as_ref()).find(|one| one.code < 500) {
@@ -234,10 +236,11 @@ impl Session {
             return Ok(committed);
         }
         let engine = &self.shared.engine;
-        let staged = engine.stage(fields, message).await.map_err(|error| Reply::refused(&error))?;
+        let whose = Site::of(self.stream.peer().ip()).number();
+        let staged = engine.stage_from(whose, fields, message).await.map_err(|error| Reply::refused(&error))?;
         // Kept for the case that its shard fails: few messages have any.
         let kept = queue.clone();
-        let asked = engine.deliver(Delivery { staged, targets, queue });
+        let asked = engine.deliver_from(whose, Delivery { staged, targets, queue });
         drop(expected);
         let delivery::Outcome { targets, queued, queue_ids } = asked.await;
         committed.targets = targets;

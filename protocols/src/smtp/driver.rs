@@ -172,7 +172,10 @@ impl Session {
             self.ended = true;
             return Some(Reply::new(501, "5.5.4 BDAT size [LAST] is expected; closing the connection"));
         }
-        sizes::check_mail(&line, self.shared.message_size_bytes_max).err()
+        if sizes::is_null_recipient(&line) {
+            return Some(Reply::new(501, "5.1.3 <> is nobody's address (RFC 5321 section 3.3)"));
+        }
+        sizes::check(&line, self.shared.message_size_bytes_max).err()
     }
 
     fn not_understood(&mut self, line: &[u8], error: Error) -> Reply {

@@ -3,9 +3,10 @@
 //! nobody. Knows no field.
 use super::reply::Reply;
 use super::role::Role;
+use crate::limits;
 use memchr::memchr;
 
-/// Where readers would part.
+/// Why a header does not stay as it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Flaw {
     /// The line there, counted from 1, is neither a field (RFC 5322 section 2.2) nor the rest of one.
@@ -14,14 +15,26 @@ enum Flaw {
     Nul { line: usize },
     /// The message ends within a line of its header.
     Unended,
+    /// It is too large to be looked through again and again.
+    TooLarge,
 }
 
+/// What Postfix makes of the line that separates messages in a mailbox file: programs that take mail out of one leave it on top.
+const FROM_MAILBOX: &[u8] = b"X-Mailbox-Line: ";
+
 /// Makes sure that the header ends where all who read it see its end. What a host sends is mended as Sendmail and Postfix do: an empty line goes
-/// before the first line that is no field. A member's program is told. The server in front of LMTP has judged that already.
+/// before the first line that is no field. A member's program is told. The server in front of LMTP has judged that already. From nobody a header is taken
+/// that is larger than any that is meant.
 pub(super) fn settle(role: Role, message: &mut Vec<u8>) -> Result<(), Reply> {
-    let flaw = flaw(message).filter(|_| role != Role::Lmtp);
-    match flaw {
+    name_mailbox_lines(message);
+    match flaw(role, message) {
         None => {}
+        Some(Flaw::TooLarge) => {
+            let (bytes, fields) = (limits::SMTP_HEADER_BYTES_MAX, limits::SMTP_HEADER_FIELDS_MAX);
+            let text =
+                format!("5.6.0 The message's header is too large; {bytes} bytes and {fields} fields are allowed");
+            return Err(Reply::new(550, text));
+        }
         Some(Flaw::Unended) => message.extend_from_slice(b"\r\n"),
         Some(Flaw::NoField { at, .. }) if role == Role::Mx => drop(message.splice(at..at, *b"\r\n")),
         Some(Flaw::NoField { line, .. }) => {
@@ -37,8 +50,9 @@ pub(super) fn settle(role: Role, message: &mut Vec<u8>) -> Result<(), Reply> {
     Ok(())
 }
 
-fn flaw(message: &[u8]) -> Option<Flaw> {
-    let mut at = 0;
+/// The first flaw; by LMTP only whether it is too large, up to the first empty line.
+fn flaw(role: Role, message: &[u8]) -> Option<Flaw> {
+    let (mut at, mut fields) = (0, 0);
     for count in 1.. {
         let rest = &message[at..];
         let line = memchr(b'\n', rest).map_or(rest, |lf| &rest[..=lf]);
@@ -46,8 +60,16 @@ fn flaw(message: &[u8]) -> Option<Flaw> {
             break;
         }
         let continues = matches!(line[0], b' ' | b'\t') && at > 0;
-        if !continues && !begins_field(line) {
+        if role != Role::Lmtp && !continues && !begins_field(line) {
             return Some(Flaw::NoField { at, line: count });
+        }
+        fields += usize::from(!continues);
+        at += line.len();
+        if at > limits::SMTP_HEADER_BYTES_MAX || fields > limits::SMTP_HEADER_FIELDS_MAX {
+            return Some(Flaw::TooLarge);
+        }
+        if role == Role::Lmtp {
+            continue;
         }
         if memchr(0, line).is_some() {
             return Some(Flaw::Nul { line: count });
@@ -55,9 +77,27 @@ fn flaw(message: &[u8]) -> Option<Flaw> {
         if !line.ends_with(b"\n") {
             return Some(Flaw::Unended);
         }
-        at += line.len();
     }
     None
+}
+
+/// Gives the lines on top that come from a mailbox file a name, so that the fields below them are the header.
+fn name_mailbox_lines(message: &mut Vec<u8>) {
+    let mut named = Vec::new();
+    let mut at = 0;
+    while let Some(end) = memchr(b'\n', &message[at..]).filter(|_| at < limits::SMTP_LINE_BYTES_MAX) {
+        let line = &message[at..=at + end];
+        let quotes = line.iter().take_while(|byte| **byte == b'>').count();
+        if !line[quotes..].starts_with(b"From ") || begins_field(line) {
+            break;
+        }
+        named.extend_from_slice(FROM_MAILBOX);
+        named.extend_from_slice(line);
+        at += line.len();
+    }
+    if at > 0 {
+        message.splice(..at, named);
+    }
 }
 
 /// A name of visible ASCII characters (RFC 5322 section 3.6.8) and a colon, with white space between them at most (section 4.5).
@@ -106,7 +146,6 @@ mod tests {
             "From\u{b}: a@b.test",
             "\u{c}From: a@b.test",
             "Fr\u{f6}m: a@b.test",
-            "From a@b.test Thu Nov 26 10:00:00 2026",
             "From",
         ];
         for line in lines {
@@ -120,6 +159,44 @@ mod tests {
                 assert_eq!(settled(Role::Lmtp, &message), Some(message));
             }
         }
+    }
+
+    #[test]
+    fn a_line_of_a_mailbox_file_on_top_hides_no_header() {
+        let rest = "A: b\r\nFrom : c@d.test\r\n\r\nFrom x\r\n";
+        for role in [Role::Mx, Role::Submission, Role::Lmtp] {
+            for line in ["From a@b.test Thu Nov 26 10:00:00 2026", ">From a@b.test", ">>From MAILER-DAEMON"] {
+                let (one, named) = (format!("{line}\r\n"), format!("X-Mailbox-Line: {line}\r\n"));
+                assert_eq!(settled(role, &format!("{one}{rest}")), Some(format!("{named}{rest}")), "{line}");
+                assert_eq!(settled(role, &format!("{one}{one}{rest}")), Some(format!("{named}{named}{rest}")));
+            }
+            for field in ["From : c@d.test\r\n", "From \t: c@d.test\r\n"] {
+                let message = format!("{field}A: b\r\n\r\nx\r\n");
+                assert_eq!(settled(role, &message), Some(message));
+            }
+        }
+        let within = "A: b\r\nFrom a@b.test\r\nC: d\r\n";
+        assert_eq!(settled(Role::Mx, within), Some(within.replace("From a", "\r\nFrom a")));
+    }
+
+    #[test]
+    fn a_header_is_as_large_as_is_sensible_and_a_body_as_large_as_it_likes() {
+        let (fields, bytes) = (limits::SMTP_HEADER_FIELDS_MAX, limits::SMTP_HEADER_BYTES_MAX);
+        for role in [Role::Mx, Role::Submission, Role::Lmtp] {
+            for unit in ["a:\r\n", "a:\r\n b\r\n"] {
+                let fits = format!("{}\r\n{}", unit.repeat(fields), unit.repeat(fields));
+                assert_eq!(settled(role, &fits), Some(fits));
+                assert_eq!(settled(role, &unit.repeat(fields + 1)), None);
+            }
+            let long = |count: usize| format!("a: {}\r\n{}\r\nx\r\n", "b".repeat(count), " c\r\n".repeat(1000));
+            let fits = long(bytes - 4005);
+            assert_eq!(settled(role, &fits), Some(fits));
+            assert_eq!(settled(role, &long(bytes - 4004)), None);
+            assert_eq!(settled(role, &format!("a: {}", "b".repeat(bytes))), None);
+        }
+        // What is text from its first line on has no header.
+        let text = "no field\r\n".repeat(bytes / 10);
+        assert_eq!(settled(Role::Mx, &text), Some(format!("\r\n{text}")));
     }
 
     #[test]

@@ -36,7 +36,7 @@ pub(super) fn read(message: &[u8]) -> Header {
     header
 }
 
-/// Whether a message says `TLS-Required: No` (RFC 8689 section 5): that is the field's only value.
+/// Whether a message says `TLS-Required: No` (RFC 8689 section 3): that is the field's only value.
 pub(super) fn says_tls_is_not_required(message: &[u8]) -> bool {
     let header = &message[..read(message).size_bytes];
     header.split(|byte| *byte == b'\n').any(|line| {

@@ -59,7 +59,9 @@ impl Session {
         let mut late = Late::new();
         let passed = transaction.recipients.iter().zip(verdicts).filter(|(_, verdict)| verdict.refusal.is_none());
         for (rcpt, recipient, placed) in passed.flat_map(|(rcpt, verdict)| copies(rcpt, verdict)) {
-            let failed = |copy: &Result<Delivered>| matches!(copy, Err(error) if error.is_transient());
+            let is_one_of_many = rcpt.local.len() > 1;
+            let is_late = |error: &Error| error.is_transient() || (is_one_of_many && is_full(error));
+            let failed = |copy: &Result<Delivered>| matches!(copy, Err(error) if is_late(error));
             let all = placed.into_iter().zip(committed.copies_of(recipient.account));
             let placed: Vec<Placed> = all.filter(|(_, copy)| failed(copy)).map(|(placed, _)| placed).collect();
             let is_new = !late.iter().any(|(account, _)| *account == Some(recipient.account));
@@ -102,6 +104,11 @@ impl Session {
         // Any account of the shard will do, whether it is there or not: shards count from 0, and accounts are spread over them by number.
         Ok((AccountId(u64::from(queue.0 as u16)), message))
     }
+}
+
+/// A full mailbox may have room later (4.2.2). That one member of a group has none is no reason to tell the sender, who may be forged and knows the group only.
+fn is_full(error: &Error) -> bool {
+    matches!(error, Error::OverQuota { .. } | Error::TooManyMessages { .. })
 }
 
 /// Whose copies go where.

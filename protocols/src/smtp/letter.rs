@@ -88,15 +88,23 @@ pub(super) fn addressed(message: &[u8], header_bytes: usize) -> Addressed {
 pub(super) fn read(message: &[u8], header_bytes: usize) -> Says {
     let header = &message[..header_bytes];
     let mut says = Says { from_is_odd: header_bytes > limits::SMTP_JUDGED_HEADER_BYTES_MAX, ..Says::default() };
+    let mut authors = 0;
     for field in header_fields(header) {
-        says.from_fields += usize::from(field.is(b"From"));
+        let (is_from, is_sender) = (field.is(b"From"), SENDERS.iter().any(|name| field.is(name)));
+        says.from_fields += usize::from(is_from);
+        authors += usize::from(is_from || is_sender);
+        if authors > limits::SMTP_AUTHOR_FIELDS_MAX && (is_from || is_sender) {
+            // Nobody who means it has so many, and each takes a while to read.
+            (says.from_is_odd, says.sender_is_odd, says.from_has_one_domain) = (true, true, false);
+            continue;
+        }
         if field.line.end > limits::SMTP_JUDGED_HEADER_BYTES_MAX {
             continue;
         }
         let value = &header[field.value.start..field.line.end];
-        if field.is(b"From") {
+        if is_from {
             says.add_from(value);
-        } else if SENDERS.iter().any(|name| field.is(name)) {
+        } else if is_sender {
             let found = named::read(value);
             says.sender_is_odd |= found.is_odd;
             take_some(&mut says.senders, found.addresses, &mut says.sender_is_odd);
@@ -182,6 +190,13 @@ mod tests {
         for odd in ["Received: from x (y\r\n", "Content-Type: text/plain; a=\"b\r\n", "To: \"x\r\n", "X: (\r\n"] {
             assert_eq!(says(&format!("{odd}From: a@x.test\r\nFrom: b@x.test\r\n")).from_fields, 2, "{odd:?}");
         }
+        let senders = "Sender: a@x.test\r\n".repeat(limits::SMTP_AUTHOR_FIELDS_MAX);
+        let found = says(&format!("From: a@x.test\r\n{senders}"));
+        assert!(
+            found.sender_is_odd
+                && !found.from_has_one_domain
+                && says(&format!("From: b@x.test\r\n{}", &senders[18..])).from_has_one_domain
+        );
         let long = format!("X: {}\r\nFrom: a@x.test\r\n", "x".repeat(limits::SMTP_JUDGED_HEADER_BYTES_MAX));
         assert!(says(&long).from_is_odd);
     }

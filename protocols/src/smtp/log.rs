@@ -211,7 +211,8 @@ impl Session {
                 continue;
             }
             for (recipient, copy) in rcpt.local.iter().zip(&verdict.copies) {
-                for record in self.copies(transaction, recipient, *copy, committed) {
+                let by = if *copy == Copy::Junk { verdict.suspected_by() } else { "" };
+                for record in self.copies(transaction, recipient, (*copy, by), committed) {
                     if record.step == Step::Delivered {
                         engine.watch_accepted(std::iter::once(accepted(&record)));
                     }
@@ -232,18 +233,19 @@ impl Session {
         }
     }
 
-    /// One step for each copy of an account, or one that says why there is none.
+    /// One step for each copy of an account, or one that says why there is none. `by` is who has moved it.
     fn copies(
         &self,
         transaction: &Transaction,
         recipient: &Recipient,
-        copy: Copy,
+        (copy, by): (Copy, &str),
         committed: &Committed,
     ) -> Vec<MailRecord> {
         let record = MailRecord {
             account: recipient.account.0,
             recipient: recipient.address.to_string(),
             policy: moved(copy).into(),
+            text: by.into(),
             ..self.step(transaction, Step::Delivered)
         };
         if let (Copy::Held, Some(queue)) = (copy, committed.queue_id_of(&recipient.address)) {

@@ -37,9 +37,11 @@ impl Session {
             let step = reader.step(self.stream.buffered(), &mut coming.message);
             self.stream.consume(step.consumed);
             coming.make_room(0);
-            if coming.refusal.is_some() || reader.too_big() {
+            if coming.refusal.is_some() {
                 // Nothing of it is needed any more: memory stays bounded while the rest is read.
                 coming.message = Vec::new();
+            } else if reader.too_big() {
+                coming.refuse(too_big(self.shared.message_size_bytes_max));
             }
             if let Some(ended) = step.end {
                 let Coming { message, room, refusal } = coming;

@@ -20,12 +20,15 @@ pub(super) struct Named {
 pub(super) fn read(value: &[u8]) -> Named {
     let mut found = Found::default();
     let parsed = MessageStream::new(value).parse_address();
-    let judged: Vec<_> = parsed.as_address().into_iter().flat_map(|all| all.iter()).collect();
-    found.named.is_odd = judged.is_empty();
-    for one in judged {
-        found.add_judged(one.address());
-    }
-    for address in shown_addresses(value) {
+    let mut judged = parsed.as_address().into_iter().flat_map(|all| all.iter());
+    let few = judged.by_ref().take(limits::SMTP_FROM_MAX);
+    let count = few.map(|one| found.add_judged(one.address())).count();
+    let mut shown = shown_addresses(value).into_iter();
+    // Nobody reads more of them, and each takes a while.
+    let is_long = judged.next().is_some() || shown.len() > limits::SMTP_FROM_MAX;
+    found.named.is_odd |= count == 0 || is_long;
+    found.is_unclear |= is_long;
+    for address in shown.by_ref().take(limits::SMTP_FROM_MAX) {
         // A name that stands where an address is expected, as in "Smith, Ann <ann@example.org>", shows no domain that there could be.
         if let Ok(address) = Address::parse(&address) {
             found.add_domain(address.domain());
@@ -82,7 +85,9 @@ impl Found {
 
 fn is_plain(domain: &str) -> bool {
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
-    domain.split('.').all(|label| !label.is_empty() && label.bytes().all(fits))
+    let is_label = |label: &str| (1..=63).contains(&label.len()) && label.bytes().all(fits);
+    // What is longer is no name (RFC 1035 section 2.3.4), and no policy can be asked for it.
+    domain.len() <= 253 && domain.split('.').all(is_label)
 }
 
 #[cfg(test)]
@@ -149,8 +154,22 @@ mod tests {
         ] {
             assert_eq!(told(value).0, addresses, "{value:?}");
         }
+        let label = "a".repeat(64);
+        assert!(!told(&format!("ceo@{label}.my_bank.test")).2 && told(&format!("ceo@{}.my_bank.test", &label[1..])).2);
+        assert!(!told(&format!("ceo@{}test", "a_b.".repeat(64))).2);
         let many: Vec<String> = (0..=limits::SMTP_FROM_MAX).map(|number| format!("a{number}@x.test")).collect();
         let (all, odd, _) = told(&many.join(", "));
         assert_eq!((all.split(' ').count(), odd), (limits::SMTP_FROM_MAX, true));
+    }
+
+    /// 65,000 addresses were all read, each by itself, before the bound was looked at.
+    #[test]
+    fn a_list_without_end_is_read_to_the_bound() {
+        let within = vec!["a@x.test"; limits::SMTP_FROM_MAX].join(",");
+        assert_eq!(told(&within), ("a@x.test".into(), false, true));
+        for one in ["a@x.test", "a"] {
+            let (addresses, is_odd, has_one_domain) = told(&format!("a@x.test,{}", vec![one; 30_000].join(",")));
+            assert_eq!((&*addresses, is_odd, has_one_domain), ("a@x.test", true, false));
+        }
     }
 }

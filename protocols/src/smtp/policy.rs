@@ -4,6 +4,7 @@ use super::reply::Reply;
 use super::role::Role;
 use super::state::{Rcpt, Session, Transaction};
 use crate::placing;
+use crate::runtime::yield_now;
 use crate::spending::{Charged, Reserved};
 use posthouse_engine::directory::{Address, Recipient, Rule, Scope};
 use posthouse_engine::mailflow::{
@@ -76,8 +77,10 @@ impl Session {
         })
     }
 
-    /// What is to happen with the message for each recipient, and what that costs of members' rates.
-    pub(super) fn judge_message(
+    /// What is to happen with the message for each recipient. Members' scripts run in it, and there can be a thousand recipients: the directory is let go of
+    /// between them, and where they have rules of their own others have their turn.
+    /// What that costs of members' rates comes with it.
+    pub(super) async fn judge_message(
         &self,
         transaction: &Transaction,
         says: &Says,
@@ -100,21 +103,23 @@ impl Session {
             advice,
             obeys_dmarc,
         };
-        let engine = &self.shared.engine;
-        let mut charged = Charged::default();
-        let verdicts = self.with_case(&transaction.sender, |case| {
-            let one = |rcpt: &Rcpt| {
+        let (mut verdicts, mut charged) = (Vec::with_capacity(transaction.recipients.len()), Charged::default());
+        for rcpt in &transaction.recipients {
+            if !verdicts.is_empty() && !fields.is_empty() {
+                yield_now().await;
+            }
+            let (verdict, onward) = self.with_case(&transaction.sender, |case| {
                 let wanted = wanted(rcpt);
                 let mut verdict = at_message(case, &letter, &wanted);
                 // What ends here concerns nobody any more; a refusal would only make the host that sends it back report it.
                 verdict.refusal = verdict.refusal.filter(|_| !rcpt.ended);
-                if verdict.sends_onward() && transaction.terms.hold_until == 0 {
-                    charged.add(engine, verdict.charge(case, &mut engine.sending(), &wanted));
-                }
-                verdict
-            };
-            transaction.recipients.iter().map(one).collect()
-        });
+                let sends = verdict.sends_onward() && transaction.terms.hold_until == 0;
+                let onward = sends.then(|| verdict.charge(case, &mut self.shared.engine.sending(), &wanted));
+                (verdict, onward)
+            });
+            charged.add(&self.shared.engine, onward.unwrap_or_default());
+            verdicts.push(verdict);
+        }
         (verdicts, charged)
     }
 

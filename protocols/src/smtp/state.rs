@@ -82,7 +82,7 @@ pub(super) struct Transaction {
 }
 
 impl Transaction {
-    /// Takes from the message what it says of its own way; REQUIRETLS counts more (RFC 8689 section 5).
+    /// Takes from the message what it says of its own way; REQUIRETLS counts more (RFC 8689 section 4.1).
     pub(super) fn heed(&mut self, message: &[u8]) {
         if self.tls == TlsDemand::Usual && header::says_tls_is_not_required(message) {
             self.tls = TlsDemand::NotRequired;

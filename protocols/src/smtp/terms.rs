@@ -38,7 +38,7 @@ pub(super) fn read(from: &MailFrom<String>, role: Role, now: i64) -> Result<Term
         (from.mt_priority != 0 && !requests, "MT-PRIORITY"),
     ])?;
     let hold_until = hold_until(from, now)?;
-    let deliver_by = if by { Some(deliver_by(from, now.max(hold_until))?) } else { None };
+    let deliver_by = if by { Some(deliver_by(from, now, hold_until)?) } else { None };
     let priority = priority(from.mt_priority, role)?;
     Ok(Terms { hold_until, deliver_by, priority, binary: from.flags & MAIL_BODY_BINARYMIME != 0 })
 }
@@ -46,7 +46,7 @@ pub(super) fn read(from: &MailFrom<String>, role: Role, now: i64) -> Result<Term
 /// A time that is over is no reason to refuse: the message goes at once.
 fn hold_until(from: &MailFrom<String>, now: i64) -> Result<i64, Reply> {
     if from.hold_for != 0 && from.hold_until != 0 {
-        // RFC 4865 section 4: one of them.
+        // RFC 4865 section 4.2, point 9.
         return Err(Reply::new(501, "5.5.4 HOLDFOR and HOLDUNTIL exclude each other"));
     }
     let max = limits::SMTP_HOLD_SECONDS_MAX;
@@ -61,8 +61,8 @@ fn hold_until(from: &MailFrom<String>, now: i64) -> Result<i64, Reply> {
     Ok(if until > now { until } else { 0 })
 }
 
-/// The time counts from when the message is released.
-fn deliver_by(from: &MailFrom<String>, begins: i64) -> Result<DeliverBy, Reply> {
+/// The time counts from MAIL on, and nothing is held beyond it.
+fn deliver_by(from: &MailFrom<String>, now: i64, hold_until: i64) -> Result<DeliverBy, Reply> {
     let returns = from.flags & MAIL_BY_RETURN != 0;
     let min = limits::SMTP_DELIVER_BY_SECONDS_MIN;
     if returns && from.by <= 0 {
@@ -70,9 +70,15 @@ fn deliver_by(from: &MailFrom<String>, begins: i64) -> Result<DeliverBy, Reply> 
         return Err(Reply::new(501, "5.5.4 BY with R needs a time above 0"));
     }
     if returns && from.by < min {
+        // RFC 2852 section 3.
         return Err(Reply::new(555, format!("5.5.4 BY with R is taken for {min} seconds and more")));
     }
-    Ok(DeliverBy { at: begins.saturating_add(from.by), returns, trace: from.flags & MAIL_BY_TRACE != 0 })
+    let at = now.saturating_add(from.by);
+    if hold_until > at {
+        // RFC 4865 section 5.2.2.
+        return Err(Reply::new(501, "5.5.4 The message would be held beyond the time of BY"));
+    }
+    Ok(DeliverBy { at, returns, trace: from.flags & MAIL_BY_TRACE != 0 })
 }
 
 /// RFC 6710 section 4.1: who may not have the priority gets the highest that it may.

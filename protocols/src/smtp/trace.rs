@@ -54,7 +54,7 @@ fn received(out: &mut Vec<u8>, session: &Session, transaction: &Transaction, id:
         out.push(b'>');
     }
     if transaction.terms.priority != 0 {
-        // RFC 6710 section 4.4.
+        // RFC 6710 section 4.1; section 7 has the clause.
         out.extend_from_slice(format!("\r\n\tPRIORITY {}", transaction.terms.priority).as_bytes());
     }
     out.extend_from_slice(b";\r\n\t");

@@ -3,6 +3,8 @@ use std::collections::HashMap;
 use std::net::{SocketAddr, UdpSocket};
 
 const TXT: u16 = 16;
+/// In the place of a record: questions about that name are never answered.
+pub(crate) const SILENT: &str = "silent";
 
 /// Serves the records; says where.
 pub(crate) fn serve(records: &[(String, String)]) -> SocketAddr {
@@ -12,13 +14,15 @@ pub(crate) fn serve(records: &[(String, String)]) -> SocketAddr {
     std::thread::spawn(move || {
         let mut query = [0; 4096];
         while let Ok((got, from)) = socket.recv_from(&mut query) {
-            let _ = socket.send_to(&answer(&query[..got], &records), from);
+            if let Some(answer) = answer(&query[..got], &records) {
+                let _ = socket.send_to(&answer, from);
+            }
         }
     });
     addr
 }
 
-fn answer(query: &[u8], records: &HashMap<String, String>) -> Vec<u8> {
+fn answer(query: &[u8], records: &HashMap<String, String>) -> Option<Vec<u8>> {
     let (mut at, mut labels) = (12, Vec::new());
     while query[at] != 0 {
         let end = at + 1 + usize::from(query[at]);
@@ -28,6 +32,9 @@ fn answer(query: &[u8], records: &HashMap<String, String>) -> Vec<u8> {
     let kind = u16::from_be_bytes([query[at + 1], query[at + 2]]);
     let name = labels.join(".");
     let found = records.get(&name);
+    if found.is_some_and(|text| text == SILENT) {
+        return None;
+    }
     // RFC 8020: a name below which there is something exists.
     let exists = found.is_some() || records.keys().any(|known| known.ends_with(&format!(".{name}")));
     let text = found.filter(|_| kind == TXT);
@@ -41,5 +48,5 @@ fn answer(query: &[u8], records: &HashMap<String, String>) -> Vec<u8> {
         out.extend_from_slice(&(strings.len() as u16).to_be_bytes());
         out.extend_from_slice(&strings);
     }
-    out
+    Some(out)
 }

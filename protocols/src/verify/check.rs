@@ -1,16 +1,18 @@
 //! Asks for SPF, DKIM, ARC and DMARC of one message, and says what came of it as facts and as Authentication-Results (RFC 8601). Judges nothing.
 use super::seen::{self, Seen};
-use super::{Envelope, Seal, sign};
+use super::{Envelope, Seal, names, sign};
 use crate::limits;
 use mail_auth::common::cache::NoCache;
 use mail_auth::common::headers::HeaderWriter;
+use mail_auth::common::to_a_label;
 use mail_auth::dmarc::verify::DmarcParameters;
 use mail_auth::spf::verify::SpfParameters;
 use mail_auth::{
     ArcOutput, AuthenticatedMessage, AuthenticationResults, DkimOutput, DkimResult, DmarcOutput, DmarcResult, DnsError,
-    Error, MessageAuthenticator, SpfOutput, SpfResult, Txt, dmarc,
+    Error, MessageAuthenticator, Parameters, SpfOutput, SpfResult, Txt, dmarc,
 };
 use posthouse_engine::mailflow::{Dmarc, Facts, Outcome, Policy};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
@@ -22,58 +24,149 @@ pub(super) struct Asking {
     pub(super) keeps_dmarc: bool,
 }
 
-/// The facts, the fields for the top of the message, and what a report tells.
+/// What came of the checks of one message.
+pub(super) struct Done {
+    pub(super) facts: Facts,
+    /// For the top of the message.
+    pub(super) fields: Vec<u8>,
+    /// What a report tells.
+    pub(super) seen: Option<Box<Seen>>,
+    /// The author's domain wants something done with what is forged, and a check that could prove the author has no answer yet.
+    pub(super) is_open: bool,
+}
+
+/// Checks a message whose header is within the bounds; `None`: it is not, and nothing is known of it.
 pub(super) async fn run(
-    asking: &Asking,
+    asking: &Arc<Asking>,
     envelope: &Envelope,
     message: &[u8],
     seal: Option<&Seal>,
-) -> (Facts, Vec<u8>, Option<Box<Seen>>) {
+) -> Option<Done> {
+    if !has_bounded_header(message) {
+        return None;
+    }
     let deadline = Instant::now() + asking.timeout;
     let names = &asking.names;
-    let mut spf = SpfOutput::new(String::new()).with_result(SpfResult::TempError);
     let Some(mut parsed) = AuthenticatedMessage::parse(message) else {
-        // A message without a header says nothing of who wrote it.
-        if let Ok(found) = timeout_at(deadline, names.verify_spf(spf_question(asking, envelope))).await {
-            spf = found;
-        }
-        let facts = Facts { spf: of_spf(&spf), dkim: Outcome::None, arc: Outcome::None, dmarc: Dmarc::None };
-        let results = with_spf(AuthenticationResults::new(&asking.hostname), &spf, envelope);
-        return (facts, results.to_header().into(), None);
+        return Some(without_header(asking, envelope, deadline).await);
     };
-    parsed.dkim_headers.truncate(limits::VERIFY_SIGNATURES_MAX);
-    let (spf_found, dkim_found, arc_found) = tokio::join!(
-        timeout_at(deadline, names.verify_spf(spf_question(asking, envelope))),
-        timeout_at(deadline, names.verify_dkim(&parsed)),
+    keep_few(&mut parsed);
+    let author = author(&parsed);
+    let (spf, keys, arc_found, policies) = tokio::join!(
+        spf(asking, envelope, deadline),
+        names::keys(asking, &parsed, deadline),
         timeout_at(deadline, names.verify_arc(&parsed)),
+        names::policies(asking, &author, deadline),
     );
-    spf = spf_found.unwrap_or(spf);
-    let dkim = dkim_found.unwrap_or_else(|_| vec![DkimOutput::temp_err(late())]);
+    // All that remains to be asked is about names of the author's own, and has time of its own (RFC 7489 section 6.6.3).
+    let deadline = Instant::now() + asking.timeout;
+    let dkim = timeout_at(deadline, names.verify_dkim(Parameters::new(&parsed).with_txt_cache(&keys))).await;
+    let dkim = dkim.unwrap_or_else(|_| vec![DkimOutput::temp_err(late())]);
     let arc = arc_found.unwrap_or_else(|_| ArcOutput::default().with_result(DkimResult::TempError(late())));
     let domain = envelope.sender.rsplit_once('@').map_or(envelope.helo.as_str(), |(_, domain)| domain);
-    let question = DmarcParameters::new(&parsed, &dkim, domain, &spf);
-    let late_dmarc = || DmarcOutput::default().with_spf_result(DmarcResult::TempError(late()));
-    let found = timeout_at(deadline, names.verify_dmarc(question)).await;
-    let dmarc = found.unwrap_or_else(|_| late_dmarc());
+    let question = Parameters::new(DmarcParameters::new(&parsed, &dkim, domain, &spf)).with_txt_cache(&policies);
+    let late_dmarc = |_| DmarcOutput::default().with_domain(&author).with_spf_result(DmarcResult::TempError(late()));
+    let dmarc = timeout_at(deadline, names.verify_dmarc(question)).await.unwrap_or_else(late_dmarc);
 
-    let from = parsed.from.first().map_or("", String::as_str);
-    let mut results = with_spf(AuthenticationResults::new(&asking.hostname), &spf, envelope);
-    results = results.with_dkim_results(&dkim, from);
-    if *arc.result() != DkimResult::None {
-        results = results.with_arc_result(&arc, envelope.ip);
-    }
-    if !parsed.from.is_empty() {
-        results = results.with_dmarc_result(&dmarc);
-    }
+    let results = results(asking, envelope, &parsed, (&spf, &dkim, &arc, &dmarc));
     let mut fields = seal.map_or_else(Vec::new, |seal| sign::seal(seal, &parsed, &results, &arc));
     fields.extend_from_slice(results.to_header().as_bytes());
     let facts = Facts { spf: of_spf(&spf), dkim: of_dkim(&dkim), arc: of_one(arc.result()), dmarc: of_dmarc(&dmarc) };
     let mut seen = None;
     if asking.keeps_dmarc {
-        let found = seen::seen(names, (envelope.ip, &envelope.sender), (&spf, &dkim, &dmarc));
+        let found = seen::seen((names, &policies), (envelope.ip, &envelope.sender), (&spf, &dkim, &dmarc));
         seen = timeout_at(deadline, found).await.ok().flatten().map(Box::new);
     }
-    (facts, fields, seen)
+    let is_open = facts.dmarc == Dmarc::TempError && policies.enforces();
+    Some(Done { facts, fields, seen, is_open })
+}
+
+/// A message without a header says nothing of who wrote it.
+async fn without_header(asking: &Asking, envelope: &Envelope, deadline: Instant) -> Done {
+    let spf = spf(asking, envelope, deadline).await;
+    let facts = Facts { spf: of_spf(&spf), dkim: Outcome::None, arc: Outcome::None, dmarc: Dmarc::None };
+    let results = with_spf(AuthenticationResults::new(&asking.hostname), &spf, envelope);
+    Done { facts, fields: results.to_header().into(), seen: None, is_open: false }
+}
+
+/// Whether the header is one that SMTP takes: what looks for each of many names in each of many fields would take minutes, and never lets go.
+fn has_bounded_header(message: &[u8]) -> bool {
+    let (mut at, mut fields) = (0, 0);
+    while at < message.len() {
+        let rest = &message[at..];
+        let line = memchr::memchr(b'\n', rest).map_or(rest, |lf| &rest[..=lf]);
+        if matches!(line, b"\r\n" | b"\n") {
+            break;
+        }
+        fields += usize::from(!matches!(line[0], b' ' | b'\t'));
+        at += line.len();
+        if fields > limits::SMTP_HEADER_FIELDS_MAX || at > limits::SMTP_HEADER_BYTES_MAX {
+            return false;
+        }
+    }
+    true
+}
+
+/// The domain that DMARC asks about; empty: there is none.
+fn author(message: &AuthenticatedMessage<'_>) -> String {
+    let domain = message.from.first().and_then(|from| from.rsplit_once('@')).map_or("", |(_, domain)| domain);
+    to_a_label(domain).into_owned()
+}
+
+/// Leaves the signatures that are checked: those that may prove the author come first, so that others cannot keep them from it.
+fn keep_few(message: &mut AuthenticatedMessage<'_>) {
+    let author = author(message);
+    let is_below = |one: &str, other: &str| {
+        let above = one.len().checked_sub(other.len()).and_then(|at| one.split_at_checked(at));
+        above.is_some_and(|(above, end)| end.eq_ignore_ascii_case(other) && (above.is_empty() || above.ends_with('.')))
+    };
+    // What is no domain is no author either, and SMTP refuses it.
+    message.from.retain(|from| from.rsplit_once('@').is_none_or(|(_, domain)| is_name(domain)));
+    let signatures = &mut message.dkim_headers;
+    signatures.retain(|one| is_sensible(&one.header.h, [&one.header.d, &one.header.s], &one.header.i));
+    signatures.sort_by_cached_key(|one| {
+        let domain = to_a_label(&one.header.d);
+        !is_below(&domain, &author) && !is_below(&author, &domain)
+    });
+    signatures.truncate(limits::VERIFY_SIGNATURES_MAX);
+    for one in signatures {
+        // Both would have more names asked for: who else may sign, and who hears of what fails.
+        (one.header.atps, one.header.r) = (None, false);
+    }
+    // A chain without one of its signatures is broken.
+    message.ams_headers.retain(|one| is_sensible(&one.header.h, [&one.header.d, &one.header.s], ""));
+    message.errors.truncate(limits::VERIFY_SIGNATURES_MAX);
+}
+
+fn is_sensible(covers: &[String], names: [&String; 2], identity: &str) -> bool {
+    covers.len() <= limits::VERIFY_SIGNED_NAMES_MAX
+        && names.iter().all(|name| is_name(name))
+        && identity.len() <= limits::VERIFY_IDENTITY_BYTES_MAX
+}
+
+fn is_name(name: &str) -> bool {
+    name.len() <= limits::VERIFY_NAME_BYTES_MAX
+}
+
+async fn spf(asking: &Asking, envelope: &Envelope, deadline: Instant) -> SpfOutput {
+    let found = timeout_at(deadline, asking.names.verify_spf(spf_question(asking, envelope))).await;
+    found.unwrap_or_else(|_| SpfOutput::new(String::new()).with_result(SpfResult::TempError))
+}
+
+/// What was found, as it stands in a header.
+fn results<'a>(
+    asking: &'a Asking,
+    envelope: &Envelope,
+    message: &AuthenticatedMessage<'_>,
+    (spf, dkim, arc, dmarc): (&SpfOutput, &[DkimOutput<'_>], &ArcOutput<'_>, &DmarcOutput),
+) -> AuthenticationResults<'a> {
+    let from = message.from.first().map_or("", String::as_str);
+    let mut results = with_spf(AuthenticationResults::new(&asking.hostname), spf, envelope);
+    results = results.with_dkim_results(dkim, from);
+    if *arc.result() != DkimResult::None {
+        results = results.with_arc_result(arc, envelope.ip);
+    }
+    if message.from.is_empty() { results } else { results.with_dmarc_result(dmarc) }
 }
 
 /// Which of these addresses agree to get reports about a domain; `None`: there is no answer. Each is asked about by itself: a name server that is
@@ -92,7 +185,7 @@ pub(super) async fn takes_reports(asking: &Asking, domain: &str, addresses: &[St
     (all_known || !allowed.is_empty()).then_some(allowed)
 }
 
-fn late() -> Error {
+pub(super) fn late() -> Error {
     Error::Dns(DnsError::Resolver("no answer in time".into()))
 }
 

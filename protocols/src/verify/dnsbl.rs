@@ -61,7 +61,29 @@ impl Listing {
 pub struct Blocklists {
     settings: ListSettings,
     names: Arc<dyn Resolve>,
-    known: Mutex<HashMap<IpAddr, (Instant, Arc<Listing>)>>,
+    known: Mutex<Known>,
+}
+
+/// Answers and until when they hold, the newer half and the older. A full newer half becomes the older one, whatever that held is forgotten: no answer
+/// is ever looked for among the others, and for whom there was no room yesterday there is today.
+#[derive(Default)]
+struct Known {
+    newer: HashMap<IpAddr, (Instant, Arc<Listing>)>,
+    older: HashMap<IpAddr, (Instant, Arc<Listing>)>,
+}
+
+impl Known {
+    fn get(&self, ip: IpAddr) -> Option<Arc<Listing>> {
+        let (until, listing) = self.newer.get(&ip).or_else(|| self.older.get(&ip))?;
+        (*until > now()).then(|| listing.clone())
+    }
+
+    fn insert(&mut self, ip: IpAddr, until: Instant, listing: Arc<Listing>) {
+        if self.newer.len() >= limits::DNSBL_KEPT_MAX / 2 && !self.newer.contains_key(&ip) {
+            self.older = std::mem::take(&mut self.newer);
+        }
+        self.newer.insert(ip, (until, listing));
+    }
 }
 
 impl Blocklists {
@@ -74,7 +96,7 @@ impl Blocklists {
         &self.settings
     }
 
-    fn known(&self) -> MutexGuard<'_, HashMap<IpAddr, (Instant, Arc<Listing>)>> {
+    fn known(&self) -> MutexGuard<'_, Known> {
         // Each entry is whole or not there.
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -85,21 +107,14 @@ impl Blocklists {
         if self.settings.allow.iter().any(|network| network.contains(&ip)) {
             return None;
         }
-        let found = self.known().get(&ip).filter(|(until, _)| *until > now()).map(|(_, listing)| listing.clone());
+        let found = self.known().get(ip);
         if found.is_some() {
             return found;
         }
         let listing = Arc::new(self.ask_zones(ip).await);
         let keep =
             if listing.failed.is_empty() { self.settings.keep } else { limits::DNSBL_RETRY.min(self.settings.keep) };
-        let mut known = self.known();
-        if known.len() >= limits::DNSBL_KEPT_MAX {
-            known.retain(|_, (until, _)| *until > now());
-        }
-        if known.len() < limits::DNSBL_KEPT_MAX {
-            known.insert(ip, (now() + keep, listing.clone()));
-        }
-        drop(known);
+        self.known().insert(ip, now() + keep, listing.clone());
         Some(listing)
     }
 
@@ -273,6 +288,23 @@ mod tests {
             sleep(limits::DNSBL_RETRY).await;
             slow.ask(ip).await;
             assert_eq!(count.load(Ordering::Relaxed), 4);
+        });
+    }
+
+    /// However many hosts come, what is kept is bounded, and of the last ones as many as half of that are always kept.
+    #[test]
+    fn the_last_hosts_are_kept_however_many_came_before() {
+        sim::run_alone(|_| async move {
+            let (lists, _) = lists(Vec::new());
+            let half = limits::DNSBL_KEPT_MAX as u32 / 2;
+            let host = |number: u32| IpAddr::V4(Ipv4Addr::from_bits(0x0a00_0000 + number));
+            let (until, listing) = (now() + Duration::from_secs(600), Arc::new(Listing::default()));
+            for number in 0..half * 5 / 2 {
+                lists.known().insert(host(number), until, listing.clone());
+            }
+            assert!((half * 3 / 2..half * 5 / 2).all(|number| lists.known().get(host(number)).is_some()));
+            let kept = lists.known().newer.len() + lists.known().older.len();
+            assert!(kept <= limits::DNSBL_KEPT_MAX, "{kept}");
         });
     }
 }

@@ -23,6 +23,14 @@ fn is_dropped(field: &[u8], drop: &impl Fn(&[u8], &[u8]) -> bool) -> bool {
     memchr(b':', field).is_some_and(|colon| drop(field[..colon].trim_ascii_end(), &field[colon + 1..]))
 }
 
+/// The names of the header's fields, as they are written.
+pub(super) fn names(message: &[u8]) -> impl Iterator<Item = &[u8]> {
+    fields(message).filter_map(|field| {
+        let field = &message[field];
+        memchr(b':', field).map(|colon| field[..colon].trim_ascii_end())
+    })
+}
+
 /// Where each field of the header stands, with the lines that continue it.
 fn fields(message: &[u8]) -> impl Iterator<Item = Range<usize>> {
     let mut at = 0;
@@ -63,12 +71,25 @@ fn authserv_id(value: &[u8]) -> Cow<'_, str> {
     }
     let rest = value.get(at..).unwrap_or_default();
     if let Some(quoted) = rest.strip_prefix(b"\"") {
-        let end = memchr(b'"', quoted).unwrap_or(quoted.len());
-        return String::from_utf8_lossy(&quoted[..end]);
+        return unquoted(quoted).into();
     }
     let end =
         rest.iter().position(|byte| byte.is_ascii_whitespace() || matches!(byte, b';' | b'(')).unwrap_or(rest.len());
     String::from_utf8_lossy(&rest[..end])
+}
+
+/// What stands in quotes, up to their end: a backslash stands for what follows it, and folds for nothing (RFC 5322 section 3.2.4).
+fn unquoted(quoted: &[u8]) -> String {
+    let (mut out, mut bytes) = (Vec::new(), quoted.iter().copied());
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'"' => break,
+            b'\\' => out.extend(bytes.next()),
+            b'\r' | b'\n' => {}
+            byte => out.push(byte),
+        }
+    }
+    String::from_utf8_lossy(&out).trim().to_owned()
 }
 
 #[cfg(test)]
@@ -86,6 +107,19 @@ mod tests {
             kept,
             "Received: a\r\nAuthentication-Results: mx.our.test.evil; spf=pass\r\nSubject: b\r\n\r\nAuthentication-Results: mx.our.test; body\r\n"
         );
+    }
+
+    #[test]
+    fn quotes_hide_nothing() {
+        for ours in ["\"mx\\.our.test\"", "\"\\m\\x.our.test\" 1", "\" mx.our.test \"", "\"mx\r\n .our.test\""] {
+            let message = format!("Authentication-Results: {ours}; dmarc=pass\r\n\r\n").into_bytes();
+            let is_kept = without_forged(message.clone(), "mx.our.test") == message;
+            assert_eq!(is_kept, ours.contains("\n"), "{ours}");
+        }
+        for others in ["\"mx.our.test\\\"\"", "\"mx\\\\.our.test\"", "\"a\" mx.our.test"] {
+            let message = format!("Authentication-Results: {others}; dmarc=pass\r\n\r\n").into_bytes();
+            assert_eq!(without_forged(message.clone(), "mx.our.test"), message, "{others}");
+        }
     }
 
     #[test]

@@ -1,12 +1,13 @@
 //! Who has sent a message: SPF, DKIM, DMARC and ARC of mail that comes in; signatures and seals of mail that goes out. All name servers are asked
 //! here, on threads of its own, before anything is judged; what is left of it are facts (`mailflow` judges them) and header fields. Refuses nothing.
 //!
-//! `desk` owns the threads, `check` asks and finds, `dnsbl` asks lists about hosts, `rspamd` asks a content filter, `milter/` shows mail to milters, `sign` signs and seals, `seen` says what a DMARC report tells, `forged` finds results that somebody else wrote in our name.
+//! `desk` owns the threads, `check` asks and finds, `names` asks name servers about keys and policies, `dnsbl` asks lists about hosts, `rspamd` asks a content filter, `milter/` shows mail to milters, `sign` signs and seals, `seen` says what a DMARC report tells, `forged` finds results that somebody else wrote in our name.
 mod check;
 mod desk;
 pub mod dnsbl;
 mod forged;
 pub mod milter;
+mod names;
 pub mod rspamd;
 mod seen;
 mod sign;
@@ -16,6 +17,7 @@ pub(crate) mod tests;
 pub(crate) use forged::{without_fields, without_forged};
 pub(crate) use seen::{Seen, published_record};
 
+use crate::runtime::elsewhere;
 use desk::{Desk, Job};
 use posthouse_engine::directory::SigningKey;
 use posthouse_engine::mailflow::Facts;
@@ -39,9 +41,9 @@ pub struct Settings {
     pub obeys_dmarc: bool,
     /// Whether what DMARC finds is kept for reports.
     pub keeps_dmarc: bool,
-    /// How long all checks of one message may take.
+    /// How long name servers are waited for: once for all that a message names, and once more for what its author's domain is asked then.
     pub timeout: Duration,
-    /// Threads.
+    /// Threads that check; as many sign.
     pub threads: usize,
 }
 
@@ -77,6 +79,8 @@ pub(crate) struct Checked {
     pub(crate) fields: Vec<u8>,
     /// For the report that the domain of From wants, if reports are sent.
     pub(crate) seen: Option<Box<Seen>>,
+    /// The author's domain asks to refuse or suspect what is forged, and what could prove that it is not is without an answer.
+    pub(crate) is_open: bool,
 }
 
 /// A message with its signatures.
@@ -108,24 +112,24 @@ impl Verifier {
     }
 
     /// Asks for everything within the time-out; what is not answered by then is a temporary error. With `seal` the message gets an ARC set, for
-    /// it goes on to other hosts: results of what came, and a signature of what goes on (RFC 8617 section 5.1). `None` only when the threads have ended.
+    /// it goes on to other hosts: results of what came, and a signature of what goes on (RFC 8617 section 5.1). `None`: it is to come again, for nothing
+    /// can be said of it now, or it may be forged and its author's domain, whose policy is obeyed, wants something done then.
     pub(crate) async fn check(&self, envelope: Envelope, message: Vec<u8>, seal: Option<Seal>) -> Option<Checked> {
-        let (reply, answer) = oneshot::channel();
-        self.desk.send(Job::Check { envelope, message, seal, reply });
-        answer.await.ok()
+        let checked = elsewhere(self.desk.check(envelope, message, seal)).await?;
+        (!checked.is_open || !self.settings.obeys_dmarc).then_some(checked)
     }
 
     /// Which of these addresses agree to get reports about a domain (RFC 9990 section 4); `None`: name servers give no answer.
     pub(crate) async fn takes_reports(&self, domain: &str, addresses: Vec<String>) -> Option<Vec<String>> {
         let (reply, answer) = oneshot::channel();
         self.desk.send(Job::TakesReports { domain: domain.to_owned(), addresses, reply });
-        answer.await.ok().flatten()
+        elsewhere(answer).await.ok().flatten()
     }
 
     /// Signs `top` + `message` with each key. A key that cannot sign is left out and told in the log.
     pub(crate) async fn sign(&self, top: Vec<u8>, message: Vec<u8>, keys: Vec<SigningKey>) -> Option<Signed> {
         let (reply, answer) = oneshot::channel();
         self.desk.send(Job::Sign { top, message, keys, reply });
-        answer.await.ok()
+        elsewhere(answer).await.ok()
     }
 }

@@ -1,9 +1,9 @@
 //! What DMARC's checks of a message have found, as a report tells it to the domain of From. Counts and sends nothing.
-use mail_auth::common::cache::NoCache;
+use super::names::Known;
 use mail_auth::common::parse::TxtRecordParser;
 use mail_auth::dmarc::{Alignment, Dmarc, Policy, Report, URI};
 use mail_auth::report::{Record, SPFDomainScope};
-use mail_auth::{DkimOutput, DmarcOutput, DmarcResult, MessageAuthenticator, SpfOutput, Txt};
+use mail_auth::{DkimOutput, DmarcOutput, DmarcResult, MessageAuthenticator, SpfOutput};
 use posthouse_engine::trace::{DmarcRow, DmarcSignature};
 use std::fmt::Write;
 use std::net::IpAddr;
@@ -21,12 +21,12 @@ pub(crate) struct Seen {
 
 /// `None`: there is no record, or one that asks for no reports.
 pub(super) async fn seen(
-    names: &MessageAuthenticator,
+    (names, policies): (&MessageAuthenticator, &Known),
     (ip, sender): (IpAddr, &str),
     (spf, dkim, dmarc): (&SpfOutput, &[DkimOutput<'_>], &DmarcOutput),
 ) -> Option<Seen> {
     let record = dmarc.dmarc_record().filter(|record| !record.rua().is_empty())?;
-    let domain = policy_domain(names, dmarc.domain(), record).await;
+    let domain = policy_domain((names, policies), dmarc.domain(), record).await;
     let told = Record::new().with_dkim_output(dkim).with_spf_output(spf, SPFDomainScope::MailFrom);
     let signatures = told.dkim_auth_result().iter().map(|one| DmarcSignature {
         domain: plain(one.domain()),
@@ -48,14 +48,14 @@ pub(super) async fn seen(
     Some(Seen { domain: plain(&domain), policy: written(record), row })
 }
 
-/// The name at which that record stands: that of From or one above it (RFC 9989 section 4.10). The resolver knows the answers by now.
-async fn policy_domain(names: &MessageAuthenticator, from: &str, record: &Dmarc) -> String {
+/// The name at which that record stands: that of From or one above it (RFC 9989 section 4.10). The answers are `policies` by now.
+async fn policy_domain((names, policies): (&MessageAuthenticator, &Known), from: &str, record: &Dmarc) -> String {
     let mut name = from;
     loop {
         // Of a long name, only its last seven labels and what is above them are asked for.
         if name == from || name.split('.').count() <= 7 {
             let key = format!("_dmarc.{name}.");
-            let found = names.txt_lookup::<Dmarc>(&key, None::<&NoCache<Box<str>, Txt>>).await;
+            let found = names.txt_lookup::<Dmarc>(&key, Some(policies)).await;
             if found.is_ok_and(|found| *found == *record) {
                 return name.to_owned();
             }

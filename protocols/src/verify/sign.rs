@@ -1,5 +1,6 @@
 //! DKIM signatures (RFC 6376, RFC 8463) for mail of our domains, and ARC sets (RFC 8617) for mail that is passed on. Chooses no key.
-use super::Seal;
+use super::{Seal, forged};
+use crate::dsn::header_of;
 use mail_auth::arc::ArcSealer;
 use mail_auth::common::crypto::{Ed25519Key, RsaKey, Sha256, SigningKey as Signs};
 use mail_auth::common::headers::HeaderWriter;
@@ -27,19 +28,51 @@ const COVERED: [&str; 16] = [
     "List-Unsubscribe-Post",
     "List-Post",
 ];
+/// And of a report about TLS besides (RFC 8460 section 5.3).
+const OF_REPORT: [&str; 2] = ["TLS-Report-Domain", "TLS-Report-Submitter"];
 /// What a seal's message signature covers: what has been signed before too.
 const SEALED: [&str; 9] =
     ["From", "To", "Cc", "Subject", "Date", "Message-ID", "MIME-Version", "Content-Type", "DKIM-Signature"];
+
+/// Of these a message has one at most (RFC 5322 section 3.6, RFC 2045 section 3), and readers differ in which of two they show: each is named once more than it is there, so that
+/// none can be added to what is signed (RFC 6376 sections 5.4.2 and 8.15).
+const SINGLE: [&str; 10] = [
+    "From",
+    "Subject",
+    "To",
+    "Cc",
+    "Date",
+    "Reply-To",
+    "Message-ID",
+    "MIME-Version",
+    "Content-Type",
+    "Content-Transfer-Encoding",
+];
+
+/// The names of a signature: `all`, and those fields once more that are there and must stay single. mail-auth names each as often as it is there,
+/// and once a name of the list that it has not found in its place.
+fn covered<'a>(all: &[&'static str], there: impl Iterator<Item = &'a [u8]>) -> Vec<&'static str> {
+    let mut single: Vec<&'static str> = SINGLE.into_iter().filter(|name| all.contains(name)).collect();
+    let mut covered = all.to_vec();
+    for name in there {
+        if let Some(at) = single.iter().position(|one| one.as_bytes().eq_ignore_ascii_case(name)) {
+            covered.push(single.swap_remove(at));
+        }
+    }
+    covered
+}
 
 fn rsa(key: &SigningKey) -> mail_auth::Result<RsaKey<Sha256>> {
     RsaKey::from_key_der(PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(&*key.private)))
 }
 
 fn one<K: Signs<Hasher = Sha256>>(with: K, key: &SigningKey, top: &[u8], message: &[u8]) -> mail_auth::Result<String> {
+    let is_report = memchr::memmem::find(header_of(message), b"\nTLS-Report-Domain:").is_some();
+    let all: Vec<_> = COVERED.into_iter().chain(OF_REPORT.into_iter().filter(|_| is_report)).collect();
     let signer = DkimSigner::from_key(with)
         .domain(&*key.domain)
         .selector(&*key.selector)
-        .headers(COVERED)
+        .headers(covered(&all, [top, message].into_iter().flat_map(forged::names)))
         .header_canonicalization(Canonicalization::Relaxed)
         .body_canonicalization(Canonicalization::Relaxed);
     signer.sign_chained([top, message]).map(|signature| signature.to_header())
@@ -82,7 +115,8 @@ pub(super) fn seal(
         return Vec::new();
     }
     let sealed = rsa(key).and_then(|with| {
-        let sealer = ArcSealer::from_key(with).domain(&*key.domain).selector(&*key.selector).headers(SEALED);
+        let covered = covered(&SEALED, message.headers.iter().map(|(name, _)| *name));
+        let sealer = ArcSealer::from_key(with).domain(&*key.domain).selector(&*key.selector).headers(covered);
         sealer.seal(message, results, arc).map(|set| set.to_header())
     });
     sealed.map_or_else(

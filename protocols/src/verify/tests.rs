@@ -1,5 +1,7 @@
 //! Signatures made here and checked here, by way of a name server on loopback; facts and fields together.
+use super::desk::Job;
 use super::*;
+use crate::limits;
 use crate::testing::dns;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -88,6 +90,43 @@ fn what_is_signed_here_passes_here_and_a_change_does_not() {
     }
 }
 
+/// RFC 8460 section 5.3.
+#[test]
+fn of_a_report_about_tls_its_own_fields_are_signed() {
+    let (key, record) = key("a.test", "one");
+    let verifier = with(&[], vec![record]);
+    let report = &b"X: y\r\nTLS-Report-Domain: x.test\r\nTLS-Report-Submitter: a.test\r\n"[..];
+    for (top, covered) in [(&b"X: y\r\n"[..], false), (report, true)] {
+        let message = [top, MESSAGE].concat();
+        let signed = wait(verifier.sign(Vec::new(), message, vec![key.clone()])).expect("an answer");
+        let field = String::from_utf8(signed.fields).expect("text").replace(['\r', '\n', '\t', ' '], "");
+        for name in [":TLS-Report-Domain:", ":TLS-Report-Submitter:"] {
+            assert_eq!(field.contains(name), covered, "{field}");
+        }
+    }
+}
+
+/// RFC 6376 section 8.15: who shows the first of two fields would show what nobody has signed.
+#[test]
+fn what_is_signed_gets_no_second_field_of_a_kind_that_stands_alone() {
+    let (one, record) = key("a.test", "one");
+    let verifier = with(&[("_dmarc.a.test", "v=DMARC1; p=reject")], vec![record]);
+    let signed = sign(&verifier, vec![one]);
+    for field in
+        ["From: ceo@a.test", "SUBJECT: y", "to: c@b.test", "Date: x", "Cc: d@b.test", "Content-Type: text/html"]
+    {
+        for changed in [
+            [format!("{field}\r\n").as_bytes(), &signed].concat(),
+            String::from_utf8_lossy(&signed).replace("\r\n\r\n", &format!("\r\n{field}\r\n\r\n")).into_bytes(),
+        ] {
+            let (facts, fields) = check(&verifier, "x@b.test", &changed);
+            assert_eq!(facts.dkim, Outcome::Fail, "{field}: {fields}");
+        }
+    }
+    let more = [b"Received: y\r\nX-Spam: no\r\n", &*signed].concat();
+    assert_eq!(check(&verifier, "x@b.test", &more).0.dkim, Outcome::Pass, "what each host adds");
+}
+
 #[test]
 fn spf_alone_proves_an_aligned_sender() {
     let records = [("a.test", "v=spf1 ip4:192.0.2.1 -all"), ("_dmarc.a.test", "v=DMARC1; p=quarantine")];
@@ -115,6 +154,96 @@ fn name_servers_that_say_nothing_are_temporary_errors_in_time() {
     let (facts, fields) = check(&verifier, "x@b.test", MESSAGE);
     assert_eq!((facts.spf, facts.dmarc), (Outcome::TempError, Dmarc::TempError), "{fields}");
     assert!(begun.elapsed() < Duration::from_secs(5));
+}
+
+/// Whoever forges a sender may name hosts that never answer: in the envelope, and in signatures.
+fn stalled(policy: &str) -> (Verifier, [SigningKey; 2]) {
+    let ((own, own_record), (far, far_record)) = (key("a.test", "one"), key("slow.test", "far"));
+    let silent = |name: &str| (name.to_owned(), dns::SILENT.to_owned());
+    let records = vec![
+        ("_dmarc.a.test".to_owned(), format!("v=DMARC1; p={policy}")),
+        own_record,
+        silent(&far_record.0),
+        silent("slow.test"),
+        silent("late._domainkey.a.test"),
+    ];
+    (verifier(vec![dns::serve(&records)], Duration::from_millis(700)), [own, far])
+}
+
+#[test]
+fn names_that_never_answer_keep_no_policy_from_being_read() {
+    let (verifier, [own, far]) = stalled("reject");
+    let (facts, fields) = check(&verifier, "x@slow.test", MESSAGE);
+    assert_eq!((facts.spf, facts.dmarc), (Outcome::TempError, Dmarc::Fail(Policy::Reject)), "{fields}");
+    let forged = sign(&verifier, vec![far.clone(); 3]);
+    let (facts, fields) = check(&verifier, "x@slow.test", &forged);
+    assert_eq!((facts.dkim, facts.dmarc), (Outcome::TempError, Dmarc::Fail(Policy::Reject)), "{fields}");
+    // Nor do they keep the author's own signature from being found, however many stand before it.
+    let proven = sign(&verifier, [vec![far; limits::VERIFY_SIGNATURES_MAX], vec![own]].concat());
+    let (facts, fields) = check(&verifier, "x@slow.test", &proven);
+    assert_eq!((facts.dkim, facts.dmarc), (Outcome::Pass, Dmarc::Pass), "{fields}");
+    assert_eq!(fields.matches("dkim=").count(), limits::VERIFY_SIGNATURES_MAX, "{fields}");
+}
+
+#[test]
+fn what_the_author_may_have_signed_is_put_off_while_its_key_cannot_be_seen() {
+    let ask = |verifier: &Verifier, sender: &str, message: &[u8]| {
+        let envelope = Envelope { ip: [192, 0, 2, 1].into(), helo: "c.test".into(), sender: sender.into() };
+        wait(verifier.check(envelope, message.to_vec(), None)).map(|checked| checked.facts.dmarc)
+    };
+    for (policy, found) in [("reject", None), ("quarantine", None), ("none", Some(Dmarc::TempError))] {
+        let (mut verifier, [own, _]) = stalled(policy);
+        let late = SigningKey { selector: "late".into(), ..own.clone() };
+        let message = sign(&verifier, vec![late.clone()]);
+        assert_eq!(ask(&verifier, "x@b.test", &message), found, "{policy}");
+        assert_eq!(ask(&verifier, "x@b.test", &sign(&verifier, vec![late, own])), Some(Dmarc::Pass), "{policy}");
+        verifier.settings.obeys_dmarc = false;
+        assert_eq!(ask(&verifier, "x@b.test", &message), Some(Dmarc::TempError), "{policy}, which is only noted");
+    }
+}
+
+/// Each name of a signature was looked for in each field, for minutes.
+#[test]
+fn a_header_beyond_all_bounds_is_not_looked_into() {
+    let (one, record) = key("a.test", "one");
+    let verifier = with(&[], vec![record]);
+    let envelope = Envelope { ip: [192, 0, 2, 1].into(), helo: "c.test".into(), sender: "x@a.test".into() };
+    for filling in
+        [b"a:\r\n".repeat(limits::SMTP_HEADER_FIELDS_MAX), b" x\r\n".repeat(limits::SMTP_HEADER_BYTES_MAX / 4)]
+    {
+        let message = [b"From: ann@a.test\r\n", &*filling, b"\r\nx\r\n"].concat();
+        let found = wait(verifier.check(envelope.clone(), message, None));
+        assert!(found.is_none(), "{:?}", found.map(|checked| checked.facts));
+    }
+    let signed = sign(&verifier, vec![one]);
+    let many = "x:".repeat(limits::VERIFY_SIGNED_NAMES_MAX);
+    let text = String::from_utf8(signed).expect("text").replace("h=", &format!("h={many}"));
+    let (facts, fields) = check(&verifier, "x@b.test", text.as_bytes());
+    assert_eq!(facts.dkim, Outcome::None, "{fields}");
+    let broken = [&b"DKIM-Signature:\r\n".repeat(limits::SMTP_HEADER_FIELDS_MAX - 10), MESSAGE].concat();
+    let (_, fields) = check(&verifier, "x@b.test", &broken);
+    assert!(fields.len() < 2000, "{} bytes", fields.len());
+    let long = "s".repeat(limits::VERIFY_NAME_BYTES_MAX + 1);
+    let named =
+        format!("DKIM-Signature: v=1; a=rsa-sha256; d=c.test; s={long}; h=from; bh=eA==; b=eA==\r\n").into_bytes();
+    let (_, fields) = check(&verifier, "x@b.test", &[&named, MESSAGE].concat());
+    assert!(!fields.contains("dkim="), "{fields}");
+}
+
+#[test]
+fn a_check_that_never_ends_is_given_up_and_keeps_nobody_from_signing() {
+    let (one, record) = key("a.test", "one");
+    let mut verifier = with(&[], vec![record]);
+    verifier.desk.patience = Duration::from_millis(300);
+    let (end, until) = std::sync::mpsc::channel();
+    verifier.desk.send(Job::Hang(until));
+    let envelope = Envelope { ip: [192, 0, 2, 1].into(), helo: "c.test".into(), sender: "x@a.test".into() };
+    assert!(wait(verifier.check(envelope, MESSAGE.to_vec(), None)).is_none());
+    let signed = sign(&verifier, vec![one]);
+    assert!(signed.starts_with(b"DKIM-Signature: "));
+    drop(end);
+    verifier.desk.patience = Duration::from_secs(20);
+    assert_eq!(check(&verifier, "x@b.test", &signed).0.dkim, Outcome::Pass);
 }
 
 #[test]

@@ -51,6 +51,8 @@ class Asked(Milter.Base):
             return Milter.DISCARD
         if "quarantine" in self.asked:
             self.quarantine("as asked")
+        if "recipient" in self.asked:
+            self.addrcpt("<bob@home.test>")
         if "change" in self.asked:
             self.chgheader("Subject", 1, "changed by a milter")
             self.chgheader("X-Gone", 1, "")
@@ -61,7 +63,8 @@ class Asked(Milter.Base):
 
 def main():
     Milter.factory = Asked
-    Milter.set_flags(Milter.ADDHDRS | Milter.CHGHDRS | Milter.CHGBODY | Milter.QUARANTINE)
+    # All that there is, as MIMEDefang: libmilter gives up where a server does not let it.
+    Milter.set_flags(Milter.ADDHDRS | Milter.CHGHDRS | Milter.CHGBODY | Milter.QUARANTINE | Milter.ADDRCPT | Milter.DELRCPT | Milter.CHGFROM)
     Milter.runmilter("asked", f"inet:{sys.argv[1]}@127.0.0.1", 60)
 
 

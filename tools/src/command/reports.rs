@@ -133,12 +133,11 @@ fn place(context: &mut Context<'_>, args: &ReportsArgs) -> Result<(AccountRow, M
 
 impl Search {
     fn message(&mut self, uid: u32, bytes: &[u8]) {
-        match received::read(bytes) {
-            Ok(found) => found.into_iter().for_each(|report| self.report(report)),
-            Err(why) => {
-                self.unreadable += 1;
-                eprintln!("posthouse: uid {uid}: {why}");
-            }
+        let brought = received::read(bytes);
+        brought.reports.into_iter().for_each(|report| self.report(report));
+        self.unreadable += u64::from(!brought.unreadable.is_empty());
+        for why in brought.unreadable {
+            eprintln!("posthouse: uid {uid}: {why}");
         }
     }
 

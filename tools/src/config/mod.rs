@@ -93,8 +93,15 @@ impl Config {
     }
 }
 
-/// serde says "unknown field `x`, expected one of `a`, `b`"; the key is in the path already.
+/// serde says "unknown field `x`, expected one of `a`, `b`", and "invalid value: integer `-1`, expected u32"; the key is in the path already.
 fn in_our_words(message: &str) -> String {
+    let integer = message.strip_prefix("invalid value: integer `").and_then(|rest| rest.split_once("`, expected "));
+    let bounds = [("u8", 255), ("u16", 65_535), ("u32", u64::from(u32::MAX)), ("u64", i64::MAX as u64)];
+    if let Some((value, kind)) = integer
+        && let Some((_, most)) = bounds.iter().find(|(name, _)| *name == kind)
+    {
+        return format!("{value} is not allowed; allowed: whole numbers from 0 to {most}");
+    }
     let Some(rest) = message.strip_prefix("unknown field ") else {
         return message.to_owned();
     };

@@ -4,16 +4,18 @@ use std::collections::BTreeSet;
 
 const DOC: &str = include_str!("../../../docs/configuration.md");
 
-/// The rows of the document's tables: key and default.
+/// The rows of the document's tables: key, default, and what is allowed.
+fn table() -> Vec<[String; 3]> {
+    let cell = |cell: &str| cell.trim().trim_matches('`').to_owned();
+    let row = |line: &str| {
+        let mut cells = line.split('|').skip(1).map(cell);
+        std::array::from_fn(|_| cells.next().expect("three cells"))
+    };
+    DOC.lines().filter(|line| line.starts_with("| `")).map(row).collect()
+}
+
 fn rows() -> Vec<(String, String)> {
-    let cells = |line: &str| line.split('|').map(|cell| cell.trim().trim_matches('`').to_owned()).collect::<Vec<_>>();
-    DOC.lines()
-        .filter(|line| line.starts_with("| `"))
-        .map(|line| {
-            let cells = cells(line);
-            (cells[1].clone(), cells[2].clone())
-        })
-        .collect()
+    table().into_iter().map(|[key, default, _]| (key, default)).collect()
 }
 
 fn error(text: &str) -> String {
@@ -55,6 +57,51 @@ fn the_documented_defaults_are_the_defaults() {
     }
     let all: String = rows().iter().map(|(key, default)| format!("{key} = {default}\n")).collect();
     assert_eq!(Config::parse("doc", &all), Ok(defaults));
+}
+
+/// What a number may be stands in the document as the refusal of one that is too large says it; one below is refused in the same words.
+#[test]
+fn the_documented_bounds_are_the_bounds() {
+    let mut bounded = 0;
+    for [key, default, allowed] in table() {
+        let is_number = default.parse::<i64>().is_ok() || allowed.contains("auto or 1 to");
+        if !is_number {
+            continue;
+        }
+        let said = |value: i64| {
+            let told = Config::parse("", &format!("{key} = {value}")).err()?.to_string();
+            Some(told.split_once("allowed: ")?.1.to_owned()).filter(|range| range.contains(" to "))
+        };
+        // What the type of a key cannot hold is refused before its bounds are looked at.
+        let is_own = |range: &String| !range.starts_with("whole numbers");
+        let range = [u32::MAX.into(), i32::MAX.into(), i64::MAX, 200, 0].into_iter().filter_map(said).find(is_own);
+        if range.is_none() {
+            assert!(!allowed.contains(" to "), "{key} has no bound, and the document says {allowed}");
+            continue;
+        }
+        bounded += 1;
+        assert_eq!(range.as_deref(), Some(allowed.replace('`', "").as_str()), "{key}");
+        let ends: Vec<i64> = allowed.split(' ').filter_map(|word| word.parse().ok()).collect();
+        let [least, most] = ends[..] else { panic!("{key}: {allowed}") };
+        assert_eq!((said(least), said(most)), (None, None), "{key}");
+        let refuses = |value| said(value).is_some_and(|said| Some(&said) == range.as_ref() || !is_own(&said));
+        assert!(refuses(most + 1) && refuses(least - 1), "{key}");
+    }
+    assert!(bounded > 30, "{bounded}");
+}
+
+#[test]
+fn the_documented_numbers_of_tables_are_the_bounds() {
+    for (key, one) in [
+        ("dnsbl.zone", "[[dnsbl.zone]]\nname = 'a.test'\n"),
+        ("milter", "[[milter]]\nname = 'a'\naddress = '127.0.0.1:1'\n"),
+    ] {
+        let [_, _, allowed] = table().into_iter().find(|[row, ..]| row == key).expect("a row");
+        let most = allowed.split(' ').find_map(|word| word.parse::<usize>().ok()).expect("a number");
+        assert!(Config::parse("", &one.repeat(most)).is_ok(), "{key}: {most}");
+        let told = error(&one.repeat(most + 1));
+        assert_eq!(told, format!("posthouse.toml: {key}: {} tables; allowed: up to {most}", most + 1));
+    }
 }
 
 #[test]
@@ -136,6 +183,22 @@ fn errors_name_the_file_the_key_and_what_is_allowed() {
     assert!(level.starts_with("posthouse.toml: log.level: \"a=b=c\" is not allowed; allowed: error, warn"), "{level}");
     let syntax = error("data = 'x'\nruntime = ");
     assert!(syntax.starts_with("posthouse.toml: line 2: "), "{syntax}");
+}
+
+#[test]
+fn numbers_that_no_such_key_can_hold_are_refused_in_the_same_words() {
+    for (text, told) in [
+        (
+            "[outbound]\nport = 70000",
+            "posthouse.toml: outbound.port: 70000 is not allowed; allowed: whole numbers from 0 to 65535",
+        ),
+        (
+            "[limits]\nconnections_max = -1",
+            "posthouse.toml: limits.connections_max: -1 is not allowed; allowed: whole numbers from 0 to 4294967295",
+        ),
+    ] {
+        assert_eq!(error(text), told);
+    }
 }
 
 #[test]

@@ -3,11 +3,8 @@
 //! It prints nothing but what it did. Inputs are fixed; whatever is made ready costs the same however often the work is done, so that the
 //! difference of two runs is the work alone. It measures nothing itself.
 
-mod mails;
-mod session;
-mod store;
-
 use clap::{Parser, ValueEnum};
+use posthouse_benches::work::{session, store, wire};
 use std::process::ExitCode;
 
 #[derive(Parser)]
@@ -35,10 +32,16 @@ enum Work {
     FetchEnvelope,
     /// FETCH BODYSTRUCTURE of one message.
     FetchBodystructure,
+    /// FETCH of one whole message.
+    FetchFull,
+    /// A word looked for in the text of one message, by SEARCH.
+    SearchText,
     /// One IMAP command that changes nothing and finds nothing.
     ImapCommand,
     /// One of MAIL, RCPT, RSET by LMTP.
     LmtpCommand,
+    /// A mail out of its dot-stuffing.
+    Unstuff,
 }
 
 fn main() -> ExitCode {
@@ -50,9 +53,12 @@ fn main() -> ExitCode {
         Work::FetchFlags => session::fetch("FLAGS", cli.times),
         Work::FetchEnvelope => session::fetch("ENVELOPE", cli.times),
         Work::FetchBodystructure => session::fetch("BODYSTRUCTURE", cli.times),
+        Work::FetchFull => session::fetch("BODY.PEEK[]", cli.times),
+        Work::SearchText => session::search("TEXT \"yesterday because\"", cli.times),
         Work::ImapCommand => session::imap_commands(cli.times),
         Work::LmtpCommand => session::lmtp_commands(cli.times),
+        Work::Unstuff => wire::unstuff(cli.times),
     };
-    println!("{:?}: {done}", cli.work);
+    println!("{:?}: {}", cli.work, done.made);
     ExitCode::SUCCESS
 }

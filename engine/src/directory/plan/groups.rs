@@ -3,7 +3,7 @@ use crate::base::{Error, Result, TenantId, limits};
 
 use super::super::tables::{Occupant, Tables};
 use super::super::{Address, Event, Group, sorted};
-use super::{display_name, tenant_for};
+use super::{display_name, leave_groups, tenant_for};
 
 /// A new group.
 pub(super) fn add(
@@ -14,11 +14,6 @@ pub(super) fn add(
     now: i64,
 ) -> Result<Vec<Event>> {
     let tenant = tenant_for(tables, address)?;
-    let lists = |group: &&Group| group.members.binary_search(address).is_ok();
-    let listing = tables.groups_of(tenant.id).into_iter().filter(lists).map(|group| &group.address).min();
-    if let Some(listing) = listing {
-        return Err(nested(address, listing));
-    }
     let members = sorted::set(members.to_vec());
     members.iter().try_for_each(|member| require_member(tables, tenant.id, address, member))?;
     require_fit(address, members.len())?;
@@ -59,18 +54,35 @@ pub(super) fn set(
 /// Away with a group.
 pub(super) fn remove(tables: &impl Tables, address: &Address) -> Result<Vec<Event>> {
     let group = group_at(tables, address)?;
-    Ok(vec![Event::GroupRemoved(group.address.clone())])
+    let mut events = leave_groups(tables, group.tenant, std::slice::from_ref(&group.address));
+    events.push(Event::GroupRemoved(group.address.clone()));
+    Ok(events)
 }
 
 fn group_at<'a>(tables: &'a impl Tables, address: &Address) -> Result<&'a Group> {
     tables.group(address).ok_or_else(|| Error::NotFound(format!("group {address}")))
 }
 
-fn nested(inner: &Address, outer: &Address) -> Error {
-    Error::Invalid(format!("{inner} is a group and cannot be a member of group {outer}; list its members instead"))
+/// Whether mail to the group `from` comes to `to` by way of groups in groups of a tenant.
+fn leads_to(tables: &impl Tables, tenant: TenantId, from: &Address, to: &Address) -> bool {
+    let mut reached = vec![from];
+    let mut at = 0;
+    while let Some(next) = reached.get(at).copied() {
+        at += 1;
+        let Some(group) = tables.group(next).filter(|group| group.tenant == tenant) else { continue };
+        if group.members.binary_search(to).is_ok() {
+            return true;
+        }
+        for member in group.members.iter().filter(|member| tables.group(member).is_some()) {
+            if !reached.contains(&member) {
+                reached.push(member);
+            }
+        }
+    }
+    false
 }
 
-/// Somebody of the tenant, or an address outside it. Of another tenant's addresses nothing is said, not even whether
+/// Somebody or a group of the tenant, or an address outside it. Of another tenant's addresses nothing is said, not even whether
 /// they exist.
 fn require_member(tables: &impl Tables, tenant: TenantId, group: &Address, member: &Address) -> Result<()> {
     if member == group {
@@ -81,7 +93,10 @@ fn require_member(tables: &impl Tables, tenant: TenantId, group: &Address, membe
     }
     match tables.occupant(member) {
         Some(Occupant::Account(_) | Occupant::Alias(_)) => Ok(()),
-        Some(Occupant::Group) => Err(nested(member, group)),
+        Some(Occupant::Group) if leads_to(tables, tenant, member, group) => Err(Error::Invalid(format!(
+            "{group} is in group {member} already, itself or by way of others, so that {member} cannot be its member: mail would go in circles"
+        ))),
+        Some(Occupant::Group) => Ok(()),
         None => Err(Error::NotFound(format!("{member}, named as a member of group {group},"))),
     }
 }

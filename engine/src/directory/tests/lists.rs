@@ -1,6 +1,6 @@
 //! Lists, pages and large batches.
-use super::super::{Change, Directory, Filter};
-use super::{at, domain, id_of, make, member, tenant, town};
+use super::super::{Address, Change, Directory, Filter};
+use super::{alias, at, domain, id_of, make, member, tenant, town};
 
 fn names<'a>(accounts: impl Iterator<Item = &'a super::super::Account>) -> Vec<String> {
     accounts.map(|account| account.address.to_string()).collect()
@@ -63,4 +63,20 @@ fn many_changes_are_one_transaction() {
     assert_eq!(directory.account_count(), 17_999);
     assert_eq!(directory.group(&at("all@big.example")).map(|group| group.members.len()), Some(17_999));
     assert_eq!(id_of(&directory, "m19999@big.example").0, 19_999);
+}
+
+#[test]
+fn the_first_postmaster_who_receives_is_known_after_each_change() {
+    let mut town = town();
+    assert_eq!(town.postmaster(), None);
+    let steps = [
+        (member("postmaster@other.example"), Some("postmaster@other.example")),
+        (alias("ann@acme.example", "postmaster@acme.example"), Some("postmaster@acme.example")),
+        (Change::AliasRemove { alias: at("postmaster@acme.example") }, Some("postmaster@other.example")),
+    ];
+    for (change, found) in steps {
+        make(&mut town, change).expect("allowed");
+        assert_eq!(town.postmaster().map(Address::as_str), found);
+        assert_eq!(town.postmaster().map(Address::as_str), found, "once more");
+    }
 }

@@ -31,7 +31,6 @@ fn refusals_name_the_thing_and_what_is_allowed() {
         (business("b@acme.example", &["sales@acme.example"]), "member sales@acme.example of the business mailbox's"),
         (set("ann@acme.example", users("bob@acme.example")), "only a business mailbox has users"),
         (set("sales@acme.example", AccountPatch { vip: Some(true), ..AccountPatch::default() }), "only a member"),
-        (group("g@acme.example", &["all@acme.example"]), "all@acme.example is a group and cannot be a member"),
         (group("g@acme.example", &["g@acme.example"]), "its own member"),
         (group("g@acme.example", &["none@acme.example"]), "none@acme.example, named as a member"),
         (Change::GroupRemove { address: at("ann@acme.example") }, "group ann@acme.example does not exist"),
@@ -327,4 +326,62 @@ fn mail_leaves_as_the_domain_says_and_else_as_its_tenant_does() {
         let error = make(&mut town, change).expect_err("refused").to_string();
         assert!(error.contains(says) && !error.contains("geheim"), "{error:?} says {says:?}");
     }
+}
+
+/// What a refusal lists is what is taken, all of it.
+#[test]
+fn a_refused_rule_names_every_kind_there_is() {
+    let error = "nothing of it".parse::<Rule>().expect_err("no rule").to_string();
+    let listed: Vec<&str> = error.split_once("allowed: ").expect("a list").1.split(", ").collect();
+    for rule in [
+        "block x.example",
+        "allow x.example",
+        "keyword reject x",
+        "outbound no",
+        "rate 5/1d",
+        "tenant-rate 5/1d",
+        "catch-all a@x.example",
+        "senders tenant",
+        "representative a@x.example",
+        "forward a@x.example",
+        "forward-only a@x.example",
+        "away days=7 text=\"x\"",
+        "sieve \"keep;\"",
+        "admin quotas",
+        "messages 5",
+        "pop3 keep",
+        "relay a.example:25",
+        "source 192.0.2.1",
+    ] {
+        rule.parse::<Rule>().unwrap_or_else(|error| panic!("{rule}: {error}"));
+        let word = rule.split(' ').next().expect("a word");
+        assert!(listed.iter().any(|one| one.split(' ').next() == Some(word)), "{word} in {error}");
+    }
+}
+
+#[test]
+fn groups_stand_in_groups_and_never_in_circles() {
+    let mut town = town();
+    let add = |address: &str, members: &[&str]| Change::GroupSet {
+        address: at(address),
+        name: None,
+        members_add: members.iter().map(|member| at(member)).collect(),
+        members_remove: Vec::new(),
+    };
+    make(&mut town, group("dept@acme.example", &["all@acme.example", "ann@acme.example"])).expect("a group in a group");
+    make(&mut town, group("firm@acme.example", &["dept@acme.example"])).expect("and in another");
+    for inner in ["firm@acme.example", "dept@acme.example"] {
+        let error = make(&mut town, add("all@acme.example", &[inner])).expect_err("a circle").to_string();
+        assert!(error.contains("mail would go in circles"), "{error}");
+    }
+    let Resolution::Recipients { local, external } = town.resolve(&at("dept@acme.example")) else { panic!("a group") };
+    assert_eq!((local.len(), external), (1, vec![at("all@acme.example")]));
+    // Who takes the address of a removed group is no member in its place.
+    make(&mut town, Change::GroupRemove { address: at("all@acme.example") }).expect("away");
+    make(&mut town, member("all@acme.example")).expect("free");
+    let dept = town.group(&at("dept@acme.example")).expect("a group");
+    assert_eq!(dept.members, [at("ann@acme.example")]);
+    // With it the one that had only it as member has nobody.
+    make(&mut town, Change::GroupRemove { address: at("dept@acme.example") }).expect("away");
+    assert_eq!(town.resolve(&at("firm@acme.example")), Resolution::Disabled);
 }

@@ -1,5 +1,5 @@
 //! What goes wrong beside a commit takes nothing of it away: no thread for a checkpoint, a panic in one, a request that fails halfway.
-use crate::base::limits::FRAME_PAYLOAD_BYTES_MAX;
+use crate::base::limits::{FRAME_PAYLOAD_BYTES_MAX, GROUP_REQUESTS_MAX};
 use crate::base::{AccountId, Error, Flags, MailboxId, Result, SimClock};
 use crate::delivery::{Delivery, Place, Target};
 use crate::disk::sim::SimDisk;
@@ -110,6 +110,28 @@ fn append(engine: &Engine, account: AccountId, count: usize) -> Vec<Append> {
 fn ask(engine: &Engine, account: AccountId, messages: Vec<Append>) -> Ticket<Result<Appended>> {
     let plan = move |txn: &mut Txn<'_>| plan(txn, At::own(account, MailboxId::INBOX), &messages, None);
     engine.shard(account).committer.submit(plan)
+}
+
+#[test]
+fn who_asks_once_is_in_the_next_group_however_much_another_has_asked_for() {
+    let engine = open(&SimDisk::new(6));
+    let (planned, order) = channel();
+    let asked = as_one_group(&engine, || {
+        let ask = |whose: u64| {
+            let planned = planned.clone();
+            engine.shards[0].committer.on_behalf(whose).submit(move |_| {
+                planned.send(whose).expect("the test listens");
+                Ok(())
+            })
+        };
+        let mut asked: Vec<_> = (0..2 * GROUP_REQUESTS_MAX).map(|_| ask(1)).collect();
+        asked.push(ask(2));
+        asked
+    });
+    asked.into_iter().for_each(|asked| asked.wait().expect("carried out"));
+    drop(planned);
+    let order: Vec<u64> = order.iter().collect();
+    assert_eq!((order.len(), order.iter().position(|whose| *whose == 2)), (2 * GROUP_REQUESTS_MAX + 1, Some(1)));
 }
 
 #[test]

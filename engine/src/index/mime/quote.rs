@@ -4,6 +4,17 @@
 /// Quoted strings with more characters to escape than this become literals, which are then shorter.
 const ESCAPES_MAX: usize = 4;
 
+/// What stands in a quoted string as it is.
+static PLAIN: [bool; 256] = {
+    let mut plain = [false; 256];
+    let mut byte = 1;
+    while byte < 0x80 {
+        plain[byte] = !matches!(byte as u8, b'"' | b'\\' | b'\r' | b'\n');
+        byte += 1;
+    }
+    plain
+};
+
 /// A string; NIL for none.
 pub(super) fn nstring(out: &mut Vec<u8>, text: Option<&[u8]>) {
     match text {
@@ -14,25 +25,32 @@ pub(super) fn nstring(out: &mut Vec<u8>, text: Option<&[u8]>) {
 
 /// A string: quoted, or a literal when it holds 8-bit bytes, CR, LF or many quotes. NUL must not be in it.
 pub(super) fn string(out: &mut Vec<u8>, text: &[u8]) {
+    if !text.iter().all(|byte| PLAIN[usize::from(*byte)]) {
+        return escaped(out, text);
+    }
+    out.reserve(text.len() + 2);
+    out.push(b'"');
+    out.extend_from_slice(text);
+    out.push(b'"');
+}
+
+/// The same for a text that cannot stand as it is between quotes.
+fn escaped(out: &mut Vec<u8>, text: &[u8]) {
     let mut escapes = 0;
-    let mut plain = true;
+    let mut quotable = true;
     for &byte in text {
         escapes += usize::from(byte == b'"' || byte == b'\\');
-        plain &= byte < 0x80 && byte != b'\r' && byte != b'\n';
+        quotable &= byte < 0x80 && byte != b'\r' && byte != b'\n';
     }
-    if !plain || escapes > ESCAPES_MAX {
+    if !quotable || escapes > ESCAPES_MAX {
         return literal(out, text);
     }
     out.push(b'"');
-    if escapes == 0 {
-        out.extend_from_slice(text);
-    } else {
-        for &byte in text {
-            if byte == b'"' || byte == b'\\' {
-                out.push(b'\\');
-            }
-            out.push(byte);
+    for &byte in text {
+        if byte == b'"' || byte == b'\\' {
+            out.push(b'\\');
         }
+        out.push(byte);
     }
     out.push(b'"');
 }

@@ -87,6 +87,8 @@ impl Matching {
     pub(super) fn any(self, values: &[String], keys: &[String], left: &mut u64) -> Option<bool> {
         if let Kind::Count(relation) = self.kind {
             let count = values.len().to_string();
+            let cost: u64 = keys.iter().map(|key| COMPARISON_COST + key.len() as u64).sum();
+            *left = left.checked_sub(cost)?;
             return Some(keys.iter().any(|key| relation.holds(order(self.comparator, &count, key))));
         }
         for value in values {

@@ -2,7 +2,7 @@
 use super::fields::Field;
 use super::matching::Matching;
 use super::script::{Act, Node, Part, Refused, Script, Test, Vacation};
-use crate::base::limits::{SIEVE_ACTIONS_MAX, SIEVE_COST_MAX, SIEVE_REDIRECTS_MAX};
+use crate::base::limits::{SIEVE_ACTIONS_MAX, SIEVE_REDIRECTS_MAX};
 
 /// What is known of a message.
 pub struct Facts<'a> {
@@ -49,6 +49,9 @@ pub struct Effects {
     pub vacation: Option<Vacation>,
 }
 
+/// To ask whether an account has a mailbox, in bytes compared.
+const MAILBOX_COST: u64 = 2_000;
+
 struct Runner<'a> {
     facts: &'a Facts<'a>,
     effects: Effects,
@@ -59,18 +62,18 @@ struct Runner<'a> {
     actions: usize,
 }
 
-/// Runs a script.
+/// Runs a script, which may cost `cost_max`: a step for each command and test, one for each byte looked at.
 ///
 /// # Errors
 /// Words for the log; nothing of what the script did before counts.
-pub fn run(script: &Script, facts: &Facts<'_>) -> Result<Effects, String> {
+pub fn run(script: &Script, facts: &Facts<'_>, cost_max: u64) -> Result<Effects, String> {
     let mut runner = Runner {
         facts,
         effects: Effects::default(),
         flags: Vec::new(),
         implicit_keep: true,
         stopped: false,
-        left: SIEVE_COST_MAX,
+        left: cost_max,
         actions: 0,
     };
     runner.block(&script.block)?;
@@ -201,13 +204,25 @@ impl Runner<'_> {
         }
     }
 
+    /// What the fields with these names say: to look for them costs by their number, and to take them by their bytes.
+    fn values(&mut self, names: &[String], of: impl Fn(&Field, &mut Vec<String>)) -> Result<Vec<String>, String> {
+        self.cost((names.len() * self.facts.fields.len()) as u64)?;
+        let mut values = Vec::new();
+        for field in self.facts.fields.iter().filter(|field| names.contains(&field.name)) {
+            let before = values.len();
+            of(field, &mut values);
+            let bytes: usize = values[before..].iter().map(|value| value.len() + 1).sum();
+            self.cost(bytes as u64)?;
+        }
+        Ok(values)
+    }
+
     fn compare(&mut self, matching: Matching, values: &[String], keys: &[String]) -> Result<bool, String> {
         matching.any(values, keys, &mut self.left).ok_or_else(|| "the script takes too long".into())
     }
 
     fn test(&mut self, test: &Test) -> Result<bool, String> {
         self.cost(1)?;
-        let named = |names: &[String], field: &&Field| names.contains(&field.name);
         match test {
             Test::Always(answer) => Ok(*answer),
             Test::Not(test) => Ok(!self.test(test)?),
@@ -234,14 +249,14 @@ impl Runner<'_> {
             Test::Size { over: true, limit } => Ok(self.facts.size > *limit),
             Test::Size { over: false, limit } => Ok(self.facts.size < *limit),
             Test::Header { names, keys, matching } => {
-                let fields = self.facts.fields.iter().filter(|field| named(names, field));
-                let values: Vec<String> = fields.map(|field| field.text.clone()).collect();
+                let values = self.values(names, |field, values| values.push(field.text.clone()))?;
                 self.compare(*matching, &values, keys)
             }
             Test::Address { part, names, keys, matching } => {
-                let fields = self.facts.fields.iter().filter(|field| named(names, field));
-                let all = fields.flat_map(|field| &field.addresses).filter_map(|one| part_of(*part, one));
-                let values: Vec<String> = all.collect();
+                let parts = |field: &Field, values: &mut Vec<String>| {
+                    values.extend(field.addresses.iter().filter_map(|one| part_of(*part, one)));
+                };
+                let values = self.values(names, parts)?;
                 self.compare(*matching, &values, keys)
             }
             Test::Envelope { part, names, keys, matching } => {
@@ -254,7 +269,7 @@ impl Runner<'_> {
                 self.compare(*matching, &values, keys)
             }
             Test::MailboxExists(names) => {
-                self.cost(names.len() as u64 * 100)?;
+                self.cost(names.len() as u64 * MAILBOX_COST)?;
                 Ok(names.iter().all(|name| (self.facts.has_mailbox)(name)))
             }
         }

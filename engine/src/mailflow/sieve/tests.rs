@@ -8,6 +8,10 @@ const MESSAGE: &[u8] =
     X-Score: 12\r\nReceived: one\r\nReceived: two\r\n\r\n";
 
 fn effects(script: &str) -> Result<Effects, String> {
+    effects_within(script, limits::SIEVE_COST_MAX)
+}
+
+fn effects_within(script: &str, cost_max: u64) -> Result<Effects, String> {
     let script = Script::parse(script).map_err(|wrong| wrong.to_string())?;
     let fields = fields(MESSAGE);
     let has_mailbox = |name: &str| name == "Lists";
@@ -20,6 +24,7 @@ fn effects(script: &str) -> Result<Effects, String> {
             size: 2048,
             has_mailbox: &has_mailbox,
         },
+        cost_max,
     )
 }
 
@@ -194,6 +199,24 @@ fn what_is_too_much_is_refused() {
     let begun = std::time::Instant::now();
     let _ = effects(&slow);
     assert!(begun.elapsed() < std::time::Duration::from_secs(2));
+}
+
+#[test]
+fn whatever_a_test_looks_at_costs() {
+    let all = "require [\"relational\", \"mailbox\"];";
+    let many: Vec<String> = (0..200).map(|n| format!("\"n{n}\"")).collect();
+    let many = many.join(",");
+    for test in [
+        format!("header :count \"gt\" \"received\" [{many}]"),
+        format!("header [{many}] \"x\""),
+        format!("address [\"from\"] [{many}]"),
+        format!("exists [{many}]"),
+        "mailboxexists [\"Lists\",\"Lists\",\"Lists\"]".to_owned(),
+    ] {
+        let script = format!("{all} if {test} {{ keep; }}");
+        effects_within(&script, limits::SIEVE_COST_MAX).expect(&test);
+        assert!(effects_within(&script, 500).expect_err(&test).contains("too long"), "{test}");
+    }
 }
 
 proptest! {

@@ -132,7 +132,8 @@ impl Incoming {
             return Err(Answer::no("[CANNOT] An empty message cannot be appended").into());
         }
         self.size_bytes += message.len() as u64;
-        let staged = session.shared.engine.clone().stage(Vec::new(), message).await?;
+        let whose = session.account().0;
+        let staged = session.shared.engine.clone().stage_from(whose, Vec::new(), message).await?;
         let Labels { flags, keywords, internal_date } = labels;
         self.messages.push(Append { staged, flags, keywords, internal_date });
         Ok(())

@@ -3,7 +3,7 @@ use crate::imap::answer::Answer;
 use crate::imap::state::{Running, Session};
 use crate::imap::table::Request;
 
-/// Offered in every state.
+/// Offered in every state. LITERAL+ without LITERAL-: RFC 7888 section 5 forbids to announce both.
 const ALWAYS: &str = "IMAP4rev1 IMAP4rev2 LITERAL+ SASL-IR ID ENABLE";
 /// Offered after login besides.
 const AUTHENTICATED: &str = "IDLE UIDPLUS MOVE UNSELECT NAMESPACE CHILDREN SPECIAL-USE CREATE-SPECIAL-USE CONDSTORE QRESYNC \
@@ -54,4 +54,19 @@ pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'
         session.untagged(&line);
         Ok(Answer::ok("CAPABILITY completed"))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_offered_twice_and_one_kind_of_literals() {
+        let mut all: Vec<&str> = ALWAYS.split_whitespace().chain(AUTHENTICATED.split_whitespace()).collect();
+        assert_eq!(all.iter().filter(|name| name.starts_with("LITERAL")).collect::<Vec<_>>(), [&"LITERAL+"]);
+        let count = all.len();
+        all.sort_unstable();
+        all.dedup();
+        assert_eq!(all.len(), count);
+    }
 }

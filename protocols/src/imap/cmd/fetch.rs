@@ -13,11 +13,12 @@ use crate::imap::table::Request;
 use crate::limits;
 use crate::runtime::yield_now;
 use crate::session::Reading;
+use posthouse_engine::Store;
 use posthouse_engine::base::{Error, Result, Uid};
+use posthouse_engine::delivery::Summaries;
 use posthouse_engine::directory::Rights;
 use posthouse_engine::index::mime::SummaryRef;
 use posthouse_engine::index::{Entry, FlagMode, Flags, Mailbox, UidSet};
-use posthouse_engine::{Bytes, Store};
 use std::borrow::Cow;
 use std::future::Future;
 use std::io;
@@ -173,6 +174,8 @@ impl Session {
         if fetch.plan.summary {
             near::bring(self, &view, piece.clone()).await;
         }
+        let shared = self.shared.clone();
+        let mut summaries = shared.engine.summaries(self.mail_account());
         let mut written_bytes = 0;
         for (at, entry) in piece.clone().zip(view.entries.range(piece)) {
             let Some(selected) = &self.selected else {
@@ -192,7 +195,7 @@ impl Session {
                 // There may be no room for it yet; what is answered already need not wait.
                 self.stream.flush().await?;
             }
-            let (summary, message) = match self.read(&fetch.plan, &entry).await {
+            let (summary, message) = match self.read(&fetch.plan, &entry, &mut summaries).await {
                 Ok(found) => found,
                 Err(error) => {
                     fetch.failed = Some(unread(error));
@@ -213,10 +216,17 @@ impl Session {
     }
 
     /// Reads what the plan needs of a message.
-    async fn read(&self, plan: &Plan, entry: &Entry) -> Result<(Option<Bytes>, Option<Reading>)> {
-        let account = self.mail_account();
-        let summary = if plan.summary { Some(self.shared.engine.summary(account, entry)?) } else { None };
-        let message = if plan.message { Some(self.shared.message(account, entry).await?) } else { None };
+    async fn read<'s>(
+        &self,
+        plan: &Plan,
+        entry: &Entry,
+        summaries: &'s mut Summaries<'_>,
+    ) -> Result<(Option<&'s [u8]>, Option<Reading>)> {
+        let summary = if plan.summary { Some(summaries.get(entry.locator)?) } else { None };
+        let message = match plan.message {
+            true => Some(self.shared.message(self.mail_account(), entry).await?),
+            false => None,
+        };
         Ok((summary, message))
     }
 
@@ -226,16 +236,16 @@ impl Session {
         plan: &Plan,
         at: usize,
         entry: &Entry,
-        summary: Option<Bytes>,
+        summary: Option<&[u8]>,
         mut message: Option<Reading>,
         flags_changed: bool,
     ) -> io::Result<std::result::Result<(), Answer>> {
         let Some(selected) = &self.selected else {
             return Ok(Ok(()));
         };
-        let stored = summary.as_deref().unwrap_or_default();
+        let stored = summary.unwrap_or_default();
         // What is written at once can be taken back; before anything is sent in pieces the summary is proved.
-        let proved = summary.as_ref().filter(|_| message.is_some()).map(|stored| SummaryRef::decode(stored));
+        let proved = summary.filter(|_| message.is_some()).map(SummaryRef::decode);
         let summary = match proved.transpose() {
             Ok(summary) => summary,
             Err(why) => return Ok(Err(corrupt(entry, &why.to_string()).into())),

@@ -241,7 +241,7 @@ impl Session {
             return Ok(key.full(facts, &message));
         }
         let key = key.clone();
-        self.shared.engine.work(move || key.full(facts, &message)).await
+        self.shared.engine.work_for(account.0, move || key.full(facts, &message)).await
     }
 
     /// A SEARCH that should have saved its results and has failed leaves nothing saved (RFC 5182 section 2.1).

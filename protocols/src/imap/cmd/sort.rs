@@ -60,7 +60,7 @@ impl Session {
             }
         }
         let criteria = criteria.clone();
-        let ordered = self.shared.engine.work(move || {
+        let ordered = self.shared.engine.work_for(self.mail_account().0, move || {
             keyed.sort_by(|(_, a), (_, b)| criteria.compare(a, b));
             keyed.into_iter().map(|(at, _)| at).collect()
         });

@@ -86,7 +86,7 @@ impl Session {
                 yield_now().await;
             }
         }
-        let written = self.shared.engine.work(move || {
+        let written = self.shared.engine.work_for(self.mail_account().0, move || {
             let mut out = Vec::new();
             ordered_subject(items, &mut out);
             out
@@ -113,7 +113,7 @@ impl Session {
             gathering.bytes += threader.add(item, &message);
             yield_now().await;
         }
-        let written = self.shared.engine.work(move || {
+        let written = self.shared.engine.work_for(self.mail_account().0, move || {
             let mut out = Vec::new();
             write(threader, &mut out);
             out

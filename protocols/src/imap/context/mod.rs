@@ -161,7 +161,7 @@ impl Session {
         if ordered {
             let uids = order.clone();
             let sorted = move || UidSet::from_ranges(uids.iter().map(|uid| (uid.0, uid.0)));
-            found = self.shared.engine.work(sorted).await?;
+            found = self.shared.engine.work_for(self.mail_account().0, sorted).await?;
         }
         Ok(Some((found, order)).filter(|(found, order)| found.ranges().len() + order.len() <= room))
     }

@@ -5,7 +5,7 @@ use super::{Client, Offers, Remote};
 use crate::dsn::Reply;
 use crate::limits;
 use crate::outbound::settings::{Login, Security};
-use crate::outbound::trust::{Guard, NO_REQUIRETLS, NO_STARTTLS, result_type, why};
+use crate::outbound::trust::{Guard, NO_ENCRYPTION, NO_REQUIRETLS, NO_STARTTLS, result_type, why};
 use crate::runtime::Stream;
 use rustls::pki_types::ServerName;
 
@@ -52,6 +52,8 @@ pub(in crate::outbound) async fn open(mut stream: Stream, remote: Remote, how: &
     client.greeting(how.hostname).await?;
     client.hello(how.hostname).await?;
     client.secure(how).await?;
+    // RFC 8689 section 2: in plain text it means nothing.
+    client.offers.requiretls &= client.tls.is_some();
     if how.guard.keeps_tls && !client.offers.requiretls {
         return Err(Reply::own(NO_REQUIRETLS, "the host does not offer REQUIRETLS").into());
     }
@@ -105,7 +107,7 @@ impl Client {
             Security::Required | Security::Verified => false,
         };
         if !self.offers.starttls {
-            let status = if how.guard.keeps_tls { NO_REQUIRETLS } else { "4.7.4" };
+            let status = if how.guard.keeps_tls { NO_ENCRYPTION } else { "4.7.4" };
             let missing = || Reply::own(status, format!("the host offers no STARTTLS{}", how.guard.demand()));
             return if wish { Ok(()) } else { Err(NotOpen { tls: Some(NO_STARTTLS), ..missing().into() }) };
         }

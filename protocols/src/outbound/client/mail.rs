@@ -100,6 +100,11 @@ impl Client {
         if let Err(reply) = mail.is_sendable() {
             return Sent { replies: everybody(reply), stale: false, elsewhere: false };
         }
+        if mail.is_to_return() && self.offers.deliver_by.is_none() {
+            // RFC 2852 section 4.1.4.1; section 7: other hosts are not asked for it.
+            let text = "the message is to be delivered by a time or returned, and the host does not offer DELIVERBY";
+            return Sent { replies: everybody(Reply::own("5.3.3", text)), stale: false, elsewhere: false };
+        }
         if let Err(reply) = mail.fits(&self.offers) {
             return Sent { replies: everybody(reply), stale: false, elsewhere: true };
         }
@@ -138,7 +143,7 @@ impl Client {
         let lost = |stage| move |broken| (broken, stage);
         self.put(&mail.mail_line(&self.offers));
         if pipelining {
-            mail.recipients.iter().for_each(|rcpt| self.put(&rcpt.line(&self.offers)));
+            mail.recipients.iter().for_each(|rcpt| self.put(&mail.rcpt_line(rcpt, &self.offers)));
             if !mail.content.is_binary() {
                 self.put("DATA");
             }
@@ -153,7 +158,7 @@ impl Client {
                 break;
             }
             if !pipelining {
-                self.put(&rcpt.line(&self.offers));
+                self.put(&mail.rcpt_line(rcpt, &self.offers));
                 self.flush().await.map_err(lost(Stage::Rcpt))?;
             }
             let reply = self.hear(limits::OUTBOUND_COMMAND_MAX).await.map_err(lost(Stage::Rcpt))?;
@@ -283,7 +288,7 @@ impl Mail<'_> {
             && by.returns
             && by.at - self.now < min
         {
-            // RFC 2852 section 4.1.3: it would come too late.
+            // RFC 2852 section 4.1.4.1.
             let text = format!("{} seconds are left to deliver it, and the host asks for {min}", by.at - self.now);
             return Err(Reply::own("5.4.7", text));
         }
@@ -294,10 +299,27 @@ impl Mail<'_> {
         Ok(())
     }
 
-    /// Addresses in UTF-8 always; a header in UTF-8 when the submitter said so, since others have put bare 8-bit text there for ever.
+    /// Addresses in UTF-8 always; a header in UTF-8 when the submitter said so, since others have put bare 8-bit text there for ever. To say it of mail
+    /// whose sender did not would have it returned by a later host that does not offer it (RFC 6531 section 3.2), where it would have arrived.
     fn needs_utf8(&self) -> bool {
         let addresses = self.recipients.iter().map(|rcpt| rcpt.address).chain([self.sender]);
         addresses.into_iter().any(|address| !address.is_ascii()) || (self.utf8 && self.content.has_utf8_header())
+    }
+
+    /// Whether it is to go back when it is not there by a time.
+    fn is_to_return(&self) -> bool {
+        self.terms.deliver_by.is_some_and(|by| by.returns)
+    }
+
+    /// RFC 2852 section 4.1.4.2: a host that keeps no time is asked to tell of delays, while there are none.
+    fn rcpt_line(&self, rcpt: &Rcpt<'_>, offers: &Offers) -> String {
+        let in_time = self.terms.deliver_by.is_some_and(|by| self.now < by.at);
+        let notify = match rcpt.notify {
+            notify if !in_time || offers.deliver_by.is_some() || notify & 1 != 0 => notify,
+            0 => 4 | 8,
+            notify => notify | 8,
+        };
+        Rcpt { notify, ..*rcpt }.line(offers)
     }
 
     fn mail_line(&self, offers: &Offers) -> String {
@@ -310,10 +332,11 @@ impl Mail<'_> {
         } else if offers.eight_bit && self.content.is_eight_bit() {
             line.push_str(" BODY=8BITMIME");
         }
-        if offers.utf8 && (self.needs_utf8() || self.content.has_utf8_header()) {
+        if offers.utf8 && self.needs_utf8() {
             line.push_str(" SMTPUTF8");
         }
-        if self.requires_tls {
+        // RFC 8689 section 5: a report goes without it rather than not at all.
+        if self.requires_tls && (offers.requiretls || !self.sender.is_empty()) {
             line.push_str(" REQUIRETLS");
         }
         if offers.dsn {
@@ -368,6 +391,24 @@ mod tests {
     fn parameters_cannot_end_a_command() {
         assert_eq!(xtext("a+b=c d\r\n"), "a+2Bb+3Dc+20d+0D+0A");
         assert!(is_sendable("\"a b\"@x.test") && !is_sendable("a@x.test>\r\nDATA") && !is_sendable("a\n"));
+    }
+
+    /// Whoever has put bare 8-bit text in a header without a word of it is not given away to hosts that would return it.
+    #[test]
+    fn smtputf8_is_said_for_those_who_said_it() {
+        let content =
+            Content::new("Subject: \u{90ae}\r\n\r\nx\r\n".as_bytes().to_vec().into(), false, |_| String::new());
+        let offers = Offers { utf8: true, ..Offers::default() };
+        let recipients = [Rcpt { address: "b@x.test", notify: 0, orcpt: "" }];
+        let line = |utf8, sender| {
+            let (recipients, content) = (&recipients, &content);
+            let (envelope_id, terms) = ("", Terms::default());
+            Mail { sender, recipients, ret: 0, envelope_id, requires_tls: false, utf8, terms, now: 0, content }
+                .mail_line(&offers)
+        };
+        assert_eq!(line(false, "a@x.test"), "MAIL FROM:<a@x.test>");
+        assert_eq!(line(true, "a@x.test"), "MAIL FROM:<a@x.test> SMTPUTF8");
+        assert_eq!(line(false, "\u{90ae}@x.test"), "MAIL FROM:<\u{90ae}@x.test> SMTPUTF8");
     }
 
     #[test]

@@ -36,7 +36,7 @@ pub(in crate::outbound) async fn hosts_of_domain(
     }
     let MailHosts { mut hosts, secure } = match names.mx(domain).await {
         Ok(found) => found,
-        // RFC 5321 section 5.1: without MX records the domain is its own host, and its address is what must be proven (RFC 7672 section 2.2.1).
+        // RFC 5321 section 5.1: without MX records the domain is its own host, and its address is what must be proven (RFC 7672 section 2.2.2).
         Err(NoAnswer::NoRecord) => {
             MailHosts { hosts: vec![Mx { preference: 0, host: domain.to_owned() }], secure: true }
         }

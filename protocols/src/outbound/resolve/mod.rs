@@ -96,7 +96,7 @@ pub trait Resolve: Send + Sync + 'static {
     /// The addresses of a host. A CNAME is followed.
     fn addresses(&self, host: &str) -> Answer<Addresses>;
 
-    /// The TLSA records of a name such as `_25._tcp.mx.example.org`; those that DNSSEC has not proven are none (RFC 7672 section 2.2).
+    /// The TLSA records of a name such as `_25._tcp.mx.example.org`; those that DNSSEC has not proven are none (RFC 7672 section 2.2.3).
     fn tlsa(&self, name: &str) -> Answer<Vec<Tlsa>>;
 
     /// The TXT records of a name, each as one text. A CNAME is followed.

@@ -1,6 +1,7 @@
 //! Asks real name servers, by hickory-resolver on a thread of its own, since that wants tokio and our reactors may run on io_uring.
 use super::servers::{Dnssec, Servers};
 use super::{Addresses, Answer, MailHosts, Mx, NoAnswer, Resolve, Tlsa};
+use crate::runtime::elsewhere;
 use hickory_resolver::net::{DnsError, NetError};
 use hickory_resolver::proto::op::ResponseCode;
 use hickory_resolver::proto::rr::{Name, RData, Record, RecordType};
@@ -51,7 +52,7 @@ impl NameServers {
         let sent = self.0.send(question).is_ok();
         Box::pin(async move {
             let ended = || Err(NoAnswer::Failed("the resolver has ended".into()));
-            if sent { answer.await.unwrap_or_else(|_| ended()) } else { ended() }
+            if sent { elsewhere(answer).await.unwrap_or_else(|_| ended()) } else { ended() }
         })
     }
 }

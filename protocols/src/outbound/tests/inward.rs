@@ -79,6 +79,32 @@ fn what_is_suspicious_is_in_junk_behind_a_group_in_a_group_too() {
     });
 }
 
+#[test]
+fn a_group_of_the_same_tenant_in_a_group_gets_the_mail_unless_it_takes_mail_of_few() {
+    play(|world| async move {
+        let groups = vec![
+            group("team@example.org", &["ann@example.org"]),
+            group("firm@example.org", &["team@example.org", "bob@example.org"]),
+        ];
+        change(&world, groups).await;
+        world.start(names(), quick());
+        let to_firm = || with(item("s@y.test", &[("firm@example.org", 0)]), Arrival::default());
+        world.queue_text(to_firm(), "From: s@y.test\r\nSubject: x\r\n\r\nx").await;
+        world.until_empty().await;
+        let mail = world.inbox("ann@example.org").remove(0);
+        assert!(
+            mail.contains("Delivered-To: team@example.org\r\n") && mail.contains("Delivered-To: firm@example.org\r\n"),
+            "{mail}"
+        );
+        assert_eq!(world.inbox("bob@example.org").len(), 1);
+        let scope = ScopeName::Group(at("team@example.org"));
+        change(&world, vec![Change::RuleAdd { scope, rule: "senders tenant".parse().expect("a rule") }]).await;
+        world.queue_text(to_firm(), "From: s@y.test\r\nSubject: y\r\n\r\ny").await;
+        world.until_empty().await;
+        assert_eq!((world.inbox("ann@example.org").len(), world.inbox("bob@example.org").len()), (1, 2));
+    });
+}
+
 /// By way of a group in a group a message comes to members as if it had come to them at once.
 #[test]
 fn members_rules_hold_for_what_the_queue_brings() {

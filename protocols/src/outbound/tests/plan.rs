@@ -4,7 +4,7 @@ use crate::outbound::plan::{Bounds, Plan};
 use crate::outbound::route::Destination;
 use posthouse_engine::base::{Guid, Locator, QueueId};
 use posthouse_engine::queue::{
-    DeliverBy, NewQueueItem, Progress, QueueItem, QueueRecipient, QueueState, Terms, TlsDemand,
+    DeliverBy, Fate, NewQueueItem, Progress, QueueItem, QueueRecipient, QueueState, Terms, TlsDemand,
 };
 use std::sync::Arc;
 
@@ -47,6 +47,26 @@ fn an_item_is_one_job_for_each_destination_and_never_two() {
     plan.done(&job);
     assert_eq!(plan.consider(&item, 100, to), [to("@x.test")], "what is over is looked at again");
     assert_eq!(plan.counts(), (2, 2));
+}
+
+/// The item was read before another connection noted what came of its recipient.
+#[test]
+fn a_job_from_a_state_that_is_over_is_nobodys() {
+    let mut plan = plan(10);
+    let before = item(1, &["a@x.test", "b@x.test"]);
+    plan.consider(&before, 100, to);
+    let job = plan.next(&to("@x.test")).expect("a job");
+    assert!(job.is_current(&before, 100));
+    for (fate, next_try) in [(Fate::Relayed, 100), (Fate::Waiting, 400)] {
+        let mut now = before.clone();
+        (now.progress[1].fate, now.progress[1].next_try) = (fate, next_try);
+        assert!(!job.is_current(&now, 100), "{fate:?}");
+        plan.done(&job);
+        plan.consider(&now, 100, to);
+        let again = plan.next(&to("@x.test")).expect("who still waits");
+        assert_eq!(again.recipients, [0]);
+        plan.done(&again);
+    }
 }
 
 #[test]
@@ -154,7 +174,7 @@ fn what_is_due_beyond_the_bound_stays_in_the_queue() {
     assert!(plan.pop_due(100).is_some());
 }
 
-/// RFC 6710 section 5: the higher priority first, within one the first that came; what is given back keeps its place.
+/// RFC 6710 section 5.1: the higher priority first, within one the first that came; what is given back keeps its place.
 #[test]
 fn the_higher_priority_goes_first() {
     let (mut plan, x) = (plan(10), to("@x.test"));

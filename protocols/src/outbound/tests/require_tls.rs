@@ -29,12 +29,19 @@ fn mail_that_requires_tls_returns_where_nothing_proves_the_host() {
     assert!(unproven.contains("Subject: hello") && !unproven.contains(".dot"), "{unproven}");
     // DNSSEC proves the host's name: its certificate would have to prove it too.
     let secure = report(names().secure(&["x.test", "mx.x.test"]), brief());
-    assert!(secure.contains("Status: 5.7.30\r\n") && secure.contains("the host offers no STARTTLS"), "{secure}");
-    for security in [Security::Plain, Security::Verified] {
+    assert!(secure.contains("Status: 5.7.10\r\n") && secure.contains("the host offers no STARTTLS"), "{secure}");
+    for (security, status) in [(Security::Plain, "5.7.30"), (Security::Verified, "5.7.10")] {
         let relay = Relay { host: "192.0.2.11".into(), port: 25, security, login: None };
         let told = report(names(), Settings { relay: Some(Arc::new(relay)), ..brief() });
-        assert!(told.contains("Status: 5.7.30\r\n"), "{told}");
+        assert!(told.contains(&format!("Status: {status}\r\n")), "{told}");
     }
+}
+
+/// RFC 8689 section 5.
+#[test]
+fn a_report_goes_though_its_way_back_cannot_keep_to_tls() {
+    let report = NewQueueItem { tls: TlsDemand::Required, ..item("", &[("a@x.test", 1)]) };
+    assert_eq!(send_plain(true, report, |world| drop(world.start(names(), brief()))), None);
 }
 
 #[test]

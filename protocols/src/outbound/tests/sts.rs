@@ -1,7 +1,7 @@
 //! MTA-STS (RFC 8461): which policy counts when, and mail to hosts that do not fit it.
 use super::world::{World, item, quick, send_plain};
 use crate::outbound::resolve::{FixedNames, NoAnswer, Tlsa};
-use crate::outbound::settings::Settings;
+use crate::outbound::settings::{Relay, Security, Settings};
 use crate::outbound::trust::{Fetch, Fetched, Policies};
 use crate::runtime::sim;
 use std::collections::VecDeque;
@@ -127,6 +127,23 @@ fn hosts_that_do_not_fit_an_enforced_policy_get_nothing_and_the_sender_hears_why
     }
     let plain = Settings { security: crate::outbound::Security::Plain, ..brief() };
     assert_eq!(send(true, names(), plain, &policy("enforce", "*.x.test", 1000)), "", "the operator wishes no TLS");
+}
+
+/// RFC 8461 section 3.4.
+#[test]
+fn a_relay_is_held_to_the_policy_of_its_own_name() {
+    let names = || FixedNames::default().host("mx.x.test", &["192.0.2.11"]);
+    let with_record = || names().txt("_mta-sts.mx.x.test", &["v=STSv1; id=1"]);
+    let over = |host: &str| {
+        let relay = Relay { host: host.into(), port: 25, security: Security::Opportunistic, login: None };
+        Settings { relay: Some(Arc::new(relay)), ..brief() }
+    };
+    let enforced = policy("enforce", "mx.x.test", 1000);
+    let report = send(false, with_record(), over("mx.x.test"), &enforced);
+    assert!(report.contains("the host offers no STARTTLS, which the MTA-STS policy of its domain demands"), "{report}");
+    for (names, host) in [(names(), "mx.x.test"), (with_record(), "192.0.2.11")] {
+        assert_eq!(send(true, names, over(host), &enforced), "", "{host}");
+    }
 }
 
 /// RFC 8461 section 2.

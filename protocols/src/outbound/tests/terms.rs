@@ -75,10 +75,11 @@ fn times_and_priorities_go_on_where_they_are_offered() {
     for (offers, mail) in [
         ("S: 250-DELIVERBY\nS: 250 MT-PRIORITY MIXER", "C: MAIL FROM:<ann@example.org> BY=90;R MT-PRIORITY=3\n"),
         ("S: 250 DELIVERBY 90", "C: MAIL FROM:<ann@example.org> BY=90;R\n"),
-        ("S: 250 HELP", "C: MAIL FROM:<ann@example.org>\n"),
     ] {
         heard(asked, &format!("S: 250-mx\n{offers}\n{mail}{refused}"), MESSAGE);
     }
+    let script = format!("S: 250-mx\nS: 250 HELP\nC: MAIL FROM:<ann@example.org>\n{refused}");
+    heard(Terms { priority: 3, ..by(1090, false) }, &script, MESSAGE);
     let late = Terms { deliver_by: Some(DeliverBy { at: 995, returns: false, trace: true }), ..Terms::default() };
     heard(
         late,
@@ -87,6 +88,26 @@ fn times_and_priorities_go_on_where_they_are_offered() {
     );
     let told = "5.4.7 90 seconds are left to deliver it, and the host asks for 91";
     assert_eq!(heard(asked, "S: 250-mx\nS: 250 DELIVERBY 91\nC: QUIT", MESSAGE).replies, [told, told]);
+    // RFC 2852 section 4.1.4.1: who would not send it back in time does not get it.
+    let told = "5.3.3 the message is to be delivered by a time or returned, and the host does not offer DELIVERBY";
+    assert_eq!(heard(asked, "S: 250-mx\nS: 250 HELP\nC: QUIT", MESSAGE).replies, [told, told]);
+}
+
+/// RFC 2852 section 4.1.4.2.
+#[test]
+fn a_host_that_keeps_no_time_is_asked_to_tell_of_delays() {
+    let refused = "S: 450 no\nC: QUIT";
+    for (at, offers, notify) in [
+        (1090, "S: 250 DSN", "SUCCESS,DELAY"),
+        (1090, "S: 250-DELIVERBY\nS: 250 DSN", "SUCCESS"),
+        (1000, "S: 250 DSN", "SUCCESS"),
+    ] {
+        let mail = if offers.contains("DELIVERBY") { " BY=90;N" } else { "" };
+        let script = format!(
+            "S: 250-mx\n{offers}\nC: MAIL FROM:<ann@example.org> RET=HDRS ENVID=QQ+201{mail}\nS: 250 ok\nC: RCPT TO:<a@x.test> NOTIFY={notify} ORCPT=rfc822;o@y.test\nS: 450 no\nC: RCPT ...\n{refused}"
+        );
+        heard(by(at, false), &script, MESSAGE);
+    }
 }
 
 /// RFC 4865, for other hosts and for mailboxes here; the time in the queue counts from the release.
@@ -115,7 +136,7 @@ fn what_is_held_goes_when_its_time_comes() {
     });
 }
 
-/// RFC 2852 section 4: R, whatever the schedule and the rest of the destination say.
+/// RFC 2852 section 4.1.3: R, whatever the schedule and the rest of the destination say.
 #[test]
 fn what_is_not_there_in_time_goes_back() {
     for host in [&["S: 450 4.3.2 not now"; 9][..], &[]] {
@@ -135,7 +156,7 @@ fn what_is_not_there_in_time_goes_back() {
     }
 }
 
-/// RFC 2852 section 4: N.
+/// RFC 2852 section 4.1.3: N.
 #[test]
 fn a_delay_beyond_the_time_is_told_once_and_the_message_goes_on() {
     play(|world| async move {
@@ -147,11 +168,12 @@ fn a_delay_beyond_the_time_is_told_once_and_the_message_goes_on() {
         world.queue_text(on(by(NOW + 60, false), "a@x.test"), "Subject: x\r\n\r\n").await;
         sleep(Duration::from_secs(120)).await;
         let inbox = world.inbox("ann@example.org");
-        assert!(matches!(&inbox[..], [mail] if mail.contains("Action: delayed\r\n")), "{inbox:#?}");
+        let told = "Action: delayed\r\nStatus: 4.4.7\r\n";
+        let by = "\r\nDeliver-By-Date: Tue, 24 Nov 2026 03:51:48 +0000\r\n";
+        assert!(matches!(&inbox[..], [mail] if mail.contains(told) && mail.contains(by)), "{inbox:#?}");
         world.until_empty().await;
-        let inbox = world.inbox("ann@example.org");
-        // The host keeps no time: the sender hears that nobody watches it any more.
-        assert!(matches!(&inbox[..], [_, mail] if mail.contains("Action: relayed\r\n")), "{inbox:#?}");
+        // The host keeps no time, and there is none left to keep.
+        assert_eq!(world.inbox("ann@example.org").len(), 1);
     });
 }
 
@@ -163,7 +185,7 @@ fn a_host_that_keeps_no_time_is_told_of_unless_nothing_is_to_be() {
         play(move |world| async move {
             world.host("192.0.2.11:25", &[script(&[hello, ONE, "C: QUIT"])]);
             world.start(names(), quick());
-            let item = NewQueueItem { terms: by(NOW + 900, true), ..item("ann@example.org", &[("a@x.test", notify)]) };
+            let item = NewQueueItem { terms: by(NOW + 900, false), ..item("ann@example.org", &[("a@x.test", notify)]) };
             world.queue_text(item, "Subject: x\r\n\r\n").await;
             world.until_empty().await;
             let inbox = world.inbox("ann@example.org");

@@ -6,10 +6,13 @@ use crate::outbound::settings::{Security, Settings};
 use crate::outbound::tls::TlsConfigs;
 use crate::outbound::tlsrpt::{Reports, send_before};
 use crate::outbound::trust::{Guard, Policy, result_type};
+use crate::verify::{Settings as VerifySettings, Verifier};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use posthouse_engine::directory::Address;
 use serde_json::{Value, json};
+use std::sync::Arc;
+use std::time::Duration;
 
 fn names() -> FixedNames {
     FixedNames::default()
@@ -21,13 +24,18 @@ fn names() -> FixedNames {
 
 /// Sends a message to a host without TLS, and then the reports of the day; gives what the host of `reports.test` gets.
 fn report(goes: bool, names: FixedNames, days: i64) -> Vec<String> {
+    report_by(None, goes, names, days)
+}
+
+/// The same with somebody who could sign them.
+fn report_by(signs: Option<Arc<Verifier>>, goes: bool, names: FixedNames, days: i64) -> Vec<String> {
     let got = std::rc::Rc::new(std::cell::RefCell::new(Vec::new()));
     let told = got.clone();
     play(|world| async move {
         world.host("192.0.2.11:25", &without_tls(goes));
         world.host("192.0.2.12:25", &without_tls(true));
         let from = Address::parse("tls@example.org").expect("an address");
-        let reports = Reports::start(from, None, None, &[([127, 0, 0, 1], 9).into()]).expect("it starts");
+        let reports = Reports::start(from, signs, None, &[([127, 0, 0, 1], 9).into()]).expect("it starts");
         let settings = Settings { dane: true, lifetime_seconds: 30, ..quick() };
         let office = world.start_reporting(names, settings, reports);
         world.queue(item("ann@example.org", &[("a@x.test", 0)])).await;
@@ -60,9 +68,10 @@ fn a_domain_that_wants_reports_gets_one_for_a_day_that_is_over() {
     for part in [
         "From: TLS reports <tls@example.org>\r\n",
         "To: <tls@reports.test>\r\n",
-        "Subject: Report Domain: x.test Submitter: mail.example.org Report-ID: <",
+        "Subject: Report Domain: x.test Submitter: example.org Report-ID: <",
         "TLS-Report-Domain: x.test\r\n",
-        "TLS-Report-Submitter: mail.example.org\r\n",
+        "TLS-Report-Submitter: example.org\r\n",
+        "filename=\"example.org!x.test!",
         "Content-Type: multipart/report; report-type=\"tlsrpt\";",
     ] {
         assert!(mail.contains(part), "{part} is not in {mail}");
@@ -87,6 +96,24 @@ fn a_domain_that_wants_reports_gets_one_for_a_day_that_is_over() {
     );
     assert!(report(true, wanting, 0).is_empty(), "the day is not over");
     assert!(report(true, names(), 1).is_empty(), "nobody has asked");
+}
+
+/// RFC 8460 section 3: nobody believes what is not signed.
+#[test]
+fn what_cannot_be_signed_is_not_sent() {
+    let settings = VerifySettings {
+        servers: vec![([127, 0, 0, 1], 9).into()],
+        hostname: "mail.example.org".into(),
+        checks: false,
+        checks_loopback: false,
+        obeys_dmarc: false,
+        keeps_dmarc: false,
+        timeout: Duration::from_secs(1),
+        threads: 1,
+    };
+    let verifier = Arc::new(Verifier::start(settings).expect("it starts"));
+    let wanting = names().txt("_smtp._tls.x.test", &["v=TLSRPTv1; rua=mailto:tls@reports.test"]);
+    assert!(report_by(Some(verifier), true, wanting, 1).is_empty());
 }
 
 #[test]

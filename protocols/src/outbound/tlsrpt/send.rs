@@ -89,7 +89,10 @@ async fn send(office: &Office, reports: &Reports, day: &Day) {
 
 /// The one record of a domain; several are none (section 3).
 fn wanted(records: &[String]) -> Option<TlsRpt> {
-    let mut ours = records.iter().filter(|record| record.starts_with("v=TLSRPTv1"));
+    let is_ours = |record: &&String| {
+        record.strip_prefix("v=TLSRPTv1").is_some_and(|rest| rest.trim_ascii_start().starts_with(';'))
+    };
+    let mut ours = records.iter().filter(is_ours);
     let record = ours.next().filter(|_| ours.next().is_none())?;
     TlsRpt::parse(record.as_bytes()).ok()
 }
@@ -113,15 +116,18 @@ async fn mail(
     outcome.queued.map_err(|error| error.to_string())
 }
 
-/// Whom a report is from must be provable (section 3).
+/// Whom a report is from must be provable: unsigned ones are thrown away where they come to (section 3).
 async fn sign(office: &Office, reports: &Reports, message: Vec<u8>) -> Result<(Vec<u8>, Vec<u8>), String> {
     let is_active = |key: &&SigningKey| key.state == KeyState::Active;
     let domain = reports.from.domain();
     let keys: Vec<SigningKey> =
         office.engine.directory(|known| known.keys_of(domain).filter(is_active).cloned().collect());
-    let Some(verifier) = reports.verifier.as_ref().filter(|_| !keys.is_empty()) else {
+    let Some(verifier) = &reports.verifier else {
         return Ok((Vec::new(), message));
     };
+    if keys.is_empty() {
+        return Err(format!("{domain} has no key that signs it: posthouse dkim add {domain}"));
+    }
     let signed = verifier.sign(Vec::new(), message, keys).await.ok_or("it could not be signed")?;
     Ok(([signed.top, signed.fields].concat(), signed.message))
 }
@@ -156,5 +162,7 @@ mod tests {
         assert_eq!(all(&["v=TLSRPTv1;rua=mailto:a@x.test;"]), Some(vec![mail("a@x.test")]));
         assert_eq!(all(&["v=TLSRPTv1;rua=mailto:a@x.test", "v=TLSRPTv1;rua=mailto:b@x.test"]), None);
         assert_eq!(all(&["v=TLSRPTv1;"]), None);
+        // Another version's is none of ours.
+        assert_eq!(all(&["v=TLSRPTv10; x=y", "v=TLSRPTv1 ;rua=mailto:a@x.test"]), Some(vec![mail("a@x.test")]));
     }
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// What kind of policy a session went by (RFC 8460 section 4.2).
+/// What kind of policy a session went by (RFC 8460 section 4.4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(in crate::outbound) enum Kind {
     Tlsa,

@@ -53,6 +53,8 @@ impl Reporter<'_> {
     /// The mail that brings it to somebody.
     pub(super) fn mail(&self, day: &Day, to: &str, packed: &[u8]) -> Vec<u8> {
         let (host, domain, id) = (self.hostname, &day.domain, self.id(day));
+        // RFC 8460 sections 5.1 and 5.3: who submits it is the domain of the contact.
+        let submitter = self.contact.rsplit_once('@').map_or(host, |(_, domain)| domain);
         let boundary = format!("=_tlsrpt_{:X}", self.number);
         let (begin, end) = (day.day * DAY, day.day * DAY + DAY - 1);
         let mut date_time = Vec::new();
@@ -61,11 +63,11 @@ impl Reporter<'_> {
         let mut lines = vec![
             format!("From: TLS reports <{}>", self.contact),
             format!("To: <{to}>"),
-            format!("Subject: Report Domain: {domain} Submitter: {host} Report-ID: <{id}>"),
+            format!("Subject: Report Domain: {domain} Submitter: {submitter} Report-ID: <{id}>"),
             format!("Message-ID: <{id}>"),
             format!("Date: {date_time}"),
             format!("TLS-Report-Domain: {domain}"),
-            format!("TLS-Report-Submitter: {host}"),
+            format!("TLS-Report-Submitter: {submitter}"),
             // A report about TLS that fails must not fail with it (RFC 8460 section 3).
             "TLS-Required: No".into(),
             "Auto-Submitted: auto-generated".into(),
@@ -78,7 +80,9 @@ impl Reporter<'_> {
                 date(day.day)
             ),
             format!("\r\n--{boundary}\r\nContent-Type: application/tlsrpt+gzip\r\nContent-Transfer-Encoding: base64"),
-            format!("Content-Disposition: attachment;\r\n\tfilename=\"{host}!{domain}!{begin}!{end}.json.gz\"\r\n"),
+            format!(
+                "Content-Disposition: attachment;\r\n\tfilename=\"{submitter}!{domain}!{begin}!{end}.json.gz\"\r\n"
+            ),
         ];
         let encoded = STANDARD.encode(packed);
         lines.extend(encoded.as_bytes().chunks(76).map(|line| String::from_utf8_lossy(line).into_owned()));

@@ -16,10 +16,14 @@ use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::ServerCertVerifier;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, Error, RootCertStore};
+use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
 
 /// REQUIRETLS cannot be had (RFC 8689 section 4.2.1).
 pub(in crate::outbound) const NO_REQUIRETLS: &str = "5.7.30";
+
+/// The same where it is TLS that cannot be had.
+pub(in crate::outbound) const NO_ENCRYPTION: &str = "5.7.10";
 
 /// For one host.
 #[derive(Clone)]
@@ -82,7 +86,7 @@ impl Guard {
         guard
     }
 
-    /// What a policy of MTA-STS asks for (RFC 8461 section 4.1).
+    /// What a policy of MTA-STS asks for (RFC 8461 section 4).
     fn sts(tls: &TlsConfigs, host: &str) -> Guard {
         let demands = Some("which the MTA-STS policy of its domain demands");
         Guard { trust: "mta-sts", proven: true, demands, ..Guard::configured(Security::Verified, tls, host) }
@@ -195,7 +199,9 @@ impl<'a> Guards<'a> {
             self.failed(published.as_ref(), FAILED, &host.name);
             return Err(Reply::own("4.7.5", format!("MTA-STS: {} is no host of the domain's policy", host.name)));
         }
-        Ok(Guard { published, ..Guard::sts(tls, &host.name) })
+        let guard = Guard { published, ..Guard::sts(tls, &host.name) };
+        // TLS from the first byte proves the same name.
+        Ok(if self.security == Security::Implicit { Guard { security: self.security, ..guard } } else { guard })
     }
 
     /// A policy of the destination that sessions are counted under, if they are.
@@ -212,13 +218,16 @@ impl<'a> Guards<'a> {
         }
     }
 
-    /// Domains have policies; what the operator names has none.
+    /// Domains have policies, and so have relays with a name (RFC 8461 section 3.4).
     async fn policy(&mut self) -> Option<Arc<Policy>> {
-        let (Destination::Domain(domain, _), Some(policies)) = (self.destination, &self.office.policies) else {
-            return None;
+        let policies = self.office.policies.as_ref()?;
+        let domain = match self.destination {
+            Destination::Domain(domain, _) => domain.to_string(),
+            Destination::Relay(relay, _) => relay.host.to_ascii_lowercase(),
+            Destination::Local | Destination::From(..) => return None,
         };
-        if self.policy.is_none() && !domain.starts_with('[') {
-            let known = policies.of(&*self.office.names, domain, self.office.now()).await;
+        if self.policy.is_none() && !domain.starts_with('[') && domain.parse::<IpAddr>().is_err() {
+            let known = policies.of(&*self.office.names, &domain, self.office.now()).await;
             if let Some(failed) = known.failed.filter(|_| known.policy.is_none()) {
                 self.failed(self.counted(Kind::Sts, Vec::new(), &[]).as_ref(), failed, &format!("mta-sts.{domain}"));
             }

@@ -5,7 +5,7 @@ mod guard;
 mod results;
 mod sts;
 
-pub(super) use guard::{Guard, Guards, NO_REQUIRETLS};
+pub(super) use guard::{Guard, Guards, NO_ENCRYPTION, NO_REQUIRETLS};
 pub(super) use results::{NO_STARTTLS, result_type, why};
 pub(super) use sts::Policies;
 pub use sts::PolicyHosts;

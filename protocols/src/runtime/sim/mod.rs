@@ -27,8 +27,12 @@ use super::local::{self, Local};
 use super::outgoing::{Connecting, Outside};
 use super::{Service, SessionFuture, Stream, Transport};
 
-/// Real time given to other threads before simulated time jumps to the next timer, in [`run`].
+/// Real time given to other threads before simulated time jumps to the next timer, in [`run`]: for what nobody has asked them for, as changes
+/// that are told.
 const PATIENCE: Duration = Duration::from_millis(100);
+/// The same while somebody waits for an answer of theirs. A busy machine may take long over it, and a thread that is held up on purpose
+/// answers never.
+const PATIENCE_FOR_ANSWERS: Duration = Duration::from_secs(5);
 /// Real time after which a simulation in which nobody can move any more is given up.
 const DEADLOCK_AFTER: Duration = Duration::from_secs(30);
 
@@ -52,7 +56,8 @@ struct Inner {
 }
 
 /// Runs `main` and every session it starts, until `main` is done; the sessions left are dropped. When nobody can go on,
-/// engine threads get a tenth of a second of real time to wake someone, then simulated time jumps to the next timer.
+/// engine threads get a tenth of a second of real time to wake someone, and some seconds when somebody waits for an answer of theirs; then
+/// simulated time jumps to the next timer.
 ///
 /// # Panics
 /// When `main` or a session panics, or when nobody can ever go on.
@@ -108,6 +113,8 @@ where
             executor.drop_all();
             return out;
         }
+        let is_asked = !patience.is_zero() && local::waits_for_threads();
+        let patience = if is_asked { PATIENCE_FOR_ANSWERS } else { patience };
         if executor.has_ready() || wait_for_threads(&executor, &parker, patience) {
             continue;
         }
@@ -145,7 +152,7 @@ impl Net {
         for future in self.inner.spawned.take() {
             executor.spawn(future);
         }
-        executor.run_ready(1);
+        executor.run_ready(1, Duration::ZERO);
         if let Some(panic) = executor.take_panic() {
             resume_unwind(panic);
         }
@@ -236,5 +243,41 @@ impl Outside for Net {
 
     fn spawn(&self, future: SessionFuture) {
         self.inner.spawned.borrow_mut().push(future);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::runtime::{elsewhere, timeout};
+    use tokio::sync::oneshot;
+
+    const LONG: Duration = PATIENCE.saturating_mul(5);
+
+    #[test]
+    fn no_time_passes_while_a_thread_is_asked() {
+        let took = run(|net| async move {
+            let (before, (reply, answer)) = (net.now(), oneshot::channel());
+            std::thread::spawn(move || {
+                std::thread::sleep(LONG);
+                reply.send(7)
+            });
+            let heard = timeout(Duration::from_secs(1), elsewhere(answer)).await;
+            assert_eq!(heard, Some(Ok(7)), "a busy machine looks like a server that gives no answer");
+            net.now() - before
+        });
+        assert_eq!(took, Duration::ZERO);
+        assert!(!local::waits_for_threads());
+    }
+
+    #[test]
+    fn no_time_passes_while_the_store_is_asked() {
+        let shared = crate::testing::shared();
+        let engine = shared.engine.clone();
+        run(move |_| async move {
+            let work = engine.work(|| std::thread::sleep(LONG));
+            assert!(matches!(timeout(Duration::from_secs(1), work).await, Some(Ok(()))));
+        });
+        assert!(!local::waits_for_threads());
     }
 }

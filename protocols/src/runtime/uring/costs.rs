@@ -8,11 +8,12 @@ use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
-use io_uring::opcode::{LinkTimeout, Recv, Send, SendZc};
+use io_uring::opcode::{LinkTimeout, Recv, RecvMulti, Send, SendZc};
 use io_uring::types::{Fd, Fixed, Timespec};
 use io_uring::{cqueue, squeue};
 
-use super::ring::{Completion, Ring};
+use super::buffers::{self, Buffers};
+use super::ring::{Completion, Ring, SETUPS};
 
 const ROUNDS: u32 = 200_000;
 const LARGE_BYTES: u64 = 1 << 30;
@@ -123,6 +124,73 @@ fn linked_timeouts() {
     println!(
         "receive of 64 bytes, ns: {without}; with a linked timeout {with}; an entry in the map of 10,000 timers {map}"
     );
+}
+
+/// Requests and replies of 64 bytes between this thread's ring and another thread.
+const ROUND_TRIPS: u32 = 30_000;
+
+/// CPU of this thread for a request that comes in by the ring and its reply by a plain call, in nanoseconds, the best of five.
+fn round_trip(ring: &mut Ring, multishot: bool) -> u128 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("bound");
+    let client = TcpStream::connect(listener.local_addr().expect("bound")).expect("connected");
+    let (server, _) = listener.accept().expect("accepted");
+    client.set_nodelay(true).and_then(|()| server.set_nodelay(true)).expect("set");
+    let rounds = 5 * ROUND_TRIPS;
+    let asking = std::thread::spawn(move || {
+        let mut bytes = [7; 64];
+        for _ in 0..rounds {
+            (&client).write_all(&bytes).and_then(|()| (&client).read_exact(&mut bytes)).expect("answered");
+        }
+    });
+    let mut buffers = Buffers::register(&ring.io.submitter()).expect("buffers");
+    let (fd, mut sink, mut done, mut armed) = (Fd(server.as_raw_fd()), [0_u8; 64], Vec::new(), false);
+    let mut answer = || {
+        if !armed {
+            let entry = match multishot {
+                true => RecvMulti::new(fd, buffers::GROUP).build(),
+                false => Recv::new(fd, sink.as_mut_ptr(), 64).build(),
+            };
+            armed = multishot;
+            // SAFETY: the socket, the bytes and the buffers outlive the ring's last completion: the loop below has seen it, or the ring is gone.
+            unsafe { ring.push(entry) };
+        }
+        done.clear();
+        while done.is_empty() {
+            ring.wait(None).expect("the ring works");
+            ring.completions(&mut done);
+        }
+        let completion: &Completion = &done[0];
+        assert_eq!(completion.result, 64);
+        armed = completion.more();
+        if let Some(id) = completion.buffer() {
+            sink.copy_from_slice(buffers.filled(id, 64));
+            buffers.give(id);
+        }
+        (&server).write_all(&sink).expect("written");
+    };
+    let once = |_| {
+        let start = cpu();
+        (0..ROUND_TRIPS).for_each(|_| answer());
+        (cpu() - start).as_nanos() / u128::from(ROUND_TRIPS)
+    };
+    let best = (0..5).map(once).min().expect("five");
+    asking.join().expect("answered");
+    // The client is gone: the receive that may still be armed ends, and with it the kernel's hold on the buffers.
+    if armed {
+        ring.wait(None).expect("the ring works");
+    }
+    ring.io.submitter().unregister_buf_ring(buffers::GROUP).expect("unregistered");
+    best
+}
+
+#[test]
+#[ignore = "a measurement"]
+fn setups_and_multishot() {
+    for (setup, flags) in SETUPS {
+        let mut ring = Ring::with(setup, flags).expect("a ring");
+        let (one, many) = (round_trip(&mut ring, false), round_trip(&mut ring, true));
+        println!("a request and its reply, CPU ns of the ring's thread, {setup}: receive {one}, multishot {many}");
+    }
 }
 
 /// CPU of sending a gibibyte in pieces of `size`: milliseconds of the sender and of the process, and whether the kernel says that it copied.

@@ -16,7 +16,7 @@ use crate::limits;
 use crate::runtime::executor::{Executor, Parker};
 use crate::runtime::local::{self, Local};
 use crate::runtime::server::{Accepted, Begin, Message, Post, Shared};
-use crate::runtime::{SessionFuture, Stream};
+use crate::runtime::{SessionFuture, Site, Stream};
 
 /// What others put for this reactor.
 #[derive(Default)]
@@ -130,10 +130,12 @@ impl Reactor {
                 return Ok(());
             }
             self.local.fire_timers();
-            self.executor.run_ready(limits::TASKS_PER_TURN_MAX);
+            self.executor.run_ready(limits::TASKS_PER_TURN_MAX, limits::TURN_TIME_MAX);
             self.take_up_spawned();
             self.parker.announce_sleep();
             let wait = if self.executor.has_ready() || !self.mailbox.is_empty() {
+                // It does not sleep: who wakes a task meanwhile need not ring.
+                self.parker.awake();
                 Some(Duration::ZERO)
             } else {
                 self.local.until_next_timer()
@@ -163,8 +165,9 @@ impl Reactor {
         let slot = self.driver.borrow_mut().adopt(accepted.socket);
         let transport = Box::new(RingTransport::new(self.driver.clone(), slot));
         let stream = Stream::new(transport, accepted.peer, accepted.local);
+        let whose = Site::of(accepted.peer.ip()).number();
         let session = self.shared.session(accepted.listener, stream, accepted.permit);
-        self.executor.spawn(session);
+        self.executor.spawn_for(Some(whose), session);
     }
 
     fn take_up_spawned(&self) {

@@ -39,11 +39,11 @@ pub(super) struct Ring {
     pub(super) setup: &'static str,
 }
 
-type Flags = fn(&mut Builder) -> &mut Builder;
+pub(super) type Flags = fn(&mut Builder) -> &mut Builder;
 
 /// Best first. With a single issuer whose completions are deferred, the kernel does its part only when we wait: no interrupts
 /// of a running session, and completions come in batches (6.1); single issuer (6.0); no interrupts (5.19).
-const SETUPS: [(&str, Flags); 4] = [
+pub(super) const SETUPS: [(&str, Flags); 4] = [
     ("single issuer, deferred task work", |builder| {
         let builder = builder.setup_single_issuer().setup_defer_taskrun();
         builder.setup_coop_taskrun().setup_taskrun_flag()
@@ -58,21 +58,24 @@ impl Ring {
     pub(super) fn new() -> io::Result<Ring> {
         let mut last = io::Error::from(io::ErrorKind::Unsupported);
         for (setup, flags) in SETUPS {
-            let mut builder = IoUring::builder();
-            builder.setup_clamp().setup_cqsize(limits::RING_ENTRIES * 4);
-            match flags(&mut builder).build(limits::RING_ENTRIES) {
-                Ok(mut io) => {
-                    // Spares a descriptor look-up per system call; an old kernel that has it not works all the same.
-                    let _ = io.submitter().register_ring_fd();
-                    io.completion().sync();
-                    return Ok(Ring { io, backlog: VecDeque::new(), setup });
-                }
+            match Ring::with(setup, flags) {
                 // The kernel does not know a flag: the next set has fewer.
                 Err(error) if error.raw_os_error() == Some(libc::EINVAL) => last = error,
-                Err(error) => return Err(error),
+                made => return made,
             }
         }
         Err(last)
+    }
+
+    /// A ring with these flags.
+    pub(super) fn with(setup: &'static str, flags: Flags) -> io::Result<Ring> {
+        let mut builder = IoUring::builder();
+        builder.setup_clamp().setup_cqsize(limits::RING_ENTRIES * 4);
+        let mut io = flags(&mut builder).build(limits::RING_ENTRIES)?;
+        // Spares a descriptor look-up per system call; an old kernel that has it not works all the same.
+        let _ = io.submitter().register_ring_fd();
+        io.completion().sync();
+        Ok(Ring { io, backlog: VecDeque::new(), setup })
     }
 
     /// Queues an operation; it reaches the kernel with the next submit, in the order of the calls.

@@ -64,7 +64,7 @@ impl Session {
     async fn take_chunk(&mut self, size: usize, chunks: &mut Coming) -> io::Result<Option<Over>> {
         let max = self.shared.message_size_bytes_max;
         if (chunks.message.len() as u64).saturating_add(size as u64) > max {
-            chunks.refusal.get_or_insert_with(|| message::too_big(max));
+            chunks.refuse(message::too_big(max));
         }
         let (mut left, end) = (size, message_end());
         loop {
@@ -73,8 +73,6 @@ impl Session {
             chunks.make_room(used);
             if chunks.refusal.is_none() {
                 chunks.message.extend_from_slice(&buffered[..used]);
-            } else {
-                chunks.message = Vec::new();
             }
             self.stream.consume(used);
             left -= used;
@@ -89,7 +87,7 @@ impl Session {
 
     async fn pass_over(&mut self, size: usize, refusal: Reply) -> io::Result<Answer> {
         let mut chunks = self.message_begins();
-        chunks.refusal = Some(refusal.clone());
+        chunks.refuse(refusal.clone());
         Ok(match self.take_chunk(size, &mut chunks).await? {
             None => refusal.into(),
             Some(over) => {

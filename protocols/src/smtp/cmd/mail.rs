@@ -24,8 +24,8 @@ pub(in crate::smtp) fn run(session: &mut Session, request: Request<String>) -> R
                 session.transaction = Some(Box::new(transaction));
                 match i64::from(priority) == asked {
                     true => Answer::new(250, "2.1.0 Ok"),
-                    // RFC 6710 section 6 gives this status to a priority that was changed.
-                    false => Answer::new(250, format!("2.3.6 Ok, with the priority {priority}")),
+                    // RFC 6710 section 4.1: the new priority comes first.
+                    false => Answer::new(250, format!("2.3.6 {priority} is the priority that it has here")),
                 }
             }
             Err(refusal) => refusal.into(),
@@ -83,7 +83,7 @@ impl Session {
         Ok(terms)
     }
 
-    /// Whether the client may demand TLS for the whole way: only over TLS (RFC 8689 section 4.1); a store is the end of the way.
+    /// Whether the client may demand TLS for the whole way: only over TLS (RFC 8689 section 2); a store is the end of the way.
     pub(in crate::smtp) fn keeps_tls(&self) -> bool {
         self.role != Role::Lmtp && self.stream.is_tls()
     }

@@ -1,13 +1,13 @@
 //! RCPT (RFC 5321 section 4.1.1.3) with NOTIFY and ORCPT (RFC 3461): who is meant, and whether there is room. Unknown addresses are refused
 //! here and never bounced.
 use crate::limits;
-use crate::runtime::now;
+use crate::runtime::{now, yield_now};
 use crate::smtp::envelope;
 use crate::smtp::reply::Reply;
 use crate::smtp::role::Role;
 use crate::smtp::state::{Answer, Rcpt, Running, Session, Transaction};
 use posthouse_engine::base::Load;
-use posthouse_engine::directory::{Address, Recipient, Resolution};
+use posthouse_engine::directory::{Address, Directory, Recipient, Resolution};
 use posthouse_engine::quota;
 use smtp_proto::{RcptTo, Request};
 
@@ -20,7 +20,12 @@ pub(in crate::smtp) fn run(session: &mut Session, request: Request<String>) -> R
             return Ok(session.turn_away());
         }
         session.look_up_host().await;
-        let found = match session.recipient(to) {
+        let found = session.recipient(to);
+        if found.as_ref().is_ok_and(|rcpt| rcpt.copies() > limits::SMTP_COPIES_PER_TURN) {
+            // Looking up all who stand in a group takes a while, and the next command may name it again.
+            yield_now().await;
+        }
+        let found = match found {
             Ok(rcpt) => session.show_recipient(&rcpt).await.map(|()| rcpt),
             Err(refusal) => Err(refusal),
         };
@@ -86,7 +91,7 @@ impl Session {
             return Err(Reply::new(503, "5.5.1 Chunks of the message have come already"));
         }
         let given = match to.address.as_str() {
-            // smtp-proto gives this for <Postmaster> (RFC 5321 section 4.5.1) and for <>, and nobody asks for the latter.
+            // smtp-proto gives this for <Postmaster> (RFC 5321 section 4.5.1); <> is refused before.
             "" => self.postmaster(),
             address => envelope::requoted(address),
         };
@@ -114,16 +119,16 @@ impl Session {
 
     /// Who `<Postmaster>` without a domain is: that of our own name or of the first domain that has one.
     fn postmaster(&self) -> String {
-        let engine = &self.shared.engine;
-        let domains = engine
-            .directory(|directory| directory.domains(None).map(|domain| domain.name.to_string()).collect::<Vec<_>>());
-        let names = std::iter::once(self.shared.hostname.clone()).chain(domains);
-        let mut addresses = names.map(|name| format!("postmaster@{name}"));
-        let is_there = |address: &String| {
-            let address = Address::parse(address);
-            address.is_ok_and(|address| matches!(engine.resolve(&address), Resolution::Recipients { .. }))
+        let own = format!("postmaster@{}", self.shared.hostname);
+        let receives = |known: &Directory| {
+            let found = Address::parse(&own).map(|address| known.resolve(&address));
+            matches!(found, Ok(Resolution::Recipients { .. }))
         };
-        addresses.find(is_there).unwrap_or_else(|| format!("postmaster@{}", self.shared.hostname))
+        let of_domain = |known: &Directory| match receives(known) {
+            true => None,
+            false => known.postmaster().map(ToString::to_string),
+        };
+        self.shared.engine.directory(of_domain).unwrap_or(own)
     }
 
     fn resolve(&self, address: &Address) -> Result<(Vec<Recipient>, Vec<Address>), Reply> {

@@ -112,6 +112,52 @@ fn too_many_copies() {
     assert_eq!(heard.matches("452 4.5.3 The recipients stand for too many").count(), 10 - taken, "{heard}");
 }
 
+/// A size of more digits than a number has is read as that of its last digits: the rest of the message would be commands.
+#[test]
+fn no_way_of_writing_bdat_makes_bytes_of_a_message_commands() {
+    for begin in ["BDAT ", "BDAT\t", "  BDAT ", "bdat  "] {
+        let shared = shared();
+        let endless = "18446744073709551618";
+        let chunk = format!("{begin}{endless}1{endless} LAST\r\nMAIL FROM:<evil@b.test>\r\n");
+        let begin = "HELO x\r\nMAIL FROM:<a@b.test>\r\nRCPT TO:<ann@example.org>\r\n";
+        let heard = answers(SmtpService::mx(shared), format!("{begin}{chunk}QUIT\r\n").into_bytes());
+        assert!(
+            heard.ends_with("501 5.5.4 BDAT size [LAST] is expected; closing the connection\r\n"),
+            "{chunk:?}: {heard}"
+        );
+    }
+}
+
+#[test]
+fn a_header_without_end_is_refused() {
+    let header = "a:\r\n".repeat(limits::SMTP_HEADER_FIELDS_MAX + 1);
+    for (service, hello) in [(true, "HELO"), (false, "LHLO")] {
+        let session = format!("{BEGIN}{header}\r\nx\r\n.\r\nQUIT\r\n").replacen("HELO", hello, 1).into_bytes();
+        let heard = match service {
+            true => answers(SmtpService::mx(shared()), session),
+            false => answers(LmtpService::new(shared()), session),
+        };
+        assert!(
+            heard.contains("\r\n550 5.6.0 The message's header is too large; 1048576 bytes and 5000 fields"),
+            "{heard}"
+        );
+    }
+}
+
+/// Programs that take mail out of a mailbox file leave its first line on top.
+#[test]
+fn a_line_of_a_mailbox_file_costs_no_header() {
+    let shared = shared();
+    let mail = format!(
+        "{BEGIN}From a@b.test Thu Nov 26 10:00:00 2026\r\nFrom: a@b.test\r\nSubject: kept\r\n\r\nx\r\n.\r\nQUIT\r\n"
+    );
+    answers(SmtpService::mx(shared.clone()), mail.into_bytes());
+    let mails = inbox(&shared, "ann@example.org");
+    let named =
+        "\r\nX-Mailbox-Line: From a@b.test Thu Nov 26 10:00:00 2026\r\nFrom: a@b.test\r\nSubject: kept\r\n\r\nx\r\n";
+    assert!(mails[0].ends_with(named), "{}", mails[0]);
+}
+
 #[test]
 fn a_cut_connection_delivers_nothing() {
     let shared = shared();

@@ -164,6 +164,26 @@ fn quota_by_smtp_refuses_or_bounces_and_loses_nothing() {
     assert!(inbox(&shared, "bob@example.org").is_empty());
 }
 
+/// Its address is nobody's business, and a sender who was forged has asked for no report.
+#[test]
+fn a_member_of_a_group_without_room_gets_the_message_later_and_nobody_is_told() {
+    let shared = shared();
+    let mail = |to: &[&str]| {
+        let mail = String::from_utf8(big_mail("HELO", to)).expect("ASCII");
+        mail.replace(&"x".repeat(TOO_MUCH_FOR_BOB), &"x".repeat(6_000))
+            .replace("<ann@example.org>\r\nRCPT", "<far@away.test>\r\nRCPT")
+    };
+    for to in ["bob@example.org", "all@example.org"] {
+        let heard = answers(SmtpService::mx(shared.clone()), mail(&[to]).into_bytes());
+        assert!(heard.contains("\r\n250 2.0.0 Taken"), "{heard}");
+    }
+    assert_eq!((inbox(&shared, "bob@example.org").len(), inbox(&shared, "ann@example.org").len()), (1, 1));
+    let mut waiting: Vec<(String, String)> = super::member::queued(&shared);
+    waiting.sort();
+    let far = |to: &str| ("far@away.test".to_owned(), to.to_owned());
+    assert_eq!(waiting, [far("bob@example.org"), far("carl@elsewhere.test")]);
+}
+
 /// RFC 3461: who is told, and with what of its envelope.
 #[test]
 fn a_bounce_obeys_notify_and_names_the_envelope() {

@@ -4,6 +4,7 @@ use crate::session::Shared;
 use crate::smtp::SmtpService;
 use crate::testing;
 use posthouse_engine::directory::{Address, Change, ScopeName};
+use posthouse_engine::trace::{MailFilter, Step};
 use std::sync::Arc;
 
 fn with_rules(rules: &[(ScopeName, &str)]) -> Arc<Shared> {
@@ -122,6 +123,10 @@ fn keywords_in_an_encoded_subject_and_junk() {
     assert!(send("=?utf-8?B?5Y+R56Wo?=").contains("550 5.7.1 | 221"));
     assert!(send("You WIN").contains("250 2.0.0 | 221"));
     assert!(inbox(&shared, "ann@example.org").is_empty(), "it is in Junk");
+    let log = shared.engine.mail_log(&MailFilter::default(), None, 10).expect("it can be read");
+    let told: Vec<_> = log.rows.iter().map(|row| (row.record.step, &*row.record.policy, &*row.record.text)).collect();
+    assert!(told.iter().any(|(step, policy, _)| (*step, *policy) == (Step::Refused, "keyword")), "{told:?}");
+    assert!(told.contains(&(Step::Delivered, "junk", "keyword")), "{told:?}");
 }
 
 #[test]
@@ -177,4 +182,36 @@ fn a_rate_is_used_up_when_a_recipient_is_taken() {
     );
     testing::play(SmtpService::submission(shared.clone()), both.leak());
     assert_eq!(shared.engine.queue().len(), 1);
+}
+
+/// Which policies the mail log names, of what was refused.
+fn refused_by(shared: &Shared) -> Vec<String> {
+    let log = shared.engine.mail_log(&MailFilter::default(), None, 20).expect("it can be read");
+    let refused = log.rows.into_iter().filter(|row| row.record.step == Step::Refused);
+    refused.map(|row| format!("{} {}", row.record.policy, row.record.recipient)).collect()
+}
+
+#[test]
+fn what_leaves_the_tenant_and_how_much_of_it_is_a_matter_of_rules() {
+    let send = |rules: &[(ScopeName, &str)]| {
+        let shared = with_rules(rules);
+        let said = codes(
+            SmtpService::submission(shared.clone()),
+            &format!(
+                "AUTH PLAIN {PLAIN}\nMAIL FROM:<ann@example.org>\nRCPT TO:<bob@example.org>\nRCPT TO:<a@x.test>\nRCPT TO:<b@x.test>\nQUIT\n"
+            ),
+        );
+        let said =
+            said.split_once("250 2.1.0 | ").expect("MAIL is taken").1.trim_end_matches(" | 221 2.0.0").to_owned();
+        (said, refused_by(&shared))
+    };
+    let none = || (tenant(), "outbound no");
+    let kept = send(&[none()]);
+    assert_eq!(kept.0, "250 2.1.5 | 550 5.7.1 | 550 5.7.1");
+    assert_eq!(kept.1, ["outbound a@x.test", "outbound b@x.test"]);
+    let excepted = send(&[none(), (account("ann@example.org"), "outbound yes")]);
+    assert_eq!(excepted.0, "250 2.1.5 | 250 2.1.5 | 250 2.1.5");
+    let together = send(&[(tenant(), "tenant-rate 1/1d"), (account("ann@example.org"), "rate 9/1d")]);
+    assert_eq!(together.0, "250 2.1.5 | 250 2.1.5 | 450 4.7.1");
+    assert_eq!(together.1, ["rate b@x.test"]);
 }

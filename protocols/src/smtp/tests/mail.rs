@@ -126,7 +126,7 @@ fn paths_and_parameters() {
         C: RCPT TO:<ann@example.org> orcpt=x400;/C=de/ NOTIFY=NEVER
         S: 250 2.1.5 Ok
         C: RCPT TO:<ann@example.org> ORCPT=rfc822;a ORCPT=rfc822;b
-        S: 501 5.5.4 The value of ORCPT is not allowed
+        S: 501 5.5.4 ORCPT is given twice
         C: RCPT TO:<ann@example.org> ORCPT=rfc822
         S: 501 5.5.4 The value of ORCPT is not allowed
         C: RCPT TO:<@relay.test,@other.test:ann@example.org>
@@ -217,8 +217,10 @@ fn postmaster_without_a_domain_is_that_of_a_domain_here() {
     for done in shared.engine.change_directory(vec![change]).wait() {
         done.expect("changed");
     }
-    let mail = b"HELO x\r\nMAIL FROM:<a@b.test>\r\nRCPT TO:<Postmaster>\r\nDATA\r\nSubject: x\r\n\r\n.\r\nQUIT\r\n";
+    // RFC 5321 section 3.3: the null path is nobody's.
+    let mail = b"HELO x\r\nMAIL FROM:<a@b.test>\r\nRCPT TO:<>\r\nRCPT TO:<Postmaster>\r\nDATA\r\nSubject: x\r\n\r\n.\r\nQUIT\r\n";
     let heard = answers(SmtpService::mx(shared.clone()), mail.to_vec());
+    assert!(heard.contains("\r\n501 5.1.3 <> is nobody's address"), "{heard}");
     assert!(heard.contains("\r\n250 2.0.0 Taken"), "{heard}");
     assert_eq!(inbox(&shared, "ann@example.org").len(), 1);
 }

@@ -93,6 +93,33 @@ fn chunks_do_not_wait_for_ever_for_the_last() {
     });
 }
 
+/// Of a message over the limit nothing is kept, so it holds no room either, however long the rest of it takes.
+#[test]
+fn what_is_too_big_gives_its_room_back_at_once() {
+    for in_chunks in [false, true] {
+        let mut shared = Arc::into_inner(shared(2)).expect("nobody else has it");
+        shared.message_size_bytes_max = 3 << 19;
+        let service = SmtpService::mx(Arc::new(shared));
+        sim::run(move |net| async move {
+            let mut big = begun(&net, &service).await;
+            if in_chunks {
+                big.write(format!("BDAT {}\r\n", 3 << 19).as_bytes()).await;
+                ask(&mut big, &lines(3 << 19), "250 2.0.0").await;
+                big.write(b"BDAT 160\r\n").await;
+                big.write(&lines(16)).await;
+            } else {
+                ask(&mut big, b"DATA\r\n", "354 ").await;
+                big.write(&lines((3 << 19) + 160)).await;
+            }
+            let heard = large(&net, &service).await;
+            assert!(heard.contains("250 2.0.0 Taken as "), "{heard}");
+            let end: &[u8] = if in_chunks { &lines(144) } else { b".\r\n" };
+            let heard = ask(&mut big, end, "5.3.4").await;
+            assert!(heard.contains("552 5.3.4 The message is too big"), "{heard}");
+        });
+    }
+}
+
 /// What becomes of a mail that comes by so many bytes a second while others hold `held` steps of 64.
 fn delivered_at(bytes_a_second: usize, held: u64) -> String {
     let shared = shared(64);

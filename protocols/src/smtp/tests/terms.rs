@@ -73,6 +73,24 @@ fn what_is_held_is_nowhere_before_its_time() {
     }
 }
 
+/// What a group sends on bears its mark; a person's other name sends nothing on.
+#[test]
+fn a_held_alias_is_no_group() {
+    for (to, passed, held) in [
+        ("a.n.n@example.org", &[][..], &["ann@example.org"][..]),
+        ("all@example.org", &["all@example.org"], &["ann@example.org", "bob@example.org", "carl@elsewhere.test"]),
+    ] {
+        let (shared, heard) = submitted("HOLDFOR=3600", &[to]);
+        assert!(heard.contains("\r\n250 2.0.0 Taken as "), "{heard}");
+        let item = only(&shared);
+        let to: Vec<&str> = item.item.recipients.iter().map(|one| one.address.as_str()).collect();
+        assert_eq!(
+            (item.item.passed.as_slice(), to.as_slice()),
+            (&passed.iter().map(ToString::to_string).collect::<Vec<_>>()[..], held)
+        );
+    }
+}
+
 #[test]
 fn a_time_that_is_over_holds_nothing() {
     let (shared, heard) = submitted("HOLDUNTIL=2026-11-24T03:50:48Z", &["bob@example.org"]);
@@ -87,6 +105,10 @@ fn a_message_is_held_for_members_only_and_not_for_ever() {
         ("HOLDFOR=2592001", "501 5.5.4 A message is held for 2592000 seconds at most, now until 2026-12-24T03:50:48Z"),
         ("HOLDUNTIL=2026-12-24T03:50:49Z", "501 5.5.4 A message is held for 2592000 seconds at most"),
         ("HOLDFOR=60 HOLDUNTIL=2026-11-24T04:50:48Z", "501 5.5.4 HOLDFOR and HOLDUNTIL exclude each other"),
+        ("HOLDFOR=60 holdfor=60", "501 5.5.4 HOLDFOR is given twice"),
+        ("HOLDFOR=100 BY=99;R", "501 5.5.4 The message would be held beyond the time of BY"),
+        ("HOLDFOR=100 BY=-5;N", "501 5.5.4 The message would be held beyond the time of BY"),
+        ("HOLDUNTIL=2026-11-24T12:50:48+08:00", "501 5.5.4 The value of HOLDUNTIL is not allowed"),
         ("HOLDFOR=18446744073709551617", "501 5.5.4 The value of HOLDFOR is not allowed"),
         ("HOLDFOR=0", "501 5.5.4 The value of HOLDFOR is not allowed"),
         ("HOLDUNTIL=tomorrow", "501 5.5.4 The value of HOLDUNTIL is not allowed"),
@@ -113,7 +135,7 @@ fn the_queue_is_told_of_times_and_priorities() {
         ("BY=-5;nt MT-PRIORITY=-9", Terms { deliver_by: by(NOW - 5, false, true), priority: -9, ..Terms::default() }),
         ("MT-PRIORITY=4", Terms { priority: 4, ..Terms::default() }),
         (
-            "HOLDFOR=100 BY=60;RT",
+            "HOLDFOR=100 BY=160;RT",
             Terms { hold_until: NOW + 100, deliver_by: by(NOW + 160, true, true), ..Terms::default() },
         ),
     ] {
@@ -123,10 +145,18 @@ fn the_queue_is_told_of_times_and_priorities() {
     }
 }
 
+/// The sender would be told of each member, and one message could make many reports.
+#[test]
+fn the_time_of_a_sender_ends_at_a_group() {
+    let (shared, heard) = submitted("BY=120;RT MT-PRIORITY=3", &["all@example.org"]);
+    assert!(heard.contains("\r\n250 2.0.0 Taken as "), "{heard}");
+    assert_eq!(only(&shared).item.terms, Terms { priority: 3, ..Terms::default() });
+}
+
 #[test]
 fn a_priority_that_is_too_high_is_lowered_and_told() {
     let (shared, heard) = submitted("MT-PRIORITY=9", &["x@elsewhere.test"]);
-    assert!(heard.contains("\r\n250 2.3.6 Ok, with the priority 4\r\n"), "{heard}");
+    assert!(heard.contains("\r\n250 2.3.6 4 is the priority that it has here\r\n"), "{heard}");
     let item = only(&shared);
     let message = shared.engine.queue_message(item.id).wait().expect("its message").to_vec();
     let message = String::from_utf8(message).expect("UTF-8");
@@ -135,7 +165,7 @@ fn a_priority_that_is_too_high_is_lowered_and_told() {
         C: HELO x
         S: 250 ...
         C: MAIL FROM:<a@b.test> MT-PRIORITY=1
-        S: 250 2.3.6 Ok, with the priority 0
+        S: 250 2.3.6 0 is the priority that it has here
         C: RSET
         S: 250 2.0.0 Ok
         C: MAIL FROM:<a@b.test> MT-PRIORITY=-1
@@ -160,6 +190,10 @@ fn times_and_priorities_that_cannot_be_meant_are_refused() {
         S: 501 5.5.4 The value of BY is not allowed
         C: MAIL FROM:<ann@example.org> BY=60;X
         S: 501 5.5.4 The value of BY is not allowed
+        C: MAIL FROM:<ann@example.org> MT-PRIORITY=1 MT-PRIORITY=1
+        S: 501 5.5.4 MT-PRIORITY is given twice
+        C: MAIL FROM:<ann@example.org> RET=FULL RET=HDRS
+        S: 501 5.5.4 RET is given twice
         C: MAIL FROM:<ann@example.org> MT-PRIORITY=10
         S: 501 5.5.4 The value of MT-PRIORITY is not allowed
         C: MAIL FROM:<ann@example.org> MT-PRIORITY=x

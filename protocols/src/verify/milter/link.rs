@@ -81,6 +81,9 @@ impl Link {
             match wire::heard(letter, &data) {
                 Some(Heard::Progress) => {}
                 Some(heard) => return Ok(heard),
+                None if wire::UNDONE.contains(&letter) => {
+                    return Err(wrong(format!("{:?}: the envelope is changed for no milter", char::from(letter))));
+                }
                 None => {
                     return Err(wrong(format!("{:?} with {} bytes is not understood", char::from(letter), data.len())));
                 }

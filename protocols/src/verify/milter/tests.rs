@@ -64,10 +64,11 @@ pub(crate) fn milter(net: &Net, port: u16, steps: u32, answers: Answers) -> Log 
                 let text = String::from_utf8_lossy(&data).replace('\0', "|").replace("\r\n", "/");
                 let mut out = Vec::new();
                 match letter {
+                    // As rspamd and MIMEDefang it may do everything, and names macros behind that.
                     'O' => wire::packet(
                         &mut out,
                         b'O',
-                        &[&6u32.to_be_bytes(), &0x31u32.to_be_bytes(), &steps.to_be_bytes()],
+                        &[&6u32.to_be_bytes(), &0x1ffu32.to_be_bytes(), &steps.to_be_bytes(), b"\0\0\0\x02i\0"],
                     ),
                     'D' => {}
                     'L' if steps & 0x80 != 0 => {}
@@ -199,7 +200,9 @@ fn what_does_not_answer_or_answers_nonsense_means_its_default() {
         milter(&net, 3, 0x800, &[]);
         // Right words out of their place.
         milter(&net, 4, 0, &[('N', &[(b's', b"")])]);
-        for port in [1, 2, 3, 4, 9] {
+        milter(&net, 5, 0, &[('E', &[(b'h', b"X\0y\0"), (b'-', b"<x@y>\0"), (b'c', b"")])]);
+        milter(&net, 6, 0, &[('E', &[(b'e', b"<x@y>\0"), (b'c', b"")])]);
+        for port in [1, 2, 3, 4, 5, 6, 9] {
             let result = |default_action| {
                 let settings = settings("one", port, default_action);
                 async move { shown(&[settings]).await.0.map_err(|refused| refused.code) }

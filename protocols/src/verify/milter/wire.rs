@@ -1,8 +1,12 @@
 //! The milter protocol's packets (version 6; libmilter's mfdef.h has the letters and bits): four bytes of length, a letter, data. Pure.
 use crate::limits;
 
-/// Everything that we can do for a milter: add, change and insert fields, replace the body, quarantine.
-pub(super) const ACTIONS: u32 = 0x01 | 0x02 | 0x10 | 0x20;
+/// What a milter may do: all that there is, for many say that they may do things which they hardly ever do, and libmilter's end when they may not.
+/// Fields, the body and quarantine are done as asked; to change the envelope (`UNDONE`) is no answer that can be understood, and the milter's default action
+/// stands for it. Macros that it names (0x100) are not sought: it gets those that there are.
+pub(super) const ACTIONS: u32 = 0x1ff;
+/// Letters of what is not done: another sender, more recipients (with parameters too), fewer.
+pub(super) const UNDONE: [u8; 4] = *b"e+2-";
 /// What a milter may ask us to leave out or not to wait for: all but to hear of refused recipients (0x800).
 pub(super) const STEPS: u32 = 0x1f_f7ff;
 /// Values of fields keep the space behind the colon.

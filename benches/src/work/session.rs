@@ -1,14 +1,18 @@
 //! Work of whole sessions over the simulated network: what a client's commands cost from their bytes to the answer's bytes.
-use crate::mails::mail;
+use super::Done;
+use super::mails::mail;
 use posthouse_engine::base::{Flags, MailboxId, SimClock};
 use posthouse_engine::directory::{Address, Change, Quota};
 use posthouse_engine::disk::sim::SimDisk;
 use posthouse_engine::{Append, Engine, Options};
 use posthouse_protocols::imap::ImapService;
 use posthouse_protocols::lmtp::LmtpService;
+use posthouse_protocols::runtime::Service;
 use posthouse_protocols::runtime::sim::{self, Client};
 use posthouse_protocols::session::{PlaintextAuth, Shared};
+use posthouse_protocols::smtp::SmtpService;
 use std::sync::Arc;
+use std::time::Instant;
 
 /// argon2id of `secret`, as cheap as it gets.
 const HASH: &str = "$argon2id$v=19$m=8,t=1,p=1$cG9zdGhvdXNlLXRlc3RzIQ$YHmlhUnTuVQOcrdhIx5FF+58oje3RiKtMNEPCbPmre4";
@@ -17,56 +21,90 @@ const NOW_MS: i64 = 1_795_492_248_000;
 /// Messages in the mailbox; a FETCH reads them all.
 const MESSAGES: usize = 64;
 
+/// Commands that are read, understood and find nothing.
+pub const IMAP_COMMANDS: [&str; 4] = [
+    "c NOOP",
+    "c UID FETCH 7,12:40,99:* (UID FLAGS BODY.PEEK[HEADER.FIELDS (From To Subject Date)])",
+    "c UID SEARCH RETURN (ALL) UNSEEN SINCE 1-Nov-2026 FROM \"ann\" NOT DELETED",
+    "c LIST \"\" \"Nothing/%\"",
+];
+
 /// Reads `item` of all messages so often that `times` answers came; their bytes.
-pub fn fetch(item: &'static str, times: usize) -> usize {
+pub fn fetch(item: &'static str, times: usize) -> Done {
+    over_messages(format!("c FETCH 1:* ({item})"), times)
+}
+
+/// Searches all messages by `key` so often that `times` were looked at; the bytes of the answers.
+pub fn search(key: &'static str, times: usize) -> Done {
+    over_messages(format!("c UID SEARCH RETURN (COUNT) {key}"), times)
+}
+
+/// A command that goes through all messages, so often that `times` were gone through; the bytes of the answers.
+fn over_messages(command: String, times: usize) -> Done {
     let service = ImapService::new(Arc::new(shared(MESSAGES)));
-    sim::run(move |net| async move {
-        let mut client = net.connect(&service);
-        client.read_line().await;
-        ask(&mut client, "a LOGIN ann@example.org secret", "a ").await;
-        ask(&mut client, "b EXAMINE INBOX", "b ").await;
-        let mut bytes = 0;
-        for _ in 0..times.div_ceil(MESSAGES) {
-            bytes += ask(&mut client, &format!("c FETCH 1:* ({item})"), "c ").await;
-        }
-        bytes
-    })
+    let rounds = times.div_ceil(MESSAGES);
+    let done = sim::run(move |net| async move {
+        let mut client = examining(net.connect(&service)).await;
+        repeat(rounds, async |_| ask(&mut client, &command, "c ").await).await
+    });
+    Done { took: done.took.mul_f64(times as f64 / (rounds * MESSAGES).max(1) as f64), ..done }
 }
 
 /// Commands that are read, understood and find nothing; how many.
-pub fn imap_commands(times: usize) -> usize {
+pub fn imap_commands(times: usize) -> Done {
     let service = ImapService::new(Arc::new(shared(0)));
     sim::run(move |net| async move {
-        let mut client = net.connect(&service);
-        client.read_line().await;
-        ask(&mut client, "a LOGIN ann@example.org secret", "a ").await;
-        ask(&mut client, "b EXAMINE INBOX", "b ").await;
-        let commands = [
-            "c NOOP",
-            "c UID FETCH 7,12:40,99:* (UID FLAGS BODY.PEEK[HEADER.FIELDS (From To Subject Date)])",
-            "c UID SEARCH RETURN (ALL) UNSEEN SINCE 1-Nov-2026 FROM \"ann\" NOT DELETED",
-            "c LIST \"\" \"Nothing/%\"",
-        ];
-        for at in 0..times {
-            ask(&mut client, commands[at % commands.len()], "c ").await;
-        }
-        times
+        let mut client = examining(net.connect(&service)).await;
+        repeat(times, async |at| {
+            ask(&mut client, IMAP_COMMANDS[at % IMAP_COMMANDS.len()], "c ").await;
+            1
+        })
+        .await
     })
 }
 
-/// MAIL, RCPT and RSET in turn; how many.
-pub fn lmtp_commands(times: usize) -> usize {
-    let service = LmtpService::new(Arc::new(shared(0)));
-    sim::run(move |net| async move {
-        let mut client = net.connect(&service);
-        client.read_line().await;
-        ask(&mut client, "LHLO client.example.net", "250 ").await;
-        let commands = ["MAIL FROM:<sender@example.net> SIZE=5000 BODY=8BITMIME", "RCPT TO:<ann@example.org>", "RSET"];
-        for at in 0..times {
-            ask(&mut client, commands[at % commands.len()], "250 ").await;
+/// MAIL, RCPT and RSET in turn, by LMTP; how many.
+pub fn lmtp_commands(times: usize) -> Done {
+    transactions(&LmtpService::new(Arc::new(shared(0))), "LHLO client.example.net", times)
+}
+
+/// The same by SMTP, as another host says it.
+pub fn smtp_commands(times: usize) -> Done {
+    transactions(&SmtpService::mx(Arc::new(shared(0))), "EHLO client.example.net", times)
+}
+
+fn transactions(service: &dyn Service, hello: &'static str, times: usize) -> Done {
+    sim::run(|net| {
+        let mut client = net.connect(service);
+        async move {
+            client.read_line().await;
+            ask(&mut client, hello, "250 ").await;
+            let commands =
+                ["MAIL FROM:<sender@example.net> SIZE=5000 BODY=8BITMIME", "RCPT TO:<ann@example.org>", "RSET"];
+            repeat(times, async |at| {
+                ask(&mut client, commands[at % commands.len()], "250 ").await;
+                1
+            })
+            .await
         }
-        times
     })
+}
+
+/// A client that is logged in and looks into INBOX.
+async fn examining(mut client: Client) -> Client {
+    client.read_line().await;
+    ask(&mut client, "a LOGIN ann@example.org secret", "a ").await;
+    ask(&mut client, "b EXAMINE INBOX", "b ").await;
+    client
+}
+
+/// Does `one` for each number below `times` and adds up what they make.
+async fn repeat(times: usize, mut one: impl AsyncFnMut(usize) -> usize) -> Done {
+    let (start, mut made) = (Instant::now(), 0);
+    for at in 0..times {
+        made += one(at).await;
+    }
+    Done { made, took: start.elapsed() }
 }
 
 /// Sends a line and reads until the last line that has come begins with `last`; the bytes that came. Looks at little of what comes: the
