@@ -16,6 +16,7 @@ pub mod received_reports;
 pub mod runtime;
 pub mod session;
 pub mod smtp;
+mod spending;
 #[cfg(test)]
 mod testing;
 pub mod verify;

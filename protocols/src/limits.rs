@@ -223,6 +223,8 @@ pub const SMTP_COPIES_MAX: usize = 20_000;
 pub const SMTP_COPIES_PER_TURN: usize = 100;
 /// Error replies since the last message that was taken, after which the connection is closed.
 pub const SMTP_ERRORS_MAX: u32 = 20;
+/// Recipients that a client site may be refused within a minute, unless configured; then it hears 421 at its next one.
+pub const SMTP_REFUSED_MINUTE_DEFAULT: u32 = 100;
 /// How long a client may send nothing (RFC 5321 section 4.5.3.2.7).
 pub const SMTP_IDLE_MAX: Duration = Duration::from_secs(5 * 60);
 /// How long one message, or one chunk of it, may take.
@@ -255,6 +257,8 @@ pub const SMTP_MEMBER_PRIORITY_MAX: i8 = 4;
 pub const SMTP_HOST_PRIORITY_MAX: i8 = 0;
 /// Of an ORCPT parameter, its type and its address together, decoded (RFC 3461 section 4.2: the whole parameter has up to 500 characters).
 pub const SMTP_ORCPT_BYTES_MAX: usize = 500;
+/// Bytes of a message up to which a reactor thread puts it in lines itself.
+pub const SMTP_INLINE_BYTES_MAX: usize = 64 << 10;
 /// Bytes of one packet of a milter.
 pub const MILTER_PACKET_BYTES_MAX: usize = 2 << 20;
 /// Bytes of a message and of what a milter changes of it up to which a reactor thread makes the change itself.

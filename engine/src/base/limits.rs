@@ -216,6 +216,8 @@ pub const DMARC_LOG_WAITING_BYTES_MAX: usize = 4 << 20;
 pub const DMARC_ROWS_MAX: usize = 50_000;
 /// Numbers of messages that one look into the mail log follows.
 pub const MAIL_LOG_FOUND_MAX: usize = 100_000;
+/// Kinds of refusals before MAIL, by address, that are gathered at a time; those of more addresses become one step.
+pub const MAIL_LOG_CROWD_MAX: usize = 256;
 /// Mailbox entries that are looked after until they have been seen; what comes beyond is counted.
 pub const MAIL_WATCHED_MAX: usize = 262_144;
 /// Rounds of PBKDF2 in new SCRAM keys. RFC 7677 section 4 asks for at least 4096; Cyrus SASL's clients take at most 65,536.

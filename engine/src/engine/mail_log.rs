@@ -3,7 +3,7 @@ use super::Engine;
 use crate::base::{AccountId, Clock, MailboxId, QueueId, Result, Uid, limits};
 use crate::disk::Disk;
 use crate::queue::{QueueItem, QueueState};
-use crate::trace::{MailFilter, MailLog, MailPage, MailRecord, Step};
+use crate::trace::{Crowd, MailFilter, MailLog, MailPage, MailRecord, Step};
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -47,6 +47,7 @@ pub struct MailWatch {
 /// The log, who writes it, and the look-out.
 pub(super) struct MailBook {
     log: Arc<MailLog>,
+    crowd: Mutex<Crowd>,
     clock: Arc<dyn Clock>,
     pen: Mutex<Option<(Sender<Word>, JoinHandle<()>)>>,
     accepted: Mutex<VecDeque<Accepted>>,
@@ -70,6 +71,7 @@ impl MailBook {
     pub(super) fn new(disk: Arc<dyn Disk>, clock: Arc<dyn Clock>) -> MailBook {
         MailBook {
             log: Arc::new(MailLog::new(disk)),
+            crowd: Mutex::default(),
             clock,
             pen: Mutex::default(),
             accepted: Mutex::default(),
@@ -94,6 +96,10 @@ impl MailBook {
         }
     }
 
+    fn note_all(&self, records: &[MailRecord]) {
+        records.iter().for_each(|record| self.note(record));
+    }
+
     /// The thread that writes; a store that takes no mail has none.
     fn start(&self) -> Option<(Sender<Word>, JoinHandle<()>)> {
         let (word, words) = channel();
@@ -104,6 +110,7 @@ impl MailBook {
 
     /// The last words. The log may be gone on with all the same: what was noted after them is noted like after a start.
     pub(super) fn end(&self) {
+        self.note_all(&locked(&self.crowd).all());
         if let Some((word, thread)) = locked(&self.pen).take() {
             let _ = word.send(Word::Stop);
             let _ = thread.join();
@@ -133,6 +140,12 @@ impl Engine {
         self.mail_book.note(record);
     }
 
+    /// Notes that a host was refused before it could send anything. Many of a kind in a minute become one step, with their number.
+    pub fn note_refusal(&self, record: MailRecord) {
+        let told = locked(&self.mail_book.crowd).take(record);
+        self.mail_book.note_all(&told);
+    }
+
     /// How much of the mail log is kept from now on.
     pub fn keep_mail_log(&self, bytes_max: u64, days_max: u64) {
         self.mail_book.log.keep(bytes_max, days_max);
@@ -143,6 +156,7 @@ impl Engine {
     /// # Errors
     /// The disk's.
     pub fn mail_log(&self, filter: &MailFilter, after: Option<u64>, rows_max: usize) -> Result<MailPage> {
+        self.mail_book.note_all(&locked(&self.mail_book.crowd).all());
         self.mail_book.log.find(filter, after, rows_max)
     }
 
@@ -172,6 +186,7 @@ impl Engine {
     /// Looks whether each copy that was answered 250 stands in its mailbox by now. One that does not after `patience` seconds raises an alarm,
     /// once: a line in the server's log, and a step in the mail log; with 0 none does.
     pub fn look_in_mailboxes(&self, patience: u32) {
+        self.mail_book.note_all(&locked(&self.mail_book.crowd).due(self.clock.now_ms()));
         let all = std::mem::take(&mut *locked(&self.mail_book.accepted));
         let now = self.clock.now();
         let mut unseen: Vec<Accepted> = all.into_iter().filter(|copy| !self.is_seen(copy)).collect();

@@ -52,6 +52,7 @@ pub use watch::Watch;
 use crate::base::limits::SEGMENT_BYTES_MAX;
 use crate::base::{AccountId, Error, Guid, Result};
 use crate::disk::Lock;
+use crate::mailflow::Counters;
 use crate::trace::{DmarcLog, LoginLog};
 use committer::For;
 use compaction::{Compaction, Work};
@@ -64,7 +65,7 @@ use shard::Shard;
 use std::hash::{BuildHasher, RandomState};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use workers::Workers;
 
 /// An open store. Shared by all sessions; every method may be called from any thread.
@@ -79,6 +80,7 @@ pub struct Engine {
     dmarc: Arc<DmarcLog>,
     mail_book: MailBook,
     coming: Coming,
+    sending: Mutex<Counters>,
     clock: Arc<dyn crate::base::Clock>,
     /// Random for each start, so that guids of two starts never meet.
     guid_prefix: u64,
@@ -117,6 +119,7 @@ impl Engine {
             learning,
             compaction: Arc::default(),
             coming,
+            sending: Mutex::default(),
             control,
             queue_feed,
             workers,
@@ -151,6 +154,12 @@ impl Engine {
         self.mail_book.end();
         *self.lock.lock().unwrap_or_else(PoisonError::into_inner) = None;
         closed
+    }
+
+    /// What members and their rules have sent outside in the periods that run. Nothing else may be waited for while it is held.
+    pub fn sending(&self) -> MutexGuard<'_, Counters> {
+        // It is whole between any two statements.
+        self.sending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn shard(&self, account: AccountId) -> &Shard {

@@ -79,7 +79,7 @@ pub struct Facts {
 
 impl Facts {
     /// Nobody has found the reverse-path to be forged.
-    pub(super) fn believes_path(&self) -> bool {
+    pub fn believes_path(&self) -> bool {
         self.spf != Outcome::Fail && !matches!(self.dmarc, Dmarc::Fail(_))
     }
 

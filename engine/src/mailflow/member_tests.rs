@@ -202,3 +202,44 @@ fn scripts_file_send_on_refuse_and_answer() {
     rule(&mut town, ScopeName::Tenant("acme".into()), "keyword quarantine win");
     assert_eq!(scripted(&mut town, "discard;", Letter { subject: "win", ..letter }).copies, [Copy::Junk]);
 }
+
+/// What goes on and what is answered counts for the member, and for its tenant; what is above stays here.
+#[test]
+fn what_rules_send_outside_counts_against_the_rates() {
+    let mut town = town();
+    rule(&mut town, ScopeName::Tenant("acme".into()), "rate 2/1h");
+    rule(&mut town, ScopeName::Tenant("acme".into()), "tenant-rate 3/1h");
+    for to in ["far@x.test", "bob@a.test", "eve@o.test", "far@y.test"] {
+        rule(&mut town, account("ann@a.test"), &format!("forward-only {to}"));
+    }
+    let away = "away days=7 from=0 until=0 subject=\"\" text=\"Gone.\"";
+    rule(&mut town, account("bob@a.test"), away);
+    let mut counters = Counters::default();
+    let sender = at("s@s.test");
+    let case = Case { directory: &town, origin: Origin::Outside, sender: Some(&sender), now: 1000, listed: None };
+    let judge = |counters: &mut Counters, to: &str| {
+        with_wanted(&town, to, |wanted| {
+            let to = [at(to)];
+            let mut verdict = at_message(&case, &Letter { to: &to, ..Letter::default() }, wanted);
+            let onward = verdict.charge(&case, counters, wanted);
+            (verdict, onward)
+        })
+    };
+    let (verdict, onward) = judge(&mut counters, "ann@a.test");
+    let went: Vec<&str> = forwards(&verdict).iter().map(|(to, _)| *to).collect();
+    let by = at("ann@a.test");
+    let kept = Kept { by, to: at(onward.kept[0].to.as_str()), is_answer: false };
+    assert_eq!((went.len(), onward.forwards.len(), &onward.kept[..]), (3, 2, &[kept][..]), "{went:?}: inside is free");
+    assert!(went.contains(&"bob@a.test"), "{went:?}");
+    assert_eq!(verdict.copies, [Copy::Inbox], "what does not go on stays");
+    // The third of the tenant, and no fourth.
+    let (verdict, first) = judge(&mut counters, "bob@a.test");
+    assert_eq!((verdict.answers.len(), first.answers.len()), (1, 1));
+    let (verdict, second) = judge(&mut counters, "bob@a.test");
+    let kept = Kept { by: at("bob@a.test"), to: sender.clone(), is_answer: true };
+    assert_eq!((verdict.answers.len(), second.kept), (0, vec![kept]));
+    assert_eq!(verdict.copies, [Copy::Inbox]);
+    // What was not sent after all is given back.
+    first.answers.iter().for_each(|(_, spent)| counters.give_back(spent));
+    assert_eq!(judge(&mut counters, "bob@a.test").0.answers.len(), 1);
+}

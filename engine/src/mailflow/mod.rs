@@ -31,6 +31,7 @@ pub use facts::{Case, Copy, Dmarc, Facts, HasMailbox, Letter, Origin, Outcome, P
 pub use filter::Advice;
 pub use forward::Forward;
 pub use hosts::Listed;
+pub use rate::{Kept, Onward};
 pub use stages::{at_message, at_queue, at_queue_plain, at_recipient};
 
 /// Where mail for unknown addresses goes in the account that takes it (F8).

@@ -2,6 +2,7 @@
 use super::{MailLog, MailRecord, Step};
 use crate::base::{Result, limits};
 use std::collections::HashSet;
+use std::net::IpAddr;
 use std::ops::ControlFlow;
 
 /// How many times over the files a chain of messages is followed: a report about a copy for a group within a group.
@@ -10,14 +11,16 @@ const LINKS_MAX: usize = 8;
 /// Which messages.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MailKey {
-    /// With that id.
+    /// With that id, or on the connection with that id.
     Id(u64),
     /// With that number in the queue.
     Queue(u64),
     /// With that Message-ID; brackets do not matter.
     MessageId(String),
-    /// From or to that address, in any case; or everybody at `@domain`.
+    /// From or to that address, in any case; or everybody at `@domain`. Who has tried to log in under it counts too.
     Address(String),
+    /// Brought by the host at that address, or what that host was refused.
+    Peer(IpAddr),
 }
 
 /// Which steps.
@@ -51,22 +54,29 @@ pub struct MailPage {
     pub cut: bool,
 }
 
-/// The messages that were found, by both of their numbers.
+/// The messages that were found, by both of their numbers, and the connections that they came on.
 #[derive(Default)]
 struct Found {
     ids: HashSet<u64>,
     queue: HashSet<u64>,
+    connections: HashSet<u64>,
     cut: bool,
+}
+
+/// It is about a connection, or somebody who got none, and no message.
+fn is_before_mail(record: &MailRecord) -> bool {
+    [record.id, record.queue, record.from_queue] == [0; 3] && matches!(record.step, Step::Refused | Step::Login)
 }
 
 impl Found {
     fn has(&self, record: &MailRecord) -> bool {
         (record.id != 0 && self.ids.contains(&record.id))
+            || (is_before_mail(record) && self.connections.contains(&record.connection))
             || [record.queue, record.from_queue].iter().any(|queue| *queue != 0 && self.queue.contains(queue))
     }
 
     fn len(&self) -> usize {
-        self.ids.len() + self.queue.len()
+        self.ids.len() + self.queue.len() + self.connections.len()
     }
 
     fn add(&mut self, record: &MailRecord) {
@@ -77,6 +87,9 @@ impl Found {
         if record.id != 0 {
             self.ids.insert(record.id);
         }
+        if record.connection != 0 {
+            self.connections.insert(record.connection);
+        }
         self.queue.extend([record.queue, record.from_queue].iter().filter(|queue| **queue != 0));
     }
 }
@@ -85,7 +98,8 @@ impl MailKey {
     fn names(&self, record: &MailRecord) -> bool {
         let bare = |id: &str| id.trim_matches(['<', '>', ' ']).to_owned();
         match self {
-            MailKey::Id(id) => record.id == *id,
+            MailKey::Id(id) => record.id == *id || record.connection == *id,
+            MailKey::Peer(ip) => record.peer.is_some_and(|peer| peer.ip().to_canonical() == ip.to_canonical()),
             MailKey::Queue(queue) => record.queue == *queue,
             MailKey::MessageId(id) => !record.message_id.is_empty() && bare(&record.message_id) == bare(id),
             MailKey::Address(address) => [&record.sender, &record.recipient].into_iter().any(|one| {
@@ -97,6 +111,10 @@ impl MailKey {
 }
 
 impl MailFilter {
+    fn names(&self, record: &MailRecord) -> bool {
+        self.in_time(record) && self.keys.iter().any(|key| key.names(record))
+    }
+
     fn in_time(&self, record: &MailRecord) -> bool {
         self.since_ms.is_none_or(|since| record.when_ms >= since)
             && self.until_ms.is_none_or(|until| record.when_ms < until)
@@ -114,7 +132,11 @@ impl MailLog {
         let mut page = MailPage { cut: found.as_ref().is_some_and(|found| found.cut), ..MailPage::default() };
         self.walk(filter.since_ms, after.unwrap_or(0), |position, record| {
             let wanted = match &found {
-                Some(found) => found.has(&record) || record.step == Step::Gap && filter.in_time(&record),
+                Some(found) => {
+                    found.has(&record)
+                        || record.step == Step::Gap && filter.in_time(&record)
+                        || is_before_mail(&record) && filter.names(&record)
+                }
                 None => filter.in_time(&record) && record.step != Step::Ended,
             };
             if !wanted {
@@ -135,7 +157,7 @@ impl MailLog {
     fn messages(&self, filter: &MailFilter) -> Result<Found> {
         let mut found = Found::default();
         self.walk(filter.since_ms, 0, |_, record| {
-            if filter.in_time(&record) && filter.keys.iter().any(|key| key.names(&record)) {
+            if filter.names(&record) {
                 found.add(&record);
             }
             ControlFlow::Continue(())
@@ -143,7 +165,7 @@ impl MailLog {
         for _ in 0..LINKS_MAX {
             let before = found.len();
             self.walk(filter.since_ms, 0, |_, record| {
-                let numbers = [record.id, record.queue, record.from_queue];
+                let numbers = [record.id, record.queue, record.from_queue, record.connection];
                 if numbers.iter().filter(|number| **number != 0).count() > 1 && found.has(&record) {
                     found.add(&record);
                 }

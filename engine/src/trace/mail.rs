@@ -39,9 +39,11 @@ pub enum Step {
     Gap,
     /// The log was closed in order.
     Ended,
+    /// A member has logged in to send mail.
+    Login,
 }
 
-pub(super) const STEPS: [(Step, &str); 15] = [
+pub(super) const STEPS: [(Step, &str); 16] = [
     (Step::Came, "came"),
     (Step::Refused, "refused"),
     (Step::Delivered, "delivered"),
@@ -57,6 +59,7 @@ pub(super) const STEPS: [(Step, &str); 15] = [
     (Step::Alarm, "alarm"),
     (Step::Gap, "gap"),
     (Step::Ended, "ended"),
+    (Step::Login, "login"),
 ];
 
 impl Step {
@@ -107,6 +110,12 @@ pub struct MailRecord {
     pub policy: String,
     /// A reply, or what a person reads of it.
     pub text: String,
+    /// Names the connection on which it happened. What happens before MAIL has this number and no `id`.
+    pub connection: u64,
+    /// How many such steps it stands for; 0 and 1: itself only.
+    pub count: u32,
+    /// What was known of the connection: what the client calls itself, TLS, who has logged in.
+    pub session: String,
 }
 
 /// The mail log of a store.
@@ -118,6 +127,12 @@ const TEXTS: [usize; 7] = [128, 320, 320, 320, 256, 256, 512];
 const PEER: u64 = 1 << 9;
 /// The bit of the first text.
 const TEXT: u64 = 1 << 10;
+/// Bits of what was added later, behind all others.
+const CONNECTION: u64 = 1 << 17;
+const COUNT: u64 = 1 << 18;
+const SESSION: u64 = 1 << 19;
+/// Bytes that are kept of what was known of the connection.
+const SESSION_BYTES_MAX: usize = 640;
 
 impl MailRecord {
     fn numbers(&self) -> [u64; 9] {
@@ -159,6 +174,8 @@ impl Record for MailRecord {
         let mut given = if self.peer.is_some() { PEER } else { 0 };
         numbers.iter().enumerate().filter(|(_, number)| **number != 0).for_each(|(at, _)| given |= 1 << at);
         texts.iter().enumerate().filter(|(_, text)| !text.is_empty()).for_each(|(at, _)| given |= TEXT << at);
+        let later = [(CONNECTION, self.connection != 0), (COUNT, self.count != 0), (SESSION, !self.session.is_empty())];
+        later.iter().filter(|(_, is_given)| *is_given).for_each(|(bit, _)| given |= bit);
         out.put_varint(given);
         numbers.iter().filter(|number| **number != 0).for_each(|number| out.put_varint(*number));
         if let Some(peer) = self.peer {
@@ -166,6 +183,10 @@ impl Record for MailRecord {
         }
         for (text, bytes_max) in texts.iter().zip(TEXTS).filter(|(text, _)| !text.is_empty()) {
             out.put_str(shortened(text, bytes_max));
+        }
+        [self.connection, self.count.into()].iter().filter(|number| **number != 0).for_each(|one| out.put_varint(*one));
+        if !self.session.is_empty() {
+            out.put_str(shortened(&self.session, SESSION_BYTES_MAX));
         }
     }
 
@@ -186,6 +207,9 @@ impl Record for MailRecord {
         for (_, text) in texts.iter_mut().enumerate().filter(|(at, _)| is_given(TEXT << at)) {
             body.str()?.clone_into(text);
         }
+        let connection = if is_given(CONNECTION) { body.varint()? } else { 0 };
+        let count = if is_given(COUNT) { body.varint_u32()? } else { 0 };
+        let session = if is_given(SESSION) { body.str()?.to_owned() } else { String::new() };
         let [id, queue, account, mailbox, uid, size_bytes, attempt, next_try, from_queue] = numbers;
         let [by, sender, recipient, message_id, subject, policy, text] = texts;
         let (mailbox, uid, attempt) = (mailbox as u32, uid as u32, attempt as u32);
@@ -210,6 +234,9 @@ impl Record for MailRecord {
             subject,
             policy,
             text,
+            connection,
+            count,
+            session,
         })
     }
 

@@ -71,6 +71,47 @@ fn each_name_of_a_message_finds_its_whole_way() {
     assert_eq!(found(&log, &early), seventh);
 }
 
+/// What happens before MAIL is found by the host, by the login, and with the messages of its connection.
+#[test]
+fn what_comes_before_a_message_is_found_with_it() {
+    let log = MailLog::bounded(Arc::new(SimDisk::new(1)), 500, 1 << 20);
+    let peer = Some("192.0.2.7:4000".parse().expect("an address"));
+    let other = Some("192.0.2.8:4000".parse().expect("an address"));
+    let refused = |at, connection, peer, name: &str| {
+        let sender = name.to_owned();
+        log.note(&MailRecord { connection, peer, sender, ..step(at, Step::Refused) });
+    };
+    refused(1, 0, peer, "");
+    refused(2, 50, peer, "ann@a.test");
+    refused(3, 60, other, "");
+    log.note(&MailRecord { connection: 50, peer, sender: "ann@a.test".into(), ..step(4, Step::Login) });
+    for (at, id) in [(5, 51), (7, 52)] {
+        log.note(&MailRecord { id, connection: 50, peer, sender: "ann@a.test".into(), ..step(at, Step::Came) });
+        log.note(&MailRecord { id, recipient: format!("r{id}@a.test"), ..step(at + 1, Step::Delivered) });
+    }
+    for (key, expected) in [
+        (MailKey::Id(51), &[2, 4, 5, 6][..]),
+        (MailKey::Address("r52@a.test".into()), &[2, 4, 7, 8]),
+        (MailKey::Id(50), &[2, 4, 5, 6, 7, 8]),
+        (MailKey::Peer([192, 0, 2, 7].into()), &[1, 2, 4, 5, 6, 7, 8]),
+        (MailKey::Peer([192, 0, 2, 8].into()), &[3]),
+        (MailKey::Address("ann@a.test".into()), &[2, 4, 5, 6, 7, 8]),
+    ] {
+        let found: Vec<i64> = found(&log, &by(vec![key.clone()])).iter().map(|(when, _)| *when).collect();
+        assert_eq!(found, expected, "{key:?}");
+    }
+}
+
+/// As versions before connections had numbers have written it.
+#[test]
+fn a_record_of_an_older_version_is_read() {
+    let mut old = Vec::new();
+    MailRecord { id: 7, text: "250 ok".into(), ..step(1, Step::Sent) }.encode(&mut old);
+    assert_eq!(old[15..18], [0x81, 0x80, 0x04]);
+    let read = MailRecord::decode(&mut Reader::new(&old)).expect("it is whole");
+    assert_eq!((read.id, read.connection, read.count, read.session.as_str()), (7, 0, 0, ""));
+}
+
 /// What is made of a queued message (a report, a copy for a member of a group) belongs to its way, and its way to that.
 #[test]
 fn what_comes_of_a_message_is_found_with_it() {
@@ -168,6 +209,11 @@ fn the_page_is_that_of_the_code() {
     // Length, crc, when, step, given, id, the text.
     assert_eq!(bytes.len(), 2 + 4 + 8 + 1 + 3 + 1 + 2);
     assert_eq!(bytes[15..18], [0x81, 0x80, 0x04], "bits 0 and 16");
+    let mut bytes = Vec::new();
+    MailRecord { connection: 1, count: 2, session: "s".into(), ..step(1, Step::Login) }.encode(&mut bytes);
+    assert_eq!(bytes[15..], [0x80, 0x80, 0x38, 1, 2, 1, b's'], "bits 17 to 19");
+    assert!(section.contains(&format!("beyond {} kinds", limits::MAIL_LOG_CROWD_MAX)));
+    assert!(section.contains(&format!("{} such records", 2 * limits::MAIL_LOG_CROWD_MAX + 2)));
 }
 
 proptest! {
@@ -177,13 +223,13 @@ proptest! {
     }
 
     #[test]
-    fn records_come_back(numbers: [u32; 9], texts in prop::collection::vec(".{0,120}", 7), peer: bool, at in 0..STEPS.len()) {
+    fn records_come_back(numbers: [u32; 9], texts in prop::collection::vec(".{0,120}", 7), peer: bool, at in 0..STEPS.len(), later: (u64, u32), session in ".{0,150}") {
         let [id, queue, account, mailbox, uid, size_bytes, attempt, next_try, from_queue] = numbers;
         let [by, sender, recipient, message_id, subject, policy, text] = texts.try_into().expect("seven");
         let record = MailRecord {
             id: id.into(), queue: queue.into(), from_queue: from_queue.into(), account: account.into(), mailbox, uid, size_bytes: size_bytes.into(), attempt,
             next_try: next_try.into(), peer: peer.then(|| "[2001:db8::1]:25".parse().expect("an address")),
-            by, sender, recipient, message_id, subject, policy, text, ..step(i64::from(id), STEPS[at].0)
+            by, sender, recipient, message_id, subject, policy, text, connection: later.0, count: later.1, session, ..step(i64::from(id), STEPS[at].0)
         };
         let mut bytes = Vec::new();
         record.encode(&mut bytes);

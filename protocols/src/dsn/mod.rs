@@ -23,6 +23,19 @@ pub(crate) enum Kind {
     Delayed,
     /// Handed to a host that sends no notices of its own (RFC 3461 section 5.2.2).
     Relayed,
+    /// It is in a mailbox here (RFC 3464 section 2.3.3).
+    Delivered,
+    /// It went to all who are behind an address (RFC 3461 section 5.2.7.3); they are not told of one by one.
+    Expanded,
+}
+
+/// The bit of NOTIFY=SUCCESS.
+const SUCCESS: u8 = 2;
+
+/// NOTIFY for those behind an address whose sender is told that it was expanded (RFC 3461 section 5.2.7.3): of their own success it hears nothing.
+pub(crate) fn without_success(notify: u8) -> u8 {
+    // Nothing but SUCCESS meant no failures either: NEVER.
+    if notify == SUCCESS { 1 } else { notify & !SUCCESS }
 }
 
 impl Kind {
@@ -31,7 +44,7 @@ impl Kind {
         match self {
             Kind::Failed => notify == 0 || notify & 4 != 0,
             Kind::Delayed => notify == 0 || notify & 8 != 0,
-            Kind::Relayed => notify & 2 != 0,
+            Kind::Relayed | Kind::Delivered | Kind::Expanded => notify & SUCCESS != 0,
         }
     }
 }

@@ -67,6 +67,8 @@ fn subject(kind: Kind) -> &'static str {
         Kind::Failed => "Undelivered mail",
         Kind::Delayed => "Delayed mail (still being tried)",
         Kind::Relayed => "Mail handed on",
+        Kind::Delivered => "Mail delivered",
+        Kind::Expanded => "Mail sent to a group",
     }
 }
 
@@ -78,6 +80,8 @@ fn text(out: &mut Lines, report: &Report<'_>) {
         Kind::Relayed => {
             format!("Your message was handed to hosts that do not tell of its delivery. {host} says:\r\n")
         }
+        Kind::Delivered => format!("Your message is in the mailboxes of these recipients. {host} says:\r\n"),
+        Kind::Expanded => format!("Your message went to everybody behind these addresses. {host} says:\r\n"),
     });
     for Entry { address, reply, remote, .. } in report.entries {
         let by = remote.as_ref().map_or(String::new(), |remote| format!(" ({remote})"));
@@ -87,6 +91,8 @@ fn text(out: &mut Lines, report: &Report<'_>) {
         Kind::Failed => "It is not tried again. Recipients that are not named here are not affected.\r\n",
         Kind::Delayed => "You need not do anything: it is tried again until it is delivered or given up.\r\n",
         Kind::Relayed => "You will hear of it only if its delivery fails.\r\n",
+        Kind::Delivered => "Nobody is known to have read it yet.\r\n",
+        Kind::Expanded => "You will hear of one of them only if its delivery fails.\r\n",
     });
 }
 
@@ -110,6 +116,8 @@ fn status(out: &mut Lines, report: &Report<'_>, global: bool) {
         Kind::Failed => ("failed", "5"),
         Kind::Delayed => ("delayed", "4"),
         Kind::Relayed => ("relayed", "2"),
+        Kind::Delivered => ("delivered", "2"),
+        Kind::Expanded => ("expanded", "2"),
     };
     for Entry { address, orcpt, reply, remote } in report.entries {
         out.line("");
@@ -123,6 +131,10 @@ fn status(out: &mut Lines, report: &Report<'_>, global: bool) {
         out.line(&format!("Status: {class}{}", &reply.status[1.min(reply.status.len())..]));
         if let Some(remote) = remote {
             out.line(&format!("Remote-MTA: dns; {remote}"));
+        }
+        if matches!(report.kind, Kind::Delivered | Kind::Expanded) {
+            // RFC 3464 section 2.3.6: there is nothing to diagnose.
+            continue;
         }
         let of = if reply.code == 0 { "x-posthouse" } else { "smtp" };
         out.line(&format!("Diagnostic-Code: {of}; {reply}"));
@@ -206,6 +218,19 @@ mod tests {
         assert!(late.contains("Diagnostic-Code: x-posthouse; 4.4.1 no answer"), "{late}");
         let on = report(Kind::Relayed, &[entry("a@x.test", Reply::heard(250, "2.0.0 ok"))], Original::Header(b""));
         assert!(on.contains("Action: relayed\r\nStatus: 2.0.0"), "{on}");
+    }
+
+    #[test]
+    fn successes_say_what_became_of_it_and_nothing_is_diagnosed() {
+        let reply = || Reply { code: 0, status: "2.1.5".into(), text: "in its mailbox".into() };
+        for (kind, action) in [(Kind::Delivered, "delivered"), (Kind::Expanded, "expanded")] {
+            let entries = [Entry { remote: None, ..entry("a@x.test", reply()) }];
+            let text = report(kind, &entries, Original::of(b"Subject: s\r\n\r\nbody\r\n", 1, kind));
+            assert!(text.contains(&format!("Action: {action}\r\nStatus: 2.1.5\r\n")), "{text}");
+            assert!(!text.contains("Diagnostic-Code") && !text.contains("Last-Attempt") && !text.contains("\r\nbody"));
+        }
+        let left: Vec<u8> = [0, 1, 2, 4, 6, 8, 14].into_iter().map(super::super::without_success).collect();
+        assert_eq!(left, [0, 1, 1, 4, 4, 8, 12]);
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! LMTP (RFC 2033): how a mail server in front hands mail over, with a reply for each recipient. Beside LHLO and those replies it is SMTP,
 //! and `smtp` speaks it.
-use crate::runtime::{Service, SessionFuture, Stream};
+use crate::runtime::{Service, SessionFuture, Stream, Unserved};
 use crate::session::Shared;
 use crate::smtp::{self, Role};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 /// LMTP for any number of connections. There is no login: who can connect can deliver.
@@ -24,5 +25,9 @@ impl Service for LmtpService {
 
     fn busy_reply(&self) -> &'static [u8] {
         smtp::BUSY
+    }
+
+    fn unserved(&self, peer: SocketAddr, why: Unserved<'_>) {
+        smtp::unserved(&self.shared, Role::Lmtp, peer, why);
     }
 }

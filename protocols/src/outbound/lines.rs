@@ -15,7 +15,7 @@ const LINE_CHARS_MAX: usize = 76;
 const TEXT_LINE_BYTES_MAX: usize = 998;
 
 /// The same message in lines; `None` when a part under a signature would change, or when bytes stand where only lines may.
-pub(super) fn in_lines(message: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn in_lines(message: &[u8]) -> Option<Vec<u8>> {
     let mut summary = Vec::new();
     summarize(message).encode(&mut summary);
     let summary = SummaryRef::decode(&summary).ok()?;

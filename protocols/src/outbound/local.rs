@@ -5,6 +5,7 @@ use super::session::{load, note_unreadable};
 use super::settle::{self, Way};
 use crate::dsn::Reply;
 use crate::smtp::{Answerer, Reread, answer, moved};
+use crate::spending::Charged;
 use crate::wire::write_date_time;
 use crate::{passed, placing};
 use posthouse_engine::base::Error;
@@ -14,10 +15,15 @@ use posthouse_engine::mailflow::{
     self, Advice, Answering, Case, Dmarc, Facts, Forward, Origin, Outcome as Proof, Refusal, Verdict, Wanted, at_queue,
     at_queue_plain,
 };
-use posthouse_engine::queue::{Arrival, NewQueueItem, Placed, QueueItem, QueueRecipient, QueueState};
+use posthouse_engine::queue::{Arrival, Folder, NewQueueItem, Placed, QueueItem, QueueRecipient, QueueState};
 use posthouse_engine::trace::{MailRecord, Step};
 use posthouse_engine::{HandOver, HandedOver};
 use std::sync::Arc;
+
+/// What is said of a recipient in whose mailbox it is.
+pub(super) const DELIVERED: &str = "delivered here";
+/// And of one whose rules have sent it on, or who stands for others.
+const SENT_ON: &str = "sent on";
 
 /// Delivers a job's message and notes what came of it.
 pub(super) async fn deliver(office: &Arc<Office>, held: Held) {
@@ -96,11 +102,12 @@ async fn to_one(
         _ => (local, external),
     };
     let wanted = Wanted { address: &address, local: &local, external: &external };
-    let verdict = judge(office, item, (&passed, arrived), &wanted);
+    let (verdict, mut charged) = judge(office, item, (&passed, arrived), &wanted);
     if let Some(refusal) = &verdict.refusal {
         return not_wanted(office, (item, arrived), &address, (&verdict, refusal));
     }
     note_unwanted(office, item, &wanted, &verdict);
+    charged.note_kept(&office.engine, &dropped_of(office, item));
     let answers = verdict.answers;
     let kept = local.into_iter().zip(verdict.copies.iter().zip(&verdict.filed)).flat_map(|(one, (copy, filed))| {
         placing::placed(*copy, filed).into_iter().map(move |placed| (one.clone(), placed))
@@ -119,20 +126,35 @@ async fn to_one(
     };
     queue.extend(verdict.forwards.iter().map(|forward| forwarded(item, forward)));
     let reply = put(office, item, (at, recipient), (copies, queue), (top, message)).await;
-    if let Some(read) = arrived.read.as_ref().filter(|_| reply.class() == 2) {
-        for answering in &answers {
-            answer_for(office, item, read, answering).await;
-        }
+    if reply.is_positive() {
+        charged.keep_forwards();
+        answer_all(office, item, (arrived, &answers), &mut charged).await;
     }
     reply
 }
 
-/// Who is away answers.
-async fn answer_for(office: &Office, item: &QueueItem, read: &Reread, answering: &Answering) {
+/// All who are away answer.
+async fn answer_all(
+    office: &Office,
+    item: &QueueItem,
+    (arrived, answers): (&Arrived, &[Answering]),
+    charged: &mut Charged,
+) {
+    let Some(read) = &arrived.read else { return };
+    for answering in answers {
+        if answer_for(office, item, read, answering).await {
+            charged.keep_answer(answering.account);
+        }
+    }
+}
+
+/// Who is away answers; whether it did.
+async fn answer_for(office: &Office, item: &QueueItem, read: &Reread, answering: &Answering) -> bool {
     let (engine, hostname, number, now) = (&office.engine, &office.hostname, office.report_number(), office.now());
     let means = Answerer { engine, verifier: office.verifier.as_ref(), hostname, number, now };
-    if let Some((by, queue)) = answer(&means, &read.about(item.id.0, &item.item.sender, item.item.tls), answering).await
-    {
+    let about = read.about(item.id.0, &item.item.sender, item.item.tls);
+    let answered = answer(&means, &about, answering).await;
+    if let Some((by, queue)) = &answered {
         office.engine.note_mail(&MailRecord {
             when_ms: office.clock.now_ms(),
             step: Step::Answered,
@@ -144,6 +166,7 @@ async fn answer_for(office: &Office, item: &QueueItem, read: &Reread, answering:
             ..MailRecord::default()
         });
     }
+    answered.is_some()
 }
 
 /// The places of the copies, where they were decided when the message came.
@@ -160,8 +183,13 @@ fn arrival(item: &QueueItem, placed: Vec<Placed>) -> Option<Box<Arrival>> {
     }
 }
 
-/// What the policies say, with what was known when it came.
-fn judge(office: &Office, item: &QueueItem, (passed, arrived): (&[Address], &Arrived), wanted: &Wanted<'_>) -> Verdict {
+/// What the policies say, with what was known when it came, and what that costs of members' rates.
+fn judge(
+    office: &Office,
+    item: &QueueItem,
+    (passed, arrived): (&[Address], &Arrived),
+    wanted: &Wanted<'_>,
+) -> (Verdict, Charged) {
     let sender = Address::parse(&item.item.sender).ok();
     let has_mailbox = |account, name: &str| placing::has_mailbox(&office.engine, account, name);
     let (known, advice) = (arrived.facts, arrived.advice);
@@ -171,10 +199,15 @@ fn judge(office: &Office, item: &QueueItem, (passed, arrived): (&[Address], &Arr
         let case = Case { directory, origin, sender, now, listed: None };
         let last = item.item.passed.last().and_then(|address| Address::parse(address).ok());
         let by = last.and_then(|address| directory.account_at(&address)).map(|account| account.id);
-        match &letter {
+        let mut verdict = match &letter {
             Some(letter) => at_queue(&case, letter, by, wanted),
             None => at_queue_plain(&case, passed, wanted),
+        };
+        let mut charged = Charged::default();
+        if verdict.sends_onward() {
+            charged.add(&office.engine, verdict.charge(&case, &mut office.engine.sending(), wanted));
         }
+        (verdict, charged)
     })
 }
 
@@ -215,15 +248,17 @@ fn note_unwanted(office: &Office, item: &QueueItem, wanted: &Wanted<'_>, verdict
     }
 }
 
+fn dropped_of(office: &Office, item: &QueueItem) -> MailRecord {
+    let (when_ms, from_queue) = (office.clock.now_ms(), item.id.0);
+    MailRecord { when_ms, step: Step::Dropped, from_queue, ..MailRecord::default() }
+}
+
 fn dropped(office: &Office, item: &QueueItem, address: &Address, (policy, text): (&str, &str)) {
     office.engine.note_mail(&MailRecord {
-        when_ms: office.clock.now_ms(),
-        step: Step::Dropped,
-        from_queue: item.id.0,
         recipient: address.to_string(),
         policy: policy.to_owned(),
         text: text.to_owned(),
-        ..MailRecord::default()
+        ..dropped_of(office, item)
     });
 }
 
@@ -244,6 +279,12 @@ fn with(item: &QueueItem, by: &Address) -> Vec<String> {
     passed
 }
 
+/// Whether it is in the mailbox of the only one who gets it, and does not look like junk.
+fn is_in_mailbox(copies: &[(Recipient, Placed)]) -> bool {
+    matches!(copies, [(first, placed), rest @ ..]
+        if placed.folder != Folder::Junk && rest.iter().all(|(other, _)| other.account == first.account))
+}
+
 /// Into mailboxes and the queue; who cannot have it now gets it later.
 async fn put(
     office: &Office,
@@ -252,7 +293,7 @@ async fn put(
     (copies, queue): (Vec<(Recipient, Placed)>, Vec<NewQueueItem>),
     (top, message): (Vec<u8>, &[u8]),
 ) -> Reply {
-    let all = copies.len() + queue.len();
+    let (all, is_there) = (copies.len() + queue.len(), is_in_mailbox(&copies));
     if all == 0 {
         return Reply::own("2.1.5", "nobody here wants a copy");
     }
@@ -281,7 +322,7 @@ async fn put(
         }
     }
     match failure {
-        None => Reply::own("2.1.5", "delivered here, or sent on"),
+        None => Reply::own("2.1.5", if is_there { DELIVERED } else { SENT_ON }),
         Some(error) if failed == all => refused(&error),
         Some(_) => later(office, top, message, missing).await,
     }
@@ -300,7 +341,7 @@ async fn hand_over(
     }
     let staged = office.engine.stage(top.to_vec(), message.to_vec()).await.ok()?;
     let targets = copies.iter().map(|(one, placed)| placing::target(one, placed)).collect();
-    let reply = Reply::own("2.1.5", "delivered here, or sent on");
+    let reply = Reply::own("2.1.5", if is_in_mailbox(copies) { DELIVERED } else { SENT_ON });
     let delivery = Delivery { staged, targets, queue: queue.to_vec() };
     let asked = HandOver { id: item.id, recipient, reply: reply.to_string(), delivery };
     match office.engine.queue_hand_over(asked).await {

@@ -27,6 +27,7 @@ mod trust;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use lines::in_lines;
 pub use settings::{Families, Login, Relay, Route, Security, Settings};
 pub use tls::TlsConfigs;
 pub use tlsrpt::Reports;

@@ -1,4 +1,5 @@
 //! Which reports an attempt calls for, and to whom (RFC 3461 section 5.2, RFC 3464). Sends none: they are committed with the results.
+use super::local::DELIVERED;
 use super::office::Office;
 use super::retry;
 use super::session::load;
@@ -6,13 +7,14 @@ use super::settle::{self, Judged, Outcome};
 use crate::dsn::{self, Entry, Kind, Original, Report};
 use posthouse_engine::delivery::{Delivery, Target};
 use posthouse_engine::directory::Address;
+use posthouse_engine::mailflow;
 use posthouse_engine::queue::{Fate, TlsDemand};
 
 /// The reports to be committed with the results. One for a mailbox in another shard goes there by way of the queue, so that it is neither
 /// lost nor sent again when the results cannot be noted at once.
 pub(super) async fn make(office: &Office, outcome: &Outcome, judged: &[Judged]) -> Vec<Delivery> {
     let mut notices = Vec::new();
-    for kind in [Kind::Failed, Kind::Delayed, Kind::Relayed] {
+    for kind in [Kind::Failed, Kind::Delayed, Kind::Relayed, Kind::Delivered] {
         let entries = entries(outcome, judged, kind, office.now());
         if entries.is_empty() {
             continue;
@@ -29,6 +31,9 @@ fn entries(outcome: &Outcome, judged: &[Judged], kind: Kind, now: i64) -> Vec<En
         Kind::Failed => one.fate == Fate::Failed,
         Kind::Delayed => one.warned,
         Kind::Relayed => one.fate == Fate::Relayed && (!outcome.way.sends_notices || tells_of_time),
+        Kind::Delivered => one.fate == Fate::Relayed && outcome.way.remote.is_none() && is_delivered(outcome, one),
+        // Who brings a message to a group is told when it comes.
+        Kind::Expanded => false,
     };
     let is_wanted = |notify: u8| match kind {
         // RFC 2852 section 4.1.4: told unless the sender wants to hear nothing at all.
@@ -50,6 +55,16 @@ fn entries(outcome: &Outcome, judged: &[Judged], kind: Kind, now: i64) -> Vec<En
         })
     })
     .collect()
+}
+
+/// Whether it is in a mailbox here, and its sender is not known to be somebody else: a receipt would go to one who has sent nothing.
+fn is_delivered(outcome: &Outcome, one: &Judged) -> bool {
+    let item = &outcome.item.item;
+    let is_false = item.arrival.as_ref().is_some_and(|arrival| {
+        let (_, facts, _) = mailflow::known(arrival, item.account);
+        !facts.believes_path()
+    });
+    one.reply.text == DELIVERED && !is_false
 }
 
 /// Whether a message whose sender has set a time went in time where nobody keeps it (RFC 2852 section 4.1.4.2), or is to be traced on its way.

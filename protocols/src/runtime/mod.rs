@@ -34,6 +34,7 @@ pub use local::now;
 pub use outgoing::{connect, connect_unix, spawn};
 pub use probe::choose;
 pub use server::Server;
+pub use sites::Pace;
 pub(crate) use sites::Site;
 pub use spawner::Spawner;
 pub use stop::{StopSignal, stopping};
@@ -77,6 +78,18 @@ pub trait Service: Send + Sync + 'static {
 
     /// What a client hears, in plain text, when it comes over a connection limit (SMTP 421, IMAP `* BYE`, POP3 `-ERR`).
     fn busy_reply(&self) -> &'static [u8];
+
+    /// Told of a connection that ended before it could be served. Called on the reactor thread; must not wait.
+    fn unserved(&self, _peer: SocketAddr, _why: Unserved<'_>) {}
+}
+
+/// Why a connection ended before its protocol began.
+#[derive(Clone, Copy, Debug)]
+pub enum Unserved<'a> {
+    /// It was one too many, at a time or within a minute.
+    OverLimit,
+    /// TLS from the first byte could not be agreed upon.
+    Handshake(&'a io::Error),
 }
 
 /// One address to listen on.

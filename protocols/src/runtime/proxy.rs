@@ -111,8 +111,12 @@ fn ends_of_six(rest: &[u8]) -> Option<Ends> {
 }
 
 /// Waits for the header of a trusted proxy; the stream that comes back has the client's addresses. `None`: the connection is closed. `busy` is what
-/// a client hears that has too many connections, where it can hear it.
-pub(super) async fn introduced(mut stream: Stream, busy: Option<&'static [u8]>) -> Option<Stream> {
+/// a client hears that has too many connections, where it can hear it; `over_limit` is told of it.
+pub(super) async fn introduced(
+    mut stream: Stream,
+    busy: Option<&'static [u8]>,
+    over_limit: impl FnOnce(SocketAddr),
+) -> Option<Stream> {
     let proxy = stream.peer();
     let ends = match timeout(limits::PROXY_HEADER_MAX, read(&mut stream)).await {
         Some(Ok(ends)) => ends,
@@ -129,6 +133,7 @@ pub(super) async fn introduced(mut stream: Stream, busy: Option<&'static [u8]>) 
         && !stream.came_from(peer, local)
     {
         tracing::debug!(%proxy, %peer, "over the connection limit");
+        over_limit(peer);
         if let Some(busy) = busy {
             stream.output().extend_from_slice(busy);
             stream.close().await;
@@ -257,7 +262,7 @@ mod tests {
                 net.segment(segment);
                 let (stream, mut client) = net.pair();
                 client.write(&[&second(0x21, 0x11, &FOUR)[..], b"EHLO x\r\n"].concat()).await;
-                let mut stream = introduced(stream, None).await.expect("introduced");
+                let mut stream = introduced(stream, None, |_| {}).await.expect("introduced");
                 assert_eq!(stream.peer(), "198.51.100.7:40000".parse().expect("an address"));
                 assert_eq!(stream.local(), "192.0.2.1:25".parse().expect("an address"));
                 while stream.buffered().len() < 8 {
@@ -274,7 +279,7 @@ mod tests {
             for said in [&b""[..], b"PROXY TC", b"EHLO x\r\n"] {
                 let (stream, mut client) = net.pair();
                 client.write(said).await;
-                assert!(introduced(stream, None).await.is_none());
+                assert!(introduced(stream, None, |_| {}).await.is_none());
                 assert_eq!(client.read_to_end().await, b"");
             }
         });

@@ -14,7 +14,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use super::limiter::{ConnectionLimits, Limiter, Permit};
 use super::spawner::{Job, Spawner};
-use super::{Kind, Listener, SessionFuture, Stream, proxy};
+use super::{Kind, Listener, SessionFuture, Stream, Unserved, proxy};
 use crate::limits;
 
 /// A listener that is bound; its socket belongs to one reactor, which accepts for all of them.
@@ -82,6 +82,7 @@ impl Shared {
     fn refuse(&self, listener: usize, mut socket: TcpStream, peer: SocketAddr) {
         let listener = &self.bound[listener].listener;
         tracing::debug!(listener = listener.name, %peer, "over the connection limit");
+        listener.service.unserved(peer, Unserved::OverLimit);
         if listener.implicit_tls.is_none() && socket.set_nonblocking(true).is_ok() {
             // Into an empty send buffer; a client that cannot take even that gets a plain close.
             let _ = socket.write(listener.service.busy_reply());
@@ -100,7 +101,8 @@ impl Shared {
         Box::pin(async move {
             if is_proxy {
                 let busy = tls.is_none().then(|| service.busy_reply());
-                stream = match proxy::introduced(stream, busy).await {
+                let told = |peer| service.unserved(peer, Unserved::OverLimit);
+                stream = match proxy::introduced(stream, busy, told).await {
                     Some(stream) => stream,
                     None => return,
                 };
@@ -109,6 +111,7 @@ impl Shared {
                 let peer = stream.peer();
                 if let Err(error) = stream.start_tls(tls).await {
                     tracing::debug!(%peer, %error, "TLS handshake failed");
+                    service.unserved(peer, Unserved::Handshake(&error));
                     stream.close().await;
                     return;
                 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
-use std::sync::LazyLock;
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Sites without an open connection that are remembered at most: a flood from more sites than that is none that a limit for each could hold.
@@ -64,19 +64,24 @@ impl Sites {
 
     /// Counts one more; false: it is one too many, and was not counted.
     pub(super) fn enter(&mut self, site: Site, now: Instant) -> bool {
-        let pace = self.pace.filter(|_| !site.0.is_loopback()).unwrap_or_default();
         let is_due = |swept| now.duration_since(swept) >= SWEEP;
         if self.known.len() >= SWEEP_MIN && self.swept.is_none_or(is_due) {
             self.sweep(now);
         }
-        let (open, paid) = self.known.get(&site).map_or((0, now), |known| (known.open, known.paid.max(now)));
-        let paid = paid + pace;
-        let may = open < self.open_max && paid <= now + MINUTE;
+        let next = self.next(site, now);
+        let may = next.open <= self.open_max && next.paid <= now + MINUTE;
         if may {
-            let before = self.known.insert(site, Known { open: open + 1, paid });
+            let before = self.known.insert(site, next);
             self.closed -= usize::from(before.is_some_and(|before| before.open == 0));
         }
         may
+    }
+
+    /// The site's count with one more.
+    fn next(&self, site: Site, now: Instant) -> Known {
+        let pace = self.pace.filter(|_| !site.0.is_loopback()).unwrap_or_default();
+        let (open, paid) = self.known.get(&site).map_or((0, now), |known| (known.open, known.paid.max(now)));
+        Known { open: open + 1, paid: paid + pace }
     }
 
     /// One less is open.
@@ -101,6 +106,35 @@ impl Sites {
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.known.len()
+    }
+}
+
+/// How often something may happen that a client site brings about, counted as its new connections are: so many within a minute. This machine itself
+/// may always.
+pub struct Pace(Mutex<Sites>);
+
+impl Pace {
+    /// `minute_max` times within a minute; 0: any number.
+    pub fn new(minute_max: u32) -> Pace {
+        Pace(Mutex::new(Sites::new(usize::MAX, minute_max)))
+    }
+
+    /// It has happened as often as it may, for now.
+    pub(crate) fn is_over(&self, ip: IpAddr, now: Instant) -> bool {
+        self.sites().next(Site::of(ip), now).paid > now + MINUTE
+    }
+
+    /// It has happened.
+    pub(crate) fn count(&self, ip: IpAddr, now: Instant) {
+        let (mut sites, site) = (self.sites(), Site::of(ip));
+        if sites.enter(site, now) {
+            sites.leave(site);
+        }
+    }
+
+    fn sites(&self) -> MutexGuard<'_, Sites> {
+        // The counts are whole between any two statements.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -136,6 +170,23 @@ mod tests {
         }
         let neighbours = ["2001:db8::1", "2001:db8::2"].map(|ip| Site::of(ip.parse().expect("an address")));
         assert!(sites.enter(neighbours[0], now) && !sites.enter(neighbours[1], now), "one /64");
+    }
+
+    #[test]
+    fn what_is_no_connection_has_a_pace_too() {
+        let (pace, start) = (Pace::new(60), Instant::now());
+        let ip = |text: &str| text.parse().expect("an address");
+        let host = ip("192.0.2.1");
+        (0..60).for_each(|_| {
+            assert!(!pace.is_over(host, start));
+            pace.count(host, start);
+        });
+        assert!(pace.is_over(host, start) && !pace.is_over(ip("192.0.2.2"), start));
+        assert!(!pace.is_over(host, start + Duration::from_secs(1)), "one a second");
+        for always in [(Pace::new(1), ip("127.0.0.1")), (Pace::new(0), host)] {
+            (0..9).for_each(|_| always.0.count(always.1, start));
+            assert!(!always.0.is_over(always.1, start));
+        }
     }
 
     #[test]

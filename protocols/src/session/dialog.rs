@@ -32,6 +32,8 @@ pub struct Dialog {
     place: Place,
     mechanism: Mechanism,
     state: State,
+    /// Whom the client has named, as far as it has.
+    name: String,
 }
 
 enum State {
@@ -79,7 +81,7 @@ impl Dialog {
         mechanism: Mechanism,
         initial: Option<&[u8]>,
     ) -> (Dialog, Step) {
-        let mut dialog = Dialog { shared: shared.clone(), place, mechanism, state: State::First };
+        let mut dialog = Dialog { shared: shared.clone(), place, mechanism, state: State::First, name: String::new() };
         let step = match (mechanism, initial) {
             (Mechanism::Scram { .. } | Mechanism::Bearer { .. }, None) => Step::Challenge("".into()),
             (Mechanism::Scram { .. } | Mechanism::Bearer { .. }, Some(encoded)) => dialog.line(encoded).await,
@@ -90,6 +92,11 @@ impl Dialog {
             }
         };
         (dialog, step)
+    }
+
+    /// Whom the client has named; empty before it has. For logs: the name may be nobody's.
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     /// Takes the client's line, without its CRLF.
@@ -118,10 +125,11 @@ impl Dialog {
         }
     }
 
-    async fn proven(&self, step: sasl::Step) -> Step {
+    async fn proven(&mut self, step: sasl::Step) -> Step {
         match step {
             sasl::Step::Challenge(challenge) => Step::Challenge(challenge.into()),
             sasl::Step::Done(credentials) => {
+                self.name.clone_from(&credentials.name);
                 Step::Over(self.shared.prove(&self.place, self.mechanism.means(), credentials).await)
             }
             sasl::Step::Cancelled => Step::Cancelled,
@@ -136,6 +144,7 @@ impl Dialog {
         let (State::First, Some(oauth), Some(shown)) = (state, &shared.oauth, shown) else {
             return Step::Malformed;
         };
+        self.name = shown.name.clone().unwrap_or_default();
         let wrong = Step::Over(Proof::Wrong(Shown::Token));
         let (status, end) = match shared.prove_token(oauth, &self.place, self.mechanism.means(), &shown).await {
             Ok(login) => return Step::Over(Proof::Right(login)),
@@ -177,6 +186,7 @@ impl Dialog {
         }
         let candidate = engine.login_candidate(&first.name);
         let name = first.name.clone();
+        self.name.clone_from(&name);
         let mut random = [0; 18];
         if ring::rand::SecureRandom::fill(&ring::rand::SystemRandom::new(), &mut random).is_err() {
             return Step::Over(Proof::Refused);

@@ -32,6 +32,7 @@ pub use turn::Turn;
 pub use wait::{Over, wait_for_bytes};
 
 use crate::limits;
+use crate::runtime::Pace;
 use crate::verify::Verifier;
 use crate::verify::dnsbl::Blocklists;
 use crate::verify::milter::MilterSettings;
@@ -39,10 +40,9 @@ use crate::verify::rspamd::RspamdSettings;
 use posthouse_engine::Engine;
 use posthouse_engine::base::Clock;
 use posthouse_engine::directory::Network;
-use posthouse_engine::mailflow::Counters;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// Who may send a password without TLS.
@@ -115,10 +115,10 @@ pub struct Shared {
     pub rspamd: Option<RspamdSettings>,
     /// How long milters and content filter together may take at one command.
     pub filters_max: Duration,
+    /// Recipients that each client site was refused of late, over all its SMTP sessions.
+    pub refused: Pace,
     /// Hosts that may say whose SMTP connection they pass on (XCLIENT).
     pub xclient: Vec<Network>,
-    /// What members have sent.
-    sending: Mutex<Counters>,
     /// Feeds [`Shared::next_id`].
     ids: AtomicU64,
 }
@@ -148,8 +148,8 @@ impl Shared {
             milters: Vec::new(),
             rspamd: None,
             filters_max: limits::FILTERS_MAX_DEFAULT,
+            refused: Pace::new(limits::SMTP_REFUSED_MINUTE_DEFAULT),
             xclient: Vec::new(),
-            sending: Mutex::default(),
             // 4096 numbers a millisecond from the start on: a later start begins above all that were given out.
             ids: AtomicU64::new(started_ms << 12),
         }
@@ -163,12 +163,6 @@ impl Shared {
                 PlaintextAuth::Loopback => peer.to_canonical().is_loopback(),
                 PlaintextAuth::Always => true,
             }
-    }
-
-    /// What members have sent in the periods that run.
-    pub(crate) fn sending(&self) -> MutexGuard<'_, Counters> {
-        // It is whole between any two statements.
-        self.sending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A number that no other message or session of this system has: the id in Received, the log and Message-ID.

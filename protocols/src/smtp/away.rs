@@ -41,8 +41,8 @@ pub(crate) struct Means<'a> {
 }
 
 impl Session {
-    /// Answers for one account.
-    pub(super) async fn answer(&self, transaction: &Transaction, says: &Says, answering: &Answering) {
+    /// Answers for one account; whether it did.
+    pub(super) async fn answer(&self, transaction: &Transaction, says: &Says, answering: &Answering) -> bool {
         let shared = &self.shared;
         let means = Means {
             engine: &shared.engine,
@@ -54,9 +54,11 @@ impl Session {
         let Says { subject, message_id, .. } = says;
         let (id, tls) = (transaction.id, transaction.tls);
         let about = About { id, sender: &transaction.sender, subject, message_id, tls };
-        if let Some((by, queue)) = answer(&means, &about, answering).await {
-            self.note_answered(transaction, by.as_str(), queue);
+        let answered = answer(&means, &about, answering).await;
+        if let Some((by, queue)) = &answered {
+            self.note_answered(transaction, by.as_str(), *queue);
         }
+        answered.is_some()
     }
 }
 
@@ -118,6 +120,24 @@ fn encoded(text: &str) -> String {
     out
 }
 
+/// A MIME entity that a script gives (RFC 5230 section 4.3), with what describes its content (RFC 2045 section 3) and no other field: another From, say,
+/// would be another's name under this member's signature.
+fn write_entity(out: &mut String, entity: &str) {
+    let mut lines = entity.lines();
+    let mut is_kept = false;
+    for line in lines.by_ref().take_while(|line| !line.is_empty()) {
+        // Lines that go on belong to the field before them.
+        if !line.starts_with([' ', '\t']) {
+            is_kept = line.get(..8).is_some_and(|name| name.eq_ignore_ascii_case("content-")) && line.contains(':');
+        }
+        if is_kept {
+            out.extend([line, "\r\n"]);
+        }
+    }
+    out.push_str("\r\n");
+    lines.for_each(|line| out.extend([line, "\r\n"]));
+}
+
 /// The answer (RFC 3834 section 3, RFC 5230 section 5).
 fn message(means: &Means<'_>, member: &Account, answering: &Answering, about: &About<'_>) -> Vec<u8> {
     let Means { hostname: host, number, now, .. } = means;
@@ -125,7 +145,7 @@ fn message(means: &Means<'_>, member: &Account, answering: &Answering, about: &A
     let clean = |text: &str| text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect::<String>();
     let subject = match &*away.subject {
         "" => clean(&format!("Auto: {}", about.subject)),
-        own => own.to_owned(),
+        own => clean(own),
     };
     let mut out = String::with_capacity(1024 + 2 * away.text.len());
     let name = clean(&member.name).replace(['"', '\\'], "'");
@@ -146,12 +166,7 @@ fn message(means: &Means<'_>, member: &Account, answering: &Answering, about: &A
     let _ = write!(out, "Date: {}\r\nAuto-Submitted: auto-replied\r\n", String::from_utf8_lossy(&date));
     out.push_str("MIME-Version: 1.0\r\n");
     if *mime {
-        let own = |line: &&str| !line.to_ascii_lowercase().starts_with("mime-version");
-        let mut lines = away.text.lines();
-        let header = lines.by_ref().take_while(|line| !line.is_empty()).filter(own);
-        header.for_each(|line| out.extend([line, "\r\n"]));
-        out.push_str("\r\n");
-        lines.for_each(|line| out.extend([line, "\r\n"]));
+        write_entity(&mut out, &away.text);
         return out.into_bytes();
     }
     out.push_str("Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: base64\r\n\r\n");

@@ -1,5 +1,5 @@
-//! Tells the sender of a message by mail that some of its copies failed, when the reply could not. Never answers the null sender, so that
-//! bounces do not bounce.
+//! Tells the sender of a message by mail that some of its copies failed, when the reply could not, or that they arrived, when it wants to hear so.
+//! Never answers the null sender, so that bounces do not bounce.
 use super::reply::Reply;
 use super::state::Transaction;
 use crate::dsn::{self, Entry, Kind, Original, Report};
@@ -15,8 +15,8 @@ pub(super) fn header_of(message: &[u8], size_bytes: usize) -> Vec<u8> {
     message[..size_bytes.min(limits::SMTP_BOUNCE_HEADER_BYTES_MAX)].to_vec()
 }
 
-/// A recipient whose copy failed.
-pub(super) struct Failed {
+/// A recipient of whose fate is told.
+pub(super) struct Told {
     pub(super) address: String,
     /// RFC 3461 ORCPT as given, empty if not.
     pub(super) orcpt: String,
@@ -28,27 +28,27 @@ pub(super) struct Failed {
 pub(super) async fn send(
     shared: &Shared,
     (transaction, account): (&Transaction, Option<AccountId>),
-    failed: &[Failed],
+    (kind, told): (Kind, &[Told]),
     header: Vec<u8>,
     id: &str,
 ) {
     let Ok(address) = Address::parse(&transaction.sender) else {
-        tracing::warn!(id, failed = failed.len(), "copies failed, and there is no sender to tell");
+        tracing::warn!(id, ?kind, recipients = told.len(), "there is no sender to tell");
         return;
     };
     let (targets, mut queue) = dsn::place(&shared.engine, &address, account);
     queue
         .iter_mut()
         .for_each(|item| (item.tls, item.terms) = (transaction.tls.of_report(), transaction.terms.of_report()));
-    let entry = |one: &Failed| Entry {
+    let entry = |one: &Told| Entry {
         address: one.address.clone(),
         orcpt: one.orcpt.clone(),
         reply: dsn::Reply::heard(one.reply.code, &one.reply.text),
         remote: None,
     };
-    let entries: Vec<Entry> = failed.iter().map(entry).collect();
+    let entries: Vec<Entry> = told.iter().map(entry).collect();
     let report = Report {
-        kind: Kind::Failed,
+        kind,
         hostname: &shared.hostname,
         number: shared.next_id(),
         to: address.as_str(),
@@ -69,7 +69,10 @@ pub(super) async fn send(
         }
     };
     let outcome = shared.engine.deliver(Delivery { staged, targets, queue }).await;
-    let text = format!("copies failed: {}", failed.len());
+    let text = match kind {
+        Kind::Failed => format!("copies failed: {}", told.len()),
+        kind => format!("{kind:?}: {}", told.len()).to_lowercase(),
+    };
     shared.engine.note_mail(&MailRecord {
         when_ms: shared.clock.now_ms(),
         step: Step::Reported,
@@ -82,6 +85,6 @@ pub(super) async fn send(
     let failure = outcome.targets.into_iter().filter_map(Result::err).next().or(outcome.queued.err());
     match failure {
         Some(error) => tracing::error!(id, sender = %address, %error, "a bounce was not delivered"),
-        None => tracing::info!(id, sender = %address, failed = failed.len(), "bounce sent"),
+        None => tracing::info!(id, sender = %address, ?kind, recipients = told.len(), "report sent"),
     }
 }

@@ -2,7 +2,7 @@
 use super::held;
 use super::role::Role;
 use super::state::{Rcpt, Session, Transaction};
-use crate::passed;
+use crate::{dsn, passed};
 use posthouse_engine::directory::Address;
 use posthouse_engine::mailflow::Verdict;
 use posthouse_engine::queue::{NewQueueItem, QueueRecipient, Terms};
@@ -10,7 +10,7 @@ use posthouse_engine::trace::{MailRecord, Step};
 use std::collections::BTreeMap;
 
 /// Whether it stands for others than itself.
-fn is_group(rcpt: &Rcpt) -> bool {
+pub(super) fn is_group(rcpt: &Rcpt) -> bool {
     rcpt.local.len() > 1 || rcpt.external.iter().any(|address| *address != rcpt.address)
 }
 
@@ -63,7 +63,9 @@ impl Session {
         });
         let mut all: Vec<(Option<&Address>, QueueRecipient)> = each
             .map(|(rcpt, by_group, address)| {
-                let (notify, orcpt) = (rcpt.notify, rcpt.orcpt.clone());
+                // Of the group's success its sender is told here.
+                let notify = if is_group(rcpt) { dsn::without_success(rcpt.notify) } else { rcpt.notify };
+                let orcpt = rcpt.orcpt.clone();
                 (by_group.then_some(&rcpt.address), QueueRecipient { address, notify, orcpt })
             })
             .collect();

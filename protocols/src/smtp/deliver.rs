@@ -1,6 +1,6 @@
 //! From a message that has come whole to its replies: who gets it, what the policies and the store say, and one verdict for each recipient. A
 //! positive one is given only after the sync that covers it.
-use super::bounce::{self, Failed};
+use super::bounce::{self, Told};
 use super::fate::{self, Fate, Places, fate, one_reply};
 use super::filter::Filtered;
 use super::letter::{self, Addressed, Says};
@@ -8,10 +8,11 @@ use super::message::Taken;
 use super::prepare::{Before, Prepared};
 use super::reply::Reply;
 use super::role::Role;
-use super::state::{Answer, Rcpt, Reserved, Session, Transaction};
+use super::state::{Answer, Rcpt, Session, Transaction};
 use super::{form, header, policy};
 use crate::dsn::Kind;
 use crate::runtime::Site;
+use crate::spending::{Charged, Reserved};
 use crate::verify::milter::Outcome;
 use crate::{limits, passed, placing};
 use posthouse_engine::Expected;
@@ -76,6 +77,7 @@ impl Session {
             let reply = Reply::new(452, "4.3.1 Too many messages are under way; try again");
             return Err(self.noted(transaction, reply));
         }
+        self.put_in_lines(transaction, taken).await.map_err(|refusal| self.noted(transaction, refusal))?;
         Ok((shown, before))
     }
 
@@ -148,7 +150,8 @@ impl Session {
             self.log_refusal(transaction, "author", &refusal);
             return refuse_all("author", facts, refusal);
         }
-        let mut verdicts = self.judge_message(transaction, &says, &more, (facts, filtered.advice())).await;
+        let judged = self.judge_message(transaction, &says, &more, (facts, filtered.advice()));
+        let (mut verdicts, mut charged) = judged.await;
         self.hold_back(transaction, &mut verdicts);
         // One reply is for all: who would have to get it later would lose it beside one who gets it now.
         if let Some(later) = verdicts.iter().filter_map(|verdict| verdict.refusal.as_ref()).find(|one| one.code < 500) {
@@ -162,21 +165,33 @@ impl Session {
         };
         drop(room);
         let fates = fates(transaction, &verdicts, &committed, facts);
-        let counted = transaction.recipients.iter_mut().zip(&fates).filter(|(_, fate)| fate.is_taken());
-        counted.filter_map(|(rcpt, _)| rcpt.reserved.as_mut()).for_each(Reserved::keep);
+        keep_counted(transaction, &fates, &committed, &mut charged);
         self.log(transaction, (&id, size_bytes), &fates, (&verdicts, facts));
         self.note_came(transaction, &says, size_bytes, (facts, &filtered.note));
         self.note_fates(transaction, &verdicts, &committed);
+        self.note_kept(transaction, &charged);
         self.count_dmarc(seen, facts, &verdicts);
-        self.report((transaction, &verdicts, facts), bounced_header, &fates, &id).await;
+        self.report((transaction, &verdicts, facts), bounced_header, (&fates, &committed), &id).await;
         self.set_keywords(&verdicts, &transaction.recipients, &committed).await;
-        for answering in verdicts.iter().flat_map(|verdict| &verdict.answers) {
-            if !matches!(committed.copy_of(answering.account), Some(Err(_))) {
-                self.answer(transaction, &says, answering).await;
-            }
-        }
+        self.answer_all(transaction, &says, (&verdicts, &committed), &mut charged).await;
         let verdicts = fates.into_iter().map(|fate| fate.verdict(self.role, &id));
         verdicts.map(|verdict| verdict.map_err(|reply| reply.readable(transaction.utf8))).collect()
+    }
+
+    /// Members who are away answer.
+    async fn answer_all(
+        &self,
+        transaction: &Transaction,
+        says: &Says,
+        (verdicts, committed): (&[Verdict], &Committed),
+        charged: &mut Charged,
+    ) {
+        for answering in verdicts.iter().flat_map(|verdict| &verdict.answers) {
+            let failed = matches!(committed.copy_of(answering.account), Some(Err(_)));
+            if !failed && self.answer(transaction, says, answering).await {
+                charged.keep_answer(answering.account);
+            }
+        }
     }
 
     /// What the message says, or is going to say when a submission has got what it lacks.
@@ -301,20 +316,22 @@ impl Session {
         }
     }
 
-    /// Tells the sender by mail of copies that failed though the client hears a 250 (RFC 5321 section 6.1).
+    /// Tells the sender by mail of copies that failed though the client hears a 250 (RFC 5321 section 6.1), and of those that arrived if it has asked
+    /// for that (RFC 3461 section 4.1).
     async fn report(
         &self,
         (transaction, verdicts, facts): (&Transaction, &[Verdict], Facts),
         header: Vec<u8>,
-        fates: &[Fate],
+        (fates, committed): (&[Fate], &Committed),
         id: &str,
     ) {
+        self.report_success((transaction, verdicts, facts), &header, (fates, committed), id).await;
         let by_reply = self.role == Role::Lmtp || fates.iter().all(|fate| !fate.is_taken() && !fate.refused_by_mail);
         let mut failed = Vec::new();
         // RFC 3461 section 4.1: NOTIFY says who is to hear of it.
         let all = transaction.recipients.iter().zip(fates).zip(verdicts);
         for ((rcpt, fate), verdict) in all.filter(|((rcpt, _), _)| Kind::Failed.is_wanted(rcpt.notify)) {
-            let failure = |address: String, reply| Failed { address, orcpt: rcpt.orcpt.clone(), reply };
+            let failure = |address: String, reply| Told { address, orcpt: rcpt.orcpt.clone(), reply };
             if fate.is_taken() {
                 let members = fate.failed.iter();
                 failed.extend(members.map(|(address, error)| failure(address.to_string(), Reply::refused(error))));
@@ -328,8 +345,17 @@ impl Session {
         }
         // The null sender (RFC 5321 section 4.5.5) hears nothing.
         if !failed.is_empty() {
-            bounce::send(&self.shared, (transaction, self.account()), &failed, header, id).await;
+            bounce::send(&self.shared, (transaction, self.account()), (Kind::Failed, &failed), header, id).await;
         }
+    }
+}
+
+/// What the message was taken for counts for good.
+fn keep_counted(transaction: &mut Transaction, fates: &[Fate], committed: &Committed, charged: &mut Charged) {
+    let counted = transaction.recipients.iter_mut().zip(fates).filter(|(_, fate)| fate.is_taken());
+    counted.filter_map(|(rcpt, _)| rcpt.reserved.as_mut()).for_each(Reserved::keep);
+    if matches!(committed.queued, Some(Ok(()))) {
+        charged.keep_forwards();
     }
 }
 

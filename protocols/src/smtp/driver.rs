@@ -16,15 +16,18 @@ use std::time::Instant;
 
 /// Serves one connection to its end.
 pub(super) async fn run(shared: Arc<Shared>, role: Role, stream: Stream) {
+    let connection = shared.next_id();
     let mut session = Session {
         shared,
         stream,
         role,
+        connection,
         hello: None,
         said_helo: None,
         listing: None,
         may_introduce: false,
         login: None,
+        mechanism: None,
         transaction: None,
         failed_logins: 0,
         errors: 0,
@@ -85,7 +88,9 @@ impl Session {
                 self.say(&reply);
             }
             if self.errors >= limits::SMTP_ERRORS_MAX && !self.ended {
-                self.say(&Reply::new(421, "4.7.0 Too many errors; closing the connection"));
+                let goodbye = Reply::new(421, "4.7.0 Too many errors; closing the connection");
+                self.note_turned_away("errors", "", &goodbye);
+                self.say(&goodbye);
                 self.ended = true;
             }
             turn.after_command(&mut self.stream).await?;

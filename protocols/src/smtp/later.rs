@@ -1,7 +1,9 @@
 //! A message that some got and others could not have for a moment: it is read back from one who has it and queued there for the others, who
 //! get it when their shard takes mail again. Without this they would be reported as failed though nothing is wrong with them.
+use super::circles::is_group;
 use super::deliver::Committed;
 use super::state::{Rcpt, Session, Transaction};
+use crate::dsn::without_success;
 use crate::placing;
 use posthouse_engine::Bytes;
 use posthouse_engine::base::{AccountId, Error, QueueId, Result};
@@ -65,7 +67,8 @@ impl Session {
             let is_new = !late.iter().any(|(account, _)| *account == Some(recipient.account));
             if !placed.is_empty() && is_new {
                 let address = recipient.address.to_string();
-                let recipients = vec![QueueRecipient { address, notify: rcpt.notify, orcpt: rcpt.orcpt.clone() }];
+                let notify = if is_group(rcpt) { without_success(rcpt.notify) } else { rcpt.notify };
+                let recipients = vec![QueueRecipient { address, notify, orcpt: rcpt.orcpt.clone() }];
                 // What the rules have said of it stands: they are not asked again.
                 let arrival = Some(Box::new(Arrival { placed, ..Arrival::default() }));
                 let item = NewQueueItem { recipients, arrival, ..self.new_item(transaction) };

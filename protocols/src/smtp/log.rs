@@ -4,15 +4,20 @@ use super::deliver::Committed;
 use super::fate::Fate;
 use super::letter::Says;
 use super::reply::Reply;
+use super::role::Role;
 use super::sizes::is_command;
 use super::state::{Rcpt, Session, Transaction};
 use crate::limits;
+use crate::session::Shared;
+use crate::spending::Charged;
 use posthouse_engine::Accepted;
 use posthouse_engine::base::{Error, QueueId};
 use posthouse_engine::delivery::Delivered;
 use posthouse_engine::directory::Recipient;
 use posthouse_engine::mailflow::{Copy, Dmarc, Facts, Outcome, Verdict};
 use posthouse_engine::trace::{MailRecord, Step};
+use std::fmt::Write;
+use std::net::SocketAddr;
 
 fn shown(transaction: &Transaction) -> String {
     let all = transaction.recipients.iter();
@@ -32,6 +37,10 @@ fn joined<const N: usize>(parts: [String; N]) -> String {
     parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
+fn comma(before: &str) -> &'static str {
+    if before.is_empty() { "" } else { ", " }
+}
+
 /// What has moved a copy elsewhere than into INBOX.
 pub(crate) fn moved(copy: Copy) -> &'static str {
     match copy {
@@ -45,7 +54,71 @@ pub(crate) fn moved(copy: Copy) -> &'static str {
     }
 }
 
+/// A host was turned away before it had a session.
+pub(super) fn note_unserved(shared: &Shared, role: Role, peer: SocketAddr, policy: &str, reply: &Reply) {
+    shared.engine.note_refusal(MailRecord {
+        when_ms: shared.clock.now_ms(),
+        step: Step::Refused,
+        peer: Some(peer),
+        by: role.name().to_owned(),
+        policy: policy.to_owned(),
+        text: format!("{} {}", reply.code, reply.text),
+        ..MailRecord::default()
+    });
+}
+
 impl Session {
+    /// What is known of the connection: what the client calls itself, TLS, who has logged in and how.
+    fn known_of_connection(&self) -> String {
+        let mut known = String::new();
+        if let Some(hello) = &self.hello {
+            known.push_str(match (hello.extended, self.role) {
+                (false, _) => "HELO ",
+                (true, Role::Lmtp) => "LHLO ",
+                (true, _) => "EHLO ",
+            });
+            known.push_str(&hello.name);
+        }
+        if let Some(tls) = self.stream.tls_info() {
+            let _ = write!(known, "{}{} {}", comma(&known), tls.version, tls.cipher);
+        }
+        if let (Some(login), Some(mechanism)) = (&self.login, self.mechanism) {
+            let _ = write!(known, "{}AUTH {} {}", comma(&known), mechanism.name(), login.address);
+        }
+        known
+    }
+
+    /// A step before MAIL.
+    fn step_before_mail(&self, step: Step, name: &str) -> MailRecord {
+        MailRecord {
+            when_ms: self.shared.clock.now_ms(),
+            step,
+            connection: self.connection,
+            peer: Some(self.stream.peer()),
+            by: self.role.name().to_owned(),
+            // A name in base64 may hold anything.
+            sender: name.chars().map(|c| if c.is_control() { '?' } else { c }).collect(),
+            session: self.known_of_connection(),
+            ..MailRecord::default()
+        }
+    }
+
+    /// The client was refused something before MAIL; `name` is the login that it has tried.
+    pub(super) fn note_turned_away(&self, policy: &str, name: &str, reply: &Reply) {
+        let (policy, text) = (policy.to_owned(), format!("{} {}", reply.code, reply.text));
+        let refused = MailRecord { policy, text, ..self.step_before_mail(Step::Refused, name) };
+        self.shared.engine.note_refusal(refused);
+    }
+
+    /// A member has logged in.
+    pub(super) fn note_login(&self) {
+        if let Some(login) = &self.login {
+            let account = login.account.0;
+            let record = self.step_before_mail(Step::Login, login.address.as_str());
+            self.shared.engine.note_mail(&MailRecord { account, ..record });
+        }
+    }
+
     fn step(&self, transaction: &Transaction, step: Step) -> MailRecord {
         let (when_ms, id) = (self.shared.clock.now_ms(), transaction.id);
         MailRecord { when_ms, step, id, ..MailRecord::default() }
@@ -59,8 +132,6 @@ impl Session {
         size_bytes: usize,
         (facts, filtered): (Facts, &str),
     ) {
-        let hello = self.hello.as_ref().map_or("", |hello| &hello.name);
-        let tls = self.stream.tls_info().map_or_else(String::new, |tls| format!(", {}", tls.version));
         self.shared.engine.note_mail(&MailRecord {
             account: self.account().map_or(0, |account| account.0),
             size_bytes: size_bytes as u64,
@@ -70,7 +141,8 @@ impl Session {
             message_id: says.message_id.clone(),
             subject: says.subject.clone(),
             policy: joined([found(facts), self.listed(), filtered.to_owned()]),
-            text: format!("EHLO {hello}{tls}"),
+            connection: self.connection,
+            session: self.known_of_connection(),
             ..self.step(transaction, Step::Came)
         });
     }
@@ -87,15 +159,23 @@ impl Session {
 
     /// A recipient, or with an empty one the whole message, was refused.
     pub(super) fn note_refused(&self, transaction: &Transaction, recipient: &str, policy: &str, reply: &Reply) {
-        self.shared.engine.note_mail(&MailRecord {
+        let record = MailRecord {
             peer: Some(self.stream.peer()),
             by: self.role.name().to_owned(),
             sender: transaction.sender.clone(),
             recipient: recipient.to_owned(),
             policy: policy.to_owned(),
             text: format!("{} {}", reply.code, reply.text),
+            connection: self.connection,
+            session: self.known_of_connection(),
             ..self.step(transaction, Step::Refused)
-        });
+        };
+        // Who gets no further than MAIL comes again and again.
+        let is_at_mail = recipient.is_empty() && !transaction.begun && transaction.recipients.is_empty();
+        match is_at_mail {
+            true => self.shared.engine.note_refusal(record),
+            false => self.shared.engine.note_mail(&record),
+        }
     }
 
     /// The connection has ended before a message that was begun had come whole.
@@ -106,16 +186,19 @@ impl Session {
         }
     }
 
-    /// MAIL or RCPT with what is no address, or with parameters that are not known or not allowed.
+    /// MAIL or RCPT with what is no address, or with parameters that are not known or not allowed; a greeting without a name.
     pub(super) fn note_not_understood(&self, line: &[u8], reply: &Reply) {
         let text = String::from_utf8_lossy(line);
+        let text = text.trim_end();
         let path = text.split_once('<').map_or("", |(_, rest)| rest.split(['>', '\r']).next().unwrap_or(""));
         let path: String = path.chars().take(limits::SMTP_LOGGED_PATH_CHARS_MAX).collect();
-        if let Some(transaction) = self.transaction.as_ref().filter(|_| is_command(&text, "RCPT")) {
+        if let Some(transaction) = self.transaction.as_ref().filter(|_| is_command(text, "RCPT")) {
             self.note_refused(transaction, &path, "", reply);
-        } else if self.hello.is_some() && self.transaction.is_none() && is_command(&text, "MAIL") {
+        } else if self.hello.is_some() && self.transaction.is_none() && is_command(text, "MAIL") {
             let transaction = Transaction { id: self.shared.next_id(), sender: path, ..Transaction::default() };
             self.note_refused(&transaction, "", "", reply);
+        } else if ["EHLO", "HELO", "LHLO"].iter().any(|verb| is_command(text, verb)) {
+            self.note_turned_away("hello", "", reply);
         }
     }
 
@@ -180,6 +263,11 @@ impl Session {
             Err(error) => MailRecord { step: Step::Failed, text: error.to_string(), ..record.clone() },
         };
         committed.copies_of(recipient.account).map(one).collect()
+    }
+
+    /// What a member's rate keeps from being sent on or answered.
+    pub(super) fn note_kept(&self, transaction: &Transaction, charged: &Charged) {
+        charged.note_kept(&self.shared.engine, &self.step(transaction, Step::Dropped));
     }
 
     fn note_external(&self, transaction: &Transaction, rcpt: &Rcpt, verdict: &Verdict, committed: &Committed) {

@@ -2,9 +2,10 @@
 use super::letter::{Addressed, Says};
 use super::reply::Reply;
 use super::role::Role;
-use super::state::{Rcpt, Reserved, Session, Transaction};
+use super::state::{Rcpt, Session, Transaction};
 use crate::placing;
 use crate::runtime::yield_now;
+use crate::spending::{Charged, Reserved};
 use posthouse_engine::directory::{Address, Recipient, Rule, Scope};
 use posthouse_engine::mailflow::{
     Advice, Case, Dmarc, Facts, Letter, Listed, Origin, Refusal, Verdict, Wanted, at_message, at_recipient,
@@ -61,13 +62,13 @@ impl Session {
     ) -> Result<Option<Reserved>, Reply> {
         let wanted = Wanted { address, local, external };
         let found = self.with_case(&transaction.sender, |case| {
-            let mut counters = self.shared.sending();
+            let mut counters = self.shared.engine.sending();
             match at_recipient(case, &counters, &wanted, 1) {
                 Some(refusal) => Err(refusal),
                 None => Ok(case.spend(&mut counters, &wanted, 1)),
             }
         });
-        let reserved = found.map(|spent| spent.map(|spent| Reserved::new(&self.shared, spent)));
+        let reserved = found.map(|spent| spent.map(|spent| Reserved::new(&self.shared.engine, spent)));
         reserved.map_err(|refusal| {
             tracing::info!(peer = %self.stream.peer(), from = %transaction.sender.escape_debug(), to = %address, policy = refusal.stage, "recipient refused");
             let reply = reply(&refusal);
@@ -78,13 +79,14 @@ impl Session {
 
     /// What is to happen with the message for each recipient. Members' scripts run in it, and there can be a thousand recipients: the directory is let go of
     /// between them, and where they have rules of their own others have their turn.
+    /// What that costs of members' rates comes with it.
     pub(super) async fn judge_message(
         &self,
         transaction: &Transaction,
         says: &Says,
         more: &Addressed,
         (facts, advice): (Facts, Advice<'_>),
-    ) -> Vec<Verdict> {
+    ) -> (Vec<Verdict>, Charged) {
         let obeys_dmarc = self.shared.verifier.as_ref().is_some_and(|verifier| verifier.obeys_dmarc());
         let Addressed { to, passed, automatic, fields, size_bytes } = more;
         let has_mailbox = |account, name: &str| placing::has_mailbox(&self.shared.engine, account, name);
@@ -101,17 +103,24 @@ impl Session {
             advice,
             obeys_dmarc,
         };
-        let mut verdicts = Vec::with_capacity(transaction.recipients.len());
+        let (mut verdicts, mut charged) = (Vec::with_capacity(transaction.recipients.len()), Charged::default());
         for rcpt in &transaction.recipients {
             if !verdicts.is_empty() && !fields.is_empty() {
                 yield_now().await;
             }
-            let mut verdict = self.with_case(&transaction.sender, |case| at_message(case, &letter, &wanted(rcpt)));
-            // What ends here concerns nobody any more; a refusal would only make the host that sends it back report it.
-            verdict.refusal = verdict.refusal.filter(|_| !rcpt.ended);
+            let (verdict, onward) = self.with_case(&transaction.sender, |case| {
+                let wanted = wanted(rcpt);
+                let mut verdict = at_message(case, &letter, &wanted);
+                // What ends here concerns nobody any more; a refusal would only make the host that sends it back report it.
+                verdict.refusal = verdict.refusal.filter(|_| !rcpt.ended);
+                let sends = verdict.sends_onward() && transaction.terms.hold_until == 0;
+                let onward = sends.then(|| verdict.charge(case, &mut self.shared.engine.sending(), &wanted));
+                (verdict, onward)
+            });
+            charged.add(&self.shared.engine, onward.unwrap_or_default());
             verdicts.push(verdict);
         }
-        verdicts
+        (verdicts, charged)
     }
 
     /// Whether a recipient has rules for which more of the header must be known, or of which an ARC set must tell.

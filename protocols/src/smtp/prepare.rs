@@ -6,6 +6,7 @@ use super::reply::Reply;
 use super::role::Role;
 use super::state::{Rcpt, Session, Transaction};
 use super::trace;
+use super::transport::can_be_signed;
 use crate::session::Room;
 use crate::verify::{Envelope, Seal, Seen, Verifier, without_fields, without_forged};
 use posthouse_engine::Engine;
@@ -62,7 +63,8 @@ impl Session {
                 // RFC 6409 section 8: whom Bcc names is for the envelope only (RFC 5322 sections 3.6.3 and 3.6.6).
                 let message = without(message, &[b"bcc", b"resent-bcc", RETURN_PATH]);
                 let message = without_forged(message, &self.shared.hostname);
-                sign(&self.shared.engine, self.shared.verifier.as_ref(), says.from.first(), (trace, message)).await
+                let from = says.from.first().filter(|_| can_be_signed(transaction, &message));
+                sign(&self.shared.engine, self.shared.verifier.as_ref(), from, (trace, message)).await
             }
             Role::Mx => {
                 let (message, found) = match before {
@@ -140,6 +142,10 @@ impl Session {
 
     /// The key for an ARC set on mail that is passed on to other hosts: that of the first such recipient's domain.
     fn seal(&self, transaction: &Transaction) -> Option<SigningKey> {
+        if transaction.terms.binary {
+            // Not all verifiers would make the same of bytes: a chain that fails is worth less than none.
+            return None;
+        }
         let forwards = |rcpt: &Rcpt| {
             self.shared.engine.directory(|known| {
                 let mut all = rcpt.local.iter().flat_map(|one| known.rules(&Scope::Account(one.account)));

@@ -3,13 +3,14 @@ use super::header;
 use super::reply::Reply;
 use super::role::Role;
 use crate::runtime::Stream;
+use crate::session::sasl::Mechanism;
 use crate::session::{Room, Shared};
+use crate::spending::Reserved;
 use crate::verify::dnsbl::Listing;
 use crate::verify::milter::Chain;
 use posthouse_engine::Login;
 use posthouse_engine::base::AccountId;
 use posthouse_engine::directory::{Address, Recipient};
-use posthouse_engine::mailflow::Spent;
 use posthouse_engine::queue::{Terms, TlsDemand};
 use std::future::Future;
 use std::io;
@@ -22,6 +23,8 @@ pub(super) struct Session {
     pub(super) shared: Arc<Shared>,
     pub(super) stream: Stream,
     pub(super) role: Role,
+    /// Names the connection in the mail log.
+    pub(super) connection: u64,
     /// What the client calls itself, once it has said hello.
     pub(super) hello: Option<Box<Hello>>,
     /// What a host in front has said that its client calls itself.
@@ -31,6 +34,8 @@ pub(super) struct Session {
     /// The host at the other end may say whose connection it passes on.
     pub(super) may_introduce: bool,
     pub(super) login: Option<Box<Login>>,
+    /// How that was proven.
+    pub(super) mechanism: Option<Mechanism>,
     pub(super) transaction: Option<Box<Transaction>>,
     pub(super) failed_logins: u32,
     /// Error replies since the last message that was taken.
@@ -108,31 +113,6 @@ impl Rcpt {
     /// How many it stands for.
     pub(super) fn copies(&self) -> usize {
         self.local.len() + self.external.len()
-    }
-}
-
-/// One of the recipients that the sender's rate allows. Dropped before the message is taken for it, it counts no longer.
-pub(super) struct Reserved {
-    shared: Arc<Shared>,
-    spent: Option<Spent>,
-}
-
-impl Reserved {
-    pub(super) fn new(shared: &Arc<Shared>, spent: Spent) -> Reserved {
-        Reserved { shared: shared.clone(), spent: Some(spent) }
-    }
-
-    /// The message was taken for it.
-    pub(super) fn keep(&mut self) {
-        self.spent = None;
-    }
-}
-
-impl Drop for Reserved {
-    fn drop(&mut self) {
-        if let Some(spent) = self.spent.take() {
-            self.shared.sending().give_back(&spent);
-        }
     }
 }
 

@@ -61,6 +61,11 @@ fn check(verifier: &Verifier, sender: &str, message: &[u8]) -> (Facts, String) {
     (checked.facts, String::from_utf8(checked.fields).expect("text"))
 }
 
+/// What is found out about a message.
+pub(crate) fn facts(verifier: &Verifier, sender: &str, message: &[u8]) -> Facts {
+    check(verifier, sender, message).0
+}
+
 fn sign(verifier: &Verifier, keys: Vec<SigningKey>) -> Vec<u8> {
     let signed = wait(verifier.sign(b"Received: x\r\n".to_vec(), MESSAGE.to_vec(), keys)).expect("an answer");
     [signed.fields, signed.top, signed.message].concat()

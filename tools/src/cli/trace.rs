@@ -5,7 +5,7 @@ use clap::Args;
 /// Which messages.
 #[derive(Debug, Args)]
 pub struct TraceArgs {
-    /// A Message-ID, an address, @domain, the id in Received, or a number of the queue; without it all steps of the time
+    /// A Message-ID, an address, @domain, a host's IP address, the id in Received or of a connection, or a number of the queue; without it all steps of the time
     pub what: Option<String>,
     /// Only messages of the last 30m, 4h, 2d
     #[arg(long, value_name = "AGE", conflicts_with = "since")]

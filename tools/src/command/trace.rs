@@ -8,7 +8,7 @@ use serde_json::Value;
 use std::io::{self, Write};
 
 /// Columns of the CSV, which are the fields of a step.
-const COLUMNS: [&str; 19] = [
+const COLUMNS: [&str; 22] = [
     "when",
     "step",
     "id",
@@ -28,6 +28,9 @@ const COLUMNS: [&str; 19] = [
     "subject",
     "policy",
     "text",
+    "connection",
+    "count",
+    "session",
 ];
 
 fn moment(text: Option<&str>) -> Result<Option<i64>, Failure> {
@@ -72,7 +75,7 @@ pub(super) fn trace(context: &mut Context<'_>, args: TraceArgs) -> Result<End, F
     Ok(End::Done)
 }
 
-fn cells(row: &View) -> [String; 19] {
+fn cells(row: &View) -> [String; 22] {
     let row = serde_json::to_value(row).unwrap_or(Value::Null);
     COLUMNS.map(|column| match &row[column] {
         Value::Null => String::new(),

@@ -54,6 +54,8 @@ fn ranges(config: &Config) -> Result<(), Wrong> {
     within("limits.connections_max", config.limits.connections_max.into(), 1..=1_000_000)?;
     within("limits.connections_per_ip_max", config.limits.connections_per_ip_max.into(), 1..=1_000_000)?;
     within("limits.connections_per_ip_minute_max", config.limits.connections_per_ip_minute_max.into(), 0..=1_000_000)?;
+    let refused_max = config.limits.refused_recipients_per_ip_minute_max;
+    within("limits.refused_recipients_per_ip_minute_max", refused_max.into(), 0..=1_000_000)?;
     within("limits.connections_per_account_max", config.limits.connections_per_account_max.into(), 1..=1_000_000)?;
     let messages_max = config.limits.command_messages_max;
     within("limits.command_messages_max", messages_max.into(), 1_000..=limits::COPY_ENTRIES_MAX as u64)?;

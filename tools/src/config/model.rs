@@ -157,6 +157,8 @@ pub struct Limits {
     pub connections_per_ip_max: u32,
     /// New connections within a minute from one of them; 0: any number.
     pub connections_per_ip_minute_max: u32,
+    /// Recipients that one of them may be refused within a minute; 0: any number.
+    pub refused_recipients_per_ip_minute_max: u32,
     /// IMAP and POP3 connections at a time that are logged in to one account.
     pub connections_per_account_max: u32,
     /// Messages that one IMAP command works on.
@@ -349,6 +351,7 @@ impl Default for Limits {
             connections_max: 20_000,
             connections_per_ip_max: 1_000,
             connections_per_ip_minute_max: 6_000,
+            refused_recipients_per_ip_minute_max: 100,
             connections_per_account_max: 100,
             command_messages_max: 20_000,
             command_messages_of: MessagesOf::Saves,

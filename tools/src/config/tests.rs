@@ -270,6 +270,7 @@ fn filters_are_off_until_they_are_named_and_mistakes_are_told() {
         ("[[milter]]\nname = 'a'\naddress = '127.0.0.1:1'\nsees = []", "milter[0].sees"),
         ("[[milter]]\nname = 'a'\naddress = 'unix:run/a'", "milter[0].address"),
         ("[limits]\nfilters_seconds_max = 541", "limits.filters_seconds_max"),
+        ("[limits]\nrefused_recipients_per_ip_minute_max = 1000001", "limits.refused_recipients_per_ip_minute_max"),
         ("[reports]\ndmarc = true", "reports.organisation"),
         ("[reports]\ndmarc = true\norganisation = 'A'", "reports.contact"),
         (

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct TraceFilter {
-    /// Those of messages with this Message-ID, address, `@domain`, id or queue number; none: all.
+    /// Those of messages with this Message-ID, address, `@domain`, id or queue number, or of a host by its IP address; none: all.
     pub what: Option<String>,
     /// Only those from here on, seconds since 1970-01-01 UTC.
     pub since: Option<i64>,
@@ -59,6 +59,12 @@ pub struct StepView {
     pub policy: String,
     /// A reply, or what a person reads of it.
     pub text: String,
+    /// Names the connection on which it happened; the id of what happened before MAIL.
+    pub connection: String,
+    /// How many such steps it stands for, where it is not one.
+    pub count: Option<u32>,
+    /// What was known of the connection.
+    pub session: String,
 }
 
 /// What a word can mean.
@@ -66,7 +72,9 @@ fn keys(what: &str) -> Result<Vec<MailKey>, Failure> {
     let what = what.trim();
     let bare = what.trim_matches(['<', '>']);
     let mut keys = Vec::new();
-    if bare.contains('@') {
+    if let Ok(ip) = bare.parse() {
+        keys.push(MailKey::Peer(ip));
+    } else if bare.contains('@') {
         // An address and a Message-ID look alike.
         keys.extend([MailKey::MessageId(bare.to_owned()), MailKey::Address(bare.to_owned())]);
     } else {
@@ -74,8 +82,9 @@ fn keys(what: &str) -> Result<Vec<MailKey>, Failure> {
         keys.extend(u64::from_str_radix(bare, 16).ok().map(MailKey::Id));
     }
     if keys.is_empty() {
-        let text =
-            format!("{what:?} is none of: a Message-ID, name@domain, @domain, the id in Received, a queue number");
+        let text = format!(
+            "{what:?} is none of: a Message-ID, name@domain, @domain, an IP address, the id in Received, a queue number"
+        );
         return Err(Failure::new(Kind::Refused, text));
     }
     Ok(keys)
@@ -106,7 +115,7 @@ fn view(engine: &Engine, record: &MailRecord) -> StepView {
     StepView {
         when: record.when_ms.div_euclid(1000),
         step: record.step.name().to_owned(),
-        id: if record.id == 0 { String::new() } else { format!("{:X}", record.id) },
+        id: id(record.id),
         queue: Some(record.queue).filter(|queue| *queue != 0),
         from_queue: Some(record.from_queue).filter(|queue| *queue != 0),
         account: Some(record.account).filter(|account| *account != 0),
@@ -123,7 +132,14 @@ fn view(engine: &Engine, record: &MailRecord) -> StepView {
         subject: record.subject.clone(),
         policy: record.policy.clone(),
         text: record.text.clone(),
+        connection: id(record.connection),
+        count: Some(record.count).filter(|count| *count > 1),
+        session: record.session.clone(),
     }
+}
+
+fn id(number: u64) -> String {
+    if number == 0 { String::new() } else { format!("{number:X}") }
 }
 
 #[cfg(test)]
@@ -136,6 +152,8 @@ mod tests {
         assert_eq!(keys("18FAB").expect("hexadecimal"), [MailKey::Id(0x18fab)]);
         assert_eq!(keys("<a@b>").expect("an id or an address")[0], MailKey::MessageId("a@b".into()));
         assert_eq!(keys("@b.test").expect("a domain")[1], MailKey::Address("@b.test".into()));
+        assert_eq!(keys("192.0.2.7").expect("a host"), [MailKey::Peer([192, 0, 2, 7].into())]);
+        assert!(matches!(keys("2001:db8::7").expect("a host")[..], [MailKey::Peer(_)]));
         keys("hello").expect_err("nothing");
     }
 }

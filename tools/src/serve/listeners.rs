@@ -7,7 +7,7 @@ use posthouse_engine::directory::Network;
 use posthouse_protocols::imap::ImapService;
 use posthouse_protocols::lmtp::LmtpService;
 use posthouse_protocols::pop3::Pop3Service;
-use posthouse_protocols::runtime::{Listener, Service};
+use posthouse_protocols::runtime::{Listener, Pace, Service};
 use posthouse_protocols::session::oauth::OAuth;
 use posthouse_protocols::session::{Attendance, Budget, MessageLimit, PlaintextAuth, Shared};
 use posthouse_protocols::smtp::SmtpService;
@@ -50,6 +50,7 @@ pub(super) fn all(
         messages_max: config.limits.command_messages_max,
         cuts: config.limits.command_messages_of == config::MessagesOf::All,
     };
+    shared.refused = Pace::new(config.limits.refused_recipients_per_ip_minute_max);
     shared.attendance = Attendance::new(config.limits.connections_per_account_max);
     shared.budget = Budget::new(config.store.stage_bytes_max);
     shared.reading = Budget::new(config.store.stage_bytes_max);

@@ -1,8 +1,10 @@
 //! Mail of the queue that ends here: what was known and decided when it came still counts.
 use super::world::{World, item, names, play, quick};
+use crate::outbound::settings::Settings;
 use posthouse_engine::base::Flags;
 use posthouse_engine::directory::{Address, Change, ScopeName};
-use posthouse_engine::queue::{Arrival, Came, Folder, NewQueueItem, Placed};
+use posthouse_engine::queue::{Arrival, Came, Folder, NewQueueItem, Placed, QueueItem};
+use std::sync::Arc;
 
 fn at(text: &str) -> Address {
     Address::parse(text).expect("an address")
@@ -153,5 +155,43 @@ fn who_may_send_to_a_group_is_asked_by_whatever_way_it_is_reached() {
         world.queue_text(from("ann@example.org", Came::Outside), letter).await;
         world.until_empty().await;
         assert_eq!((world.inbox("bob@example.org").len(), world.inbox("ann@example.org").len()), (2, 0));
+    });
+}
+
+/// RFC 3461 section 5.2.6, for mail that could not go into its mailbox at once; not to a sender who is known to be false.
+#[test]
+fn success_is_told_when_the_mailbox_has_it() {
+    for (spf, reports) in [(0, 1), (3, 0)] {
+        play(move |world| async move {
+            let arrival = Arrival { facts: [spf, 0, 0, 0], ..Arrival::default() };
+            let asks = item("ann@example.org", &[("bob@example.org", 2), ("nobody@example.org", 2)]);
+            world.queue_text(with(asks, arrival), "Subject: x\r\n\r\nx").await;
+            world.start(names(), quick());
+            world.until_empty().await;
+            assert_eq!((world.inbox("bob@example.org").len(), world.inbox("ann@example.org").len()), (1, reports));
+            for report in world.inbox("ann@example.org") {
+                let fields = "Final-Recipient: rfc822; bob@example.org\r\nAction: delivered\r\nStatus: 2.1.5\r\n";
+                assert!(report.contains(fields) && !report.contains("nobody@"), "{report}");
+            }
+        });
+    }
+}
+
+/// F6, for what the queue brings as for what comes at once.
+#[test]
+fn what_goes_on_counts_against_the_rate() {
+    play(|world| async move {
+        let scope = ScopeName::Tenant("example".into());
+        let rate = Change::RuleAdd { scope, rule: "rate 1/1d".parse().expect("a rule") };
+        change(&world, vec![rate, rule("ann@example.org", "forward-only far@x.test")]).await;
+        for _ in 0..3 {
+            world
+                .queue_text(with(item("s@y.test", &[("ann@example.org", 1)]), Arrival::default()), "To: a\r\n\r\nx")
+                .await;
+        }
+        world.start(names(), Settings { sessions_max: 0, ..quick() });
+        let far = |item: &Arc<QueueItem>| item.item.recipients[0].address == "far@x.test";
+        world.until("one forward", |items| items.len() == 1 && items.iter().all(far)).await;
+        assert_eq!(world.inbox("ann@example.org").len(), 2, "above the rate it stays");
     });
 }

@@ -19,16 +19,23 @@ pub(in crate::smtp) fn run(session: &mut Session, request: Request<String>) -> R
         let place = session.place();
         let mechanism = match session.may_begin(mechanism, &place) {
             Ok(mechanism) => mechanism,
-            Err(refusal) => return Ok(refusal.into()),
+            Err(refusal) => {
+                session.note_turned_away("auth", "", &refusal);
+                return Ok(refusal.into());
+            }
         };
         let initial = (!initial_response.is_empty()).then_some(initial_response.as_bytes());
         let (mut dialog, mut step) = Dialog::start(&session.shared, place, mechanism, initial).await;
         loop {
             match step {
-                Step::Over(proof) => return Ok(session.proven(proof)),
+                Step::Over(proof) => return Ok(session.proven(proof, mechanism, dialog.name())),
                 Step::Cancelled => return Ok(Answer::new(501, "5.7.0 AUTH cancelled")),
                 Step::Malformed => return Ok(Answer::new(501, "5.5.2 Base64 of the mechanism's form is expected")),
-                Step::Refused => return Ok(Answer::new(535, "5.7.8 Nobody may act for somebody else")),
+                Step::Refused => {
+                    let refusal = Reply::new(535, "5.7.8 Nobody may act for somebody else");
+                    session.note_turned_away("auth", dialog.name(), &refusal);
+                    return Ok(refusal.into());
+                }
                 Step::Challenge(challenge) => {
                     session.say(&Reply::new(334, challenge));
                     step = match session.next_line().await? {
@@ -84,28 +91,33 @@ impl Session {
         Ok(mechanism)
     }
 
-    fn proven(&mut self, proof: Proof) -> Answer {
-        match proof {
+    /// What the client hears, and the mail log; `name` is whom it has named.
+    fn proven(&mut self, proof: Proof, mechanism: Mechanism, name: &str) -> Answer {
+        let refusal = match proof {
             Proof::Right(login) => {
-                self.login = Some(Box::new(login));
-                Answer::new(235, "2.7.0 Logged in")
+                (self.login, self.mechanism) = (Some(Box::new(login)), Some(mechanism));
+                self.note_login();
+                return Answer::new(235, "2.7.0 Logged in");
             }
             Proof::Wrong(shown) => {
                 self.failed_logins += 1;
                 let wrong = Reply::new(535, format!("5.7.8 {}", shown.wrong()));
+                self.note_turned_away("auth", name, &wrong);
                 if self.failed_logins < limits::LOGIN_FAILURES_PER_SESSION_MAX {
                     return wrong.into();
                 }
                 self.say(&wrong);
                 self.ended = true;
-                Answer::new(421, "4.7.0 Too many failed logins")
+                return Answer::new(421, "4.7.0 Too many failed logins");
             }
             Proof::Refused => {
                 self.ended = true;
-                Answer::new(421, "4.7.0 Too many failed logins; try again later")
+                Reply::new(421, "4.7.0 Too many failed logins; try again later")
             }
             // RFC 4954 section 6.
-            Proof::Unavailable => Answer::new(454, format!("4.7.0 {UNAVAILABLE}")),
-        }
+            Proof::Unavailable => Reply::new(454, format!("4.7.0 {UNAVAILABLE}")),
+        };
+        self.note_turned_away("auth", name, &refusal);
+        refusal.into()
     }
 }

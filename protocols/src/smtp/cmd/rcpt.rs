@@ -1,7 +1,7 @@
 //! RCPT (RFC 5321 section 4.1.1.3) with NOTIFY and ORCPT (RFC 3461): who is meant, and whether there is room. Unknown addresses are refused
 //! here and never bounced.
 use crate::limits;
-use crate::runtime::yield_now;
+use crate::runtime::{now, yield_now};
 use crate::smtp::envelope;
 use crate::smtp::reply::Reply;
 use crate::smtp::role::Role;
@@ -16,6 +16,9 @@ pub(in crate::smtp) fn run(session: &mut Session, request: Request<String>) -> R
         let Request::Rcpt { to } = request else {
             return Ok(Answer::new(501, "5.5.4 RCPT TO:<address> is expected"));
         };
+        if session.is_guessing() {
+            return Ok(session.turn_away());
+        }
         session.look_up_host().await;
         let found = session.recipient(to);
         if found.as_ref().is_ok_and(|rcpt| rcpt.copies() > limits::SMTP_COPIES_PER_TURN) {
@@ -34,7 +37,10 @@ pub(in crate::smtp) fn run(session: &mut Session, request: Request<String>) -> R
                 transaction.recipients.push(rcpt);
                 Answer::new(250, "2.1.5 Ok")
             }
-            Err(refusal) => refusal.into(),
+            Err(refusal) => {
+                session.count_refused_recipient(&refusal);
+                refusal.into()
+            }
         })
     })
 }
@@ -53,6 +59,30 @@ fn check(transaction: &Transaction, to: &RcptTo<String>, given: &str) -> Result<
 }
 
 impl Session {
+    /// Whether refused recipients count: not those of members, whom their own rates bound, nor of hosts that the operator trusts.
+    fn may_be_guessing(&self) -> bool {
+        self.role != Role::Lmtp && self.login.is_none() && !self.is_trusted_front()
+    }
+
+    /// The client's address was refused so many recipients of late that it looks for those that are there.
+    fn is_guessing(&self) -> bool {
+        self.may_be_guessing() && self.shared.refused.is_over(self.stream.peer().ip(), now())
+    }
+
+    /// Ends the session of such a client (RFC 5321 section 3.8). One that is honest comes again with the rest.
+    fn turn_away(&mut self) -> Answer {
+        let goodbye = Reply::new(421, "4.7.0 Too many recipients were refused to your address; try again later");
+        self.note_turned_away("refused-recipients", "", &goodbye);
+        self.ended = true;
+        goodbye.into()
+    }
+
+    fn count_refused_recipient(&self, refusal: &Reply) {
+        if refusal.code >= 500 && refusal.code != 503 && self.may_be_guessing() {
+            self.shared.refused.count(self.stream.peer().ip(), now());
+        }
+    }
+
     fn recipient(&self, to: RcptTo<String>) -> Result<Rcpt, Reply> {
         let Some(transaction) = &self.transaction else {
             return Err(Reply::new(503, "5.5.1 MAIL first"));

@@ -1,6 +1,7 @@
 //! XCLIENT (Postfix, XCLIENT_README): a mail server in front that the operator trusts says whose connection it passes on. Nobody else may. LOGIN is
 //! not offered: who submits mail proves itself here.
 use crate::limits;
+use crate::smtp::log;
 use crate::smtp::reply::Reply;
 use crate::smtp::role::Role;
 use crate::smtp::state::{Answer, Session};
@@ -52,10 +53,13 @@ impl Session {
         let (peer, local) = (end(given.ip, given.port, front), end(given.local_ip, given.local_port, local));
         if !self.stream.came_from(peer, local) {
             self.ended = true;
-            return Answer::new(421, "4.7.0 Too many connections; try again later");
+            let refusal = Reply::new(421, "4.7.0 Too many connections; try again later");
+            log::note_unserved(&self.shared, self.role, peer, "limit", &refusal);
+            return refusal.into();
         }
         tracing::debug!(%front, %peer, "a connection is somebody else's (XCLIENT)");
-        (self.hello, self.login, self.listing) = (None, None, None);
+        (self.hello, self.login, self.mechanism, self.listing) = (None, None, None, None);
+        self.connection = self.shared.next_id();
         if given.ip.is_some() {
             // From here on the client itself may be speaking: a front that only passes bytes on does not look at them.
             self.may_introduce = self.is_trusted_front();

@@ -2,6 +2,7 @@
 mod author;
 mod bad_input;
 mod burl;
+mod bytes;
 mod chunks;
 mod circles;
 mod delivery;
@@ -9,12 +10,17 @@ mod filter;
 mod flow;
 mod front;
 mod hosts;
+mod injection;
 mod later;
 mod login;
 mod mail;
 mod member;
 mod memory;
+mod rates;
+mod refused;
 mod soup;
+mod steps;
+mod success;
 mod terms;
 mod tls;
 

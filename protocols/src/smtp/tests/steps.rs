@@ -1,0 +1,128 @@
+//! What the mail log says of a connection: what was refused on it before any message, and what brought each message.
+use super::member::{HELLO, told, traced};
+use super::{PLAIN, PLAIN_WRONG, SmtpService, answers, shared};
+use crate::lmtp::LmtpService;
+use crate::runtime::{Service, Unserved, sim};
+use crate::session::Shared;
+use crate::testing;
+use crate::testing::tls::{TlsClient, configs};
+use posthouse_engine::trace::{MailKey, MailRecord};
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+/// The simulated client's address.
+const CLIENT: [u8; 4] = [192, 0, 2, 1];
+
+fn play(service: impl Service, lines: &str) -> String {
+    answers(service, lines.replace('\n', "\r\n").into_bytes())
+}
+
+fn all(shared: &Shared) -> Vec<MailRecord> {
+    traced(shared, Vec::new())
+}
+
+#[test]
+fn one_id_leads_from_the_connection_to_the_uid() {
+    let shared = shared();
+    let mail =
+        format!("MAIL FROM:<ann@example.org>\nRCPT TO:<bob@example.org>\nDATA\n{}\n.\n", "From: ann@example.org\n\nx");
+    play(
+        SmtpService::submission(shared.clone()),
+        &format!("EHLO c.test\nAUTH PLAIN {PLAIN_WRONG}\nAUTH PLAIN {PLAIN}\n{mail}{mail}QUIT\n"),
+    );
+    let way = all(&shared);
+    let steps: Vec<String> = way.iter().map(told).collect();
+    assert_eq!(
+        steps,
+        ["refused  auth 535", "login", "came", "delivered bob@example.org", "came", "delivered bob@example.org"]
+    );
+    let connection = way[0].connection;
+    assert!(connection != 0 && [1, 2, 4].iter().all(|at| way[*at].connection == connection), "{way:#?}");
+    assert!(way[..2].iter().all(|step| step.id == 0 && step.sender == "ann@example.org"), "{way:#?}");
+    assert_eq!((way[0].session.as_str(), way[1].account), ("EHLO c.test", 1));
+    assert_eq!(way[2].session, "EHLO c.test, AUTH PLAIN ann@example.org");
+    // By the first message: what was before it on the connection, and not the other message.
+    assert_eq!(traced(&shared, vec![MailKey::Id(way[2].id)]), way[..4]);
+    for key in [MailKey::Id(connection), MailKey::Peer(CLIENT.into()), MailKey::Address("ann@example.org".into())] {
+        assert_eq!(traced(&shared, vec![key.clone()]), way, "{key:?}");
+    }
+}
+
+#[test]
+fn tls_is_told_with_the_message_and_with_its_failure() {
+    let (server, config) = configs();
+    let mut shared = testing::shared();
+    shared.tls = Some(server);
+    let shared = Arc::new(shared);
+    let service = SmtpService::mx(shared.clone());
+    sim::run(move |net| async move {
+        let mut client = net.connect(&service);
+        client.read_line().await;
+        client.write(b"STARTTLS\r\n").await;
+        client.read_until(b"220 2.0.0 Begin TLS negotiation\r\n").await;
+        let mut client = TlsClient::start(client, config).await;
+        let mail = format!("EHLO c.test\nMAIL FROM:<s@s.test>\nRCPT TO:<ann@example.org>\nDATA\n{HELLO}\n.\nQUIT\n");
+        client.write(mail.replace('\n', "\r\n").as_bytes()).await;
+        while !client.read_line().await.starts_with(b"221") {}
+        let mut broken = net.connect(&service);
+        broken.read_line().await;
+        broken.write(b"EHLO d.test\r\nSTARTTLS\r\n").await;
+        broken.read_until(b"220 2.0.0 Begin TLS negotiation\r\n").await;
+        broken.write(b"this is no handshake\r\n").await;
+        broken.read_to_end().await;
+    });
+    let way = all(&shared);
+    assert_eq!(way.iter().map(told).collect::<Vec<_>>(), ["came", "delivered ann@example.org", "refused  tls 454"]);
+    assert!(way[0].session.starts_with("EHLO c.test, TLSv1.3 TLS"), "{}", way[0].session);
+    assert_eq!(
+        (way[2].session.as_str(), way[2].text.starts_with("454 4.7.0 TLS handshake failed: ")),
+        ("EHLO d.test", true)
+    );
+    let injected = play(SmtpService::mx(shared.clone()), "EHLO x\nSTARTTLS\nNOOP\n");
+    assert!(injected.contains("421 4.7.0 Nothing may be sent"), "{injected}");
+    assert_eq!(told(all(&shared).last().expect("a step")), "refused  tls 421");
+}
+
+#[test]
+fn greetings_and_commands_that_are_none_are_told() {
+    let shared = shared();
+    play(SmtpService::mx(shared.clone()), "EHLO\nQUIT\n");
+    play(SmtpService::mx(shared.clone()), &"XYZZY\n".repeat(30));
+    play(LmtpService::new(shared.clone()), "LHLO\nQUIT\n");
+    let steps: Vec<String> = all(&shared).iter().map(|step| format!("{} {}", step.by, told(step))).collect();
+    assert_eq!(steps, ["smtp refused  hello 501", "smtp refused  errors 421", "lmtp refused  hello 501"]);
+}
+
+#[test]
+fn a_login_that_must_not_be_is_told() {
+    let mut shared = testing::shared();
+    shared.plaintext_auth = crate::session::PlaintextAuth::Never;
+    let shared = Arc::new(shared);
+    play(SmtpService::submission(shared.clone()), &format!("EHLO x\nAUTH PLAIN {PLAIN}\nQUIT\n"));
+    assert_eq!(all(&shared).iter().map(told).collect::<Vec<_>>(), ["refused  auth 538"]);
+}
+
+/// Whoever is not even let in leaves two steps a minute, and the second one says for how many it stands.
+#[test]
+fn a_flood_at_the_door_is_told_and_fills_nothing() {
+    let shared = shared();
+    let services: [(&str, Box<dyn Service>); 2] = [
+        ("submission", Box::new(SmtpService::submission(shared.clone()))),
+        ("lmtp", Box::new(LmtpService::new(shared.clone()))),
+    ];
+    for (by, service) in &services {
+        for port in 0..2_000 {
+            service.unserved(SocketAddr::from((CLIENT, 1024 + port)), Unserved::OverLimit);
+            service.unserved(
+                SocketAddr::from((CLIENT, 1024 + port)),
+                Unserved::Handshake(&io::ErrorKind::InvalidData.into()),
+            );
+        }
+        let found = traced(&shared, vec![MailKey::Peer(CLIENT.into())]);
+        let mut steps: Vec<(&str, u32)> =
+            found.iter().filter(|step| step.by == *by).map(|step| (step.policy.as_str(), step.count)).collect();
+        steps.sort_unstable();
+        assert_eq!(steps, [("limit", 0), ("limit", 1_999), ("tls", 0), ("tls", 1_999)], "{by}");
+    }
+}
