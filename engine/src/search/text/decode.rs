@@ -141,7 +141,7 @@ mod tests {
         };
         for encoding in [TransferEncoding::Base64, TransferEncoding::QuotedPrintable, TransferEncoding::Identity] {
             for _ in 0..2000 {
-                let body: Vec<u8> = (0..below(40)).map(|_| b"aZ09+/==\r\n =4 \t_"[below(17)]).collect();
+                let body: Vec<u8> = (0..below(40)).map(|_| b"aZ09+/==\r\n =4 \t_"[below(16)]).collect();
                 let whole = decode_body(&body, encoding);
                 let (mut decoder, mut found) = (Decoder::new(encoding), Vec::new());
                 let bytes = 1 + below(7);
