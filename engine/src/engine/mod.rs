@@ -6,6 +6,8 @@ mod committer;
 mod compaction;
 mod control;
 mod dmarc;
+mod hand_over;
+mod kept;
 mod learning;
 mod login;
 mod mail_log;
@@ -37,6 +39,7 @@ mod workers;
 pub use bytes::Bytes;
 pub use carry::{Checksum, Ingested, LogFile, Purged, ShardFiles};
 pub use compaction::{Compact, CompactStatus};
+pub use kept::Kept;
 pub use login::Attempt;
 pub use mail_log::{Accepted, MailWatch};
 pub use pace::Expected;
@@ -52,9 +55,11 @@ pub use watch::Watch;
 use crate::base::limits::SEGMENT_BYTES_MAX;
 use crate::base::{AccountId, Error, Guid, Result};
 use crate::disk::Lock;
+use crate::mailflow::Counters;
 use crate::trace::{DmarcLog, LoginLog};
 use compaction::{Compaction, Work};
 use control::Control;
+use kept::KeptFiles;
 use learning::Learning;
 use mail_log::MailBook;
 use pace::Coming;
@@ -76,6 +81,8 @@ pub struct Engine {
     compaction: Arc<Compaction>,
     logins: Arc<LoginLog>,
     dmarc: Arc<DmarcLog>,
+    kept: KeptFiles,
+    rates: Mutex<Counters>,
     mail_book: MailBook,
     coming: Coming,
     clock: Arc<dyn crate::base::Clock>,
@@ -121,6 +128,8 @@ impl Engine {
             workers,
             mail_book: MailBook::new(options.disk.clone(), options.clock.clone()),
             dmarc: Arc::new(DmarcLog::new(options.disk.clone())),
+            kept: KeptFiles::new(options.disk.clone()),
+            rates: Mutex::default(),
             logins: Arc::new(LoginLog::new(options.disk)),
             clock: options.clock,
             guid_prefix: RandomState::new().hash_one(std::process::id()),
@@ -128,6 +137,9 @@ impl Engine {
             lock: Mutex::new(Some(lock)),
         };
         engine.finish_begun_moves(&mut notices);
+        if let Some(note) = engine.kept(Kept::Rates) {
+            *engine.rates() = Counters::decode(&note);
+        }
         Ok((Arc::new(engine), notices))
     }
 
@@ -147,6 +159,7 @@ impl Engine {
             tracing::warn!(%why, "the last logins could not be noted");
         }
         self.end_dmarc_log();
+        self.keep_rates();
         self.mail_book.end();
         *self.lock.lock().unwrap_or_else(PoisonError::into_inner) = None;
         closed

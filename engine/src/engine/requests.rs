@@ -1,6 +1,6 @@
 //! What callers ask an open store to change. Each is one transaction; the answer comes after the sync that covers it.
 use super::ops::deliver::Planned;
-use super::ops::{append, copy, deliver, expunge, mailboxes, metadata, store, uidls};
+use super::ops::{append, copy, deliver, expunge, mailboxes, metadata, reached, store, uidls};
 use super::ticket::given_up;
 use super::txn::Txn;
 use super::{Append, Appended, At, Copied, Engine, Expected, Store, Stored, Ticket};
@@ -8,6 +8,7 @@ use crate::base::{AccountId, Error, Flags, Guid, MailboxId, Result, Uid};
 use crate::delivery::{self, Delivery, Origin, Outcome, Staged, Target};
 use crate::directory;
 use crate::index::{Account, SpecialUse, UidSet};
+use crate::queue::By;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -84,6 +85,16 @@ impl Engine {
 
     /// Commits a message to its targets: one stored copy per shard.
     pub fn deliver(&self, delivery: Delivery) -> Ticket<Outcome> {
+        self.deliver_with(delivery, None)
+    }
+
+    /// The same for a message some of whose copies wait in the queue for mailboxes here, with `origin` as theirs: its accounts, and those of `dealt`,
+    /// which get no copy and want none, get none from there.
+    pub fn deliver_once(&self, delivery: Delivery, origin: Guid, dealt: Vec<AccountId>) -> Ticket<Outcome> {
+        self.deliver_with(delivery, Some(Arc::new((origin, dealt))))
+    }
+
+    fn deliver_with(&self, delivery: Delivery, family: Family) -> Ticket<Outcome> {
         let targets = vec![Err(given_up()); delivery.targets.len()];
         let given_up = Outcome { targets, queued: Err(given_up()), queue_ids: Vec::new() };
         let (ticket, filler) = Ticket::pending(given_up);
@@ -102,8 +113,10 @@ impl Engine {
         if by_shard.is_empty() {
             finish(&gather, |_| {});
         }
-        for (shard, places) in by_shard {
-            self.deliver_to(shard, places, shard == home, &delivery, &gather);
+        // The queue's part last: nobody takes it up before the other shards have their part in their order.
+        let last = by_shard.remove(&home).map(|places| (home, places));
+        for (shard, places) in by_shard.into_iter().chain(last) {
+            self.deliver_to(shard, places, shard == home, (&delivery, &family), &gather);
         }
         ticket
     }
@@ -114,8 +127,15 @@ impl Engine {
         (account.0 % self.shards.len() as u64) as usize
     }
 
-    fn deliver_to(&self, shard: usize, places: Vec<usize>, home: bool, delivery: &Arc<Delivery>, gather: &Arc<Gather>) {
-        let plan = delivery.clone();
+    fn deliver_to(
+        &self,
+        shard: usize,
+        places: Vec<usize>,
+        home: bool,
+        (delivery, family): (&Arc<Delivery>, &Family),
+        gather: &Arc<Gather>,
+    ) {
+        let (plan, family) = (delivery.clone(), family.clone());
         let chosen: Vec<Target> = places.iter().map(|at| delivery.targets[*at].clone()).collect();
         let gather = gather.clone();
         let then = move |answer: Result<Planned>| {
@@ -133,7 +153,17 @@ impl Engine {
             });
         };
         self.shards[shard].committer.submit_then(
-            move |txn| deliver::plan(txn, &plan.staged, &chosen, if home { &plan.queue } else { &[] }),
+            move |txn| {
+                let planned = deliver::plan(txn, &plan.staged, &chosen, if home { &plan.queue } else { &[] })?;
+                if let Some((origin, dealt)) = family.as_deref() {
+                    let took = chosen.iter().zip(&planned.answers).filter(|(_, answer)| answer.is_ok());
+                    let took = took.map(|(target, _)| target.account);
+                    let mut accounts: Vec<AccountId> = took.chain(dealt.iter().copied().filter(|_| home)).collect();
+                    accounts.dedup();
+                    reached::note(txn, *origin, By::default(), accounts)?;
+                }
+                Ok(planned)
+            },
             then,
         );
     }
@@ -278,6 +308,9 @@ impl Engine {
         self.shard(account).committer.submit(move |txn| metadata::set(txn, account, mailbox, &entries))
     }
 }
+
+/// What the copies of a message in the queue are known by, and who is dealt with without a copy.
+type Family = Option<Arc<(Guid, Vec<AccountId>)>>;
 
 /// The shards that have not answered yet, and what is answered so far.
 type Gather = Mutex<(usize, Option<(Outcome, super::ticket::Filler<Outcome>)>)>;

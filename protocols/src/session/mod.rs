@@ -41,7 +41,7 @@ use posthouse_engine::directory::Network;
 use posthouse_engine::mailflow::Counters;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard};
 use std::time::Duration;
 
 /// Who may send a password without TLS.
@@ -116,8 +116,6 @@ pub struct Shared {
     pub filters_max: Duration,
     /// Hosts that may say whose SMTP connection they pass on (XCLIENT).
     pub xclient: Vec<Network>,
-    /// What members have sent.
-    sending: Mutex<Counters>,
     /// Feeds [`Shared::next_id`].
     ids: AtomicU64,
 }
@@ -148,7 +146,6 @@ impl Shared {
             rspamd: None,
             filters_max: limits::FILTERS_MAX_DEFAULT,
             xclient: Vec::new(),
-            sending: Mutex::default(),
             // 4096 numbers a millisecond from the start on: a later start begins above all that were given out.
             ids: AtomicU64::new(started_ms << 12),
         }
@@ -166,8 +163,7 @@ impl Shared {
 
     /// What members have sent in the periods that run.
     pub(crate) fn sending(&self) -> MutexGuard<'_, Counters> {
-        // It is whole between any two statements.
-        self.sending.lock().unwrap_or_else(PoisonError::into_inner)
+        self.engine.rates()
     }
 
     /// A number that no other message or session of this system has: the id in Received, the log and Message-ID.

@@ -58,15 +58,18 @@ impl Session {
         let passed = transaction.recipients.iter().zip(verdicts).filter(|(_, verdict)| verdict.refusal.is_none());
         for (rcpt, recipient, placed) in passed.flat_map(|(rcpt, verdict)| copies(rcpt, verdict)) {
             let failed = |copy: &Result<Delivered>| matches!(copy, Err(error) if error.is_transient());
+            let count = placed.len();
             let all = placed.into_iter().zip(committed.copies_of(recipient.account));
             let placed: Vec<Placed> = all.filter(|(_, copy)| failed(copy)).map(|(placed, _)| placed).collect();
+            // Who has one of several copies would get no other one of the same origin.
+            let origin = committed.origin.filter(|_| placed.len() == count);
             let is_new = !late.iter().any(|(account, _)| *account == Some(recipient.account));
             if !placed.is_empty() && is_new {
                 let address = recipient.address.to_string();
                 let recipients = vec![QueueRecipient { address, notify: rcpt.notify, orcpt: rcpt.orcpt.clone() }];
                 // What the rules have said of it stands: they are not asked again.
                 let arrival = Some(Box::new(Arrival { placed, ..Arrival::default() }));
-                let item = NewQueueItem { recipients, arrival, ..self.new_item(transaction) };
+                let item = NewQueueItem { recipients, arrival, origin, ..self.new_item(transaction) };
                 late.push((Some(recipient.account), item));
             }
         }
