@@ -1,7 +1,8 @@
-//! A checkpoint's queue: what is read comes back the same.
+//! A checkpoint's queue, and what is kept of members' rates: what is read comes back the same.
 #![no_main]
 use posthouse_engine::base::bytes::Reader;
 use posthouse_engine::base::{AccountId, Flags, Guid, Locator, QueueId, SegmentId};
+use posthouse_engine::mailflow::Counters;
 use posthouse_engine::queue::{
     Arrival, DeliverBy, Folder, NewQueueItem, Placed, Progress, Queue, QueueItem, QueueRecipient, QueueState, Terms,
     TlsDemand,
@@ -19,6 +20,8 @@ fn run(data: &[u8]) {
         item.encode(&mut out);
         assert_eq!(NewQueueItem::decode(&mut Reader::new(&out)).as_ref(), Ok(&item));
     }
+    let rates = Counters::decode(data).encode(i64::MIN);
+    assert_eq!(Counters::decode(&rates).encode(i64::MIN), rates);
 }
 
 fn seed() -> Vec<u8> {
@@ -37,6 +40,7 @@ fn seed() -> Vec<u8> {
         tls: TlsDemand::Required,
         terms: Terms { hold_until: 9, deliver_by: Some(by), priority: -4, binary: true },
         arrival: Some(Box::new(Arrival { suspicious: true, facts: [2; 4], placed, ..Arrival::default() })),
+        origin: Some(Guid([3; 16])),
     };
     let locator = Locator { segment: SegmentId(1), offset: 64 };
     let item = QueueItem {

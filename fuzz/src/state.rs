@@ -107,6 +107,7 @@ fn queued(account: AccountId) -> NewQueueItem {
         terms: Terms { hold_until: 9, deliver_by: Some(by), priority: -4, binary: true },
         tls: TlsDemand::Required,
         arrival: None,
+        origin: None,
     }
 }
 

@@ -323,6 +323,8 @@ pub const OUTBOUND_REPLY_LINES_MAX: usize = 128;
 pub const OUTBOUND_RECIPIENTS_MAX: usize = 50;
 /// Bytes of a message that are handed to the connection at a time.
 pub const OUTBOUND_PIECE_BYTES: usize = 64 * 1024;
+/// A message of more bytes that came as bytes is put in lines by a worker.
+pub const OUTBOUND_LINES_INLINE_BYTES_MAX: usize = 64 << 10;
 /// Hosts of one domain that are asked for their addresses.
 pub const OUTBOUND_HOSTS_MAX: usize = 20;
 /// Addresses that one attempt tries to connect to.
@@ -365,8 +367,6 @@ pub const OUTBOUND_LAST_WORD_MAX: Duration = Duration::from_secs(2);
 pub const OUTBOUND_RESOLVE_MAX: Duration = Duration::from_secs(60);
 /// How long a message waits to be tried again for room in memory or for the store.
 pub const OUTBOUND_PAUSE: Duration = Duration::from_secs(1);
-/// How often what is kept of destinations that nobody sends to is forgotten.
-pub const OUTBOUND_SWEEP: Duration = Duration::from_secs(60);
 /// Results that are handed to the store before the first answer is awaited.
 pub const OUTBOUND_BATCH: usize = 256;
 
@@ -395,6 +395,8 @@ pub const REPORT_PARTS_MAX: usize = 4;
 /// Characters that are kept of each text in a report.
 pub const REPORT_TEXT_CHARS_MAX: usize = 255;
 
+/// How often is kept what shall outlive a restart.
+pub const KEEP_EVERY: Duration = Duration::from_secs(60);
 /// Domains whose MTA-STS policies are kept.
 pub const STS_DOMAINS_MAX: usize = 10_000;
 /// Seconds for which a policy is kept at most (RFC 8461 section 3.2: a year).

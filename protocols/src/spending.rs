@@ -25,7 +25,7 @@ impl Reserved {
 impl Drop for Reserved {
     fn drop(&mut self) {
         if let Some(spent) = self.spent.take() {
-            self.engine.sending().give_back(&spent);
+            self.engine.rates().give_back(&spent);
         }
     }
 }

@@ -33,6 +33,13 @@ impl Session {
         self.talk(request, Vec::new()).map(|(answer, _)| answer)
     }
 
+    /// Has a server begin with what is asked next.
+    pub fn ask_ahead(&mut self, request: &Request) {
+        if let To::Server(client) = &mut self.to {
+            client.ask_ahead(request);
+        }
+    }
+
     /// Asks for mail in bulk, or brings it: with the bytes that follow the request, and those that follow the answer.
     pub fn bulk(&mut self, ask: Ask, payload: Vec<u8>) -> Result<(Answer, Vec<u8>), Failure> {
         match self.talk(&Request::Bulk(ask), payload)? {

@@ -35,6 +35,11 @@ impl<'a> Reader<'a> {
         self.at
     }
 
+    /// What was read since `from`, a position of before.
+    pub fn since(&self, from: usize) -> &'a [u8] {
+        self.bytes.get(from..self.at).unwrap_or_default()
+    }
+
     /// Bytes left.
     pub fn remaining(&self) -> usize {
         self.bytes.len() - self.at

@@ -60,6 +60,12 @@ pub const COMMIT_QUEUE_LEN: usize = 4096;
 pub const GROUP_BYTES_MAX: usize = 16 << 20;
 /// Requests in one group commit.
 pub const GROUP_REQUESTS_MAX: usize = 1024;
+/// Bytes of a note that outlives a restart.
+pub const KEPT_BYTES_MAX: usize = 32 << 20;
+/// Accounts of one shard for which it is noted that a message of the queue has reached them.
+pub const REACHED_ACCOUNTS_MAX: usize = 1 << 20;
+/// Seconds after which a note that a crash has left behind is forgotten.
+pub const REACHED_LEFT_SECONDS: i64 = 600;
 /// Changed queue items that are noted for the sender of the queue before it has to look at all of them.
 pub const QUEUE_FEED_IDS_MAX: usize = 65_536;
 /// Bytes of a mailbox name in UTF-8.

@@ -324,7 +324,7 @@ impl Core {
                 accounts.push(account.clone());
             }
         }
-        let queue = (!touched.queue.is_empty()).then(|| self.queue.clone());
+        let queue = touched.has_queue().then(|| self.queue.clone());
         self.shared.published.publish(accounts.into_iter(), queue);
         // Before anybody is answered: when a client hears that its change is done, the others are being told of it.
         for (account, mailboxes) in &touched.accounts {
@@ -342,7 +342,7 @@ impl Core {
             self.accounts.restore(*id, self.shared.published.in_memory(*id));
             self.need.measure(&self.accounts, *id);
         }
-        if !touched.queue.is_empty() {
+        if touched.has_queue() {
             self.queue = self.shared.published.queue();
         }
     }

@@ -235,7 +235,12 @@ impl Engine {
         };
         let mut late = BTreeSet::new();
         for queue in self.queues().iter().filter(|_| patience > 0) {
-            late.extend(queue.iter().filter(|item| is_late(item)).map(|item| item.id));
+            // By their times alone first: mostly that is all.
+            let due = queue
+                .times()
+                .filter(|(_, state, next_try)| *state != QueueState::Hold && now - *next_try >= i64::from(patience));
+            let due = due.filter_map(|(id, ..)| queue.get(id));
+            late.extend(due.filter(|item| is_late(item)).map(|item| item.id));
         }
         self.mail_book.overdue.store(late.len() as u64, Ordering::Relaxed);
         let mut told = locked(&self.mail_book.told);

@@ -6,6 +6,8 @@ mod committer;
 mod compaction;
 mod control;
 mod dmarc;
+mod hand_over;
+mod kept;
 mod learning;
 mod login;
 mod mail_log;
@@ -37,6 +39,7 @@ mod workers;
 pub use bytes::Bytes;
 pub use carry::{Checksum, Ingested, LogFile, Purged, ShardFiles};
 pub use compaction::{Compact, CompactStatus};
+pub use kept::Kept;
 pub use login::Attempt;
 pub use mail_log::{Accepted, MailWatch};
 pub use pace::Expected;
@@ -57,6 +60,7 @@ use crate::trace::{DmarcLog, LoginLog};
 use committer::For;
 use compaction::{Compaction, Work};
 use control::Control;
+use kept::KeptFiles;
 use learning::Learning;
 use mail_log::MailBook;
 use pace::Coming;
@@ -78,9 +82,10 @@ pub struct Engine {
     compaction: Arc<Compaction>,
     logins: Arc<LoginLog>,
     dmarc: Arc<DmarcLog>,
+    kept: KeptFiles,
+    rates: Mutex<Counters>,
     mail_book: MailBook,
     coming: Coming,
-    sending: Mutex<Counters>,
     clock: Arc<dyn crate::base::Clock>,
     /// Random for each start, so that guids of two starts never meet.
     guid_prefix: u64,
@@ -119,12 +124,13 @@ impl Engine {
             learning,
             compaction: Arc::default(),
             coming,
-            sending: Mutex::default(),
             control,
             queue_feed,
             workers,
             mail_book: MailBook::new(options.disk.clone(), options.clock.clone()),
             dmarc: Arc::new(DmarcLog::new(options.disk.clone())),
+            kept: KeptFiles::new(options.disk.clone()),
+            rates: Mutex::default(),
             logins: Arc::new(LoginLog::new(options.disk)),
             clock: options.clock,
             guid_prefix: RandomState::new().hash_one(std::process::id()),
@@ -132,6 +138,9 @@ impl Engine {
             lock: Mutex::new(Some(lock)),
         };
         engine.finish_begun_moves(&mut notices);
+        if let Some(note) = engine.kept(Kept::Rates) {
+            *engine.rates() = Counters::decode(&note);
+        }
         Ok((Arc::new(engine), notices))
     }
 
@@ -151,15 +160,10 @@ impl Engine {
             tracing::warn!(%why, "the last logins could not be noted");
         }
         self.end_dmarc_log();
+        self.keep_rates();
         self.mail_book.end();
         *self.lock.lock().unwrap_or_else(PoisonError::into_inner) = None;
         closed
-    }
-
-    /// What members and their rules have sent outside in the periods that run. Nothing else may be waited for while it is held.
-    pub fn sending(&self) -> MutexGuard<'_, Counters> {
-        // It is whole between any two statements.
-        self.sending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn shard(&self, account: AccountId) -> &Shard {

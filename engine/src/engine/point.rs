@@ -151,6 +151,7 @@ fn times(payload: &[u8]) -> Result<Vec<i64>> {
     let time = |event: &Event| match event {
         Event::Delivered { save_date, .. } => Some(i64::from(*save_date)),
         Event::Queued { created, .. } => Some(*created),
+        Event::Reached { when, .. } => Some(*when),
         Event::Mending(Mending::Dated { when }) => Some(*when),
         _ => None,
     };

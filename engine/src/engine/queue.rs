@@ -2,7 +2,7 @@
 use super::ops::{away, deliver, queue};
 use super::shard::Shard;
 use super::txn::Txn;
-use super::{Answer, Bytes, Engine, HandOver, HandedOver, QueueAction, QueueWatch, Settle, Settled, Ticket};
+use super::{Answer, Bytes, Engine, QueueAction, QueueWatch, Settle, Settled, Ticket};
 use crate::base::{AccountId, Error, QueueId, Result};
 use crate::delivery::Staged;
 use crate::queue::{NewQueueItem, Queue, QueueItem};
@@ -15,7 +15,7 @@ fn missing(id: QueueId) -> Error {
 
 impl Engine {
     /// The shard that an id names, if there is one.
-    fn queue_shard(&self, id: QueueId) -> Option<&Shard> {
+    pub(super) fn queue_shard(&self, id: QueueId) -> Option<&Shard> {
         self.shards.get(usize::from(id.0 as u16))
     }
 
@@ -38,12 +38,16 @@ impl Engine {
         count_max: usize,
         wanted: impl Fn(&QueueItem) -> bool,
     ) -> Vec<Arc<QueueItem>> {
-        let mut items = Vec::new();
-        for queue in self.queues() {
-            items.extend(queue.after(after).filter(|item| wanted(item)).take(count_max));
+        let queues = self.queues();
+        let fitting = |queue| Queue::after(queue, after).filter(|item| wanted(item)).peekable();
+        let mut rests: Vec<_> = queues.iter().map(fitting).collect();
+        let mut items = Vec::with_capacity(count_max.min(1024));
+        // Of each shard no more is unpacked than the page holds.
+        while items.len() < count_max {
+            let next = rests.iter_mut().filter_map(|rest| rest.peek().map(|item| item.id)).min();
+            let Some(next) = next else { break };
+            items.extend(rests.iter_mut().find_map(|rest| rest.next_if(|item| item.id == next)));
         }
-        items.sort_unstable_by_key(|item| item.id);
-        items.truncate(count_max);
         items
     }
 
@@ -83,20 +87,6 @@ impl Engine {
             return Ticket::ready(Err(Error::Invalid("a notice to an account of another shard".into())));
         }
         shard.committer.submit(move |txn| queue::settle(txn, &settle))
-    }
-
-    /// Delivers to a recipient in the item's own shard, and notes it, in one transaction. `None`: an account cannot take it, and nothing was done.
-    ///
-    /// # Errors
-    /// `NotFound` when the item was removed meanwhile or the recipient waits no longer; `Invalid` for an account of another shard.
-    pub fn queue_hand_over(&self, hand_over: HandOver) -> Ticket<Result<Option<HandedOver>>> {
-        let Some(shard) = self.queue_shard(hand_over.id) else {
-            return Ticket::ready(Err(missing(hand_over.id)));
-        };
-        if hand_over.delivery.targets.iter().any(|target| !self.holds(hand_over.id, target.account)) {
-            return Ticket::ready(Err(Error::Invalid("a copy for an account of another shard".into())));
-        }
-        shard.committer.submit(move |txn| queue::hand_over(txn, &hand_over))
     }
 
     /// Queues an answer for somebody who is away and remembers its receiver, in one transaction. `None`: that sender was answered before.

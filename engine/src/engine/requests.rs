@@ -1,7 +1,7 @@
 //! What callers ask an open store to change. Each is one transaction; the answer comes after the sync that covers it.
 use super::committer::For;
 use super::ops::deliver::Planned;
-use super::ops::{append, copy, deliver, expunge, mailboxes, metadata, store, uidls};
+use super::ops::{append, copy, deliver, expunge, mailboxes, metadata, reached, store, uidls};
 use super::ticket::given_up;
 use super::txn::Txn;
 use super::{Append, Appended, At, Copied, Engine, Expected, Store, Stored, Ticket};
@@ -9,6 +9,7 @@ use crate::base::{AccountId, Error, Flags, Guid, MailboxId, Result, Uid};
 use crate::delivery::{self, Delivery, Origin, Outcome, Staged, Target};
 use crate::directory;
 use crate::index::{Account, SpecialUse, UidSet};
+use crate::queue::By;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -108,11 +109,22 @@ impl Engine {
 
     /// Commits a message to its targets: one stored copy per shard.
     pub fn deliver(&self, delivery: Delivery) -> Ticket<Outcome> {
-        self.deliver_from(0, delivery)
+        self.deliver_with(0, delivery, None)
     }
 
     /// The same for a client, which `whose` tells from others: however many messages one has waiting, the next commit has something of everybody.
     pub fn deliver_from(&self, whose: u64, delivery: Delivery) -> Ticket<Outcome> {
+        self.deliver_with(whose, delivery, None)
+    }
+
+    /// The same for a message some of whose copies wait in the queue for mailboxes here, with `origin` as theirs: its accounts, and those of `dealt`,
+    /// which get no copy and want none, get none from there. It waits in nobody's line, as what is handed over from the queue does: a shard has its part
+    /// of this before it can be asked for a copy from there.
+    pub fn deliver_once(&self, delivery: Delivery, origin: Guid, dealt: Vec<AccountId>) -> Ticket<Outcome> {
+        self.deliver_with(0, delivery, Some(Arc::new((origin, dealt))))
+    }
+
+    fn deliver_with(&self, whose: u64, delivery: Delivery, family: Family) -> Ticket<Outcome> {
         let targets = vec![Err(given_up()); delivery.targets.len()];
         let given_up = Outcome { targets, queued: Err(given_up()), queue_ids: Vec::new() };
         let (ticket, filler) = Ticket::pending(given_up);
@@ -131,9 +143,11 @@ impl Engine {
         if by_shard.is_empty() {
             finish(&gather, |_| {});
         }
-        for (shard, places) in by_shard {
+        // The queue's part last: nobody takes it up before the other shards have their part in their order.
+        let last = by_shard.remove(&home).map(|places| (home, places));
+        for (shard, places) in by_shard.into_iter().chain(last) {
             let committer = self.shards[shard].committer.on_behalf(whose);
-            deliver_to(&committer, places, shard == home, &delivery, &gather);
+            deliver_to(&committer, places, shard == home, (&delivery, &family), &gather);
         }
         ticket
     }
@@ -285,8 +299,14 @@ impl Engine {
 }
 
 /// Asks one shard for its part.
-fn deliver_to(committer: &For<'_>, places: Vec<usize>, home: bool, delivery: &Arc<Delivery>, gather: &Arc<Gather>) {
-    let plan = delivery.clone();
+fn deliver_to(
+    committer: &For<'_>,
+    places: Vec<usize>,
+    home: bool,
+    (delivery, family): (&Arc<Delivery>, &Family),
+    gather: &Arc<Gather>,
+) {
+    let (plan, family) = (delivery.clone(), family.clone());
     let chosen: Vec<Target> = places.iter().map(|at| delivery.targets[*at].clone()).collect();
     let gather = gather.clone();
     let then = move |answer: Result<Planned>| {
@@ -303,9 +323,24 @@ fn deliver_to(committer: &For<'_>, places: Vec<usize>, home: bool, delivery: &Ar
             }
         });
     };
-    committer
-        .submit_then(move |txn| deliver::plan(txn, &plan.staged, &chosen, if home { &plan.queue } else { &[] }), then);
+    committer.submit_then(
+        move |txn| {
+            let planned = deliver::plan(txn, &plan.staged, &chosen, if home { &plan.queue } else { &[] })?;
+            if let Some((origin, dealt)) = family.as_deref() {
+                let took = chosen.iter().zip(&planned.answers).filter(|(_, answer)| answer.is_ok());
+                let took = took.map(|(target, _)| target.account);
+                let mut accounts: Vec<AccountId> = took.chain(dealt.iter().copied().filter(|_| home)).collect();
+                accounts.dedup();
+                reached::note(txn, *origin, By::default(), accounts)?;
+            }
+            Ok(planned)
+        },
+        then,
+    );
 }
+
+/// What the copies of a message in the queue are known by, and who is dealt with without a copy.
+type Family = Option<Arc<(Guid, Vec<AccountId>)>>;
 
 /// The shards that have not answered yet, and what is answered so far.
 type Gather = Mutex<(usize, Option<(Outcome, super::ticket::Filler<Outcome>)>)>;

@@ -18,6 +18,8 @@ pub(crate) struct Touched {
     pub(crate) accounts: HashMap<AccountId, Vec<MailboxId>>,
     /// Queue items that came, changed or went.
     pub(crate) queue: Vec<QueueId>,
+    /// Whether notes of whom messages have reached came or went.
+    pub(crate) reached: bool,
     /// Dictionaries that were written with the group.
     pub(crate) dictionaries: Vec<u16>,
     /// Bytes of its events.
@@ -25,10 +27,15 @@ pub(crate) struct Touched {
 }
 
 impl Touched {
+    /// Whether the queue is another than before.
+    pub(crate) fn has_queue(&self) -> bool {
+        self.reached || !self.queue.is_empty()
+    }
+
     /// Bytes by which the queue and the dictionaries in a checkpoint grow at most: a number, a segment and an offset for each dictionary,
     /// and of the queue no more than what its events say, with counters that they do not.
     pub(crate) fn state_bytes(&self) -> u64 {
-        let queue = if self.queue.is_empty() { 0 } else { 2 * self.event_bytes + 64 * self.queue.len() as u64 };
+        let queue = if self.has_queue() { 2 * self.event_bytes + 64 * self.queue.len() as u64 } else { 0 };
         queue + 16 * self.dictionaries.len() as u64
     }
 }
@@ -190,6 +197,7 @@ impl Txn<'_> {
             | Event::QueueRemoved { id }
             | Event::QueueTried { id, .. }
             | Event::QueueWarned { id, .. } => self.touched.queue.push(*id),
+            Event::Reached { .. } | Event::ReachedForgotten { .. } => self.touched.reached = true,
             // Written by repair, which has the store for itself.
             Event::Mending(_) => {}
         }

@@ -197,8 +197,7 @@ pub struct Settled {
     pub reports: Vec<QueueId>,
 }
 
-/// A recipient of a queue item gets the message in accounts here: one transaction, so that no crash brings it twice.
-#[derive(Debug)]
+/// A recipient of a queue item gets the message in accounts here, of any shards: no crash brings it to anybody twice.
 pub struct HandOver {
     /// The item.
     pub id: QueueId,
@@ -206,18 +205,30 @@ pub struct HandOver {
     pub recipient: u32,
     /// What is noted of it.
     pub reply: String,
-    /// The copies, which must be in the item's shard (`Engine::holds`), and what goes on from there.
+    /// The copies, those of an account beside each other, and what goes on from there.
     pub delivery: Delivery,
+    /// Accounts that are dealt with and get no copy.
+    pub dealt: Vec<AccountId>,
+    /// What is queued for an account that cannot take its copies now.
+    pub later: Later,
 }
+
+/// See `HandOver::later`.
+pub type Later = Box<dyn Fn(AccountId) -> NewQueueItem + Send + Sync>;
 
 /// Where it is now.
 #[derive(Debug)]
 pub struct HandedOver {
-    /// Each target's copy, in their order.
-    pub copies: Vec<Delivered>,
+    /// Each target's copy, in their order: `None` when the account has had the message before. An error when it gets it later.
+    pub copies: Copies,
     /// The numbers of what goes on.
     pub queue_ids: Vec<QueueId>,
+    /// The numbers of what is to be had later, and for whom.
+    pub later: Vec<(AccountId, QueueId)>,
 }
+
+/// See `HandedOver::copies`.
+pub type Copies = Vec<Result<Option<Delivered>, Error>>;
 
 /// What an operator does to queue items.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

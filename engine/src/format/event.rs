@@ -96,6 +96,10 @@ pub enum Event {
     QueueTried { id: QueueId, tried: Vec<Tried> },
     /// The sender of an item has been told that some recipients are delayed.
     QueueWarned { id: QueueId, recipients: Vec<u32> },
+    /// A message has come to accounts by a recipient of a queue item (item 0: from a client), and waits in the queue for others.
+    Reached { origin: Guid, id: QueueId, recipient: u32, when: i64, accounts: Vec<AccountId> },
+    /// Messages are in the queue for nobody any more.
+    ReachedForgotten { origins: Vec<Guid> },
     /// What a repair states.
     Mending(Mending),
     /// Everything in the account is gone; it has no mailbox any more, and gets none.
@@ -174,27 +178,48 @@ impl Event {
             | Event::QueueRemoved { .. }
             | Event::QueueTried { .. }
             | Event::QueueWarned { .. } => self.encode_queue(out),
+            Event::Reached { .. } | Event::ReachedForgotten { .. } => self.encode_reached(out),
             Event::Mending(mending) => mending.encode(out),
             Event::Skipped { account, mailbox, uid, modseq } => {
                 put_place(out, 16, *account, *mailbox);
                 out.put_varint(u64::from(uid.0));
                 out.put_varint(modseq.0);
             }
-            Event::AccountPurged { account } => {
-                out.put_u8(21);
-                out.put_varint(account.0);
-            }
-            Event::SeenChanged { .. } => self.encode_seen(out),
+            Event::AccountPurged { .. } | Event::SeenChanged { .. } => self.encode_seen(out),
         }
     }
 
     fn encode_seen(&self, out: &mut Vec<u8>) {
+        if let Event::AccountPurged { account } = self {
+            out.put_u8(21);
+            out.put_varint(account.0);
+        }
         let Event::SeenChanged { account, mailbox, reader, modseq, on, uids } = self else { return };
         put_place(out, 24, *account, *mailbox);
         out.put_varint(reader.0);
         out.put_varint(modseq.0);
         out.put_u8(u8::from(*on));
         uids.encode(out);
+    }
+
+    fn encode_reached(&self, out: &mut Vec<u8>) {
+        match self {
+            Event::Reached { origin, id, recipient, when, accounts } => {
+                out.put_u8(17);
+                out.put(&origin.0);
+                out.put_varint(id.0);
+                out.put_varint(u64::from(*recipient));
+                out.put_i64(*when);
+                out.put_varint(accounts.len() as u64);
+                accounts.iter().for_each(|account| out.put_varint(account.0));
+            }
+            Event::ReachedForgotten { origins } => {
+                out.put_u8(18);
+                out.put_varint(origins.len() as u64);
+                origins.iter().for_each(|origin| out.put(&origin.0));
+            }
+            _ => {}
+        }
     }
 
     fn encode_delivered(&self, out: &mut Vec<u8>) {
@@ -256,7 +281,8 @@ impl Event {
 
     /// Reads one event.
     pub fn decode(reader: &mut Reader<'_>) -> Result<Event, DecodeError> {
-        Ok(match reader.u8()? {
+        let tag = reader.u8()?;
+        Ok(match tag {
             1 => Event::AccountOpened { account: account(reader)?, uid_validity: reader.u32()? },
             2 => Event::MailboxMade {
                 account: account(reader)?,
@@ -312,6 +338,7 @@ impl Event {
                 uid: Uid(reader.varint_u32()?),
                 modseq: ModSeq(reader.varint()?),
             },
+            17 | 18 => reached(tag, reader)?,
             20 => metadata_set(reader)?,
             21 => Event::AccountPurged { account: account(reader)? },
             24 => seen_changed(reader)?,
@@ -367,6 +394,20 @@ fn delivered(reader: &mut Reader<'_>) -> Result<Event, DecodeError> {
         });
     }
     Ok(Event::Delivered { guid, locator, size_bytes, internal_date, save_date, to })
+}
+
+fn reached(tag: u8, reader: &mut Reader<'_>) -> Result<Event, DecodeError> {
+    if tag == 18 {
+        let origins = (0..reader.count()?).map(|_| reader.array().map(Guid)).collect::<Result<_, _>>()?;
+        return Ok(Event::ReachedForgotten { origins });
+    }
+    Ok(Event::Reached {
+        origin: Guid(reader.array()?),
+        id: QueueId(reader.varint()?),
+        recipient: reader.varint_u32()?,
+        when: reader.i64()?,
+        accounts: (0..reader.count()?).map(|_| account(reader)).collect::<Result<_, _>>()?,
+    })
 }
 
 fn seen_changed(reader: &mut Reader<'_>) -> Result<Event, DecodeError> {

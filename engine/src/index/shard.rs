@@ -207,7 +207,9 @@ impl Accounts {
             | Event::QueueChanged { .. }
             | Event::QueueRemoved { .. }
             | Event::QueueTried { .. }
-            | Event::QueueWarned { .. } => Ok(()),
+            | Event::QueueWarned { .. }
+            | Event::Reached { .. }
+            | Event::ReachedForgotten { .. } => Ok(()),
             Event::Skipped { account, mailbox, uid, modseq } => self.skip(*account, *mailbox, *uid, *modseq),
             Event::Mending(mending) => self.mend(mending),
             Event::AccountPurged { account } => self.purge(*account),

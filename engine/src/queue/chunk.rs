@@ -1,6 +1,6 @@
 //! Some hundred queue items that follow each other: as they are while they change, packed while they wait, which takes a tenth of the room.
 //! Knows no order beyond its own.
-use super::QueueItem;
+use super::{QueueItem, QueueState, skim};
 use crate::base::QueueId;
 use crate::base::bytes::{DecodeError, Put, Reader};
 use std::cell::RefCell;
@@ -12,7 +12,7 @@ use zstd::bulk::{Compressor, Decompressor};
 /// Items of one chunk at most.
 pub(super) const CHUNK_ITEMS_MAX: usize = 256;
 /// A chunk with larger items is not packed: who looks at one of them unpacks all.
-const PLAIN_BYTES_MAX: usize = 1 << 20;
+pub(super) const PLAIN_BYTES_MAX: usize = 1 << 20;
 /// Chunks that a thread keeps unpacked besides: who looks at items one after the other finds the next one in the same chunk, of each shard.
 const AT_HAND_MAX: usize = 4;
 /// zstd's level: most of what it finds are the same addresses and replies again.
@@ -50,6 +50,19 @@ impl Chunk {
     /// Some, and not too many.
     pub(super) fn of(items: Open) -> Chunk {
         Chunk::Open(Arc::new(items))
+    }
+
+    /// Some whose bytes, as a checkpoint has them, and ends are in `plain`; `None` if that would not be packed.
+    pub(super) fn of_plain(first: QueueId, count: usize, items_bytes: usize, plain: &[u8]) -> Option<Chunk> {
+        Packed::of_plain(first, count, items_bytes, plain).map(|packed| Chunk::Packed(Arc::new(packed)))
+    }
+
+    /// When each is to be tried next, by id; of a packed chunk no item is made.
+    pub(super) fn times(&self) -> Vec<(QueueId, QueueState, i64)> {
+        match self {
+            Chunk::Open(items) => items.iter().map(|item| (item.id, item.state, item.next_try)).collect(),
+            Chunk::Packed(packed) => packed.times(),
+        }
     }
 
     pub(super) fn first(&self) -> QueueId {
@@ -147,6 +160,10 @@ impl Packed {
         }
         let items_bytes = plain.len();
         plain.extend_from_slice(&ends);
+        Packed::of_plain(items.first()?.id, items.len(), items_bytes, &plain)
+    }
+
+    fn of_plain(first: QueueId, count: usize, items_bytes: usize, plain: &[u8]) -> Option<Packed> {
         if plain.len() > PLAIN_BYTES_MAX {
             return None;
         }
@@ -154,9 +171,8 @@ impl Packed {
             if packer.is_none() {
                 *packer = Compressor::new(LEVEL).ok();
             }
-            packer.as_mut()?.compress(&plain).ok()
+            packer.as_mut()?.compress(plain).ok()
         })?;
-        let (first, count) = (items.first()?.id, items.len());
         Some(Packed { first, count, items_bytes, packed: packed.into() })
     }
 
@@ -204,6 +220,19 @@ impl Packed {
             }
         }
         None
+    }
+
+    fn times(&self) -> Vec<(QueueId, QueueState, i64)> {
+        let plain = self.plain();
+        let (items, ends) = plain.split_at(self.items_bytes);
+        let mut from = 0;
+        let ends =
+            ends.chunks_exact(4).filter_map(|end| end.first_chunk().map(|end| u32::from_le_bytes(*end) as usize));
+        let one = |end: usize| {
+            let bytes = &items[std::mem::replace(&mut from, end)..end];
+            skim::time_of(bytes).unwrap_or_else(|| panic!("a queue item in memory cannot be read"))
+        };
+        ends.map(one).collect()
     }
 
     fn items(&self) -> Open {

@@ -1,5 +1,6 @@
 //! Queue items as bytes: in the `Queued` event and in a checkpoint's queue section (docs/format.md, "Queue item").
-use super::{Arrival, Fate, NewQueueItem, Progress, Queue, QueueItem, QueueRecipient, QueueState, Terms, TlsDemand};
+use super::skim::{Gathered, Seen};
+use super::{Arrival, Fate, NewQueueItem, Progress, Queue, QueueItem, QueueRecipient, QueueState, TlsDemand};
 use crate::base::bytes::{DecodeError, Put, Reader};
 use crate::base::{AccountId, Guid, Locator, QueueId, SegmentId};
 use std::sync::Arc;
@@ -7,17 +8,19 @@ use std::sync::Arc;
 /// Of the RET byte: the message was submitted with SMTPUTF8.
 const UTF8: u8 = 4;
 /// Of the RET byte: more of the item follows, each piece with a tag.
-const MORE: u8 = 8;
+pub(super) const MORE: u8 = 8;
 /// The tag of the addresses that have sent a copy on.
-const PASSED: u8 = 1;
+pub(super) const PASSED: u8 = 1;
 /// The tag of what its sender demands of TLS.
-const TLS: u8 = 2;
+pub(super) const TLS: u8 = 2;
 /// The tag of what was known of the message when it came.
-const ARRIVAL: u8 = 7;
+pub(super) const ARRIVAL: u8 = 7;
+/// The tag of the name of the message as it came.
+pub(super) const ORIGIN: u8 = 8;
 /// Of the fate byte in a checkpoint: the sender was warned.
-const WARNED: u8 = 128;
+pub(super) const WARNED: u8 = 128;
 /// Of the state byte in a checkpoint: how far each recipient has come follows the item.
-const PROGRESS: u8 = 128;
+pub(super) const PROGRESS: u8 = 128;
 
 impl NewQueueItem {
     /// Appends the item as handed in.
@@ -33,7 +36,8 @@ impl NewQueueItem {
         let pieces = u64::from(!self.passed.is_empty())
             + u64::from(self.tls != TlsDemand::Usual)
             + self.terms.pieces()
-            + u64::from(self.arrival.is_some());
+            + u64::from(self.arrival.is_some())
+            + u64::from(self.origin.is_some());
         let has_more = pieces > 0;
         out.put_u8(self.ret | if self.utf8 { UTF8 } else { 0 } | if has_more { MORE } else { 0 });
         out.put_str(&self.envelope_id);
@@ -54,6 +58,10 @@ impl NewQueueItem {
             out.put_u8(ARRIVAL);
             arrival.encode(out);
         }
+        if let Some(origin) = &self.origin {
+            out.put_u8(ORIGIN);
+            out.put(&origin.0);
+        }
     }
 
     /// Reads it back.
@@ -68,9 +76,7 @@ impl NewQueueItem {
             .collect::<Result<_, DecodeError>>()?;
         let (code, envelope_id) = (reader.u8()?, reader.str()?.to_owned());
         let (ret, utf8) = (code & !(UTF8 | MORE), code & UTF8 != 0);
-        let (passed, tls, terms, arrival) = (Vec::new(), TlsDemand::Usual, Terms::default(), None);
-        let mut item =
-            NewQueueItem { account, sender, recipients, ret, utf8, envelope_id, passed, tls, terms, arrival };
+        let mut item = NewQueueItem { account, sender, recipients, ret, utf8, envelope_id, ..NewQueueItem::default() };
         for _ in 0..if code & MORE == 0 { 0 } else { reader.count()? } {
             item.decode_more(reader)?;
         }
@@ -96,10 +102,14 @@ impl NewQueueItem {
                 self.arrival = Some(Box::new(Arrival::decode(reader)?));
                 Ok(())
             }
+            ORIGIN => {
+                self.origin = Some(Guid(reader.array()?));
+                Ok(())
+            }
             tag => match self.terms.read_piece(tag, reader)? {
                 true => Ok(()),
                 false => {
-                    reader.error("a tag of 1 to 7 expected before this byte: a later posthouse has written this item")
+                    reader.error("a tag of 1 to 8 expected before this byte: a later posthouse has written this item")
                 }
             },
         }
@@ -132,7 +142,7 @@ impl TlsDemand {
         }
     }
 
-    fn from_code(code: u8) -> Option<TlsDemand> {
+    pub(super) fn from_code(code: u8) -> Option<TlsDemand> {
         [TlsDemand::Required, TlsDemand::NotRequired].into_iter().find(|demand| demand.code() == code)
     }
 }
@@ -224,27 +234,42 @@ impl Queue {
 
     /// The same a piece at a time: as a whole it may be as large as all else in memory.
     pub fn pieces(&self) -> impl Iterator<Item = Vec<u8>> {
-        let mut count = Vec::new();
-        count.put_varint(self.counts().total());
-        std::iter::once(count).chain(self.items.pieces())
+        let mut first = Vec::new();
+        first.put_varint(self.counts().total() + self.reached.len() as u64);
+        first.extend(self.reached.encode());
+        std::iter::once(first).chain(self.items.pieces())
     }
 
     /// Bytes of the pieces together.
     pub fn encoded_bytes(&self) -> u64 {
         let mut count = Vec::new();
-        count.put_varint(self.counts().total());
-        count.len() as u64 + self.items.encoded_bytes()
+        count.put_varint(self.counts().total() + self.reached.len() as u64);
+        (count.len() + self.reached.encode().len()) as u64 + self.items.encoded_bytes()
     }
 
-    /// Reads a checkpoint's queue; no bytes are an empty queue. Other state may follow.
+    /// Reads a checkpoint's queue; no bytes are an empty queue. Other state may follow. Items are looked over, and stay as they are packed.
     pub fn decode(reader: &mut Reader<'_>) -> Result<Queue, DecodeError> {
-        let mut queue = Queue::default();
+        let (mut queue, mut gathered, mut last) = (Queue::default(), Gathered::default(), QueueId(0));
         for _ in 0..if reader.is_empty() { 0 } else { reader.count()? } {
-            let item = QueueItem::decode(reader)?;
-            if queue.add(item).is_err() {
-                return reader.error("a queue id that is not used yet expected before this byte");
+            let from = reader.position();
+            let id = QueueId(reader.varint()?);
+            if id == QueueId(0) {
+                queue.reached.decode_one(reader)?;
+                continue;
             }
+            let seen = Seen::read_after(id, reader)?;
+            let bytes = reader.since(from);
+            if std::mem::replace(&mut last, id) >= id {
+                return reader.error("an item of a greater number expected before this byte");
+            }
+            if !gathered.takes(bytes.len()) {
+                gathered.take(true)?.into_iter().for_each(|chunk| queue.items.push_back(chunk));
+            }
+            gathered.push(id, bytes);
+            queue.count(&seen);
         }
+        // New items go to the last chunk.
+        gathered.take(false)?.into_iter().for_each(|chunk| queue.items.push_back(chunk));
         Ok(queue)
     }
 }
@@ -254,7 +279,7 @@ mod tests {
     use super::*;
     use crate::base::Flags;
     use crate::format::{Event, Tried};
-    use crate::queue::{Came, Folder, Placed};
+    use crate::queue::{Came, Folder, Placed, Terms};
 
     const MEMBER_AND_FRONT: u8 = 4 | 8;
 
@@ -282,6 +307,7 @@ mod tests {
             tls: TlsDemand::default(),
             terms: Terms { priority: 3, ..Terms::default() },
             arrival: (recipients == 1).then(|| Box::new(arrival())),
+            origin: (recipients > 1).then_some(Guid([7; 16])),
         };
         let mut bytes = Vec::new();
         item.encode(&mut bytes);

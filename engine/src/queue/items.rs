@@ -1,8 +1,8 @@
 //! Queue items by id in shared chunks, and those on shared shelves: a clone copies one pointer, and a change copies one chunk, one shelf and the
 //! list of them, so that a queue of a million messages can be shown to readers after every commit. Chunks in which nothing has changed for a
 //! while are packed.
-use super::QueueItem;
 use super::chunk::{CHUNK_ITEMS_MAX, Chunk};
+use super::{QueueItem, QueueState};
 use crate::base::QueueId;
 use std::sync::Arc;
 
@@ -116,6 +116,21 @@ impl Items {
         chunks.flat_map(move |chunk| items_from(chunk, move |items| items.partition_point(|item| item.id <= id)))
     }
 
+    /// When each is to be tried next, by id.
+    pub(super) fn times(&self) -> impl Iterator<Item = (QueueId, QueueState, i64)> {
+        self.chunks().flat_map(Chunk::times)
+    }
+
+    /// A chunk behind all others, whose ids are greater.
+    pub(super) fn push_back(&mut self, chunk: Chunk) {
+        self.open += usize::from(chunk.is_open());
+        let shelves = Arc::make_mut(&mut self.shelves);
+        match shelves.last_mut().map(Arc::make_mut) {
+            Some(shelf) if shelf.len() < SHELF_CHUNKS_MAX => shelf.push(chunk),
+            _ => shelves.push(Arc::new(vec![chunk])),
+        }
+    }
+
     /// The items as a checkpoint has them, a piece at a time.
     pub(super) fn pieces(&self) -> impl Iterator<Item = Vec<u8>> {
         self.chunks().map(Chunk::encode)
@@ -191,7 +206,7 @@ fn merge_next(chunks: &mut Vec<Chunk>, number: usize) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{NewQueueItem, Progress, QueueRecipient, QueueState};
+    use super::super::{NewQueueItem, Progress, QueueRecipient};
     use super::*;
     use crate::base::{Guid, Locator};
     use proptest::prelude::*;

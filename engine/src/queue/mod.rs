@@ -3,10 +3,15 @@ mod arrival;
 mod chunk;
 mod codec;
 mod items;
+mod reached;
+mod skim;
 mod state;
 mod terms;
+#[cfg(test)]
+mod tests;
 
 pub use arrival::{Arrival, Came, Folder, Placed};
+pub use reached::By;
 pub use state::{Counts, Queue};
 pub use terms::{DeliverBy, PRIORITY_MAX, Terms};
 
@@ -105,6 +110,9 @@ pub struct NewQueueItem {
     pub terms: Terms,
     /// What was known of the message when it came, for copies that are to end in a mailbox here; `None`: it was made here, or is old.
     pub arrival: Option<Box<Arrival>>,
+    /// Names the message as it came, for those of its copies that are to end in mailboxes here: an account gets one of all that have the same. `None`: the
+    /// item is alone.
+    pub origin: Option<Guid>,
 }
 
 /// One message in the queue.
@@ -136,6 +144,22 @@ impl QueueItem {
         let all = self.item.recipients.iter().zip(&self.progress).enumerate();
         all.map(|(at, (recipient, progress))| (at, recipient, progress))
             .filter(|(_, _, progress)| progress.fate == Fate::Waiting)
+    }
+
+    /// What its copies for accounts here are known by: `NewQueueItem::origin`, or its own number.
+    pub fn origin(&self) -> Guid {
+        let own = || {
+            let mut name = [0; 16];
+            name[..8].copy_from_slice(&self.id.0.to_be_bytes());
+            Guid(name)
+        };
+        self.item.origin.unwrap_or_else(own)
+    }
+
+    /// The item whose own number that is, if it is one: names of messages do not end with eight zeros.
+    pub fn named_by(origin: Guid) -> Option<QueueId> {
+        let (number, rest) = origin.0.split_first_chunk()?;
+        (rest == [0; 8]).then(|| QueueId(u64::from_be_bytes(*number)))
     }
 
     /// When its time in the queue begins: when it was accepted, or what it is held until; seconds since 1970 UTC.

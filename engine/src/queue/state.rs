@@ -1,9 +1,12 @@
 //! The queue of one shard as a fold over events.
 use super::items::Items;
+use super::reached::{By, Reached};
+use super::skim::Seen;
 use super::{Fate, NewQueueItem, Progress, QueueItem, QueueState};
 use crate::base::bytes::Reader;
-use crate::base::{Error, Guid, Locator, QueueId, Result};
+use crate::base::{AccountId, Error, Guid, Locator, QueueId, Result};
 use crate::format::{Event, Tried};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The messages of a shard that wait for other hosts, by id. Cloning copies pointers.
@@ -11,6 +14,9 @@ use std::sync::Arc;
 pub struct Queue {
     pub(super) items: Items,
     counts: Counts,
+    pub(super) reached: Reached,
+    /// How many items each origin has.
+    origins: Arc<BTreeMap<Guid, usize>>,
 }
 
 /// How many items stand where.
@@ -41,7 +47,7 @@ impl Counts {
 
 impl PartialEq for Queue {
     fn eq(&self, other: &Queue) -> bool {
-        self.counts == other.counts && self.iter().eq(other.iter())
+        self.counts == other.counts && self.reached == other.reached && self.iter().eq(other.iter())
     }
 }
 
@@ -65,6 +71,11 @@ impl Queue {
         self.items.after(id)
     }
 
+    /// When each item is to be tried next, seconds since 1970 UTC, by id: cheaper than the items.
+    pub fn times(&self) -> impl Iterator<Item = (QueueId, QueueState, i64)> {
+        self.items.times()
+    }
+
     /// How many items stand where.
     pub fn counts(&self) -> Counts {
         self.counts
@@ -78,6 +89,31 @@ impl Queue {
     /// Whether nothing waits.
     pub fn is_empty(&self) -> bool {
         self.counts.total() == 0
+    }
+
+    /// By which item a message has come to an account of this shard, or one that the item's shard has noted, if it has.
+    pub fn reached_by(&self, origin: Guid, account: AccountId) -> Option<By> {
+        self.reached.by(origin, account)
+    }
+
+    /// Whether it is noted here which accounts a message has reached.
+    pub fn notes(&self, origin: Guid) -> bool {
+        self.reached.knows(origin)
+    }
+
+    /// The messages of which that is noted, each with the time of its last note, seconds since 1970 UTC.
+    pub fn noted(&self) -> impl Iterator<Item = (Guid, i64)> + '_ {
+        self.reached.origins()
+    }
+
+    /// Accounts in all these notes.
+    pub fn noted_accounts(&self) -> usize {
+        self.reached.accounts()
+    }
+
+    /// How many items have that origin.
+    pub fn items_of(&self, origin: Guid) -> usize {
+        self.origins.get(&origin).copied().unwrap_or(0)
     }
 
     /// Folds one event in; events of other rooms change nothing. Fails only when the event contradicts the state.
@@ -98,6 +134,7 @@ impl Queue {
             Event::QueueRemoved { id } => match self.items.remove(*id) {
                 Some(item) => {
                     *self.counts.of(item.state) -= 1;
+                    self.leave(item.item.origin);
                     Ok(())
                 }
                 None => Err(corrupt(format!("queue id {id} is not there"))),
@@ -106,7 +143,26 @@ impl Queue {
             Event::QueueWarned { id, recipients } => self.change(*id, |item| {
                 recipients.iter().try_for_each(|at| item.waiting_mut(*at).map(|progress| progress.warned = true))
             }),
+            Event::Reached { origin, id, recipient, when, accounts } => {
+                self.reached.add(*origin, By { id: *id, recipient: *recipient }, *when, accounts);
+                Ok(())
+            }
+            Event::ReachedForgotten { origins } => {
+                origins.iter().for_each(|origin| self.reached.forget(*origin));
+                Ok(())
+            }
             _ => Ok(()),
+        }
+    }
+
+    fn leave(&mut self, origin: Option<Guid>) {
+        let Some(origin) = origin else { return };
+        let origins = Arc::make_mut(&mut self.origins);
+        if let Some(items) = origins.get_mut(&origin) {
+            *items -= 1;
+            if *items == 0 {
+                origins.remove(&origin);
+            }
         }
     }
 
@@ -128,12 +184,20 @@ impl Queue {
     }
 
     pub(super) fn add(&mut self, item: QueueItem) -> Result<()> {
-        let (id, state) = (item.id, item.state);
+        let seen = Seen::of(&item);
         if !self.items.insert(item) {
-            return Err(corrupt(format!("queue id {id} is used already")));
+            return Err(corrupt(format!("queue id {} is used already", seen.id)));
         }
-        *self.counts.of(state) += 1;
+        self.count(&seen);
         Ok(())
+    }
+
+    /// An item has come.
+    pub(super) fn count(&mut self, seen: &Seen) {
+        *self.counts.of(seen.state) += 1;
+        if let Some(origin) = seen.origin {
+            *Arc::make_mut(&mut self.origins).entry(origin).or_default() += 1;
+        }
     }
 
     fn change(&mut self, id: QueueId, change: impl FnOnce(&mut QueueItem) -> Result<()>) -> Result<()> {

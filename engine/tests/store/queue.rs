@@ -8,7 +8,7 @@ use posthouse_engine::disk::Disk;
 use posthouse_engine::disk::sim::SimDisk;
 use posthouse_engine::format::Tried;
 use posthouse_engine::queue::{Fate, NewQueueItem, QueueItem, QueueRecipient, QueueState};
-use posthouse_engine::{Engine, HandOver, QueueAction, QueueChanges, Settle};
+use posthouse_engine::{Engine, HandOver, HandedOver, QueueAction, QueueChanges, Settle};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
@@ -159,57 +159,152 @@ fn a_crash_at_every_operation_forgets_no_result_and_parts_no_report_from_its_res
     }
 }
 
-fn hand_over(engine: &Engine, item: &QueueItem, account: AccountId, bound: Option<Bound>) -> Result<bool, Error> {
+fn target(account: AccountId, bound: Option<Bound>) -> Target {
+    Target { account, place: Place::Inbox, flags: Flags::NONE, bound }
+}
+
+/// Waits for what has no thread of its own.
+fn wait<T>(asked: impl Future<Output = T>) -> T {
+    struct Unpark(std::thread::Thread);
+    impl std::task::Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+    let mut asked = std::pin::pin!(asked);
+    loop {
+        match asked.as_mut().poll(&mut Context::from_waker(&waker)) {
+            Poll::Ready(done) => return done,
+            Poll::Pending => std::thread::park(),
+        }
+    }
+}
+
+/// Hands a recipient's message over to accounts; who cannot take it gets it later under an address of its own.
+fn hand_over(
+    engine: &Engine,
+    item: &QueueItem,
+    recipient: u32,
+    targets: Vec<Target>,
+) -> Result<Option<HandedOver>, Error> {
     let staged = engine.stage(Vec::new(), message(9, 200)).wait()?;
-    let target = Target { account, place: Place::Inbox, flags: Flags::NONE, bound };
-    let delivery = Delivery { staged, targets: vec![target], queue: Vec::new() };
-    let asked = HandOver { id: item.id, recipient: 0, reply: "delivered".into(), delivery };
-    engine.queue_hand_over(asked).wait().map(|done| done.is_some())
+    let delivery = Delivery { staged, targets, queue: Vec::new() };
+    let origin = Some(item.origin());
+    let later = Box::new(move |account: AccountId| {
+        let recipient = QueueRecipient { address: format!("m{account}@late.test"), notify: 0, orcpt: String::new() };
+        NewQueueItem { recipients: vec![recipient], origin, ..NewQueueItem::default() }
+    });
+    let reply = "delivered".into();
+    wait(engine.queue_hand_over(HandOver { id: item.id, recipient, reply, delivery, dealt: Vec::new(), later }))
+}
+
+fn copies(engine: &Engine, all: &[AccountId]) -> Vec<usize> {
+    all.iter().map(|account| inbox_len(engine, *account)).collect()
 }
 
 #[test]
-fn a_recipient_here_is_done_in_the_commit_that_delivers_or_nothing_is() {
+fn a_recipient_is_done_with_its_copies_or_nothing_is() {
     let disk: Arc<dyn Disk> = Arc::new(SimDisk::new(1));
     let engine = open(&disk, 3).expect("opens");
-    let all = people(&engine, 2, Quota::Default);
+    let all = people(&engine, 3, Quota::Default);
     let item = queue(&engine, Some(all[0]), 2).expect("queued");
     let tight = Some(Bound { bytes_max: 10, messages_max: 1 });
-    assert!(matches!(hand_over(&engine, &item, all[0], tight), Ok(false)), "there is no room");
-    assert!(matches!(hand_over(&engine, &item, all[1], None), Err(Error::Invalid(_))), "another shard");
-    assert_eq!((inbox_len(&engine, all[0]), engine.queue_item(item.id).expect("it waits").waiting().count()), (0, 2));
-    assert!(matches!(hand_over(&engine, &item, all[0], None), Ok(true)));
-    assert!(matches!(hand_over(&engine, &item, all[0], None), Err(Error::NotFound(_))), "it has it");
-    assert_eq!((inbox_len(&engine, all[0]), engine.queue_item(item.id).expect("it waits").waiting().count()), (1, 1));
+    let waiting = || engine.queue_item(item.id).map_or(0, |item| item.waiting().count());
+    for account in [all[0], all[1]] {
+        let full = hand_over(&engine, &item, 0, vec![target(account, tight)]);
+        assert!(matches!(full, Err(Error::OverQuota { .. })), "there is no room: {full:?}");
+    }
+    assert_eq!((copies(&engine, &all), waiting()), (vec![0, 0, 0], 2));
+    // One is full, in another shard: the others have it, and it waits for that one alone.
+    let targets = vec![target(all[0], None), target(all[1], tight), target(all[2], None)];
+    let done = hand_over(&engine, &item, 0, targets).expect("done").expect("it waited");
+    let had: Vec<bool> = done.copies.iter().map(Result::is_ok).collect();
+    assert_eq!((had, done.later.len(), waiting()), (vec![true, false, true], 1, 1));
+    assert_eq!((copies(&engine, &all), engine.queue().len()), (vec![1, 0, 1], 2));
+    assert!(hand_over(&engine, &item, 0, vec![target(all[0], None)]).expect("nothing").is_none(), "it is done");
+    // By another recipient whoever has it gets no second one, and who is to get it later may get it now, and not again then.
+    let everybody = || all.iter().map(|account| target(*account, None)).collect::<Vec<_>>();
+    let done = hand_over(&engine, &item, 1, everybody()).expect("done").expect("it waited");
+    assert!(matches!(&done.copies[..], [Ok(None), Ok(Some(_)), Ok(None)]), "{done:?}");
+    let late = engine.queue()[0].clone();
+    let done = hand_over(&engine, &late, 0, vec![target(all[1], None)]).expect("done").expect("it waited");
+    assert!(matches!(&done.copies[..], [Ok(None)]) && engine.queue().is_empty());
+    assert_eq!(copies(&engine, &all), [1, 1, 1]);
+    engine.close().expect("closes");
+    drop(engine);
+    let engine = open(&disk, 3).expect("opens");
+    assert!(engine.queues().iter().all(|queue| queue.noted_accounts() == 0), "what is done is forgotten");
 }
 
+/// Copies that a client brought, and one that waits for a group behind a group.
 #[test]
-fn a_crash_at_every_operation_delivers_a_recipient_here_once() {
+fn what_a_client_has_brought_to_an_account_does_not_come_by_the_queue_too() {
+    let disk: Arc<dyn Disk> = Arc::new(SimDisk::new(1));
+    let engine = open(&disk, 2).expect("opens");
+    let all = people(&engine, 3, Quota::Default);
+    let staged = engine.stage(Vec::new(), message(7, 300)).wait().expect("staged");
+    let (origin, recipient) =
+        (staged.guid(), QueueRecipient { address: "g@x.test".into(), notify: 0, orcpt: String::new() });
+    let item = NewQueueItem { recipients: vec![recipient], origin: Some(origin), ..NewQueueItem::default() };
+    let targets = vec![target(all[0], None), target(all[1], None)];
+    let delivery = Delivery { staged, targets, queue: vec![item] };
+    engine.deliver_once(delivery, origin, vec![all[2]]).wait().queued.expect("queued");
+    engine.close().expect("closes");
+    drop(engine);
+    let engine = open(&disk, 2).expect("opens");
+    let item = engine.queue()[0].clone();
+    assert!(all.iter().all(|account| engine.reached_by(&item, *account).is_some()), "one wants no copy");
+    let everybody = all[..2].iter().map(|account| target(*account, None)).collect();
+    hand_over(&engine, &item, 0, everybody).expect("done").expect("it waited");
+    assert_eq!((copies(&engine, &all), engine.queue().len()), (vec![1, 1, 0], 0));
+}
+
+/// In the item's own shard and in others: where the power fails between their commits the queue begins again.
+#[test]
+fn a_crash_at_every_operation_delivers_to_each_account_once() {
+    let hand = |engine: &Engine, all: &[AccountId]| -> Option<()> {
+        let item = engine.queue().first()?.clone();
+        hand_over(engine, &item, 0, all.iter().map(|account| target(*account, None)).collect()).ok().map(drop)
+    };
     let run = |engine: &Engine| -> Option<()> {
-        let account = people_or_none(engine)?;
-        let item = queue(engine, Some(account), 1)?;
-        hand_over(engine, &item, account, None).ok()?;
+        people_or_none(engine)?;
+        let all = crate::help::ids(engine, 1);
+        queue(engine, Some(all[0]), 1)?;
+        hand(engine, &more(engine)?)?;
         engine.close().ok()
     };
     let quiet = SimDisk::new(0);
     let disk: Arc<dyn Disk> = Arc::new(quiet.clone());
-    run(&open(&disk, 1).expect("opens")).expect("a quiet disk");
-    let mut seen = [0; 2];
+    run(&open(&disk, 3).expect("opens")).expect("a quiet disk");
+    // Nothing yet, some of them, all.
+    let mut seen = [0; 3];
     for at in 0..quiet.ops() {
         let sim = SimDisk::new(at);
         sim.crash_at(at);
         let disk: Arc<dyn Disk> = Arc::new(sim.clone());
-        if let Ok(engine) = open(&disk, 1) {
+        if let Ok(engine) = open(&disk, 3) {
             run(&engine);
         }
         let after: Arc<dyn Disk> = Arc::new(sim.crash());
-        let engine = open(&after, 1).unwrap_or_else(|why| panic!("crash at operation {at}: {why}"));
-        let Some(account) = engine.account_named("m0@example.test") else { continue };
-        match (engine.queue().len(), inbox_len(&engine, account)) {
-            (1, 0) => seen[0] += 1,
-            (0, 1) => seen[1] += 1,
-            (0, 0) => {}
-            both => panic!("crash at operation {at}: {both:?} items and copies"),
+        let engine = open(&after, 3).unwrap_or_else(|why| panic!("crash at operation {at}: {why}"));
+        let Some(all) = more(&engine) else { continue };
+        if engine.queue().is_empty() && copies(&engine, &all).iter().sum::<usize>() == 0 {
+            continue;
         }
+        let there = copies(&engine, &all);
+        assert!(there.iter().all(|copies| *copies <= 1), "crash at operation {at}: {there:?}");
+        let is_queued = !engine.queue().is_empty();
+        seen[if !is_queued { 2 } else { usize::from(there.contains(&1)) }] += 1;
+        assert!(is_queued || there == [1, 1, 1], "crash at operation {at}: {there:?} and nothing is queued");
+        let _ = hand(&engine, &all);
+        assert_eq!((copies(&engine, &all), engine.queue().len()), (vec![1, 1, 1], 0), "crash at operation {at}");
     }
-    assert!(seen[0] > 0 && seen[1] > 0, "{seen:?}");
+    assert!(seen.iter().all(|seen| *seen > 0), "{seen:?}");
+}
+
+/// The member that there is, and two who need no record: accounts of the other shards.
+fn more(engine: &Engine) -> Option<Vec<AccountId>> {
+    let first = engine.account_named("m0@example.test")?;
+    Some((0..3).map(|more| AccountId(first.0 + more)).collect())
 }

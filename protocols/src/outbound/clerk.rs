@@ -2,12 +2,15 @@
 use super::office::Office;
 use super::session;
 use crate::limits;
-use crate::runtime::{Either, now, select, stopping, timeout, yield_now};
+use crate::runtime::{Either, select, stopping, timeout, yield_now};
 use posthouse_engine::QueueChanges;
 use posthouse_engine::base::QueueId;
-use posthouse_engine::queue::QueueState;
+use posthouse_engine::queue::{Queue, QueueState};
 use std::sync::Arc;
 use std::time::Duration;
+
+/// How often is forgotten what nobody needs any more.
+const SWEEP_SECONDS: i64 = 60;
 
 /// Looks at the whole queue, then at what changes in it, until the server stops.
 pub(super) async fn run(office: Arc<Office>) {
@@ -15,8 +18,13 @@ pub(super) async fn run(office: Arc<Office>) {
     look_at_all(&office).await;
     let (jobs, _) = office.plan().counts();
     tracing::debug!(jobs, "the queue is being sent");
-    let (stop, mut swept) = (stopping(), now());
+    let stop = stopping();
+    let mut swept = office.now();
     while !stop.is_set() {
+        if (office.now() - swept).abs() >= SWEEP_SECONDS {
+            swept = office.now();
+            office.sweep();
+        }
         take_up_due(&office).await;
         begin_sessions(&office);
         let told = select(watch.changes(), select(office.bell.notified(), stop.wait()));
@@ -24,11 +32,6 @@ pub(super) async fn run(office: Arc<Office>) {
             Some(Either::Left(QueueChanges::Items(ids))) => ids.into_iter().for_each(|id| look_at(&office, id)),
             Some(Either::Left(QueueChanges::Many)) => look_at_all(&office).await,
             Some(Either::Right(_)) | None => {}
-        }
-        // By the clock: where there is always something to send, no wait ever ends by itself.
-        if now() - swept >= limits::OUTBOUND_SWEEP {
-            office.sweep();
-            swept = now();
         }
     }
 }
@@ -42,22 +45,24 @@ fn look_at(office: &Office, id: QueueId) {
 
 /// Other tasks of the reactor come between.
 async fn look_at_all(office: &Office) {
-    for queue in office.engine.queues() {
-        let mut items = queue.iter().map(|item| (item.id, item.next_try, item.state));
+    let queues = office.engine.queues();
+    office.plan().expect(queues.iter().map(Queue::len).sum());
+    for queue in queues {
+        let mut items = queue.times();
         loop {
             let some: Vec<_> = items.by_ref().take(limits::OUTBOUND_BATCH).collect();
             if some.is_empty() {
                 break;
             }
-            look_at_some(office, some.into_iter().filter(|(.., state)| *state != QueueState::Hold));
+            look_at_some(office, some.into_iter().filter(|(_, state, _)| *state != QueueState::Hold));
             yield_now().await;
         }
     }
 }
 
-fn look_at_some(office: &Office, some: impl Iterator<Item = (QueueId, i64, QueueState)>) {
+fn look_at_some(office: &Office, some: impl Iterator<Item = (QueueId, QueueState, i64)>) {
     let mut plan = office.plan();
-    some.for_each(|(id, next_try, _)| plan.look_at(id, next_try));
+    some.for_each(|(id, _, next_try)| plan.look_at(id, next_try));
 }
 
 /// Makes jobs of what is due, as far as there is room; other tasks of the reactor come between.

@@ -4,17 +4,26 @@ use super::lines::in_lines;
 use crate::limits;
 use crate::smtp::has_bare_line_end;
 use crate::wire::{DotWriter, with_crlf};
-use posthouse_engine::Bytes;
+use posthouse_engine::base::Error;
+use posthouse_engine::{Bytes, Engine};
+use std::sync::Arc;
 
-/// A message to be sent.
+/// A message to be sent. A clone copies a pointer.
+#[derive(Clone)]
 pub(super) struct Content {
-    stored: Stored,
+    stored: Arc<Stored>,
     /// Where the message begins.
     from: usize,
     eight_bit: bool,
     utf8_header: bool,
     /// Its body is bytes, not lines (RFC 3030).
     binary: bool,
+}
+
+#[cfg(test)]
+thread_local! {
+    /// How many messages this thread has put in lines.
+    pub(super) static PUT_HERE: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
 }
 
 enum Stored {
@@ -39,15 +48,28 @@ impl Content {
     }
 
     fn looked_at(stored: Stored, from: usize, binary: bool) -> Content {
-        let mut content = Content { stored, from, eight_bit: false, utf8_header: false, binary };
+        let mut content = Content { stored: Arc::new(stored), from, eight_bit: false, utf8_header: false, binary };
         content.eight_bit = !content.bytes().is_ascii();
         content.utf8_header = content.eight_bit
             && std::str::from_utf8(crate::dsn::header_of(content.bytes())).is_ok_and(|header| !header.is_ascii());
         content
     }
 
-    /// The same for a host that takes lines only; `None` when it cannot be put so.
-    pub(super) fn in_lines(&self) -> Option<Content> {
+    /// The same for a host that takes lines only; `None` when it cannot be put so. A large one keeps a worker busy, and no reactor.
+    ///
+    /// # Errors
+    /// There is no worker, or it has failed.
+    pub(super) async fn in_lines(&self, engine: &Engine) -> Result<Option<Content>, Error> {
+        if self.bytes().len() <= limits::OUTBOUND_LINES_INLINE_BYTES_MAX {
+            return Ok(self.put_in_lines());
+        }
+        let content = self.clone();
+        engine.work(move || content.put_in_lines()).await
+    }
+
+    fn put_in_lines(&self) -> Option<Content> {
+        #[cfg(test)]
+        PUT_HERE.set(PUT_HERE.get() + 1);
         Some(Content::looked_at(Stored::Own(in_lines(self.bytes())?), 0, false))
     }
 
@@ -58,7 +80,7 @@ impl Content {
 
     /// The message without stuffing.
     pub(super) fn bytes(&self) -> &[u8] {
-        match &self.stored {
+        match &*self.stored {
             Stored::AsItIs(bytes) => &bytes[self.from..],
             Stored::Own(bytes) => bytes,
         }

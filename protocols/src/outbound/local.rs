@@ -8,16 +8,16 @@ use crate::smtp::{Answerer, Reread, answer, moved};
 use crate::spending::Charged;
 use crate::wire::write_date_time;
 use crate::{passed, placing};
-use posthouse_engine::base::Error;
-use posthouse_engine::delivery::{Delivery, Outcome};
+use posthouse_engine::base::{AccountId, Error};
+use posthouse_engine::delivery::{Delivered, Delivery};
 use posthouse_engine::directory::{Address, Recipient, Resolution};
 use posthouse_engine::mailflow::{
     self, Advice, Answering, Case, Dmarc, Facts, Forward, Origin, Outcome as Proof, Refusal, Verdict, Wanted, at_queue,
     at_queue_plain,
 };
-use posthouse_engine::queue::{Arrival, Folder, NewQueueItem, Placed, QueueItem, QueueRecipient, QueueState};
+use posthouse_engine::queue::{Arrival, By, Folder, NewQueueItem, Placed, QueueItem, QueueRecipient, QueueState};
 use posthouse_engine::trace::{MailRecord, Step};
-use posthouse_engine::{HandOver, HandedOver};
+use posthouse_engine::{Copies, HandOver, Later};
 use std::sync::Arc;
 
 /// What is said of a recipient in whose mailbox it is.
@@ -31,6 +31,7 @@ pub(super) async fn deliver(office: &Arc<Office>, held: Held) {
     if item.state == QueueState::Hold || !held.job.is_current(&item, office.now()) {
         return;
     }
+    let _turn = office.turn(item.origin()).await;
     let (content, _share) = match load(office, &item).await {
         Ok(loaded) => loaded,
         Err(error) => return note_unreadable(office, held, item, &error).await,
@@ -84,7 +85,8 @@ async fn to_one(
     let top = trace(office, item, &address);
     if let ([one], true, Some(placed)) = (local.as_slice(), external.is_empty(), decided(item)) {
         let copies = placed.iter().map(|placed| (one.clone(), placed.clone())).collect();
-        return put(office, item, (at, recipient), (copies, Vec::new()), (top, message)).await;
+        let handed = Handed { copies, ..Handed::default() };
+        return put(office, item, (at, recipient), handed, (top, message)).await;
     }
     // One account's own address ends in its mailbox, and nothing goes on that has been there before.
     let goes_on = !external.is_empty() || local.len() > 1;
@@ -101,36 +103,50 @@ async fn to_one(
         }
         _ => (local, external),
     };
+    let all = local.len();
+    let local = not_reached(office, item, at, local);
     let wanted = Wanted { address: &address, local: &local, external: &external };
     let (verdict, mut charged) = judge(office, item, (&passed, arrived), &wanted);
     if let Some(refusal) = &verdict.refusal {
+        if refusal.stage == "elsewhere" && local.is_empty() && all > 0 {
+            // Others behind the address have it: as if they had it by this way.
+            note_unwanted(office, item, &wanted, &verdict);
+            return Reply::own("2.1.5", "everybody here has it");
+        }
         return not_wanted(office, (item, arrived), &address, (&verdict, refusal));
     }
     note_unwanted(office, item, &wanted, &verdict);
     charged.note_kept(&office.engine, &dropped_of(office, item));
     let answers = verdict.answers;
+    let content = local.iter().zip(&verdict.copies).filter(|(_, copy)| copy.is_none());
+    let dealt = content.map(|(one, _)| one.account).collect();
     let kept = local.into_iter().zip(verdict.copies.iter().zip(&verdict.filed)).flat_map(|(one, (copy, filed))| {
         placing::placed(*copy, filed).into_iter().map(move |placed| (one.clone(), placed))
     });
     let copies: Vec<(Recipient, Placed)> = kept.collect();
-    let onward = |address: Address| QueueRecipient { address: address.to_string(), ..recipient.clone() };
-    let onward: Vec<QueueRecipient> = verdict.external.into_iter().map(onward).collect();
-    let mut queue = match onward.is_empty() {
-        true => Vec::new(),
-        false => vec![NewQueueItem {
-            recipients: onward,
-            passed: with(item, &address),
-            arrival: arrival(item, Vec::new()),
-            ..NewQueueItem::clone(&item.item)
-        }],
-    };
+    let mut queue = onward((item, recipient), &address, verdict.external);
     queue.extend(verdict.forwards.iter().map(|forward| forwarded(item, forward)));
-    let reply = put(office, item, (at, recipient), (copies, queue), (top, message)).await;
+    let reply = put(office, item, (at, recipient), Handed { copies, queue, dealt }, (top, message)).await;
     if reply.is_positive() {
         charged.keep_forwards();
         answer_all(office, item, (arrived, &answers), &mut charged).await;
     }
     reply
+}
+
+/// What goes on from a group to members who are not here, or are groups themselves.
+fn onward(
+    (item, recipient): (&QueueItem, &QueueRecipient),
+    address: &Address,
+    external: Vec<Address>,
+) -> Vec<NewQueueItem> {
+    let onward = |address: Address| QueueRecipient { address: address.to_string(), ..recipient.clone() };
+    let recipients: Vec<QueueRecipient> = external.into_iter().map(onward).collect();
+    if recipients.is_empty() {
+        return Vec::new();
+    }
+    let (passed, arrival, origin) = (with(item, address), arrival(item, Vec::new()), Some(item.origin()));
+    vec![NewQueueItem { recipients, passed, arrival, origin, ..NewQueueItem::clone(&item.item) }]
 }
 
 /// All who are away answer.
@@ -205,7 +221,7 @@ fn judge(
         };
         let mut charged = Charged::default();
         if verdict.sends_onward() {
-            charged.add(&office.engine, verdict.charge(&case, &mut office.engine.sending(), wanted));
+            charged.add(&office.engine, verdict.charge(&case, &mut office.engine.rates(), wanted));
         }
         (verdict, charged)
     })
@@ -285,120 +301,118 @@ fn is_in_mailbox(copies: &[(Recipient, Placed)]) -> bool {
         if placed.folder != Folder::Junk && rest.iter().all(|(other, _)| other.account == first.account))
 }
 
-/// Into mailboxes and the queue; who cannot have it now gets it later.
+/// Those of an address who have not got the message by another way, so that neither copies nor what their rules send on come twice. Who was reached
+/// by an attempt of this recipient that a crash has cut off is asked again.
+fn not_reached(office: &Office, item: &QueueItem, at: u32, local: Vec<Recipient>) -> Vec<Recipient> {
+    let own = By { id: item.id, recipient: at };
+    let is_new = |one: &Recipient| office.engine.reached_by(item, one.account).is_none_or(|by| by == own);
+    let (new, had): (Vec<Recipient>, Vec<Recipient>) = local.into_iter().partition(is_new);
+    had.iter().for_each(|one| dropped(office, item, &one.address, ("copy", "it has come by another address")));
+    new
+}
+
+/// What an address comes to.
+#[derive(Default)]
+struct Handed {
+    /// Those of an account beside each other.
+    copies: Vec<(Recipient, Placed)>,
+    queue: Vec<NewQueueItem>,
+    /// Who wants no copy.
+    dealt: Vec<AccountId>,
+}
+
+/// Into mailboxes and the queue, with the note that it is done; who cannot have it now gets it later.
 async fn put(
     office: &Office,
     item: &QueueItem,
     (at, recipient): (u32, &QueueRecipient),
-    (copies, queue): (Vec<(Recipient, Placed)>, Vec<NewQueueItem>),
+    handed: Handed,
     (top, message): (Vec<u8>, &[u8]),
 ) -> Reply {
-    let (all, is_there) = (copies.len() + queue.len(), is_in_mailbox(&copies));
-    if all == 0 {
+    let Handed { copies, queue, dealt } = handed;
+    let nobody = copies.is_empty() && queue.is_empty();
+    // With notes of whom the message has reached it is ended by a hand-over all the same, so that they are forgotten in time.
+    if nobody && !office.engine.queues().iter().any(|queue| queue.notes(item.origin())) {
         return Reply::own("2.1.5", "nobody here wants a copy");
     }
-    if let Some(reply) = hand_over(office, (item, at), (&copies, &queue), (&top, message)).await {
-        return reply;
-    }
-    let staged = match office.engine.stage(top.clone(), message.to_vec()).await {
+    let staged = match office.engine.stage(top, message.to_vec()).await {
         Ok(staged) => staged,
         Err(error) => return refused(&error),
     };
     let targets = copies.iter().map(|(one, placed)| placing::target(one, placed)).collect();
-    let outcome = office.engine.deliver(Delivery { staged, targets, queue: queue.clone() }).await;
-    note(office, item, &copies, &queue, &outcome);
-    let (mut failed, mut missing, mut failure) = (0, Vec::new(), None);
-    if let Err(error) = outcome.queued {
-        (failed, missing, failure) = (queue.len(), queue, Some(error));
-    }
-    for ((one, placed), answer) in copies.into_iter().zip(outcome.targets) {
-        match answer {
-            Ok(copy) => placing::set_keywords(&office.engine, one.account, &placed.keywords, &copy).await,
-            Err(error) => {
-                failed += 1;
-                missing.push(own_item(item, recipient, (&one, placed)));
-                failure = failure.or(Some(error));
-            }
-        }
-    }
-    match failure {
-        None => Reply::own("2.1.5", if is_there { DELIVERED } else { SENT_ON }),
-        Some(error) if failed == all => refused(&error),
-        Some(_) => later(office, top, message, missing).await,
-    }
-}
-
-/// With the note that it is done, in one transaction, so that no crash brings it twice; where all of it is in the item's own shard. `None`: it is not, or
-/// somebody cannot have it.
-async fn hand_over(
-    office: &Office,
-    (item, recipient): (&QueueItem, u32),
-    (copies, queue): (&[(Recipient, Placed)], &[NewQueueItem]),
-    (top, message): (&[u8], &[u8]),
-) -> Option<Reply> {
-    if !copies.iter().all(|(one, _)| office.engine.holds(item.id, one.account)) {
-        return None;
-    }
-    let staged = office.engine.stage(top.to_vec(), message.to_vec()).await.ok()?;
-    let targets = copies.iter().map(|(one, placed)| placing::target(one, placed)).collect();
-    let reply = Reply::own("2.1.5", if is_in_mailbox(copies) { DELIVERED } else { SENT_ON });
-    let delivery = Delivery { staged, targets, queue: queue.to_vec() };
-    let asked = HandOver { id: item.id, recipient, reply: reply.to_string(), delivery };
+    let text = match (nobody, is_in_mailbox(&copies)) {
+        (true, _) => "nobody here wants a copy",
+        (_, true) => DELIVERED,
+        (_, false) => SENT_ON,
+    };
+    let reply = Reply::own("2.1.5", text);
+    let delivery = Delivery { staged, targets, queue: queue.clone() };
+    let later = own_items(item, recipient, &copies);
+    let asked = HandOver { id: item.id, recipient: at, reply: reply.to_string(), delivery, dealt, later };
     match office.engine.queue_hand_over(asked).await {
-        Ok(Some(HandedOver { copies: done, queue_ids })) => {
-            for ((one, placed), copy) in copies.iter().zip(&done) {
-                placing::set_keywords(&office.engine, one.account, &placed.keywords, copy).await;
+        // `None`: an operator has removed it meanwhile.
+        Ok(None) => reply,
+        Ok(Some(done)) => {
+            for ((one, placed), copy) in copies.iter().zip(&done.copies) {
+                if let Ok(Some(copy)) = copy {
+                    placing::set_keywords(&office.engine, one.account, &placed.keywords, copy).await;
+                }
             }
-            let targets = done.into_iter().map(Ok).collect();
-            note(office, item, copies, queue, &Outcome { targets, queued: Ok(()), queue_ids });
-            Some(reply)
+            note_copies(office, item, &copies, &done.copies);
+            for (id, new) in done.queue_ids.iter().zip(&queue) {
+                let recipients: Vec<&str> = new.recipients.iter().map(|one| one.address.as_str()).collect();
+                note_queued(office, item, id.0, (&new.sender, recipients.join(",")));
+            }
+            for (account, id) in &done.later {
+                let one = copies.iter().find(|(one, _)| one.account == *account);
+                let address = one.map_or_else(String::new, |(one, _)| one.address.to_string());
+                note_queued(office, item, id.0, (&item.item.sender, address));
+            }
+            reply
         }
-        // An operator has removed it meanwhile.
-        Err(Error::NotFound(_)) => Some(reply),
-        Ok(None) | Err(_) => None,
+        Err(error) => refused(&error),
     }
 }
 
 /// The steps of the mail log.
-fn note(office: &Office, item: &QueueItem, copies: &[(Recipient, Placed)], queue: &[NewQueueItem], outcome: &Outcome) {
-    let (when_ms, from_queue) = (office.clock.now_ms(), item.id.0);
-    let record = |step| MailRecord { when_ms, step, from_queue, ..MailRecord::default() };
-    for ((one, _), copy) in copies.iter().zip(&outcome.targets) {
-        let Ok(copy) = copy else { continue };
-        let (mailbox, uid) = (copy.mailbox.0, copy.uid.0);
+fn note_copies(office: &Office, item: &QueueItem, copies: &[(Recipient, Placed)], done: &Copies) {
+    for ((one, _), copy) in copies.iter().zip(done) {
+        let Ok(Some(Delivered { mailbox, uid })) = copy else { continue };
         office.engine.note_mail(&MailRecord {
-            queue: from_queue,
-            from_queue: 0,
+            when_ms: office.clock.now_ms(),
+            step: Step::Delivered,
+            queue: item.id.0,
             account: one.account.0,
-            mailbox,
-            uid,
+            mailbox: mailbox.0,
+            uid: uid.0,
             recipient: one.address.to_string(),
-            ..record(Step::Delivered)
+            ..MailRecord::default()
         });
     }
-    for (id, new) in outcome.queue_ids.iter().zip(queue) {
-        let recipients: Vec<&str> = new.recipients.iter().map(|recipient| recipient.address.as_str()).collect();
-        let (queue, sender, recipient) = (id.0, new.sender.clone(), recipients.join(","));
-        office.engine.note_mail(&MailRecord { queue, sender, recipient, ..record(Step::Queued) });
-    }
 }
 
-/// The item for a copy of one of several accounts behind an address, under its own address. Its place stays: its rules have had effect already.
-fn own_item(item: &QueueItem, recipient: &QueueRecipient, (one, placed): (&Recipient, Placed)) -> NewQueueItem {
-    let recipients = vec![QueueRecipient { address: one.address.to_string(), ..recipient.clone() }];
-    NewQueueItem { recipients, arrival: arrival(item, vec![placed]), ..NewQueueItem::clone(&item.item) }
+fn note_queued(office: &Office, item: &QueueItem, queue: u64, (sender, recipient): (&str, String)) {
+    office.engine.note_mail(&MailRecord {
+        when_ms: office.clock.now_ms(),
+        step: Step::Queued,
+        queue,
+        from_queue: item.id.0,
+        sender: sender.to_owned(),
+        recipient,
+        ..MailRecord::default()
+    });
 }
 
-/// Queues the message for those of a group who could not have it now: who has it must not get it again.
-async fn later(office: &Office, trace: Vec<u8>, message: &[u8], missing: Vec<NewQueueItem>) -> Reply {
-    let staged = match office.engine.stage(trace, message.to_vec()).await {
-        Ok(staged) => staged,
-        Err(error) => return refused(&error),
-    };
-    match office.engine.deliver(Delivery { staged, targets: Vec::new(), queue: missing }).await.queued {
-        Ok(()) => Reply::own("2.1.5", "delivered here; who could not have it now gets it later"),
-        Err(error) => refused(&error),
-    }
+/// What is queued for an account that cannot have its copies now: an item under its own address. Their places stay: its rules have had effect already.
+fn own_items(item: &QueueItem, recipient: &QueueRecipient, copies: &[(Recipient, Placed)]) -> Later {
+    let (item, recipient, copies) = (item.clone(), recipient.clone(), copies.to_vec());
+    Box::new(move |account| {
+        let own = || copies.iter().filter(|(one, _)| one.account == account);
+        let address = own().next().map_or_else(|| recipient.address.clone(), |(one, _)| one.address.to_string());
+        let recipients = vec![QueueRecipient { address, ..recipient.clone() }];
+        let arrival = arrival(&item, own().map(|(_, placed)| placed.clone()).collect());
+        NewQueueItem { recipients, arrival, origin: Some(item.origin()), ..NewQueueItem::clone(&item.item) }
+    })
 }
 
 fn refused(error: &Error) -> Reply {

@@ -3,11 +3,13 @@
 //!
 //! `clerk` watches the queue, `plan` says what goes next, `session` serves a destination over one connection (`connect`, `client/`), `settle`
 //! notes results and `notice` the reports about them; `tlsrpt/` tells domains what came of TLS with them. `resolve/` asks name servers, `trust/` says what a
-//! host must prove, `route` knows the routes, `retry` the schedule, `lanes` the order within a destination; `lines` puts messages that came as bytes in lines.
+//! host must prove, `keeping` has it outlive a restart, `route` knows the routes, `retry` the schedule, `lanes` the order within a destination; `lines` puts messages that came as bytes in lines.
 mod clerk;
 mod client;
 mod connect;
 mod content;
+mod ids;
+mod keeping;
 mod lanes;
 mod lines;
 mod local;
@@ -40,7 +42,6 @@ use posthouse_engine::Engine;
 use posthouse_engine::base::Clock;
 use resolve::Resolve;
 use std::sync::Arc;
-use trust::Policies;
 
 /// The sending of the queue, while the server runs. Dropping the handle does not end it: the server's stop does.
 pub struct Outbound(Arc<Office>);
@@ -73,7 +74,10 @@ impl Outbound {
     pub fn start(means: Means, spawner: Spawner) -> Outbound {
         let Means { engine, clock, hostname, verifier, names, tls, policies, tls_reports, settings } = means;
         let spawn = Box::new(move |job: Box<dyn FnOnce() -> crate::runtime::SessionFuture + Send>| spawner.spawn(job));
-        let policies = policies.map(Policies::new);
+        let policies = policies.map(|hosts| keeping::policies(&engine, hosts, clock.now()));
+        if let Some(reports) = &tls_reports {
+            keeping::counts(&engine, reports);
+        }
         let office = Office::new(Parts {
             engine,
             clock,
@@ -88,6 +92,8 @@ impl Outbound {
         });
         let there = office.clone();
         (office.spawn)(Box::new(move || Box::pin(clerk::run(there))));
+        let there = office.clone();
+        (office.spawn)(Box::new(move || Box::pin(keeping::run(there))));
         if office.tls_reports.is_some() {
             let there = office.clone();
             (office.spawn)(Box::new(move || Box::pin(tlsrpt::run(there))));

@@ -10,7 +10,7 @@ use crate::runtime::SessionFuture;
 use crate::session::Budget;
 use crate::verify::Verifier;
 use posthouse_engine::Engine;
-use posthouse_engine::base::{Clock, QueueId};
+use posthouse_engine::base::{Clock, Guid, QueueId};
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -43,6 +43,8 @@ pub(super) struct Office {
     bells: Mutex<HashMap<Destination, Arc<Notify>>>,
     random: AtomicU64,
     reports: AtomicU64,
+    /// Who hands a message over to mailboxes, by its origin.
+    turns: Mutex<HashMap<Guid, Arc<tokio::sync::Mutex<()>>>>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -90,6 +92,7 @@ impl Office {
             plan: Mutex::new(Plan::new(bounds)),
             bell: Notify::new(),
             bells: Mutex::default(),
+            turns: Mutex::default(),
             random: AtomicU64::new(RandomState::new().hash_one(started_ms)),
             // As `session::Shared` numbers messages, with a bit that those do not have.
             reports: AtomicU64::new(started_ms << 12 | 1 << 63),
@@ -141,6 +144,12 @@ impl Office {
         self.consider(job.id);
     }
 
+    /// Waits until nobody else hands over copies of the same message: whom they reach, the next one is to see before it asks anybody's rules.
+    pub(super) async fn turn(self: &Arc<Self>, origin: Guid) -> Turn {
+        let one = lock(&self.turns).entry(origin).or_default().clone();
+        Turn { office: self.clone(), origin, held: Some(one.lock_owned().await) }
+    }
+
     /// What sessions of a destination wait on.
     pub(super) fn destination_bell(&self, destination: &Destination) -> Arc<Notify> {
         lock(&self.bells).entry(destination.clone()).or_default().clone()
@@ -153,11 +162,30 @@ impl Office {
         }
     }
 
-    /// Forgets the bells that nobody waits on.
+    /// Forgets the bells that nobody waits on, and what is known of messages that are in the queue no more.
     pub(super) fn sweep(&self) {
+        self.engine.sweep_reached();
         lock(&self.bells).retain(|_, bell| Arc::strong_count(bell) > 1);
         let now = self.now();
         self.plan().sweep(now);
+    }
+}
+
+/// Nobody else hands over that message while it lives.
+pub(super) struct Turn {
+    office: Arc<Office>,
+    origin: Guid,
+    held: Option<tokio::sync::OwnedMutexGuard<()>>,
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        drop(self.held.take());
+        let mut turns = lock(&self.office.turns);
+        // Who waits holds it too.
+        if turns.get(&self.origin).is_some_and(|one| Arc::strong_count(one) == 1) {
+            turns.remove(&self.origin);
+        }
     }
 }
 

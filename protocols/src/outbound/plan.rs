@@ -1,5 +1,6 @@
 //! Which message goes where next: what is due, what is under way, how many connections a destination may have. Pure: it asks no clock, opens
 //! nothing, and can be made again from the queue at any time.
+use super::ids::ById;
 use super::lanes::Lanes;
 use super::retry;
 use super::route::Destination;
@@ -49,9 +50,9 @@ pub(super) struct Plan {
     bounds: Bounds,
     /// When to look at items again; entries that `times` does not confirm are stale.
     due: BinaryHeap<Reverse<(i64, QueueId)>>,
-    times: HashMap<QueueId, i64>,
+    times: ById<i64>,
     /// Recipients that are ready or under way.
-    flying: HashMap<QueueId, Flying>,
+    flying: ById<Flying>,
     places: HashMap<Destination, Place>,
     /// Destinations that may want one more connection, each once; ourselves come first.
     hungry: VecDeque<Destination>,
@@ -70,8 +71,9 @@ struct Flying {
 #[derive(Debug)]
 struct Place {
     ready: Lanes<Job>,
-    /// Items that are due and wait for room in `ready`; what is behind one destination keeps nobody else waiting.
-    behind: BTreeSet<QueueId>,
+    /// Items that are due and wait for room in `ready`, the higher priority first (RFC 6710), within one the oldest; what is behind one destination keeps
+    /// nobody else waiting.
+    behind: BTreeSet<(Reverse<i8>, QueueId)>,
     /// It stands in `hungry`.
     is_hungry: bool,
     sessions: usize,
@@ -89,8 +91,8 @@ impl Plan {
         Plan {
             bounds,
             due: BinaryHeap::new(),
-            times: HashMap::new(),
-            flying: HashMap::new(),
+            times: ById::default(),
+            flying: ById::default(),
             places: HashMap::new(),
             hungry: VecDeque::new(),
             jobs: 0,
@@ -102,6 +104,12 @@ impl Plan {
     pub(super) fn look_at(&mut self, id: QueueId, at: i64) {
         look_at(&mut self.due, &mut self.times, id, at);
         self.tidy();
+    }
+
+    /// So many items are looked at next, those that are known already among them.
+    pub(super) fn expect(&mut self, items: usize) {
+        self.times.reserve(items.saturating_sub(self.times.len()));
+        self.due.reserve(items.saturating_sub(self.due.len()));
     }
 
     /// An item is gone or on hold: it is not looked at before somebody asks for it again.
@@ -192,7 +200,7 @@ impl Plan {
             let is_favoured = urged || is_at_its_end || priority > 0;
             let parts = if is_favoured { limits::OUTBOUND_READY_FAVOURED_PARTS } else { 1 };
             if place.ready.len() >= limits::OUTBOUND_READY_MAX * parts {
-                place.behind.insert(item.id);
+                place.behind.insert((Reverse(priority), item.id));
                 // It does not wait for those before it beyond its own time.
                 let next = retry::not_beyond(item, now, end);
                 if next > now {
@@ -268,9 +276,9 @@ impl Plan {
         let place = self.places.get_mut(destination)?;
         let job = place.ready.pop();
         if job.is_some()
-            && let Some(id) = place.behind.pop_first()
+            && let Some((_, id)) = place.behind.pop_first()
         {
-            // One comes up for each that goes, the oldest first.
+            // One comes up for each that goes.
             look_at(&mut self.due, &mut self.times, id, 0);
         }
         job
@@ -286,7 +294,7 @@ impl Plan {
     /// All that is ready for a destination: none of its hosts can be reached.
     pub(super) fn drain(&mut self, destination: &Destination) -> Vec<Job> {
         let Some(place) = self.places.get_mut(destination) else { return Vec::new() };
-        for id in std::mem::take(&mut place.behind) {
+        for (_, id) in std::mem::take(&mut place.behind) {
             look_at(&mut self.due, &mut self.times, id, place.rests_until);
         }
         place.ready.drain()
@@ -342,7 +350,7 @@ impl Plan {
         place.sessions = place.sessions.saturating_sub(1);
         if place.sessions == 0 && place.ready.is_empty() {
             // Those before them may have been removed or put on hold.
-            for id in std::mem::take(&mut place.behind) {
+            for (_, id) in std::mem::take(&mut place.behind) {
                 look_at(&mut self.due, &mut self.times, id, place.rests_until);
             }
         }
@@ -391,7 +399,7 @@ impl Flying {
     }
 }
 
-fn look_at(due: &mut BinaryHeap<Reverse<(i64, QueueId)>>, times: &mut HashMap<QueueId, i64>, id: QueueId, at: i64) {
+fn look_at(due: &mut BinaryHeap<Reverse<(i64, QueueId)>>, times: &mut ById<i64>, id: QueueId, at: i64) {
     let planned = times.entry(id).or_insert(i64::MAX);
     if at < *planned {
         *planned = at;

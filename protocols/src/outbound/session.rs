@@ -210,7 +210,7 @@ fn recipients<'a>(item: &'a QueueItem, job: &Job) -> Vec<Rcpt<'a>> {
     all.map(|one| Rcpt { address: &one.address, notify: one.notify, orcpt: &one.orcpt }).collect()
 }
 
-fn mail<'a>(office: &Office, item: &'a QueueItem, content: &'a Content, recipients: &'a [Rcpt<'a>]) -> Mail<'a> {
+fn mail<'a>(office: &'a Office, item: &'a QueueItem, content: &'a Content, recipients: &'a [Rcpt<'a>]) -> Mail<'a> {
     let new = &item.item;
     Mail {
         sender: &new.sender,
@@ -222,6 +222,7 @@ fn mail<'a>(office: &Office, item: &'a QueueItem, content: &'a Content, recipien
         terms: new.terms,
         now: office.now(),
         content,
+        engine: &office.engine,
     }
 }
 

@@ -16,7 +16,7 @@ use crate::spending::{Charged, Reserved};
 use crate::verify::milter::Outcome;
 use crate::{limits, passed, placing};
 use posthouse_engine::Expected;
-use posthouse_engine::base::{AccountId, Error, QueueId};
+use posthouse_engine::base::{AccountId, Error, Guid, QueueId};
 use posthouse_engine::delivery::{self, Delivered, Delivery, Target};
 use posthouse_engine::directory::Address;
 use posthouse_engine::mailflow::{self, Copy, Facts, Forward, Verdict};
@@ -230,7 +230,9 @@ impl Session {
         let own = self.queue_items(transaction, verdicts);
         let of_own = own.iter().map(|item| item.recipients.iter().map(|one| one.address.clone()).collect()).collect();
         let onward = forwards.iter().map(|forward| self.forwarded(transaction, forward, verdicts));
-        let queue: Vec<NewQueueItem> = own.into_iter().chain(onward).map(|item| self.known(item, arrival)).collect();
+        let own_len = own.len();
+        let mut queue: Vec<NewQueueItem> =
+            own.into_iter().chain(onward).map(|item| self.known(item, arrival)).collect();
         let mut committed = Committed { places, forwards, ..Committed::default() };
         if targets.is_empty() && queue.is_empty() {
             return Ok(committed);
@@ -238,9 +240,18 @@ impl Session {
         let engine = &self.shared.engine;
         let whose = Site::of(self.stream.peer().ip()).number();
         let staged = engine.stage_from(whose, fields, message).await.map_err(|error| Reply::refused(&error))?;
+        for item in queue.iter_mut().take(own_len).filter(|item| item.arrival.is_some()) {
+            // Whoever gets it now gets no other copy from there; what members send on is theirs.
+            item.origin = Some(staged.guid());
+            committed.origin = item.origin;
+        }
         // Kept for the case that its shard fails: few messages have any.
         let kept = queue.clone();
-        let asked = engine.deliver_from(whose, Delivery { staged, targets, queue });
+        let delivery = Delivery { staged, targets, queue };
+        let asked = match committed.origin {
+            Some(origin) => engine.deliver_once(delivery, origin, dealt(&transaction.recipients, verdicts)),
+            None => engine.deliver_from(whose, delivery),
+        };
         drop(expected);
         let delivery::Outcome { targets, queued, queue_ids } = asked.await;
         committed.targets = targets;
@@ -284,6 +295,7 @@ impl Session {
             tls: transaction.tls,
             terms: transaction.terms,
             arrival: None,
+            origin: None,
         }
     }
 
@@ -397,6 +409,8 @@ pub(super) struct Committed {
     pub(super) queued: Option<Result<(), Error>>,
     /// The addresses of each copy for recipients on other hosts.
     own: Vec<Vec<String>>,
+    /// What those that end here are known by; `None`: there are none.
+    pub(super) origin: Option<Guid>,
     /// The numbers of these copies.
     pub(super) queue_ids: Vec<QueueId>,
     /// What members' rules send on.
@@ -456,6 +470,14 @@ fn forwards(verdicts: &[Verdict]) -> Vec<Forward> {
         }
     }
     all
+}
+
+/// Accounts that are content without a copy: none is to come to them by the queue either. What is held comes from there.
+fn dealt(recipients: &[Rcpt], verdicts: &[Verdict]) -> Vec<AccountId> {
+    let passed = recipients.iter().zip(verdicts).filter(|(_, verdict)| verdict.refusal.is_none());
+    let copies = passed.flat_map(|(rcpt, verdict)| rcpt.local.iter().zip(&verdict.copies));
+    let without = copies.filter(|(_, copy)| copy.is_none() && **copy != Copy::Held);
+    without.map(|(recipient, _)| recipient.account).collect()
 }
 
 /// Each account once, whatever addresses led to it; the first place that one of them gives counts.

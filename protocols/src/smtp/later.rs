@@ -62,8 +62,11 @@ impl Session {
             let is_one_of_many = rcpt.local.len() > 1;
             let is_late = |error: &Error| error.is_transient() || (is_one_of_many && is_full(error));
             let failed = |copy: &Result<Delivered>| matches!(copy, Err(error) if is_late(error));
+            let count = placed.len();
             let all = placed.into_iter().zip(committed.copies_of(recipient.account));
             let placed: Vec<Placed> = all.filter(|(_, copy)| failed(copy)).map(|(placed, _)| placed).collect();
+            // Who has one of several copies would get no other one of the same origin.
+            let origin = committed.origin.filter(|_| placed.len() == count);
             let is_new = !late.iter().any(|(account, _)| *account == Some(recipient.account));
             if !placed.is_empty() && is_new {
                 let address = recipient.address.to_string();
@@ -71,7 +74,7 @@ impl Session {
                 let recipients = vec![QueueRecipient { address, notify, orcpt: rcpt.orcpt.clone() }];
                 // What the rules have said of it stands: they are not asked again.
                 let arrival = Some(Box::new(Arrival { placed, ..Arrival::default() }));
-                let item = NewQueueItem { recipients, arrival, ..self.new_item(transaction) };
+                let item = NewQueueItem { recipients, arrival, origin, ..self.new_item(transaction) };
                 late.push((Some(recipient.account), item));
             }
         }

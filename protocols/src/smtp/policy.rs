@@ -62,7 +62,7 @@ impl Session {
     ) -> Result<Option<Reserved>, Reply> {
         let wanted = Wanted { address, local, external };
         let found = self.with_case(&transaction.sender, |case| {
-            let mut counters = self.shared.engine.sending();
+            let mut counters = self.shared.engine.rates();
             match at_recipient(case, &counters, &wanted, 1) {
                 Some(refusal) => Err(refusal),
                 None => Ok(case.spend(&mut counters, &wanted, 1)),
@@ -114,7 +114,7 @@ impl Session {
                 // What ends here concerns nobody any more; a refusal would only make the host that sends it back report it.
                 verdict.refusal = verdict.refusal.filter(|_| !rcpt.ended);
                 let sends = verdict.sends_onward() && transaction.terms.hold_until == 0;
-                let onward = sends.then(|| verdict.charge(case, &mut self.shared.engine.sending(), &wanted));
+                let onward = sends.then(|| verdict.charge(case, &mut self.shared.engine.rates(), &wanted));
                 (verdict, onward)
             });
             charged.add(&self.shared.engine, onward.unwrap_or_default());

@@ -30,11 +30,12 @@ class Handler(socketserver.StreamRequestHandler):
             self.rfile.read(1)
             return
         self.say("220 sink.test ESMTP")
-        sender, rcpts = None, []
+        sender, rcpts, name = None, [], ""
         while line := self.rfile.readline(4096):
             text = line.decode("utf-8", "replace").rstrip("\r\n")
             verb = text.split(" ")[0].split(":")[0].upper()
             if verb == "EHLO":
+                name = text.partition(" ")[2]
                 offers = ["sink.test", "PIPELINING", "8BITMIME", "SMTPUTF8", "SIZE 50000000", "DSN" if sink.dsn else "HELP"]
                 offers += ["STARTTLS"] if sink.broken_tls or (sink.tls and not self.is_tls) else []
                 offers += sink.offers
@@ -71,7 +72,7 @@ class Handler(socketserver.StreamRequestHandler):
                 else:
                     with sink.lock:
                         sink.mails.append((sender, tuple(rcpts), body))
-                        sink.times.append(time.monotonic())
+                        sink.names.append(name)
                     time.sleep(sink.delay)
                     self.say("250 2.0.0 taken")
             elif verb == "QUIT":
@@ -94,8 +95,8 @@ class Sink:
         self.dsn, self.broken_tls, self.tls, self.offers = dsn, broken_tls, tls, list(offers)
         self.tarpit, self.delay = tarpit, delay
         self.lock = threading.Lock()
-        # `times` says when each of `mails` came.
-        self.mails, self.times, self.tried, self.connections = [], [], {}, 0
+        # `names` says by which name at EHLO each of `mails` came.
+        self.mails, self.names, self.tried, self.connections = [], [], {}, 0
         socketserver.ThreadingTCPServer.allow_reuse_address = True
         socketserver.ThreadingTCPServer.daemon_threads = True
         self.server = socketserver.ThreadingTCPServer((address, port), Handler)

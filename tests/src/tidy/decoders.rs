@@ -8,7 +8,7 @@ type Row = (&'static str, &'static [&'static str], &'static str, &'static str);
 /// Where decoders of stored bytes and of the control socket live. What clients send is fuzzed as whole sessions.
 const FOLDERS: [&str; 2] = ["engine/src/", "tools/src/"];
 
-const TABLE: [Row; 55] = [
+const TABLE: [Row; 57] = [
     ("engine/src/base/flags.rs", &["decode"], "event", "Event::decode"),
     ("engine/src/base/special_use.rs", &["decode"], "event", "Event::decode"),
     ("engine/src/base/uids.rs", &["decode"], "event", "Event::decode"),
@@ -50,8 +50,10 @@ const TABLE: [Row; 55] = [
     ("engine/src/index/uidls.rs", &["decode"], "event", "ids.decode(data)"),
     ("engine/src/log/names.rs", &["parse"], "damage", "swap(files"),
     ("engine/src/log/recovery.rs", &["open"], "recovery", "log::open"),
+    ("engine/src/mailflow/counters.rs", &["decode"], "queue", "Counters::decode"),
     ("engine/src/queue/arrival.rs", &["decode"], "queue", "NewQueueItem::decode"),
     ("engine/src/queue/codec.rs", &["decode", "decode", "decode"], "queue", "NewQueueItem::decode"),
+    ("engine/src/queue/reached.rs", &["decode_one"], "queue", "Queue::decode"),
     ("engine/src/rescue/inspect.rs", &["inspect"], "damage", "inspect(&disk"),
     ("engine/src/rescue/repair/mod.rs", &["plan"], "damage", "Repair::plan"),
     ("engine/src/rescue/salvage.rs", &["salvage"], "damage", "salvage(&disk"),

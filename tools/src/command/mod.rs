@@ -194,14 +194,22 @@ impl Context<'_> {
             let Response::Listed { rows, next } = self.session.ask(&request)? else {
                 return Err(Failure::new(crate::ops::Kind::Failed, "a list was expected"));
             };
-            list.rows(&rows);
-            let Some(next) = next else { return Ok(()) };
+            let Some(next) = next else {
+                list.rows(&rows);
+                return Ok(());
+            };
             match &mut request {
                 Request::List { after, .. } => *after = Some(next),
                 Request::AclList { after, .. } => *after = Some(next),
                 Request::QueueList { after, .. } | Request::RemovedList { after } => *after = next.parse().ok(),
-                _ => return Ok(()),
+                _ => {
+                    list.rows(&rows);
+                    return Ok(());
+                }
             }
+            // The next page is made while this one is written.
+            self.session.ask_ahead(&request);
+            list.rows(&rows);
         }
     }
 

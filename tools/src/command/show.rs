@@ -2,6 +2,7 @@
 use crate::ops::{StatusView, View};
 use crate::time::rfc3339;
 use serde_json::Value;
+use std::fmt::Write as _;
 use std::io::{self, Write};
 
 /// How to answer.
@@ -53,6 +54,12 @@ const COLUMNS: [(&str, &[&str]); 18] = [
 /// Lines of a reader that has gone (`| head`) are let go.
 fn out(text: &str) {
     let _ = writeln!(io::stdout().lock(), "{text}");
+}
+
+/// Many lines at once: standard output would hand on each by itself.
+fn out_all(text: &str) {
+    let mut stdout = io::stdout().lock();
+    let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
 }
 
 fn value(of: &impl serde::Serialize) -> Value {
@@ -156,11 +163,13 @@ impl List {
 
     pub(super) fn rows(&mut self, rows: &[impl serde::Serialize]) {
         if self.json {
+            let mut text = String::new();
             for row in rows {
-                out(&format!("{}{}", if self.begun { "," } else { "[" }, value(row)));
-                self.begun = true;
+                text.push(if std::mem::replace(&mut self.begun, true) { ',' } else { '[' });
+                text.push_str(&serde_json::to_string(row).unwrap_or_else(|_| "null".to_owned()));
+                text.push('\n');
             }
-            return;
+            return out_all(&text);
         }
         let values: Vec<Value> = rows.iter().map(value).collect();
         let Some(columns) = values.first().and_then(columns_of) else { return };
@@ -189,10 +198,16 @@ fn print_table(table: &[Vec<String>]) {
     let columns = table.first().map_or(0, Vec::len);
     let width = |column: usize| table.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..columns).map(width).collect();
+    let mut text = String::new();
     for row in table {
-        let line: Vec<String> = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}")).collect();
-        out(line.join("  ").trim_end());
+        let begin = text.len();
+        for (cell, width) in row.iter().zip(&widths) {
+            let _ = write!(text, "{cell:width$}  ");
+        }
+        text.truncate(begin + text[begin..].trim_end().len());
+        text.push('\n');
     }
+    out_all(&text);
 }
 
 /// A value for people. Control characters of stored names are not sent to a terminal.

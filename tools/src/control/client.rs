@@ -7,7 +7,11 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 
 /// A connection to a running server.
-pub struct Client(BufReader<UnixStream>);
+pub struct Client {
+    stream: BufReader<UnixStream>,
+    /// The next request has been sent already.
+    is_ahead: bool,
+}
 
 impl Client {
     /// Connects to the server that has this data directory; `None`: no server answers there.
@@ -21,12 +25,19 @@ impl Client {
             Err(error) => return Err(Failure::io(data.display(), &error)),
         };
         match UnixStream::connect(&path) {
-            Ok(stream) => Ok(Some(Client(BufReader::new(stream)))),
+            Ok(stream) => Ok(Some(Client { stream: BufReader::new(stream), is_ahead: false })),
             Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) => {
                 Ok(None)
             }
             Err(error) => Err(Failure::io(data.join(super::SOCKET).display(), &error)),
         }
+    }
+
+    /// Sends a request without bytes whose answer the next `ask`, for the same, waits for: the server works meanwhile.
+    pub fn ask_ahead(&mut self, request: &Request) {
+        // What could not be sent is sent, and fails, then.
+        let sent = line::write(self.stream.get_mut(), request, limits::CONTROL_REQUEST_BYTES_MAX);
+        self.is_ahead = sent.is_ok();
     }
 
     /// Asks and waits for the answer and the bytes that follow it.
@@ -38,12 +49,15 @@ impl Client {
             )
         };
         // A server that refuses closes without reading: its words are still there to read.
-        let sent = line::write(self.0.get_mut(), request, limits::CONTROL_REQUEST_BYTES_MAX)
-            .and_then(|()| self.0.get_mut().write_all(payload));
-        match (line::read(&mut self.0, limits::CONTROL_ANSWER_BYTES_MAX), sent) {
+        let sent = match std::mem::take(&mut self.is_ahead) {
+            true => Ok(()),
+            false => line::write(self.stream.get_mut(), request, limits::CONTROL_REQUEST_BYTES_MAX)
+                .and_then(|()| self.stream.get_mut().write_all(payload)),
+        };
+        match (line::read(&mut self.stream, limits::CONTROL_ANSWER_BYTES_MAX), sent) {
             (Ok(Some(answer)), _) => {
                 let bytes = Response::payload_bytes(&answer);
-                let payload = line::read_payload(&mut self.0, bytes, limits::BULK_PAYLOAD_BYTES_MAX);
+                let payload = line::read_payload(&mut self.stream, bytes, limits::BULK_PAYLOAD_BYTES_MAX);
                 payload.map(|payload| (answer, payload)).map_err(|error| lost(&error))
             }
             (_, Err(error)) | (Err(error), Ok(())) => Err(lost(&error)),

@@ -31,31 +31,17 @@ pub(in crate::engine) fn plan(
     targets: &[Target],
     queue: &[NewQueueItem],
 ) -> Result<Planned> {
-    let judged = judge_all(txn, staged, targets);
-    write(txn, staged, judged, queue)
-}
-
-/// The same when nothing is done unless every target takes the message: `None` then.
-pub(in crate::engine) fn plan_whole(
-    txn: &mut Txn<'_>,
-    staged: &Staged,
-    targets: &[Target],
-    queue: &[NewQueueItem],
-) -> Result<Option<Planned>> {
-    let judged = judge_all(txn, staged, targets);
-    match judged.0.iter().all(Result::is_ok) {
-        true => write(txn, staged, judged, queue).map(Some),
-        false => Ok(None),
-    }
+    let (answers, to) = judge_all(txn, staged, targets.iter());
+    let queue_ids = write(txn, staged, to, queue)?;
+    Ok(Planned { answers, queue_ids })
 }
 
 /// What each target says, and the entries of those that take it.
-type Judged = (Vec<Result<Delivered>>, Vec<DeliveredTo>);
+pub(super) type Judged = (Vec<Result<Delivered>>, Vec<DeliveredTo>);
 
-fn judge_all(txn: &mut Txn<'_>, staged: &Staged, targets: &[Target]) -> Judged {
+pub(super) fn judge_all<'a>(txn: &mut Txn<'_>, staged: &Staged, targets: impl Iterator<Item = &'a Target>) -> Judged {
     let mut promised = Promised::default();
-    let mut to = Vec::with_capacity(targets.len());
-    let mut answers = Vec::with_capacity(targets.len());
+    let (mut to, mut answers) = (Vec::new(), Vec::new());
     for target in targets {
         answers.push(judge(txn, staged, target, &mut promised).map(|copy| {
             let delivered = Delivered { mailbox: copy.mailbox, uid: copy.uid };
@@ -66,9 +52,16 @@ fn judge_all(txn: &mut Txn<'_>, staged: &Staged, targets: &[Target]) -> Judged {
     (answers, to)
 }
 
-fn write(txn: &mut Txn<'_>, staged: &Staged, (answers, to): Judged, queue: &[NewQueueItem]) -> Result<Planned> {
-    if to.is_empty() && queue.is_empty() {
-        return Ok(Planned { answers, queue_ids: Vec::new() });
+/// The message's frame, if anybody is to have it, with the entries and the items; the items' numbers.
+pub(super) fn write<'a>(
+    txn: &mut Txn<'_>,
+    staged: &Staged,
+    to: Vec<DeliveredTo>,
+    queue: impl IntoIterator<Item = &'a NewQueueItem>,
+) -> Result<Vec<QueueId>> {
+    let mut queue = queue.into_iter().peekable();
+    if to.is_empty() && queue.peek().is_none() {
+        return Ok(Vec::new());
     }
     let locator = txn.put_message(staged)?;
     let (guid, size_bytes) = (staged.guid, staged.size_bytes);
@@ -76,7 +69,7 @@ fn write(txn: &mut Txn<'_>, staged: &Staged, (answers, to): Judged, queue: &[New
         let (internal_date, save_date) = (staged.received, save_date(txn.now));
         txn.emit(&Event::Delivered { guid, locator, size_bytes, internal_date, save_date, to })?;
     }
-    let mut queue_ids = Vec::with_capacity(queue.len());
+    let mut queue_ids = Vec::new();
     for item in queue {
         let mut bytes = Vec::new();
         item.encode(&mut bytes);
@@ -84,7 +77,7 @@ fn write(txn: &mut Txn<'_>, staged: &Staged, (answers, to): Judged, queue: &[New
         queue_ids.push(id);
         txn.emit(&Event::Queued { id, guid, locator, size_bytes, created, item: bytes })?;
     }
-    Ok(Planned { answers, queue_ids })
+    Ok(queue_ids)
 }
 
 fn judge(txn: &mut Txn<'_>, staged: &Staged, target: &Target, promised: &mut Promised) -> Result<DeliveredTo> {

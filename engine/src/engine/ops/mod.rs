@@ -11,6 +11,7 @@ pub(super) mod metadata;
 pub(super) mod moved;
 pub(super) mod purge;
 pub(super) mod queue;
+pub(super) mod reached;
 pub(super) mod readers;
 pub(super) mod restored;
 pub(super) mod store;

@@ -2,7 +2,7 @@
 use super::deliver;
 use crate::base::{Error, QueueId, Result};
 use crate::engine::txn::Txn;
-use crate::engine::{HandOver, HandedOver, QueueAction, Settle, Settled};
+use crate::engine::{QueueAction, Settle, Settled};
 use crate::format::{Event, Tried};
 use crate::queue::{Fate, QueueItem, QueueState};
 
@@ -37,32 +37,8 @@ pub(in crate::engine) fn settle(txn: &mut Txn<'_>, settle: &Settle) -> Result<Se
     Ok(Settled { removed, lost, reports })
 }
 
-/// One transaction: a recipient's copies here, what goes on from it, and that it has them. `None`: a copy was refused, and nothing is done.
-pub(in crate::engine) fn hand_over(txn: &mut Txn<'_>, hand_over: &HandOver) -> Result<Option<HandedOver>> {
-    let HandOver { id, recipient, reply, delivery } = hand_over;
-    let Some(item) = txn.queue().get(*id) else {
-        return Err(Error::NotFound(format!("queue item {id}")));
-    };
-    let waits = item.waiting().any(|(at, _, _)| at == *recipient as usize);
-    if !waits {
-        return Err(Error::NotFound(format!("a recipient {recipient} of queue item {id} that waits")));
-    }
-    let tried = Tried { recipient: *recipient, fate: Fate::Relayed.code(), next_try: txn.now, reply: reply.clone() };
-    let Some(planned) = deliver::plan_whole(txn, &delivery.staged, &delivery.targets, &delivery.queue)? else {
-        return Ok(None);
-    };
-    let (tried, id) = (vec![tried], *id);
-    let removed = is_done(&item, &tried);
-    txn.emit(&Event::QueueTried { id, tried })?;
-    if removed {
-        txn.emit(&Event::QueueRemoved { id })?;
-    }
-    let copies = planned.answers.into_iter().filter_map(Result::ok).collect();
-    Ok(Some(HandedOver { copies, queue_ids: planned.queue_ids }))
-}
-
 /// Whether nobody waits after these results.
-fn is_done(item: &QueueItem, tried: &[Tried]) -> bool {
+pub(super) fn is_done(item: &QueueItem, tried: &[Tried]) -> bool {
     let is_final = |at: usize| tried.iter().any(|one| one.recipient as usize == at && one.fate != Fate::Waiting.code());
     item.waiting().all(|(at, _, _)| is_final(at))
 }

@@ -6,6 +6,7 @@ use crate::dsn::Reply;
 use crate::limits;
 use crate::orcpt::{self, xtext};
 use crate::outbound::content::Content;
+use posthouse_engine::Engine;
 use posthouse_engine::queue::{DeliverBy, Terms};
 use std::fmt::Write;
 
@@ -35,6 +36,8 @@ pub(in crate::outbound) struct Mail<'a> {
     /// Seconds since 1970 UTC.
     pub(in crate::outbound) now: i64,
     pub(in crate::outbound) content: &'a Content,
+    /// Has workers for what would hold up a reactor.
+    pub(in crate::outbound) engine: &'a Engine,
 }
 
 /// What came of it.
@@ -56,9 +59,13 @@ impl Client {
             return self.send_parts(mail).await;
         }
         // RFC 3030 section 3: converted, or returned; never sent as it is.
-        match mail.content.in_lines() {
-            Some(content) => self.send_parts(&Mail { content: &content, ..*mail }).await,
-            None => {
+        match mail.content.in_lines(mail.engine).await {
+            Ok(Some(content)) => self.send_parts(&Mail { content: &content, ..*mail }).await,
+            Err(error) => {
+                let reply = Reply::own("4.3.0", format!("the message cannot be put in lines now: {error}"));
+                Sent { replies: vec![reply; mail.recipients.len()], stale: false, elsewhere: false }
+            }
+            Ok(None) => {
                 let text =
                     "the message has binary parts that cannot be converted, and the host does not offer BINARYMIME";
                 Sent { replies: vec![Reply::own("5.6.3", text); mail.recipients.len()], stale: false, elsewhere: true }

@@ -1,5 +1,5 @@
 //! Mail of the queue that ends here: what was known and decided when it came still counts.
-use super::world::{World, item, names, play, quick};
+use super::world::{World, item, names, play, play_in, quick, without_tls};
 use crate::outbound::settings::Settings;
 use posthouse_engine::base::Flags;
 use posthouse_engine::directory::{Address, Change, ScopeName};
@@ -194,4 +194,38 @@ fn what_goes_on_counts_against_the_rate() {
         world.until("one forward", |items| items.len() == 1 && items.iter().all(far)).await;
         assert_eq!(world.inbox("ann@example.org").len(), 2, "above the rate it stays");
     });
+}
+
+/// However many ways lead to an account, in one shard or in several, and what its rules do is done once.
+#[test]
+fn an_account_behind_several_groups_gets_one_copy() {
+    for shards in [1, 3] {
+        play_in(shards, |world| async move {
+            let both = ["ann@example.org", "bob@example.org"];
+            let other = vec![
+                Change::TenantAdd { name: "other".into(), title: String::new(), accounts_max: None },
+                Change::DomainAdd { tenant: "other".into(), domain: "other.test".into() },
+                group("left@other.test", &both),
+                group("right@other.test", &both),
+                group("outer@example.org", &["left@other.test", "ann@example.org", "right@other.test"]),
+                rule("bob@example.org", "forward far@x.test"),
+            ];
+            change(&world, other).await;
+            world.host("192.0.2.11:25", &without_tls(true));
+            world.start(names(), quick());
+            let far = [("outer@example.org", 0), ("bob@example.org", 0), ("right@other.test", 0)];
+            world.queue_text(item("s@y.test", &far), "Subject: x\r\n\r\nx").await;
+            world.until_empty().await;
+            assert_eq!(both.map(|name| world.inbox(name).len()), [1, 1]);
+            for name in both {
+                assert_eq!(world.inbox(name)[0].matches("Delivered-To:").count(), 1, "{:?}", world.inbox(name));
+            }
+            assert_eq!(world.taken().len(), 1, "what goes on from bob");
+            // The same again is another message.
+            world.queue_text(item("s@y.test", &far), "Subject: x\r\n\r\nx").await;
+            world.until_empty().await;
+            assert_eq!((both.map(|name| world.inbox(name).len()), world.taken().len()), ([2, 2], 2));
+            assert!(world.engine().queues().iter().all(|queue| queue.noted_accounts() == 0));
+        });
+    }
 }

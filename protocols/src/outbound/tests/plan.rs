@@ -192,6 +192,27 @@ fn the_higher_priority_goes_first() {
     assert_eq!(order, [6, 3, 5, 1, 4, 2]);
 }
 
+/// Behind a busy destination too: of what waits there the higher priority comes up first, within one the oldest.
+#[test]
+fn what_is_behind_comes_up_by_its_priority() {
+    let (mut plan, x, most) = (plan(10), to("@x.test"), limits::OUTBOUND_READY_MAX as u64);
+    let prepared = |id: u64| {
+        let mut item = item(id, &["a@x.test"]);
+        Arc::make_mut(&mut item.item).terms.priority = if (most..2 * most).contains(&id) { -5 } else { 0 };
+        item
+    };
+    (0..2 * most + 10).for_each(|id| drop(plan.consider(&prepared(id), 100, to)));
+    let mut sent = Vec::new();
+    while let Some(job) = plan.next(&x) {
+        sent.push(job.id.0);
+        plan.done(&job);
+        while let Some(id) = plan.pop_due(100) {
+            plan.consider(&prepared(id.0), 100, to);
+        }
+    }
+    assert!(sent.iter().copied().eq((0..most).chain(2 * most..2 * most + 10).chain(most..2 * most)), "{sent:?}");
+}
+
 #[test]
 fn what_is_behind_a_full_destination_keeps_nobody_else_waiting_and_comes_in_its_order() {
     let (mut plan, x) = (plan(10), to("@x.test"));

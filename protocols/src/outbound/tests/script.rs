@@ -8,8 +8,8 @@ use crate::outbound::trust::Guard;
 use crate::runtime::sim::{self, Client as Peer};
 use crate::runtime::sleep;
 use crate::testing;
-use posthouse_engine::Bytes;
 use posthouse_engine::queue::Terms;
+use posthouse_engine::{Bytes, Engine};
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
@@ -52,9 +52,10 @@ pub(super) struct Heard {
 
 pub(super) const MESSAGE: &[u8] = b"Return-Path: <ann@example.org>\r\nSubject: hello\r\n\r\n.dot\r\nend\r\n";
 
-pub(super) fn mail<'a>(content: &'a Content, recipients: &'a [Rcpt<'a>], terms: Terms) -> Mail<'a> {
+pub(super) fn mail<'a>(engine: &'a Engine, content: &'a Content, recipients: &'a [Rcpt<'a>], terms: Terms) -> Mail<'a> {
     let (sender, envelope_id) = ("ann@example.org", "QQ 1");
-    Mail { sender, recipients, ret: 2, envelope_id, requires_tls: false, utf8: false, terms, now: 1000, content }
+    let (requires_tls, utf8, now) = (false, false, 1000);
+    Mail { sender, recipients, ret: 2, envelope_id, requires_tls, utf8, terms, now, content, engine }
 }
 
 /// Opens a connection to the script's server and sends it a message for `a@x.test` and `b@x.test`.
@@ -79,7 +80,8 @@ pub(super) fn converse_on(terms: Terms, script: &'static str, message: &'static 
         let mut client = begin(stream, remote).await.map_err(|why| format!("{} after {} s", why.reply, seconds()))?;
         let content = Content::new(Bytes::from(message.to_vec()), terms.binary, |_| String::new());
         let rcpt = |address| Rcpt { address, notify: 2, orcpt: "rfc822;o@y.test" };
-        let sent = client.send(&mail(&content, &[rcpt("a@x.test"), rcpt("b@x.test")], terms)).await;
+        let shared = testing::shared();
+        let sent = client.send(&mail(&shared.engine, &content, &[rcpt("a@x.test"), rcpt("b@x.test")], terms)).await;
         let (seconds, broken) = (seconds(), client.broken);
         client.quit().await;
         let replies = sent.replies.iter().map(ToString::to_string).collect();

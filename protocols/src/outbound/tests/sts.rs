@@ -45,6 +45,34 @@ fn record(id: &str) -> FixedNames {
     FixedNames::default().txt("_mta-sts.x.test", &[&format!("v=STSv1; id={id};")])
 }
 
+/// RFC 8461 section 5.1: what was promised counts after a restart too, though somebody hides the record now.
+#[test]
+fn policies_outlive_a_restart_as_long_as_they_count() {
+    let hosts = Hosts::new(&[Ok(&policy("enforce", "mx.x.test", 1000))]);
+    let after = hosts.clone();
+    sim::run_alone(move |_| async move {
+        let before = Policies::new(hosts.clone());
+        assert!(before.encode(100).await.is_empty());
+        let first = before.of(&record("a"), "x.test", 100).await.policy.expect("a policy");
+        let note = before.encode(200).await;
+        assert!(before.encode(1100).await.is_empty(), "what counts no more is not kept");
+        let later = |note: Vec<u8>, names: FixedNames, now: i64| {
+            let policies = Policies::new(hosts.clone());
+            policies.recall(&note, now);
+            async move { policies.of(&names, "x.test", now).await.policy }
+        };
+        let hidden = FixedNames::default();
+        assert_eq!(later(note.clone(), hidden.clone(), 1099).await.as_ref(), Some(&first));
+        assert_eq!(later(note.clone(), hidden.clone(), 1100).await, None);
+        assert_eq!(later(note.clone(), record("a"), 300).await.as_ref(), Some(&first), "it is fresh yet");
+        // What is cut short is none, and brings nothing down.
+        for end in 0..note.len() {
+            assert_eq!(later(note[..end].to_vec(), hidden.clone(), 300).await, None);
+        }
+    });
+    assert_eq!(after.fetched(), 1);
+}
+
 /// The patterns of the policy that counts at each time.
 fn asked(hosts: &Hosts, times: &[(FixedNames, i64)]) -> Vec<Option<String>> {
     let policies = Policies::new(hosts.clone());

@@ -2,6 +2,8 @@
 use super::script::{Heard, MESSAGE, converse_on};
 use super::whole::{HELLO, ONE, script};
 use super::world::{item, names, play, quick};
+use crate::limits;
+use crate::outbound::content::PUT_HERE;
 use crate::outbound::settings::Settings;
 use crate::runtime::sleep;
 use posthouse_engine::QueueAction;
@@ -53,6 +55,26 @@ fn bytes_go_as_bytes_to_a_host_that_takes_them() {
         "S: 250-mx\nS: 250-CHUNKING\nS: 250-PIPELINING\nS: 250 BINARYMIME\n{mail}C: RCPT ...\nC: RCPT ...\nS: 250 ok\nS: 550 5.1.1 a\nS: 550 5.1.1 b\nC: QUIT"
     );
     assert_eq!(heard(binary(), &script, BYTES).replies, ["550 5.1.1 a", "550 5.1.1 b"]);
+}
+
+/// A large message keeps no reactor from others while it is put in lines.
+#[test]
+fn large_messages_are_put_in_lines_by_a_worker() {
+    for (bytes, here) in [(100, 1), (limits::OUTBOUND_LINES_INLINE_BYTES_MAX, 0)] {
+        play(move |world| async move {
+            let before = PUT_HERE.get();
+            let left = "S: 250 ok\nC: RCPT ...\nS: 250 ok\nC: DATA\nS: 354 go\n.\nS: 250 ok\nC: QUIT";
+            let host = script(&["S: 220 mx\nC: EHLO ...\nS: 250 mx\nC: MAIL ...\n", left]);
+            world.host("192.0.2.11:25", &[host]);
+            world.start(names(), quick());
+            let head = "Subject: x\r\nContent-Type: image/x\r\nContent-Transfer-Encoding: binary\r\n\r\n";
+            world.queue_text(on(binary(), "a@x.test"), &format!("{head}{}", "\0".repeat(bytes))).await;
+            world.until_empty().await;
+            let taken = world.taken();
+            assert!(taken.len() == 1 && taken[0].contains("base64\r\n\r\nAAAA"), "{taken:?}");
+            assert_eq!(PUT_HERE.get() - before, here, "{bytes} bytes");
+        });
+    }
 }
 
 #[test]

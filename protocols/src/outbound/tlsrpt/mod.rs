@@ -1,5 +1,6 @@
-//! Reports about TLS (RFC 8460): what came of sessions with the hosts of a domain, counted over a day and sent to who has asked for it in DNS. Keeps
-//! it in memory: what is not sent when the process ends is lost.
+//! Reports about TLS (RFC 8460): what came of sessions with the hosts of a domain, counted over a day and sent to who has asked for it in DNS. What
+//! is counted outlives a restart (`keeping`).
+mod codec;
 mod send;
 mod tally;
 mod write;

@@ -3,6 +3,7 @@ use super::tally::{Day, Tally};
 use super::write::Reporter;
 use crate::http::{Client, Request, Url};
 use crate::limits;
+use crate::outbound::keeping;
 use crate::outbound::office::Office;
 use crate::runtime::{select, sleep, stopping, timeout};
 use crate::verify::Verifier;
@@ -46,13 +47,19 @@ impl Reports {
 pub(in crate::outbound) async fn run(office: Arc<Office>) {
     let stop = stopping();
     let hour = |random: u64| (random % 3600) as i64;
-    let mut at = (office.now().div_euclid(DAY) + 1) * DAY + hour(office.random());
+    let today = office.now().div_euclid(DAY);
+    // What was counted before a restart over midnight waits no longer than the rest would have.
+    let is_late = office.tls_reports.as_ref().is_some_and(|reports| reports.tally.has_before(today));
+    let begin = if is_late { office.now() } else { (today + 1) * DAY };
+    let mut at = begin + hour(office.random());
     while !stop.is_set() {
         let _ = select(sleep(limits::TLSRPT_LOOK), stop.wait()).await;
         let now = office.now();
         if now >= at && !stop.is_set() {
             at = (now.div_euclid(DAY) + 1) * DAY + hour(office.random());
             send_before(&office, now.div_euclid(DAY)).await;
+            // So that no restart sends it again.
+            keeping::keep(&office).await;
         }
     }
 }

@@ -53,9 +53,9 @@ pub(super) struct Day {
 
 /// See above.
 #[derive(Default)]
-pub(in crate::outbound) struct Tally(Mutex<BTreeMap<(i64, Arc<str>), Policies>>);
+pub(in crate::outbound) struct Tally(pub(super) Mutex<BTreeMap<(i64, Arc<str>), Policies>>);
 
-type Policies = Vec<(Arc<Published>, Counts)>;
+pub(super) type Policies = Vec<(Arc<Published>, Counts)>;
 
 impl Tally {
     /// A session at `now`, seconds since 1970 UTC.
@@ -75,6 +75,12 @@ impl Tally {
             }
         };
         policies[at].1.count(came);
+    }
+
+    /// Whether something is counted of days before that one.
+    pub(super) fn has_before(&self, day: i64) -> bool {
+        let days = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        days.keys().next().is_some_and(|(first, _)| *first < day)
     }
 
     /// Takes out what is of days before that one.

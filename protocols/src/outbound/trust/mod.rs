@@ -6,7 +6,7 @@ mod results;
 mod sts;
 
 pub(super) use guard::{Guard, Guards, NO_ENCRYPTION, NO_REQUIRETLS};
-pub(super) use results::{NO_STARTTLS, result_type, why};
+pub(super) use results::{NO_STARTTLS, named, result_type, why};
 pub(super) use sts::Policies;
 pub use sts::PolicyHosts;
 

@@ -11,6 +11,16 @@ pub(super) const NO_TLSA: &str = "dnssec-invalid";
 /// A policy of MTA-STS cannot be had, or is none.
 pub(super) const NO_POLICY: &str = "sts-policy-fetch-error";
 pub(super) const BAD_POLICY: &str = "sts-policy-invalid";
+/// The certificate's faults.
+const EXPIRED: &str = "certificate-expired";
+const OTHER_HOST: &str = "certificate-host-mismatch";
+const NOT_TRUSTED: &str = "certificate-not-trusted";
+
+/// A name as it is written here; `None`: nothing here is called so.
+pub(in crate::outbound) fn named(name: &str) -> Option<&'static str> {
+    let all = [NO_STARTTLS, FAILED, NO_TLSA, NO_POLICY, BAD_POLICY, EXPIRED, OTHER_HOST, NOT_TRUSTED];
+    all.into_iter().find(|known| *known == name)
+}
 
 /// Of a handshake that has failed.
 pub(in crate::outbound) fn result_type(error: &io::Error) -> &'static str {
@@ -33,11 +43,9 @@ pub(in crate::outbound) fn why(error: &io::Error) -> String {
 pub(super) fn of_tls(error: &Error) -> &'static str {
     let Error::InvalidCertificate(error) = error else { return FAILED };
     match error {
-        CertificateError::Expired | CertificateError::ExpiredContext { .. } => "certificate-expired",
-        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-            "certificate-host-mismatch"
-        }
-        CertificateError::UnknownIssuer | CertificateError::BadSignature => "certificate-not-trusted",
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => EXPIRED,
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => OTHER_HOST,
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => NOT_TRUSTED,
         _ => FAILED,
     }
 }

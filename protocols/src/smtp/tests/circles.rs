@@ -3,6 +3,7 @@ use super::{SmtpService, answers, inbox, shared};
 use crate::lmtp::LmtpService;
 use crate::passed;
 use crate::session::Shared;
+use posthouse_engine::directory::{Address, Change};
 use posthouse_engine::trace::{MailFilter, Step};
 use std::sync::Arc;
 
@@ -78,4 +79,35 @@ fn nobody_elsewhere_learns_of_a_group_that_did_not_bring_it() {
         let item = queue.iter().find(|one| one.id.0 == step.queue).expect("it is in the queue");
         assert!(item.item.recipients[0].address.eq_ignore_ascii_case(&step.recipient), "{step:?}");
     }
+}
+
+/// A group in a group is reached by the queue; who gets the message by another recipient gets it once.
+#[test]
+fn who_gets_a_message_at_once_does_not_get_it_by_the_queue_too() {
+    let shared = shared();
+    let at = |text: &str| Address::parse(text).expect("an address");
+    let group = |own: &str, members: &[&str]| Change::GroupAdd {
+        address: at(own),
+        name: String::new(),
+        members: members.iter().map(|member| at(member)).collect(),
+    };
+    let inner = ["ann@example.org", "bob@example.org"];
+    let changes = vec![
+        Change::TenantAdd { name: "other".into(), title: String::new(), accounts_max: None },
+        Change::DomainAdd { tenant: "other".into(), domain: "other.test".into() },
+        group("inner@other.test", &inner),
+        group("outer@example.org", &["inner@other.test"]),
+    ];
+    shared.engine.change_directory(changes).wait().into_iter().for_each(|done| done.expect("changed"));
+    assert!(send(&shared, &["outer@example.org", "ann@example.org"], MAIL).contains("250 2.0.0 Taken"));
+    let queue = shared.engine.queue();
+    let [item] = &queue[..] else { panic!("{queue:?}") };
+    let reached = inner.map(|name| {
+        let account = shared.engine.account_named(name).expect("a member");
+        shared.engine.reached_by(item, account).is_some()
+    });
+    assert_eq!((item.item.origin.is_some(), reached), (true, [true, false]));
+    // What only goes to other hosts has no need of it.
+    assert!(send(&shared, &["all@example.org"], MAIL).contains("250 2.0.0 Taken"));
+    assert!(shared.engine.queue().iter().any(|item| item.item.origin.is_none()));
 }

@@ -1,5 +1,5 @@
 //! MTA-STS (RFC 8461): a domain says over HTTPS which hosts take its mail and that they have TLS with certificates that prove their names. Holds
-//! in memory what was heard for as long as the domain has allowed.
+//! what was heard for as long as the domain has allowed, over restarts too.
 mod fetch;
 mod policies;
 mod policy;

@@ -1,12 +1,17 @@
 //! Which policy counts for a domain now: the one that is kept, unless its record tells of another or it grows old (RFC 8461 sections 3.3 and 5.1).
 use super::super::results::{BAD_POLICY, NO_POLICY};
 use super::fetch::Fetch;
-use super::policy::{self, Policy};
+use super::policy::{self, Mode, Policy};
 use crate::limits;
 use crate::outbound::resolve::Resolve;
 use crate::runtime::timeout;
+use posthouse_engine::base::bytes::{DecodeError, Put, Reader};
+use posthouse_engine::base::limits::KEPT_BYTES_MAX;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// By their codes.
+const MODES: [Mode; 3] = [Mode::Enforce, Mode::Testing, Mode::None];
 
 /// Policies of domains, in memory.
 pub(in crate::outbound) struct Policies {
@@ -47,6 +52,37 @@ impl Kept {
     }
 }
 
+impl Kept {
+    fn encode(&self, domain: &str, now: i64, out: &mut Vec<u8>) {
+        let Some(policy) = self.valid(now) else { return };
+        out.put_str(domain);
+        out.put_str(&self.id);
+        out.put_i64(self.until);
+        out.put_i64(self.fresh_until);
+        out.put_u8(MODES.iter().position(|mode| *mode == policy.mode).unwrap_or(0) as u8);
+        out.put_u32(policy.max_age);
+        for texts in [&policy.mx, &policy.lines] {
+            out.put_varint(texts.len() as u64);
+            texts.iter().for_each(|text| out.put_str(text));
+        }
+    }
+
+    fn decode(reader: &mut Reader<'_>, now: i64) -> Result<(String, Kept), DecodeError> {
+        let (domain, id) = (reader.str()?.to_owned(), reader.str()?.to_owned());
+        // A clock that was wrong then makes no policy last longer than it may.
+        let until = reader.i64()?.min(now.saturating_add(limits::STS_AGE_SECONDS_MAX as i64));
+        let fresh_until = reader.i64()?;
+        let Some(mode) = MODES.get(usize::from(reader.u8()?)).copied() else {
+            return reader.error("a mode of 0 to 2 expected before this byte");
+        };
+        let max_age = reader.u32()?;
+        let mut texts =
+            || (0..reader.count()?).map(|_| Ok(reader.str()?.to_owned())).collect::<Result<_, DecodeError>>();
+        let policy = Policy { mode, max_age, mx: texts()?, lines: texts()? };
+        Ok((domain, Kept { id, policy: Some(Arc::new(policy)), until, fresh_until, ..Kept::default() }))
+    }
+}
+
 impl Policies {
     pub(in crate::outbound) fn new(hosts: impl Fetch) -> Policies {
         Policies { hosts: Box::new(hosts), domains: Mutex::default() }
@@ -80,6 +116,40 @@ impl Policies {
             }
         }
         Known { policy: kept.valid(now), failed: kept.failed }
+    }
+
+    /// The policies that count at `now`, as bytes (docs/format.md, "Kept notes"); nothing for none. Waits for those that are being fetched.
+    pub(in crate::outbound) async fn encode(&self, now: i64) -> Vec<u8> {
+        let mut out = Vec::new();
+        let mut all: Vec<_> = self.lock().iter().map(|(domain, kept)| (domain.clone(), kept.clone())).collect();
+        all.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+        for (domain, kept) in all {
+            let before = out.len();
+            kept.lock().await.encode(&domain, now, &mut out);
+            if out.len() > KEPT_BYTES_MAX {
+                out.truncate(before);
+                break;
+            }
+        }
+        out
+    }
+
+    /// Takes in what was kept, as far as it can be read and still counts.
+    pub(in crate::outbound) fn recall(&self, bytes: &[u8], now: i64) {
+        let mut reader = Reader::new(bytes);
+        let mut domains = self.lock();
+        while !reader.is_empty() && domains.len() < limits::STS_DOMAINS_MAX {
+            match Kept::decode(&mut reader, now) {
+                Ok((domain, kept)) if kept.valid(now).is_some() => {
+                    domains.insert(domain, Arc::new(tokio::sync::Mutex::new(kept)));
+                }
+                Ok(_) => {}
+                Err(why) => {
+                    tracing::warn!(%why, "policies of MTA-STS from before this start cannot be read whole");
+                    return;
+                }
+            }
+        }
     }
 
     async fn fetch(&self, domain: &str) -> Result<Policy, (&'static str, String)> {
