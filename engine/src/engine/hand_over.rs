@@ -95,7 +95,7 @@ impl Engine {
             let queue = shard.shared.published.queue();
             let known: Vec<Guid> = origins.iter().copied().filter(|origin| queue.notes(*origin)).collect();
             if !known.is_empty() {
-                shard.committer.submit_then(
+                shard.committer.on_behalf(0).submit_then(
                     move |txn| reached::forget(txn, &known),
                     |done: Result<(), Error>| {
                         if let Err(why) = done {

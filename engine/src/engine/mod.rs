@@ -69,7 +69,7 @@ use shard::Shard;
 use std::hash::{BuildHasher, RandomState};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use workers::Workers;
 
 /// An open store. Shared by all sessions; every method may be called from any thread.

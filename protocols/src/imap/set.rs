@@ -188,8 +188,9 @@ mod tests {
         assert_eq!(positions, [0..3, 5..12]);
         let cut: Vec<_> = pieces(&positions, 4).collect();
         assert_eq!(cut, [0..3, 5..9, 9..12]);
-        assert_eq!(groups(&positions, 4), [vec![0..3, 5..6], vec![6..10], vec![10..12]]);
-        assert_eq!(groups(&positions, 10), [positions.clone()]);
+        let one = |range| std::iter::once(range).collect::<Vec<_>>();
+        assert_eq!(groups(&positions, 4), [vec![0..3, 5..6], one(6..10), one(10..12)]);
+        assert_eq!(groups(&positions, 10), std::slice::from_ref(&positions));
         assert!(groups(&[], 4).is_empty());
     }
 

@@ -407,10 +407,11 @@ mod tests {
             Content::new("Subject: \u{90ae}\r\n\r\nx\r\n".as_bytes().to_vec().into(), false, |_| String::new());
         let offers = Offers { utf8: true, ..Offers::default() };
         let recipients = [Rcpt { address: "b@x.test", notify: 0, orcpt: "" }];
+        let shared = crate::testing::shared();
         let line = |utf8, sender| {
-            let (recipients, content) = (&recipients, &content);
+            let (recipients, content, engine) = (&recipients, &content, &*shared.engine);
             let (envelope_id, terms) = ("", Terms::default());
-            Mail { sender, recipients, ret: 0, envelope_id, requires_tls: false, utf8, terms, now: 0, content }
+            Mail { engine, sender, recipients, ret: 0, envelope_id, requires_tls: false, utf8, terms, now: 0, content }
                 .mail_line(&offers)
         };
         assert_eq!(line(false, "a@x.test"), "MAIL FROM:<a@x.test>");
