@@ -303,7 +303,8 @@ mod tests {
                 lists.known().insert(host(number), until, listing.clone());
             }
             assert!((half * 3 / 2..half * 5 / 2).all(|number| lists.known().get(host(number)).is_some()));
-            let kept = lists.known().newer.len() + lists.known().older.len();
+            let known = lists.known();
+            let kept = known.newer.len() + known.older.len();
             assert!(kept <= limits::DNSBL_KEPT_MAX, "{kept}");
         });
     }
