@@ -65,7 +65,10 @@ impl KeptFiles {
             return Ok(());
         }
         let io = |why| Error::io(format!("write {}", self.disk.full_path(&path).display()), why);
-        self.disk.create_dir(Path::new(DIR)).map_err(io)?;
+        if written.is_empty() {
+            // The directory itself has to outlive a loss of power, too.
+            self.disk.create_dir(Path::new(DIR)).and_then(|()| self.disk.sync_dir(Path::new(""))).map_err(io)?;
+        }
         match self.disk.remove(&temporary) {
             Err(why) if why.kind() != ErrorKind::NotFound => return Err(io(why)),
             _ => {}
@@ -170,7 +173,7 @@ mod tests {
             let found = files.read(Kept::Rates).unwrap_or_else(|why| panic!("crash at {at}: {why}"));
             let at_least = done.checked_sub(1).map(|last| notes[last].to_vec());
             let next = notes.get(done).map(|next| next.to_vec());
-            assert!(found == at_least || found == next, "crash at {at} after {done}");
+            assert!(found == at_least || found == next, "crash at {at} after {done}: {found:?}");
         }
     }
 
