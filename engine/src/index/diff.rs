@@ -30,7 +30,7 @@ impl Diff {
 /// Compares two views of one mailbox; `new` is not older than `old`.
 pub fn diff(old: &Mailbox, new: &Mailbox) -> Result<Diff> {
     let mut comparison = Comparison::new(old, new);
-    while comparison.next()? {}
+    while comparison.go_on()? {}
     Ok(comparison.found)
 }
 
@@ -51,7 +51,7 @@ impl<'a> Comparison<'a> {
     }
 
     /// Goes on through some thousand entries; false when all is found.
-    pub fn next(&mut self) -> Result<bool> {
+    pub fn go_on(&mut self) -> Result<bool> {
         let (old, new) = (self.old, self.new);
         if old.highest_modseq == new.highest_modseq && old.uid_next == new.uid_next {
             return Ok(false);

@@ -104,7 +104,7 @@ impl Both {
     /// What a session that has the older view learns.
     fn told(&self, older: &(Mailbox, Vec<Entry>)) {
         let (mut comparison, mut pieces) = (Comparison::new(&older.0, &self.mailbox), 1);
-        while comparison.next().expect("compared") {
+        while comparison.go_on().expect("compared") {
             pieces += 1;
         }
         let found = comparison.found();

@@ -188,8 +188,10 @@ mod tests {
         assert_eq!(positions, [0..3, 5..12]);
         let cut: Vec<_> = pieces(&positions, 4).collect();
         assert_eq!(cut, [0..3, 5..9, 9..12]);
-        assert_eq!(groups(&positions, 4), [vec![0..3, 5..6], vec![6..10], vec![10..12]]);
-        assert_eq!(groups(&positions, 10), [positions.clone()]);
+        let four = groups(&positions, 4);
+        assert_eq!(four.iter().map(|group| count(group)).collect::<Vec<_>>(), [4, 4, 2]);
+        assert_eq!(four.concat(), [0..3, 5..6, 6..10, 10..12]);
+        assert_eq!(groups(&positions, 10).concat(), positions);
         assert!(groups(&[], 4).is_empty());
     }
 

@@ -409,7 +409,7 @@ impl Changes {
 /// What differs between two views. A STORE may have changed millions of entries, and thousands of sessions are told.
 async fn compare(old: &Mailbox, new: &Mailbox) -> Result<Diff, Error> {
     let mut comparison = Comparison::new(old, new);
-    while comparison.next()? {
+    while comparison.go_on()? {
         yield_now().await;
     }
     Ok(comparison.found())
