@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Filters: a real rspamd, libmilter by pymilter, its greylist, and opendkim, at a Unix socket, that signs what members send; all Debian's.
+"""Filters: a real rspamd, libmilter by pymilter, and opendkim, at a Unix socket, that signs what members send; all Debian's.
 
 Starts its servers itself; a peer that is not on this machine is a failed check, not one that is passed over.
 """
@@ -8,6 +8,7 @@ import glob
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -16,9 +17,8 @@ sys.path[:0] = glob.glob(os.path.join(os.environ.get("PH_CACHE", ""), "venv", "l
 import dkim  # noqa: E402
 
 from lib import imap, procs, smtp  # noqa: E402
-from lib.daemons import Daemons
 from lib.report import Checks, want
-from lib.servers import PASSWORD, OwnDomain, free_ports
+from lib.servers import PASSWORD, PROTOCOLS, OwnDomain, free_ports
 
 HOME = OwnDomain.domain
 RUNTIME = os.environ.get("PH_RUNTIME", "auto")
@@ -71,12 +71,12 @@ metric "default" {{ actions {{ reject = 15; "add header" = 6; greylist = 4; }} }
 
 class World:
     def __init__(self):
-        self.port, self.asked, self.greys, self.nobody = free_ports(4)
+        self.port, self.asked, self.nobody = free_ports(len(PROTOCOLS) + 3)[-3:]
         self.sockets = tempfile.TemporaryDirectory()
         self.signs = os.path.join(self.sockets.name, "opendkim.sock")
         self.server = Server("filters", runtime=RUNTIME, accounts=4, toml=self.toml("accept"))
         self.rspamd = Rspamd(self.server.folder, self.port)
-        self.peers = Daemons(self.server.folder)
+        self.peers = []
         self.start_milter()
         self.public = self.start_opendkim()
         self.server.start()
@@ -105,11 +105,22 @@ sees = ["submission"]
         self.server.toml = self.toml(when_down, more)
         self.server.start()
 
+    def spawn(self, argv, port, name):
+        log = open(os.path.join(self.server.folder, f"{name}.log"), "ab")
+        process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        self.peers.append(process)
+
+        def opened():
+            if process.poll() is not None:
+                raise RuntimeError(f"{name}: {open(log.name, errors='replace').read()[-800:]}")
+            by_path = isinstance(port, str)
+            with socket.socket(socket.AF_UNIX if by_path else socket.AF_INET) as probe:
+                return probe.connect_ex(port if by_path else ("127.0.0.1", port)) == 0
+        procs.wait_until(opened, 20, name)
+
     def start_milter(self):
-        lib = os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib")
-        self.peers.spawn(["/usr/bin/python3", os.path.join(lib, "milter_peer.py"), str(self.asked)], self.asked, "pymilter")
-        database = os.path.join(self.sockets.name, "grey.db")
-        self.peers.spawn(["/usr/bin/python3", os.path.join(lib, "greylist_peer.py"), str(self.greys), database], self.greys, "greylist")
+        script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib", "milter_peer.py")
+        self.spawn(["/usr/bin/python3", script, str(self.asked)], self.asked, "pymilter")
 
     def start_opendkim(self):
         """Signs for home.test; the public key."""
@@ -121,13 +132,18 @@ sees = ["submission"]
         with open(config, "w") as file:
             file.write(f"Mode s\nDomain {HOME}\nSelector od\nKeyFile {key}\nSocket local:{self.signs}\nCanonicalization relaxed/simple\n"
                        f"InternalHosts 192.0.2.1\nRequireSafeKeys no\nSyslog no\nUserID root\nNameservers 127.0.0.1\n")
-        self.peers.spawn(["opendkim", "-f", "-x", config], self.signs, "opendkim")
+        self.spawn(["opendkim", "-f", "-x", config], self.signs, "opendkim")
         return base64.b64encode(der)
 
     def stop(self):
         self.server.stop()
         self.rspamd.stop()
-        self.peers.stop()
+        for process in self.peers:
+            process.terminate()
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
 
 
 def letter(subject, body, more="", sender="s@s.test"):
@@ -220,36 +236,6 @@ def milters(checks, world):
             want(reply[0] == code, f"{action}: {reply}")
 
 
-def greylist(checks, world):
-    """Of one message for two, of which it knows one, one is taken; the other's turn comes later."""
-    def rcpts(subject, *names):
-        with smtp.Smtp("smtp") as client:
-            client.hello()
-            client.command("MAIL FROM:<s@s.test>")
-            heard = []
-            for name in names:
-                client.send(f"RCPT TO:<{name}@{HOME}>\r\n".encode())
-                heard.append(client.reply())
-            if any(code == 250 for code, _ in heard):
-                client.command("DATA", 354)
-                client.send(smtp.stuff(letter(subject, NO_ACTION)) + b".\r\n")
-                client.expect(250)
-            return [code for code, _ in heard], heard
-    with checks.check("greylisting: 451 at RCPT with the milter's words, and taken when it comes again"):
-        world.again("accept", f'[[milter]]\nname = "grey"\naddress = "127.0.0.1:{world.greys}"\n')
-        codes, heard = rcpts("grey", "ann")
-        want(codes == [451] and heard[0][1] == ["4.7.1 Greylisted, please come again in 5 seconds"], f"{heard}")
-        want(rcpts("grey", "ann")[0] == [451], "at once is too early")
-        procs.wait_until(lambda: rcpts("grey", "ann")[0] == [250], 60, "the recipient is taken")
-        want(len(having("ann", "grey")) == 1, "it arrived once")
-    with checks.check("greylisting: a recipient that is known is taken beside one that is not"):
-        codes, heard = rcpts("grey-two", "ann", "bob")
-        want(codes == [250, 451], f"{heard}")
-        want(having("ann", "grey-two") and not having("bob", "grey-two"), "to the known one only")
-        procs.wait_until(lambda: rcpts("grey-two", "bob")[0] == [250], 60, "the other one is taken")
-        want(len(having("bob", "grey-two")) == 1 and len(having("ann", "grey-two")) == 1, "each once")
-
-
 def main():
     checks = Checks("filters")
     missing = [name for name in ("rspamd", "opendkim") if shutil.which(name) is None]
@@ -260,7 +246,6 @@ def main():
     try:
         milters(checks, world)
         rspamd(checks, world)
-        greylist(checks, world)
     finally:
         world.stop()
     checks.finish()

