@@ -10,6 +10,9 @@ from lib import imap, smtp, target
 from lib.report import Checks, want
 
 FOLDER = os.path.join(target.FOLDER, "getmail")
+PEER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib", "getmail_peer.py")
+# Seconds that the server has for each answer; getmail says so when it takes longer.
+ANSWER = 120
 RC = """\
 [retriever]
 type = {kind}
@@ -17,6 +20,7 @@ server = {host}
 port = {port}
 username = {user}
 password = {password}
+timeout = {answer}
 {more}
 [destination]
 type = Maildir
@@ -47,13 +51,13 @@ class Getmail:
         else:
             more_owner = ""
         with open(os.path.join(self.folder, "rc"), "w") as file:
-            file.write(RC.format(kind=kind, host=target.HOST, port=target.port(protocol), user=user, password=target.PASSWORD, more=more,
+            file.write(RC.format(kind=kind, host=target.HOST, port=target.port(protocol), user=user, password=target.PASSWORD, more=more, answer=ANSWER,
                                  folder=self.folder, owner=more_owner, delete=str(delete).lower(), all=str(read_all).lower()))
 
     def run(self):
         """Fetches; how many mails the Maildir has then."""
-        argv = ["getmail", "--getmaildir", self.folder, "--rcfile", os.path.join(self.folder, "rc")]
-        done = subprocess.run(argv, capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL)
+        argv = ["/usr/bin/python3", PEER, "--getmaildir", self.folder, "--rcfile", os.path.join(self.folder, "rc")]
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=10 * ANSWER, stdin=subprocess.DEVNULL)
         want(done.returncode == 0, f"code {done.returncode}: {(done.stdout + done.stderr)[-400:]}")
         return len(self.mails())
 
