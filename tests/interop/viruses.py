@@ -124,7 +124,7 @@ def other_ways(checks, server, scanner):
         use(server, scanner.ports["puts-aside"])
         reply = deliver("aside", MARK.decode())
         want(reply[0] == 250 and not having("ann", "aside") and having("ann", "aside", "Junk"), f"{reply}")
-        told(server, "quarantine", "Posthouse.Test.Mark")
+        told(server, "quarantine", "quarantined by clamav-milter")
     with checks.check("OnInfected Blackhole: answered 250, and nowhere"):
         use(server, scanner.ports["discards"])
         reply = deliver("black", MARK.decode())

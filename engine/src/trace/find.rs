@@ -102,7 +102,8 @@ impl MailKey {
             MailKey::Peer(ip) => record.peer.is_some_and(|peer| peer.ip().to_canonical() == ip.to_canonical()),
             MailKey::Queue(queue) => record.queue == *queue,
             MailKey::MessageId(id) => !record.message_id.is_empty() && bare(&record.message_id) == bare(id),
-            MailKey::Address(address) => [&record.sender, &record.recipient].into_iter().any(|one| {
+            // What is said of several recipients names them all.
+            MailKey::Address(address) => [&*record.sender].into_iter().chain(record.recipient.split(',')).any(|one| {
                 let at = if address.starts_with('@') { one.rfind('@').unwrap_or(one.len()) } else { 0 };
                 !one.is_empty() && one[at..].to_lowercase() == address.to_lowercase()
             }),

@@ -159,11 +159,12 @@ impl Session {
 
     /// A recipient, or with an empty one the whole message, was refused.
     pub(super) fn note_refused(&self, transaction: &Transaction, recipient: &str, policy: &str, reply: &Reply) {
+        // What is refused for all was for each of them.
+        let recipient = if recipient.is_empty() { shown(transaction) } else { recipient.to_owned() };
         let record = MailRecord {
             peer: Some(self.stream.peer()),
             by: self.role.name().to_owned(),
             sender: transaction.sender.clone(),
-            recipient: recipient.to_owned(),
             policy: policy.to_owned(),
             text: format!("{} {}", reply.code, reply.text),
             connection: self.connection,
@@ -172,6 +173,7 @@ impl Session {
         };
         // Who gets no further than MAIL comes again and again.
         let is_at_mail = recipient.is_empty() && !transaction.begun && transaction.recipients.is_empty();
+        let record = MailRecord { recipient, ..record };
         match is_at_mail {
             true => self.shared.engine.note_refusal(record),
             false => self.shared.engine.note_mail(&record),
@@ -182,7 +184,7 @@ impl Session {
     pub(super) fn note_lost(&self) {
         if let Some(transaction) = self.transaction.as_ref().filter(|transaction| transaction.begun) {
             let reply = Reply::new(421, "4.4.2 the connection ended before the message had come whole");
-            self.note_refused(transaction, &shown(transaction), "", &reply);
+            self.note_refused(transaction, "", "", &reply);
         }
     }
 
