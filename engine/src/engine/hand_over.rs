@@ -9,6 +9,11 @@ use crate::queue::{By, Queue, QueueItem};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+/// Where the requests about one message wait, in their order: each finds what those before it have noted. Other messages have turns of their own.
+pub(super) fn line_of(origin: Guid) -> u64 {
+    u128::from_be_bytes(origin.0) as u64 ^ (u128::from_be_bytes(origin.0) >> 64) as u64
+}
+
 impl Engine {
     /// Delivers to a recipient, and notes it. Whoever cannot have its copies now gets them by way of the queue. `None`: the item was removed meanwhile, or the
     /// recipient waits no longer.
@@ -30,7 +35,9 @@ impl Engine {
             at != usize::from(by.id.0 as u16) && queue.items_of(origin) > 0
         });
         let plan = move |txn: &mut super::txn::Txn<'_>| reached::hand_over(txn, &asked, &elsewhere, is_awaited);
-        let Some((done, is_over)) = shard.committer.submit(plan).await? else { return Ok(None) };
+        let Some((done, is_over)) = shard.committer.on_behalf(line_of(origin)).submit(plan).await? else {
+            return Ok(None);
+        };
         if is_over {
             self.forget_reached(&[origin]);
         }
@@ -53,7 +60,7 @@ impl Engine {
         let mut tickets = Vec::with_capacity(by_shard.len());
         for (shard, places) in by_shard {
             let (asked, chosen) = (asked.clone(), places.clone());
-            let ticket = self.shards[shard].committer.submit(move |txn| {
+            let ticket = self.shards[shard].committer.on_behalf(line_of(note.0)).submit(move |txn| {
                 let targets: Vec<&Target> = chosen.iter().map(|at| &asked.delivery.targets[*at]).collect();
                 reached::receive(txn, note, &asked.delivery.staged, &targets)
             });
@@ -95,7 +102,7 @@ impl Engine {
             let queue = shard.shared.published.queue();
             let known: Vec<Guid> = origins.iter().copied().filter(|origin| queue.notes(*origin)).collect();
             if !known.is_empty() {
-                shard.committer.on_behalf(0).submit_then(
+                shard.committer.on_behalf(line_of(known[0])).submit_then(
                     move |txn| reached::forget(txn, &known),
                     |done: Result<(), Error>| {
                         if let Err(why) = done {

@@ -211,6 +211,8 @@ pub struct HandOver {
     pub dealt: Vec<AccountId>,
     /// What is queued for an account that cannot take its copies now.
     pub later: Later,
+    /// A report to the sender, if all copies are there and none is had later.
+    pub notice: Option<Delivery>,
 }
 
 /// See `HandOver::later`.
@@ -225,6 +227,8 @@ pub struct HandedOver {
     pub queue_ids: Vec<QueueId>,
     /// The numbers of what is to be had later, and for whom.
     pub later: Vec<(AccountId, QueueId)>,
+    /// The numbers of what of the report goes by way of the queue.
+    pub reports: Vec<QueueId>,
 }
 
 /// See `HandedOver::copies`.

@@ -66,20 +66,22 @@ impl Crowd {
         if self.all.is_empty() || !is_over(self.due_ms) {
             return Vec::new();
         }
-        let over = self.all.extract_if(|_, one| is_over(one.end_ms)).filter_map(|(_, one)| step(one)).collect();
+        let over =
+            self.all.extract_if(|_, one| is_over(one.end_ms)).filter_map(|(_, mut one)| step(&mut one)).collect();
         self.due_ms = self.all.values().map(|one| one.end_ms).min().unwrap_or(0);
         over
     }
 
-    /// All that waits.
+    /// All that has come so far. Its minutes go on, so that whoever looks often has no more steps written.
     pub(crate) fn all(&mut self) -> Vec<MailRecord> {
-        self.all.drain().filter_map(|(_, one)| step(one)).collect()
+        self.all.values_mut().filter_map(step).collect()
     }
 }
 
-fn step(one: Gathered) -> Option<MailRecord> {
-    let count = if one.count > 1 { one.count } else { 0 };
-    (one.count > 0).then_some(MailRecord { count, ..one.last })
+/// Those that are not told of yet.
+fn step(one: &mut Gathered) -> Option<MailRecord> {
+    let count = std::mem::take(&mut one.count);
+    (count > 0).then(|| MailRecord { count: if count > 1 { count } else { 0 }, ..one.last.clone() })
 }
 
 /// One of those for whom there was no room: it stands for many addresses.
@@ -122,7 +124,9 @@ mod tests {
         assert_eq!(told(&crowd.take(refusal(61_001, 1, "a"))), [(61_001, 0)], "a new minute");
         crowd.take(refusal(61_002, 1, "a"));
         assert_eq!(told(&crowd.all()), [(61_002, 0)], "one stands for itself");
-        assert_eq!((told(&crowd.all()), told(&crowd.due(i64::MAX))), (vec![], vec![]));
+        assert_eq!(told(&crowd.all()), []);
+        assert_eq!(told(&crowd.take(refusal(61_003, 1, "a"))), [], "who looks begins no new minute");
+        assert_eq!(told(&crowd.due(i64::MAX)), [(61_003, 0)]);
     }
 
     #[test]

@@ -196,7 +196,15 @@ fn hand_over(
         NewQueueItem { recipients: vec![recipient], origin, ..NewQueueItem::default() }
     });
     let reply = "delivered".into();
-    wait(engine.queue_hand_over(HandOver { id: item.id, recipient, reply, delivery, dealt: Vec::new(), later }))
+    wait(engine.queue_hand_over(HandOver {
+        id: item.id,
+        recipient,
+        reply,
+        delivery,
+        dealt: Vec::new(),
+        later,
+        notice: None,
+    }))
 }
 
 fn copies(engine: &Engine, all: &[AccountId]) -> Vec<usize> {

@@ -1,9 +1,10 @@
 //! Mail of the queue for addresses of ours: groups within groups, domains that have become ours while mail waited. Connects to nobody.
+use super::notice;
 use super::office::{Held, Office};
 use super::retry;
 use super::session::{load, note_unreadable};
 use super::settle::{self, Way};
-use crate::dsn::Reply;
+use crate::dsn::{Kind, Reply};
 use crate::smtp::{Answerer, Reread, answer, moved};
 use crate::spending::Charged;
 use crate::wire::write_date_time;
@@ -21,7 +22,9 @@ use posthouse_engine::{Copies, HandOver, Later};
 use std::sync::Arc;
 
 /// What is said of a recipient in whose mailbox it is.
-pub(super) const DELIVERED: &str = "delivered here";
+const DELIVERED: &str = "delivered here";
+/// And of one whose item an operator has removed meanwhile: nothing was done.
+const GONE: &str = "it was taken off the queue meanwhile";
 /// And of one whose rules have sent it on, or who stands for others.
 const SENT_ON: &str = "sent on";
 
@@ -85,7 +88,7 @@ async fn to_one(
     let top = trace(office, item, &address);
     if let ([one], true, Some(placed)) = (local.as_slice(), external.is_empty(), decided(item)) {
         let copies = placed.iter().map(|placed| (one.clone(), placed.clone())).collect();
-        let handed = Handed { copies, ..Handed::default() };
+        let handed = Handed { copies, believed: arrived.facts.believes_path(), ..Handed::default() };
         return put(office, item, (at, recipient), handed, (top, message)).await;
     }
     // One account's own address ends in its mailbox, and nothing goes on that has been there before.
@@ -126,8 +129,9 @@ async fn to_one(
     let copies: Vec<(Recipient, Placed)> = kept.collect();
     let mut queue = onward((item, recipient), &address, verdict.external);
     queue.extend(verdict.forwards.iter().map(|forward| forwarded(item, forward)));
-    let reply = put(office, item, (at, recipient), Handed { copies, queue, dealt }, (top, message)).await;
-    if reply.is_positive() {
+    let handed = Handed { copies, queue, dealt, believed: arrived.facts.believes_path() };
+    let reply = put(office, item, (at, recipient), handed, (top, message)).await;
+    if reply.is_positive() && reply.text != GONE {
         charged.keep_forwards();
         answer_all(office, item, (arrived, &answers), &mut charged).await;
     }
@@ -319,6 +323,8 @@ struct Handed {
     queue: Vec<NewQueueItem>,
     /// Who wants no copy.
     dealt: Vec<AccountId>,
+    /// The sender is not known to be somebody else: a receipt goes to nobody who has sent nothing.
+    believed: bool,
 }
 
 /// Into mailboxes and the queue, with the note that it is done; who cannot have it now gets it later.
@@ -329,7 +335,7 @@ async fn put(
     handed: Handed,
     (top, message): (Vec<u8>, &[u8]),
 ) -> Reply {
-    let Handed { copies, queue, dealt } = handed;
+    let Handed { copies, queue, dealt, believed } = handed;
     let nobody = copies.is_empty() && queue.is_empty();
     // With notes of whom the message has reached it is ended by a hand-over all the same, so that they are forgotten in time.
     if nobody && !office.engine.queues().iter().any(|queue| queue.notes(item.origin())) {
@@ -348,11 +354,13 @@ async fn put(
     let reply = Reply::own("2.1.5", text);
     let delivery = Delivery { staged, targets, queue: queue.clone() };
     let later = own_items(item, recipient, &copies);
-    let asked = HandOver { id: item.id, recipient: at, reply: reply.to_string(), delivery, dealt, later };
+    let is_told = believed && text == DELIVERED && Kind::Delivered.is_wanted(recipient.notify);
+    let notice = if is_told { notice::delivered(office, item, recipient, (&reply, message)).await } else { None };
+    let asked = HandOver { id: item.id, recipient: at, reply: reply.to_string(), delivery, dealt, later, notice };
     match office.engine.queue_hand_over(asked).await {
-        // `None`: an operator has removed it meanwhile.
-        Ok(None) => reply,
+        Ok(None) => Reply::own("2.1.5", GONE),
         Ok(Some(done)) => {
+            done.reports.iter().for_each(|id| settle::note_report(office, item, *id));
             for ((one, placed), copy) in copies.iter().zip(&done.copies) {
                 if let Ok(Some(copy)) = copy {
                     placing::set_keywords(&office.engine, one.account, &placed.keywords, copy).await;

@@ -1,25 +1,25 @@
 //! Which reports an attempt calls for, and to whom (RFC 3461 section 5.2, RFC 3464). Sends none: they are committed with the results.
-use super::local::DELIVERED;
+use super::content::Content;
 use super::office::Office;
 use super::retry;
 use super::session::load;
 use super::settle::{self, Judged, Outcome};
-use crate::dsn::{self, Entry, Kind, Original, Report};
+use crate::dsn::{self, Entry, Kind, Original, Reply, Report};
 use posthouse_engine::delivery::{Delivery, Target};
 use posthouse_engine::directory::Address;
-use posthouse_engine::mailflow;
-use posthouse_engine::queue::{Fate, TlsDemand};
+use posthouse_engine::queue::{Fate, QueueItem, QueueRecipient, TlsDemand};
 
 /// The reports to be committed with the results. One for a mailbox in another shard goes there by way of the queue, so that it is neither
 /// lost nor sent again when the results cannot be noted at once.
 pub(super) async fn make(office: &Office, outcome: &Outcome, judged: &[Judged]) -> Vec<Delivery> {
     let mut notices = Vec::new();
-    for kind in [Kind::Failed, Kind::Delayed, Kind::Relayed, Kind::Delivered] {
+    for kind in [Kind::Failed, Kind::Delayed, Kind::Relayed] {
         let entries = entries(outcome, judged, kind, office.now());
         if entries.is_empty() {
             continue;
         }
-        notices.extend(one(office, outcome, kind, &entries).await);
+        let message = outcome.content.as_ref().map(Content::bytes);
+        notices.extend(one(office, (&outcome.item, message), kind, &entries).await);
     }
     notices
 }
@@ -31,9 +31,8 @@ fn entries(outcome: &Outcome, judged: &[Judged], kind: Kind, now: i64) -> Vec<En
         Kind::Failed => one.fate == Fate::Failed,
         Kind::Delayed => one.warned,
         Kind::Relayed => one.fate == Fate::Relayed && (!outcome.way.sends_notices || tells_of_time),
-        Kind::Delivered => one.fate == Fate::Relayed && outcome.way.remote.is_none() && is_delivered(outcome, one),
-        // Who brings a message to a group is told when it comes.
-        Kind::Expanded => false,
+        // A mailbox's copy is told of with it, and who brings a message to a group is told when it comes.
+        Kind::Delivered | Kind::Expanded => false,
     };
     let is_wanted = |notify: u8| match kind {
         // RFC 2852 section 4.1.4: told unless the sender wants to hear nothing at all.
@@ -57,24 +56,29 @@ fn entries(outcome: &Outcome, judged: &[Judged], kind: Kind, now: i64) -> Vec<En
     .collect()
 }
 
-/// Whether it is in a mailbox here, and its sender is not known to be somebody else: a receipt would go to one who has sent nothing.
-fn is_delivered(outcome: &Outcome, one: &Judged) -> bool {
-    let item = &outcome.item.item;
-    let is_false = item.arrival.as_ref().is_some_and(|arrival| {
-        let (_, facts, _) = mailflow::known(arrival, item.account);
-        !facts.believes_path()
-    });
-    one.reply.text == DELIVERED && !is_false
-}
-
 /// Whether a message whose sender has set a time went in time where nobody keeps it (RFC 2852 section 4.1.4.2), or is to be traced on its way.
 fn tells_of_time(outcome: &Outcome, now: i64) -> bool {
     let by = outcome.item.item.terms.deliver_by;
     by.is_some_and(|by| (!outcome.way.keeps_time && now < by.at) || (by.trace && outcome.way.remote.is_some()))
 }
 
-async fn one(office: &Office, outcome: &Outcome, kind: Kind, entries: &[Entry]) -> Option<Delivery> {
-    let item = &outcome.item;
+/// That a recipient's mailbox here has it; to be committed with the copy.
+pub(super) async fn delivered(
+    office: &Office,
+    item: &QueueItem,
+    recipient: &QueueRecipient,
+    (reply, message): (&Reply, &[u8]),
+) -> Option<Delivery> {
+    let (address, orcpt, reply) = (recipient.address.clone(), recipient.orcpt.clone(), reply.clone());
+    one(office, (item, Some(message)), Kind::Delivered, &[Entry { address, orcpt, reply, remote: None }]).await
+}
+
+async fn one(
+    office: &Office,
+    (item, message): (&QueueItem, Option<&[u8]>),
+    kind: Kind,
+    entries: &[Entry],
+) -> Option<Delivery> {
     let id = item.id.0;
     // RFC 5321 section 4.5.5: a report about a report goes to nobody, so that they cannot go round.
     let Ok(to) = Address::parse(&item.item.sender) else {
@@ -98,12 +102,11 @@ async fn one(office: &Office, outcome: &Outcome, kind: Kind, entries: &[Entry]) 
         tracing::info!(id, ?kind, sender = %to, "no report: nobody has the sender's address any more");
         return None;
     }
-    let loaded = match &outcome.content {
+    let loaded = match message {
         Some(_) => None,
         None => load(office, item).await.ok(),
     };
-    let content = outcome.content.as_ref().or(loaded.as_ref().map(|(content, _)| content));
-    let message = content.map_or(&[][..], |content| content.bytes());
+    let message = message.or(loaded.as_ref().map(|(content, _)| content.bytes())).unwrap_or_default();
     // Bytes cannot stand in a report, which has lines: the header is enough then. RFC 8689 section 5: what must not cross a network openly does not
     // go back whole.
     let only_header = item.item.terms.binary || item.item.tls == TlsDemand::Required;

@@ -196,18 +196,19 @@ fn note(office: &Office, outcome: &Outcome, judged: &[Judged], reports: &[QueueI
             ..MailRecord::default()
         });
     }
-    for report in reports {
-        let recipient = item.item.sender.clone();
-        let record = MailRecord {
-            when_ms,
-            step: Step::Reported,
-            queue: report.0,
-            from_queue: queue,
-            recipient,
-            ..MailRecord::default()
-        };
-        office.engine.note_mail(&record);
-    }
+    reports.iter().for_each(|report| note_report(office, item, *report));
+}
+
+/// A report to the sender that goes by way of the queue.
+pub(super) fn note_report(office: &Office, item: &QueueItem, report: QueueId) {
+    office.engine.note_mail(&MailRecord {
+        when_ms: office.clock.now_ms(),
+        step: Step::Reported,
+        queue: report.0,
+        from_queue: item.id.0,
+        recipient: item.item.sender.clone(),
+        ..MailRecord::default()
+    });
 }
 
 /// A line for each recipient.

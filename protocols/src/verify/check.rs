@@ -77,8 +77,38 @@ pub(super) async fn run(
         let found = seen::seen((names, &policies), (envelope.ip, &envelope.sender), (&spf, &dkim, &dmarc));
         seen = timeout_at(deadline, found).await.ok().flatten().map(Box::new);
     }
-    let is_open = facts.dmarc == Dmarc::TempError && policies.enforces();
+    let is_proven = || is_aligned(&author, &spf, &dkim);
+    let is_open = facts.dmarc == Dmarc::TempError && is_enforced(&dmarc, &policies, is_proven);
     Some(Done { facts, fields, seen, is_open })
+}
+
+/// Whether the author's domain wants something done with what is forged. Where one of the names above it gave no answer, and so no record is known to be the
+/// author's, any that is known counts, but not against mail that is proven to be the author's.
+fn is_enforced(found: &DmarcOutput, policies: &names::Known, is_proven: impl Fn() -> bool) -> bool {
+    match found.dmarc_record() {
+        Some(_) => matches!(found.policy(), dmarc::Policy::Reject | dmarc::Policy::Quarantine),
+        None => policies.enforces() && !is_proven(),
+    }
+}
+
+/// Whether a check that has passed is about the author's domain, or one above or below it: as far as that can be said without the record.
+fn is_aligned(author: &str, spf: &SpfOutput, dkim: &[DkimOutput<'_>]) -> bool {
+    let is_near = |domain: &str| {
+        let domain = to_a_label(domain);
+        is_below(&domain, author) || is_below(author, &domain)
+    };
+    let signs = |one: &DkimOutput<'_>| {
+        *one.result() == DkimResult::Pass && one.signature().is_some_and(|signature| is_near(&signature.d))
+    };
+    (spf.result() == SpfResult::Pass && is_near(spf.domain())) || dkim.iter().any(signs)
+}
+
+/// Whether a domain is the other one or below it. A top-level domain has no authors.
+fn is_below(one: &str, other: &str) -> bool {
+    let above = one.len().checked_sub(other.len()).and_then(|at| one.split_at_checked(at));
+    other.contains('.')
+        && above
+            .is_some_and(|(above, end)| end.eq_ignore_ascii_case(other) && (above.is_empty() || above.ends_with('.')))
 }
 
 /// A message without a header says nothing of who wrote it.
@@ -116,10 +146,6 @@ fn author(message: &AuthenticatedMessage<'_>) -> String {
 /// Leaves the signatures that are checked: those that may prove the author come first, so that others cannot keep them from it.
 fn keep_few(message: &mut AuthenticatedMessage<'_>) {
     let author = author(message);
-    let is_below = |one: &str, other: &str| {
-        let above = one.len().checked_sub(other.len()).and_then(|at| one.split_at_checked(at));
-        above.is_some_and(|(above, end)| end.eq_ignore_ascii_case(other) && (above.is_empty() || above.ends_with('.')))
-    };
     // What is no domain is no author either, and SMTP refuses it.
     message.from.retain(|from| from.rsplit_once('@').is_none_or(|(_, domain)| is_name(domain)));
     let signatures = &mut message.dkim_headers;

@@ -185,12 +185,35 @@ fn names_that_never_answer_keep_no_policy_from_being_read() {
     assert_eq!(fields.matches("dkim=").count(), limits::VERIFY_SIGNATURES_MAX, "{fields}");
 }
 
+/// `None`: it is put off.
+fn ask(verifier: &Verifier, sender: &str, message: &[u8]) -> Option<Dmarc> {
+    let envelope = Envelope { ip: [192, 0, 2, 1].into(), helo: "c.test".into(), sender: sender.into() };
+    wait(verifier.check(envelope, message.to_vec(), None)).map(|checked| checked.facts.dmarc)
+}
+
+/// A name that never answers would keep it out for good.
+#[test]
+fn what_is_proven_is_not_put_off_though_its_policy_cannot_be_read() {
+    let (own, record) = key("a.test", "one");
+    let records = [("_dmarc.a.test", dns::SILENT), ("_dmarc.test", "v=DMARC1; p=reject")];
+    let records: Vec<_> =
+        records.map(|(name, text)| (name.to_owned(), text.to_owned())).into_iter().chain([record]).collect();
+    let verifier = verifier(vec![dns::serve(&records)], Duration::from_millis(700));
+    assert_eq!(ask(&verifier, "x@b.test", MESSAGE), None);
+    assert_eq!(ask(&verifier, "x@b.test", &sign(&verifier, vec![own])), Some(Dmarc::TempError));
+}
+
+#[test]
+fn a_domain_that_asks_for_nothing_has_nothing_put_off() {
+    let (own, record) = key("a.test", "one");
+    let asks = "v=DMARC1; p=none; sp=reject";
+    let records = vec![("_dmarc.a.test".to_owned(), asks.to_owned()), (record.0, dns::SILENT.to_owned())];
+    let verifier = verifier(vec![dns::serve(&records)], Duration::from_millis(700));
+    assert_eq!(ask(&verifier, "x@b.test", &sign(&verifier, vec![own])), Some(Dmarc::TempError));
+}
+
 #[test]
 fn what_the_author_may_have_signed_is_put_off_while_its_key_cannot_be_seen() {
-    let ask = |verifier: &Verifier, sender: &str, message: &[u8]| {
-        let envelope = Envelope { ip: [192, 0, 2, 1].into(), helo: "c.test".into(), sender: sender.into() };
-        wait(verifier.check(envelope, message.to_vec(), None)).map(|checked| checked.facts.dmarc)
-    };
     for (policy, found) in [("reject", None), ("quarantine", None), ("none", Some(Dmarc::TempError))] {
         let (mut verifier, [own, _]) = stalled(policy);
         let late = SigningKey { selector: "late".into(), ..own.clone() };

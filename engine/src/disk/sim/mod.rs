@@ -59,6 +59,13 @@ impl SimDisk {
         self.state().reads_fail_from = Some(read);
     }
 
+    /// Forgets the reads that were to fail and have not come.
+    pub fn forgive_reads(&self) {
+        let mut state = self.state();
+        state.read_faults.clear();
+        state.reads_fail_from = None;
+    }
+
     /// Makes every call on a file take up to so many microseconds, at random.
     pub fn set_latency_us_max(&self, micros: u64) {
         self.state().latency_us_max = micros;

@@ -79,7 +79,7 @@ pub(in crate::engine) fn hand_over(
     elsewhere: &[Option<Result<Option<Delivered>>>],
     is_awaited: bool,
 ) -> Result<Option<(HandedOver, bool)>> {
-    let HandOver { id, recipient, reply, delivery, dealt, later } = asked;
+    let HandOver { id, recipient, reply, delivery, dealt, later, notice } = asked;
     let waits = |item: &Arc<QueueItem>| item.waiting().any(|(at, _, _)| at == *recipient as usize);
     let Some(item) = txn.queue().get(*id).filter(waits) else { return Ok(None) };
     let (origin, staged) = (item.origin(), &delivery.staged);
@@ -98,6 +98,10 @@ pub(in crate::engine) fn hand_over(
     taken.extend(dealt);
     let mut ids = deliver::write(txn, staged, to, delivery.queue.iter().chain(&onward))?;
     let late = ids.split_off(delivery.queue.len().min(ids.len()));
+    let notice = notice.as_ref().filter(|_| copies.iter().all(Result::is_ok));
+    let reports =
+        notice.map(|notice| deliver::plan(txn, &notice.staged, &notice.targets, &notice.queue)).transpose()?;
+    let reports = reports.map_or_else(Vec::new, |planned| planned.queue_ids);
     let tried = Tried { recipient: *recipient, fate: Fate::Relayed.code(), next_try: txn.now, reply: reply.clone() };
     let removed = queue::is_done(&item, std::slice::from_ref(&tried));
     txn.emit(&Event::QueueTried { id: *id, tried: vec![tried] })?;
@@ -111,7 +115,7 @@ pub(in crate::engine) fn hand_over(
         false => note(txn, origin, By { id: *id, recipient: *recipient }, taken)?,
     }
     let later = waiting.into_iter().zip(late).collect();
-    Ok(Some((HandedOver { copies, queue_ids: ids, later }, is_over)))
+    Ok(Some((HandedOver { copies, queue_ids: ids, later, reports }, is_over)))
 }
 
 /// Who cannot take it now, each once, with what is queued for it.

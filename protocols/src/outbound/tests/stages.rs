@@ -246,7 +246,7 @@ fn what_a_host_cannot_take_is_not_sent() {
         assert!(!heard.broken && heard.taken.is_empty());
     }
     let script: &'static str =
-        format!("{EHLO}S: 250-mx\nS: 250-SMTPUTF8\nS: 250 8BITMIME\nC: MAIL FROM:<ann@example.org> BODY=8BITMIME SMTPUTF8\nS: 550 no\nC: QUIT")
+        format!("{EHLO}S: 250-mx\nS: 250-SMTPUTF8\nS: 250 8BITMIME\nC: MAIL FROM:<ann@example.org> BODY=8BITMIME\nS: 550 no\nC: QUIT")
             .leak();
     both(converse_with(script, utf8), "550 5.0.0 no");
 }

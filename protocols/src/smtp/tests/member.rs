@@ -188,7 +188,7 @@ fn what_is_refused_whole_is_told_with_the_policy() {
     );
     super::answers(SmtpService::submission(shared.clone()), lines.replace('\n', "\r\n").into_bytes());
     let way = traced(&shared, Vec::new());
-    assert_eq!(way.iter().map(told).collect::<Vec<_>>(), ["login", "came", "refused  author 550"]);
+    assert_eq!(way.iter().map(told).collect::<Vec<_>>(), ["login", "came", "refused bob@example.org author 550"]);
     assert_eq!((way[1].account, way[1].message_id.ends_with("@mail.example.org>")), (1, true));
 }
 
