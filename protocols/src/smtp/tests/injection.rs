@@ -81,13 +81,13 @@ fn names_subjects_and_scripts_add_nothing_to_answers() {
             script.replace('\\', "\\\\").replace('"', "\\\"").replace('\r', "\\r").replace('\n', "\\n")
         )
     };
-    let mime = "text:\nMIME-Version: 1.0\nFrom: ceo@example.org\nContent-Type: text/plain;\n charset=utf-8\nEvil: yes\n more\n\nText\n.\n";
+    let mime = "text:\nMIME-Version: 1.0\nContent-Type: text/plain;\n charset=utf-8\n\nText\n.\n";
     let rules = [
         plain.to_owned(),
         by_script(":subject \"a\r\nEvil: yes\" \"Gone.\""),
         by_script(":subject \"a\nEvil: yes\" \"Gone.\""),
         by_script(&format!(":mime {mime}")),
-        by_script(&format!(":mime {}", mime.replace("Evil:", "Bcc: x@x.test\nEvil:"))),
+        by_script(&format!(":mime {}", mime.replace("Content-", "From: ceo@example.org\nEvil: yes\n more\nContent-"))),
     ];
     let subject = "=?utf-8?Q?a=0D=0AEvil:_yes=0D=0A=0D=0AEvil?=";
     for rule in rules {
@@ -99,7 +99,7 @@ fn names_subjects_and_scripts_add_nothing_to_answers() {
         if shared.engine.queue().is_empty() {
             // The script is none: it does nothing.
             assert!(
-                (rule.contains(":subject") || rule.contains("Bcc:")) && inbox(&shared, "ann@example.org").len() == 1,
+                (rule.contains(":subject") || rule.contains("ceo@")) && inbox(&shared, "ann@example.org").len() == 1,
                 "{rule}"
             );
             continue;
