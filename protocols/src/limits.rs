@@ -257,8 +257,6 @@ pub const SMTP_MEMBER_PRIORITY_MAX: i8 = 4;
 pub const SMTP_HOST_PRIORITY_MAX: i8 = 0;
 /// Of an ORCPT parameter, its type and its address together, decoded (RFC 3461 section 4.2: the whole parameter has up to 500 characters).
 pub const SMTP_ORCPT_BYTES_MAX: usize = 500;
-/// Bytes of a message up to which a reactor thread puts it in lines itself.
-pub const SMTP_INLINE_BYTES_MAX: usize = 64 << 10;
 /// Bytes of one packet of a milter.
 pub const MILTER_PACKET_BYTES_MAX: usize = 2 << 20;
 /// Bytes of a message and of what a milter changes of it up to which a reactor thread makes the change itself.
@@ -323,8 +321,8 @@ pub const OUTBOUND_REPLY_LINES_MAX: usize = 128;
 pub const OUTBOUND_RECIPIENTS_MAX: usize = 50;
 /// Bytes of a message that are handed to the connection at a time.
 pub const OUTBOUND_PIECE_BYTES: usize = 64 * 1024;
-/// A message of more bytes that came as bytes is put in lines by a worker.
-pub const OUTBOUND_LINES_INLINE_BYTES_MAX: usize = 64 << 10;
+/// A message of more bytes that came as bytes is put in lines by a worker: at submission, or where it leaves.
+pub const LINES_INLINE_BYTES_MAX: usize = 64 << 10;
 /// Hosts of one domain that are asked for their addresses.
 pub const OUTBOUND_HOSTS_MAX: usize = 20;
 /// Addresses that one attempt tries to connect to.

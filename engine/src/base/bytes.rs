@@ -1,4 +1,5 @@
 //! Checked little-endian bytes and varints: the only way the engine turns structures into bytes and back. Never panics on input.
+use std::net::IpAddr;
 
 /// Why bytes could not be read; `at` is the offset in the slice that was given.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -113,6 +114,15 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// What `Put::put_ip` writes.
+    pub fn ip(&mut self) -> Result<IpAddr, DecodeError> {
+        match self.u8()? {
+            4 => Ok(IpAddr::from(self.array::<4>()?)),
+            6 => Ok(IpAddr::from(self.array::<16>()?)),
+            _ => self.error("an IPv4 or IPv6 address expected before this byte"),
+        }
+    }
+
     fn long_varint(&mut self) -> Result<u64, DecodeError> {
         let mut value = 0u64;
         for shift in (0..70).step_by(7) {
@@ -201,6 +211,19 @@ pub trait Put {
     /// A length as varint and the text.
     fn put_str(&mut self, text: &str) {
         self.put_bytes(text.as_bytes());
+    }
+    /// 4 or 6 in a byte, and the address's 4 or 16 bytes.
+    fn put_ip(&mut self, ip: IpAddr) {
+        match ip {
+            IpAddr::V4(ip) => {
+                self.put_u8(4);
+                self.put(&ip.octets());
+            }
+            IpAddr::V6(ip) => {
+                self.put_u8(6);
+                self.put(&ip.octets());
+            }
+        }
     }
 }
 

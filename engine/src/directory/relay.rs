@@ -157,27 +157,6 @@ impl fmt::Display for RelayHost {
     }
 }
 
-pub(super) fn put_ip(out: &mut Vec<u8>, ip: IpAddr) {
-    match ip {
-        IpAddr::V4(ip) => {
-            out.put_u8(4);
-            out.put(&ip.octets());
-        }
-        IpAddr::V6(ip) => {
-            out.put_u8(6);
-            out.put(&ip.octets());
-        }
-    }
-}
-
-pub(super) fn get_ip(reader: &mut Reader<'_>) -> Decoded<IpAddr> {
-    Ok(match reader.u8()? {
-        4 => IpAddr::from(reader.array::<4>()?),
-        6 => IpAddr::from(reader.array::<16>()?),
-        _ => return reader.error("a kind of address expected before this byte"),
-    })
-}
-
 /// What the rules say of mail on behalf of a domain.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct WayOut {

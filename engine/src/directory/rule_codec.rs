@@ -5,7 +5,7 @@ use crate::base::{AccountId, MailboxId, TenantId};
 use super::codec::{self, Decoded};
 use super::pattern::{get_pattern, put_pattern};
 use super::rule::{Found, Permission, Rule, Scope, Senders};
-use super::{Away, Fetched, Keyword, RelayHost, acl, relay};
+use super::{Away, Fetched, Keyword, RelayHost, acl};
 
 pub(super) fn put_scope(out: &mut Vec<u8>, scope: &Scope) {
     match scope {
@@ -107,7 +107,7 @@ pub(super) fn put_rule(out: &mut Vec<u8>, rule: &Rule) {
         }
         Rule::Source(ip) => {
             out.put_u8(19);
-            relay::put_ip(out, *ip);
+            out.put_ip(*ip);
         }
         Rule::TenantRate { recipients, seconds } => put_rate(out, 21, *recipients, *seconds),
         Rule::Fetched(fetched) => {
@@ -152,7 +152,7 @@ pub(super) fn get_rule(reader: &mut Reader<'_>) -> Decoded<Rule> {
         20 => Rule::Fetched(Fetched::get(reader)?),
         21 => Rule::TenantRate { recipients: reader.varint_u32()?, seconds: reader.varint_u32()? },
         18 => Rule::Relay(Box::new(RelayHost::get(reader)?)),
-        19 => Rule::Source(relay::get_ip(reader)?),
+        19 => Rule::Source(reader.ip()?),
         16 => match reader.u8()? {
             0 => Rule::Admin(Permission::Quotas),
             _ => return reader.error("what an administrator may do expected before this byte"),

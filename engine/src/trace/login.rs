@@ -262,26 +262,12 @@ impl Record for LoginRecord {
 }
 
 pub(super) fn put_peer(body: &mut Vec<u8>, peer: SocketAddr) {
-    match peer.ip() {
-        IpAddr::V4(v4) => {
-            body.put_u8(4);
-            body.put(&v4.octets());
-        }
-        IpAddr::V6(v6) => {
-            body.put_u8(6);
-            body.put(&v6.octets());
-        }
-    }
+    body.put_ip(peer.ip());
     body.put_u16(peer.port());
 }
 
 pub(super) fn peer(body: &mut Reader<'_>) -> std::result::Result<SocketAddr, DecodeError> {
-    let ip = match body.u8()? {
-        4 => IpAddr::from(body.array::<4>()?),
-        6 => IpAddr::from(body.array::<16>()?),
-        _ => return body.error("an IPv4 or IPv6 address expected before this byte"),
-    };
-    Ok(SocketAddr::new(ip, body.u16()?))
+    Ok(SocketAddr::new(body.ip()?, body.u16()?))
 }
 
 fn code<T: PartialEq>(table: &[(T, &str)], value: T) -> u8 {

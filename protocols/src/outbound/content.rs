@@ -60,7 +60,7 @@ impl Content {
     /// # Errors
     /// There is no worker, or it has failed.
     pub(super) async fn in_lines(&self, engine: &Engine) -> Result<Option<Content>, Error> {
-        if self.bytes().len() <= limits::OUTBOUND_LINES_INLINE_BYTES_MAX {
+        if self.bytes().len() <= limits::LINES_INLINE_BYTES_MAX {
             return Ok(self.put_in_lines());
         }
         let content = self.clone();

@@ -159,21 +159,21 @@ impl Session {
 
     /// A recipient, or with an empty one the whole message, was refused.
     pub(super) fn note_refused(&self, transaction: &Transaction, recipient: &str, policy: &str, reply: &Reply) {
+        // Who gets no further than MAIL comes again and again.
+        let is_at_mail = recipient.is_empty() && !transaction.begun && transaction.recipients.is_empty();
         // What is refused for all was for each of them.
         let recipient = if recipient.is_empty() { shown(transaction) } else { recipient.to_owned() };
         let record = MailRecord {
             peer: Some(self.stream.peer()),
             by: self.role.name().to_owned(),
             sender: transaction.sender.clone(),
+            recipient,
             policy: policy.to_owned(),
             text: format!("{} {}", reply.code, reply.text),
             connection: self.connection,
             session: self.known_of_connection(),
             ..self.step(transaction, Step::Refused)
         };
-        // Who gets no further than MAIL comes again and again.
-        let is_at_mail = recipient.is_empty() && !transaction.begun && transaction.recipients.is_empty();
-        let record = MailRecord { recipient, ..record };
         match is_at_mail {
             true => self.shared.engine.note_refusal(record),
             false => self.shared.engine.note_mail(&record),

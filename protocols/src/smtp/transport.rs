@@ -19,7 +19,7 @@ impl Session {
             return Err(Reply::new(452, "4.3.1 Too many messages are under way; try again"));
         }
         let message = std::mem::take(&mut taken.message);
-        let is_small = message.len() <= limits::SMTP_INLINE_BYTES_MAX;
+        let is_small = message.len() <= limits::LINES_INLINE_BYTES_MAX;
         let convert = move || {
             let lines = in_lines(&message);
             (message, lines)

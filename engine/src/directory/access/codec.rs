@@ -1,5 +1,4 @@
 //! The bytes of what accounts log in with and of the login rules (docs/format.md, "Directory events"). Every value has one encoding.
-use std::net::IpAddr;
 
 use super::super::codec::{Decoded, bits, choice, get_box};
 use super::{
@@ -157,28 +156,14 @@ pub(in crate::directory) fn get_login_rules(reader: &mut Reader<'_>) -> Decoded<
 }
 
 fn put_network(out: &mut Vec<u8>, network: &Network) {
-    match network.addr() {
-        IpAddr::V4(v4) => {
-            out.put_u8(4);
-            out.put(&v4.octets());
-        }
-        IpAddr::V6(v6) => {
-            out.put_u8(6);
-            out.put(&v6.octets());
-        }
-    }
+    out.put_ip(network.addr());
     out.put_u8(network.prefix_len());
 }
 
 fn get_networks(reader: &mut Reader<'_>) -> Decoded<Vec<Network>> {
     let mut networks: Vec<Network> = Vec::new();
     for _ in 0..reader.count()? {
-        let address = match reader.u8()? {
-            4 => IpAddr::from(reader.array::<4>()?),
-            6 => IpAddr::from(reader.array::<16>()?),
-            _ => return reader.error("an IPv4 or IPv6 network expected before this byte"),
-        };
-        let network = Network::new(address, reader.u8()?).ok().filter(|network| network.trunc() == *network);
+        let network = Network::new(reader.ip()?, reader.u8()?).ok().filter(|network| network.trunc() == *network);
         match network.filter(|network| networks.last().is_none_or(|last| last < network)) {
             Some(network) => networks.push(network),
             None => return reader.error("a network without host bits, in ascending order, expected before this byte"),

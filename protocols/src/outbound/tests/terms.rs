@@ -60,7 +60,7 @@ fn bytes_go_as_bytes_to_a_host_that_takes_them() {
 /// A large message keeps no reactor from others while it is put in lines.
 #[test]
 fn large_messages_are_put_in_lines_by_a_worker() {
-    for (bytes, here) in [(100, 1), (limits::OUTBOUND_LINES_INLINE_BYTES_MAX, 0)] {
+    for (bytes, here) in [(100, 1), (limits::LINES_INLINE_BYTES_MAX, 0)] {
         play(move |world| async move {
             let before = PUT_HERE.get();
             let left = "S: 250 ok\nC: RCPT ...\nS: 250 ok\nC: DATA\nS: 354 go\n.\nS: 250 ok\nC: QUIT";

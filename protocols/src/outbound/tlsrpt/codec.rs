@@ -4,7 +4,6 @@ use crate::limits;
 use crate::outbound::trust;
 use posthouse_engine::base::bytes::{DecodeError, Put, Reader};
 use posthouse_engine::base::limits::KEPT_BYTES_MAX;
-use std::net::IpAddr;
 use std::sync::{Arc, PoisonError};
 
 /// By their codes.
@@ -61,22 +60,10 @@ fn encode((published, counts): &(Arc<Published>, Counts), out: &mut Vec<u8>) {
         out.put_str(&failed.host);
         out.put_u8(u8::from(failed.ips.is_some()));
         if let Some((ours, theirs)) = failed.ips {
-            [ours, theirs].iter().for_each(|ip| put_ip(*ip, out));
+            out.put_ip(ours);
+            out.put_ip(theirs);
         }
         out.put_varint(*count);
-    }
-}
-
-fn put_ip(ip: IpAddr, out: &mut Vec<u8>) {
-    match ip {
-        IpAddr::V4(ip) => {
-            out.put_u8(4);
-            out.put(&ip.octets());
-        }
-        IpAddr::V6(ip) => {
-            out.put_u8(6);
-            out.put(&ip.octets());
-        }
     }
 }
 
@@ -100,18 +87,10 @@ fn policy(domain: &Arc<str>, reader: &mut Reader<'_>) -> Result<(Arc<Published>,
             return reader.error("what can go wrong with TLS expected before this byte");
         };
         let host = reader.str()?.to_owned();
-        let ips = if reader.u8()? == 0 { None } else { Some((ip(reader)?, ip(reader)?)) };
+        let ips = if reader.u8()? == 0 { None } else { Some((reader.ip()?, reader.ip()?)) };
         counts.details.insert(Failed { result, ips, host }, reader.varint()?);
     }
     Ok((Arc::new(published), counts))
-}
-
-fn ip(reader: &mut Reader<'_>) -> Result<IpAddr, DecodeError> {
-    match reader.u8()? {
-        4 => Ok(IpAddr::from(reader.array::<4>()?)),
-        6 => Ok(IpAddr::from(reader.array::<16>()?)),
-        _ => reader.error("a family of addresses of 4 or 6 expected before this byte"),
-    }
 }
 
 #[cfg(test)]
