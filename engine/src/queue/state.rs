@@ -178,13 +178,17 @@ impl Queue {
         self.add(QueueItem { id, item, progress, guid, locator, size_bytes, state, created, next_try })
     }
 
-    /// Adds an item as it is; false when its id is taken.
+    /// Adds an item as it is; false when its id is taken, or 0.
     pub(crate) fn put(&mut self, item: QueueItem) -> bool {
         self.add(item).is_ok()
     }
 
     pub(super) fn add(&mut self, item: QueueItem) -> Result<()> {
         let seen = Seen::of(&item);
+        // A checkpoint's notes of reached accounts begin with a zero where an item's number stands.
+        if seen.id == QueueId(0) {
+            return Err(corrupt("queue id 0 belongs to no item"));
+        }
         if !self.items.insert(item) {
             return Err(corrupt(format!("queue id {} is used already", seen.id)));
         }

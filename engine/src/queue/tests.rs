@@ -57,6 +57,13 @@ fn many_items_come_back_packed_and_can_be_changed() {
 }
 
 #[test]
+fn an_item_without_a_number_is_none() {
+    let mut queue = Queue::default();
+    assert!(queue.apply(&queued(0, None)).is_err(), "a checkpoint would take it for a note of reached accounts");
+    assert_eq!(again(&queue), Queue::default());
+}
+
+#[test]
 fn items_that_are_not_in_their_order_are_no_queue() {
     let bytes = folded([queued(1 << 16, None)]).encode();
     let twice = |count: u8| {
