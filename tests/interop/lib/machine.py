@@ -31,6 +31,7 @@ for device in null:3 zero:5 full:7 random:8 urandom:9; do
     mknod -m 666 "dev/${device%:*}" c 1 "${device#*:}"
 done
 mknod -m 666 dev/tty c 5 0
+ln -s pts/ptmx dev/ptmx
 mkdir dev/shm dev/pts run/old
 mv units run/units
 pivot_root . run/old
