@@ -27,6 +27,10 @@ pub const IMAP_FIELDS_MAX: usize = 256;
 pub const IMAP_SECTION_STEP_BYTES: usize = 64 << 10;
 /// Messages of a STORE or EXPUNGE that one transaction changes; more are several, and other commits come in between.
 pub const IMAP_COMMIT_MESSAGES_MAX: usize = 50_000;
+/// Different items of one FETCH, of UPDATE and of what NOTIFY tells of new messages.
+pub const IMAP_ITEMS_MAX: usize = 256;
+/// Bytes of the text of such items that a session keeps; they take up to forty times as much in memory.
+pub const IMAP_KEPT_ITEMS_BYTES_MAX: usize = 4096;
 /// Keys of one SEARCH.
 pub const IMAP_SEARCH_KEYS_MAX: usize = 1000;
 /// Keys of one SEARCH that look into the text of messages: each goes through all of it.

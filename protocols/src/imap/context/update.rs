@@ -200,6 +200,7 @@ impl Session {
         let Ok(first) = view.entries.lower_bound(from) else {
             return Ok(());
         };
+        let mut together: (Vec<&Arc<Plan>>, Arc<Plan>) = (Vec::new(), Arc::default());
         for at in first..view.entries.len() {
             take_turns(at).await;
             let Ok(uid) = view.entries.get(at).map(|entry| entry.uid) else {
@@ -211,7 +212,13 @@ impl Session {
             match plans.as_slice() {
                 [] => {}
                 [one] => self.fetch_new(one, at).await?,
-                several => self.fetch_new(&Arc::new(Plan::together(several)), at).await?,
+                several => {
+                    // Most new messages are found by the same contexts.
+                    if !several.iter().copied().map(Arc::as_ptr).eq(together.0.iter().copied().map(Arc::as_ptr)) {
+                        together = (plans.clone(), Arc::new(Plan::together(several)));
+                    }
+                    self.fetch_new(&together.1, at).await?;
+                }
             }
         }
         Ok(())
