@@ -19,8 +19,6 @@ pub const IMAP_SKIP_BYTES_MAX: usize = 1 << 20;
 pub const IMAP_BAD_MAX: u32 = 20;
 /// Messages that FETCH, STORE and SEARCH go through before other sessions of the reactor are served.
 pub const IMAP_BATCH_MESSAGES: usize = 256;
-/// Bytes of messages that FETCH goes through before other sessions of the reactor are served.
-pub const IMAP_BATCH_BYTES: usize = 256 << 10;
 /// Names in one HEADER.FIELDS.
 pub const IMAP_FIELDS_MAX: usize = 256;
 /// Bytes of a header or of an encoded part that are gone through at a time for HEADER.FIELDS and BINARY.
@@ -45,7 +43,9 @@ pub const IMAP_RESULTS_FREE_BYTES: usize = 16 << 10;
 pub const IMAP_SAVED_RANGES_MAX: usize = 256 * 1024;
 /// Mailboxes that one ESEARCH goes through.
 pub const IMAP_ESEARCH_MAILBOXES_MAX: usize = 20_000;
-/// Names that LIST goes through before other sessions of the reactor are served.
+/// What a name that LIST or LSUB goes through counts as in bytes, besides the steps of matching it.
+pub const IMAP_NAME_WORK_BYTES: usize = 4096;
+/// Names, mailboxes or new messages that are gone through before other sessions of the reactor are served.
 pub const IMAP_LIST_BATCH: usize = 64;
 /// Messages of one APPEND (RFC 3502), or of a COPY or MOVE to an account in another shard, unless configured; see `session::MessageLimit`.
 pub const IMAP_MESSAGES_DEFAULT: u32 = 20_000;
@@ -150,6 +150,8 @@ pub const RING_DRAIN_MAX: Duration = Duration::from_secs(2);
 
 /// Output that is gathered before it is sent, however many commands a client has pipelined.
 pub const OUTPUT_BYTES: usize = 64 * 1024;
+/// Bytes that one session goes through before other sessions of the reactor are served, and whatever else takes about a nanosecond each.
+pub const WORK_PER_TURN_BYTES: usize = 256 << 10;
 /// Pipelined commands of one session before other sessions of the reactor are served.
 pub const COMMANDS_PER_TURN: usize = 32;
 

@@ -9,6 +9,7 @@ use crate::imap::state::Session;
 use crate::imap::{name, out, place};
 use crate::limits;
 use crate::runtime::yield_now;
+use crate::session::Work;
 use posthouse_engine::base::{AccountId, Error, MailboxId};
 use posthouse_engine::index::{Account, UidSet};
 use std::collections::BTreeMap;
@@ -141,8 +142,8 @@ impl Session {
         let News { names, subscriptions, status, annotations } = news;
         self.write_names(own, names, &subscriptions).await?;
         for Status { name, account, mailbox, items, .. } in status {
-            // Counting what is deleted, which can fail, is asked for by nobody here.
-            let _ = self.write_status_now(&name, account, &mailbox, &items);
+            // Nobody asks for DELETED-STORAGE here. What cannot be read is told of when it is asked for.
+            let _ = self.write_status_now(&name, account, &mailbox, &items, 0);
             self.stream.flush_if_large().await?;
         }
         let utf8 = self.names_utf8();
@@ -182,10 +183,13 @@ impl Session {
             },
             false => Vec::new(),
         };
-        let (all, utf8) = (Names::of(own, &others, &Selection::default()), self.names_utf8());
+        let mut work = Work::default();
+        let all = Names::of(own, &others, &Selection::default(), &mut work).await;
+        let utf8 = self.names_utf8();
         for (name, what) in names {
+            work.did(limits::IMAP_NAME_WORK_BYTES).await;
             let out = self.stream.output();
-            all.write_now(out, own, &name, what.is_lost);
+            all.write_now(out, own, &name, what.is_lost, &mut work);
             name::write(out, &name, utf8);
             if let Some(old) = what.old {
                 out.extend_from_slice(b" (\"OLDNAME\" (");
