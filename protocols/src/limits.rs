@@ -13,6 +13,8 @@ pub const IMAP_LOGIN_LINE_BYTES_MAX: usize = 16 * 1024;
 pub const IMAP_LITERALS_BYTES_MAX: usize = 128 * 1024;
 /// The same before login.
 pub const IMAP_LOGIN_LITERALS_BYTES_MAX: usize = 4 * 1024;
+/// Bytes of a URL in CATENATE.
+pub const IMAP_URL_BYTES_MAX: usize = 8 * 1024;
 /// Bytes of a command that is too long which are read and thrown away before the connection is closed instead.
 pub const IMAP_SKIP_BYTES_MAX: usize = 1 << 20;
 /// BAD answers in a row after which the connection is closed.
@@ -33,7 +35,7 @@ pub const IMAP_KEPT_ITEMS_BYTES_MAX: usize = 4096;
 pub const IMAP_SEARCH_KEYS_MAX: usize = 1000;
 /// Keys of one SEARCH that look into the text of messages: each goes through all of it.
 pub const IMAP_SEARCH_TEXTS_MAX: usize = 64;
-/// Bytes of a message that a SEARCH looks through on the reactor; larger ones are a worker's.
+/// Bytes of a message, for each key that goes through it, that a SEARCH looks through on the reactor; more is a worker's.
 pub const IMAP_SEARCH_INLINE_BYTES_MAX: u32 = 16 << 10;
 /// Results of a SEARCH or SORT that are written before other sessions of the reactor are served.
 pub const IMAP_RESULTS_STEP: usize = 4096;
@@ -63,6 +65,8 @@ pub const IMAP_SHARED_MAILBOXES_MAX: usize = 20_000;
 pub const IMAP_PATTERNS_MAX: usize = 64;
 /// Levels of AND, OR and NOT in one SEARCH.
 pub const IMAP_SEARCH_DEPTH_MAX: usize = 64;
+/// Groups of mailboxes in one NOTIFY: each is asked of each mailbox.
+pub const IMAP_NOTIFY_GROUPS_MAX: usize = 64;
 /// Mailbox names in one NOTIFY.
 pub const IMAP_NOTIFY_NAMES_MAX: usize = 1000;
 /// Accounts of others that one session watches.
