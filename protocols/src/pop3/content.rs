@@ -5,8 +5,9 @@ use super::maildrop::Maildrop;
 use super::state::Session;
 use crate::limits;
 use crate::runtime::yield_now;
-use crate::session::Reading;
+use crate::session::{Reading, Work};
 use crate::wire::DotWriter;
+use memchr::memchr;
 use posthouse_engine::base::{AccountId, Error, MailboxId};
 use posthouse_engine::index::Entry;
 use std::io;
@@ -24,15 +25,18 @@ impl Session {
         if u64::from(entry.size_bytes) > limits::MESSAGE_SMALL_BYTES {
             self.stream.flush().await?;
         }
-        Ok(match self.shared.message(account, account, &entry).await {
-            // RFC 6856 section 5.
-            Ok(bytes) if self.policy.refuses_utf8 && !self.utf8 && has_utf8_header(&bytes) => {
-                Err(Answer::no("[UTF8] The message's header is in UTF-8; say UTF8 before you log in"))
+        let bytes = match self.shared.message(account, account, &entry).await {
+            Ok(bytes) => bytes,
+            Err(Error::NotFound(_)) => {
+                return Ok(Err(Answer::no("The message is gone: it was removed by other means")));
             }
-            Ok(bytes) => Ok(bytes),
-            Err(Error::NotFound(_)) => Err(Answer::no("The message is gone: it was removed by other means")),
-            Err(error) => Err(error.into()),
-        })
+            Err(error) => return Ok(Err(error.into())),
+        };
+        // RFC 6856 section 5.
+        if self.policy.refuses_utf8 && !self.utf8 && has_utf8_header(&bytes).await {
+            return Ok(Err(Answer::no("[UTF8] The message's header is in UTF-8; say UTF8 before you log in")));
+        }
+        Ok(Ok(bytes))
     }
 
     fn find(&self, number: u64) -> Result<(AccountId, Entry), Answer> {
@@ -53,11 +57,12 @@ impl Session {
     pub(super) async fn send(&mut self, first: &str, mut message: Reading, size_bytes: usize) -> io::Result<Answer> {
         self.say(first);
         let mut writer = DotWriter::lenient();
-        let mut sent = 0;
+        let (mut sent, mut work) = (0, Work::default());
         while sent < size_bytes {
             let piece = sent..size_bytes.min(sent + limits::POP3_PIECE_BYTES);
             let bytes = message.get(piece.clone()).ok_or_else(|| io::Error::other("a message has become shorter"))?;
             writer.write(bytes, self.stream.output());
+            work.did(piece.len()).await;
             sent = piece.end;
             let is_large = self.stream.output().len() >= limits::OUTPUT_BYTES;
             if is_large && !message.flush(&mut self.stream).await? {
@@ -103,7 +108,21 @@ impl Session {
 }
 
 /// Whether a message's header is not ASCII.
-fn has_utf8_header(message: &[u8]) -> bool {
-    let mut lines = message.split_inclusive(|byte| *byte == b'\n').take_while(|line| !matches!(*line, b"\n" | b"\r\n"));
-    lines.any(|line| !line.is_ascii())
+async fn has_utf8_header(message: &[u8]) -> bool {
+    let (mut at, mut work) = (0, Work::default());
+    while at < message.len() {
+        // A line, or a piece of one that is long.
+        let rest = &message[at..message.len().min(at + limits::POP3_PIECE_BYTES)];
+        let line = &rest[..memchr(b'\n', rest).map_or(rest.len(), |lf| lf + 1)];
+        let begins = at == 0 || message[at - 1] == b'\n';
+        if begins && matches!(line, b"\n" | b"\r\n") {
+            return false;
+        }
+        if !line.is_ascii() {
+            return true;
+        }
+        at += line.len();
+        work.did(line.len()).await;
+    }
+    false
 }
