@@ -14,6 +14,7 @@ use crate::imap::state::{Running, Session};
 use crate::imap::sync::{Own, Telling};
 use crate::imap::table::Request;
 use crate::limits;
+use crate::runtime::yield_now;
 use crate::session::{Reading, Work};
 use posthouse_engine::Store;
 use posthouse_engine::base::{Error, Result, Uid};
