@@ -115,7 +115,7 @@ fn rename_inbox(txn: &mut Txn<'_>, account: AccountId, to: &str) -> Result<()> {
 pub(in crate::engine) fn subscribe(txn: &mut Txn<'_>, account: AccountId, name: &str, on: bool) -> Result<()> {
     let name = check_mailbox_name(name)?;
     let view = txn.opened(account)?;
-    if view.subscriptions.contains(&name) == on {
+    if view.subscriptions.contains(name.as_str()) == on {
         return Ok(());
     }
     if on && view.subscriptions.len() >= MAILBOXES_MAX {

@@ -51,14 +51,13 @@ impl Session {
             own.insert(&*mailbox.name);
             work.did(mailbox.name.len()).await;
         }
-        for subscribed in account.subscriptions.iter() {
+        for subscribed in account.subscriptions.iter().map(|name| &**name) {
             work.did(limits::IMAP_NAME_WORK_BYTES + pattern.steps(subscribed)).await;
             if pattern.matches(subscribed) {
                 let may_be_seen =
                     || self.place_named(subscribed).is_ok_and(|place| place.rights.contains(Rights::LOOKUP));
-                let is_there =
-                    own.contains(subscribed.as_str()) || place::may_be_of_others(subscribed) && may_be_seen();
-                found.insert(subscribed.as_str(), is_there);
+                let is_there = own.contains(subscribed) || place::may_be_of_others(subscribed) && may_be_seen();
+                found.insert(subscribed, is_there);
                 continue;
             }
             for (at, _) in subscribed.match_indices('/') {

@@ -14,6 +14,7 @@ use posthouse_engine::base::{AccountId, Error, MailboxId};
 use posthouse_engine::index::{Account, UidSet};
 use std::collections::BTreeMap;
 use std::io;
+use std::sync::Arc;
 
 impl Session {
     /// Tells what is news about other mailboxes, names, subscriptions and annotations. Does nothing while nothing watched has changed.
@@ -51,7 +52,7 @@ impl Session {
         };
         let mut news = News::default();
         let subscriptions = std::mem::replace(&mut notify.subscriptions, own.subscriptions.clone());
-        let changed: Vec<&String> = subscriptions.symmetric_difference(&own.subscriptions).collect();
+        let changed: Vec<&Arc<str>> = subscriptions.symmetric_difference(&own.subscriptions).collect();
         if notify.rights_changed || !changed.is_empty() && notify.filter.asks_subscribed() {
             notify.rights_changed = false;
             let gone = self.reach(notify, &own).await.map_err(|TooMuch| super::asked::overflow())?;
@@ -122,13 +123,13 @@ impl Session {
     }
 
     /// RFC 5465 section 5.5.
-    fn subscriptions_changed(notify: &mut Notify, own: &Account, changed: &[&String], news: &mut News) {
+    fn subscriptions_changed(notify: &mut Notify, own: &Account, changed: &[&Arc<str>], news: &mut News) {
         for name in changed {
             // One that is given up belonged to those subscribed until now.
             let is_own = !is_below_root(name);
             let events = notify.filter.events(Named { name, is_own, is_subscribed: true });
             if events.contains(Events::SUBSCRIPTION) {
-                news.subscriptions.insert((*name).clone(), own.subscriptions.contains(*name));
+                news.subscriptions.insert(name.to_string(), own.subscriptions.contains(*name));
             }
         }
         if !changed.is_empty() && notify.filter.asks_subscribed() {
