@@ -45,8 +45,9 @@ pub const IMAP_RESULTS_FREE_BYTES: usize = 16 << 10;
 pub const IMAP_SAVED_RANGES_MAX: usize = 256 * 1024;
 /// Mailboxes that one ESEARCH goes through.
 pub const IMAP_ESEARCH_MAILBOXES_MAX: usize = 20_000;
-/// What a name that LIST or LSUB goes through counts as in bytes, besides the steps of matching it.
-pub const IMAP_NAME_WORK_BYTES: usize = 4096;
+/// What a name that LIST or LSUB goes through counts as in bytes, besides the steps of matching it; so does a piece of a mailbox's index that is
+/// looked for in memory.
+pub const IMAP_LOOK_UP_WORK_BYTES: usize = 4096;
 /// Names, mailboxes or new messages that are gone through before other sessions of the reactor are served.
 pub const IMAP_LIST_BATCH: usize = 64;
 /// Messages of one APPEND (RFC 3502), or of a COPY or MOVE to an account in another shard, unless configured; see `session::MessageLimit`.

@@ -9,8 +9,9 @@ use crate::session::{Reading, Work};
 use crate::wire::DotWriter;
 use memchr::memchr;
 use posthouse_engine::base::{AccountId, Error, MailboxId};
-use posthouse_engine::index::Entry;
+use posthouse_engine::index::{Entry, Mailbox};
 use std::io;
+use std::ops::Range;
 
 /// Writes the line of a message, whose number comes first, without its line end.
 pub(super) type WriteLine = fn(&mut Vec<u8>, u64, &Maildrop, &Entry);
@@ -18,7 +19,7 @@ pub(super) type WriteLine = fn(&mut Vec<u8>, u64, &Maildrop, &Entry);
 impl Session {
     /// The bytes of the message with that number, or why not. Sends what is answered already before it waits for room for a large one.
     pub(super) async fn message(&mut self, number: u64) -> io::Result<Result<Reading, Answer>> {
-        let (account, entry) = match self.find(number) {
+        let (account, entry) = match self.find(number).await {
             Ok(found) => found,
             Err(refusal) => return Ok(Err(refusal)),
         };
@@ -39,17 +40,34 @@ impl Session {
         Ok(Ok(bytes))
     }
 
-    fn find(&self, number: u64) -> Result<(AccountId, Entry), Answer> {
+    async fn find(&self, number: u64) -> Result<(AccountId, Entry), Answer> {
+        self.bring_number(number).await;
         let Some(maildrop) = &self.maildrop else {
             return Err(Answer::bad("Log in first"));
         };
-        let (_, entry) = maildrop.find(number)?;
+        let (at, entry) = maildrop.find(number)?;
         // As it is now: since the login its bytes may have been moved to another segment.
-        let newest = self.shared.engine.mailbox(maildrop.account(), MailboxId::INBOX).ok().and_then(|now| {
-            let at = now.entries.position(entry.uid).ok().flatten()?;
-            now.entries.get(at).ok()
-        });
+        let Ok(now) = self.shared.engine.mailbox(maildrop.account(), MailboxId::INBOX) else {
+            return Ok((maildrop.account(), entry));
+        };
+        // Others may have removed messages before it, but hardly so many that it is far from there.
+        self.bring(&now, at..at + 1).await;
+        let newest = now.entries.position(entry.uid).ok().flatten().and_then(|at| now.entries.get(at).ok());
         Ok((maildrop.account(), newest.unwrap_or(entry)))
+    }
+
+    /// Brings the entry of the message with that number into memory, before it is looked up.
+    pub(super) async fn bring_number(&self, number: u64) {
+        if let (Some(maildrop), Ok(number)) = (&self.maildrop, usize::try_from(number)) {
+            self.bring(maildrop.view(), number.saturating_sub(1)..number).await;
+        }
+    }
+
+    /// Has a worker read the entries at these positions if the disk would have to be waited for.
+    async fn bring(&self, view: &Mailbox, positions: Range<usize>) {
+        if let Some(brought) = self.shared.engine.bring_entries(view, positions) {
+            brought.await;
+        }
     }
 
     /// Sends the first line of the answer, then the first `size_bytes` of the message dot-stuffed and their end (RFC 1939 section 3). A
@@ -82,8 +100,9 @@ impl Session {
             let Some(maildrop) = &self.maildrop else {
                 return Ok(Answer::bad("Log in first"));
             };
-            let out = self.stream.output();
             let end = maildrop.view().entries.len().min(at + limits::POP3_BATCH_MESSAGES);
+            self.bring(maildrop.view(), at..end).await;
+            let out = self.stream.output();
             for (at, entry) in (at..end).zip(maildrop.view().entries.range(at..end)) {
                 // The answer has begun as +OK: what cannot be read ends the connection, never the list as if it were whole.
                 let entry = entry.map_err(|error| {

@@ -147,7 +147,7 @@ impl Session {
         let utf8 = self.names_utf8();
         for name in names.inbox_first() {
             let steps: usize = patterns.iter().map(|pattern| pattern.steps(name)).sum();
-            work.did(limits::IMAP_NAME_WORK_BYTES + steps).await;
+            work.did(limits::IMAP_LOOK_UP_WORK_BYTES + steps).await;
             if !patterns.iter().any(|pattern| pattern.matches(name)) {
                 continue;
             }

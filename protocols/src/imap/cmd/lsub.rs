@@ -39,7 +39,7 @@ impl Session {
             name::write(out, name, utf8);
             out.extend_from_slice(b"\r\n");
             self.stream.flush_if_large().await?;
-            work.did(limits::IMAP_NAME_WORK_BYTES).await;
+            work.did(limits::IMAP_LOOK_UP_WORK_BYTES).await;
         }
         Ok(())
     }
@@ -52,7 +52,7 @@ impl Session {
             work.did(mailbox.name.len()).await;
         }
         for subscribed in account.subscriptions.iter().map(|name| &**name) {
-            work.did(limits::IMAP_NAME_WORK_BYTES + pattern.steps(subscribed)).await;
+            work.did(limits::IMAP_LOOK_UP_WORK_BYTES + pattern.steps(subscribed)).await;
             if pattern.matches(subscribed) {
                 let may_be_seen =
                     || self.place_named(subscribed).is_ok_and(|place| place.rights.contains(Rights::LOOKUP));

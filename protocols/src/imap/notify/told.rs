@@ -188,7 +188,7 @@ impl Session {
         let all = Names::of(own, &others, &Selection::default(), &mut work).await;
         let utf8 = self.names_utf8();
         for (name, what) in names {
-            work.did(limits::IMAP_NAME_WORK_BYTES).await;
+            work.did(limits::IMAP_LOOK_UP_WORK_BYTES).await;
             let out = self.stream.output();
             all.write_now(out, own, &name, what.is_lost, &mut work);
             name::write(out, &name, utf8);
