@@ -78,6 +78,8 @@ pub const IMAP_NOTIFY_MAILBOXES_MAX: usize = 20_000;
 pub const IMAP_CONTEXTS_MAX: usize = 16;
 /// Ranges of uids, and sorted uids, that all of them keep: 8 and 4 bytes each.
 pub const IMAP_CONTEXT_RESULTS_MAX: usize = 256 * 1024;
+/// Messages that go into one sorted context at a time: what each is sorted by is in memory meanwhile.
+pub const IMAP_CONTEXT_SORTED_MAX: u64 = 4096;
 /// Bytes of a LIST or LSUB pattern with its reference.
 pub const IMAP_PATTERN_BYTES_MAX: usize = 1024;
 /// Entries looked at by SELECT for the first unseen message; it is left out of the answer when it comes later.

@@ -207,6 +207,33 @@ fn deleted_storage_is_counted_in_pieces() {
     });
 }
 
+/// What goes out of a search's results is looked at and told in pieces.
+#[test]
+fn changed_results_are_told_in_pieces() {
+    const MESSAGES: usize = 6000;
+    let shared = shared();
+    append(&shared, "ann@example.org", &[b"Subject: x\r\n\r\n".as_slice(); MESSAGES]);
+    let service = ImapService::new(Arc::new(shared));
+    sim::run(move |net| async move {
+        let mut told = selected(&net, &service).await;
+        let mut busy = logged_in(&net, &service, "ann@example.org").await;
+        busy.write(b"s SELECT INBOX\r\n").await;
+        let some: Vec<String> = (1..MESSAGES).step_by(2).map(|number| number.to_string()).collect();
+        let some = some.join(",");
+        busy.write(format!("f STORE {some} +FLAGS.SILENT (\\Flagged)\r\n").as_bytes()).await;
+        busy.read_until(b"\nf OK").await;
+        let (alone, _) = turns_beside(&net, &mut told, "NOOP").await;
+        turns_beside(&net, &mut told, "SEARCH RETURN (UPDATE COUNT) FLAGGED").await;
+        busy.write(format!("f STORE {some} -FLAGS.SILENT (\\Flagged)\r\n").as_bytes()).await;
+        busy.read_until(b"\nf OK").await;
+        let (turns, answer) = turns_beside(&net, &mut told, "NOOP").await;
+        let removed = format!("* ESEARCH (TAG \"t\") REMOVEFROM (0 {some})\r\n");
+        assert!(answer.windows(removed.len()).any(|line| line == removed.as_bytes()));
+        let pieces = MESSAGES / 2 / limits::IMAP_BATCH_MESSAGES;
+        assert!(turns > alone + 2 * pieces, "{turns} turns, {alone} without a search, {pieces} pieces");
+    });
+}
+
 /// While a change of very many messages is planned, nobody else's can be: it is cut.
 #[test]
 fn changes_of_very_many_messages_are_several_commits() {
