@@ -13,25 +13,29 @@ pub const IMAP_LOGIN_LINE_BYTES_MAX: usize = 16 * 1024;
 pub const IMAP_LITERALS_BYTES_MAX: usize = 128 * 1024;
 /// The same before login.
 pub const IMAP_LOGIN_LITERALS_BYTES_MAX: usize = 4 * 1024;
+/// Bytes of a URL in CATENATE.
+pub const IMAP_URL_BYTES_MAX: usize = 8 * 1024;
 /// Bytes of a command that is too long which are read and thrown away before the connection is closed instead.
 pub const IMAP_SKIP_BYTES_MAX: usize = 1 << 20;
 /// BAD answers in a row after which the connection is closed.
 pub const IMAP_BAD_MAX: u32 = 20;
 /// Messages that FETCH, STORE and SEARCH go through before other sessions of the reactor are served.
 pub const IMAP_BATCH_MESSAGES: usize = 256;
-/// Bytes of messages that FETCH goes through before other sessions of the reactor are served.
-pub const IMAP_BATCH_BYTES: usize = 256 << 10;
 /// Names in one HEADER.FIELDS.
 pub const IMAP_FIELDS_MAX: usize = 256;
 /// Bytes of a header or of an encoded part that are gone through at a time for HEADER.FIELDS and BINARY.
 pub const IMAP_SECTION_STEP_BYTES: usize = 64 << 10;
 /// Messages of a STORE or EXPUNGE that one transaction changes; more are several, and other commits come in between.
 pub const IMAP_COMMIT_MESSAGES_MAX: usize = 50_000;
+/// Different items of one FETCH, of UPDATE and of what NOTIFY tells of new messages.
+pub const IMAP_ITEMS_MAX: usize = 256;
+/// Bytes of the text of such items that a session keeps; they take up to forty times as much in memory.
+pub const IMAP_KEPT_ITEMS_BYTES_MAX: usize = 4096;
 /// Keys of one SEARCH.
 pub const IMAP_SEARCH_KEYS_MAX: usize = 1000;
 /// Keys of one SEARCH that look into the text of messages: each goes through all of it.
 pub const IMAP_SEARCH_TEXTS_MAX: usize = 64;
-/// Bytes of a message that a SEARCH looks through on the reactor; larger ones are a worker's.
+/// Bytes of a message, for each key that goes through it, that a SEARCH looks through on the reactor; more is a worker's.
 pub const IMAP_SEARCH_INLINE_BYTES_MAX: u32 = 16 << 10;
 /// Results of a SEARCH or SORT that are written before other sessions of the reactor are served.
 pub const IMAP_RESULTS_STEP: usize = 4096;
@@ -41,7 +45,10 @@ pub const IMAP_RESULTS_FREE_BYTES: usize = 16 << 10;
 pub const IMAP_SAVED_RANGES_MAX: usize = 256 * 1024;
 /// Mailboxes that one ESEARCH goes through.
 pub const IMAP_ESEARCH_MAILBOXES_MAX: usize = 20_000;
-/// Names that LIST goes through before other sessions of the reactor are served.
+/// What a name that LIST or LSUB goes through counts as in bytes, besides the steps of matching it; so does a piece of a mailbox's index that is
+/// looked for in memory.
+pub const IMAP_LOOK_UP_WORK_BYTES: usize = 4096;
+/// Names, mailboxes or new messages that are gone through before other sessions of the reactor are served.
 pub const IMAP_LIST_BATCH: usize = 64;
 /// Messages of one APPEND (RFC 3502), or of a COPY or MOVE to an account in another shard, unless configured; see `session::MessageLimit`.
 pub const IMAP_MESSAGES_DEFAULT: u32 = 20_000;
@@ -59,6 +66,8 @@ pub const IMAP_SHARED_MAILBOXES_MAX: usize = 20_000;
 pub const IMAP_PATTERNS_MAX: usize = 64;
 /// Levels of AND, OR and NOT in one SEARCH.
 pub const IMAP_SEARCH_DEPTH_MAX: usize = 64;
+/// Groups of mailboxes in one NOTIFY: each is asked of each mailbox.
+pub const IMAP_NOTIFY_GROUPS_MAX: usize = 64;
 /// Mailbox names in one NOTIFY.
 pub const IMAP_NOTIFY_NAMES_MAX: usize = 1000;
 /// Accounts of others that one session watches.
@@ -69,6 +78,8 @@ pub const IMAP_NOTIFY_MAILBOXES_MAX: usize = 20_000;
 pub const IMAP_CONTEXTS_MAX: usize = 16;
 /// Ranges of uids, and sorted uids, that all of them keep: 8 and 4 bytes each.
 pub const IMAP_CONTEXT_RESULTS_MAX: usize = 256 * 1024;
+/// Messages that go into one sorted context at a time: what each is sorted by is in memory meanwhile.
+pub const IMAP_CONTEXT_SORTED_MAX: u64 = 4096;
 /// Bytes of a LIST or LSUB pattern with its reference.
 pub const IMAP_PATTERN_BYTES_MAX: usize = 1024;
 /// Entries looked at by SELECT for the first unseen message; it is left out of the answer when it comes later.
@@ -146,6 +157,8 @@ pub const RING_DRAIN_MAX: Duration = Duration::from_secs(2);
 
 /// Output that is gathered before it is sent, however many commands a client has pipelined.
 pub const OUTPUT_BYTES: usize = 64 * 1024;
+/// Bytes that one session goes through before other sessions of the reactor are served, and whatever else takes about a nanosecond each.
+pub const WORK_PER_TURN_BYTES: usize = 256 << 10;
 /// Pipelined commands of one session before other sessions of the reactor are served.
 pub const COMMANDS_PER_TURN: usize = 32;
 

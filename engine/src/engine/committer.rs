@@ -325,7 +325,7 @@ impl Core {
             }
         }
         let queue = touched.has_queue().then(|| self.queue.clone());
-        self.shared.published.publish(accounts.into_iter(), queue);
+        self.shared.published.publish(accounts, queue);
         // Before anybody is answered: when a client hears that its change is done, the others are being told of it.
         for (account, mailboxes) in &touched.accounts {
             self.shared.watchers.wake(*account, mailboxes);

@@ -166,15 +166,17 @@ impl Published {
     }
 
     /// Shows a group's changes, all at once.
-    pub(crate) fn publish(&self, accounts: impl Iterator<Item = Arc<Account>>, queue: Option<Queue>) {
+    pub(crate) fn publish(&self, accounts: Vec<Arc<Account>>, queue: Option<Queue>) {
+        let mut before = Vec::with_capacity(2 * accounts.len());
         let mut state = self.write();
         for account in accounts {
-            state.read.remove(&account.id);
-            state.accounts.insert(account.id, account);
+            before.push(state.read.remove(&account.id));
+            before.push(state.accounts.insert(account.id, account));
         }
-        if let Some(queue) = queue {
-            state.queue = queue;
-        }
+        let queue = queue.map(|queue| std::mem::replace(&mut state.queue, queue));
+        drop(state);
+        // To give back an account of ten thousand mailboxes takes its time.
+        drop((before, queue));
     }
 
     /// Takes new index parts and forgets the accounts that are in them as they are, and of the large ones of `written` what is. Readers wait for

@@ -9,13 +9,13 @@ use crate::format::{Event, FrameKind};
 use crate::index::{Account, Accounts, Mailbox};
 use crate::log::Writer;
 use crate::queue::Queue;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 /// What a group has changed so far.
 #[derive(Default)]
 pub(crate) struct Touched {
-    pub(crate) accounts: HashMap<AccountId, Vec<MailboxId>>,
+    pub(crate) accounts: HashMap<AccountId, BTreeSet<MailboxId>>,
     /// Queue items that came, changed or went.
     pub(crate) queue: Vec<QueueId>,
     /// Whether notes of whom messages have reached came or went.
@@ -173,9 +173,7 @@ impl Txn<'_> {
     fn touch(&mut self, event: &Event) {
         let mut place = |account: AccountId, mailbox: Option<MailboxId>| {
             let mailboxes = self.touched.accounts.entry(account).or_default();
-            if let Some(mailbox) = mailbox.filter(|mailbox| !mailboxes.contains(mailbox)) {
-                mailboxes.push(mailbox);
-            }
+            mailboxes.extend(mailbox);
         };
         match event {
             Event::AccountOpened { account, .. }

@@ -89,9 +89,9 @@ impl Watchers {
     }
 
     /// Something of an account has changed: these mailboxes, its names, subscriptions or annotations.
-    pub(crate) fn wake(&self, account: AccountId, mailboxes: &[MailboxId]) {
+    pub(crate) fn wake<'m>(&self, account: AccountId, mailboxes: impl IntoIterator<Item = &'m MailboxId>) {
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let places = mailboxes.iter().chain([&ANY]);
+        let places = mailboxes.into_iter().chain([&ANY]);
         let awake: Vec<Arc<Watcher>> =
             places.filter_map(|mailbox| all.get(&(account, *mailbox))).flatten().cloned().collect();
         drop(all);

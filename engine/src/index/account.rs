@@ -25,7 +25,8 @@ pub struct Account {
     /// By id.
     pub mailboxes: Vec<Arc<Mailbox>>,
     /// Names of LSUB, which may name mailboxes that do not exist (RFC 3501 section 6.3.6).
-    pub subscriptions: Arc<BTreeSet<String>>,
+    /// The names are shared with older views: a change copies none.
+    pub subscriptions: Arc<BTreeSet<Arc<str>>>,
     /// Annotations of the account itself.
     pub metadata: Metadata,
 }

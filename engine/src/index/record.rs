@@ -160,7 +160,7 @@ pub(super) fn decode(bytes: &[u8], part_of: &dyn Fn(u32) -> Option<Arc<PartFile>
 fn account(reader: &mut Reader<'_>, part_of: &dyn Fn(u32) -> Option<Arc<PartFile>>) -> Result<Account, DecodeError> {
     let (id, used_bytes, messages) = (AccountId(reader.varint()?), reader.varint()?, reader.varint()?);
     let (mailbox_next, uid_validity_next) = (MailboxId(reader.varint_u32()?), reader.varint_u32()?);
-    let subscriptions = (0..reader.count()?).map(|_| Ok(reader.str()?.to_owned())).collect::<Result<_, _>>()?;
+    let subscriptions = (0..reader.count()?).map(|_| Ok(Arc::from(reader.str()?))).collect::<Result<_, _>>()?;
     let metadata = metadata(reader)?;
     let mut mailboxes: Vec<Arc<Mailbox>> = (0..reader.count()?)
         .map(|_| {

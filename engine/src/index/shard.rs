@@ -169,9 +169,9 @@ impl Accounts {
             Event::Subscribed { account, on, name } => {
                 let names = Arc::make_mut(&mut self.account(*account)?.subscriptions);
                 if *on {
-                    names.insert(name.clone())
+                    names.insert(name.as_str().into())
                 } else {
-                    names.remove(name)
+                    names.remove(name.as_str())
                 };
                 Ok(())
             }
@@ -227,7 +227,7 @@ impl Accounts {
             mailbox_next: MailboxId::INBOX,
             uid_validity_next: uid_validity,
             mailboxes: Vec::with_capacity(DEFAULT_MAILBOXES.len()),
-            subscriptions: Arc::new(DEFAULT_MAILBOXES.iter().map(|(name, _)| (*name).to_owned()).collect()),
+            subscriptions: Arc::new(DEFAULT_MAILBOXES.iter().map(|(name, _)| Arc::from(*name)).collect()),
             metadata: Metadata::default(),
         };
         for (name, special_use) in DEFAULT_MAILBOXES {

@@ -358,7 +358,8 @@ fn read(account: &index::Account, name: &str) -> Account {
     assert_eq!(u128::from(account.used_bytes), model.used_bytes(account.id), "{name}: usage is the sum of the sizes");
     let messages: usize = mailboxes.values().map(|mailbox| mailbox.entries.len()).sum();
     assert_eq!(account.messages, messages as u64, "{name}: messages");
-    Account { mailboxes, next: account.mailbox_next.0, subscriptions: (*account.subscriptions).clone() }
+    let subscriptions = account.subscriptions.iter().map(ToString::to_string).collect();
+    Account { mailboxes, next: account.mailbox_next.0, subscriptions }
 }
 
 fn show(mailbox: &index::Mailbox, name: &str) -> Mailbox {

@@ -80,6 +80,21 @@ fn who_has_looked_a_mailbox_up_means_that_one() {
     assert!(engine.delete_mailbox_at(account, MailboxId::INBOX).wait().is_err());
 }
 
+/// Else each would copy up to 10 MB while nobody's mail is committed.
+#[test]
+fn a_subscription_copies_no_other_names() {
+    let disk: Arc<dyn Disk> = Arc::new(SimDisk::new(1));
+    let engine = open(&disk, 1).expect("opens");
+    let account = people(&engine, 1, Quota::Default)[0];
+    engine.subscribe(account, "a", true).wait().expect("subscribed");
+    let before = engine.account(account).expect("open");
+    engine.subscribe(account, "b", true).wait().expect("subscribed");
+    let after = engine.account(account).expect("open");
+    let at = |view: &Account| view.subscriptions.get("a").map(|name| name.as_ptr());
+    assert_eq!(at(&before), at(&after));
+    assert!(!before.subscriptions.contains("b") && after.subscriptions.contains("b"));
+}
+
 #[test]
 fn everything_is_there_after_a_restart_with_checkpoints_and_without() {
     for shards in [1, 3] {

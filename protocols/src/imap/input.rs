@@ -60,8 +60,17 @@ impl Session {
         if self.login.is_some() { now() + limits::IMAP_IDLE_MAX } else { self.login_deadline }
     }
 
+    /// Whether the client has not logged in in time. One whose commands are there already is never waited for.
+    fn is_late(&self) -> bool {
+        self.login.is_none() && now() >= self.login_deadline
+    }
+
     /// Waits for the next command.
     pub(super) async fn next_input(&mut self) -> io::Result<Input> {
+        self.stream.set_deadline(self.login.is_none().then_some(self.login_deadline));
+        if self.is_late() {
+            return Ok(Input::Over(Over::TimedOut));
+        }
         let (line_max, literals_max) = self.command_bytes_max();
         let deadline = self.input_deadline();
         let mut scanner = Scanner::default();
@@ -159,6 +168,9 @@ impl Session {
     /// Reads one raw line without its line end, as SASL exchanges and IDLE have them.
     pub(super) async fn next_line(&mut self, line_max: usize) -> io::Result<Result<Vec<u8>, Over>> {
         let deadline = self.input_deadline();
+        if self.is_late() {
+            return Ok(Err(Over::TimedOut));
+        }
         loop {
             let buffered = self.stream.buffered();
             if let Some(end) = buffered.iter().position(|&byte| byte == b'\n') {

@@ -7,6 +7,7 @@ use super::place::{self, Place};
 use super::state::Session;
 use crate::limits;
 use crate::runtime::yield_now;
+use crate::session::Work;
 use posthouse_engine::base::AccountId;
 use posthouse_engine::directory::{Rights, Sharer};
 use posthouse_engine::index::{Account, Mailbox};
@@ -94,27 +95,38 @@ pub(super) struct Shown<'a> {
 }
 
 impl<'a> Names<'a> {
-    pub(super) fn of(account: &'a Account, others: &'a [(String, Place)], selection: &Selection) -> Names<'a> {
+    pub(super) async fn of(
+        account: &'a Account,
+        others: &'a [(String, Place)],
+        selection: &Selection,
+        work: &mut Work,
+    ) -> Names<'a> {
         let mut names: BTreeMap<&str, Option<Listed<'a>>> = BTreeMap::new();
         let mut add = |name: &'a str, mailbox: Option<Listed<'a>>| {
             match mailbox {
                 Some(_) => drop(names.insert(name, mailbox)),
                 None => drop(names.entry(name).or_insert(None)),
             }
+            let mut levels = 1;
             for (at, _) in name.match_indices('/') {
                 names.entry(&name[..at]).or_insert(None);
+                levels += 1;
             }
+            // Each is compared with some others.
+            levels * name.len()
         };
         for mailbox in &account.mailboxes {
             let own = Listed { mailbox, account: account.id, rights: Rights::ALL, is_own: true };
-            add(&mailbox.name, Some(own));
+            work.did(add(&mailbox.name, Some(own))).await;
         }
         for (name, place) in others {
             let (mailbox, account, rights) = (&*place.mailbox, place.account, place.rights);
-            add(name, Some(Listed { mailbox, account, rights, is_own: false }));
+            work.did(add(name, Some(Listed { mailbox, account, rights, is_own: false }))).await;
         }
         if selection.subscribed {
-            account.subscriptions.iter().for_each(|name| add(name, None));
+            for name in account.subscriptions.iter() {
+                work.did(add(name, None)).await;
+            }
         }
         Names(names)
     }
@@ -125,30 +137,40 @@ impl<'a> Names<'a> {
         inbox.chain(others).map(|(name, _)| *name)
     }
 
-    fn below<'n>(&'n self, name: &str) -> impl Iterator<Item = (&'a str, Option<Listed<'a>>)> + use<'n, 'a> {
+    /// Whether one of the names below a name is as asked.
+    fn any_below(&self, name: &str, work: &mut Work, mut asked: impl FnMut(&str, Option<Listed<'a>>) -> bool) -> bool {
         let prefix = format!("{name}/");
         let from = self.0.range::<str, _>((Bound::Included(prefix.as_str()), Bound::Unbounded));
-        from.map(|(below, mailbox)| (*below, *mailbox)).take_while(move |(below, _)| below.starts_with(&prefix))
+        from.take_while(|(below, _)| below.starts_with(&prefix)).any(|(below, mailbox)| {
+            work.count(below.len());
+            asked(below, *mailbox)
+        })
     }
 
     /// `* LIST (...) "/" ` of a name that something has happened to, whether there is such a mailbox or not (RFC 5465 sections 5.4 and 5.5).
     /// `is_lost`: the session may no longer know whether there is.
-    pub(super) fn write_now(&self, out: &mut Vec<u8>, account: &Account, name: &str, is_lost: bool) {
-        if let Some(shown) = self.shown(account, name, &Selection::default()) {
+    pub(super) fn write_now(&self, out: &mut Vec<u8>, account: &Account, name: &str, is_lost: bool, work: &mut Work) {
+        if let Some(shown) = self.shown(account, name, &Selection::default(), work) {
             let unread = shown.mailbox.is_some_and(|mailbox| !mailbox.rights.contains(Rights::READ));
             shown.write_attributes(out, true, true, is_lost || unread);
         }
     }
 
     /// What is shown of a name; `None` if it is not selected.
-    pub(super) fn shown(&self, account: &Account, name: &str, selection: &Selection) -> Option<Shown<'a>> {
+    pub(super) fn shown(
+        &self,
+        account: &Account,
+        name: &str,
+        selection: &Selection,
+        work: &mut Work,
+    ) -> Option<Shown<'a>> {
         let mailbox = self.0.get(name).copied().flatten();
         let selected = selection.takes(account, name, mailbox);
-        let selected_below =
-            selection.recursive && self.below(name).any(|(below, mailbox)| selection.takes(account, below, mailbox));
+        let selected_below = selection.recursive
+            && self.any_below(name, work, |below, mailbox| selection.takes(account, below, mailbox));
         (selected || selected_below).then(|| Shown {
             mailbox,
-            has_children: self.below(name).any(|(_, mailbox)| mailbox.is_some()),
+            has_children: self.any_below(name, work, |_, mailbox| mailbox.is_some()),
             subscribed: account.subscriptions.contains(name),
             has_selected_below: selected_below,
         })

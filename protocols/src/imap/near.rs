@@ -1,6 +1,8 @@
 //! Has workers read what entries and summaries lie in where the disk would have to be waited for, before a session needs them. Errors are met by who reads.
+use crate::imap::set;
 use crate::imap::state::Session;
 use crate::limits;
+use crate::session::Work;
 use posthouse_engine::index::Mailbox;
 use std::ops::Range;
 
@@ -8,6 +10,27 @@ use std::ops::Range;
 pub(in crate::imap) async fn bring_entries(session: &Session, view: &Mailbox, positions: Range<usize>) {
     if let Some(brought) = session.shared.engine.bring_entries(view, positions) {
         brought.await;
+    }
+}
+
+/// The same at all these positions of the selected mailbox, as the client knows it and as it is now, before the engine is asked to change them:
+/// what its committer has to read itself keeps everybody's mail in the shard waiting.
+pub(in crate::imap) async fn bring_selected(session: &Session, positions: &[Range<usize>]) {
+    let Some(selected) = &session.selected else {
+        return;
+    };
+    let now = session.shared.engine.mailbox(selected.account, selected.mailbox).ok();
+    for view in [Some(selected.view.clone()), now].into_iter().flatten() {
+        bring_all(session, &view, positions).await;
+    }
+}
+
+/// The same of a view.
+pub(in crate::imap) async fn bring_all(session: &Session, view: &Mailbox, positions: &[Range<usize>]) {
+    let mut work = Work::default();
+    for piece in set::pieces(positions, limits::IMAP_BATCH_MESSAGES) {
+        bring_entries(session, view, piece).await;
+        work.did(limits::IMAP_LOOK_UP_WORK_BYTES).await;
     }
 }
 

@@ -5,11 +5,13 @@ use super::maildrop::Maildrop;
 use super::state::Session;
 use crate::limits;
 use crate::runtime::yield_now;
-use crate::session::Reading;
+use crate::session::{Reading, Work};
 use crate::wire::DotWriter;
+use memchr::memchr;
 use posthouse_engine::base::{AccountId, Error, MailboxId};
-use posthouse_engine::index::Entry;
+use posthouse_engine::index::{Entry, Mailbox};
 use std::io;
+use std::ops::Range;
 
 /// Writes the line of a message, whose number comes first, without its line end.
 pub(super) type WriteLine = fn(&mut Vec<u8>, u64, &Maildrop, &Entry);
@@ -17,35 +19,55 @@ pub(super) type WriteLine = fn(&mut Vec<u8>, u64, &Maildrop, &Entry);
 impl Session {
     /// The bytes of the message with that number, or why not. Sends what is answered already before it waits for room for a large one.
     pub(super) async fn message(&mut self, number: u64) -> io::Result<Result<Reading, Answer>> {
-        let (account, entry) = match self.find(number) {
+        let (account, entry) = match self.find(number).await {
             Ok(found) => found,
             Err(refusal) => return Ok(Err(refusal)),
         };
         if u64::from(entry.size_bytes) > limits::MESSAGE_SMALL_BYTES {
             self.stream.flush().await?;
         }
-        Ok(match self.shared.message(account, account, &entry).await {
-            // RFC 6856 section 5.
-            Ok(bytes) if self.policy.refuses_utf8 && !self.utf8 && has_utf8_header(&bytes) => {
-                Err(Answer::no("[UTF8] The message's header is in UTF-8; say UTF8 before you log in"))
+        let bytes = match self.shared.message(account, account, &entry).await {
+            Ok(bytes) => bytes,
+            Err(Error::NotFound(_)) => {
+                return Ok(Err(Answer::no("The message is gone: it was removed by other means")));
             }
-            Ok(bytes) => Ok(bytes),
-            Err(Error::NotFound(_)) => Err(Answer::no("The message is gone: it was removed by other means")),
-            Err(error) => Err(error.into()),
-        })
+            Err(error) => return Ok(Err(error.into())),
+        };
+        // RFC 6856 section 5.
+        if self.policy.refuses_utf8 && !self.utf8 && has_utf8_header(&bytes).await {
+            return Ok(Err(Answer::no("[UTF8] The message's header is in UTF-8; say UTF8 before you log in")));
+        }
+        Ok(Ok(bytes))
     }
 
-    fn find(&self, number: u64) -> Result<(AccountId, Entry), Answer> {
+    async fn find(&self, number: u64) -> Result<(AccountId, Entry), Answer> {
+        self.bring_number(number).await;
         let Some(maildrop) = &self.maildrop else {
             return Err(Answer::bad("Log in first"));
         };
-        let (_, entry) = maildrop.find(number)?;
+        let (at, entry) = maildrop.find(number)?;
         // As it is now: since the login its bytes may have been moved to another segment.
-        let newest = self.shared.engine.mailbox(maildrop.account(), MailboxId::INBOX).ok().and_then(|now| {
-            let at = now.entries.position(entry.uid).ok().flatten()?;
-            now.entries.get(at).ok()
-        });
+        let Ok(now) = self.shared.engine.mailbox(maildrop.account(), MailboxId::INBOX) else {
+            return Ok((maildrop.account(), entry));
+        };
+        // Others may have removed messages before it, but hardly so many that it is far from there.
+        self.bring(&now, at..at + 1).await;
+        let newest = now.entries.position(entry.uid).ok().flatten().and_then(|at| now.entries.get(at).ok());
         Ok((maildrop.account(), newest.unwrap_or(entry)))
+    }
+
+    /// Brings the entry of the message with that number into memory, before it is looked up.
+    pub(super) async fn bring_number(&self, number: u64) {
+        if let (Some(maildrop), Ok(number)) = (&self.maildrop, usize::try_from(number)) {
+            self.bring(maildrop.view(), number.saturating_sub(1)..number).await;
+        }
+    }
+
+    /// Has a worker read the entries at these positions if the disk would have to be waited for.
+    async fn bring(&self, view: &Mailbox, positions: Range<usize>) {
+        if let Some(brought) = self.shared.engine.bring_entries(view, positions) {
+            brought.await;
+        }
     }
 
     /// Sends the first line of the answer, then the first `size_bytes` of the message dot-stuffed and their end (RFC 1939 section 3). A
@@ -53,11 +75,12 @@ impl Session {
     pub(super) async fn send(&mut self, first: &str, mut message: Reading, size_bytes: usize) -> io::Result<Answer> {
         self.say(first);
         let mut writer = DotWriter::lenient();
-        let mut sent = 0;
+        let (mut sent, mut work) = (0, Work::default());
         while sent < size_bytes {
             let piece = sent..size_bytes.min(sent + limits::POP3_PIECE_BYTES);
             let bytes = message.get(piece.clone()).ok_or_else(|| io::Error::other("a message has become shorter"))?;
             writer.write(bytes, self.stream.output());
+            work.did(piece.len()).await;
             sent = piece.end;
             let is_large = self.stream.output().len() >= limits::OUTPUT_BYTES;
             if is_large && !message.flush(&mut self.stream).await? {
@@ -77,8 +100,9 @@ impl Session {
             let Some(maildrop) = &self.maildrop else {
                 return Ok(Answer::bad("Log in first"));
             };
-            let out = self.stream.output();
             let end = maildrop.view().entries.len().min(at + limits::POP3_BATCH_MESSAGES);
+            self.bring(maildrop.view(), at..end).await;
+            let out = self.stream.output();
             for (at, entry) in (at..end).zip(maildrop.view().entries.range(at..end)) {
                 // The answer has begun as +OK: what cannot be read ends the connection, never the list as if it were whole.
                 let entry = entry.map_err(|error| {
@@ -103,7 +127,21 @@ impl Session {
 }
 
 /// Whether a message's header is not ASCII.
-fn has_utf8_header(message: &[u8]) -> bool {
-    let mut lines = message.split_inclusive(|byte| *byte == b'\n').take_while(|line| !matches!(*line, b"\n" | b"\r\n"));
-    lines.any(|line| !line.is_ascii())
+async fn has_utf8_header(message: &[u8]) -> bool {
+    let (mut at, mut work) = (0, Work::default());
+    while at < message.len() {
+        // A line, or a piece of one that is long.
+        let rest = &message[at..message.len().min(at + limits::POP3_PIECE_BYTES)];
+        let line = &rest[..memchr(b'\n', rest).map_or(rest.len(), |lf| lf + 1)];
+        let begins = at == 0 || message[at - 1] == b'\n';
+        if begins && matches!(line, b"\n" | b"\r\n") {
+            return false;
+        }
+        if !line.is_ascii() {
+            return true;
+        }
+        at += line.len();
+        work.did(line.len()).await;
+    }
+    false
 }

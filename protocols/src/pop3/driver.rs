@@ -81,6 +81,12 @@ impl Session {
     /// Waits for the next line; answers gather while a client's pipelined commands are there.
     pub(super) async fn next_line(&mut self) -> io::Result<Input> {
         let deadline = self.input_deadline();
+        let logs_in = self.maildrop.is_none();
+        self.stream.set_deadline(logs_in.then_some(deadline));
+        if logs_in && now() >= deadline {
+            // A client whose commands are there already is never waited for.
+            return Ok(Input::Over(Over::TimedOut));
+        }
         let mut reader = LineReader::lenient(limits::POP3_LINE_BYTES_MAX);
         loop {
             match reader.take(&mut self.stream) {

@@ -22,8 +22,9 @@ pub(crate) struct DeflateLayer {
     inflater: Box<DecompressorOxide>,
     /// Plain text that the peer may refer back to; its end has been handed out.
     history: Vec<u8>,
-    /// Received and not inflated yet.
+    /// Received; `[..read_at]` is inflated.
     received: Vec<u8>,
+    read_at: usize,
     /// Compressed and not sent yet.
     pub(crate) packed: Vec<u8>,
     /// The peer has ended its stream.
@@ -34,17 +35,18 @@ impl DeflateLayer {
     /// A layer that has nothing before it; `received` is what came behind the command already.
     pub(crate) fn new(received: Vec<u8>) -> DeflateLayer {
         let inflater = Box::new(DecompressorOxide::new());
-        DeflateLayer { inflater, history: Vec::new(), received, packed: Vec::new(), at_end: false }
+        DeflateLayer { inflater, history: Vec::new(), received, read_at: 0, packed: Vec::new(), at_end: false }
     }
 
     /// Where received bytes go.
     pub(crate) fn received(&mut self) -> &mut Vec<u8> {
+        self.received.drain(..std::mem::take(&mut self.read_at));
         &mut self.received
     }
 
     /// Whether there is something to inflate.
     pub(crate) fn has_received(&self) -> bool {
-        !self.received.is_empty()
+        self.read_at < self.received.len()
     }
 
     pub(crate) fn is_at_end(&self) -> bool {
@@ -56,10 +58,11 @@ impl DeflateLayer {
         let known = self.history.len();
         self.history.resize(known + limits::INFLATE_SIZE_BYTES, 0);
         let flags = inflate_flags::TINFL_FLAG_USING_NON_WRAPPING_OUTPUT_BUF | inflate_flags::TINFL_FLAG_HAS_MORE_INPUT;
-        let (status, used, written) = decompress(&mut self.inflater, &self.received, &mut self.history, known, flags);
-        self.received.drain(..used);
-        if self.received.is_empty() {
-            self.received = Vec::new();
+        let received = &self.received[self.read_at..];
+        let (status, used, written) = decompress(&mut self.inflater, received, &mut self.history, known, flags);
+        self.read_at += used;
+        if !self.has_received() {
+            (self.received, self.read_at) = (Vec::new(), 0);
         }
         self.history.truncate(known + written);
         into.extend_from_slice(&self.history[known..]);

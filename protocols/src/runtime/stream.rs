@@ -7,14 +7,14 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::deflate::DeflateLayer;
 use super::limiter::Permit;
 use super::proxy::Rest;
 use super::timer::{Sleep, timeout};
 use super::tls_layer::{TlsInfo, TlsLayer};
-use super::{Site, Transport, executor};
+use super::{Site, Transport, executor, now, yield_now};
 use crate::limits;
 
 /// A buffered connection with its addresses.
@@ -22,6 +22,8 @@ pub struct Stream {
     transport: Box<dyn Transport>,
     tls: Option<Box<TlsLayer>>,
     deflate: Option<Box<DeflateLayer>>,
+    /// Bytes inflated since others had their turn: unlike what is received, what a client has compressed is there without a wait.
+    inflated: usize,
     /// Received plaintext; `[..read_at]` is consumed.
     input: Vec<u8>,
     read_at: usize,
@@ -29,6 +31,8 @@ pub struct Stream {
     peer: SocketAddr,
     local: SocketAddr,
     stall: Duration,
+    /// Until when all that is to be sent must have been taken.
+    deadline: Option<Instant>,
     /// The right to be open, given back when the transport is gone.
     permit: Option<Permit>,
 }
@@ -40,12 +44,14 @@ impl Stream {
             transport,
             tls: None,
             deflate: None,
+            inflated: 0,
             input: Vec::new(),
             read_at: 0,
             output: Vec::new(),
             peer,
             local,
             stall: limits::SEND_STALL_MAX,
+            deadline: None,
             permit: None,
         }
     }
@@ -106,6 +112,15 @@ impl Stream {
         self.stall = stall;
     }
 
+    /// Until when a client may take what `flush` sends, however steadily it does; without one, for ever.
+    pub fn set_deadline(&mut self, deadline: Option<Instant>) {
+        self.deadline = deadline;
+    }
+
+    fn stall_now(&self) -> Duration {
+        self.deadline.map_or(self.stall, |deadline| deadline.saturating_duration_since(now()).min(self.stall))
+    }
+
     /// Received bytes that are not consumed yet.
     pub fn buffered(&self) -> &[u8] {
         &self.input[self.read_at..]
@@ -134,13 +149,17 @@ impl Stream {
     /// Waits for more bytes and says how many came; 0 = the peer closed its side. May be dropped while it waits (in a
     /// `select` or `timeout`) without losing a byte.
     pub async fn fill(&mut self) -> io::Result<usize> {
+        if self.inflated >= limits::WORK_PER_TURN_BYTES {
+            self.inflated = 0;
+            yield_now().await;
+        }
         poll_fn(|cx| self.poll_fill(cx)).await
     }
 
     /// Sends all of [`Stream::output`]; waits for a slow client.
     ///
     /// # Errors
-    /// `TimedOut` when the client took no byte for the stall time; any error of the connection. Drop the stream then.
+    /// `TimedOut` when the client took no byte for the stall time, or not all before the deadline; any error of the connection. Drop the stream then.
     pub async fn flush(&mut self) -> io::Result<()> {
         let mut watch: Option<(u64, Sleep)> = None;
         poll_fn(|cx| {
@@ -149,7 +168,7 @@ impl Stream {
             }
             let sent = self.transport.sent_bytes();
             if watch.as_ref().is_none_or(|(before, _)| *before != sent) {
-                watch = Some((sent, Sleep::new(self.stall)));
+                watch = Some((sent, Sleep::new(self.stall_now())));
             }
             let Some((_, sleep)) = &mut watch else {
                 return Poll::Pending;
@@ -227,7 +246,7 @@ impl Stream {
     /// Ends the connection in good order: what is still to be sent, TLS close_notify, then a bounded wait for the peer's end,
     /// so that unread input does not turn our last reply into a reset. Never takes longer than a few seconds.
     pub async fn close(&mut self) {
-        self.stall = limits::CLOSE_LINGER_MAX;
+        (self.stall, self.deadline) = (limits::CLOSE_LINGER_MAX, None);
         timeout(limits::CLOSE_MAX, self.end()).await;
     }
 
@@ -279,7 +298,10 @@ impl Stream {
             if layer.has_received() {
                 match layer.inflate(&mut self.input) {
                     Ok(0) => {}
-                    other => break Poll::Ready(other),
+                    other => {
+                        self.inflated += other.as_ref().unwrap_or(&0);
+                        break Poll::Ready(other);
+                    }
                 }
             }
             match poll_lower(cx, &mut self.tls, &mut *self.transport, layer.received()) {

@@ -28,7 +28,7 @@ pub(crate) use reading::flush_holding;
 pub use room::{Ended, Room};
 pub use scram::Bindings;
 pub use throttle::{Guess, Refusal, Throttle};
-pub use turn::Turn;
+pub use turn::{Turn, Work};
 pub use wait::{Over, wait_for_bytes};
 
 use crate::limits;

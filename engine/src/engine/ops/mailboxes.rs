@@ -6,6 +6,7 @@ use crate::engine::At;
 use crate::engine::txn::Txn;
 use crate::format::Event;
 use crate::index::check_mailbox_name;
+use std::collections::HashSet;
 
 fn missing(name: &str) -> Error {
     Error::NotFound(format!("mailbox {name}"))
@@ -81,10 +82,11 @@ pub(in crate::engine) fn rename(txn: &mut Txn<'_>, account: AccountId, mailbox: 
     if to.starts_with(&below) {
         return Err(Error::Invalid(format!("mailbox {} cannot move below itself", found.name)));
     }
+    let names: HashSet<&str> = view.mailboxes.iter().map(|mailbox| &*mailbox.name).collect();
     let mut renamed = vec![(found.id, to.clone())];
     for child in view.mailboxes.iter().filter(|mailbox| mailbox.name.starts_with(&below)) {
         let name = format!("{to}/{}", &child.name[below.len()..]);
-        if name.len() > MAILBOX_NAME_BYTES_MAX || view.mailbox_named(&name).is_some() {
+        if name.len() > MAILBOX_NAME_BYTES_MAX || names.contains(name.as_str()) {
             return Err(Error::Exists(format!("mailbox {name}, or its name is too long")));
         }
         renamed.push((child.id, name));
@@ -113,7 +115,7 @@ fn rename_inbox(txn: &mut Txn<'_>, account: AccountId, to: &str) -> Result<()> {
 pub(in crate::engine) fn subscribe(txn: &mut Txn<'_>, account: AccountId, name: &str, on: bool) -> Result<()> {
     let name = check_mailbox_name(name)?;
     let view = txn.opened(account)?;
-    if view.subscriptions.contains(&name) == on {
+    if view.subscriptions.contains(name.as_str()) == on {
         return Ok(());
     }
     if on && view.subscriptions.len() >= MAILBOXES_MAX {

@@ -7,6 +7,7 @@ use crate::imap::out;
 use crate::imap::state::Session;
 use crate::imap::url::Url;
 use crate::imap::url_auth::Resolved;
+use crate::limits;
 use posthouse_engine::base::{AccountId, Error};
 use posthouse_engine::directory::Rights;
 use posthouse_engine::index::Entry;
@@ -39,12 +40,19 @@ impl Incoming {
 
     async fn url(&mut self, session: &mut Session) -> Result<Vec<u8>, Fail> {
         if self.text().is_empty() {
+            // It is said back in the answer.
+            if self.literal_bytes() > limits::IMAP_URL_BYTES_MAX {
+                return Err(too_long());
+            }
             let mut url = Vec::new();
             self.take_literal(session, &mut url).await?;
             return Ok(url);
         }
         let mut args = self.args();
         let url = args.astring()?.into_owned();
+        if url.len() > limits::IMAP_URL_BYTES_MAX {
+            return Err(too_long());
+        }
         let used = args.position();
         self.used(used);
         Ok(url)
@@ -103,4 +111,9 @@ impl Incoming {
         message.extend_from_slice(&bytes);
         Ok(())
     }
+}
+
+fn too_long() -> Fail {
+    let max = out::human_bytes(limits::IMAP_URL_BYTES_MAX as u64);
+    Answer::no(format!("[LIMIT] A URL may have {max} here")).into()
 }

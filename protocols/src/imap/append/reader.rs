@@ -171,6 +171,11 @@ impl Incoming {
         self.literal.is_some()
     }
 
+    /// Bytes of the announced literal; 0 without one.
+    pub(super) fn literal_bytes(&self) -> usize {
+        self.literal.map_or(0, |literal| literal.size as usize)
+    }
+
     /// Adds the announced literal to a message and reads on to the next literal or the end of the command.
     pub(super) async fn take_literal(&mut self, session: &mut Session, message: &mut Vec<u8>) -> Result<(), Fail> {
         let Some(Literal { size, synchronizing, .. }) = self.literal else {

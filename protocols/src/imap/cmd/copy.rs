@@ -4,7 +4,7 @@ use crate::imap::answer::Answer;
 use crate::imap::state::{Running, Session};
 use crate::imap::sync::Telling;
 use crate::imap::table::Request;
-use crate::imap::{out, set};
+use crate::imap::{near, out, set};
 use posthouse_engine::Copied;
 use posthouse_engine::directory::Rights;
 use std::io;
@@ -39,6 +39,7 @@ pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'
         {
             return Ok(refused);
         }
+        near::bring_selected(session, &positions).await;
         let uids = set::uids_at(&positions, entries)?;
         let copied = match shares_frames {
             true => engine.copy_at(from, uids, to, moves).await.map_err(Answer::from),

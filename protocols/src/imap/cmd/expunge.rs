@@ -1,6 +1,7 @@
 //! EXPUNGE (RFC 3501 section 6.4.3) and UID EXPUNGE (RFC 4315 section 2.1).
 use crate::imap::answer::Answer;
 use crate::imap::message_limit::Cut;
+use crate::imap::near;
 use crate::imap::set::{self, Positions};
 use crate::imap::state::{Running, Session};
 use crate::imap::sync::Telling;
@@ -71,6 +72,11 @@ impl Session {
     ) -> Result<UidSet, Error> {
         let engine = &self.shared.engine;
         let view = engine.mailbox(account, mailbox)?;
+        if view.deleted > 0 {
+            let positions = uids.as_ref().map(|uids| set::uid_positions(uids, &view.entries)).transpose()?;
+            let everything = std::iter::once(0..view.entries.len()).collect();
+            near::bring_all(self, &view, &positions.unwrap_or(everything)).await;
+        }
         if view.deleted as usize <= limits::IMAP_COMMIT_MESSAGES_MAX {
             return engine.expunge(account, mailbox, uids).await;
         }

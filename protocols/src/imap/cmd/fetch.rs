@@ -15,7 +15,7 @@ use crate::imap::sync::{Own, Telling};
 use crate::imap::table::Request;
 use crate::limits;
 use crate::runtime::yield_now;
-use crate::session::Reading;
+use crate::session::{Reading, Work};
 use posthouse_engine::Store;
 use posthouse_engine::base::{Error, Result, Uid};
 use posthouse_engine::delivery::Summaries;
@@ -139,21 +139,6 @@ struct Fetch {
     /// The answer when messages had to be left out.
     failed: Option<Answer>,
     work: Work,
-}
-
-/// Bytes that a command has gone through since other sessions of the reactor were served.
-#[derive(Debug, Default)]
-pub(super) struct Work(usize);
-
-impl Work {
-    /// To be called after each piece of work.
-    pub(super) async fn did(&mut self, bytes: usize) {
-        self.0 += bytes;
-        if self.0 >= limits::IMAP_BATCH_BYTES {
-            self.0 = 0;
-            yield_now().await;
-        }
-    }
 }
 
 impl Session {

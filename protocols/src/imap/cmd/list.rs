@@ -3,12 +3,13 @@
 use super::{metadata, status};
 use crate::imap::answer::{Answer, Fail};
 use crate::imap::args::Args;
-use crate::imap::listing::{Listed, Names, Selection, take_turns};
+use crate::imap::listing::{Listed, Names, Selection};
 use crate::imap::name;
 use crate::imap::pattern::Pattern;
 use crate::imap::state::{Running, Session};
 use crate::imap::table::Request;
 use crate::limits;
+use crate::session::Work;
 use posthouse_engine::directory::Rights;
 use posthouse_engine::index::Account;
 
@@ -124,11 +125,11 @@ impl Session {
     }
 
     /// What else was asked of a mailbox, as far as it may be told.
-    fn write_returned(&mut self, name: &str, listed: Listed<'_>, asked: &Asked) -> Result<(), Fail> {
+    async fn write_returned(&mut self, name: &str, listed: Listed<'_>, asked: &Asked) -> Result<(), Fail> {
         let Listed { mailbox, account, rights, .. } = listed;
         let reads = rights.contains(Rights::READ);
         if reads && !asked.status.is_empty() {
-            self.write_status(name, account, mailbox, &asked.status)?;
+            self.write_status(name, account, mailbox, &asked.status).await?;
         }
         if reads && !asked.metadata.is_empty() {
             self.write_listed_metadata(name, account, mailbox, &asked.metadata);
@@ -141,14 +142,16 @@ impl Session {
 
     async fn list(&mut self, account: &Account, patterns: &[Pattern], asked: &Asked) -> Result<(), Fail> {
         let others = self.visible(account).await?;
-        let names = Names::of(account, &others, &asked.selection);
+        let mut work = Work::default();
+        let names = Names::of(account, &others, &asked.selection, &mut work).await;
         let utf8 = self.names_utf8();
-        for (count, name) in names.inbox_first().enumerate() {
-            take_turns(count).await;
+        for name in names.inbox_first() {
+            let steps: usize = patterns.iter().map(|pattern| pattern.steps(name)).sum();
+            work.did(limits::IMAP_LOOK_UP_WORK_BYTES + steps).await;
             if !patterns.iter().any(|pattern| pattern.matches(name)) {
                 continue;
             }
-            let Some(shown) = names.shown(account, name, &asked.selection) else {
+            let Some(shown) = names.shown(account, name, &asked.selection, &mut work) else {
                 continue;
             };
             let out = self.stream.output();
@@ -159,7 +162,7 @@ impl Session {
             }
             out.extend_from_slice(b"\r\n");
             if let Some(listed) = shown.mailbox {
-                self.write_returned(name, listed, asked)?;
+                self.write_returned(name, listed, asked).await?;
             }
             self.stream.flush_if_large().await?;
         }

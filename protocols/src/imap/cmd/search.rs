@@ -244,7 +244,7 @@ impl Session {
         facts: Facts,
     ) -> Result<bool, Error> {
         let message = self.shared.message(self.account(), account, &facts.entry).await?;
-        if facts.entry.size_bytes <= limits::IMAP_SEARCH_INLINE_BYTES_MAX {
+        if facts.entry.size_bytes.saturating_mul(key.readings()) <= limits::IMAP_SEARCH_INLINE_BYTES_MAX {
             yield_now().await;
             return Ok(key.full(facts, &message));
         }

@@ -4,7 +4,9 @@ use crate::imap::answer::Answer;
 use crate::imap::args::Args;
 use crate::imap::state::{Running, Session};
 use crate::imap::table::Request;
-use crate::imap::{name, objects, out};
+use crate::imap::{name, near, objects, out};
+use crate::limits;
+use crate::runtime::yield_now;
 use posthouse_engine::base::{AccountId, Error};
 use posthouse_engine::directory::Rights;
 use posthouse_engine::index::{Flags, Mailbox};
@@ -48,28 +50,30 @@ pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'
         let items = items(&mut args)?;
         args.end()?;
         let place = session.place_for(&session.name(&name)?, Rights::READ)?;
-        session.write_status(&place.name(), place.account, &place.mailbox, &items)?;
+        session.write_status(&place.name(), place.account, &place.mailbox, &items).await?;
         Ok(Answer::ok("STATUS completed"))
     })
 }
 
-/// `(MESSAGES UNSEEN ...)`
+/// `(MESSAGES UNSEEN ...)`, each once.
 pub(super) fn items(args: &mut Args<'_>) -> Result<Vec<Item>, Answer> {
-    let mut items = args.list(true, |args| {
+    let mut items = Vec::new();
+    args.list(true, |args| {
         let start = args.clone();
         let name = args.atom("an item of STATUS")?;
         match ITEMS.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)) {
-            Some((_, item)) => Ok(*item),
-            None => Ok(start.wrong("an item of STATUS")?),
+            Some((_, item)) if items.contains(item) => {}
+            Some((_, item)) => items.push(*item),
+            None => start.wrong("an item of STATUS")?,
         }
+        Ok(())
     })?;
-    items.truncate(ITEMS.len() * 2);
     Ok(items)
 }
 
 impl Session {
     /// The STATUS response.
-    pub(super) fn write_status(
+    pub(super) async fn write_status(
         &mut self,
         name: &str,
         account: AccountId,
@@ -79,16 +83,39 @@ impl Session {
         if items.contains(&Item::HighestModSeq) {
             self.enable_condstore();
         }
-        self.write_status_now(name, account, mailbox, items)
+        let deleted_bytes = if items.contains(&Item::DeletedStorage) { self.deleted_bytes(mailbox).await? } else { 0 };
+        self.write_status_now(name, account, mailbox, items, deleted_bytes)
     }
 
-    /// The same without having been asked: it is not the client that has used MODSEQ (RFC 7162 section 3.1).
+    /// What the messages of a mailbox that are \Deleted have in bytes; nobody keeps count of them.
+    async fn deleted_bytes(&self, mailbox: &Mailbox) -> Result<u64, Error> {
+        let (mut sum, mut left) = (0, mailbox.deleted);
+        for start in (0..mailbox.entries.len()).step_by(limits::IMAP_BATCH_MESSAGES) {
+            if left == 0 {
+                break;
+            }
+            let piece = start..mailbox.entries.len().min(start + limits::IMAP_BATCH_MESSAGES);
+            near::bring_entries(self, mailbox, piece.clone()).await;
+            for entry in mailbox.entries.range(piece) {
+                let entry = entry?;
+                if entry.flags.contains(Flags::DELETED) {
+                    sum += u64::from(entry.size_bytes);
+                    left = left.saturating_sub(1);
+                }
+            }
+            yield_now().await;
+        }
+        Ok(sum)
+    }
+
+    /// The same without having been asked: it is not the client that has used MODSEQ (RFC 7162 section 3.1). `deleted_bytes`: DELETED-STORAGE.
     pub(in crate::imap) fn write_status_now(
         &mut self,
         name: &str,
         account: AccountId,
         mailbox: &Mailbox,
         items: &[Item],
+        deleted_bytes: u64,
     ) -> Result<(), Answer> {
         let reader = (account != self.account()).then(|| self.account());
         let mut line = b"* STATUS ".to_vec();
@@ -107,6 +134,7 @@ impl Session {
                 }
                 Item::AppendLimit => out::number(&mut line, self.shared.message_size_bytes_max),
                 Item::Unseen => out::number(&mut line, mailbox.unseen_for(reader)),
+                Item::DeletedStorage => out::number(&mut line, deleted_bytes),
                 _ => out::number(&mut line, value(mailbox, *item)?),
             }
         }
@@ -124,22 +152,8 @@ fn value(mailbox: &Mailbox, item: Item) -> Result<u64, Error> {
         Item::UidNext => mailbox.uid_next.0.into(),
         Item::UidValidity => mailbox.uid_validity.into(),
         Item::Deleted => mailbox.deleted.into(),
-        Item::DeletedStorage => deleted_bytes(mailbox)?,
         Item::Size => mailbox.size_bytes,
         Item::HighestModSeq => mailbox.highest_modseq.0,
-        Item::Unseen | Item::AppendLimit | Item::MailboxId => 0,
+        Item::Unseen | Item::DeletedStorage | Item::AppendLimit | Item::MailboxId => 0,
     })
-}
-
-fn deleted_bytes(mailbox: &Mailbox) -> Result<u64, Error> {
-    let mut sum = 0;
-    if mailbox.deleted > 0 {
-        for entry in mailbox.entries.range(0..mailbox.entries.len()) {
-            let entry = entry?;
-            if entry.flags.contains(Flags::DELETED) {
-                sum += u64::from(entry.size_bytes);
-            }
-        }
-    }
-    Ok(sum)
 }

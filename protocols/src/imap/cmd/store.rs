@@ -6,7 +6,7 @@ use crate::imap::set::{self, Positions, Set};
 use crate::imap::state::{Running, Session};
 use crate::imap::sync::{Expected, Own, Telling};
 use crate::imap::table::Request;
-use crate::imap::{flags, out};
+use crate::imap::{flags, near, out};
 use crate::limits;
 use crate::runtime::yield_now;
 use posthouse_engine::base::{Error, ModSeq};
@@ -27,6 +27,7 @@ pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'
         }
         let mut positions = set::positions(&asked.set, uid, selected.numbers())?;
         let cut = session.cut(&mut positions, &selected.view.entries)?;
+        near::bring_selected(session, &positions).await;
         let uids = set::uids_at(&positions, &selected.view.entries)?;
         let Asked { mode, flags, keywords, unchanged_since, .. } = asked;
         let store = Store { uids, mode, flags, keywords, unchanged_since };

@@ -1,6 +1,5 @@
 //! URLFETCH (RFC 4467 section 7): what authorised URLs lead to, one response for each; NIL for what is not there or not for the session. Sets no
 //! \Seen and touches no selected mailbox.
-use super::fetch::Work;
 use crate::imap::answer::Answer;
 use crate::imap::fetch::section::Selected;
 use crate::imap::out;
@@ -9,6 +8,7 @@ use crate::imap::table::Request;
 use crate::imap::url_auth::Resolved;
 use crate::limits;
 use crate::runtime::yield_now;
+use crate::session::Work;
 use posthouse_engine::base::Error;
 use posthouse_engine::index::mime::SummaryRef;
 use std::io;

@@ -5,6 +5,54 @@ use posthouse_engine::index::UidSet;
 /// A context position and the results that go in or out from there on, in order.
 pub(super) type Piece = (usize, Vec<Uid>);
 
+/// What goes in or out.
+pub(super) enum Pieces {
+    /// Results that are in no order but their own: their place is 0.
+    Set(UidSet),
+    /// Of what SORT has found.
+    Ordered(Vec<Piece>),
+}
+
+impl Default for Pieces {
+    fn default() -> Pieces {
+        Pieces::Set(UidSet::new())
+    }
+}
+
+/// A place and the first and last uids of the ranges that go in or out there.
+type Ranges<'a> = (usize, Box<dyn Iterator<Item = (u32, u32)> + 'a>);
+
+impl Pieces {
+    pub(super) fn is_empty(&self) -> bool {
+        match self {
+            Pieces::Set(uids) => uids.is_empty(),
+            Pieces::Ordered(pieces) => pieces.is_empty(),
+        }
+    }
+
+    /// How many ranges and numbers it keeps.
+    pub(super) fn size(&self) -> usize {
+        match self {
+            Pieces::Set(uids) => uids.ranges().len(),
+            Pieces::Ordered(pieces) => pieces.iter().map(|(_, uids)| uids.len()).sum(),
+        }
+    }
+
+    /// All of them, in the order in which they are told.
+    pub(super) fn each(&self) -> Box<dyn Iterator<Item = Ranges<'_>> + '_> {
+        match self {
+            Pieces::Set(uids) => {
+                let ranges: Ranges<'_> = (0, Box::new(uids.ranges().iter().copied()));
+                Box::new(std::iter::once(ranges).filter(|_| !uids.is_empty()))
+            }
+            Pieces::Ordered(pieces) => Box::new(pieces.iter().map(|(place, uids)| {
+                let ranges: Ranges<'_> = (*place, Box::new(uids.iter().map(|uid| (uid.0, uid.0))));
+                ranges
+            })),
+        }
+    }
+}
+
 /// Takes uids out of an order. Each piece counts after those before it are gone.
 pub(super) fn remove(order: &mut Vec<Uid>, gone: &UidSet) -> Vec<Piece> {
     let mut pieces: Vec<Piece> = Vec::new();

@@ -1,12 +1,12 @@
 //! Looks at what has changed for the contexts of a session, and tells it: FETCH of new messages, then ESEARCH with ADDTO and REMOVEFROM, in the
 //! order of RFC 5465 section 7.
-use super::places::{self, Piece};
+use super::places::{self, Pieces};
 use super::{Context, Contexts, Sorted};
 use crate::imap::fetch::plan::Plan;
 use crate::imap::listing::take_turns;
 use crate::imap::out;
 use crate::imap::search::eval::Facts;
-use crate::imap::search::lines::Names;
+use crate::imap::search::lines::SetWriter;
 use crate::imap::state::Session;
 use crate::limits;
 use crate::runtime::yield_now;
@@ -19,10 +19,17 @@ use std::sync::Arc;
 /// What has become of the results of one context.
 #[derive(Default)]
 struct Update {
-    removed: Vec<Piece>,
-    added: Vec<Piece>,
+    removed: Pieces,
+    added: Pieces,
     /// The new messages among the added ones.
     fetched: UidSet,
+}
+
+impl Update {
+    /// How many ranges and numbers it keeps.
+    fn size(&self) -> usize {
+        self.removed.size() + self.added.size() + self.fetched.ranges().len()
+    }
 }
 
 impl Session {
@@ -67,9 +74,15 @@ impl Session {
         let new_from = std::mem::replace(&mut selected.new_from, view.uid_next);
         let Contexts { list, changed } = std::mem::take(&mut selected.contexts);
         let (mut kept, mut updates) = (Vec::with_capacity(list.len()), Vec::with_capacity(list.len()));
+        // All contexts together have as much room for what they keep, and as much again for what is to be told.
+        let (mut room, mut told_room) = (limits::IMAP_CONTEXT_RESULTS_MAX, limits::IMAP_CONTEXT_RESULTS_MAX);
         for mut context in list {
-            match self.look_again(&mut context, &view, &changed, new_from).await {
+            let looked = self.look_again(&mut context, &view, &changed, new_from, told_room).await;
+            let looked = looked.and_then(|update| if context.size() > room { Err(too_many()) } else { Ok(update) });
+            match looked {
                 Ok(update) => {
+                    room -= context.size();
+                    told_room = told_room.saturating_sub(update.size());
                     updates.push(update);
                     kept.push(context);
                 }
@@ -89,19 +102,21 @@ impl Session {
         Ok(())
     }
 
-    /// Looks at the messages that have changed or come.
+    /// Looks at the messages that have changed or come. `room`: how many ranges and numbers may be told of them.
     async fn look_again(
         &mut self,
         context: &mut Context,
         view: &Mailbox,
         changed: &UidSet,
         new_from: Uid,
+        room: usize,
     ) -> Result<Update> {
         self.learn_keywords(context);
         let new = UidSet::range(context.from, Uid(u32::MAX));
         context.from = view.uid_next;
-        let (mut lost, mut found, mut update) = (UidSet::new(), Vec::new(), Update::default());
+        let (mut lost, mut found, mut fetched) = (UidSet::new(), UidSet::new(), UidSet::new());
         for (count, at) in view.entries.in_uids(&changed.union(&new)).enumerate() {
+            take_turns(count).await;
             let (at, entry) = at?;
             let Some(facts) = self.facts(at, entry) else { continue };
             let matches = match context.key.cheap(facts) {
@@ -114,23 +129,20 @@ impl Session {
             match (context.found.contains(entry.uid), matches) {
                 (true, false) => lost.push(entry.uid),
                 (false, true) => {
-                    found.push(entry);
+                    found.push(entry.uid);
                     if entry.uid >= new_from {
-                        update.fetched.push(entry.uid);
+                        fetched.push(entry.uid);
                     }
                 }
                 _ => {}
             }
-            if count % limits::IMAP_BATCH_MESSAGES == limits::IMAP_BATCH_MESSAGES - 1 {
-                yield_now().await;
+            if lost.ranges().len() + found.ranges().len() + fetched.ranges().len() > room {
+                return Err(too_many());
             }
         }
-        update.removed = context.remove(&lost);
-        update.added = self.put_in(context, view, &found).await?;
-        if context.size() > limits::IMAP_CONTEXT_RESULTS_MAX {
-            return Err(Error::Limit("more results than are kept".into()));
-        }
-        Ok(update)
+        let removed = context.remove(&lost);
+        let added = self.put_in(context, view, found).await?;
+        Ok(Update { removed, added, fetched })
     }
 
     /// An entry as the session sees it now; `None` when it is gone, though that may not have been told.
@@ -152,18 +164,21 @@ impl Session {
     }
 
     /// Adds messages to the results, in their places.
-    async fn put_in(&self, context: &mut Context, view: &Mailbox, found: &[Entry]) -> Result<Vec<Piece>> {
+    async fn put_in(&self, context: &mut Context, view: &Mailbox, found: UidSet) -> Result<Pieces> {
         if found.is_empty() {
-            return Ok(Vec::new());
+            return Ok(Pieces::default());
         }
-        let uids: UidSet = found.iter().map(|entry| entry.uid).collect();
-        context.found = context.found.union(&uids);
+        context.found = context.found.union(&found);
         let Some(Sorted { criteria, order }) = &mut context.sorted else {
-            return Ok(vec![(0, uids.iter().collect())]);
+            return Ok(Pieces::Set(found));
         };
-        let mut new = Vec::with_capacity(found.len());
-        for entry in found {
-            let (values, _) = self.sort_values(criteria, entry)?;
+        if found.len() > limits::IMAP_CONTEXT_SORTED_MAX {
+            return Err(too_many());
+        }
+        let mut new = Vec::new();
+        for at in view.entries.in_uids(&found) {
+            let (_, entry) = at?;
+            let (values, _) = self.sort_values(criteria, &entry)?;
             let (mut low, mut high) = (0, order.len());
             while low < high {
                 let middle = low.midpoint(high);
@@ -183,7 +198,7 @@ impl Session {
             at.cmp(there).then_with(|| criteria.compare(a, b)).then(one.cmp(other))
         });
         let new: Vec<(usize, Uid)> = new.into_iter().map(|(at, _, uid)| (at, uid)).collect();
-        Ok(places::insert(order, &new))
+        Ok(Pieces::Ordered(places::insert(order, &new)))
     }
 
     /// One FETCH for each new message, with what NOTIFY and the contexts that have found it ask for (RFC 5465 sections 5.2 and 7). What the
@@ -200,6 +215,7 @@ impl Session {
         let Ok(first) = view.entries.lower_bound(from) else {
             return Ok(());
         };
+        let mut together: (Vec<&Arc<Plan>>, Arc<Plan>) = (Vec::new(), Arc::default());
         for at in first..view.entries.len() {
             take_turns(at).await;
             let Ok(uid) = view.entries.get(at).map(|entry| entry.uid) else {
@@ -211,51 +227,82 @@ impl Session {
             match plans.as_slice() {
                 [] => {}
                 [one] => self.fetch_new(one, at).await?,
-                several => self.fetch_new(&Arc::new(Plan::together(several)), at).await?,
+                several => {
+                    // Most new messages are found by the same contexts.
+                    if !several.iter().copied().map(Arc::as_ptr).eq(together.0.iter().copied().map(Arc::as_ptr)) {
+                        together = (plans.clone(), Arc::new(Plan::together(several)));
+                    }
+                    self.fetch_new(&together.1, at).await?;
+                }
             }
         }
         Ok(())
     }
 
-    /// `* ESEARCH (TAG "a") UID REMOVEFROM (0 3) ADDTO (0 5:7)`
+    /// `* ESEARCH (TAG "a") UID REMOVEFROM (0 3) ADDTO (0 5:7)`, in steps.
     async fn write_update(&mut self, context: &Context, view: &Mailbox, update: &Update) -> io::Result<()> {
-        let names = Names { entries: &view.entries, uid: context.uid };
-        let mut line = b"* ESEARCH (TAG ".to_vec();
-        out::string(&mut line, context.tag.as_bytes());
-        line.extend_from_slice(if context.uid { b") UID" } else { b")" });
-        let start = line.len();
+        if update.removed.is_empty() && update.added.is_empty() {
+            return Ok(());
+        }
+        let out = self.stream.output();
+        out.extend_from_slice(b"* ESEARCH (TAG ");
+        out::string(out, context.tag.as_bytes());
+        out.extend_from_slice(if context.uid { b") UID" } else { b")" });
+        let mut written = 0;
         for (word, pieces) in [(&b" REMOVEFROM ("[..], &update.removed), (&b" ADDTO ("[..], &update.added)] {
-            for (count, (place, uids)) in pieces.iter().enumerate() {
-                line.extend_from_slice(if count > 0 { b" " } else { word });
-                out::number(&mut line, *place as u64);
-                line.push(b' ');
-                let positions = uids.iter().filter_map(|uid| view.entries.position(*uid).ok().flatten());
-                if let Err(error) = names.write_set(&mut line, positions) {
-                    tracing::error!(%error, "imap: the selected mailbox cannot be read");
-                    return Ok(());
+            for (count, (place, ranges)) in pieces.each().enumerate() {
+                let out = self.stream.output();
+                out.extend_from_slice(if count > 0 { b" " } else { word });
+                out::number(out, place as u64);
+                out.push(b' ');
+                let mut set = SetWriter::default();
+                for range in ranges {
+                    let named = context.named(view, range).map_err(|error| {
+                        // A part of the response has been written: what cannot be read ends the connection.
+                        tracing::error!(%error, "imap: the selected mailbox cannot be read");
+                        io::Error::other(error)
+                    })?;
+                    if let Some(named) = named {
+                        set.add(self.stream.output(), named);
+                    }
+                    take_turns(written).await;
+                    written += 1;
+                    self.stream.flush_if_large().await?;
                 }
+                set.end(self.stream.output());
             }
-            line.extend_from_slice(if pieces.is_empty() { b"" } else { b")" });
+            self.stream.output().extend_from_slice(if pieces.is_empty() { b"" } else { b")" });
         }
-        if line.len() > start {
-            line.extend_from_slice(b"\r\n");
-            self.stream.output().append(&mut line);
-            self.stream.flush_if_large().await?;
-        }
-        Ok(())
+        self.stream.output().extend_from_slice(b"\r\n");
+        self.stream.flush_if_large().await
     }
+}
+
+/// Why a context ends that finds, or is to tell, more than is kept.
+fn too_many() -> Error {
+    Error::Limit("more results than are kept".into())
 }
 
 impl Context {
     /// Takes results out; where they were.
-    fn remove(&mut self, gone: &UidSet) -> Vec<Piece> {
+    fn remove(&mut self, gone: &UidSet) -> Pieces {
         if gone.is_empty() {
-            return Vec::new();
+            return Pieces::default();
         }
         self.found = self.found.without(gone);
         match &mut self.sorted {
-            Some(sorted) => places::remove(&mut sorted.order, gone),
-            None => vec![(0, gone.iter().collect())],
+            Some(sorted) => Pieces::Ordered(places::remove(&mut sorted.order, gone)),
+            None => Pieces::Set(gone.clone()),
         }
+    }
+
+    /// How messages of a view are named whose uids are a range without gaps.
+    fn named(&self, view: &Mailbox, (first, last): (u32, u32)) -> Result<Option<(u32, u32)>> {
+        if self.uid {
+            return Ok(Some((first, last)));
+        }
+        let start = view.entries.lower_bound(Uid(first))? as u32;
+        let end = if last > first { view.entries.lower_bound(Uid(last))? as u32 } else { start };
+        Ok((end < view.entries.len() as u32).then_some((start + 1, end + 1)))
     }
 }

@@ -1,6 +1,6 @@
 //! From the text of FETCH's items to a plan: RFC 3501 section 9 (fetch-att), BINARY (RFC 3516), OBJECTID (RFC 8474), SAVEDATE (RFC 8514),
 //! PREVIEW (RFC 8970). Pure.
-use super::plan::{Content, Decoding, Fields, Item, Plan};
+use super::plan::{Content, Decoding, Fields, Item, Plan, Planning};
 use crate::imap::answer::Answer;
 use crate::imap::args::Args;
 use crate::limits;
@@ -8,16 +8,20 @@ use posthouse_engine::index::mime;
 use std::sync::Arc;
 
 impl Plan {
-    /// Reads one item, a list of items, or a macro.
+    /// Reads one item, a list of items, or a macro. Things that are named twice count once.
     pub(in crate::imap) fn parse(args: &mut Args<'_>) -> Result<Plan, Answer> {
-        let mut plan = Plan::default();
+        let mut planning = Planning::default();
         if args.peek() == Some(b'(') {
             args.list(false, |args| {
                 let item = item(args)?;
-                plan.add(item);
+                planning.add(item);
+                if planning.plan.items.len() > limits::IMAP_ITEMS_MAX {
+                    let max = limits::IMAP_ITEMS_MAX;
+                    return Err(Answer::no(format!("[LIMIT] At most {max} items can be fetched at a time")));
+                }
                 Ok(())
             })?;
-            return Ok(plan);
+            return Ok(planning.plan);
         }
         let fast = [Item::Flags, Item::InternalDate, Item::Size];
         let more = if args.eat_word("FAST") {
@@ -28,22 +32,26 @@ impl Plan {
             &[Item::Envelope, Item::Body][..]
         } else {
             let item = item(args)?;
-            plan.add(item);
-            return Ok(plan);
+            planning.add(item);
+            return Ok(planning.plan);
         };
-        fast.iter().chain(more).for_each(|item| plan.add((item.clone(), false)));
-        Ok(plan)
+        fast.iter().chain(more).for_each(|item| planning.add((item.clone(), false)));
+        Ok(planning.plan)
     }
 }
 
 impl Plan {
-    /// ` (item item ...)` if that stands here: what is to be told of new messages (RFC 5465 section 8).
+    /// ` (item item ...)` if that stands here: what is to be told of new messages (RFC 5465 section 8). Sessions keep it, so that it must be short.
     pub(in crate::imap) fn parse_optional(args: &mut Args<'_>) -> Result<Option<Arc<Plan>>, Answer> {
         let mut ahead = args.clone();
         if !ahead.eat(" ") || ahead.peek() != Some(b'(') {
             return Ok(None);
         }
         let plan = Plan::parse(&mut ahead)?;
+        if ahead.position() - args.position() > limits::IMAP_KEPT_ITEMS_BYTES_MAX {
+            let max = limits::IMAP_KEPT_ITEMS_BYTES_MAX;
+            return Err(Answer::no(format!("[LIMIT] Items for new messages can have at most {max} bytes")));
+        }
         *args = ahead;
         Ok(Some(Arc::new(plan)))
     }
@@ -199,6 +207,33 @@ mod tests {
                 other => panic!("{other:?}"),
             }
         }
+    }
+
+    #[test]
+    fn so_many_items_can_be_fetched() {
+        let items = |count: u32| (1..=count).map(|part| format!(" BODY.PEEK[{part}]")).collect::<String>();
+        let many = plan(&format!("({})", items(256).trim_start())).expect("a plan");
+        assert_eq!(many.items.len(), 256);
+        let again = items(200).repeat(4);
+        assert_eq!(plan(&format!("(FLAGS{again} FLAGS)")).expect("a plan").items.len(), 201);
+        let refused = plan(&format!("({})", items(257).trim_start()));
+        assert!(matches!(&refused, Err(Answer::No(text)) if text.starts_with("[LIMIT]")), "{refused:?}");
+
+        let kept = |items: &str| Plan::parse_optional(&mut Args::new(items.as_bytes(), 0));
+        assert!(kept(&format!(" (UID{})", items(200))).is_ok_and(|plan| plan.is_some()));
+        for too_much in [items(257), format!(" BODY.PEEK[1{}]", ".1".repeat(2500))] {
+            let refused = kept(&format!(" (UID{too_much})"));
+            assert!(matches!(&refused, Err(Answer::No(text)) if text.starts_with("[LIMIT]")), "{refused:?}");
+        }
+    }
+
+    #[test]
+    fn plans_together_ask_for_each_thing_once() {
+        let one = Arc::new(plan("(UID FLAGS BODY[1] BODY[2])").expect("a plan"));
+        let other = Arc::new(plan("(FLAGS BODY.PEEK[2] RFC822.SIZE BODY.PEEK[3])").expect("a plan"));
+        let both = Plan::together(&[&one, &other]);
+        assert_eq!(both.items.len(), 6);
+        assert!(both.flags && both.uid && !both.sets_seen);
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! What a FETCH has to read and write for each message. Pure.
 use crate::imap::out;
 use posthouse_engine::index::mime;
+use std::collections::HashSet;
+use std::mem::Discriminant;
 use std::sync::Arc;
 
 /// One item of the answer.
@@ -22,14 +24,14 @@ pub(in crate::imap) enum Item {
 }
 
 impl Item {
-    /// Whether both are answered with the same words.
-    fn is_same(&self, other: &Item) -> bool {
-        match (self, other) {
-            (Item::Content(one), Item::Content(other)) => one.label == other.label,
-            _ => std::mem::discriminant(self) == std::mem::discriminant(other),
-        }
+    /// Items that are answered with the same words have the same.
+    fn key(&self) -> Key {
+        let label = if let Item::Content(content) = self { content.label.clone() } else { Vec::new() };
+        (std::mem::discriminant(self), label)
     }
 }
+
+type Key = (Discriminant<Item>, Vec<u8>);
 
 /// Whether and for what a part's transfer encoding is undone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -108,13 +110,25 @@ pub(in crate::imap) struct Plan {
     pub(in crate::imap) modseq: bool,
 }
 
-impl Plan {
-    /// Adds an item that is not there yet; `seen`: reading it marks the message \Seen.
+/// A plan in the making, and what is in it already.
+#[derive(Default)]
+pub(super) struct Planning {
+    pub(super) plan: Plan,
+    known: HashSet<Key>,
+}
+
+impl Planning {
+    /// Adds an item if it is not there yet; `seen`: reading it marks the message \Seen.
     pub(super) fn add(&mut self, (item, seen): (Item, bool)) {
-        self.sets_seen |= seen;
-        if self.items.iter().any(|known| known.is_same(&item)) {
-            return;
+        self.plan.sets_seen |= seen;
+        if self.known.insert(item.key()) {
+            self.plan.push(item);
         }
+    }
+}
+
+impl Plan {
+    fn push(&mut self, item: Item) {
         match &item {
             Item::Flags => self.flags = true,
             Item::Uid => self.uid = true,
@@ -140,9 +154,9 @@ impl Plan {
 
     /// What all of these ask for, each thing once.
     pub(in crate::imap) fn together(plans: &[&Arc<Plan>]) -> Plan {
-        let mut all = Plan::default();
+        let mut all = Planning::default();
         plans.iter().flat_map(|plan| &plan.items).for_each(|item| all.add((item.clone(), false)));
-        all
+        all.plan
     }
 
     /// UID belongs to the answer, whether asked for or not.
@@ -156,7 +170,7 @@ impl Plan {
     /// MODSEQ likewise.
     pub(in crate::imap) fn with_modseq(&mut self) {
         if !self.modseq {
-            self.add((Item::ModSeq, false));
+            self.push(Item::ModSeq);
         }
     }
 

@@ -49,6 +49,10 @@ impl Asked {
             group.check(which.is_err())?;
             unknown |= group.unknown;
             match which {
+                Ok(_) if filter.0.len() == limits::IMAP_NOTIFY_GROUPS_MAX => {
+                    let max = limits::IMAP_NOTIFY_GROUPS_MAX;
+                    return Err(Answer::no(format!("[LIMIT] At most {max} groups of mailboxes can be watched")));
+                }
                 Ok(which) => filter.0.push((which, group.events)),
                 Err(delayed) => {
                     let (counts, flags) = (group.new, group.events.contains(Events::FLAGS));
@@ -217,6 +221,9 @@ mod tests {
         ] {
             assert!(matches!(asked(text), Err(Answer::Bad(_))), "{text}");
         }
+        assert!(asked(&" (personal (MailboxName))".repeat(64)).is_ok());
+        let many = asked(&" (personal (MailboxName))".repeat(65));
+        assert!(matches!(&many, Err(Answer::No(why)) if why.starts_with("[LIMIT]")), "{many:?}");
         for text in [" (personal (Novelty))", " (selected (MessageNew MessageExpunge AnnotationChange))"] {
             assert!(matches!(asked(text), Err(Answer::No(why)) if why.starts_with("[BADEVENT (MessageNew ")), "{text}");
         }

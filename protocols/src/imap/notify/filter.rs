@@ -1,6 +1,8 @@
 //! Which events of which mailboxes a client wants (RFC 5465 sections 5 and 6). Pure: names in, events out.
+use std::borrow::Borrow;
 use std::collections::BTreeSet;
 use std::ops::Bound;
+use std::sync::Arc;
 
 /// A set of events.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -74,20 +76,21 @@ impl Which {
     }
 
     /// Whether a mailbox whose name begins with `prefix` (`Shared/x@y.example/`) may be meant.
-    fn reaches(&self, prefix: &str, subscriptions: &BTreeSet<String>) -> bool {
-        let below = |names: &BTreeSet<String>| {
-            let from = names.range::<str, _>((Bound::Included(prefix), Bound::Unbounded)).next();
-            from.is_some_and(|name| name.starts_with(prefix))
-        };
+    fn reaches(&self, prefix: &str, subscriptions: &BTreeSet<Arc<str>>) -> bool {
         match self {
             Which::Personal => false,
-            Which::Subscribed => below(subscriptions),
-            Which::Mailboxes(names) => below(names),
+            Which::Subscribed => has_below(subscriptions, prefix),
+            Which::Mailboxes(names) => has_below(names, prefix),
             Which::Subtree(names) => {
-                below(names) || prefix.match_indices('/').any(|(at, _)| names.contains(&prefix[..at]))
+                has_below(names, prefix) || prefix.match_indices('/').any(|(at, _)| names.contains(&prefix[..at]))
             }
         }
     }
+}
+
+fn has_below<Name: Borrow<str> + Ord>(names: &BTreeSet<Name>, prefix: &str) -> bool {
+    let from = names.range::<str, _>((Bound::Included(prefix), Bound::Unbounded)).next();
+    from.is_some_and(|name| name.borrow().starts_with(prefix))
 }
 
 impl Filter {
@@ -109,7 +112,7 @@ impl Filter {
     }
 
     /// Whether something of an account whose mailboxes begin with `prefix` may be asked for.
-    pub(super) fn reaches(&self, prefix: &str, subscriptions: &BTreeSet<String>) -> bool {
+    pub(super) fn reaches(&self, prefix: &str, subscriptions: &BTreeSet<Arc<str>>) -> bool {
         self.0.iter().any(|(which, events)| *events != Events::NONE && which.reaches(prefix, subscriptions))
     }
 
@@ -158,7 +161,7 @@ mod tests {
 
     #[test]
     fn accounts_that_are_meant() {
-        let subscriptions = names(&["Other Users/b/INBOX"]);
+        let subscriptions = BTreeSet::from([Arc::from("Other Users/b/INBOX")]);
         let reaches = |which, prefix| Filter(vec![(which, Events::NAME)]).reaches(prefix, &subscriptions);
         assert!(!reaches(Which::Personal, "Shared/x/"));
         assert!(reaches(Which::Subscribed, "Other Users/b/") && !reaches(Which::Subscribed, "Shared/x/"));

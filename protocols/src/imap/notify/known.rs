@@ -44,7 +44,7 @@ pub(super) struct Known {
 /// Who looks, and how.
 pub(super) struct Look<'a> {
     pub(super) filter: &'a Filter,
-    pub(super) subscriptions: &'a BTreeSet<String>,
+    pub(super) subscriptions: &'a BTreeSet<Arc<str>>,
     /// The session's account.
     pub(super) user: AccountId,
     /// The selected mailbox as the client has been told of it: its messages are told otherwise.

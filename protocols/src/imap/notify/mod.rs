@@ -32,7 +32,7 @@ pub(super) struct Notify {
     /// What is subscribed has changed, and with it which mailboxes are meant.
     filter_moved: bool,
     /// What the client knows of its own account besides the mailboxes.
-    subscriptions: Arc<BTreeSet<String>>,
+    subscriptions: Arc<BTreeSet<Arc<str>>>,
     annotations: Metadata,
     /// The mailbox that was selected at the last look.
     place: Option<(AccountId, MailboxId)>,

@@ -9,10 +9,12 @@ use crate::imap::state::Session;
 use crate::imap::{name, out, place};
 use crate::limits;
 use crate::runtime::yield_now;
+use crate::session::Work;
 use posthouse_engine::base::{AccountId, Error, MailboxId};
 use posthouse_engine::index::{Account, UidSet};
 use std::collections::BTreeMap;
 use std::io;
+use std::sync::Arc;
 
 impl Session {
     /// Tells what is news about other mailboxes, names, subscriptions and annotations. Does nothing while nothing watched has changed.
@@ -50,7 +52,7 @@ impl Session {
         };
         let mut news = News::default();
         let subscriptions = std::mem::replace(&mut notify.subscriptions, own.subscriptions.clone());
-        let changed: Vec<&String> = subscriptions.symmetric_difference(&own.subscriptions).collect();
+        let changed: Vec<&Arc<str>> = subscriptions.symmetric_difference(&own.subscriptions).collect();
         if notify.rights_changed || !changed.is_empty() && notify.filter.asks_subscribed() {
             notify.rights_changed = false;
             let gone = self.reach(notify, &own).await.map_err(|TooMuch| super::asked::overflow())?;
@@ -121,13 +123,13 @@ impl Session {
     }
 
     /// RFC 5465 section 5.5.
-    fn subscriptions_changed(notify: &mut Notify, own: &Account, changed: &[&String], news: &mut News) {
+    fn subscriptions_changed(notify: &mut Notify, own: &Account, changed: &[&Arc<str>], news: &mut News) {
         for name in changed {
             // One that is given up belonged to those subscribed until now.
             let is_own = !is_below_root(name);
             let events = notify.filter.events(Named { name, is_own, is_subscribed: true });
             if events.contains(Events::SUBSCRIPTION) {
-                news.subscriptions.insert((*name).clone(), own.subscriptions.contains(*name));
+                news.subscriptions.insert(name.to_string(), own.subscriptions.contains(*name));
             }
         }
         if !changed.is_empty() && notify.filter.asks_subscribed() {
@@ -141,8 +143,8 @@ impl Session {
         let News { names, subscriptions, status, annotations } = news;
         self.write_names(own, names, &subscriptions).await?;
         for Status { name, account, mailbox, items, .. } in status {
-            // Counting what is deleted, which can fail, is asked for by nobody here.
-            let _ = self.write_status_now(&name, account, &mailbox, &items);
+            // Nobody asks for DELETED-STORAGE here. What cannot be read is told of when it is asked for.
+            let _ = self.write_status_now(&name, account, &mailbox, &items, 0);
             self.stream.flush_if_large().await?;
         }
         let utf8 = self.names_utf8();
@@ -182,10 +184,13 @@ impl Session {
             },
             false => Vec::new(),
         };
-        let (all, utf8) = (Names::of(own, &others, &Selection::default()), self.names_utf8());
+        let mut work = Work::default();
+        let all = Names::of(own, &others, &Selection::default(), &mut work).await;
+        let utf8 = self.names_utf8();
         for (name, what) in names {
+            work.did(limits::IMAP_LOOK_UP_WORK_BYTES).await;
             let out = self.stream.output();
-            all.write_now(out, own, &name, what.is_lost);
+            all.write_now(out, own, &name, what.is_lost, &mut work);
             name::write(out, &name, utf8);
             if let Some(old) = what.old {
                 out.extend_from_slice(b" (\"OLDNAME\" (");

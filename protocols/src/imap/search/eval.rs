@@ -38,6 +38,17 @@ impl Key {
         }
     }
 
+    /// How many keys may go through the message to give it.
+    pub(in crate::imap) fn readings(&self) -> u32 {
+        match self {
+            Key::Not(key) => key.readings(),
+            Key::And(keys) => keys.iter().map(Key::readings).sum(),
+            Key::Or(a, b) => a.readings() + b.readings(),
+            Key::Sent(_) | Key::Header(..) | Key::Text(_) | Key::Body(_) => 1,
+            _ => 0,
+        }
+    }
+
     /// The answer with the message at hand.
     pub(in crate::imap) fn full(&self, facts: Facts, message: &[u8]) -> bool {
         match self {
@@ -89,4 +100,18 @@ impl Key {
 fn sent_day(message: &[u8]) -> Option<i64> {
     let (seconds, offset_minutes) = sent_date(message)?;
     Some((seconds + i64::from(offset_minutes) * 60).div_euclid(DAY))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use posthouse_engine::index::Flags;
+
+    #[test]
+    fn keys_that_read_the_message_are_counted() {
+        let text = || Box::new(Key::Text("a".into()));
+        let keys =
+            vec![Key::Not(text()), Key::Or(text(), Box::new(Key::Flags(Flags::SEEN))), Key::Sent(0..1), Key::Recent];
+        assert_eq!(Key::And(keys).readings(), 3);
+    }
 }

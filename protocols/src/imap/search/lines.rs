@@ -54,17 +54,6 @@ impl Names<'_> {
             Run::Order(order) => order.iter().try_for_each(|at| self.of(*at as usize).map(&mut take)),
         }
     }
-
-    /// A set in this order, neighbours as ranges.
-    pub(in crate::imap) fn write_set(&self, out: &mut Vec<u8>, positions: impl Iterator<Item = usize>) -> Result<()> {
-        let mut set = SetWriter::default();
-        for at in positions {
-            let number = self.of(at)?;
-            set.add(out, (number, number));
-        }
-        set.end(out);
-        Ok(())
-    }
 }
 
 /// Some results that stand together.
@@ -146,13 +135,13 @@ impl Cursor<'_> {
 
 /// Joins numbers that follow each other.
 #[derive(Default)]
-struct SetWriter {
+pub(in crate::imap) struct SetWriter {
     pending: Option<(u32, u32)>,
     begun: bool,
 }
 
 impl SetWriter {
-    fn add(&mut self, out: &mut Vec<u8>, (first, last): (u32, u32)) {
+    pub(in crate::imap) fn add(&mut self, out: &mut Vec<u8>, (first, last): (u32, u32)) {
         match &mut self.pending {
             Some((_, before)) if before.checked_add(1) == Some(first) => *before = last,
             _ => {
@@ -162,7 +151,7 @@ impl SetWriter {
         }
     }
 
-    fn end(&mut self, out: &mut Vec<u8>) {
+    pub(in crate::imap) fn end(&mut self, out: &mut Vec<u8>) {
         if let Some((first, last)) = self.pending.take() {
             out.extend_from_slice(if std::mem::replace(&mut self.begun, true) { b"," } else { b"" });
             out::number(out, first.into());
@@ -344,7 +333,9 @@ mod tests {
         let empty = EntryTable::default();
         let names = Names { entries: &empty, uid: false };
         let mut out = Vec::new();
-        names.write_set(&mut out, [4, 5, 6, 2, 8, 9].into_iter()).expect("no entry is read");
+        let mut set = SetWriter::default();
+        [5, 6, 7, 3, 9, 10].into_iter().for_each(|number| set.add(&mut out, (number, number)));
+        set.end(&mut out);
         assert_eq!(out, b"5:7,3,9:10");
         let found = Found::Ordered(vec![4, 5, 6, 2, 8, 9]);
         let (mut set, mut out) = (Line { names, parts: VecDeque::new() }, Vec::new());

@@ -176,6 +176,10 @@ fn messages_put_together() {
          S: d OK ...
          C: e APPEND Drafts CATENATE (URL \"/INBOX/;UID=2\")
          S: e NO [BADURL \"/INBOX/;UID=2\"] ...
+         C: l APPEND Drafts CATENATE (URL {8193}
+         S: l NO [LIMIT] A URL may have 8.0 KiB here
+         C: l NOOP
+         S: l OK ...
          C: f APPEND Drafts CATENATE (URL \"/;UID=1\" URL {18}
          S: + OK
          C: imap://other/x/;UI)

@@ -1,7 +1,7 @@
 //! A disk without room: changes are refused in words, and reading goes on.
 use super::{ImapService, logged_in};
 use crate::runtime::sim;
-use crate::testing::{Random, append, perform, shared_on};
+use crate::testing::{Random, perform, shared_on};
 use posthouse_engine::Append;
 use posthouse_engine::base::{Error, Flags, MailboxId};
 use posthouse_engine::disk::sim::SimDisk;
@@ -11,15 +11,20 @@ use std::sync::Arc;
 fn a_full_disk_is_read_and_changes_hear_so() {
     let disk = SimDisk::new(1);
     let shared = Arc::new(shared_on(disk.clone()));
-    append(&shared, "ann@example.org", &[b"Subject: a\r\n\r\nbody\r\n"]);
+    let ann = shared.engine.directory(|directory| directory.login("ann@example.org").map(|account| account.id));
+    let ann = ann.expect("a member");
+    shared.engine.open_account(ann).wait().expect("the account opens");
+    let append = |message: &[u8], flags| {
+        let staged = shared.engine.stage(Vec::new(), message.to_vec()).wait().expect("staging takes no room");
+        let one = Append { staged, flags, keywords: Vec::new(), internal_date: None };
+        shared.engine.append(ann, MailboxId::INBOX, vec![one]).wait()
+    };
+    append(b"Subject: a\r\n\r\nbody\r\n", Flags::DELETED).expect("there is room");
     // What does not fit takes the room with it that was written in front of the log.
     disk.set_free_bytes(0);
     let mut random = Random(1);
     let large: Vec<u8> = (0..100_000).map(|_| random.below(256) as u8).collect();
-    let staged = shared.engine.stage(Vec::new(), large).wait().expect("staging takes no room");
-    let one = Append { staged, flags: Flags::NONE, keywords: Vec::new(), internal_date: None };
-    let ann = shared.engine.directory(|directory| directory.login("ann@example.org").map(|account| account.id));
-    let refused = shared.engine.append(ann.expect("a member"), MailboxId::INBOX, vec![one]).wait();
+    let refused = append(&large, Flags::NONE);
     assert!(matches!(refused, Err(Error::NoSpace)), "{refused:?}");
     let service = ImapService::new(shared);
     sim::run(move |net| async move {
@@ -46,8 +51,10 @@ fn a_full_disk_is_read_and_changes_hear_so() {
             S: c NO [...disk is full...
             C: d CREATE x
             S: d NO [...disk is full...
+            C: e CLOSE
+            S: e NO [...disk is full...
             C: e FETCH 1 FLAGS
-            S: * 1 FETCH (FLAGS (\\Recent))
+            S: * 1 FETCH (FLAGS (\\Deleted \\Recent))
             S: e OK ...";
         perform(&mut clients, full).await;
         disk.set_free_bytes(u64::MAX);
@@ -55,8 +62,12 @@ fn a_full_disk_is_read_and_changes_hear_so() {
             C: f STORE 1 +FLAGS.SILENT (\\Seen)
             S: f OK ...
             C: g FETCH 1 FLAGS
-            S: * 1 FETCH (FLAGS (\\Seen \\Recent))
-            S: g OK ...";
+            S: * 1 FETCH (FLAGS (\\Deleted \\Seen \\Recent))
+            S: g OK ...
+            C: h CLOSE
+            S: h OK ...
+            C: i FETCH 1 FLAGS
+            S: i BAD No mailbox is selected";
         perform(&mut clients, room).await;
     });
 }

@@ -1,7 +1,8 @@
 //! Before login: CAPABILITY, LOGIN, AUTHENTICATE, STARTTLS, ID, NOOP, LOGOUT, and what must not be possible yet.
 use super::{play, play_before_login, shared};
 use crate::imap::ImapService;
-use crate::runtime::sim;
+use crate::limits;
+use crate::runtime::{sim, sleep};
 use crate::session::{Attendance, PlaintextAuth};
 use crate::testing::tls::{self, TlsClient};
 use std::sync::Arc;
@@ -109,6 +110,23 @@ fn guessing_ends_the_session() {
 fn a_silent_client_is_sent_away() {
     play_before_login(shared(), "S: * OK ...\nS: * BYE No login in time\nS: ");
     play("S: * BYE Autologout; idle for too long\nS: ");
+}
+
+/// Commands that are there already, and answers that are taken slowly, do not put off the end.
+#[test]
+fn a_busy_client_is_sent_away_too() {
+    let service = ImapService::new(Arc::new(shared()));
+    sim::run(move |net| async move {
+        let begun = net.now();
+        let mut client = net.connect(&service);
+        client.read_line().await;
+        client.write(&b"a CAPABILITY\r\n".repeat(4000)).await;
+        while !client.read().await.is_empty() && net.now() - begun < 10 * limits::IMAP_LOGIN_MAX {
+            sleep(limits::IMAP_LOGIN_MAX / 4).await;
+        }
+        let lived = net.now() - begun;
+        assert!(lived >= limits::IMAP_LOGIN_MAX && lived <= 2 * limits::IMAP_LOGIN_MAX, "{lived:?}");
+    });
 }
 
 #[test]

@@ -158,6 +158,82 @@ fn much_that_has_changed_is_told_in_pieces() {
     });
 }
 
+/// A pattern that matches slowly is worth more turns than one that does not.
+#[test]
+fn long_names_and_patterns_are_matched_in_pieces() {
+    let service = ImapService::new(Arc::new(shared()));
+    sim::run(move |net| async move {
+        let mut client = logged_in(&net, &service, "ann@example.org").await;
+        let levels = "bbbbbbbbbbbbbbbbbbbbbbbbbbbbb/".repeat(31);
+        for number in 0..8 {
+            let name = format!("{levels}{number}");
+            client.write(format!("s CREATE {name}\r\nt SUBSCRIBE {name}\r\n").as_bytes()).await;
+            client.read_until(b"t OK").await;
+            client.read_line().await;
+        }
+        let slow = format!("{}*/0", "*b".repeat(200));
+        for (command, least) in [("LIST", 15), ("LSUB", 60)] {
+            let (alone, _) = turns_beside(&net, &mut client, &format!("{command} \"\" */0")).await;
+            let (turns, answer) = turns_beside(&net, &mut client, &format!("{command} \"\" {slow}")).await;
+            let text = String::from_utf8_lossy(&answer);
+            assert!(text.contains("/0\r\nt OK") && text.lines().count() == 2, "{text}");
+            assert!(turns > alone + least, "{command}: {turns} turns, {alone} for a short pattern");
+        }
+    });
+}
+
+/// What is \Deleted is added up in pieces, and once however often it is asked for.
+#[test]
+fn deleted_storage_is_counted_in_pieces() {
+    const MESSAGES: usize = 6000;
+    let shared = shared();
+    append(&shared, "ann@example.org", &[b"Subject: x\r\n\r\n".as_slice(); MESSAGES]);
+    let service = ImapService::new(Arc::new(shared));
+    sim::run(move |net| async move {
+        let mut client = logged_in(&net, &service, "ann@example.org").await;
+        client.write(format!("s SELECT INBOX\r\nd STORE 1,{MESSAGES} +FLAGS.SILENT (\\Deleted)\r\n").as_bytes()).await;
+        client.read_until(b"\nd OK").await;
+        client.read_line().await;
+        let (alone, _) = turns_beside(&net, &mut client, "STATUS INBOX (MESSAGES)").await;
+        let pieces = MESSAGES / limits::IMAP_BATCH_MESSAGES;
+        for command in ["STATUS INBOX", "LIST \"\" INBOX RETURN (STATUS"] {
+            let end = if command.starts_with("LIST") { ")" } else { "" };
+            let items = "DELETED-STORAGE DELETED DELETED-STORAGE";
+            let (turns, answer) = turns_beside(&net, &mut client, &format!("{command} ({items}){end}")).await;
+            let text = String::from_utf8_lossy(&answer);
+            assert!(text.contains("* STATUS INBOX (DELETED-STORAGE 28 DELETED 2)\r\n"), "{text}");
+            assert!(turns >= alone + pieces && turns < alone + 2 * pieces, "{turns} turns, {alone} without");
+        }
+    });
+}
+
+/// What goes out of a search's results is looked at and told in pieces.
+#[test]
+fn changed_results_are_told_in_pieces() {
+    const MESSAGES: usize = 6000;
+    let shared = shared();
+    append(&shared, "ann@example.org", &[b"Subject: x\r\n\r\n".as_slice(); MESSAGES]);
+    let service = ImapService::new(Arc::new(shared));
+    sim::run(move |net| async move {
+        let mut told = selected(&net, &service).await;
+        let mut busy = logged_in(&net, &service, "ann@example.org").await;
+        busy.write(b"s SELECT INBOX\r\n").await;
+        let some: Vec<String> = (1..MESSAGES).step_by(2).map(|number| number.to_string()).collect();
+        let some = some.join(",");
+        busy.write(format!("f STORE {some} +FLAGS.SILENT (\\Flagged)\r\n").as_bytes()).await;
+        busy.read_until(b"\nf OK").await;
+        let (alone, _) = turns_beside(&net, &mut told, "NOOP").await;
+        turns_beside(&net, &mut told, "SEARCH RETURN (UPDATE COUNT) FLAGGED").await;
+        busy.write(format!("f STORE {some} -FLAGS.SILENT (\\Flagged)\r\n").as_bytes()).await;
+        busy.read_until(b"\nf OK").await;
+        let (turns, answer) = turns_beside(&net, &mut told, "NOOP").await;
+        let removed = format!("* ESEARCH (TAG \"t\") REMOVEFROM (0 {some})\r\n");
+        assert!(answer.windows(removed.len()).any(|line| line == removed.as_bytes()));
+        let pieces = MESSAGES / 2 / limits::IMAP_BATCH_MESSAGES;
+        assert!(turns > alone + 2 * pieces, "{turns} turns, {alone} without a search, {pieces} pieces");
+    });
+}
+
 /// While a change of very many messages is planned, nobody else's can be: it is cut.
 #[test]
 fn changes_of_very_many_messages_are_several_commits() {

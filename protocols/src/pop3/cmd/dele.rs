@@ -5,12 +5,13 @@ use crate::pop3::table::Request;
 
 pub(in crate::pop3) fn run(session: &mut Session, request: Request) -> Running<'_> {
     Box::pin(async move {
-        let deleted = request.message().and_then(|number| {
-            session.opened()?.delete(number)?;
-            Ok(number)
-        });
-        Ok(match deleted {
-            Ok(number) => Answer::ok(format!("Message {number} deleted")),
+        let number = match request.message() {
+            Ok(number) => number,
+            Err(refusal) => return Ok(refusal),
+        };
+        session.bring_number(number).await;
+        Ok(match session.opened().and_then(|maildrop| maildrop.delete(number)) {
+            Ok(()) => Answer::ok(format!("Message {number} deleted")),
             Err(refusal) => refusal,
         })
     })

@@ -6,7 +6,11 @@ use std::io::Write;
 
 pub(in crate::pop3) fn run(session: &mut Session, request: Request) -> Running<'_> {
     Box::pin(async move {
-        let asked = request.message_or_all().and_then(|asked| Ok((asked, session.opened()?)));
+        let asked = request.message_or_all();
+        if let Ok(Some(number)) = asked {
+            session.bring_number(number).await;
+        }
+        let asked = asked.and_then(|asked| Ok((asked, session.opened()?)));
         let first = match asked {
             Ok((None, maildrop)) => format!("+OK {}", maildrop.summary()),
             Ok((Some(number), maildrop)) => {

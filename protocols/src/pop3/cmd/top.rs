@@ -2,7 +2,8 @@
 use crate::pop3::answer::Answer;
 use crate::pop3::state::{Running, Session};
 use crate::pop3::table::Request;
-use memchr::memchr_iter;
+use crate::session::Work;
+use memchr::memchr;
 
 pub(in crate::pop3) fn run(session: &mut Session, request: Request) -> Running<'_> {
     Box::pin(async move {
@@ -11,7 +12,7 @@ pub(in crate::pop3) fn run(session: &mut Session, request: Request) -> Running<'
         };
         match session.message(number).await? {
             Ok(message) => {
-                let size_bytes = top(&message, lines).len();
+                let size_bytes = top_bytes(&message, lines).await;
                 session.send("+OK Top of message follows", message, size_bytes).await
             }
             Err(refusal) => Ok(refusal),
@@ -19,27 +20,32 @@ pub(in crate::pop3) fn run(session: &mut Session, request: Request) -> Running<'
     })
 }
 
-/// The header, the empty line that ends it, and `lines` lines.
-fn top(message: &[u8], lines: u64) -> &[u8] {
-    let mut line_start = 0;
-    let mut left = None;
-    for lf in memchr_iter(b'\n', message) {
+/// Bytes of the header, the empty line that ends it, and `lines` lines.
+async fn top_bytes(message: &[u8], lines: u64) -> usize {
+    let (mut line_start, mut left, mut work) = (0, None, Work::default());
+    while let Some(lf) = memchr(b'\n', &message[line_start..]).map(|at| line_start + at) {
         left = match left {
             None if matches!(&message[line_start..lf], b"" | b"\r") => Some(lines),
             None => None,
             Some(left) => Some(left - 1),
         };
+        work.did(lf + 1 - line_start).await;
         line_start = lf + 1;
         if left == Some(0) {
-            return &message[..line_start];
+            return line_start;
         }
     }
-    message
+    message.len()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::top;
+    use super::top_bytes;
+    use crate::runtime::sim;
+
+    fn top(message: &'static [u8], lines: u64) -> &'static [u8] {
+        &message[..sim::run(move |_| top_bytes(message, lines))]
+    }
 
     #[test]
     fn header_and_lines() {

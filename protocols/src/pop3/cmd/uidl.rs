@@ -9,7 +9,11 @@ pub(in crate::pop3) fn run(session: &mut Session, request: Request) -> Running<'
         if let Some(maildrop) = &mut session.maildrop {
             maildrop.read_unique_ids();
         }
-        let asked = request.message_or_all().and_then(|asked| Ok((asked, session.opened()?)));
+        let asked = request.message_or_all();
+        if let Ok(Some(number)) = asked {
+            session.bring_number(number).await;
+        }
+        let asked = asked.and_then(|asked| Ok((asked, session.opened()?)));
         match asked {
             Ok((None, _)) => {}
             Ok((Some(number), maildrop)) => {

@@ -1,7 +1,7 @@
 //! The AUTHORIZATION state: USER and PASS, AUTH, CAPA, LANG, UTF8, QUIT, and what must not be possible yet.
 use super::{Pop3Service, ask, filled, play_logged_in, service};
 use crate::limits;
-use crate::runtime::sim;
+use crate::runtime::{sim, sleep};
 use crate::session::{Attendance, PlaintextAuth};
 use crate::testing::{play, shared};
 use std::sync::Arc;
@@ -239,6 +239,23 @@ fn guessing_ends_the_session_and_then_shuts_out_the_address() {
         let answer = ask(&mut client, "PASS secret").await;
         assert!(answer.starts_with("-ERR [SYS/TEMP] Too many failed logins"), "{answer}");
         assert!(client.read_to_end().await.is_empty());
+    });
+}
+
+/// Commands that are there already, and answers that are taken slowly, do not put off the end.
+#[test]
+fn a_busy_client_is_sent_away_too() {
+    let service = Pop3Service::new(Arc::new(filled()));
+    sim::run(move |net| async move {
+        let begun = net.now();
+        let mut client = net.connect(&service);
+        client.read_line().await;
+        client.write(&b"CAPA\r\n".repeat(8000)).await;
+        while !client.read().await.is_empty() && net.now() - begun < 10 * limits::POP3_LOGIN_MAX {
+            sleep(limits::POP3_LOGIN_MAX / 4).await;
+        }
+        let lived = net.now() - begun;
+        assert!(lived >= limits::POP3_LOGIN_MAX && lived <= 2 * limits::POP3_LOGIN_MAX, "{lived:?}");
     });
 }
 
