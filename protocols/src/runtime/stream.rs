@@ -14,7 +14,7 @@ use super::limiter::Permit;
 use super::proxy::Rest;
 use super::timer::{Sleep, timeout};
 use super::tls_layer::{TlsInfo, TlsLayer};
-use super::{Site, Transport, executor};
+use super::{PeerState, Site, Transport, executor};
 use crate::limits;
 
 /// A buffered connection with its addresses.
@@ -104,6 +104,11 @@ impl Stream {
     /// How long `flush` bears a client that takes no byte at all; the default is [`limits::SEND_STALL_MAX`].
     pub fn set_stall(&mut self, stall: Duration) {
         self.stall = stall;
+    }
+
+    /// Whether anybody is at the other end, whatever of it has not been read yet; never waits.
+    pub fn peer_state(&self) -> PeerState {
+        self.transport.peer_state()
     }
 
     /// Received bytes that are not consumed yet.

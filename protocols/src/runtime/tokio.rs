@@ -17,7 +17,8 @@ use ::tokio::task::{AbortHandle, LocalSet};
 use super::local::{self, Local};
 use super::outgoing::{self, Connecting, Outside};
 use super::server::{Begin, Message, Post, Shared};
-use super::{SessionFuture, Stream, Transport};
+use super::uring::peer_state;
+use super::{PeerState, SessionFuture, Stream, Transport};
 use crate::limits;
 
 /// The life of one reactor thread.
@@ -256,5 +257,9 @@ impl Transport for TcpTransport {
 
     fn sent_bytes(&self) -> u64 {
         self.sent_bytes
+    }
+
+    fn peer_state(&self) -> PeerState {
+        peer_state(&self.socket)
     }
 }
