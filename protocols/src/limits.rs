@@ -25,8 +25,6 @@ pub const IMAP_BATCH_BYTES: usize = 256 << 10;
 pub const IMAP_FIELDS_MAX: usize = 256;
 /// Bytes of a header or of an encoded part that are gone through at a time for HEADER.FIELDS and BINARY.
 pub const IMAP_SECTION_STEP_BYTES: usize = 64 << 10;
-/// Messages of a STORE or EXPUNGE that one transaction changes; more are several, and other commits come in between.
-pub const IMAP_COMMIT_MESSAGES_MAX: usize = 50_000;
 /// Keys of one SEARCH.
 pub const IMAP_SEARCH_KEYS_MAX: usize = 1000;
 /// Keys of one SEARCH that look into the text of messages: each goes through all of it.
@@ -144,6 +142,8 @@ pub const RING_DRAIN_MAX: Duration = Duration::from_secs(2);
 
 // ---- session ----
 
+/// Messages that one transaction changes, copies or removes for a client; more are several, and other commits come in between.
+pub const COMMIT_MESSAGES_MAX: usize = 50_000;
 /// Output that is gathered before it is sent, however many commands a client has pipelined.
 pub const OUTPUT_BYTES: usize = 64 * 1024;
 /// Pipelined commands of one session before other sessions of the reactor are served.

@@ -196,3 +196,37 @@ fn changes_of_very_many_messages_are_several_commits() {
         }
     });
 }
+
+#[test]
+fn copies_and_moves_of_very_many_messages_are_several_commits() {
+    const MESSAGES: usize = 64_000;
+    let shared = Arc::new(shared());
+    let engine = shared.engine.clone();
+    append(&shared, "ann@example.org", &[b"Subject: x\r\n\r\n".as_slice(); 1000]);
+    let account = engine.directory(|directory| directory.login("ann@example.org").map(|account| account.id));
+    let account = account.expect("a member");
+    let service = ImapService::new(shared);
+    sim::run(move |net| async move {
+        let mut client = logged_in(&net, &service, "ann@example.org").await;
+        client.write(b"s SELECT INBOX\r\n").await;
+        for _ in 0..6 {
+            client.write(b"c COPY 1:* INBOX\r\n").await;
+            client.read_until(b"\nc OK").await;
+        }
+        client.read_line().await;
+        let requests = || engine.status().shards.iter().map(|shard| shard.requests).sum::<u64>();
+        let before = requests();
+        client.write(b"t COPY 1:* Drafts\r\n").await;
+        let answer = client.read_until(b"\r\n").await;
+        let answer = String::from_utf8_lossy(&answer);
+        assert!(answer.starts_with("t OK [COPYUID ") && answer.contains(" 1:64000 1:64000] "), "{answer}");
+        assert!(requests() >= before + 2, "one commit");
+        let modseq = || engine.mailbox(account, MailboxId::INBOX).expect("INBOX").highest_modseq.0;
+        let before = modseq();
+        client.write(b"t MOVE 1:* Drafts\r\n").await;
+        let heard = client.read_until(b"\r\nt OK").await;
+        assert!(heard.windows(24).any(|window| window == b" 1:64000 64001:128000] M"));
+        assert_eq!(heard.windows(7).filter(|window| window == b"EXPUNGE").count(), MESSAGES);
+        assert_eq!(modseq() - before, 2);
+    });
+}
