@@ -80,6 +80,35 @@ fn so_many_fields_can_be_named() {
     });
 }
 
+/// What a message is put together from is gone through in pieces, however little of each is taken.
+#[test]
+fn a_message_is_put_together_in_pieces() {
+    const URLS: usize = 500;
+    const FIELDS: usize = 20;
+    let shared = shared();
+    let header: String = (0..15_000).map(|number| format!("f{number}: x\r\n")).collect();
+    append(&shared, "ann@example.org", &[b"Subject: x\r\n\r\nabc", format!("{header}\r\nabc").as_bytes()]);
+    let service = ImapService::new(Arc::new(shared));
+    sim::run(move |net| async move {
+        let mut client = selected(&net, &service).await;
+        let fields = "2/;SECTION=HEADER.FIELDS.NOT%20(a)";
+        let steps = header.len() / limits::IMAP_SECTION_STEP_BYTES;
+        for (url, count, expected) in [("1/;PARTIAL=0.1", URLS, URLS), (fields, FIELDS, FIELDS * (steps + 1))] {
+            let urls = vec![format!("URL \"/;UID={url}\""); count].join(" ");
+            let command = format!("NOOP\r\nt APPEND Drafts CATENATE ({urls})");
+            let (turns, answer) = turns_beside(&net, &mut client, &command).await;
+            let answer = String::from_utf8_lossy(&answer);
+            assert!(answer.contains("t OK [APPENDUID"), "{answer}");
+            assert!(turns > expected, "{turns} turns for {count} URLs");
+        }
+        client.write(b"g SELECT Drafts\r\nh FETCH 2 (BODY.PEEK[])\r\n").await;
+        client.read_until(b"\ng OK").await;
+        let copied = client.read_until(b"\nh OK").await;
+        let whole = format!("{header}\r\n").repeat(FIELDS).into_bytes();
+        assert!(copied.windows(whole.len()).any(|window| window == whole));
+    });
+}
+
 /// Parts and headers that are longer than one step of the search for them.
 #[test]
 fn long_parts_come_out_whole() {
