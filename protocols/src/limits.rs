@@ -97,10 +97,11 @@ pub const IMAP_LOGIN_MAX: Duration = Duration::from_secs(60);
 /// Received bytes a connection may hold before its session reads them. Past this the receive is paused, and TCP's own
 /// window then slows the sender down.
 pub const INBOX_SIZE_BYTES_MAX: usize = 64 * 1024;
-/// Size of one provided receive buffer of a ring.
-pub const RECV_BUFFER_SIZE_BYTES: usize = 16 * 1024;
+/// Size of one provided receive buffer of a ring. A connection may hold 32 of them more than it should: so many the kernel fills in one go, before it
+/// hears of the pause.
+pub const RECV_BUFFER_SIZE_BYTES: usize = 4 * 1024;
 /// Provided receive buffers per ring; a power of two (io_uring asks for one).
-pub const RECV_BUFFERS_PER_RING: u16 = 128;
+pub const RECV_BUFFERS_PER_RING: u16 = 512;
 /// Submission entries per ring; the completion ring is four times as long.
 pub const RING_ENTRIES: u32 = 1024;
 /// Bytes handed to the kernel by one send, so that a slow client's progress is seen between sends.
