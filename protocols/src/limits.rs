@@ -25,8 +25,6 @@ pub const IMAP_BATCH_MESSAGES: usize = 256;
 pub const IMAP_FIELDS_MAX: usize = 256;
 /// Bytes of a header or of an encoded part that are gone through at a time for HEADER.FIELDS and BINARY.
 pub const IMAP_SECTION_STEP_BYTES: usize = 64 << 10;
-/// Messages of a STORE or EXPUNGE that one transaction changes; more are several, and other commits come in between.
-pub const IMAP_COMMIT_MESSAGES_MAX: usize = 50_000;
 /// Different items of one FETCH, of UPDATE and of what NOTIFY tells of new messages.
 pub const IMAP_ITEMS_MAX: usize = 256;
 /// Bytes of the text of such items that a session keeps; they take up to forty times as much in memory.
@@ -110,10 +108,11 @@ pub const IMAP_LOGIN_MAX: Duration = Duration::from_secs(60);
 /// Received bytes a connection may hold before its session reads them. Past this the receive is paused, and TCP's own
 /// window then slows the sender down.
 pub const INBOX_SIZE_BYTES_MAX: usize = 64 * 1024;
-/// Size of one provided receive buffer of a ring.
-pub const RECV_BUFFER_SIZE_BYTES: usize = 16 * 1024;
+/// Size of one provided receive buffer of a ring. A connection may hold 32 of them more than it should: so many the kernel fills in one go, before it
+/// hears of the pause.
+pub const RECV_BUFFER_SIZE_BYTES: usize = 4 * 1024;
 /// Provided receive buffers per ring; a power of two (io_uring asks for one).
-pub const RECV_BUFFERS_PER_RING: u16 = 128;
+pub const RECV_BUFFERS_PER_RING: u16 = 512;
 /// Submission entries per ring; the completion ring is four times as long.
 pub const RING_ENTRIES: u32 = 1024;
 /// Bytes handed to the kernel by one send, so that a slow client's progress is seen between sends.
@@ -155,6 +154,8 @@ pub const RING_DRAIN_MAX: Duration = Duration::from_secs(2);
 
 // ---- session ----
 
+/// Messages that one transaction changes, copies or removes for a client; more are several, and other commits come in between.
+pub const COMMIT_MESSAGES_MAX: usize = 50_000;
 /// Output that is gathered before it is sent, however many commands a client has pipelined.
 pub const OUTPUT_BYTES: usize = 64 * 1024;
 /// Bytes that one session goes through before other sessions of the reactor are served, and whatever else takes about a nanosecond each.

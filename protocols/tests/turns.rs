@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use common::{By, one_at_a_time, serve};
-use posthouse_protocols::runtime::{Choice, Stream, choose, yield_now};
+use common::{By, on_both, serve};
+use posthouse_protocols::runtime::{Kind, Stream, yield_now};
 use socket2::{Domain, Socket, Type};
 
 /// Connections of the flood.
@@ -53,10 +53,10 @@ async fn flood_or_answer(mut stream: Stream, flooded: Arc<AtomicUsize>) {
 
 #[test]
 fn a_flood_from_one_address_has_no_more_turns_than_another_address() {
-    let _alone = one_at_a_time();
-    let Ok((kind, _)) = choose(Choice::Uring) else {
-        return println!("not run: tokio has its own order");
-    };
+    on_both(flood_beside_others);
+}
+
+fn flood_beside_others(kind: Kind) {
     let flooded = Arc::new(AtomicUsize::new(0));
     let counted = flooded.clone();
     let (server, addr) = serve(kind, 1, By(move |stream| flood_or_answer(stream, counted.clone())));
@@ -72,6 +72,6 @@ fn a_flood_from_one_address_has_no_more_turns_than_another_address() {
     });
     let least = others.min().expect("four");
     assert!(flooded.load(Ordering::Relaxed) > FLOOD, "the flood had no turns");
-    assert!(least <= 2 * TURNS as u64, "the flood had {least} turns beside {TURNS} of another's");
+    assert!(least <= 2 * TURNS as u64, "{kind:?}: the flood had {least} turns beside {TURNS} of another's");
     server.stop(Duration::ZERO);
 }

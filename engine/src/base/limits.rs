@@ -46,6 +46,8 @@ pub const FRAME_PAYLOAD_BYTES_MAX: usize = MESSAGE_BYTES_MAX + (8 << 20);
 pub const EVENT_FRAME_BYTES: usize = 4 << 20;
 /// Entries that one COPY or MOVE makes: their events wait in memory for the commit.
 pub const COPY_ENTRIES_MAX: usize = 1_000_000;
+/// Copies of a COPY that was cut short which one transaction takes back.
+pub const TAKEN_BACK_ENTRIES: u32 = 50_000;
 /// Bytes of one event frame.
 pub const EVENT_PAYLOAD_BYTES_MAX: usize = 64 << 20;
 /// Bytes of log after which a checkpoint is written.

@@ -92,6 +92,27 @@ impl UidSet {
         &self.ranges
     }
 
+    /// The same uids in sets of at most `len`, ascending.
+    pub fn pieces(&self, len: u32) -> Vec<UidSet> {
+        let (mut pieces, mut room): (Vec<UidSet>, u32) = (Vec::new(), 0);
+        for &(first, last) in &self.ranges {
+            let mut from = Some(first);
+            while let Some(start) = from {
+                if room == 0 {
+                    pieces.push(UidSet::new());
+                    room = len.max(1);
+                }
+                let end = last.min(start.saturating_add(room - 1));
+                if let Some(piece) = pieces.last_mut() {
+                    piece.push_range(start, end);
+                }
+                room -= end - start + 1;
+                from = end.checked_add(1).filter(|next| *next <= last);
+            }
+        }
+        pieces
+    }
+
     /// Every uid in ascending order.
     pub fn iter(&self) -> impl Iterator<Item = Uid> + '_ {
         self.ranges.iter().flat_map(|&(first, last)| (first..=last).map(Uid))
@@ -137,6 +158,16 @@ impl FromIterator<Uid> for UidSet {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn pieces_hold_the_same() {
+        let set = UidSet::from_ranges([(1, 3), (7, 7), (9, 14), (u32::MAX - 1, u32::MAX)]);
+        let of = |ranges: &[(u32, u32)]| UidSet::from_ranges(ranges.iter().copied());
+        assert_eq!(set.pieces(5), [of(&[(1, 3), (7, 7), (9, 9)]), of(&[(10, 14)]), of(&[(u32::MAX - 1, u32::MAX)])]);
+        assert_eq!(set.pieces(u32::MAX), [set.clone()]);
+        assert!(UidSet::new().pieces(5).is_empty());
+        assert_eq!(of(&[(4, 6)]).pieces(2), [of(&[(4, 5)]), of(&[(6, 6)])]);
+    }
 
     #[test]
     fn only_uids_that_can_be_are_read() {

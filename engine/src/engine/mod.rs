@@ -5,6 +5,7 @@ pub(crate) mod checkpoint;
 mod committer;
 mod compaction;
 mod control;
+mod copies;
 mod dmarc;
 mod hand_over;
 mod kept;

@@ -1,5 +1,5 @@
 //! Moves between accounts of different shards: begun in the target's shard, ended in the source's, and ended by the next start or login if the
-//! store stops in between. A message is never in neither place, and in both only until then.
+//! store stops in between. A message is never in neither place, and in both only until then. So do the copies go of a COPY that was cut short.
 use super::ops::{expunge, moved};
 use super::{Append, Appended, At, Engine, Ticket};
 use crate::base::{AccountId, Error, Flags, Guid, MailboxId, Result, UidSet};
@@ -20,14 +20,19 @@ impl Engine {
         self.committer_of(at.account).submit(plan)
     }
 
-    /// Removes the entries that messages of an account have been moved from, if some are left: all that can be now, and the first error.
+    /// Removes the entries that messages of an account have been moved from, if some are left, and copies that were cut short: all that can be now,
+    /// and the first error.
     pub async fn finish_moves(&self, account: AccountId) -> Result<()> {
         let view = self.account(account)?;
         let mut first = Ok(());
         for note in moved::notes(&view) {
-            let ended = match are_gone(self.remove_moved(&note).await) {
-                Ok(()) => self.forget(account, note).await,
-                Err(error) => Err(error),
+            let ended = if note.is_copy_in(account) {
+                self.take_back(account, &note, None).await
+            } else {
+                match are_gone(self.remove_moved(&note).await) {
+                    Ok(()) => self.forget(account, note).await,
+                    Err(error) => Err(error),
+                }
             };
             first = first.and(ended);
         }
@@ -49,6 +54,17 @@ impl Engine {
         for shard in &self.shards {
             for account in shard.shared.published.changed() {
                 for note in moved::notes(&account) {
+                    if note.is_copy_in(account.id) {
+                        let uids = note.uids.clone();
+                        let gone = self.take_back_piece((account.id, note), uids, None, true).wait();
+                        notices.push(match gone {
+                            Ok(()) => {
+                                format!("a copy in account {} that was under way has been taken back", account.id)
+                            }
+                            Err(why) => format!("a copy in account {} is still to be taken back: {why}", account.id),
+                        });
+                        continue;
+                    }
                     let gone = are_gone(self.remove_moved(&note).wait());
                     let ended = gone.and_then(|()| self.forget(account.id, note).wait());
                     notices.push(match ended {

@@ -1,5 +1,6 @@
-//! Entries that are on their way to another shard. Reading them and putting them in there takes its time, in which nobody else may move them:
-//! two would have them then. Who only removes them may. Nothing of it is kept: a start ends moves that were begun before anybody can move.
+//! Entries that nobody else may move for a while. On their way to another shard they are read and put in there, which takes its time: two would
+//! have them then. Of a copy that is made in parts, those that are there must go should it fail. Who only removes them may. Nothing of it is kept: a
+//! start ends moves that were begun before anybody can move.
 use super::{Engine, Ticket};
 use crate::base::{AccountId, Error, MailboxId, Result, UidSet};
 use std::collections::HashMap;
@@ -16,17 +17,12 @@ pub(crate) struct Promises {
 }
 
 impl Promises {
-    fn begin(all: &Arc<Promises>) -> Held {
+    pub(super) fn begin(all: &Arc<Promises>) -> Held {
         Held { all: all.clone(), key: all.next.fetch_add(1, Ordering::Relaxed) }
     }
 
-    /// Holds entries, in the place of what the same promise held before.
-    fn hold(&self, key: u64, place: Place, uids: UidSet) {
-        self.lock().insert(key, (place, uids));
-    }
-
     /// Checks that nobody but the promise `own` holds some of the entries.
-    fn check_but(&self, own: Option<u64>, place: Place, uids: &UidSet) -> Result<()> {
+    pub(super) fn check_but(&self, own: Option<u64>, place: Place, uids: &UidSet) -> Result<()> {
         let meets = |key: &u64, held: &(Place, UidSet)| Some(*key) != own && held.0 == place && meet(&held.1, uids);
         if self.lock().iter().any(|(key, held)| meets(key, held)) { Err(Error::Busy) } else { Ok(()) }
     }
@@ -45,15 +41,33 @@ fn meet(one: &UidSet, other: &UidSet) -> bool {
     one.without(other) != *one
 }
 
+/// Whoever promises; what it holds is free when this is gone.
 #[derive(Debug)]
-struct Held {
+pub(super) struct Held {
     all: Arc<Promises>,
     key: u64,
 }
 
+impl Held {
+    /// What tells it from others.
+    pub(super) fn key(&self) -> u64 {
+        self.key
+    }
+
+    /// Holds entries, in the place of what it held before.
+    pub(super) fn hold(&self, place: Place, uids: UidSet) {
+        self.all.lock().insert(self.key, (place, uids));
+    }
+
+    /// Holds nothing any more.
+    pub(super) fn release(&self) {
+        self.all.lock().remove(&self.key);
+    }
+}
+
 impl Drop for Held {
     fn drop(&mut self) {
-        self.all.lock().remove(&self.key);
+        self.release();
     }
 }
 
@@ -91,7 +105,7 @@ impl Engine {
             let there = entries.in_uids(&uids).map(|found| found.map(|(_, entry)| entry.uid));
             let there: UidSet = there.collect::<Result<_>>()?;
             held.all.check_but(Some(held.key), (account, mailbox), &there)?;
-            held.all.hold(held.key, (account, mailbox), there.clone());
+            held.hold((account, mailbox), there.clone());
             Ok(Promise { held: held.clone(), uids: there })
         })
     }
@@ -108,7 +122,7 @@ mod tests {
         let place = (AccountId(1), MailboxId(2));
         let some = UidSet::range(Uid(3), Uid(5));
         let one = Promises::begin(&all);
-        all.hold(one.key, place, some.clone());
+        one.hold(place, some.clone());
         assert!(all.check(place, &UidSet::range(Uid(5), Uid(9))).is_err());
         assert!(all.check(place, &UidSet::range(Uid(6), Uid(9))).is_ok());
         assert!(all.check((AccountId(1), MailboxId(3)), &some).is_ok());

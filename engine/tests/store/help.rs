@@ -77,3 +77,15 @@ pub fn deliver(engine: &Engine, to: &[AccountId], number: u32, bytes: usize) -> 
     };
     engine.deliver(Delivery { staged, targets: to.iter().map(target).collect(), queue: Vec::new() }).wait()
 }
+
+/// Runs a future on this thread.
+pub fn block_on<F: Future>(future: F) -> F::Output {
+    let mut future = std::pin::pin!(future);
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    loop {
+        if let std::task::Poll::Ready(value) = future.as_mut().poll(&mut context) {
+            return value;
+        }
+        std::thread::yield_now();
+    }
+}

@@ -6,6 +6,7 @@ mod cases;
 mod checkpoints;
 mod compaction;
 mod compaction_model;
+mod copies;
 mod crash;
 mod damage;
 mod dictionary;

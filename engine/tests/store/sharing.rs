@@ -1,6 +1,6 @@
 //! Mailboxes that several members use: each one's \Seen against a plain model through restarts, rebuilds and compaction, and moves between
 //! shards with a power failure at each operation.
-use crate::help::{deliver, ids, open, people};
+use crate::help::{block_on, deliver, ids, open, people};
 use posthouse_engine::base::limits::READERS_MAX;
 use posthouse_engine::base::{AccountId, Error, FlagMode, Flags, MailboxId, Uid, UidSet};
 use posthouse_engine::directory::{AclChange, AclMode, Change, Grantee, Quota, Rights};
@@ -155,18 +155,6 @@ fn moving(engine: &Engine, promised: &mut (bool, BTreeSet<u32>, u32)) -> Option<
         block_on(engine.finish_moves(all[1])).ok()?;
     }
     Some(())
-}
-
-/// Runs a future on this thread.
-fn block_on<F: Future>(future: F) -> F::Output {
-    let mut future = std::pin::pin!(future);
-    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
-    loop {
-        if let std::task::Poll::Ready(value) = future.as_mut().poll(&mut context) {
-            return value;
-        }
-        std::thread::yield_now();
-    }
 }
 
 #[test]

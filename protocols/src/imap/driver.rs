@@ -28,6 +28,7 @@ pub(super) async fn run(shared: Arc<Shared>, stream: Stream) {
         login_deadline: now() + limits::IMAP_LOGIN_MAX,
         failed_logins: 0,
         bad: 0,
+        hailed: false,
         ended: false,
     };
     let greeting = format!("OK [CAPABILITY {}] {} ready", capability::list(&session), session.shared.hostname);

@@ -34,6 +34,8 @@ pub(super) struct Session {
     pub(super) failed_logins: u32,
     /// BAD answers in a row.
     pub(super) bad: u32,
+    /// The client, which sends nothing more, has been sent something to show whether it still reads.
+    pub(super) hailed: bool,
     /// The session ends after this command.
     pub(super) ended: bool,
 }

@@ -109,12 +109,12 @@ impl Session {
     }
 }
 
-/// Gives what an authorised URL leads to for a member who submits mail (RFC 4468); false if there is nothing, or the member may not use it.
+/// Gives what an authorised URL leads to, piece by piece, for a member who submits mail (RFC 4468); false if there is nothing, or the member may not use it.
 pub(crate) async fn submitted(
     shared: &Shared,
     account: AccountId,
     url: &str,
-    take: impl FnOnce(&[u8]),
+    mut take: impl FnMut(&[u8]),
 ) -> Result<bool, Error> {
     let caller = Caller { shared, account, submits: true };
     let reader = account;
@@ -127,8 +127,13 @@ pub(crate) async fn submitted(
     let Some(selected) = Selected::find(&content, summary.as_ref(), message.len()) else {
         return Ok(false);
     };
-    take(&selected.bytes(&message).await);
-    Ok(true)
+    let taken: Result<(), Error> = selected
+        .each(&message, |bytes| {
+            take(bytes);
+            Ok(())
+        })
+        .await;
+    taken.map(|()| true)
 }
 
 #[cfg(test)]

@@ -59,7 +59,10 @@ impl Session {
                     return Ok(());
                 }
                 let trash = self.trash(account).await?;
-                self.shared.engine.move_entries(account, MailboxId::INBOX, due, trash).await.map(drop)
+                for some in pieces(&due) {
+                    self.shared.engine.move_entries(account, MailboxId::INBOX, some, trash).await?;
+                }
+                Ok(())
             }
             Fetched::Delete { after_days } => {
                 let due = self.due(account, fetched, after_days).await?;
@@ -101,18 +104,23 @@ impl Session {
     }
 
     async fn flag(&self, account: AccountId, uids: UidSet, flags: Flags, keywords: Vec<String>) -> Result<(), Error> {
-        if uids.is_empty() {
-            return Ok(());
+        for uids in pieces(&uids) {
+            let store = Store { uids, mode: FlagMode::Add, flags, keywords: keywords.clone(), unchanged_since: None };
+            self.shared.engine.store(account, MailboxId::INBOX, store).await?;
         }
-        let store = Store { uids, mode: FlagMode::Add, flags, keywords, unchanged_since: None };
-        self.shared.engine.store(account, MailboxId::INBOX, store).await.map(drop)
+        Ok(())
     }
 
-    /// Removes messages of INBOX; some may be gone already, by IMAP.
+    /// Removes messages of INBOX; some may be gone already, by IMAP. After an error some may be gone and some there (RFC 1939 section 6).
     pub(super) async fn remove(&self, account: AccountId, uids: UidSet) -> Result<(), Error> {
-        if uids.is_empty() {
-            return Ok(());
+        for some in pieces(&uids) {
+            self.shared.engine.remove(account, MailboxId::INBOX, some).await?;
         }
-        self.shared.engine.remove(account, MailboxId::INBOX, uids).await.map(drop)
+        Ok(())
     }
+}
+
+/// What is changed in one transaction each: very many messages in several, so that others wait for none of them long.
+fn pieces(uids: &UidSet) -> Vec<UidSet> {
+    uids.pieces(limits::COMMIT_MESSAGES_MAX as u32)
 }

@@ -1,6 +1,5 @@
 //! Answers how a session waits for one of two things, or lets others go first. It never spawns anything.
 
-use super::local;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::task::Poll;
@@ -28,9 +27,6 @@ pub async fn select<A: Future, B: Future>(a: A, b: B) -> Either<A::Output, B::Ou
 
 /// Lets the other sessions of this reactor go first: for long work that is cut in pieces.
 pub async fn yield_now() {
-    if let Some(turn) = local::turn_of_others() {
-        return turn.await;
-    }
     let mut yielded = false;
     poll_fn(|cx| {
         if yielded {

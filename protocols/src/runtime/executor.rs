@@ -37,7 +37,7 @@ impl Parker {
     }
 
     pub(crate) fn notify(&self) {
-        if self.sleeping.swap(false, Ordering::SeqCst) {
+        if self.sleeping.load(Ordering::SeqCst) && self.sleeping.swap(false, Ordering::SeqCst) {
             (self.unpark)();
         }
     }
@@ -84,7 +84,10 @@ impl Wake for TaskRef {
         let here = Arc::as_ptr(&self.shared).addr();
         // try_with: a waker may be called while its thread is being taken down.
         if HERE.try_with(Cell::get) == Ok(here) {
+            let shared = self.shared.clone();
             READY.with(|ready| line_up(&mut ready.borrow_mut(), self));
+            // Under tokio the sockets wake tasks while this executor sleeps.
+            shared.parker.notify();
             return;
         }
         let shared = self.shared.clone();

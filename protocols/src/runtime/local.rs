@@ -6,7 +6,6 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::SessionFuture;
 use super::later::Later;
 use super::outgoing::Outside;
 use super::stop::StopState;
@@ -139,12 +138,6 @@ pub(crate) async fn elsewhere<F: Future>(answer: F) -> F::Output {
 /// Whether somebody on this thread waits for what another thread of ours works on, which takes real time and no simulated one.
 pub(crate) fn waits_for_threads() -> bool {
     ELSEWHERE.get() > 0 || posthouse_engine::answers_waited_for() > 0
-}
-
-/// What [`Outside::turn_of_others`] says here; none outside of a reactor thread.
-pub(crate) fn turn_of_others() -> Option<SessionFuture> {
-    let here = CURRENT.with(|current| current.borrow().clone())?;
-    here.outside().ok()?.turn_of_others()
 }
 
 /// The reactor's monotonic clock: real on a server, simulated under [`super::sim`].

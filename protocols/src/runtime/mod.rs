@@ -66,6 +66,20 @@ pub trait Transport {
 
     /// Bytes handed to the kernel so far: how a stalled client is told from a slow one.
     fn sent_bytes(&self) -> u64;
+
+    /// What is known of the other end now, whatever it has sent that nobody has received; never waits.
+    fn peer_state(&self) -> PeerState;
+}
+
+/// Whether anybody is at the other end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PeerState {
+    /// Nothing is known against it.
+    Here,
+    /// It sends nothing more. Whether it still reads shows only when something is sent to it.
+    Ended,
+    /// It has answered with a reset, or the connection has failed: nobody reads what is sent.
+    Gone,
 }
 
 /// What a connection runs until its end.

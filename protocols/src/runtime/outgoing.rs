@@ -29,11 +29,6 @@ pub(crate) trait Outside {
 
     /// Runs a task beside the present one.
     fn spawn(&self, future: SessionFuture);
-
-    /// Waits until other tasks, and what the kernel has, had their turn; none where waking the task at once does just that.
-    fn turn_of_others(&self) -> Option<SessionFuture> {
-        None
-    }
 }
 
 /// Opens a connection to `to`, from our address `from` if one is given, within `wait`. Works on reactor threads only.

@@ -1,6 +1,6 @@
 //! The PROXY protocol, versions 1 and 2 (haproxy's proxy-protocol.txt): how something in front says whose connection it passes on. Only peers that
 //! the operator trusts are asked, and those must say it. Looks at no byte behind the header.
-use super::{Stream, Transport, timeout};
+use super::{PeerState, Stream, Transport, timeout};
 use crate::limits;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -185,6 +185,10 @@ impl Transport for Rest {
 
     fn sent_bytes(&self) -> u64 {
         self.below.sent_bytes()
+    }
+
+    fn peer_state(&self) -> PeerState {
+        self.below.peer_state()
     }
 }
 

@@ -14,7 +14,7 @@ use super::limiter::Permit;
 use super::proxy::Rest;
 use super::timer::{Sleep, timeout};
 use super::tls_layer::{TlsInfo, TlsLayer};
-use super::{Site, Transport, executor, now, yield_now};
+use super::{PeerState, Site, Transport, executor, now, yield_now};
 use crate::limits;
 
 /// A buffered connection with its addresses.
@@ -119,6 +119,11 @@ impl Stream {
 
     fn stall_now(&self) -> Duration {
         self.deadline.map_or(self.stall, |deadline| deadline.saturating_duration_since(now()).min(self.stall))
+    }
+
+    /// Whether anybody is at the other end, whatever of it has not been read yet; never waits.
+    pub fn peer_state(&self) -> PeerState {
+        self.transport.peer_state()
     }
 
     /// Received bytes that are not consumed yet.

@@ -11,13 +11,17 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use ::tokio::net::{TcpListener, TcpSocket, TcpStream};
+use ::tokio::sync::Notify;
 use ::tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use ::tokio::task::coop::unconstrained;
 use ::tokio::task::{AbortHandle, LocalSet};
 
+use super::executor::{Executor, Parker};
 use super::local::{self, Local};
 use super::outgoing::{self, Connecting, Outside};
 use super::server::{Begin, Message, Post, Shared};
-use super::{SessionFuture, Stream, Transport};
+use super::uring::peer_state;
+use super::{PeerState, SessionFuture, Site, Stream, Transport};
 use crate::limits;
 
 /// The life of one reactor thread.
@@ -41,13 +45,19 @@ pub(crate) fn run(index: usize, shared: Arc<Shared>, ready: &Sender<io::Result<P
     };
     let local = Local::real();
     let _entered = local::enter(local.clone());
-    local.set_outside(Some(Rc::new(TokioOutside)));
+    let woken: Arc<Notify> = Arc::default();
+    let ring = woken.clone();
+    let parker = Parker::new(move || ring.notify_one());
+    let executor = Rc::new(Executor::new(parker.clone()));
+    local.set_outside(Some(Rc::new(TokioOutside(executor.clone()))));
     let tasks = LocalSet::new();
-    let reactor = Reactor { index, shared, posts: posts.into(), local: local.clone() };
+    tasks.spawn_local(unconstrained(drive_tasks(executor.clone(), parker, woken)));
+    let reactor = Reactor { index, shared, posts: posts.into(), local: local.clone(), executor: executor.clone() };
     tasks.block_on(&runtime, reactor.serve(messages));
     local.set_outside(None);
-    // Sessions that are left are dropped with the set, inside the runtime that their sockets belong to.
+    // Sessions that are left are dropped inside the runtime that their sockets belong to.
     let _inside = runtime.enter();
+    executor.drop_all();
     drop(tasks);
 }
 
@@ -56,6 +66,7 @@ struct Reactor {
     shared: Arc<Shared>,
     posts: Rc<[Post]>,
     local: Rc<Local>,
+    executor: Rc<Executor>,
 }
 
 impl Reactor {
@@ -65,7 +76,7 @@ impl Reactor {
         while let Some(message) = messages.recv().await {
             match message {
                 Message::Serve(accepted) => self.spawn_session(accepted),
-                Message::Run(job) => drop(::tokio::task::spawn_local(job())),
+                Message::Run(job) => self.executor.spawn(job()),
                 Message::Stop => {
                     acceptors = None;
                     self.local.stop.set();
@@ -94,15 +105,31 @@ impl Reactor {
             Ok(socket) => {
                 let stream = Stream::new(Box::new(TcpTransport::new(socket)), peer, local);
                 let session = self.shared.session(accepted.listener, stream, accepted.permit);
-                ::tokio::task::spawn_local(session);
+                self.executor.spawn_for(Some(Site::of(peer.ip()).number()), session);
             }
             Err(error) => tracing::warn!(%peer, %error, "connection lost before it was served"),
         }
     }
 }
 
+/// Gives the tasks their turns. For tokio they are all one task, which it would else stop after some operations on sockets.
+async fn drive_tasks(executor: Rc<Executor>, parker: Arc<Parker>, woken: Arc<Notify>) {
+    loop {
+        executor.run_ready(limits::TASKS_PER_TURN_MAX, limits::TURN_TIME_MAX);
+        parker.announce_sleep();
+        if executor.has_ready() {
+            parker.awake();
+            // The sockets are looked at meanwhile.
+            ::tokio::task::yield_now().await;
+        } else {
+            woken.notified().await;
+            parker.awake();
+        }
+    }
+}
+
 /// What the reactor does for the tasks on it.
-struct TokioOutside;
+struct TokioOutside(Rc<Executor>);
 
 impl Outside for TokioOutside {
     fn connect(&self, to: SocketAddr, from: Option<IpAddr>) -> Connecting {
@@ -121,12 +148,7 @@ impl Outside for TokioOutside {
     }
 
     fn spawn(&self, future: SessionFuture) {
-        drop(::tokio::task::spawn_local(future));
-    }
-
-    fn turn_of_others(&self) -> Option<SessionFuture> {
-        // A task that is woken at once would be polled up to sixty times before the sockets are looked at.
-        Some(Box::pin(::tokio::task::yield_now()))
+        self.0.spawn(future);
     }
 }
 
@@ -256,5 +278,9 @@ impl Transport for TcpTransport {
 
     fn sent_bytes(&self) -> u64 {
         self.sent_bytes
+    }
+
+    fn peer_state(&self) -> PeerState {
+        peer_state(&self.socket)
     }
 }

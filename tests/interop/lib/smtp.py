@@ -2,6 +2,7 @@
 
 The library clients repair what one sends; the checks here must not.
 """
+import functools
 import socket
 import ssl
 
@@ -17,7 +18,9 @@ class SmtpError(Exception):
         self.text = text
 
 
+@functools.cache
 def insecure_tls():
+    """One for all: it holds the machine's certificates, a megabyte and more."""
     context = ssl.create_default_context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE

@@ -104,12 +104,14 @@ impl Incoming {
         let summary = engine.summary(account, &entry)?;
         let summary = SummaryRef::decode(&summary).map_err(|_| bad())?;
         let selected = Selected::find(content, Some(&summary), found.len()).ok_or_else(&bad)?;
-        let bytes = selected.bytes(&found).await;
-        let size_bytes = (message.len() + bytes.len()) as u64;
-        self.room_for(session, size_bytes)?;
-        self.hold(size_bytes)?;
-        message.extend_from_slice(&bytes);
-        Ok(())
+        let taken = selected.each(&found, |bytes| {
+            let size_bytes = (message.len() + bytes.len()) as u64;
+            self.room_for(session, size_bytes)?;
+            self.hold(size_bytes)?;
+            message.extend_from_slice(bytes);
+            Ok::<(), Answer>(())
+        });
+        Ok(taken.await?)
     }
 }
 

@@ -1,12 +1,18 @@
-//! COPY (RFC 3501 section 6.4.7) and MOVE (RFC 6851) with COPYUID (RFC 4315 section 3). All messages or none.
+//! COPY (RFC 3501 section 6.4.7) and MOVE (RFC 6851) with COPYUID (RFC 4315 section 3). One commit, but for very many messages. COPY is for all
+//! messages or for none; MOVE too, unless it takes several commits.
 use super::expunge::read_only;
 use crate::imap::answer::Answer;
+use crate::imap::set::Positions;
 use crate::imap::state::{Running, Session};
 use crate::imap::sync::Telling;
 use crate::imap::table::Request;
 use crate::imap::{near, out, set};
-use posthouse_engine::Copied;
+use crate::limits;
+use crate::runtime::yield_now;
+use posthouse_engine::base::Load;
 use posthouse_engine::directory::Rights;
+use posthouse_engine::index::UidSet;
+use posthouse_engine::{At, Copied};
 use std::io;
 
 pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'_> {
@@ -40,10 +46,13 @@ pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'
             return Ok(refused);
         }
         near::bring_selected(session, &positions).await;
-        let uids = set::uids_at(&positions, entries)?;
-        let copied = match shares_frames {
-            true => engine.copy_at(from, uids, to, moves).await.map_err(Answer::from),
-            false => session.carry(from, &uids, to, moves).await,
+        let parts = set::groups(&positions, limits::COMMIT_MESSAGES_MAX);
+        let parts: Vec<UidSet> = parts.iter().map(|part| set::uids_at(part, entries)).collect::<Result<_, _>>()?;
+        let mut broke_off = None;
+        let copied = match (shares_frames, moves, parts.len()) {
+            (true, false, 2..) => session.copy_in_parts(from, &positions, parts, to).await,
+            (true, ..) => session.copy_or_move(from, parts, (to, moves), &mut broke_off).await,
+            (false, ..) => session.carry(from, &set::uids_at(&positions, entries)?, to, moves).await,
         };
         if let Ok(copied) = &copied {
             session.has_put(to, &copied.to);
@@ -51,7 +60,7 @@ pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'
         match copied {
             Ok(copied) if moves => {
                 let answer = session.moved(&copied, uid).await?;
-                Ok(session.with_cut(cut, answer))
+                Ok(broke_off.unwrap_or_else(|| session.with_cut(cut, answer)))
             }
             Ok(copied) => Ok(Answer::ok(format!("{}COPY completed", copy_uid(&copied)))),
             // The target may be gone since it was looked up, or the selected mailbox.
@@ -64,6 +73,54 @@ pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'
 pub(in crate::imap) const MOVING: Rights = Rights::READ.union(Rights::DELETE_MESSAGES).union(Rights::EXPUNGE);
 
 impl Session {
+    /// Takes several commits. A quota that has no room for all is asked first: what is begun would have to be taken back.
+    async fn copy_in_parts(
+        &self,
+        from: At,
+        positions: &Positions,
+        parts: Vec<UidSet>,
+        to: At,
+    ) -> Result<Copied, Answer> {
+        let (engine, entries) = (&self.shared.engine, self.selected()?.view.entries.clone());
+        let mut more = Load::default();
+        for piece in set::pieces(positions, limits::IMAP_BATCH_MESSAGES) {
+            for entry in entries.range(piece) {
+                more.bytes += u64::from(entry?.size_bytes);
+                more.messages += 1;
+            }
+            yield_now().await;
+        }
+        engine.check_room(to.account, more)?;
+        Ok(engine.copy_in_parts(from, parts, to).await?)
+    }
+
+    /// One commit for each of the parts. What a MOVE has moved when it breaks off stays moved (RFC 6851 section 3.3), and what it has broken off with
+    /// is the answer.
+    async fn copy_or_move(
+        &self,
+        from: At,
+        parts: Vec<UidSet>,
+        (to, moves): (At, bool),
+        broke_off: &mut Option<Answer>,
+    ) -> Result<Copied, Answer> {
+        let mut all: Option<Copied> = None;
+        for uids in parts {
+            let part = match self.shared.engine.copy_at(from, uids, to, moves).await {
+                Ok(part) => part,
+                Err(error) if all.is_none() => return Err(error.into()),
+                Err(error) => {
+                    *broke_off = Some(try_create(error.into()));
+                    break;
+                }
+            };
+            match &mut all {
+                Some(all) => all.add(&part),
+                None => all = Some(part),
+            }
+        }
+        all.ok_or_else(|| Answer::ok("No matching messages"))
+    }
+
     /// COPYUID comes untagged before the EXPUNGEs, so that the client knows what becomes of what it loses (RFC 6851 section 4.3).
     async fn moved(&mut self, copied: &Copied, uid: bool) -> io::Result<Answer> {
         let code = copy_uid(copied);

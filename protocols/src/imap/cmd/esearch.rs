@@ -96,6 +96,7 @@ impl Session {
         let mut cut = None;
         for target in targets {
             yield_now().await;
+            self.check_client().await?;
             let Some((mut search, name)) = self.begin(&target, sources, charset, args.clone())? else {
                 progress.passed(target.messages);
                 continue;

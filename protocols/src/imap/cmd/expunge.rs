@@ -63,7 +63,8 @@ impl Session {
         Ok(cut)
     }
 
-    /// Removes what is \Deleted, among the uids or in all of the mailbox; very many messages in several transactions, as STORE does it.
+    /// Removes what is \Deleted, among the uids or in all of the mailbox; very many messages in several transactions, as STORE does it. In a large
+    /// mailbox they are looked for here: while the committer does that, the shard commits nothing.
     pub(super) async fn expunge_all(
         &self,
         account: AccountId,
@@ -77,13 +78,13 @@ impl Session {
             let everything = std::iter::once(0..view.entries.len()).collect();
             near::bring_all(self, &view, &positions.unwrap_or(everything)).await;
         }
-        if view.deleted as usize <= limits::IMAP_COMMIT_MESSAGES_MAX {
+        if view.deleted == 0 || view.entries.len() <= limits::COMMIT_MESSAGES_MAX {
             return engine.expunge(account, mailbox, uids).await;
         }
         let all = UidSet::range(Uid(1), Uid(u32::MAX));
         let deleted = deleted_among(uids.as_ref().unwrap_or(&all), &view).await?;
         let mut gone = UidSet::new();
-        for group in set::groups(&deleted, limits::IMAP_COMMIT_MESSAGES_MAX) {
+        for group in set::groups(&deleted, limits::COMMIT_MESSAGES_MAX) {
             let uids = set::uids_at(&group, &view.entries)?;
             let some = engine.expunge(account, mailbox, Some(uids)).await?;
             some.ranges().iter().for_each(|&(first, last)| gone.push_range(first, last));

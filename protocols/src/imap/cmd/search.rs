@@ -185,26 +185,21 @@ impl Session {
         progress.passed(search.view.entries.len() - set::count(&span));
         for piece in set::pieces(&span, limits::IMAP_BATCH_MESSAGES) {
             let messages = piece.len();
-            match self.find_in(search, piece).await {
-                Ok(()) => {}
-                Err(Error::NotFound(_)) => {
-                    return Err(Answer::no("[EXPUNGEISSUED] Some messages are gone; try again").into());
-                }
-                Err(error) => return Err(error.into()),
-            }
+            self.find_in(search, piece).await?;
             let bytes = search.found.bytes();
             self.room_for_results(&mut search.share, bytes).await?;
             if wanted.first_is_enough() && search.found.len() > 0 {
                 return Ok(());
             }
             yield_now().await;
+            self.check_client().await?;
             progress.passed(messages);
             progress.tell(self).await?;
         }
         Ok(())
     }
 
-    async fn find_in(&mut self, search: &mut Search, piece: Range<usize>) -> Result<(), Error> {
+    async fn find_in(&mut self, search: &mut Search, piece: Range<usize>) -> Result<(), Fail> {
         let view = search.view.clone();
         near::bring_entries(self, &view, piece.clone()).await;
         for (at, entry) in piece.clone().zip(view.entries.range(piece)) {
@@ -223,11 +218,17 @@ impl Session {
             let account = search.elsewhere.as_ref().map_or_else(|| self.mail_account(), |elsewhere| elsewhere.account);
             let found = match search.key.cheap(facts) {
                 Some(found) => found,
-                None => match self.look_into(account, &search.key, facts).await {
-                    // Nobody has been told of it.
-                    Err(Error::NotFound(_)) if search.elsewhere.is_some() => false,
-                    found => found?,
-                },
+                None => {
+                    self.check_client().await?;
+                    match self.look_into(account, &search.key, facts).await {
+                        // Nobody has been told of it.
+                        Err(Error::NotFound(_)) if search.elsewhere.is_some() => false,
+                        Err(Error::NotFound(_)) => {
+                            return Err(Answer::no("[EXPUNGEISSUED] Some messages are gone; try again").into());
+                        }
+                        found => found?,
+                    }
+                }
             };
             if found {
                 search.found.push(at);

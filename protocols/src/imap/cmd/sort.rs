@@ -58,6 +58,7 @@ impl Session {
             if count % limits::IMAP_BATCH_MESSAGES == limits::IMAP_BATCH_MESSAGES - 1 {
                 self.room_for_results(&mut share, bytes).await?;
                 yield_now().await;
+                self.check_client().await?;
             }
         }
         self.room_for_results(&mut share, bytes).await?;

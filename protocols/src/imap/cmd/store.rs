@@ -108,7 +108,7 @@ impl Session {
         entries: &EntryTable,
     ) -> Result<Stored, Error> {
         let engine = &self.shared.engine;
-        let mut groups = set::groups(positions, limits::IMAP_COMMIT_MESSAGES_MAX).into_iter();
+        let mut groups = set::groups(positions, limits::COMMIT_MESSAGES_MAX).into_iter();
         let first = match (groups.next(), groups.len()) {
             (Some(first), 1..) => first,
             _ => return engine.store_at(at, store.clone()).await,

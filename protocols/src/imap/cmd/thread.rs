@@ -85,6 +85,7 @@ impl Session {
             if count % limits::IMAP_BATCH_MESSAGES == limits::IMAP_BATCH_MESSAGES - 1 {
                 self.room_for_results(&mut search.share, gathering.bytes).await?;
                 yield_now().await;
+                self.check_client().await?;
             }
         }
         self.room_for_results(&mut search.share, gathering.bytes).await?;
@@ -115,6 +116,7 @@ impl Session {
             gathering.bytes += threader.add(item, &message);
             self.room_for_results(&mut search.share, gathering.bytes).await?;
             yield_now().await;
+            self.check_client().await?;
         }
         let written = self.shared.engine.work_for(self.account(), move || {
             let mut out = Vec::new();

@@ -6,7 +6,6 @@ use crate::limits;
 use crate::runtime::yield_now;
 use posthouse_engine::index::mime::{PartKind, SummaryRef, TransferEncoding};
 use posthouse_engine::search::text::Decoder;
-use std::borrow::Cow;
 use std::ops::Range;
 
 /// A part's Content-Transfer-Encoding is none that can be undone.
@@ -82,17 +81,33 @@ impl<'a> Selected<'a> {
         Some(Selected::Sought(Sought { range, fields, encoding, window }))
     }
 
-    /// All the bytes. Others have their turn while they are looked for.
-    pub(in crate::imap) async fn bytes<'m>(&self, message: &'m [u8]) -> Cow<'m, [u8]> {
+    /// Gives all the bytes to `take`, piece by piece until it fails. Others have their turn behind each.
+    pub(in crate::imap) async fn each<E>(
+        &self,
+        message: &[u8],
+        mut take: impl FnMut(&[u8]) -> Result<(), E>,
+    ) -> Result<(), E> {
         let sought = match self {
-            Selected::AsIs(range) => return Cow::Borrowed(message.get(range.clone()).unwrap_or_default()),
+            Selected::AsIs(range) => {
+                let (mut rest, mut more) = (message.get(range.clone()).unwrap_or_default(), true);
+                while more {
+                    let (piece, behind) = rest.split_at(rest.len().min(limits::IMAP_BATCH_BYTES));
+                    take(piece)?;
+                    (rest, more) = (behind, !behind.is_empty());
+                    yield_now().await;
+                }
+                return Ok(());
+            }
             Selected::Sought(sought) => sought,
         };
-        let (mut walk, mut found) = (sought.walk(), Vec::new());
-        while walk.next(message, &mut found) {
+        let (mut walk, mut found, mut more) = (sought.walk(), Vec::new(), true);
+        while more {
+            found.clear();
+            more = walk.next(message, &mut found);
+            take(&found)?;
             yield_now().await;
         }
-        Cow::Owned(found)
+        Ok(())
     }
 }
 

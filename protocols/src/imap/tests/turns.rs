@@ -80,6 +80,35 @@ fn so_many_fields_can_be_named() {
     });
 }
 
+/// What a message is put together from is gone through in pieces, however little of each is taken.
+#[test]
+fn a_message_is_put_together_in_pieces() {
+    const URLS: usize = 500;
+    const FIELDS: usize = 20;
+    let shared = shared();
+    let header: String = (0..15_000).map(|number| format!("f{number}: x\r\n")).collect();
+    append(&shared, "ann@example.org", &[b"Subject: x\r\n\r\nabc", format!("{header}\r\nabc").as_bytes()]);
+    let service = ImapService::new(Arc::new(shared));
+    sim::run(move |net| async move {
+        let mut client = selected(&net, &service).await;
+        let fields = "2/;SECTION=HEADER.FIELDS.NOT%20(a)";
+        let steps = header.len() / limits::IMAP_SECTION_STEP_BYTES;
+        for (url, count, expected) in [("1/;PARTIAL=0.1", URLS, URLS), (fields, FIELDS, FIELDS * (steps + 1))] {
+            let urls = vec![format!("URL \"/;UID={url}\""); count].join(" ");
+            let command = format!("NOOP\r\nt APPEND Drafts CATENATE ({urls})");
+            let (turns, answer) = turns_beside(&net, &mut client, &command).await;
+            let answer = String::from_utf8_lossy(&answer);
+            assert!(answer.contains("t OK [APPENDUID"), "{answer}");
+            assert!(turns > expected, "{turns} turns for {count} URLs");
+        }
+        client.write(b"g SELECT Drafts\r\nh FETCH 2 (BODY.PEEK[])\r\n").await;
+        client.read_until(b"\ng OK").await;
+        let copied = client.read_until(b"\nh OK").await;
+        let whole = format!("{header}\r\n").repeat(FIELDS).into_bytes();
+        assert!(copied.windows(whole.len()).any(|window| window == whole));
+    });
+}
+
 /// Parts and headers that are longer than one step of the search for them.
 #[test]
 fn long_parts_come_out_whole() {
@@ -270,5 +299,39 @@ fn changes_of_very_many_messages_are_several_commits() {
             assert_eq!(told, if command == "EXPUNGE" { MESSAGES - 10 } else { 0 }, "{command}");
             assert!(!command.starts_with("SEARCH") || heard.windows(9).any(|window| window == b" COUNT 10"));
         }
+    });
+}
+
+#[test]
+fn copies_and_moves_of_very_many_messages_are_several_commits() {
+    const MESSAGES: usize = 64_000;
+    let shared = Arc::new(shared());
+    let engine = shared.engine.clone();
+    append(&shared, "ann@example.org", &[b"Subject: x\r\n\r\n".as_slice(); 1000]);
+    let account = engine.directory(|directory| directory.login("ann@example.org").map(|account| account.id));
+    let account = account.expect("a member");
+    let service = ImapService::new(shared);
+    sim::run(move |net| async move {
+        let mut client = logged_in(&net, &service, "ann@example.org").await;
+        client.write(b"s SELECT INBOX\r\n").await;
+        for _ in 0..6 {
+            client.write(b"c COPY 1:* INBOX\r\n").await;
+            client.read_until(b"\nc OK").await;
+        }
+        client.read_line().await;
+        let requests = || engine.status().shards.iter().map(|shard| shard.requests).sum::<u64>();
+        let before = requests();
+        client.write(b"t COPY 1:* Drafts\r\n").await;
+        let answer = client.read_until(b"\r\n").await;
+        let answer = String::from_utf8_lossy(&answer);
+        assert!(answer.starts_with("t OK [COPYUID ") && answer.contains(" 1:64000 1:64000] "), "{answer}");
+        assert!(requests() >= before + 2, "one commit");
+        let modseq = || engine.mailbox(account, MailboxId::INBOX).expect("INBOX").highest_modseq.0;
+        let before = modseq();
+        client.write(b"t MOVE 1:* Drafts\r\n").await;
+        let heard = client.read_until(b"\r\nt OK").await;
+        assert!(heard.windows(24).any(|window| window == b" 1:64000 64001:128000] M"));
+        assert_eq!(heard.windows(7).filter(|window| window == b"EXPUNGE").count(), MESSAGES);
+        assert_eq!(modseq() - before, 2);
     });
 }

@@ -1,8 +1,11 @@
 //! The UPDATE state and the lock: QUIT removes what was deleted and nothing else does, one session at a time.
 use super::{MAILS, Pop3Service, append, ask, filled, logged_in, service};
+use crate::limits;
 use crate::runtime::sim;
 use crate::testing::{play, shared_on};
+use posthouse_engine::base::{MailboxId, Uid};
 use posthouse_engine::disk::sim::{Fault, SimDisk};
+use posthouse_engine::index::UidSet;
 use std::sync::Arc;
 
 #[test]
@@ -42,6 +45,38 @@ fn nothing_is_removed_without_quit() {
         let mut client = logged_in(&net, &service, "ann@example.org").await;
         assert_eq!(ask(&mut client, "STAT").await, "+OK 3 107");
     });
+}
+
+/// While very many messages are removed, nobody else's change can be made: it is cut.
+#[test]
+fn quit_removes_very_many_in_several_commits() {
+    let shared = filled();
+    let engine = shared.engine.clone();
+    let account = engine.directory(|directory| directory.login("ann@example.org").map(|account| account.id));
+    let account = account.expect("a member");
+    let inbox = || engine.mailbox(account, MailboxId::INBOX).expect("INBOX");
+    while inbox().entries.len() <= limits::COMMIT_MESSAGES_MAX {
+        let all = UidSet::range(Uid(1), Uid(u32::MAX));
+        engine.copy(account, MailboxId::INBOX, all, MailboxId::INBOX).wait().expect("copied");
+    }
+    let (count, before) = (inbox().entries.len(), inbox().highest_modseq.0);
+    let after = {
+        let service = service(shared);
+        sim::run(move |net| async move {
+            let mut client = logged_in(&net, &service, "ann@example.org").await;
+            for first in (1..=count).step_by(1000) {
+                let numbers = first..=count.min(first + 999);
+                let commands: String = numbers.clone().map(|number| format!("DELE {number}\r\n")).collect();
+                assert!(client.write(commands.as_bytes()).await);
+                for _ in numbers {
+                    assert!(client.read_line().await.starts_with(b"+OK"));
+                }
+            }
+            assert_eq!(ask(&mut client, "QUIT").await, "+OK Bye");
+        });
+        inbox()
+    };
+    assert_eq!((after.entries.len(), after.highest_modseq.0 - before), (0, 2));
 }
 
 #[test]

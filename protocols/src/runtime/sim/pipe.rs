@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker, ready};
 
 use super::Client;
-use crate::runtime::Transport;
+use crate::runtime::{PeerState, Transport};
 
 /// Bytes a pipe takes before its writer must wait, like a socket's buffer.
 const WINDOW_BYTES: usize = 64 * 1024;
@@ -100,6 +100,7 @@ pub(super) fn connection(segment: usize) -> (SimTransport, Client) {
         outgoing: to_client.clone(),
         sending: Vec::new(),
         sent_bytes: 0,
+        sent_in_vain: false,
         segment,
     };
     (transport, Client::new(to_client, to_server))
@@ -111,13 +112,16 @@ pub(super) struct SimTransport {
     outgoing: SharedPipe,
     sending: Vec<u8>,
     sent_bytes: u64,
+    sent_in_vain: bool,
     segment: usize,
 }
 
 impl SimTransport {
     fn poll_sending(&mut self, cx: &Context<'_>) -> Poll<io::Result<()>> {
         while !self.sending.is_empty() {
-            let taken = ready!(self.outgoing.borrow_mut().poll_write(cx, &self.sending))?;
+            let written = ready!(self.outgoing.borrow_mut().poll_write(cx, &self.sending));
+            self.sent_in_vain |= written.is_err();
+            let taken = written?;
             self.sending.drain(..taken);
             self.sent_bytes += taken as u64;
         }
@@ -143,6 +147,15 @@ impl Transport for SimTransport {
 
     fn sent_bytes(&self) -> u64 {
         self.sent_bytes
+    }
+
+    fn peer_state(&self) -> PeerState {
+        match (self.outgoing.borrow().broken, self.incoming.borrow().ended) {
+            // As with TCP, one that is gone looks at first like one that only sends nothing more.
+            (true, _) if self.sent_in_vain => PeerState::Gone,
+            (_, true) => PeerState::Ended,
+            _ => PeerState::Here,
+        }
     }
 }
 

@@ -127,9 +127,10 @@ fn still_serves(driver: &Rc<RefCell<Driver>>) {
     for round in 0..total {
         life.peer.write_all(&[4; 100]).expect("written");
         let until = Instant::now() + PATIENCE;
+        life.receive();
         while life.received.len() < (round + 1) * 100 && Instant::now() < until {
+            driver.borrow_mut().turn(Some(PIECE)).expect("turned");
             life.receive();
-            life.go(Depth::Turned);
         }
     }
     assert_eq!(life.received, vec![4; total * 100]);
@@ -206,4 +207,30 @@ fn an_attempt_to_connect_given_up_at_any_point_leaves_nothing() {
             assert!(drained(&driver), "to {to}, {depth:?}: the kernel keeps something");
         }
     }
+}
+
+/// What nobody reads waits in the sockets, however fast it comes.
+#[test]
+fn a_burst_is_taken_no_further_than_the_bound() {
+    let driver = driver();
+    let mut life = Life::new(&driver);
+    life.receive();
+    life.go(Depth::Turned);
+    life.peer.set_nonblocking(true).expect("set");
+    let burst = vec![5; 1 << 20];
+    let mut sent = 0;
+    for _ in 0..20 {
+        while let Ok(taken @ 1..) = life.peer.write(&burst) {
+            sent += taken;
+        }
+        life.go(Depth::Turned);
+    }
+    let held = driver.borrow().conns[life.transport.slot()].inbox.len();
+    let most = 3 * limits::INBOX_SIZE_BYTES_MAX;
+    assert!(held <= most, "{held} bytes are held of {sent}, {most} at most expected");
+    while life.received.len() < sent {
+        life.receive();
+        life.go(Depth::Turned);
+    }
+    assert!(life.received.iter().all(|byte| *byte == 5) && life.received.len() == sent);
 }

@@ -17,6 +17,7 @@ mod driver;
 #[cfg(test)]
 mod lifecycle;
 mod outside;
+mod peer;
 mod reactor;
 mod recv;
 mod ring;
@@ -26,5 +27,6 @@ mod transport;
 mod trial;
 mod wake;
 
+pub(super) use peer::peer_state;
 pub(super) use reactor::run;
 pub(super) use trial::{Trial, attempt};

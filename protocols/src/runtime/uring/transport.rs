@@ -9,9 +9,10 @@ use std::task::{Context, Poll, Waker};
 
 use super::conn::{Conn, Ended};
 use super::driver::Driver;
+use super::peer::peer_state;
 use super::{recv, send};
 use crate::limits;
-use crate::runtime::Transport;
+use crate::runtime::{PeerState, Transport};
 
 /// See above.
 pub(super) struct RingTransport {
@@ -87,6 +88,10 @@ impl Transport for RingTransport {
 
     fn sent_bytes(&self) -> u64 {
         self.driver.borrow().conns[self.slot].sent_bytes
+    }
+
+    fn peer_state(&self) -> PeerState {
+        peer_state(&self.driver.borrow().conns[self.slot].socket)
     }
 }
 

@@ -37,7 +37,7 @@ impl Session {
         let max = self.shared.message_size_bytes_max;
         let mut is_big = false;
         let take = |bytes: &[u8]| {
-            is_big = (chunks.message.len() as u64).saturating_add(bytes.len() as u64) > max;
+            is_big |= (chunks.message.len() as u64).saturating_add(bytes.len() as u64) > max;
             if !is_big {
                 chunks.make_room(bytes.len());
             }
