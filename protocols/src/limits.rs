@@ -230,6 +230,8 @@ pub const SMTP_LINE_BYTES_MAX: usize = SASL_LINE_BYTES_MAX;
 pub const SMTP_HELLO_CHARS_MAX: usize = 255;
 /// Recipients of one message (RFC 5321 section 4.5.3.1.8 asks for 100 at least).
 pub const SMTP_RECIPIENTS_MAX: usize = 1000;
+/// Recipients beyond those that are refused without counting as errors: a client may have sent them before it heard of the first.
+pub const SMTP_EXCESS_RECIPIENTS_MAX: usize = 10_000;
 /// Accounts and addresses that all recipients of one message stand for: groups may be large, and be named again and again. What one group
 /// stands for is never too much.
 pub const SMTP_COPIES_MAX: usize = 20_000;

@@ -277,7 +277,7 @@ def signing(checks, world):
     with checks.check("rotation: new selectors sign, what the old ones signed still verifies until their records go"):
         old = arrived(world, "signed")
         before = selectors(old)
-        server.cli("dkim", "rotate", HOME)
+        server.cli("dkim", "rotate", HOME, "--now")
         publish(world)
         taken(submit("ann", letter(f"ann@{HOME}", "a@sink.test", "rotated"), "a@sink.test"))
         mail = arrived(world, "rotated")

@@ -149,6 +149,8 @@ fn flow(house: &House) {
     house.run(&["dkim", "add", "acme.test", "--algorithm", "ed25519", "--selector", "O_"]).refused(5, "selector");
     let next = house.json(&["dkim", "rotate", "acme.test"]);
     assert_eq!((next.as_array().map(Vec::len), &next[0]["state"]), (Some(1), &"next".into()));
+    house.run(&["dkim", "rotate", "acme.test"]).refused(5, "--now when its record can be seen");
+    house.run(&["dkim", "rotate", "acme.test", "--now"]).ok();
     let all = house.json(&["dkim", "list", "--tenant", "acme"]);
     let states: Vec<_> = all.as_array().into_iter().flatten().map(|key| key["state"].to_string()).collect();
     assert!(states.contains(&"\"active\"".into()) && states.contains(&"\"next\"".into()), "{all}");
@@ -165,6 +167,7 @@ fn flow(house: &House) {
     house.run(&["rule", "add", "--tenant", "acme", "block", ".Spam.test"]).ok();
     house.run(&["rule", "add", "--account", "carol@acme.test", "rate", "5/36h"]).ok();
     house.run(&["rule", "add", "--account", "carol@acme.test", "rate", "7/1d"]).ok();
+    house.run(&["rule", "add", "--tenant", "acme", "block", "*@x.test"]).refused(5, "allowed: block x.test");
     house.run(&["rule", "add", "--tenant", "acme", "ban", "x.test"]).refused(5, "allowed: block PATTERN");
     house.run(&["rule", "add", "--tenant", "acme", "catch-all", "carol@acme.test"]).refused(5, "catch-all for domains");
     house

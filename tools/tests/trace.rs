@@ -32,7 +32,11 @@ fn prepare(house: &House) {
     house.run(&["member", "away", "dave@acme.test", "--text", "Gone.\nBack soon.", "--until", "2099-01-01"]).ok();
     house.run(&["member", "away", "dave@acme.test"]).refused(5, "--text-file");
     house.run(&["member", "away", "dave@acme.test", "--text", "x", "--from", "soon"]).refused(5, "2026-12-24");
+    house.run(&["member", "away", "dave@acme.test", "--text", "x", "--until", "2020-01-01"]).refused(5, "over already");
     house.run(&["member", "away", "team@acme.test", "--off"]).refused(3, "team@acme.test");
+    house.run(&["member", "away", "carol@acme.test", "--off"]).refused(3, "an answer of carol@acme.test");
+    house.run(&["member", "forward", "dave@acme.test", "--to", "Dave@b\u{fc}cher.test"]).ok();
+    house.run(&["member", "forward", "dave@acme.test", "--off", "--to", "dave@b\u{fc}cher.test"]).ok();
     let rules = house.run(&["rule", "list"]).ok();
     assert!(rules.contains("forward far@else.test") && rules.contains("until=4070908800"), "{rules}");
 }
@@ -60,6 +64,9 @@ fn a_messages_way_online_and_offline() {
     assert_eq!((&online[0]["id"], &online[1]["mailbox"], &online[1]["uid"]), (&id.into(), &"INBOX".into(), &1.into()));
     let queue = online[3]["queue"].to_string();
     assert_eq!(house.json(&["trace", &queue, "--last", "1h"]), online);
+    // What a member's rule answers is the member's, though it has the null sender.
+    let of_dave = house.json(&["queue", "list", "--account", "dave@acme.test"]);
+    assert_eq!((&of_dave[0]["sender"], of_dave.as_array().map(Vec::len)), (&"".into(), Some(1)), "{of_dave}");
     house.run(&["queue", "hold", &queue]).ok();
     assert_eq!(steps(&house.json(&["trace", "far@else.test"])).last().map(String::as_str), Some("handled"));
     let status = house.json(&["status"]);

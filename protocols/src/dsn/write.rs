@@ -20,28 +20,38 @@ pub(crate) fn write(report: &Report<'_>, local: bool) -> Vec<u8> {
     // RFC 3834 section 5: nobody's vacation notice answers it.
     out.line("Auto-Submitted: auto-replied");
     out.line("MIME-Version: 1.0");
+    let parts = parts(report, &boundary);
+    if !parts.is_ascii() {
+        // RFC 2045 section 6.4: what is in its parts is in the whole.
+        out.line("Content-Transfer-Encoding: 8bit");
+    }
     out.line(&format!("Content-Type: multipart/report; report-type=delivery-status;\r\n\tboundary=\"{boundary}\"\r\n"));
-    let part = |kind: &str| format!("--{boundary}\r\nContent-Type: {kind}\r\nContent-Transfer-Encoding: 8bit\r\n");
-    out.line(&part("text/plain; charset=utf-8"));
-    text(&mut out, report);
+    out.0.extend_from_slice(&parts);
+    out.0
+}
+
+fn parts(report: &Report<'_>, boundary: &str) -> Vec<u8> {
+    let (mut out, mut words, mut fields) =
+        (Lines(Vec::with_capacity(4096)), Lines(Vec::with_capacity(1024)), Lines(Vec::with_capacity(1024)));
+    text(&mut words, report);
+    out.part(boundary, "text/plain; charset=utf-8", &words.0);
     // RFC 6533 section 3: the fields may hold UTF-8 only under this name.
     let global = report.entries.iter().any(|entry| !entry.address.is_ascii() || !entry.reply.text.is_ascii());
-    out.line(&part(if global { "message/global-delivery-status" } else { "message/delivery-status" }));
-    status(&mut out, report, global);
+    status(&mut fields, report, global);
+    fields.line("");
+    let kind = if global { "message/global-delivery-status" } else { "message/delivery-status" };
+    out.part(boundary, kind, &fields.0);
     let (whole, original) = match report.original {
         Original::Full(message) => (true, message),
         Original::Header(header) => (false, header),
     };
-    out.line("");
-    out.line(&part(
-        match (whole, std::str::from_utf8(super::header_of(original)).is_ok_and(|text| !text.is_ascii())) {
-            (true, true) => "message/global",
-            (true, false) => "message/rfc822",
-            (false, true) => "message/global-headers",
-            (false, false) => "text/rfc822-headers",
-        },
-    ));
-    out.0.extend_from_slice(original);
+    let kind = match (whole, std::str::from_utf8(super::header_of(original)).is_ok_and(|text| !text.is_ascii())) {
+        (true, true) => "message/global",
+        (true, false) => "message/rfc822",
+        (false, true) => "message/global-headers",
+        (false, false) => "text/rfc822-headers",
+    };
+    out.part(boundary, kind, original);
     out.line(&format!("\r\n--{boundary}--"));
     out.0
 }
@@ -52,6 +62,13 @@ impl Lines {
     fn line(&mut self, text: &str) {
         self.0.extend_from_slice(text.as_bytes());
         self.0.extend_from_slice(b"\r\n");
+    }
+
+    /// RFC 3464 section 2 wants delivery-status to be 7bit, and a host without 8BITMIME looks at the label.
+    fn part(&mut self, boundary: &str, kind: &str, content: &[u8]) {
+        let encoding = if content.is_ascii() { "7bit" } else { "8bit" };
+        self.line(&format!("--{boundary}\r\nContent-Type: {kind}\r\nContent-Transfer-Encoding: {encoding}\r\n"));
+        self.0.extend_from_slice(content);
     }
 
     fn date(&mut self, field: &str, seconds: i64) {
@@ -189,7 +206,7 @@ mod tests {
         let text = report(Kind::Failed, &entries, Original::of(b"Subject: s\r\n\r\nbody\r\n", 0, Kind::Failed));
         for line in [
             "Return-Path: <>",
-            "Content-Type: message/delivery-status",
+            "Content-Type: message/delivery-status\r\nContent-Transfer-Encoding: 7bit",
             "Reporting-MTA: dns; mail.example.org",
             "Original-Envelope-Id: QQ??1",
             "Arrival-Date: Thu, 01 Jan 1970 00:00:00 +0000",
@@ -206,7 +223,7 @@ mod tests {
         ] {
             assert!(text.contains(&format!("{line}\r\n")), "{line}\n{text}");
         }
-        assert!(!text.contains("\r\nbody"), "{text}");
+        assert!(!text.contains("\r\nbody") && !text.contains("8bit"), "{text}");
     }
 
     #[test]
@@ -238,7 +255,9 @@ mod tests {
         let entries = [entry("\u{90ae}@x.test", Reply::heard(550, "5.1.1 no"))];
         let message = "Subject: \u{90ae}\r\n\r\nbody\r\n".as_bytes();
         let text = report(Kind::Failed, &entries, Original::of(message, 1, Kind::Failed));
-        assert!(text.contains("message/global-delivery-status") && text.contains("Content-Type: message/global\r\n"));
+        assert!(text.contains("message/global-delivery-status\r\nContent-Transfer-Encoding: 8bit\r\n"), "{text}");
+        assert!(text.contains("Content-Type: message/global\r\nContent-Transfer-Encoding: 8bit\r\n"), "{text}");
+        assert!(text.contains("\r\nContent-Transfer-Encoding: 8bit\r\nContent-Type: multipart/report;"), "{text}");
         assert!(
             text.contains("Final-Recipient: utf-8; \u{90ae}@x.test") && text.contains("\r\n\r\nbody\r\n"),
             "{text}"

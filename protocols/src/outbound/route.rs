@@ -87,10 +87,13 @@ pub(super) struct Wishes {
 }
 
 impl Wishes {
-    /// Of the address here that sent the message on last, or else of its sender.
+    /// Of the address here that sent the message on last, or else of its sender; of the member whose receipt or automatic answer it is.
     pub(super) fn of(item: &QueueItem, engine: &Engine) -> Wishes {
         let address = item.item.passed.last().unwrap_or(&item.item.sender);
-        let domain = address.rsplit_once('@').and_then(|(_, domain)| normalise_domain(domain).ok());
+        let domain = match item.item.account.filter(|_| address.is_empty()) {
+            Some(account) => engine.directory(|known| Some(known.account(account)?.address.domain().to_owned())),
+            None => address.rsplit_once('@').and_then(|(_, domain)| normalise_domain(domain).ok()),
+        };
         let tls = match (item.item.tls, item.item.sender.is_empty()) {
             // RFC 8689 sections 4.2.1 and 5: a report is not lost for want of a host that keeps to it.
             (TlsDemand::Required, true) => TlsDemand::Usual,

@@ -88,9 +88,10 @@ pub(crate) async fn answer(means: &Means<'_>, about: &About<'_>, answering: &Ans
     // RFC 3834 section 3.3: with the null sender, so that it is answered by nobody; and nobody is told of its delivery.
     let recipients = vec![QueueRecipient { address: to.clone(), notify: 1, orcpt: String::new() }];
     let utf8 = !to.is_ascii() || !author.as_str().is_ascii();
-    let item = NewQueueItem { recipients, utf8, tls: about.tls.of_report(), ..NewQueueItem::default() };
-    let lower = Address::parse(&to).map_or_else(|_| to.to_lowercase(), |address| address.to_string());
     let (account, handle, days) = (*account, handle.clone(), away.days);
+    let (whose, tls) = (Some(account), about.tls.of_report());
+    let item = NewQueueItem { account: whose, recipients, utf8, tls, ..NewQueueItem::default() };
+    let lower = Address::parse(&to).map_or_else(|_| to.to_lowercase(), |address| address.to_string());
     match engine.answer_once(Answer { account, to: lower, handle, days, staged, item }).await {
         Ok(queue) => queue.map(|queue| (member.address, queue)),
         Err(error) => {

@@ -1,5 +1,6 @@
 //! The life of one connection: greeting, commands one after the other, replies, the goodbye. Knows no command.
 use super::cmd::xclient;
+use super::literal;
 use super::reply::Reply;
 use super::role::Role;
 use super::sizes;
@@ -148,6 +149,7 @@ impl Session {
             Ok(orcpt) => orcpt,
             Err(orcpt::Wrong) => return Ok(Answer::new(501, "5.5.4 The value of ORCPT is not allowed")),
         };
+        let literal = literal::take(&mut line);
         line.extend_from_slice(b"\r\n");
         let mut request = match Request::parse(&mut line.iter()) {
             Ok(request) => request.into_owned(),
@@ -157,8 +159,21 @@ impl Session {
                 return Ok(refusal.into());
             }
         };
-        if let Request::Rcpt { to } = &mut request {
-            to.orcpt = orcpt;
+        match &mut request {
+            Request::Rcpt { to } => {
+                to.orcpt = orcpt;
+                literal::put_back(literal, &mut to.address);
+            }
+            Request::Mail { from }
+                if from.address.is_empty() && !sizes::has_null_path(&String::from_utf8_lossy(&line)) =>
+            {
+                // smtp-proto gives this for <postmaster>, which is nobody's reverse-path (RFC 5321 section 4.1.2).
+                let refusal = self.not_understood(&line, Error::InvalidSenderAddress);
+                self.note_not_understood(&line, &refusal);
+                return Ok(refusal.into());
+            }
+            Request::Mail { from } => literal::put_back(literal, &mut from.address),
+            _ => {}
         }
         match table::find(request.name(), self.role) {
             Some(command) => (command.run)(self, request).await,

@@ -2,7 +2,7 @@
 //! which `lmtp` is the face. Keeps no mail and sends none to other hosts: the engine commits deliveries and queue items.
 //!
 //! `table` says what runs in which role; `cmd/` holds one file per command; `message` takes a message in; `deliver` plans who gets it and
-//! turns what became of it into replies; `log` notes it; `later` queues what could not be had at once, `held` what is to wait; `away` answers; `circles` ends what comes back to a group; `counted` counts for reports; `form` sees to it that all read the same header, `named` whom its fields name to whom; `letter` and `policy` ask the mail flow, `filter` a content filter, `milters` milters; `trace` writes the fields on top; `terms` reads how a message is to be carried, `transport` puts bytes in lines; `bounce` tells a sender what a 250 could not, `success` what it wanted to hear.
+//! turns what became of it into replies; `log` notes it; `later` queues what could not be had at once, `held` what is to wait; `away` answers; `circles` ends what comes back to a group; `counted` counts for reports; `form` sees to it that all read the same header, `named` whom its fields name to whom; `literal` lets an IP address stand where a domain does; `letter` and `policy` ask the mail flow, `filter` a content filter, `milters` milters; `trace` writes the fields on top; `terms` reads how a message is to be carried, `transport` puts bytes in lines; `bounce` tells a sender what a 250 could not, `success` what it wanted to hear.
 
 mod away;
 mod bounce;
@@ -19,6 +19,7 @@ mod header;
 mod held;
 mod later;
 mod letter;
+mod literal;
 mod log;
 mod message;
 mod milters;

@@ -1,5 +1,6 @@
 //! Whether the parameters of a command can be meant: sizes are numbers, and each is given once. smtp-proto takes no number at all for the largest there is, and one of too
-//! many digits for that of its last digits; with BDAT that would take a message for commands, or commands for a message. Takes commands apart as smtp-proto
+//! many digits for that of its last digits; with BDAT that would take a message for commands, or commands for a message. In xtext it passes over what is none, and with it
+//! the space before the next parameter. Takes commands apart as smtp-proto
 //! does: spaces may stand before the name, and a tab is as good as a space behind it.
 use super::message;
 use super::reply::Reply;
@@ -13,6 +14,9 @@ const DIGITS_MAX: usize = 15;
 
 /// Other parameters that are numbers, and the digits that each may have: RFC 2852 section 4, RFC 4865 section 3, RFC 6710 section 7.
 const COUNTED: [(&str, usize); 3] = [("BY", 9), ("HOLDFOR", 9), ("MT-PRIORITY", 1)];
+
+/// Parameters in xtext, and the last byte that each may stand for: ENVID is ASCII (RFC 3461 section 4.4), AUTH an address (RFC 4954 section 5).
+const XTEXT: [(&str, u8); 2] = [("ENVID", b'~'), ("AUTH", 0xff)];
 
 /// Refuses MAIL and RCPT with a parameter twice, and MAIL with a senseless SIZE (RFC 1870) or one that is over every limit, or with other numbers
 /// that cannot be meant.
@@ -52,6 +56,10 @@ fn check_mail(parameters: &str, size_bytes_max: u64) -> Result<(), Reply> {
         if name.eq_ignore_ascii_case("HOLDUNTIL") && !value.ends_with(['Z', 'z']) {
             return Err(not_allowed("HOLDUNTIL"));
         }
+        let encoded = XTEXT.iter().find(|(known, _)| name.eq_ignore_ascii_case(known));
+        if let Some((name, _)) = encoded.filter(|(_, last)| !is_xtext(value, *last)) {
+            return Err(not_allowed(name));
+        }
     }
     for (_, size) in given().filter(|(name, _)| name.eq_ignore_ascii_case("SIZE")) {
         if !is_number(size) {
@@ -76,8 +84,12 @@ pub(super) fn is_command(line: &str, name: &str) -> bool {
 
 /// Whether this is RCPT to nobody. The null path is for the other direction (RFC 5321 section 3.3); smtp-proto takes it for that of `<Postmaster>`.
 pub(super) fn is_null_recipient(line: &str) -> bool {
-    let path = line.split_once('<').and_then(|(_, rest)| rest.split_once('>')).map_or("x", |(path, _)| path);
-    is_command(line, "RCPT") && path.trim().is_empty()
+    is_command(line, "RCPT") && has_null_path(line)
+}
+
+/// Whether nothing stands in the brackets of a command.
+pub(super) fn has_null_path(line: &str) -> bool {
+    line.split_once('<').and_then(|(_, rest)| rest.split_once('>')).is_some_and(|(path, _)| path.trim().is_empty())
 }
 
 /// Whether a number of so many digits stands before a semicolon or the end, with a sign or without.
@@ -85,6 +97,16 @@ fn is_short(value: &str, digits_max: usize) -> bool {
     let number = value.split(';').next().unwrap_or("");
     let digits = number.strip_prefix(['+', '-']).unwrap_or(number);
     is_number(digits) && digits.len() <= digits_max
+}
+
+/// Whether two digits stand behind each plus, and every byte is a printable one up to `last`.
+fn is_xtext(value: &str, last: u8) -> bool {
+    let is_allowed = |byte: u8| byte >= b' ' && byte != 0x7f && byte <= last;
+    let is_coded = |piece: &str| {
+        let digits = piece.get(..2).filter(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()));
+        digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()).is_some_and(is_allowed)
+    };
+    value.bytes().all(is_allowed) && value.split('+').skip(1).all(is_coded)
 }
 
 fn is_number(text: &str) -> bool {
@@ -117,6 +139,21 @@ mod tests {
         assert_eq!(code("MAIL FROM:<\"a> SIZE=x \"@c.test> SIZE=1"), None);
         assert_eq!(code("MAIL FROM:<a@b.test> BY=1234567890;R ENVID=>"), Some(501));
         assert_eq!(code("MAIL FROM:<a@b.test> HOLDFOR=1234567890\tENVID=>"), Some(501));
+    }
+
+    /// smtp-proto would take `REQUIRETLS` for a part of the value before it.
+    #[test]
+    fn no_parameter_hides_in_xtext() {
+        for value in ["QQ+2B1+3D+20x", "a=b", "<>", "+7e"] {
+            assert_eq!(code(&format!("MAIL FROM:<a@b.test> ENVID={value} AUTH={value} RET=FULL")), None, "{value}");
+        }
+        for wrong in ["x+", "x+4", "x+ZZ", "x+4Z", "+0D+0A", "+00", "+7F", "+\u{e9}"] {
+            for name in ["ENVID", "envid", "AUTH"] {
+                assert_eq!(code(&format!("MAIL FROM:<a@b.test> {name}={wrong} REQUIRETLS")), Some(501), "{wrong}");
+            }
+        }
+        assert_eq!(code("MAIL FROM:<a@b.test> ENVID=+E9"), Some(501));
+        assert_eq!(code("MAIL FROM:<a@b.test> AUTH=+E9+82+AE@b.test"), None);
     }
 
     #[test]

@@ -71,6 +71,8 @@ pub(super) struct Transaction {
     /// How it is to be carried.
     pub(super) terms: Terms,
     pub(super) recipients: Vec<Rcpt>,
+    /// How many more were refused because there were so many.
+    pub(super) excess: usize,
     /// The client has begun to send the message.
     pub(super) begun: bool,
     /// BDAT chunks so far.

@@ -43,6 +43,9 @@ pub enum DkimCommand {
     Rotate {
         /// Whose
         domain: String,
+        /// Also where a next key is younger than an hour: its record can be seen
+        #[arg(long)]
+        now: bool,
     },
     /// Away with one; what it has signed can no longer be checked once its record is gone
     #[command(after_help = "Example: posthouse dkim remove acme.example r20260101")]

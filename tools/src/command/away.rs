@@ -3,7 +3,7 @@ use super::{Context, End, unexpected};
 use crate::cli::{AwayArgs, ForwardArgs};
 use crate::ops::{Change, Failure, Kind, Request, Response, ScopeText, View, What};
 use crate::time;
-use posthouse_engine::directory::Away;
+use posthouse_engine::directory::{Address, Away};
 use std::io::Read;
 use std::path::Path;
 
@@ -35,7 +35,7 @@ pub(super) fn read(file: &Path) -> Result<String, Failure> {
 
 /// The account's rules that begin with one of these words.
 pub(super) fn rules(context: &mut Context<'_>, address: &str, words: &[&str]) -> Result<Vec<String>, Failure> {
-    let name = posthouse_engine::directory::Address::parse(address)?.to_string();
+    let name = Address::parse(address)?.to_string();
     let (mut found, mut after) = (Vec::new(), None);
     loop {
         let request = Request::List { what: What::Rule, tenant: None, contains: name.clone(), after };
@@ -66,6 +66,9 @@ pub(super) fn away(context: &mut Context<'_>, args: AwayArgs) -> Result<End, Fai
     let scope = || ScopeText::Account(address.clone());
     if off {
         let rules = rules(context, &address, &["away"])?;
+        if rules.is_empty() {
+            return Err(Failure::not_found(format_args!("an answer of {address}")));
+        }
         let changes = rules.into_iter().map(|rule| Change::RuleRemove { scope: scope(), rule }).collect();
         return commit(context, changes, &format!("{address} answers nobody any more"));
     }
@@ -75,6 +78,9 @@ pub(super) fn away(context: &mut Context<'_>, args: AwayArgs) -> Result<End, Fai
         (None, None) => return Err(refused("what is the answer? allowed: --text, --text-file or --off")),
     };
     let (from, until) = (moment(from.as_deref())?, moment(until.as_deref())?);
+    if until != 0 && until <= super::removed::now() {
+        return Err(refused("until is over already; nobody would be answered"));
+    }
     let away = Away { days, from, until, subject: subject.into(), text: text.into() };
     let change = Change::RuleAdd { scope: scope(), rule: format!("away {away}") };
     commit(context, vec![change], &format!("{address} answers who writes to it, once in {days} days"))
@@ -84,7 +90,7 @@ pub(super) fn forward(context: &mut Context<'_>, args: ForwardArgs) -> Result<En
     let ForwardArgs { address, to, only, off } = args;
     let scope = || ScopeText::Account(address.clone());
     if off {
-        let named: Vec<String> = to.iter().map(|to| to.to_lowercase()).collect();
+        let named = to.iter().map(|to| Ok(Address::parse(to)?.to_string())).collect::<Result<Vec<_>, Failure>>()?;
         let all = rules(context, &address, &["forward", "forward-only"])?;
         let is_named = |rule: &String| named.is_empty() || named.iter().any(|to| rule.ends_with(&format!(" {to}")));
         let gone = all.into_iter().filter(is_named);

@@ -63,7 +63,7 @@ pub(super) fn dkim(context: &mut Context<'_>, command: DkimCommand) -> Result<En
             let domain = domain.as_deref().map(posthouse_engine::directory::normalise_domain).transpose()?;
             context.list(keys_request(tenant, domain))
         }
-        DkimCommand::Rotate { domain } => rotate(context, &domain),
+        DkimCommand::Rotate { domain, now } => rotate(context, &domain, now),
         DkimCommand::Remove { domain, selector } => {
             let done = format!("signing key {selector} of {domain} removed");
             context.change(Change::KeyRemove { domain, selector }, &done)
@@ -78,13 +78,25 @@ pub(super) fn dkim(context: &mut Context<'_>, command: DkimCommand) -> Result<En
     }
 }
 
+/// A command given twice must not make a key sign whose record nobody can have published.
+const PUBLISHED_AFTER_SECONDS: i64 = 3600;
+
 /// All in one transaction, so that at no time nobody signs.
-fn rotate(context: &mut Context<'_>, domain: &str) -> Result<End, Failure> {
+fn rotate(context: &mut Context<'_>, domain: &str, now: bool) -> Result<End, Failure> {
     let all = keys(context, domain)?;
     let next: Vec<&KeyView> = all.iter().filter(|key| key.state == "next").collect();
     if next.is_empty() {
         let text = format!("{domain} has no next key; make one first: posthouse dkim add {domain}");
         return Err(Failure::new(Kind::NotFound, text));
+    }
+    let has_active = |algorithm: &str| all.iter().any(|key| key.algorithm == algorithm && key.state == "active");
+    let is_young = |key: &KeyView| super::removed::now() - key.created < PUBLISHED_AFTER_SECONDS;
+    if let Some(key) = next.iter().find(|key| !now && has_active(&key.algorithm) && is_young(key)) {
+        let text = format!(
+            "the next key {} of {domain} was made less than an hour ago; allowed: later, or --now when its record can be seen",
+            key.selector
+        );
+        return Err(Failure::new(Kind::Refused, text));
     }
     let set = |key: &KeyView, state: &str| {
         let (domain, selector) = (key.domain.clone(), key.selector.clone());
@@ -142,6 +154,10 @@ pub(super) fn rule(context: &mut Context<'_>, command: RuleCommand) -> Result<En
             let mut rule = rule.join(" ");
             if rule.starts_with("relay ") && rule.contains("password=") {
                 let text = "every process can read a password that stands here; allowed: --password-stdin";
+                return Err(Failure::new(Kind::Refused, text));
+            }
+            if let Some((list, domain)) = rule.split_once(" *@").filter(|(list, _)| ["block", "allow"].contains(list)) {
+                let text = format!("a domain stands for all addresses in it; allowed: {list} {domain}");
                 return Err(Failure::new(Kind::Refused, text));
             }
             let done = format!("rule added: {rule}");

@@ -147,8 +147,10 @@ impl<'a> Wanted<'a> {
             return true;
         }
         let by = item.item.passed.last().unwrap_or(&item.item.sender);
-        let Ok(by) = Address::parse(by) else { return false };
         engine.directory(|directory| {
+            // A receipt or an automatic answer has the null sender.
+            let own = item.item.account.filter(|_| by.is_empty()).and_then(|account| directory.account(account));
+            let Some(by) = own.map(|own| own.address.clone()).or_else(|| Address::parse(by).ok()) else { return false };
             let of_tenant = |id| directory.domain(by.domain()).is_some_and(|domain| domain.tenant == id);
             let of_account = |id| directory.account_at(&by).is_some_and(|account| account.id == id);
             self.tenant.is_none_or(of_tenant) && self.account.is_none_or(of_account)

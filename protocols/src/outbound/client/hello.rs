@@ -175,7 +175,10 @@ impl Offers {
                 "SIZE" => offers.size = Some(words.next().and_then(|word| word.parse().ok()).filter(|size| *size > 0)),
                 "AUTH" => offers.auth.extend(words.map(str::to_ascii_uppercase)),
                 // Old servers wrote it so.
-                _ if keyword.starts_with("AUTH=") => offers.auth.push(keyword[5..].to_owned()),
+                _ if keyword.starts_with("AUTH=") => {
+                    offers.auth.push(keyword[5..].to_owned());
+                    offers.auth.extend(words.map(str::to_ascii_uppercase));
+                }
                 _ => {}
             }
         }
@@ -189,6 +192,7 @@ impl Offers {
             match name.to_ascii_uppercase().as_str() {
                 "MAILMAX" => self.mail_max = value,
                 "RCPTMAX" => self.rcpt_max = value.map(|value| value as usize),
+                "RCPTDOMAINMAX" => self.rcpt_domain_max = value.map(|value| value as usize),
                 _ => {}
             }
         }

@@ -11,6 +11,7 @@ use posthouse_engine::queue::{DeliverBy, Terms};
 use std::fmt::Write;
 
 /// A recipient of the transaction.
+#[derive(Clone, Copy)]
 pub(in crate::outbound) struct Rcpt<'a> {
     pub(in crate::outbound) address: &'a str,
     /// RFC 3461 NOTIFY as in `QueueRecipient`.
@@ -74,32 +75,45 @@ impl Client {
     }
 
     async fn send_parts(&mut self, mail: &Mail<'_>) -> Sent {
-        let at_once = self.offers.rcpt_max.unwrap_or(usize::MAX).min(mail.recipients.len().max(1));
-        let mut all = Sent { replies: Vec::with_capacity(mail.recipients.len()), stale: false, elsewhere: true };
-        for part in mail.recipients.chunks(at_once) {
-            let is_first = all.replies.is_empty();
+        let addresses: Vec<&str> = mail.recipients.iter().map(|rcpt| rcpt.address).collect();
+        let mut parts = self.offers.parts(&addresses);
+        let mut replies: Vec<Option<Reply>> = vec![None; mail.recipients.len()];
+        let (mut stale, mut elsewhere, mut is_first) = (false, true, true);
+        while let Some(part) = parts.pop_front() {
             if self.offers.mail_max.is_some_and(|most| self.begun >= most) {
                 // A fresh connection may do, unless others have been answered for on this one.
                 self.broken = true;
             }
             if self.broken && (self.begun > 0 || !is_first) {
                 let later = Reply::own("4.5.3", "the host takes no more on this connection");
-                all.replies.extend(std::iter::repeat_n(later, part.len()));
-                all.stale |= is_first;
+                part.iter().for_each(|at| replies[*at] = Some(later.clone()));
+                stale |= is_first;
+                is_first = false;
                 continue;
             }
-            let sent = self.send_at_once(&Mail { recipients: part, ..*mail }).await;
-            all.stale |= sent.stale && is_first;
-            all.elsewhere &= sent.elsewhere;
-            all.replies.extend(sent.replies);
-            if all.stale {
-                let rest = mail.recipients.len() - all.replies.len();
-                let last = all.replies[0].clone();
-                all.replies.extend(std::iter::repeat_n(last, rest));
+            let recipients: Vec<Rcpt<'_>> = part.iter().map(|at| mail.recipients[*at]).collect();
+            let sent = self.send_at_once(&Mail { recipients: &recipients, ..*mail }).await;
+            elsewhere &= sent.elsewhere;
+            if sent.stale && is_first {
+                replies.fill(sent.replies.into_iter().next());
+                stale = true;
                 break;
             }
+            is_first = false;
+            // Whoever had no room beside those that were taken has it in a transaction of its own, at once (RFC 5321 section 4.5.3.1.10).
+            let is_taken = sent.replies.iter().any(Reply::is_positive);
+            let mut again = Vec::new();
+            for (at, reply) in part.into_iter().zip(sent.replies) {
+                if is_taken && is_too_many(&reply) {
+                    again.push(at);
+                }
+                replies[at] = Some(reply);
+            }
+            if !again.is_empty() {
+                parts.push_front(again);
+            }
         }
-        all
+        Sent { replies: replies.into_iter().flatten().collect(), stale, elsewhere }
     }
 
     async fn send_at_once(&mut self, mail: &Mail<'_>) -> Sent {
@@ -160,6 +174,7 @@ impl Client {
         if !pipelining && (!begun.is_positive() || self.broken) {
             return Ok(begun);
         }
+        let mut has_room = false;
         for (rcpt, fate) in mail.recipients.iter().zip(fates.iter_mut()) {
             if self.broken {
                 break;
@@ -168,7 +183,12 @@ impl Client {
                 self.put(&mail.rcpt_line(rcpt, &self.offers));
                 self.flush().await.map_err(lost(Stage::Rcpt))?;
             }
-            let reply = self.hear(limits::OUTBOUND_COMMAND_MAX).await.map_err(lost(Stage::Rcpt))?;
+            let mut reply = self.hear(limits::OUTBOUND_COMMAND_MAX).await.map_err(lost(Stage::Rcpt))?;
+            if reply.code == 552 && is_too_many(&reply) && has_room {
+                // RFC 5321 section 4.5.3.1.10: what RFC 821 had in the place of 452.
+                reply.status.replace_range(..1, "4");
+            }
+            has_room |= reply.is_positive();
             if self.broken && reply.is_transient() {
                 return Ok(reply);
             }
@@ -383,6 +403,11 @@ impl Rcpt<'_> {
         }
         line
     }
+}
+
+/// Whether a recipient was refused for the number of those before it, with a status that says so or none.
+fn is_too_many(reply: &Reply) -> bool {
+    matches!(reply.code, 452 | 552) && [".5.3", ".0.0"].iter().any(|of| reply.status.ends_with(of))
 }
 
 /// Whether an address can stand between the brackets of a command: it cannot end it.

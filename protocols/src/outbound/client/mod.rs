@@ -3,6 +3,7 @@
 mod auth;
 mod hello;
 mod mail;
+mod parts;
 mod reading;
 
 pub(super) use hello::{Hello, NotOpen, open};
@@ -56,6 +57,8 @@ pub(super) struct Offers {
     pub(super) mail_max: Option<u32>,
     /// LIMITS: recipients of one message.
     pub(super) rcpt_max: Option<usize>,
+    /// LIMITS: domains among the recipients of one message.
+    pub(super) rcpt_domain_max: Option<usize>,
 }
 
 /// An open connection that takes messages.

@@ -89,6 +89,37 @@ fn a_host_with_limits_gets_no_more_than_it_takes() {
         format!("{EHLO}S: 250-mx\nS: 250 LIMITS RCPTMAX=1 MAILMAX=1\n{}", one("a@x.test")).leak();
     let heard = converse(script).unwrap_or_else(|why| panic!("{why}"));
     assert_eq!(heard.replies, ["250 2.0.0 ok", "4.5.3 the host takes no more on this connection"]);
+    let both_at_once =
+        "C: MAIL ...\nS: 250 ok\nC: RCPT ...\nS: 250 ok\nC: RCPT ...\nS: 250 ok\nC: DATA\nS: 354 go\n.\nS: 250 ok\n";
+    let script = format!("{EHLO}S: 250-mx\nS: 250 LIMITS RCPTMAX=2 RCPTDOMAINMAX=1\n{both_at_once}C: QUIT");
+    both(converse(script.leak()), "250 2.0.0 ok");
+}
+
+/// RFC 5321 section 4.5.3.1.10, and hosts that take those of one domain or policy only at once.
+#[test]
+fn who_had_no_room_beside_others_goes_in_a_transaction_of_its_own_at_once() {
+    let begin =
+        format!("{EHLO}S: 250 mx\nC: MAIL ...\nS: 250 ok\nC: RCPT TO:<a@x.test>\nS: 250 ok\nC: RCPT TO:<b@x.test>\n");
+    let end = |reply: &str| format!("C: DATA\nS: 354 go\n.\nS: {reply}\n");
+    let again = "C: MAIL ...\nS: 250 ok\nC: RCPT TO:<b@x.test>\n";
+    for full in ["452 4.5.3 too many", "452 too many", "552 too many", "552 5.5.3 too many"] {
+        let went = format!("{begin}S: {full}\n{}{again}S: 250 ok\n{}C: QUIT", end("250 one"), end("250 two"));
+        let heard = converse(went.leak()).unwrap_or_else(|why| panic!("{why}"));
+        assert_eq!(heard.replies, ["250 2.0.0 one", "250 2.0.0 two"], "{full}");
+        // It is the first one then, and the host's word is its own.
+        let refused = format!("{begin}S: {full}\n{}{again}S: 552 full\nC: QUIT", end("250 one"));
+        let heard = converse(refused.leak()).unwrap_or_else(|why| panic!("{why}"));
+        assert_eq!(heard.replies, ["250 2.0.0 one", "552 5.0.0 full"], "{full}");
+        // The message was not taken: no reason to send it again, nor to give anybody up for it.
+        let late = format!("{begin}S: {full}\n{}C: QUIT", end("451 4.3.0 later"));
+        let heard = converse(late.leak()).unwrap_or_else(|why| panic!("{why}"));
+        assert!(heard.replies[1].contains(" 4.") && heard.taken.len() == 1, "{full}: {:?}", heard.replies);
+    }
+    for other in ["452 4.2.2 mailbox full", "450 4.2.0 greylisted", "552 5.2.2 mailbox full"] {
+        let script = format!("{begin}S: {other}\n{}C: QUIT", end("250 one"));
+        let heard = converse(script.leak()).unwrap_or_else(|why| panic!("{why}"));
+        assert_eq!(heard.replies, ["250 2.0.0 one", other]);
+    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 use super::whole::{HELLO, ONE, script};
 use super::world::{World, item, names, play, quick};
 use crate::outbound::settings::Settings;
-use posthouse_engine::directory::{Change, ScopeName};
+use posthouse_engine::directory::{Address, Change, ScopeName};
 use posthouse_engine::queue::NewQueueItem;
 
 const BYE: &str = "C: QUIT\nS: 221 bye";
@@ -27,8 +27,8 @@ async fn rules(world: &World, rules: &[(&str, &str)]) {
 #[test]
 fn mail_leaves_by_the_smarthost_of_its_sender_with_its_login() {
     play(|world| async move {
-        world.host("192.0.2.31:587", &[script(&[AUTH, ONE, ONE, BYE])]);
-        world.host("192.0.2.11:25", &[script(&[HELLO, ONE, BYE])]);
+        world.host("192.0.2.31:587", &[script(&[AUTH, ONE, ONE, ONE, BYE])]);
+        world.host("192.0.2.11:25", &[script(&[HELLO, ONE, ONE, BYE])]);
         rules(&world, &[("example.org", "relay 192.0.2.31:587 tls=none user=acme password=geheim")]).await;
         world.queue_text(item("Ann@Example.ORG", &[("bob@x.test", 0)]), "Subject: own\r\n\r\n").await;
         world.queue_text(item("eve@other.test", &[("bob@x.test", 0)]), "Subject: others\r\n\r\n").await;
@@ -36,9 +36,15 @@ fn mail_leaves_by_the_smarthost_of_its_sender_with_its_login() {
         let passed = vec!["ann@example.org".to_owned()];
         let sent_on = NewQueueItem { passed, ..item("", &[("bob@x.test", 0)]) };
         world.queue_text(sent_on, "Subject: sent on\r\n\r\n").await;
+        // So does its answer or receipt, but no report of ours.
+        let ann = Address::parse("ann@example.org").expect("an address");
+        let account = world.engine().directory(|known| known.account_at(&ann).map(|account| account.id));
+        let answer = NewQueueItem { account, ..item("", &[("bob@x.test", 1)]) };
+        world.queue_text(answer, "Subject: answer\r\n\r\n").await;
+        world.queue_text(item("", &[("bob@x.test", 1)]), "Subject: report\r\n\r\n").await;
         world.start(names(), Settings { sessions_per_destination_max: 1, ..quick() });
         world.until_empty().await;
-        assert_eq!(world.taken.borrow().len(), 3, "two over the smarthost, one to the host of its domain");
+        assert_eq!(world.taken.borrow().len(), 5, "three over the smarthost, two to the host of their domain");
     });
 }
 

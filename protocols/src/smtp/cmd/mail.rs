@@ -54,6 +54,7 @@ impl Session {
             size_bytes: from.size as u64,
             terms: *checked.as_ref().unwrap_or(&Terms::default()),
             recipients: Vec::new(),
+            excess: 0,
             begun: false,
             chunks: None,
             milters: None,

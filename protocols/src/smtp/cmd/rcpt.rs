@@ -37,12 +37,23 @@ pub(in crate::smtp) fn run(session: &mut Session, request: Request<String>) -> R
                 transaction.recipients.push(rcpt);
                 Answer::new(250, "2.1.5 Ok")
             }
+            Err(refusal) if is_beyond(&refusal) && transaction.excess < limits::SMTP_EXCESS_RECIPIENTS_MAX => {
+                // Who has sent them all at once is no nuisance, and must not lose those that were taken (RFC 5321 section 4.5.3.1.10).
+                transaction.excess += 1;
+                refusal.write(session.stream.output());
+                Answer::Written
+            }
             Err(refusal) => {
                 session.count_refused_recipient(&refusal);
                 refusal.into()
             }
         })
     })
+}
+
+/// Whether a recipient was refused for the number of those before it.
+fn is_beyond(refusal: &Reply) -> bool {
+    refusal.code == 452 && refusal.text.starts_with("4.5.3 ")
 }
 
 /// The address, if it is one and there is room for one more.
@@ -92,13 +103,16 @@ impl Session {
         }
         let given = match to.address.as_str() {
             // smtp-proto gives this for <Postmaster> (RFC 5321 section 4.5.1); <> is refused before.
-            "" => self.postmaster(),
+            "" => self.postmaster().unwrap_or_else(|| "postmaster".to_owned()),
             address => envelope::requoted(address),
         };
         let refused = |reply: Reply| {
             self.note_refused(transaction, &given, "", &reply);
             reply
         };
+        if given == "postmaster" {
+            return Err(refused(Reply::new(550, "5.1.1 No domain here has the address postmaster")));
+        }
         let address = check(transaction, &to, &given).map_err(refused)?;
         let (mut local, mut external) = self.resolve(&address).map_err(refused)?;
         if transaction.sender.is_empty()
@@ -118,17 +132,16 @@ impl Session {
     }
 
     /// Who `<Postmaster>` without a domain is: that of our own name or of the first domain that has one.
-    fn postmaster(&self) -> String {
+    fn postmaster(&self) -> Option<String> {
         let own = format!("postmaster@{}", self.shared.hostname);
         let receives = |known: &Directory| {
             let found = Address::parse(&own).map(|address| known.resolve(&address));
             matches!(found, Ok(Resolution::Recipients { .. }))
         };
-        let of_domain = |known: &Directory| match receives(known) {
-            true => None,
+        self.shared.engine.directory(|known| match receives(known) {
+            true => Some(own.clone()),
             false => known.postmaster().map(ToString::to_string),
-        };
-        self.shared.engine.directory(of_domain).unwrap_or(own)
+        })
     }
 
     fn resolve(&self, address: &Address) -> Result<(Vec<Recipient>, Vec<Address>), Reply> {

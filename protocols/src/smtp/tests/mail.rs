@@ -138,7 +138,7 @@ fn paths_and_parameters() {
         C: RCPT TO:<nobody@example.org>
         S: 550 5.1.1 No such mailbox here
         C: RCPT TO:<Postmaster>
-        S: 550 5.7.1 Relaying denied: that domain is not served here
+        S: 550 5.1.1 No domain here has the address postmaster
         C: RCPT TO:<a@elsewhere.test>
         S: 550 5.7.1 Relaying denied: that domain is not served here
         C: RCPT TO:<ann>
@@ -205,6 +205,30 @@ fn sizes_that_cannot_be_meant_are_refused() {
         C: MAIL FROM:<a@b.test> SIZE=99999999999999999999999
         S: 552 5.3.4 ...
         C: mail from:<\"99999999999999999999999 SIZE=x\"@b.test> SIZE=9
+        S: 250 2.1.0 Ok");
+}
+
+/// RFC 5321 sections 4.1.2 and 4.1.3.
+#[test]
+fn paths_may_have_an_address_in_the_place_of_a_domain_and_only_one_is_null() {
+    mx("S: 220 ...
+        C: HELO x
+        S: 250 ...
+        C: MAIL FROM:<root@[192.0.2.1]> SIZE=5
+        S: 250 2.1.0 Ok
+        C: RCPT TO:<ann@[IPv6:2001:db8::1]>
+        S: 550 5.7.1 Relaying denied: that domain is not served here
+        C: RCPT TO:<ann@[192.0.2.256]>
+        S: 553 5.1.3 address \"ann@[192.0.2.256]\": has an address literal that is neither [IPv4] nor [IPv6:...]
+        C: RCPT TO:<ann@example.org> NOTIFY=NEVER
+        S: 250 2.1.5 Ok
+        C: RSET
+        S: 250 2.0.0 Ok
+        C: MAIL FROM:<postmaster>
+        S: 501 5.1.7 That is no address; ...
+        C: MAIL FROM:<\"Postmaster\">
+        S: 501 5.1.7 That is no address; ...
+        C: MAIL FROM:< >
         S: 250 2.1.0 Ok");
 }
 

@@ -209,7 +209,9 @@ fn who_is_away_answers_once() {
         assert!(answer.contains(&format!("{line}\r\n")), "{line}: {answer}");
     }
     assert!(answer.ends_with("SSBhbSBhd2F5Lg0KQmFjayBzb29uIOS9oC4NCg==\r\n"), "{answer}");
-    assert_eq!(shared.engine.queue()[0].item.recipients[0].notify, 1, "nobody is told of its fate");
+    let item = shared.engine.queue()[0].item.clone();
+    assert_eq!(item.recipients[0].notify, 1, "nobody is told of its fate");
+    assert_eq!(item.account.map(|account| account.0), Some(1), "it leaves as other mail of the member does");
     assert!(send(&shared, "S@s.test", &["ann@example.org"], HELLO).starts_with("250"));
     let list = HELLO.replace("Subject", "List-Id: <l.test>\nSubject");
     assert!(send(&shared, "other@s.test", &["ann@example.org"], &list).starts_with("250"));
