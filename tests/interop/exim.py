@@ -52,7 +52,7 @@ def to_exim(client, rcpt, raw, options="", params=""):
     client.expect(250)
 
 
-def arrived(user, text, seconds=15):
+def arrived(user, text, seconds=60):
     """The one mail of a mailbox that holds the text."""
     found = []
 
@@ -107,7 +107,7 @@ def outward(checks, home, exim):
         return next((mail for mail in exim.mails() if ident.encode() in mail), None)
 
     def same_there(sent, ident):
-        procs.wait_until(lambda: got(ident), 15, f"{ident} at Exim")
+        procs.wait_until(lambda: got(ident), 60, f"{ident} at Exim")
         same(sent, got(ident))
     with checks.check("to Exim: STARTTLS, a Chinese 8-bit mail"):
         sent = letter("out-zh", CHINESE)
@@ -129,7 +129,7 @@ def outward(checks, home, exim):
         for part in ("Action: delivered", f"Original-Recipient: rfc822;first@{FAR}", "Original-Envelope-Id: env2"):
             want(part.lower() in report.lower(), f"{part} in {report[-900:]}")
     with checks.check("nothing waits at either end"):
-        procs.wait_until(lambda: "[]" in home.cli("queue", "list", "--json"), 10, "an empty queue")
+        procs.wait_until(lambda: "[]" in home.cli("queue", "list", "--json"), 60, "an empty queue")
         want(not exim.lines(" == "), exim.lines(" == "))
 
 

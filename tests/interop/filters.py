@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 
 sys.path[:0] = glob.glob(os.path.join(os.environ.get("PH_CACHE", ""), "venv", "lib", "python*", "site-packages"))
 import dkim  # noqa: E402
@@ -254,10 +255,12 @@ def greylist(checks, world):
             return [code for code, _ in heard], heard
     with checks.check("greylisting: 451 at RCPT with the milter's words, and taken when it comes again"):
         world.again("accept", f'[[milter]]\nname = "grey"\naddress = "127.0.0.1:{world.greys}"\n')
+        began = time.monotonic()
         codes, heard = rcpts("grey", "ann")
         want(codes == [451] and heard[0][1] == ["4.7.1 Greylisted, please come again in 5 seconds"], f"{heard}")
-        want(rcpts("grey", "ann")[0] == [451], "at once is too early")
-        procs.wait_until(lambda: rcpts("grey", "ann")[0] == [250], 60, "the recipient is taken")
+        again = rcpts("grey", "ann")[0]
+        want(again == [451] or time.monotonic() - began >= 5, "at once is too early")
+        procs.wait_until(lambda: again == [250] or rcpts("grey", "ann")[0] == [250], 60, "the recipient is taken")
         want(len(having("ann", "grey")) == 1, "it arrived once")
     with checks.check("greylisting: a recipient that is known is taken beside one that is not"):
         codes, heard = rcpts("grey-two", "ann", "bob")

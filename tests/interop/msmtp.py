@@ -67,7 +67,7 @@ def arrived(ident):
         found[:] = [imap.ok(conn.fetch(number, "(BODY.PEEK[])"))[0][1] for number in numbers]
         conn.logout()
         return found
-    procs.wait_until(there, 10, f"a mail with {ident}")
+    procs.wait_until(there, 60, f"a mail with {ident}")
     _, _, got = target.split_trace(found[0])
     sent = letter(ident)
     want(len(found) == 1 and got == sent, f"{len(found)} mails; {target.difference(sent, got)}")

@@ -209,16 +209,21 @@ def commands(checks, server, sink):
         server.start()
         want(server.queue() == [], "an empty queue")
     with checks.check("HOLDFOR: held over a restart and a flush, for a member here and somebody there, then sent at its time"):
-        server.submit(["u1@" + HOME, "b@sink.test"], mail("held"), options=" HOLDFOR=6")
         begun = time.time()
+        server.submit(["u1@" + HOME, "b@sink.test"], mail("held"), options=" HOLDFOR=12")
+        submitted = time.time()
         server.stop()
         server.start()
         server.cli("queue", "flush")
-        (row,) = server.queue()
-        want(row["state"] == "deferred" and row["attempts"] == 0 and 2 < row["next_try"] - begun < 8, str(row))
-        want(not inbox("u1@" + HOME, "held") and not sink.of("held"), "sent before its time")
+        rows = server.queue()
+        early = inbox("u1@" + HOME, "held") or sink.of("held")
+        # A machine that takes as long as the message is held has shown nothing so far.
+        if time.time() < begun + 11:
+            (row,) = rows
+            want(row["state"] == "deferred" and row["attempts"] == 0 and begun + 11 <= row["next_try"] <= submitted + 13, str(row))
+            want(not early, "sent before its time")
         until(lambda: inbox("u1@" + HOME, "held") and sink.of("held"), "both copies")
-        want(time.time() - begun > 4, "sent before its time")
+        want(time.time() > begun + 11, "sent before its time")
     with checks.check("BINARYMIME: bytes in a mailbox here by IMAP's BINARY, lines to a host that takes only these"):
         raw = b"Subject: bytes\r\nMIME-Version: 1.0\r\nContent-Type: application/x-b\r\nContent-Transfer-Encoding: binary\r\n\r\n\0\n\xff\r"
         server.submit_bytes(["u1@" + HOME, "b@sink.test"], raw)
@@ -314,12 +319,14 @@ def others(checks, server, sink, port):
             until(lambda: not server.queue("--domain", "second.test"), "an empty queue")
             want(busy.connections == 1, f"{busy.connections} connections to the first")
         with checks.check("a host that says so to everybody is not asked by each of 30 messages; they wait"):
+            begun = time.monotonic()
             for number in range(30):
                 server.submit(["a@busy.test"], mail(f"busy-{number}"))
             rows = lambda: server.queue("--domain", "busy.test", "--reply", "too busy")
             until(lambda: len(rows()) >= 1, "a deferred message")
             # Each rest lasts two seconds or four.
-            want(busy.connections <= 12, f"{busy.connections} connections")
+            rests = (time.monotonic() - begun) / 2
+            want(busy.connections <= max(12, 2 + rests), f"{busy.connections} connections")
             server.cli("queue", "remove", "--domain", "busy.test")
     finally:
         busy.shutdown()

@@ -30,7 +30,7 @@ def refused(call, *codes):
 
 
 def arrived(subject, count=1):
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while True:
         conn = imap.login(USER, mailbox="INBOX")
         found = imap.ok(conn.search(None, "SUBJECT", f'"{subject}"'))[0].split()

@@ -101,9 +101,10 @@ need_corpora() {
     done
 }
 
-# Built apart from the workspace so that a change of its lock file does not rebuild the tool.
+# Built apart from the workspace so that a change of its lock file does not rebuild the tool. It runs for seconds: its own profile, which makes the
+# fastest program there can be, would take minutes.
 need_cargo_tool() {
     cargo "${1#cargo-}" --version >/dev/null 2>&1 && return 0
     echo "installing $1"
-    CARGO_TARGET_DIR=$PH_CACHE/tools cargo install --quiet --locked "$1" && rm -rf "$PH_CACHE/tools"
+    CARGO_TARGET_DIR=$PH_CACHE/tools CARGO_PROFILE_DEV_DEBUG=0 cargo install --quiet --locked --debug "$1" && rm -rf "$PH_CACHE/tools"
 }

@@ -88,8 +88,9 @@ step_test() {
     RUST_TEST_THREADS=${RUST_TEST_THREADS:-$(($(nproc) * 2))} cargo test --workspace --locked --no-fail-fast
 }
 
+# One call for programs and benches: other packages would be other features of the dependencies, and all of them built once more.
 step_build() {
-    cargo build --release --locked -p posthouse -p posthouse-benches
+    cargo build --release --locked -p posthouse -p posthouse-benches --bins --bench '*'
 }
 
 step_count() {
@@ -125,11 +126,10 @@ step_fuzz() {
 
 step_bench() {
     need_corpora && build_once || return 1
-    cargo bench --quiet --locked -p posthouse-benches --no-run || return 1
     # Each bench of a layer once; `cargo bench -p posthouse-benches --bench NAME` measures.
     local layer bench
     for layer in frame commit index compaction mail imap smtp; do
-        check "bench $layer" cargo bench --quiet --locked -p posthouse-benches --bench $layer -- --test || return 1
+        check "bench $layer" cargo bench --quiet --locked -p posthouse -p posthouse-benches --bench $layer -- --test || return 1
     done
     local code=0
     for bench in peers outbound queue; do

@@ -109,6 +109,6 @@ class Exim(Server):
         with open(os.path.join(self.folder, "log", "mainlog"), errors="replace") as file:
             return [line for line in file if all(part in line for part in parts)]
 
-    def wait_line(self, *parts, seconds=15):
+    def wait_line(self, *parts, seconds=60):
         procs.wait_until(lambda: self.lines(*parts), seconds, f"Exim's log: {' '.join(parts)}")
         return self.lines(*parts)[0]

@@ -76,7 +76,7 @@ class Server:
                     return probe.connect_ex(("127.0.0.1", port)) == 0
             procs.wait_until(opened, seconds, f"{self.name} {protocol} port")
 
-    def stop(self, seconds=30):
+    def stop(self, seconds=60):
         """SIGTERM, then wait; returns the exit code. A server that stays is killed and reported."""
         if self.process is None:
             return None
