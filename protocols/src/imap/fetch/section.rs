@@ -91,7 +91,7 @@ impl<'a> Selected<'a> {
             Selected::AsIs(range) => {
                 let (mut rest, mut more) = (message.get(range.clone()).unwrap_or_default(), true);
                 while more {
-                    let (piece, behind) = rest.split_at(rest.len().min(limits::IMAP_BATCH_BYTES));
+                    let (piece, behind) = rest.split_at(rest.len().min(limits::WORK_PER_TURN_BYTES));
                     take(piece)?;
                     (rest, more) = (behind, !behind.is_empty());
                     yield_now().await;
