@@ -43,7 +43,7 @@ impl Pieces {
         match self {
             Pieces::Set(uids) => {
                 let ranges: Ranges<'_> = (0, Box::new(uids.ranges().iter().copied()));
-                Box::new(std::iter::once(ranges).filter(|_| !uids.is_empty()))
+                Box::new(std::iter::once(ranges).filter(move |_| !uids.is_empty()))
             }
             Pieces::Ordered(pieces) => Box::new(pieces.iter().map(|(place, uids)| {
                 let ranges: Ranges<'_> = (*place, Box::new(uids.iter().map(|uid| (uid.0, uid.0))));
