@@ -7,7 +7,7 @@ use posthouse_engine::disk::sim::SimDisk;
 use posthouse_engine::{At, Copied, Engine};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Waker};
 
 const INBOX: MailboxId = MailboxId::INBOX;
 const TARGET: MailboxId = MailboxId(2);
