@@ -398,6 +398,8 @@ def rules(checks, world):
         world.rule("--domain", HOME, "catch-all", f"post@{HOME}")
         taken(deliver(letter("x@plain.test", f"gone@{HOME}", "lost"), f"gone@{HOME}", "x@plain.test"))
         want(having("post", "lost", TRANSFER) and not having("post", "lost"), "it is in the folder")
+        rows = json.loads(world.server.cli("trace", f"gone@{HOME}", "--json"))
+        want([row["mailbox"] for row in rows if row["step"] == "delivered"] == ["\u90ae\u4ef6\u8f6c\u79fb"], f"the log finds it by what was written to: {rows}")
         world.unrule("--domain", HOME, "catch-all", f"post@{HOME}")
         refused(deliver(letter("x@plain.test", f"gone@{HOME}", "lost"), f"gone@{HOME}", "x@plain.test"), 550, "5.1.1")
     with checks.check("who may send to a group"):

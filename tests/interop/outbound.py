@@ -308,7 +308,42 @@ class Busy(socketserver.StreamRequestHandler):
                 return
 
 
+class Narrow(socketserver.StreamRequestHandler):
+    """Takes two recipients at a time."""
+
+    def handle(self):
+        self.wfile.write(b"220 narrow.test ESMTP\r\n")
+        rcpts = []
+        while line := self.rfile.readline(4096):
+            verb = line[:4].upper()
+            if verb == b"RCPT" and len(rcpts) == 2:
+                self.wfile.write(b"452 4.5.3 too many recipients\r\n")
+            elif verb == b"DATA":
+                self.wfile.write(b"354 go\r\n")
+                while self.rfile.readline(4096) not in (b".\r\n", b""):
+                    pass
+                self.server.taken.append(rcpts)
+                self.wfile.write(b"250 taken\r\n")
+            else:
+                rcpts = [] if verb == b"MAIL" else rcpts + [line] if verb == b"RCPT" else rcpts
+                self.wfile.write(b"250 narrow.test\r\n")
+
+
 def others(checks, server, sink, port):
+    narrow = socketserver.ThreadingTCPServer(("127.0.0.6", port), Narrow)
+    narrow.daemon_threads, narrow.taken = True, []
+    threading.Thread(target=narrow.serve_forever, daemon=True).start()
+    try:
+        with checks.check("a host that takes two recipients at a time gets five in one attempt"):
+            server.submit([f"r{number}@narrow.test" for number in range(5)], mail("narrow"))
+            until(lambda: len(narrow.taken) >= 3, "three transactions")
+            until(lambda: not server.queue("--domain", "narrow.test"), "an empty queue")
+            rows = json.loads(server.cli("trace", "@narrow.test", "--json"))
+            want([len(rcpts) for rcpts in narrow.taken] == [2, 2, 1], str(narrow.taken))
+            want([row["attempt"] for row in rows if row["step"] == "sent"] == [1] * 5, str(rows))
+    finally:
+        narrow.shutdown()
+        narrow.server_close()
     busy = socketserver.ThreadingTCPServer(("127.0.0.5", port), Busy)
     busy.daemon_threads, busy.connections = True, 0
     threading.Thread(target=busy.serve_forever, daemon=True).start()
@@ -392,6 +427,7 @@ def main():
         ("ours.test", MX): [(10, f"mail.{HOME}"), (20, "mx.sink.test")],
         ("second.test", MX): [(10, "mx.busy.test"), (20, "mx.sink.test")],
         ("busy.test", MX): [(10, "mx.busy.test")], ("mx.busy.test", A): ["127.0.0.5"],
+        ("narrow.test", MX): [(10, "mx.narrow.test")], ("mx.narrow.test", A): ["127.0.0.6"],
         ("smtpsink.test", MX): [(10, "mx.smtpsink.test")], ("mx.smtpsink.test", A): ["127.0.0.2"],
     }
     name_server = names.Names(dns, zone)

@@ -45,13 +45,10 @@ impl Reply {
         self.class() == 4
     }
 
-    /// The same as a final failure: nothing is tried again, whatever class it had.
-    pub(crate) fn given_up(mut self, why: &str) -> Reply {
-        if self.is_transient() {
-            self.status.replace_range(..1, "5");
-        }
-        self.text = one_line(&format!("{why}: {}", self.text));
-        self
+    /// The same as a final failure: nothing is tried again. That is our word, which quotes a host's.
+    pub(crate) fn given_up(&self, why: &str) -> Reply {
+        let last = if self.code == 0 { self.text.clone() } else { self.to_string() };
+        Reply::own(&format!("5{}", self.status.get(1..).unwrap_or(".0.0")), format!("{why}: {last}"))
     }
 }
 
@@ -90,6 +87,8 @@ mod tests {
         assert_eq!(Reply::heard(250, "ok").status, "2.0.0");
         assert_eq!(Reply::heard(421, "").to_string(), "421 4.0.0 ");
         assert!(Reply::heard(450, "x").is_transient() && Reply::heard(250, "x").is_positive());
+        let late = Reply::heard(450, "4.2.0 come\r\nagain").given_up("expired");
+        assert_eq!((late.code, late.to_string()), (0, "5.2.0 expired: 450 4.2.0 come  again".into()));
         assert_eq!(Reply::own("4.4.1", "no\r\nanswer").given_up("expired").to_string(), "5.4.1 expired: no  answer");
     }
 }

@@ -13,7 +13,7 @@ use crate::spending::Charged;
 use posthouse_engine::Accepted;
 use posthouse_engine::base::{Error, QueueId};
 use posthouse_engine::delivery::Delivered;
-use posthouse_engine::directory::Recipient;
+use posthouse_engine::directory::{Address, Recipient};
 use posthouse_engine::mailflow::{Copy, Dmarc, Facts, Outcome, Verdict};
 use posthouse_engine::trace::{MailRecord, Step};
 use std::fmt::Write;
@@ -214,7 +214,7 @@ impl Session {
             }
             for (recipient, copy) in rcpt.local.iter().zip(&verdict.copies) {
                 let by = if *copy == Copy::Junk { verdict.suspected_by() } else { "" };
-                for record in self.copies(transaction, recipient, (*copy, by), committed) {
+                for record in self.copies(transaction, (rcpt, recipient), (*copy, by), committed) {
                     if record.step == Step::Delivered {
                         engine.watch_accepted(std::iter::once(accepted(&record)));
                     }
@@ -239,13 +239,13 @@ impl Session {
     fn copies(
         &self,
         transaction: &Transaction,
-        recipient: &Recipient,
+        (rcpt, recipient): (&Rcpt, &Recipient),
         (copy, by): (Copy, &str),
         committed: &Committed,
     ) -> Vec<MailRecord> {
         let record = MailRecord {
             account: recipient.account.0,
-            recipient: recipient.address.to_string(),
+            recipient: by_way_of(&recipient.address, rcpt),
             policy: moved(copy).into(),
             text: by.into(),
             ..self.step(transaction, Step::Delivered)
@@ -275,7 +275,7 @@ impl Session {
     fn note_external(&self, transaction: &Transaction, rcpt: &Rcpt, verdict: &Verdict, committed: &Committed) {
         for address in &rcpt.external {
             if !verdict.external.contains(address) {
-                let (recipient, policy) = (address.to_string(), "suspicious".to_owned());
+                let (recipient, policy) = (by_way_of(address, rcpt), "suspicious".to_owned());
                 let record = MailRecord { recipient, policy, ..self.step(transaction, Step::Dropped) };
                 self.shared.engine.note_mail(&record);
                 continue;
@@ -284,7 +284,7 @@ impl Session {
                 (Some(Err(error)), _) => (Step::Failed, 0, error.to_string()),
                 (_, queue) => (Step::Queued, queue.unwrap_or(QueueId(0)).0, String::new()),
             };
-            let recipient = address.to_string();
+            let recipient = by_way_of(address, rcpt);
             let record = MailRecord { queue, recipient, text, ..self.step(transaction, step) };
             self.shared.engine.note_mail(&record);
         }
@@ -328,6 +328,12 @@ impl Session {
         let id = format_args!("{:X}", transaction.id);
         tracing::info!(%id, %peer, protocol, %from, %to, policy, %reply, "message refused");
     }
+}
+
+/// Whose copy it is, and the address that it was sent to where that is another: an alias, a group, one with a tag or one that a catch-all has. Whoever asks
+/// what became of a message knows that one only.
+fn by_way_of(address: &Address, rcpt: &Rcpt) -> String {
+    if *address == rcpt.address { address.to_string() } else { format!("{address},{}", rcpt.address) }
 }
 
 fn accepted(record: &MailRecord) -> Accepted {

@@ -178,7 +178,7 @@ impl List {
             table.push(columns.iter().map(|column| (*column).to_owned()).collect());
             self.headed = true;
         }
-        table.extend(values.iter().map(|row| columns.iter().map(|column| cell(column, &row[*column])).collect()));
+        table.extend(values.iter().map(|row| columns.iter().map(|column| brief(column, &row[*column])).collect()));
         print_table(&table);
     }
 
@@ -210,6 +210,20 @@ fn print_table(table: &[Vec<String>]) {
     out_all(&text);
 }
 
+/// Values that a cell of a list shows of many: a message may have a thousand recipients, and the widest cell makes the column.
+const LIST_VALUES_MAX: usize = 3;
+
+/// A value in a list.
+fn brief(key: &str, value: &Value) -> String {
+    match value {
+        Value::Array(all) if all.len() > LIST_VALUES_MAX + 1 => {
+            let (shown, rest) = all.split_at(LIST_VALUES_MAX);
+            format!("{} and {} more", cell(key, &Value::Array(shown.to_vec())), rest.len())
+        }
+        value => cell(key, value),
+    }
+}
+
 /// A value for people. Control characters of stored names are not sent to a terminal.
 fn cell(key: &str, value: &Value) -> String {
     match value {
@@ -229,5 +243,19 @@ fn cell(key: &str, value: &Value) -> String {
             fields.iter().map(of).collect::<Vec<_>>().join(", ")
         }
         other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cell_of_a_list_shows_the_first_of_many() {
+        let all = |count: usize| Value::from((0..count).map(|number| format!("r{number}@x.test")).collect::<Vec<_>>());
+        assert_eq!(brief("recipients", &all(0)), "-");
+        assert_eq!(brief("recipients", &all(4)), "r0@x.test r1@x.test r2@x.test r3@x.test");
+        assert_eq!(brief("recipients", &all(1000)), "r0@x.test r1@x.test r2@x.test and 997 more");
+        assert!(cell("recipients", &all(1000)).ends_with(" r999@x.test"));
     }
 }

@@ -3,6 +3,7 @@ use super::{Failure, Kind, Response, View};
 use crate::limits::PAGE_ROWS_MAX;
 use posthouse_engine::Engine;
 use posthouse_engine::base::{AccountId, MailboxId};
+use posthouse_engine::directory::{Address, normalise_domain};
 use posthouse_engine::trace::{MailFilter, MailKey, MailRecord};
 use serde::{Deserialize, Serialize};
 
@@ -77,6 +78,12 @@ fn keys(what: &str) -> Result<Vec<MailKey>, Failure> {
     } else if bare.contains('@') {
         // An address and a Message-ID look alike.
         keys.extend([MailKey::MessageId(bare.to_owned()), MailKey::Address(bare.to_owned())]);
+        // The log has names in the form in which they are compared.
+        let canonical = match bare.strip_prefix('@') {
+            Some(domain) => normalise_domain(domain).ok().map(|domain| format!("@{domain}")),
+            None => Address::parse(bare).ok().map(|address| address.to_string()),
+        };
+        keys.extend(canonical.filter(|form| form != bare).map(MailKey::Address));
     } else {
         keys.extend(bare.parse().ok().map(MailKey::Queue));
         keys.extend(u64::from_str_radix(bare, 16).ok().map(MailKey::Id));
@@ -151,7 +158,9 @@ mod tests {
         assert_eq!(keys("42").expect("both"), [MailKey::Queue(42), MailKey::Id(0x42)]);
         assert_eq!(keys("18FAB").expect("hexadecimal"), [MailKey::Id(0x18fab)]);
         assert_eq!(keys("<a@b>").expect("an id or an address")[0], MailKey::MessageId("a@b".into()));
-        assert_eq!(keys("@b.test").expect("a domain")[1], MailKey::Address("@b.test".into()));
+        assert_eq!(keys("@b.test").expect("a domain")[1..], [MailKey::Address("@b.test".into())]);
+        assert_eq!(keys("@b\u{fc}.test").expect("a domain")[2], MailKey::Address("@xn--b-eha.test".into()));
+        assert_eq!(keys("A@B\u{fc}.test").expect("an address")[2], MailKey::Address("a@xn--b-eha.test".into()));
         assert_eq!(keys("192.0.2.7").expect("a host"), [MailKey::Peer([192, 0, 2, 7].into())]);
         assert!(matches!(keys("2001:db8::7").expect("a host")[..], [MailKey::Peer(_)]));
         keys("hello").expect_err("nothing");

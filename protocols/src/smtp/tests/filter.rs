@@ -205,7 +205,7 @@ fn what_is_known_of_a_message_goes_with_it_to_a_group_in_a_group() {
         .expect("it can be read")
         .rows
         .iter()
-        .filter(|row| row.record.recipient == "carl@elsewhere.test")
+        .filter(|row| row.record.recipient == "carl@elsewhere.test,top@example.org")
         .map(|row| format!("{} {}", row.record.step.name(), row.record.policy))
         .collect();
     assert_eq!(steps.len(), 2);

@@ -55,16 +55,17 @@ fn parameters_add_nothing_to_reports() {
     let evil = "+0D+0AEvil:+20yes+0D+0A+0D+0AEvil:+20too";
     let shared = with_rules(&[("ann@example.org", "sieve \"require \\\"reject\\\"; reject \\\"No.\\\";\"")]);
     let lines = format!(
-        "EHLO c.test\nMAIL FROM:<s@s.test> ENVID=a{evil}\nRCPT TO:<ann@example.org> ORCPT=rfc822;x{evil}\n\
+        "EHLO c.test\nMAIL FROM:<s@s.test> ENVID=a{evil}\nMAIL FROM:<s@s.test> ENVID=aEvil:+20too\nRCPT TO:<ann@example.org> ORCPT=rfc822;x{evil}\n\
          RCPT TO:<bob@example.org> NOTIFY=SUCCESS ORCPT=rfc822;y{evil}\nDATA\nSubject: x\n\nx\n.\nQUIT\n"
     );
     let heard = said(&shared, &lines);
+    assert!(heard.contains("\r\n501 5.5.4 The value of ENVID is not allowed\r\n"), "{heard}");
     assert!(heard.contains("250 2.0.0 Taken"), "{heard}");
     assert_eq!(shared.engine.queue().len(), 2, "a failure and a success");
     for at in 0..2 {
         let report = queued_text(&shared, at);
         assert!(!report.contains("\nEvil") && !report.contains("\rEvil"), "{report}");
-        assert!(report.contains("\r\nOriginal-Envelope-Id: a??Evil: yes????Evil: too\r\n"), "{report}");
+        assert!(report.contains("\r\nOriginal-Envelope-Id: aEvil: too\r\n"), "{report}");
         let own = ["From", "To", "Subject", "Message-ID", "Date", "Auto-Submitted", "MIME-Version", "Content-Type"];
         assert_eq!(fields(&report), own, "{report}");
     }

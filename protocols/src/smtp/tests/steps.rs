@@ -6,6 +6,7 @@ use crate::runtime::{Service, Unserved, sim};
 use crate::session::Shared;
 use crate::testing;
 use crate::testing::tls::{TlsClient, configs};
+use posthouse_engine::directory::{Address, Change, ScopeName};
 use posthouse_engine::trace::{MailKey, MailRecord};
 use std::io;
 use std::net::SocketAddr;
@@ -20,6 +21,37 @@ fn play(service: impl Service, lines: &str) -> String {
 
 fn all(shared: &Shared) -> Vec<MailRecord> {
     traced(shared, Vec::new())
+}
+
+/// Who asks what became of a message knows the address that it was written to, and not whose mailbox that is.
+#[test]
+fn mail_is_found_by_the_address_that_it_was_written_to() {
+    let shared = shared();
+    let at = |text: &str| Address::parse(text).expect("an address");
+    let members = vec![at("bob@example.org"), at("carl@elsewhere.test")];
+    let changes = vec![
+        Change::AliasAdd { account: at("ann@example.org"), alias: at("sales@example.org") },
+        Change::GroupAdd { address: at("some@example.org"), name: String::new(), members },
+        Change::RuleAdd {
+            scope: ScopeName::Domain("example.org".into()),
+            rule: "catch-all bob@example.org".parse().expect("a rule"),
+        },
+    ];
+    shared.engine.change_directory(changes).wait().into_iter().for_each(|done| done.expect("changed"));
+    for (to, steps) in [
+        ("sales@example.org", &["came", "delivered ann@example.org,sales@example.org"][..]),
+        ("ann+shop@example.org", &["came", "delivered ann@example.org,ann+shop@example.org"]),
+        ("anybody@example.org", &["came", "delivered bob@example.org,anybody@example.org catch-all"]),
+        (
+            "some@example.org",
+            &["came", "delivered bob@example.org,some@example.org", "queued carl@elsewhere.test,some@example.org"],
+        ),
+    ] {
+        let mail = format!("MAIL FROM:<s@s.test>\nRCPT TO:<{to}>\nDATA\nFrom: s@s.test\n\nx\n.\n");
+        play(SmtpService::mx(shared.clone()), &format!("EHLO c.test\n{mail}QUIT\n"));
+        let way = traced(&shared, vec![MailKey::Address(to.into())]);
+        assert_eq!(way.iter().map(told).collect::<Vec<_>>(), steps, "{to}");
+    }
 }
 
 #[test]
