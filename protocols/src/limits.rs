@@ -363,6 +363,8 @@ pub const OUTBOUND_QUIT_MAX: Duration = Duration::from_secs(5);
 pub const OUTBOUND_LAST_WORD_MAX: Duration = Duration::from_secs(2);
 /// All name server work for one destination.
 pub const OUTBOUND_RESOLVE_MAX: Duration = Duration::from_secs(60);
+/// How long a message waits for room in memory before it is put off.
+pub const OUTBOUND_ROOM_WAIT_MAX: Duration = Duration::from_secs(5 * 60);
 /// How long a message waits to be tried again for room in memory or for the store.
 pub const OUTBOUND_PAUSE: Duration = Duration::from_secs(1);
 /// Results that are handed to the store before the first answer is awaited.

@@ -2,7 +2,7 @@
 use super::notice;
 use super::office::{Held, Office};
 use super::retry;
-use super::session::{load, note_unreadable};
+use super::session::{load, put_off};
 use super::settle::{self, Way};
 use crate::dsn::{Kind, Reply};
 use crate::smtp::{Answerer, Reread, answer, moved};
@@ -37,7 +37,7 @@ pub(super) async fn deliver(office: &Arc<Office>, held: Held) {
     let _turn = office.turn(item.origin()).await;
     let (content, _share) = match load(office, &item).await {
         Ok(loaded) => loaded,
-        Err(error) => return note_unreadable(office, held, item, &error).await,
+        Err(why) => return put_off(office, held, item, why).await,
     };
     let arrived = Arrived::of(&item, content.bytes());
     let mut replies = Vec::with_capacity(held.job.recipients.len());

@@ -35,6 +35,8 @@ pub(super) struct Office {
     /// Reports about TLS; `None`: nobody gets any.
     pub(super) tls_reports: Option<Reports>,
     pub(super) budget: Budget,
+    /// Who makes a report of a message that is not in memory reads it alone.
+    pub(super) reading: tokio::sync::Mutex<()>,
     pub(super) spawn: Spawn,
     plan: Mutex<Plan>,
     /// Wakes the clerk.
@@ -88,6 +90,7 @@ impl Office {
             policies,
             tls_reports,
             budget: Budget::new(settings.message_bytes_max),
+            reading: tokio::sync::Mutex::default(),
             spawn,
             plan: Mutex::new(Plan::new(bounds)),
             bell: Notify::new(),

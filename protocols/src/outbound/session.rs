@@ -11,7 +11,6 @@ use crate::dsn::Reply;
 use crate::runtime::{now, select, sleep, stopping, timeout};
 use crate::session::Share;
 use crate::{limits, passed};
-use posthouse_engine::base::Error;
 use posthouse_engine::queue::{QueueItem, QueueState, TlsDemand};
 use std::sync::Arc;
 
@@ -110,10 +109,10 @@ async fn work(office: &Arc<Office>, destination: &Destination, held: Held, line:
         settle(office, vec![Outcome { held, item, replies, way: Way::default(), content: None }]).await;
         return true;
     }
-    let (content, _share) = match load(office, &item).await {
+    let (content, share) = match load(office, &item).await {
         Ok(loaded) => loaded,
-        Err(error) => {
-            note_unreadable(office, held, item, &error).await;
+        Err(why) => {
+            put_off(office, held, item, why).await;
             return true;
         }
     };
@@ -123,7 +122,7 @@ async fn work(office: &Arc<Office>, destination: &Destination, held: Held, line:
     let (sent, way) = match sent {
         Ok(sent) => sent,
         Err(unreachable) => {
-            give_up(office, destination, Some(held), &unreachable).await;
+            give_up(office, destination, Some((held, content)), &unreachable).await;
             return false;
         }
     };
@@ -136,6 +135,7 @@ async fn work(office: &Arc<Office>, destination: &Destination, held: Held, line:
     }
     let outcome = Outcome { held, item, replies: sent.replies, way, content: Some(content) };
     settle(office, vec![outcome]).await;
+    drop(share);
     if let Some(why) = &turned_away {
         give_up(office, destination, None, why).await;
     }
@@ -228,42 +228,57 @@ fn mail<'a>(office: &'a Office, item: &'a QueueItem, content: &'a Content, recip
 
 /// Nobody of the destination takes mail: unless another session gets through, all that is ready for it is put off, or given up when it can
 /// never go there.
-async fn give_up(office: &Arc<Office>, destination: &Destination, held: Option<Held>, why: &Unreachable) {
+async fn give_up(office: &Arc<Office>, destination: &Destination, held: Option<(Held, Content)>, why: &Unreachable) {
     let now = office.now();
     if why.reply.is_transient() && !office.plan().failed(destination, now) {
-        if let Some(held) = held {
+        if let Some((held, _)) = held {
             held.give_back(destination);
         }
         return;
     }
     let rest = office.plan().drain(destination);
-    let rest = rest.into_iter().map(|job| Held::new(office.clone(), job));
-    let all: Vec<Held> = held.into_iter().chain(rest).collect();
+    let rest = rest.into_iter().map(|job| (Held::new(office.clone(), job), None));
+    let held = held.map(|(held, content)| (held, Some(content)));
+    let all: Vec<(Held, Option<Content>)> = held.into_iter().chain(rest).collect();
     let way = Way { remote: why.remote.clone(), ..Way::default() };
-    let outcome = |held: Held| {
+    let outcome = |(held, content): (Held, Option<Content>)| {
         let item = office.engine.queue_item(held.job.id).filter(|item| item.state != QueueState::Hold)?;
         let replies = vec![why.reply.clone(); held.job.recipients.len()];
-        Some(Outcome { held, item, replies, way: way.clone(), content: None })
+        Some(Outcome { held, item, replies, way: way.clone(), content })
     };
     settle(office, all.into_iter().filter_map(outcome).collect()).await;
 }
 
-/// The message, once there is room for it in memory.
-pub(super) async fn load(office: &Office, item: &QueueItem) -> Result<(Content, Share), Error> {
+/// The message, once there is room for it in memory; why it is to be tried later. Who asks must hold no share: those who hold some while they
+/// wait for more could wait for each other.
+pub(super) async fn load(office: &Office, item: &QueueItem) -> Result<(Content, Share), Reply> {
     let mut share = office.budget.share();
     let wanted = u64::from(item.size_bytes).min(office.settings.message_bytes_max);
+    let (stop, until) = (stopping(), now() + limits::OUTBOUND_ROOM_WAIT_MAX);
     while !share.hold(wanted) {
-        sleep(limits::OUTBOUND_PAUSE).await;
+        if stop.is_set() || now() >= until {
+            return Err(Reply::own("4.3.1", "too many large messages are being sent at a time"));
+        }
+        let _ = select(sleep(limits::OUTBOUND_PAUSE), stop.wait()).await;
     }
-    let stored = office.engine.queue_message(item.id).await?;
-    let fields = |message: &[u8]| passed::fields(&office.engine, &item.item.passed, message);
-    Ok((Content::new(stored, item.item.terms.binary, fields), share))
+    Ok((read(office, item).await?, share))
 }
 
-/// A message that the store cannot give waits: what is broken there is an operator's to see, and no reason to lose mail.
-pub(super) async fn note_unreadable(office: &Arc<Office>, held: Held, item: Arc<QueueItem>, error: &Error) {
-    tracing::error!(id = item.id.0, %error, "a message of the queue cannot be read");
-    let reply = Reply::own("4.3.0", "the message cannot be read here; the server's log tells more");
-    let replies = vec![reply; held.job.recipients.len()];
+/// The message. What the store cannot give waits: what is broken there is an operator's to see, and no reason to lose mail.
+pub(super) async fn read(office: &Office, item: &QueueItem) -> Result<Content, Reply> {
+    let stored = office.engine.queue_message(item.id).await.map_err(|error| {
+        tracing::error!(id = item.id.0, %error, "a message of the queue cannot be read");
+        Reply::own("4.3.0", "the message cannot be read here; the server's log tells more")
+    })?;
+    let fields = |message: &[u8]| passed::fields(&office.engine, &item.item.passed, message);
+    Ok(Content::new(stored, item.item.terms.binary, fields))
+}
+
+/// A message that cannot be had now. At the server's stop nothing has been tried.
+pub(super) async fn put_off(office: &Arc<Office>, held: Held, item: Arc<QueueItem>, why: Reply) {
+    if stopping().is_set() {
+        return;
+    }
+    let replies = vec![why; held.job.recipients.len()];
     settle(office, vec![Outcome { held, item, replies, way: Way::default(), content: None }]).await;
 }
