@@ -293,6 +293,10 @@ pub const PASSED_FIELDS_MAX: usize = 32;
 
 // ---- verify ----
 
+/// Terms of records of SPF that may ask name servers for one message, and those of them that may find nothing (RFC 7208 section 4.6.4).
+pub const VERIFY_SPF_TERMS_MAX: usize = 10;
+/// See above.
+pub const VERIFY_SPF_VOIDS_MAX: usize = 2;
 /// DKIM signatures of one message that are checked: those that may speak for the author first, then the first ones; and as many that are broken are told of.
 pub const VERIFY_SIGNATURES_MAX: usize = 10;
 /// Fields that a signature may name (h=); one that names more is passed over.

@@ -1,12 +1,11 @@
 //! Asks for SPF, DKIM, ARC and DMARC of one message, and says what came of it as facts and as Authentication-Results (RFC 8601). Judges nothing.
 use super::seen::{self, Seen};
-use super::{Envelope, Seal, names, sign};
+use super::{Envelope, Seal, names, sign, spf};
 use crate::limits;
 use mail_auth::common::cache::NoCache;
 use mail_auth::common::headers::HeaderWriter;
 use mail_auth::common::to_a_label;
 use mail_auth::dmarc::verify::DmarcParameters;
-use mail_auth::spf::verify::SpfParameters;
 use mail_auth::{
     ArcOutput, AuthenticatedMessage, AuthenticationResults, DkimOutput, DkimResult, DmarcOutput, DmarcResult, DnsError,
     Error, MessageAuthenticator, Parameters, SpfOutput, SpfResult, Txt, dmarc,
@@ -175,7 +174,7 @@ fn is_name(name: &str) -> bool {
 }
 
 async fn spf(asking: &Asking, envelope: &Envelope, deadline: Instant) -> SpfOutput {
-    let found = timeout_at(deadline, asking.names.verify_spf(spf_question(asking, envelope))).await;
+    let found = timeout_at(deadline, spf::check(asking, envelope)).await;
     found.unwrap_or_else(|_| SpfOutput::new(String::new()).with_result(SpfResult::TempError))
 }
 
@@ -213,16 +212,6 @@ pub(super) async fn takes_reports(asking: &Asking, domain: &str, addresses: &[St
 
 pub(super) fn late() -> Error {
     Error::Dns(DnsError::Resolver("no answer in time".into()))
-}
-
-/// RFC 7208 section 2.4: the null sender is checked as postmaster at the name in HELO.
-fn spf_question<'a>(asking: &'a Asking, envelope: &'a Envelope) -> SpfParameters<'a> {
-    let (ip, helo) = (envelope.ip, envelope.helo.as_str());
-    if envelope.sender.is_empty() {
-        SpfParameters::verify_ehlo(ip, helo, &asking.hostname)
-    } else {
-        SpfParameters::verify_mail_from(ip, helo, &asking.hostname, &envelope.sender)
-    }
 }
 
 fn with_spf<'a>(results: AuthenticationResults<'a>, spf: &SpfOutput, envelope: &Envelope) -> AuthenticationResults<'a> {
