@@ -369,7 +369,13 @@ pub const OUTBOUND_LAST_WORD_MAX: Duration = Duration::from_secs(2);
 pub const OUTBOUND_RESOLVE_MAX: Duration = Duration::from_secs(60);
 /// How long a message waits for room in memory before it is put off.
 pub const OUTBOUND_ROOM_WAIT_MAX: Duration = Duration::from_secs(5 * 60);
-/// How long a message waits to be tried again for room in memory or for the store.
+/// How long a message may take to be sent while others wait for its room or its connection, beside the time for its bytes.
+pub const OUTBOUND_PACE_FREE: Duration = Duration::from_secs(10 * 60);
+/// Bytes of it for each second of that time.
+pub const OUTBOUND_RATE_MIN: u64 = 16 << 10;
+/// How often is looked whether it takes too long.
+pub const OUTBOUND_PACE_LOOK: Duration = Duration::from_secs(10);
+/// How long what came of an attempt waits to be noted where the store does not take it now.
 pub const OUTBOUND_PAUSE: Duration = Duration::from_secs(1);
 /// Results that are handed to the store before the first answer is awaited.
 pub const OUTBOUND_BATCH: usize = 256;

@@ -2,6 +2,7 @@
 use super::notice;
 use super::office::{Held, Office};
 use super::retry;
+use super::route::Destination;
 use super::session::{load, put_off};
 use super::settle::{self, Way};
 use crate::dsn::{Kind, Reply};
@@ -35,7 +36,7 @@ pub(super) async fn deliver(office: &Arc<Office>, held: Held) {
         return;
     }
     let _turn = office.turn(item.origin()).await;
-    let (content, _share) = match load(office, &item).await {
+    let (content, _place) = match load(office, &Destination::Local, &item).await {
         Ok(loaded) => loaded,
         Err(why) => return put_off(office, held, item, why).await,
     };

@@ -4,12 +4,12 @@ use super::client::{Client, Mail, Rcpt, Remote, Sent};
 use super::connect::{Unreachable, connect};
 use super::content::Content;
 use super::office::{Held, Office};
+use super::room::{Pace, Place};
 use super::route::Destination;
 use super::settle::{self, Outcome, Way, settle};
 use super::{local, plan::Job, retry};
 use crate::dsn::Reply;
-use crate::runtime::{now, select, sleep, stopping, timeout};
-use crate::session::Share;
+use crate::runtime::{Either, now, select, stopping, timeout};
 use crate::{limits, passed};
 use posthouse_engine::queue::{QueueItem, QueueState, TlsDemand};
 use std::sync::Arc;
@@ -109,7 +109,7 @@ async fn work(office: &Arc<Office>, destination: &Destination, held: Held, line:
         settle(office, vec![Outcome { held, item, replies, way: Way::default(), content: None }]).await;
         return true;
     }
-    let (content, share) = match load(office, &item).await {
+    let (content, place) = match load(office, destination, &item).await {
         Ok(loaded) => loaded,
         Err(why) => {
             put_off(office, held, item, why).await;
@@ -118,7 +118,8 @@ async fn work(office: &Arc<Office>, destination: &Destination, held: Held, line:
     };
     let loaded = now();
     let recipients = recipients(&item, &held.job);
-    let sent = send(office, destination, &mail(office, &item, &content, &recipients), line).await;
+    let pace = Pace::new(loaded, || office.room.is_waited_for() || office.plan().is_crowded());
+    let sent = send(office, destination, &mail(office, &item, (&content, &pace), &recipients), line).await;
     let (sent, way) = match sent {
         Ok(sent) => sent,
         Err(unreachable) => {
@@ -135,7 +136,7 @@ async fn work(office: &Arc<Office>, destination: &Destination, held: Held, line:
     }
     let outcome = Outcome { held, item, replies: sent.replies, way, content: Some(content) };
     settle(office, vec![outcome]).await;
-    drop(share);
+    drop(place);
     if let Some(why) = &turned_away {
         give_up(office, destination, None, why).await;
     }
@@ -162,7 +163,7 @@ async fn send(
     while sent.elsewhere && !line.is_alone && tried.len() < limits::OUTBOUND_HOSTS_PER_ATTEMPT_MAX {
         // What may be otherwise later counts more than what may not, and the first who said so is named.
         let is_final = !sent.replies.iter().all(Reply::is_transient);
-        let mut other = match connect(office, destination, &tried).await {
+        let mut other = match open(office, destination, &tried, mail.pace).await {
             Ok(other) => other,
             Err(Unreachable { reply, remote: Some(remote) }) if is_final && reply.is_transient() => {
                 sent.replies.fill(reply);
@@ -200,9 +201,25 @@ async fn send_first(
             return Ok((sent, Way::over(open)));
         }
     }
-    let fresh = client.insert(connect(office, destination, &[]).await?);
+    let fresh = client.insert(open(office, destination, &[], mail.pace).await?);
     let sent = fresh.send(mail).await;
     Ok((sent, Way::over(fresh)))
+}
+
+/// A fresh connection, while there is time for it.
+async fn open(
+    office: &Office,
+    destination: &Destination,
+    tried: &[Remote],
+    pace: &Pace<'_>,
+) -> Result<Client, Unreachable> {
+    match select(connect(office, destination, tried), pace.lost()).await {
+        Either::Left(opened) => opened,
+        Either::Right(()) => {
+            let reply = Reply::own("4.4.2", "no host could be spoken to in time, and other messages wait");
+            Err(Unreachable { reply, remote: None })
+        }
+    }
 }
 
 fn recipients<'a>(item: &'a QueueItem, job: &Job) -> Vec<Rcpt<'a>> {
@@ -210,7 +227,12 @@ fn recipients<'a>(item: &'a QueueItem, job: &Job) -> Vec<Rcpt<'a>> {
     all.map(|one| Rcpt { address: &one.address, notify: one.notify, orcpt: &one.orcpt }).collect()
 }
 
-fn mail<'a>(office: &'a Office, item: &'a QueueItem, content: &'a Content, recipients: &'a [Rcpt<'a>]) -> Mail<'a> {
+fn mail<'a>(
+    office: &'a Office,
+    item: &'a QueueItem,
+    (content, pace): (&'a Content, &'a Pace<'a>),
+    recipients: &'a [Rcpt<'a>],
+) -> Mail<'a> {
     let new = &item.item;
     Mail {
         sender: &new.sender,
@@ -222,6 +244,7 @@ fn mail<'a>(office: &'a Office, item: &'a QueueItem, content: &'a Content, recip
         terms: new.terms,
         now: office.now(),
         content,
+        pace,
         engine: &office.engine,
     }
 }
@@ -249,19 +272,16 @@ async fn give_up(office: &Arc<Office>, destination: &Destination, held: Option<(
     settle(office, all.into_iter().filter_map(outcome).collect()).await;
 }
 
-/// The message, once there is room for it in memory; why it is to be tried later. Who asks must hold no share: those who hold some while they
-/// wait for more could wait for each other.
-pub(super) async fn load(office: &Office, item: &QueueItem) -> Result<(Content, Share), Reply> {
-    let mut share = office.budget.share();
-    let wanted = u64::from(item.size_bytes).min(office.settings.message_bytes_max);
-    let (stop, until) = (stopping(), now() + limits::OUTBOUND_ROOM_WAIT_MAX);
-    while !share.hold(wanted) {
-        if stop.is_set() || now() >= until {
-            return Err(Reply::own("4.3.1", "too many large messages are being sent at a time"));
-        }
-        let _ = select(sleep(limits::OUTBOUND_PAUSE), stop.wait()).await;
-    }
-    Ok((read(office, item).await?, share))
+/// The message, once there is room for it in memory; why it is to be tried later.
+pub(super) async fn load(
+    office: &Office,
+    destination: &Destination,
+    item: &QueueItem,
+) -> Result<(Content, Place), Reply> {
+    let Some(place) = office.room.wait(destination, u64::from(item.size_bytes)).await else {
+        return Err(Reply::own("4.3.1", "too many large messages are being sent at a time"));
+    };
+    Ok((read(office, item).await?, place))
 }
 
 /// The message. What the store cannot give waits: what is broken there is an operator's to see, and no reason to lose mail.
