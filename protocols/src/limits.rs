@@ -1,6 +1,7 @@
 //! Every bound of the protocols crate in one place, so that "how much can a client make us hold?" has one answer.
 //! It holds constants only; the rooms that obey a bound assert it themselves.
 
+use posthouse_engine::base::limits::KEPT_BYTES_MAX;
 use std::time::Duration;
 
 // ---- imap ----
@@ -425,6 +426,10 @@ pub const TLSRPT_DOMAINS_MAX: usize = 10_000;
 pub const TLSRPT_POLICIES_MAX: usize = 8;
 /// Kinds of failures under one policy that are told apart.
 pub const TLSRPT_DETAILS_MAX: usize = 50;
+/// Bytes of a policy's lines, and of its hosts, that a report tells.
+pub const TLSRPT_TEXT_BYTES_MAX: usize = 4 << 10;
+/// Bytes of all that is counted: as it is kept over a restart it takes less than twice as many.
+pub const TLSRPT_BYTES_MAX: usize = KEPT_BYTES_MAX / 2;
 /// Addresses that get one report.
 pub const TLSRPT_TARGETS_MAX: usize = 4;
 /// How often is looked whether a day is over.
