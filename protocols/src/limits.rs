@@ -340,6 +340,10 @@ pub const OUTBOUND_JOBS_MAX: usize = 100_000;
 pub const OUTBOUND_READY_MAX: usize = 1000;
 /// As many times that are ready for one destination at most, what goes before others included: what an operator, its sender or its end urges.
 pub const OUTBOUND_READY_FAVOURED_PARTS: usize = 4;
+/// Jobs of each priority that are ready for it, however many others are.
+pub const OUTBOUND_READY_KEPT: usize = 100;
+/// How many of the highest priority go to a destination in a row while lower ones wait: the next one is of those.
+pub const OUTBOUND_PRIORITY_RUN: u32 = 4;
 /// One in so many connections is kept for destinations that have none.
 pub const OUTBOUND_SESSIONS_KEPT_PART: usize = 5;
 /// How long a session may last while all connections are taken and some destination has none.
