@@ -1,6 +1,7 @@
 //! Every bound of the protocols crate in one place, so that "how much can a client make us hold?" has one answer.
 //! It holds constants only; the rooms that obey a bound assert it themselves.
 
+use posthouse_engine::base::limits::KEPT_BYTES_MAX;
 use std::time::Duration;
 
 // ---- imap ----
@@ -309,6 +310,10 @@ pub const PASSED_FIELDS_MAX: usize = 32;
 
 // ---- verify ----
 
+/// Terms of records of SPF that may ask name servers for one message, and those of them that may find nothing (RFC 7208 section 4.6.4).
+pub const VERIFY_SPF_TERMS_MAX: usize = 10;
+/// See above.
+pub const VERIFY_SPF_VOIDS_MAX: usize = 2;
 /// DKIM signatures of one message that are checked: those that may speak for the author first, then the first ones; and as many that are broken are told of.
 pub const VERIFY_SIGNATURES_MAX: usize = 10;
 /// Fields that a signature may name (h=); one that names more is passed over.
@@ -351,6 +356,10 @@ pub const OUTBOUND_JOBS_MAX: usize = 100_000;
 pub const OUTBOUND_READY_MAX: usize = 1000;
 /// As many times that are ready for one destination at most, what goes before others included: what an operator, its sender or its end urges.
 pub const OUTBOUND_READY_FAVOURED_PARTS: usize = 4;
+/// Jobs of each priority that are ready for it, however many others are.
+pub const OUTBOUND_READY_KEPT: usize = 100;
+/// How many of the highest priority go to a destination in a row while lower ones wait: the next one is of those.
+pub const OUTBOUND_PRIORITY_RUN: u32 = 4;
 /// One in so many connections is kept for destinations that have none.
 pub const OUTBOUND_SESSIONS_KEPT_PART: usize = 5;
 /// How long a session may last while all connections are taken and some destination has none.
@@ -379,7 +388,15 @@ pub const OUTBOUND_QUIT_MAX: Duration = Duration::from_secs(5);
 pub const OUTBOUND_LAST_WORD_MAX: Duration = Duration::from_secs(2);
 /// All name server work for one destination.
 pub const OUTBOUND_RESOLVE_MAX: Duration = Duration::from_secs(60);
-/// How long a message waits to be tried again for room in memory or for the store.
+/// How long a message waits for room in memory before it is put off.
+pub const OUTBOUND_ROOM_WAIT_MAX: Duration = Duration::from_secs(5 * 60);
+/// How long a message may take to be sent while others wait for its room or its connection, beside the time for its bytes.
+pub const OUTBOUND_PACE_FREE: Duration = Duration::from_secs(10 * 60);
+/// Bytes of it for each second of that time.
+pub const OUTBOUND_RATE_MIN: u64 = 16 << 10;
+/// How often is looked whether it takes too long.
+pub const OUTBOUND_PACE_LOOK: Duration = Duration::from_secs(10);
+/// How long what came of an attempt waits to be noted where the store does not take it now.
 pub const OUTBOUND_PAUSE: Duration = Duration::from_secs(1);
 /// Results that are handed to the store before the first answer is awaited.
 pub const OUTBOUND_BATCH: usize = 256;
@@ -429,6 +446,10 @@ pub const TLSRPT_DOMAINS_MAX: usize = 10_000;
 pub const TLSRPT_POLICIES_MAX: usize = 8;
 /// Kinds of failures under one policy that are told apart.
 pub const TLSRPT_DETAILS_MAX: usize = 50;
+/// Bytes of a policy's lines, and of its hosts, that a report tells.
+pub const TLSRPT_TEXT_BYTES_MAX: usize = 4 << 10;
+/// Bytes of all that is counted: as it is kept over a restart it takes less than twice as many.
+pub const TLSRPT_BYTES_MAX: usize = KEPT_BYTES_MAX / 2;
 /// Addresses that get one report.
 pub const TLSRPT_TARGETS_MAX: usize = 4;
 /// How often is looked whether a day is over.

@@ -2,7 +2,8 @@
 use super::notice;
 use super::office::{Held, Office};
 use super::retry;
-use super::session::{load, note_unreadable};
+use super::route::Destination;
+use super::session::{load, put_off};
 use super::settle::{self, Way};
 use crate::dsn::{Kind, Reply};
 use crate::smtp::{Answerer, Reread, answer, moved};
@@ -35,9 +36,9 @@ pub(super) async fn deliver(office: &Arc<Office>, held: Held) {
         return;
     }
     let _turn = office.turn(item.origin()).await;
-    let (content, _share) = match load(office, &item).await {
+    let (content, _place) = match load(office, &Destination::Local, &item).await {
         Ok(loaded) => loaded,
-        Err(error) => return note_unreadable(office, held, item, &error).await,
+        Err(why) => return put_off(office, held, item, why).await,
     };
     let arrived = Arrived::of(&item, content.bytes());
     let mut replies = Vec::with_capacity(held.job.recipients.len());

@@ -3,7 +3,7 @@
 //!
 //! `clerk` watches the queue, `plan` says what goes next, `session` serves a destination over one connection (`connect`, `client/`), `settle`
 //! notes results and `notice` the reports about them; `tlsrpt/` tells domains what came of TLS with them. `resolve/` asks name servers, `trust/` says what a
-//! host must prove, `keeping` has it outlive a restart, `route` knows the routes, `retry` the schedule, `lanes` the order within a destination; `lines` puts messages that came as bytes in lines.
+//! host must prove, `keeping` has it outlive a restart, `route` knows the routes, `retry` the schedule, `lanes` the order within a destination, `room` the memory for all of it; `lines` puts messages that came as bytes in lines.
 mod clerk;
 mod client;
 mod connect;
@@ -18,6 +18,7 @@ mod office;
 mod plan;
 pub mod resolve;
 mod retry;
+mod room;
 mod route;
 mod session;
 mod settings;

@@ -2,7 +2,7 @@
 use super::content::Content;
 use super::office::Office;
 use super::retry;
-use super::session::load;
+use super::session::read;
 use super::settle::{self, Judged, Outcome};
 use crate::dsn::{self, Entry, Kind, Original, Reply, Report};
 use posthouse_engine::delivery::{Delivery, Target};
@@ -102,9 +102,13 @@ async fn one(
         tracing::info!(id, ?kind, sender = %to, "no report: nobody has the sender's address any more");
         return None;
     }
+    // Who makes a report may hold room for a message, and waits for no more: the one that is read for a report is beside all others.
     let loaded = match message {
         Some(_) => None,
-        None => load(office, item).await.ok(),
+        None => {
+            let alone = office.reading.lock().await;
+            read(office, item).await.ok().map(|content| (content, alone))
+        }
     };
     let message = message.or(loaded.as_ref().map(|(content, _)| content.bytes())).unwrap_or_default();
     // Bytes cannot stand in a report, which has lines: the header is enough then. RFC 8689 section 5: what must not cross a network openly does not

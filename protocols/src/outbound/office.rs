@@ -1,13 +1,13 @@
 //! What the clerk and the sessions share, and may be used from every reactor: the plan, the store, the names, who is to be woken.
 use super::plan::{Bounds, Job, Plan};
 use super::resolve::Resolve;
+use super::room::Room;
 use super::route::{self, Destination, Wishes};
 use super::settings::Settings;
 use super::tls::TlsConfigs;
 use super::tlsrpt::{Failed, Published, Reports};
 use super::trust::Policies;
 use crate::runtime::SessionFuture;
-use crate::session::Budget;
 use crate::verify::Verifier;
 use posthouse_engine::Engine;
 use posthouse_engine::base::{Clock, Guid, QueueId};
@@ -34,7 +34,9 @@ pub(super) struct Office {
     pub(super) policies: Option<Policies>,
     /// Reports about TLS; `None`: nobody gets any.
     pub(super) tls_reports: Option<Reports>,
-    pub(super) budget: Budget,
+    pub(super) room: Room,
+    /// Who makes a report of a message that is not in memory reads it alone.
+    pub(super) reading: tokio::sync::Mutex<()>,
     pub(super) spawn: Spawn,
     plan: Mutex<Plan>,
     /// Wakes the clerk.
@@ -87,7 +89,8 @@ impl Office {
             tls,
             policies,
             tls_reports,
-            budget: Budget::new(settings.message_bytes_max),
+            room: Room::new(settings.message_bytes_max),
+            reading: tokio::sync::Mutex::default(),
             spawn,
             plan: Mutex::new(Plan::new(bounds)),
             bell: Notify::new(),

@@ -1,7 +1,7 @@
 //! Which message goes where next: what is due, what is under way, how many connections a destination may have. Pure: it asks no clock, opens
 //! nothing, and can be made again from the queue at any time.
 use super::ids::ById;
-use super::lanes::Lanes;
+use super::lanes::{Lanes, Turns};
 use super::retry;
 use super::route::Destination;
 use crate::limits;
@@ -9,6 +9,7 @@ use posthouse_engine::base::QueueId;
 use posthouse_engine::queue::{Fate, Progress, QueueItem, QueueState};
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap, HashMap, VecDeque};
+use std::ops::Bound;
 
 /// Stale entries that are never too many.
 const STALE_MAX: usize = 1024;
@@ -74,6 +75,8 @@ struct Place {
     /// Items that are due and wait for room in `ready`, the higher priority first (RFC 6710), within one the oldest; what is behind one destination keeps
     /// nobody else waiting.
     behind: BTreeSet<(Reverse<i8>, QueueId)>,
+    /// Whose turn it is to come up.
+    turns: Turns,
     /// It stands in `hungry`.
     is_hungry: bool,
     sessions: usize,
@@ -199,7 +202,9 @@ impl Plan {
             // What is favoured leaves room for other destinations all the same.
             let is_favoured = urged || is_at_its_end || priority > 0;
             let parts = if is_favoured { limits::OUTBOUND_READY_FAVOURED_PARTS } else { 1 };
-            if place.ready.len() >= limits::OUTBOUND_READY_MAX * parts {
+            let is_full = place.ready.len() >= limits::OUTBOUND_READY_MAX * parts;
+            // Each priority has some room that the others cannot fill.
+            if is_full && place.ready.len_of(priority) >= limits::OUTBOUND_READY_KEPT {
                 place.behind.insert((Reverse(priority), item.id));
                 // It does not wait for those before it beyond its own time.
                 let next = retry::not_beyond(item, now, end);
@@ -276,7 +281,7 @@ impl Plan {
         let place = self.places.get_mut(destination)?;
         let job = place.ready.pop();
         if job.is_some()
-            && let Some((_, id)) = place.behind.pop_first()
+            && let Some(id) = place.pop_behind()
         {
             // One comes up for each that goes.
             look_at(&mut self.due, &mut self.times, id, 0);
@@ -408,6 +413,18 @@ fn look_at(due: &mut BinaryHeap<Reverse<(i64, QueueId)>>, times: &mut ById<i64>,
 }
 
 impl Place {
+    /// The oldest of the priority whose turn it is.
+    fn pop_behind(&mut self) -> Option<QueueId> {
+        let first_from = |from: Bound<(Reverse<i8>, QueueId)>| self.behind.range((from, Bound::Unbounded)).next();
+        let priorities = std::iter::successors(first_from(Bound::Unbounded), |(priority, _)| {
+            first_from(Bound::Excluded((*priority, QueueId(u64::MAX))))
+        });
+        let priority = Reverse(self.turns.next(priorities.map(|(priority, _)| priority.0))?);
+        let next = *self.behind.range((priority, QueueId(0))..).next()?;
+        self.behind.remove(&next);
+        Some(next.1)
+    }
+
     fn is_used(&self) -> bool {
         self.sessions > 0 || self.is_hungry || !self.ready.is_empty() || !self.behind.is_empty()
     }
@@ -416,6 +433,7 @@ impl Place {
         Place {
             ready: Lanes::new(),
             behind: BTreeSet::new(),
+            turns: Turns::default(),
             is_hungry: false,
             sessions: 0,
             idle: 0,

@@ -4,14 +4,13 @@ use super::client::{Client, Mail, Rcpt, Remote, Sent};
 use super::connect::{Unreachable, connect};
 use super::content::Content;
 use super::office::{Held, Office};
+use super::room::{Pace, Place};
 use super::route::Destination;
 use super::settle::{self, Outcome, Way, settle};
 use super::{local, plan::Job, retry};
 use crate::dsn::Reply;
-use crate::runtime::{now, select, sleep, stopping, timeout};
-use crate::session::Share;
+use crate::runtime::{Either, now, select, stopping, timeout};
 use crate::{limits, passed};
-use posthouse_engine::base::Error;
 use posthouse_engine::queue::{QueueItem, QueueState, TlsDemand};
 use std::sync::Arc;
 
@@ -110,20 +109,21 @@ async fn work(office: &Arc<Office>, destination: &Destination, held: Held, line:
         settle(office, vec![Outcome { held, item, replies, way: Way::default(), content: None }]).await;
         return true;
     }
-    let (content, _share) = match load(office, &item).await {
+    let (content, place) = match load(office, destination, &item).await {
         Ok(loaded) => loaded,
-        Err(error) => {
-            note_unreadable(office, held, item, &error).await;
+        Err(why) => {
+            put_off(office, held, item, why).await;
             return true;
         }
     };
     let loaded = now();
     let recipients = recipients(&item, &held.job);
-    let sent = send(office, destination, &mail(office, &item, &content, &recipients), line).await;
+    let pace = Pace::new(loaded, || office.room.is_waited_for() || office.plan().is_crowded());
+    let sent = send(office, destination, &mail(office, &item, (&content, &pace), &recipients), line).await;
     let (sent, way) = match sent {
         Ok(sent) => sent,
         Err(unreachable) => {
-            give_up(office, destination, Some(held), &unreachable).await;
+            give_up(office, destination, Some((held, content)), &unreachable).await;
             return false;
         }
     };
@@ -136,6 +136,7 @@ async fn work(office: &Arc<Office>, destination: &Destination, held: Held, line:
     }
     let outcome = Outcome { held, item, replies: sent.replies, way, content: Some(content) };
     settle(office, vec![outcome]).await;
+    drop(place);
     if let Some(why) = &turned_away {
         give_up(office, destination, None, why).await;
     }
@@ -162,7 +163,7 @@ async fn send(
     while sent.elsewhere && !line.is_alone && tried.len() < limits::OUTBOUND_HOSTS_PER_ATTEMPT_MAX {
         // What may be otherwise later counts more than what may not, and the first who said so is named.
         let is_final = !sent.replies.iter().all(Reply::is_transient);
-        let mut other = match connect(office, destination, &tried).await {
+        let mut other = match open(office, destination, &tried, mail.pace).await {
             Ok(other) => other,
             Err(Unreachable { reply, remote: Some(remote) }) if is_final && reply.is_transient() => {
                 sent.replies.fill(reply);
@@ -200,9 +201,25 @@ async fn send_first(
             return Ok((sent, Way::over(open)));
         }
     }
-    let fresh = client.insert(connect(office, destination, &[]).await?);
+    let fresh = client.insert(open(office, destination, &[], mail.pace).await?);
     let sent = fresh.send(mail).await;
     Ok((sent, Way::over(fresh)))
+}
+
+/// A fresh connection, while there is time for it.
+async fn open(
+    office: &Office,
+    destination: &Destination,
+    tried: &[Remote],
+    pace: &Pace<'_>,
+) -> Result<Client, Unreachable> {
+    match select(connect(office, destination, tried), pace.lost()).await {
+        Either::Left(opened) => opened,
+        Either::Right(()) => {
+            let reply = Reply::own("4.4.2", "no host could be spoken to in time, and other messages wait");
+            Err(Unreachable { reply, remote: None })
+        }
+    }
 }
 
 fn recipients<'a>(item: &'a QueueItem, job: &Job) -> Vec<Rcpt<'a>> {
@@ -210,7 +227,12 @@ fn recipients<'a>(item: &'a QueueItem, job: &Job) -> Vec<Rcpt<'a>> {
     all.map(|one| Rcpt { address: &one.address, notify: one.notify, orcpt: &one.orcpt }).collect()
 }
 
-fn mail<'a>(office: &'a Office, item: &'a QueueItem, content: &'a Content, recipients: &'a [Rcpt<'a>]) -> Mail<'a> {
+fn mail<'a>(
+    office: &'a Office,
+    item: &'a QueueItem,
+    (content, pace): (&'a Content, &'a Pace<'a>),
+    recipients: &'a [Rcpt<'a>],
+) -> Mail<'a> {
     let new = &item.item;
     Mail {
         sender: &new.sender,
@@ -222,48 +244,61 @@ fn mail<'a>(office: &'a Office, item: &'a QueueItem, content: &'a Content, recip
         terms: new.terms,
         now: office.now(),
         content,
+        pace,
         engine: &office.engine,
     }
 }
 
 /// Nobody of the destination takes mail: unless another session gets through, all that is ready for it is put off, or given up when it can
 /// never go there.
-async fn give_up(office: &Arc<Office>, destination: &Destination, held: Option<Held>, why: &Unreachable) {
+async fn give_up(office: &Arc<Office>, destination: &Destination, held: Option<(Held, Content)>, why: &Unreachable) {
     let now = office.now();
     if why.reply.is_transient() && !office.plan().failed(destination, now) {
-        if let Some(held) = held {
+        if let Some((held, _)) = held {
             held.give_back(destination);
         }
         return;
     }
     let rest = office.plan().drain(destination);
-    let rest = rest.into_iter().map(|job| Held::new(office.clone(), job));
-    let all: Vec<Held> = held.into_iter().chain(rest).collect();
+    let rest = rest.into_iter().map(|job| (Held::new(office.clone(), job), None));
+    let held = held.map(|(held, content)| (held, Some(content)));
+    let all: Vec<(Held, Option<Content>)> = held.into_iter().chain(rest).collect();
     let way = Way { remote: why.remote.clone(), ..Way::default() };
-    let outcome = |held: Held| {
+    let outcome = |(held, content): (Held, Option<Content>)| {
         let item = office.engine.queue_item(held.job.id).filter(|item| item.state != QueueState::Hold)?;
         let replies = vec![why.reply.clone(); held.job.recipients.len()];
-        Some(Outcome { held, item, replies, way: way.clone(), content: None })
+        Some(Outcome { held, item, replies, way: way.clone(), content })
     };
     settle(office, all.into_iter().filter_map(outcome).collect()).await;
 }
 
-/// The message, once there is room for it in memory.
-pub(super) async fn load(office: &Office, item: &QueueItem) -> Result<(Content, Share), Error> {
-    let mut share = office.budget.share();
-    let wanted = u64::from(item.size_bytes).min(office.settings.message_bytes_max);
-    while !share.hold(wanted) {
-        sleep(limits::OUTBOUND_PAUSE).await;
-    }
-    let stored = office.engine.queue_message(item.id).await?;
-    let fields = |message: &[u8]| passed::fields(&office.engine, &item.item.passed, message);
-    Ok((Content::new(stored, item.item.terms.binary, fields), share))
+/// The message, once there is room for it in memory; why it is to be tried later.
+pub(super) async fn load(
+    office: &Office,
+    destination: &Destination,
+    item: &QueueItem,
+) -> Result<(Content, Place), Reply> {
+    let Some(place) = office.room.wait(destination, u64::from(item.size_bytes)).await else {
+        return Err(Reply::own("4.3.1", "too many large messages are being sent at a time"));
+    };
+    Ok((read(office, item).await?, place))
 }
 
-/// A message that the store cannot give waits: what is broken there is an operator's to see, and no reason to lose mail.
-pub(super) async fn note_unreadable(office: &Arc<Office>, held: Held, item: Arc<QueueItem>, error: &Error) {
-    tracing::error!(id = item.id.0, %error, "a message of the queue cannot be read");
-    let reply = Reply::own("4.3.0", "the message cannot be read here; the server's log tells more");
-    let replies = vec![reply; held.job.recipients.len()];
+/// The message. What the store cannot give waits: what is broken there is an operator's to see, and no reason to lose mail.
+pub(super) async fn read(office: &Office, item: &QueueItem) -> Result<Content, Reply> {
+    let stored = office.engine.queue_message(item.id).await.map_err(|error| {
+        tracing::error!(id = item.id.0, %error, "a message of the queue cannot be read");
+        Reply::own("4.3.0", "the message cannot be read here; the server's log tells more")
+    })?;
+    let fields = |message: &[u8]| passed::fields(&office.engine, &item.item.passed, message);
+    Ok(Content::new(stored, item.item.terms.binary, fields))
+}
+
+/// A message that cannot be had now. At the server's stop nothing has been tried.
+pub(super) async fn put_off(office: &Arc<Office>, held: Held, item: Arc<QueueItem>, why: Reply) {
+    if stopping().is_set() {
+        return;
+    }
+    let replies = vec![why; held.job.recipients.len()];
     settle(office, vec![Outcome { held, item, replies, way: Way::default(), content: None }]).await;
 }

@@ -27,6 +27,7 @@ struct Inner {
 enum Holder {
     Site(Site),
     Account(AccountId),
+    Key(u64),
 }
 
 /// What one message has taken; dropping it gives that back.
@@ -63,6 +64,11 @@ impl Budget {
     /// The same for what an account's sessions hold, wherever its clients are.
     pub fn share_of_account(&self, account: AccountId) -> Share {
         self.share_of_holder(Some(Holder::Account(account)))
+    }
+
+    /// The same for whatever its owner knows by that number.
+    pub fn share_of_key(&self, key: u64) -> Share {
+        self.share_of_holder(Some(Holder::Key(key)))
     }
 
     fn share_of_holder(&self, holder: Option<Holder>) -> Share {

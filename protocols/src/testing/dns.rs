@@ -1,4 +1,4 @@
-//! A name server on loopback with TXT records from a table; every other name does not exist. Its thread ends with the test's process.
+//! A name server on loopback with TXT records from a table, a line each; every other name does not exist. Its thread ends with the test's process.
 use std::collections::HashMap;
 use std::net::{SocketAddr, UdpSocket};
 
@@ -38,10 +38,11 @@ fn answer(query: &[u8], records: &HashMap<String, String>) -> Option<Vec<u8>> {
     // RFC 8020: a name below which there is something exists.
     let exists = found.is_some() || records.keys().any(|known| known.ends_with(&format!(".{name}")));
     let text = found.filter(|_| kind == TXT);
+    let texts: Vec<&str> = text.into_iter().flat_map(|text| text.split('\n')).collect();
     let mut out = query[..2].to_vec();
-    out.extend_from_slice(&[0x81, if exists { 0x80 } else { 0x83 }, 0, 1, 0, u8::from(text.is_some()), 0, 0, 0, 0]);
+    out.extend_from_slice(&[0x81, if exists { 0x80 } else { 0x83 }, 0, 1, 0, texts.len() as u8, 0, 0, 0, 0]);
     out.extend_from_slice(&query[12..at + 5]);
-    if let Some(text) = text {
+    for text in texts {
         let strings: Vec<u8> =
             text.as_bytes().chunks(255).flat_map(|part| [&[part.len() as u8], part].concat()).collect();
         out.extend_from_slice(&[0xc0, 12, 0, 16, 0, 1, 0, 0, 0, 60]);

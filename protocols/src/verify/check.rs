@@ -1,15 +1,16 @@
 //! Asks for SPF, DKIM, ARC and DMARC of one message, and says what came of it as facts and as Authentication-Results (RFC 8601). Judges nothing.
 use super::seen::{self, Seen};
-use super::{Envelope, Seal, names, sign};
+use super::{Envelope, Seal, names, sign, spf};
 use crate::limits;
 use mail_auth::common::cache::NoCache;
-use mail_auth::common::headers::HeaderWriter;
+use mail_auth::common::crypto::Algorithm;
+use mail_auth::common::headers::{Header, HeaderWriter};
 use mail_auth::common::to_a_label;
+use mail_auth::dkim::{DkimError, Signature};
 use mail_auth::dmarc::verify::DmarcParameters;
-use mail_auth::spf::verify::SpfParameters;
 use mail_auth::{
     ArcOutput, AuthenticatedMessage, AuthenticationResults, DkimOutput, DkimResult, DmarcOutput, DmarcResult, DnsError,
-    Error, MessageAuthenticator, Parameters, SpfOutput, SpfResult, Txt, dmarc,
+    Error, MessageAuthenticator, Parameters, SpfOutput, SpfResult, Txt, arc, dmarc,
 };
 use posthouse_engine::mailflow::{Dmarc, Facts, Outcome, Policy};
 use std::sync::Arc;
@@ -50,7 +51,7 @@ pub(super) async fn run(
     let Some(mut parsed) = AuthenticatedMessage::parse(message) else {
         return Some(without_header(asking, envelope, deadline).await);
     };
-    keep_few(&mut parsed);
+    let historic = keep_few(&mut parsed);
     let author = author(&parsed);
     let (spf, keys, arc_found, policies) = tokio::join!(
         spf(asking, envelope, deadline),
@@ -61,7 +62,9 @@ pub(super) async fn run(
     // All that remains to be asked is about names of the author's own, and has time of its own (RFC 7489 section 6.6.3).
     let deadline = Instant::now() + asking.timeout;
     let dkim = timeout_at(deadline, names.verify_dkim(Parameters::new(&parsed).with_txt_cache(&keys))).await;
-    let dkim = dkim.unwrap_or_else(|_| vec![DkimOutput::temp_err(late())]);
+    let mut dkim = dkim.unwrap_or_else(|_| vec![DkimOutput::temp_err(late())]);
+    let failed = || DkimOutput::perm_err(Error::Dkim(DkimError::UnsupportedAlgorithm));
+    dkim.extend(historic.iter().map(|one| failed().with_signature(one)));
     let arc = arc_found.unwrap_or_else(|_| ArcOutput::default().with_result(DkimResult::TempError(late())));
     let domain = envelope.sender.rsplit_once('@').map_or(envelope.helo.as_str(), |(_, domain)| domain);
     let question = Parameters::new(DmarcParameters::new(&parsed, &dkim, domain, &spf)).with_txt_cache(&policies);
@@ -143,8 +146,9 @@ fn author(message: &AuthenticatedMessage<'_>) -> String {
     to_a_label(domain).into_owned()
 }
 
-/// Leaves the signatures that are checked: those that may prove the author come first, so that others cannot keep them from it.
-fn keep_few(message: &mut AuthenticatedMessage<'_>) {
+/// Leaves the signatures that are checked: those that may prove the author come first, so that others cannot keep them from it. Gives those by SHA-1, which
+/// have failed for good whatever they say (RFC 8301 section 3.1).
+fn keep_few(message: &mut AuthenticatedMessage<'_>) -> Vec<Signature> {
     let author = author(message);
     // What is no domain is no author either, and SMTP refuses it.
     message.from.retain(|from| from.rsplit_once('@').is_none_or(|(_, domain)| is_name(domain)));
@@ -154,14 +158,25 @@ fn keep_few(message: &mut AuthenticatedMessage<'_>) {
         let domain = to_a_label(&one.header.d);
         !is_below(&domain, &author) && !is_below(&author, &domain)
     });
+    let historic = signatures.extract_if(.., |one| one.header.a == Algorithm::RsaSha1);
+    let mut historic: Vec<Signature> = historic.map(|one| one.header).collect();
+    historic.truncate(limits::VERIFY_SIGNATURES_MAX);
     signatures.truncate(limits::VERIFY_SIGNATURES_MAX);
     for one in signatures {
         // Both would have more names asked for: who else may sign, and who hears of what fails.
         (one.header.atps, one.header.r) = (None, false);
     }
-    // A chain without one of its signatures is broken.
-    message.ams_headers.retain(|one| is_sensible(&one.header.h, [&one.header.d, &one.header.s], ""));
+    let is_sound = |one: &Header<'_, arc::Signature>| {
+        one.header.a != Algorithm::RsaSha1 && is_sensible(&one.header.h, [&one.header.d, &one.header.s], "")
+    };
+    let is_whole = message.ams_headers.iter().all(is_sound)
+        && message.as_headers.iter().all(|one| one.header.a != Algorithm::RsaSha1);
+    if !is_whole {
+        // Without its seals it is broken.
+        message.as_headers.clear();
+    }
     message.errors.truncate(limits::VERIFY_SIGNATURES_MAX);
+    historic
 }
 
 fn is_sensible(covers: &[String], names: [&String; 2], identity: &str) -> bool {
@@ -175,7 +190,7 @@ fn is_name(name: &str) -> bool {
 }
 
 async fn spf(asking: &Asking, envelope: &Envelope, deadline: Instant) -> SpfOutput {
-    let found = timeout_at(deadline, asking.names.verify_spf(spf_question(asking, envelope))).await;
+    let found = timeout_at(deadline, spf::check(asking, envelope)).await;
     found.unwrap_or_else(|_| SpfOutput::new(String::new()).with_result(SpfResult::TempError))
 }
 
@@ -213,16 +228,6 @@ pub(super) async fn takes_reports(asking: &Asking, domain: &str, addresses: &[St
 
 pub(super) fn late() -> Error {
     Error::Dns(DnsError::Resolver("no answer in time".into()))
-}
-
-/// RFC 7208 section 2.4: the null sender is checked as postmaster at the name in HELO.
-fn spf_question<'a>(asking: &'a Asking, envelope: &'a Envelope) -> SpfParameters<'a> {
-    let (ip, helo) = (envelope.ip, envelope.helo.as_str());
-    if envelope.sender.is_empty() {
-        SpfParameters::verify_ehlo(ip, helo, &asking.hostname)
-    } else {
-        SpfParameters::verify_mail_from(ip, helo, &asking.hostname, &envelope.sender)
-    }
 }
 
 fn with_spf<'a>(results: AuthenticationResults<'a>, spf: &SpfOutput, envelope: &Envelope) -> AuthenticationResults<'a> {

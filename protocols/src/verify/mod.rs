@@ -1,7 +1,7 @@
 //! Who has sent a message: SPF, DKIM, DMARC and ARC of mail that comes in; signatures and seals of mail that goes out. All name servers are asked
 //! here, on threads of its own, before anything is judged; what is left of it are facts (`mailflow` judges them) and header fields. Refuses nothing.
 //!
-//! `desk` owns the threads, `check` asks and finds, `names` asks name servers about keys and policies, `dnsbl` asks lists about hosts, `rspamd` asks a content filter, `milter/` shows mail to milters, `sign` signs and seals, `seen` says what a DMARC report tells, `forged` finds results that somebody else wrote in our name.
+//! `desk` owns the threads, `check` asks and finds, `names` asks name servers about keys and policies, `spf` goes through records of SPF, `dnsbl` asks lists about hosts, `rspamd` asks a content filter, `milter/` shows mail to milters, `sign` signs and seals, `seen` says what a DMARC report tells, `forged` finds results that somebody else wrote in our name.
 mod check;
 mod desk;
 pub mod dnsbl;
@@ -11,6 +11,7 @@ mod names;
 pub mod rspamd;
 mod seen;
 mod sign;
+mod spf;
 #[cfg(test)]
 pub(crate) mod tests;
 

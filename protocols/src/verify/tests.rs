@@ -1,4 +1,7 @@
 //! Signatures made here and checked here, by way of a name server on loopback; facts and fields together.
+mod spf;
+mod weak;
+
 use super::desk::Job;
 use super::*;
 use crate::limits;

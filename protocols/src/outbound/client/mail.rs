@@ -6,6 +6,8 @@ use crate::dsn::Reply;
 use crate::limits;
 use crate::orcpt::{self, xtext};
 use crate::outbound::content::Content;
+use crate::outbound::room::Pace;
+use crate::runtime::{Either, select};
 use posthouse_engine::Engine;
 use posthouse_engine::queue::{DeliverBy, Terms};
 use std::fmt::Write;
@@ -37,6 +39,7 @@ pub(in crate::outbound) struct Mail<'a> {
     /// Seconds since 1970 UTC.
     pub(in crate::outbound) now: i64,
     pub(in crate::outbound) content: &'a Content,
+    pub(in crate::outbound) pace: &'a Pace<'a>,
     /// Has workers for what would hold up a reactor.
     pub(in crate::outbound) engine: &'a Engine,
 }
@@ -141,7 +144,15 @@ impl Client {
             }
         }
         let mut fates: Vec<Option<Reply>> = vec![None; mail.recipients.len()];
-        let ended = self.transaction(mail, &mut fates).await;
+        mail.pace.set_sent(false);
+        let raced = select(self.transaction(mail, &mut fates), mail.pace.lost()).await;
+        let ended = match raced {
+            Either::Left(ended) => ended,
+            Either::Right(()) => {
+                self.broken = true;
+                Err((Broken::Slow, if self.transferring { Stage::Content } else { Stage::Rcpt }))
+            }
+        };
         // RFC 5321 section 3.8: a host may say 421 at any time, as to the tenth message of a connection. Nothing was transferred.
         let refused = self.broken && !self.transferring && ended.as_ref().is_ok_and(Reply::is_transient);
         let stale = used && (refused || matches!(ended, Err((Broken::Lost, Stage::Mail))));
@@ -202,22 +213,23 @@ impl Client {
             return Ok(begun);
         }
         match mail.content.is_binary() {
-            true => self.chunk(mail.content).await,
+            true => self.chunk(mail).await,
             false => self.data(mail, accepted, begun).await,
         }
     }
 
     /// The whole message in one chunk (RFC 3030 section 2), once somebody is accepted.
-    async fn chunk(&mut self, content: &Content) -> Result<Reply, (Broken, Stage)> {
-        self.put(&format!("BDAT {} LAST", content.size_bytes()));
-        self.transfer(content).await
+    async fn chunk(&mut self, mail: &Mail<'_>) -> Result<Reply, (Broken, Stage)> {
+        self.put(&format!("BDAT {} LAST", mail.content.size_bytes()));
+        self.transfer(mail).await
     }
 
-    async fn transfer(&mut self, content: &Content) -> Result<Reply, (Broken, Stage)> {
+    async fn transfer(&mut self, mail: &Mail<'_>) -> Result<Reply, (Broken, Stage)> {
         self.transferring = true;
-        if let Some(reply) = self.content(content).await? {
+        if let Some(reply) = self.content(mail).await? {
             return Ok(reply);
         }
+        mail.pace.set_sent(true);
         let heard = self.hear(limits::OUTBOUND_FINAL_MAX).await;
         let last = heard.map_err(|broken| (broken, Stage::Final))?;
         self.dirty = false;
@@ -248,13 +260,14 @@ impl Client {
             self.broken |= reply.is_positive();
             return Ok(if reply.is_positive() { Broken::Garbage.reply(Stage::Data.words()) } else { reply });
         }
-        self.transfer(mail.content).await
+        self.transfer(mail).await
     }
 
     /// The message in pieces. A host that stops taking it has often said why: that counts then.
-    async fn content(&mut self, content: &Content) -> Result<Option<Reply>, (Broken, Stage)> {
-        let mut pieces = content.pieces();
+    async fn content(&mut self, mail: &Mail<'_>) -> Result<Option<Reply>, (Broken, Stage)> {
+        let mut pieces = mail.content.pieces();
         while pieces.next(self.stream.output()) {
+            mail.pace.sends(self.stream.output().len());
             if let Err(broken) = self.flush().await {
                 let word = reading::reply(&mut self.stream, limits::OUTBOUND_LAST_WORD_MAX).await;
                 let word = word.ok().map(reading::Lines::joined).filter(|reply| !reply.is_positive());
@@ -432,12 +445,24 @@ mod tests {
             Content::new("Subject: \u{90ae}\r\n\r\nx\r\n".as_bytes().to_vec().into(), false, |_| String::new());
         let offers = Offers { utf8: true, ..Offers::default() };
         let recipients = [Rcpt { address: "b@x.test", notify: 0, orcpt: "" }];
-        let shared = crate::testing::shared();
+        let (shared, pace) = (crate::testing::shared(), &Pace::new(std::time::Instant::now(), || false));
         let line = |utf8, sender| {
             let (recipients, content, engine) = (&recipients, &content, &*shared.engine);
             let (envelope_id, terms) = ("", Terms::default());
-            Mail { engine, sender, recipients, ret: 0, envelope_id, requires_tls: false, utf8, terms, now: 0, content }
-                .mail_line(&offers)
+            Mail {
+                engine,
+                sender,
+                recipients,
+                ret: 0,
+                envelope_id,
+                requires_tls: false,
+                utf8,
+                terms,
+                now: 0,
+                content,
+                pace,
+            }
+            .mail_line(&offers)
         };
         assert_eq!(line(false, "a@x.test"), "MAIL FROM:<a@x.test>");
         assert_eq!(line(true, "a@x.test"), "MAIL FROM:<a@x.test> SMTPUTF8");

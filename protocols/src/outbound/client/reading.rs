@@ -15,6 +15,8 @@ pub(super) enum Broken {
     TimedOut,
     /// What came is no SMTP.
     Garbage,
+    /// It took too long, and others wait.
+    Slow,
 }
 
 impl Broken {
@@ -27,6 +29,7 @@ impl Broken {
         match self {
             Broken::Lost => Reply::own("4.4.2", format!("the connection was lost {doing}")),
             Broken::TimedOut => Reply::own("4.4.2", format!("nothing was heard in time {doing}")),
+            Broken::Slow => Reply::own("4.4.2", format!("the host was too slow {doing}, and other messages wait")),
             Broken::Garbage => Reply::own("4.5.0", format!("what was heard {doing} is no SMTP")),
         }
     }

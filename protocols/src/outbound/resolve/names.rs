@@ -1,5 +1,5 @@
 //! Asks real name servers, by hickory-resolver on a thread of its own, since that wants tokio and our reactors may run on io_uring.
-use super::servers::{Dnssec, Servers};
+use super::servers::{Dnssec, Servers, whole};
 use super::{Addresses, Answer, MailHosts, Mx, NoAnswer, Resolve, Tlsa};
 use crate::runtime::elsewhere;
 use hickory_resolver::net::{DnsError, NetError};
@@ -166,10 +166,11 @@ async fn tlsa_bases(servers: &Servers, host: &str, found: &Records<IpAddr>) -> V
     match (found.secure, is_alias) {
         (true, true) => vec![found.owner.clone(), own],
         (true, false) => vec![own],
-        (false, true) => match servers.ask(host, RecordType::CNAME).await {
-            Ok((_, true)) => vec![own],
-            _ => Vec::new(),
-        },
+        (false, true) => {
+            let Some(name) = whole(host) else { return Vec::new() };
+            let is_proven = matches!(servers.ask(name, RecordType::CNAME).await, Ok((_, true)));
+            if is_proven { vec![own] } else { Vec::new() }
+        }
         (false, false) => Vec::new(),
     }
 }
@@ -188,7 +189,9 @@ async fn records<T>(
     kind: RecordType,
     read: impl Fn(&RData) -> Option<T>,
 ) -> Result<Records<T>, NoAnswer> {
-    let (answers, secure) = servers.ask(name, kind).await.map_err(|error| no_answer(&error))?;
+    // A name that no server can be asked for does not exist.
+    let question = whole(name).ok_or(NoAnswer::NoName)?;
+    let (answers, secure) = servers.ask(question, kind).await.map_err(|error| no_answer(&error))?;
     let own = || name.trim_end_matches('.').to_ascii_lowercase();
     let owner = answers.iter().find(|record| record.record_type() == kind).map_or_else(own, owner);
     Ok(Records { all: answers.iter().filter_map(|record| read(&record.data)).collect(), secure, owner })
@@ -205,11 +208,42 @@ fn no_answer(error: &NetError) -> NoAnswer {
             ResponseCode::NoError => NoAnswer::NoRecord,
             code => NoAnswer::Failed(code.to_string()),
         },
-        // A name that no server can be asked for does not exist.
-        NetError::Proto(error) => match error.to_string() {
-            what if what.contains("label") || what.contains("name") => NoAnswer::NoName,
-            what => NoAnswer::Failed(what),
-        },
         error => NoAnswer::Failed(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::UdpSocket;
+
+    /// A server whose answer has its name as a pointer to bytes that come after it, as a broken forwarder's may.
+    fn garbled() -> SocketAddr {
+        let socket = UdpSocket::bind("127.0.0.1:0").expect("a port");
+        let addr = socket.local_addr().expect("it has one");
+        std::thread::spawn(move || {
+            let mut query = [0; 4096];
+            while let Ok((got, from)) = socket.recv_from(&mut query) {
+                let end = 12 + query[12..got].iter().position(|byte| *byte == 0).expect("the end of the name") + 5;
+                let mut out = [&query[..2], &[0x81, 0x80, 0, 1, 0, 1, 0, 0, 0, 0], &query[12..end]].concat();
+                out.extend_from_slice(&[0xc0, 12, 0, 15, 0, 1, 0, 0, 0, 60, 0, 4, 0, 10, 0xc0, 0xff]);
+                let _ = socket.send_to(&out, from);
+            }
+        });
+        addr
+    }
+
+    #[test]
+    fn an_answer_that_cannot_be_read_does_not_say_that_there_is_no_such_name() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        for dnssec in [Dnssec::Ignored, Dnssec::ResolverValidates] {
+            let names = NameServers::start(&[garbled()], dnssec).expect("it starts");
+            let told = runtime.block_on(names.mx("x.test"));
+            assert!(matches!(told, Err(NoAnswer::Failed(_))), "{told:?}");
+            // What cannot stand in a question is no name.
+            for wrong in ["x..test".to_owned(), format!("{}.test", "x".repeat(64)), "x.".repeat(128)] {
+                assert_eq!(runtime.block_on(names.mx(&wrong)), Err(NoAnswer::NoName), "{wrong}");
+            }
+        }
     }
 }

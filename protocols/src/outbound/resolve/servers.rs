@@ -45,9 +45,7 @@ impl Servers {
     }
 
     /// The answer section, and whether it is proven as a whole.
-    pub(super) async fn ask(&self, name: &str, kind: RecordType) -> Result<(Vec<Record>, bool), NetError> {
-        // With its final dot a name is whole: the system's search list is for people.
-        let name = format!("{}.", name.trim_end_matches('.'));
+    pub(super) async fn ask(&self, name: Name, kind: RecordType) -> Result<(Vec<Record>, bool), NetError> {
         match self {
             Servers::Ignorant(resolver) => Ok((resolver.lookup(name, kind).await?.answers().to_vec(), false)),
             Servers::Validating(servers, options) => {
@@ -56,13 +54,19 @@ impl Servers {
                 how.case_randomization = options.case_randomization;
                 how.use_edns = true;
                 how.edns_set_dnssec_ok = true;
-                let mut response =
-                    servers.lookup(Query::query(Name::from_ascii(name)?, kind), how).first_answer().await?;
+                let mut response = servers.lookup(Query::query(name, kind), how).first_answer().await?;
                 let secure = response.metadata.authentic_data;
                 Ok((std::mem::take(&mut response.answers), secure))
             }
         }
     }
+}
+
+/// As it can stand in a question; `None`: nowhere.
+pub(super) fn whole(name: &str) -> Option<Name> {
+    // With its final dot a name is whole: the system's search list is for people.
+    let name = format!("{}.", name.trim_end_matches('.'));
+    if name.is_ascii() { Name::from_ascii(name).ok() } else { Name::from_utf8(name).ok() }
 }
 
 /// A resolver for the tokio runtime that this is called in.

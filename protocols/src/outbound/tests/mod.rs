@@ -6,6 +6,7 @@ mod inward;
 mod others;
 mod plan;
 mod require_tls;
+mod room;
 mod script;
 mod shake;
 mod stages;

@@ -192,6 +192,34 @@ fn the_higher_priority_goes_first() {
     assert_eq!(order, [6, 3, 5, 1, 4, 2]);
 }
 
+/// Who keeps mail of a high priority coming keeps nobody waiting for ever, whatever waits behind the busy destination.
+#[test]
+fn every_priority_has_its_turn_however_much_comes_of_a_higher_one() {
+    let (mut plan, x) = (plan(10), to("@x.test"));
+    let prepared = |id: u64| {
+        let mut item = item(id, &["a@x.test"]);
+        Arc::make_mut(&mut item.item).terms.priority = if id < 1_000_000 { 4 } else { -((id / 1_000_000) as i8 - 1) };
+        item
+    };
+    let flood = 5 * limits::OUTBOUND_READY_MAX as u64;
+    (0..flood).for_each(|id| drop(plan.consider(&prepared(id), 100, to)));
+    let lower: Vec<u64> = (0..300).flat_map(|at| [1_000_000 + at, 4_000_000 + at]).collect();
+    lower.iter().for_each(|id| drop(plan.consider(&prepared(*id), 100, to)));
+    let (mut sent, mut taken) = (Vec::new(), 0);
+    while sent.len() < lower.len() && taken < 10 * lower.len() {
+        let job = plan.next(&x).expect("there is always one");
+        plan.done(&job);
+        taken += 1;
+        sent.extend(Some(job.id.0).filter(|id| *id >= 1_000_000));
+        plan.consider(&prepared(flood + taken as u64), 100, to);
+        while let Some(id) = plan.pop_due(100) {
+            plan.consider(&prepared(id.0), 100, to);
+        }
+    }
+    assert_eq!(taken, (limits::OUTBOUND_PRIORITY_RUN as usize + 1) * lower.len(), "one after every few");
+    assert_eq!(sent, lower, "in turn, and each in its order");
+}
+
 /// Behind a busy destination too: of what waits there the higher priority comes up first, within one the oldest.
 #[test]
 fn what_is_behind_comes_up_by_its_priority() {
@@ -210,7 +238,11 @@ fn what_is_behind_comes_up_by_its_priority() {
             plan.consider(&prepared(id.0), 100, to);
         }
     }
-    assert!(sent.iter().copied().eq((0..most).chain(2 * most..2 * most + 10).chain(most..2 * most)), "{sent:?}");
+    let (low, usual): (Vec<u64>, Vec<u64>) = sent.iter().copied().partition(|id| (most..2 * most).contains(id));
+    assert!(usual.into_iter().eq((0..most).chain(2 * most..2 * most + 10)) && low.into_iter().eq(most..2 * most));
+    // All of the higher has gone before the lower has had more than its turns.
+    let last = sent.iter().position(|id| *id == 2 * most + 9).expect("it was sent") as u64;
+    assert!(last < (most + 10) * 5 / 4 + 2, "{last}");
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! Servers that do what a script says: `S: ` lines are sent, `C: ` lines must come (`...` stands for anything), `.` takes a message up to its
-//! dot, `until X` takes one up to X, `wait N` waits N seconds, `stall` reads nothing more. At its end a server closes.
+//! dot, `until X` takes one up to X, `wait N` waits N seconds, `stall` reads nothing more, `drip` a little now and then. At its end a server closes.
 use crate::outbound::client::{Client, Hello, Mail, NotOpen, Rcpt, Remote, open};
 use crate::outbound::content::Content;
+use crate::outbound::room::Pace;
 use crate::outbound::settings::Security;
 use crate::outbound::tls::TlsConfigs;
 use crate::outbound::trust::Guard;
@@ -34,6 +35,16 @@ pub(super) async fn serve(mut peer: Peer, script: &str, taken: Taken) {
             sleep(Duration::from_secs(seconds.parse().expect("a number"))).await;
         } else if line == "stall" {
             peer.stall(true);
+        } else if line == "drip" {
+            // A little now and then, for ever.
+            loop {
+                peer.stall(true);
+                sleep(Duration::from_secs(120)).await;
+                peer.stall(false);
+                if peer.read().await.is_empty() {
+                    return;
+                }
+            }
         } else {
             panic!("a line that no script has: {line:?}");
         }
@@ -55,7 +66,8 @@ pub(super) const MESSAGE: &[u8] = b"Return-Path: <ann@example.org>\r\nSubject: h
 pub(super) fn mail<'a>(engine: &'a Engine, content: &'a Content, recipients: &'a [Rcpt<'a>], terms: Terms) -> Mail<'a> {
     let (sender, envelope_id) = ("ann@example.org", "QQ 1");
     let (requires_tls, utf8, now) = (false, false, 1000);
-    Mail { sender, recipients, ret: 2, envelope_id, requires_tls, utf8, terms, now, content, engine }
+    let pace = Box::leak(Box::new(Pace::new(crate::runtime::now(), || false)));
+    Mail { sender, recipients, ret: 2, envelope_id, requires_tls, utf8, terms, now, content, pace, engine }
 }
 
 /// Opens a connection to the script's server and sends it a message for `a@x.test` and `b@x.test`.

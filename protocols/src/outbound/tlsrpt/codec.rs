@@ -1,9 +1,7 @@
 //! What is counted, as bytes for who keeps it over a restart (docs/format.md, "Kept notes"). Counts nothing.
 use super::tally::{Counts, Failed, Kind, Policies, Published, Tally};
-use crate::limits;
 use crate::outbound::trust;
 use posthouse_engine::base::bytes::{DecodeError, Put, Reader};
-use posthouse_engine::base::limits::KEPT_BYTES_MAX;
 use std::sync::{Arc, PoisonError};
 
 /// By their codes.
@@ -14,16 +12,11 @@ impl Tally {
     pub(in crate::outbound) fn encode(&self) -> Vec<u8> {
         let days = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut out = Vec::new();
-        for ((day, domain), policies) in days.iter() {
-            let before = out.len();
+        for ((day, domain), policies) in &days.all {
             out.put_i64(*day);
             out.put_str(domain);
             out.put_varint(policies.len() as u64);
             policies.iter().for_each(|policy| encode(policy, &mut out));
-            if out.len() > KEPT_BYTES_MAX {
-                out.truncate(before);
-                break;
-            }
         }
         out
     }
@@ -32,9 +25,13 @@ impl Tally {
     pub(in crate::outbound) fn recall(&self, bytes: &[u8]) {
         let mut days = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut reader = Reader::new(bytes);
-        while !reader.is_empty() && days.len() < limits::TLSRPT_DOMAINS_MAX {
+        while !reader.is_empty() {
             match day(&mut reader) {
-                Ok((key, policies)) => drop(days.insert(key, policies)),
+                Ok((key, policies)) => {
+                    if !days.insert(key, policies) {
+                        return;
+                    }
+                }
                 Err(why) => {
                     tracing::warn!(%why, "what came of TLS before this start cannot be read whole");
                     return;
@@ -80,7 +77,8 @@ fn policy(domain: &Arc<str>, reader: &mut Reader<'_>) -> Result<(Arc<Published>,
         return reader.error("a kind of policy of 0 to 2 expected before this byte");
     };
     let mut texts = || (0..reader.count()?).map(|_| Ok(reader.str()?.to_owned())).collect::<Result<_, DecodeError>>();
-    let published = Published { domain: domain.clone(), kind, lines: texts()?, mx: texts()? };
+    let (lines, mx): (Vec<String>, Vec<String>) = (texts()?, texts()?);
+    let published = Published::new(domain.clone(), kind, lines, mx);
     let mut counts = Counts { successes: reader.varint()?, failures: reader.varint()?, ..Counts::default() };
     for _ in 0..reader.count()? {
         let Some(result) = trust::named(reader.str()?) else {

@@ -25,6 +25,32 @@ pub(in crate::outbound) struct Published {
     pub(in crate::outbound) mx: Vec<String>,
 }
 
+impl Published {
+    /// With as much of what the domain says as a report tells.
+    pub(in crate::outbound) fn new(
+        domain: Arc<str>,
+        kind: Kind,
+        lines: impl IntoIterator<Item = String>,
+        mx: impl IntoIterator<Item = String>,
+    ) -> Published {
+        Published { domain, kind, lines: first(lines), mx: first(mx) }
+    }
+
+    fn size_bytes(&self) -> usize {
+        let texts = self.lines.iter().chain(&self.mx).map(|text| text.len() + ENTRY_BYTES);
+        self.domain.len() + ENTRY_BYTES + texts.sum::<usize>()
+    }
+}
+
+fn first(texts: impl IntoIterator<Item = String>) -> Vec<String> {
+    let mut bytes = 0;
+    let fits = |text: &String| {
+        bytes += text.len();
+        bytes <= limits::TLSRPT_TEXT_BYTES_MAX
+    };
+    texts.into_iter().take_while(fits).collect()
+}
+
 /// Why a session was not as it should be (section 4.3).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(in crate::outbound) struct Failed {
@@ -33,6 +59,12 @@ pub(in crate::outbound) struct Failed {
     /// Our address, and the host's, when there was a connection.
     pub(in crate::outbound) ips: Option<(IpAddr, IpAddr)>,
     pub(in crate::outbound) host: String,
+}
+
+impl Failed {
+    fn size_bytes(&self) -> usize {
+        self.host.len() + ENTRY_BYTES
+    }
 }
 
 /// What came of the sessions under one policy.
@@ -53,55 +85,102 @@ pub(super) struct Day {
 
 /// See above.
 #[derive(Default)]
-pub(in crate::outbound) struct Tally(pub(super) Mutex<BTreeMap<(i64, Arc<str>), Policies>>);
+pub(in crate::outbound) struct Tally(pub(super) Mutex<Days>);
+
+/// What is counted.
+#[derive(Default)]
+pub(super) struct Days {
+    pub(super) all: BTreeMap<(i64, Arc<str>), Policies>,
+    /// What it takes.
+    size_bytes: usize,
+}
 
 pub(super) type Policies = Vec<(Arc<Published>, Counts)>;
+
+/// What an entry takes beside its texts.
+const ENTRY_BYTES: usize = 64;
+
+impl Days {
+    /// Whether there is room for so many bytes more, which are taken then.
+    fn hold(&mut self, more_bytes: usize) -> bool {
+        let fits = self.size_bytes + more_bytes <= limits::TLSRPT_BYTES_MAX;
+        self.size_bytes += if fits { more_bytes } else { 0 };
+        fits
+    }
+
+    /// Puts a domain's day in; false when there is no room.
+    pub(super) fn insert(&mut self, key: (i64, Arc<str>), policies: Policies) -> bool {
+        let fits = self.all.len() < limits::TLSRPT_DOMAINS_MAX && self.hold(size_bytes(&policies));
+        if fits && let Some(before) = self.all.insert(key, policies) {
+            self.size_bytes -= size_bytes(&before);
+        }
+        fits
+    }
+}
+
+fn size_bytes(policies: &[(Arc<Published>, Counts)]) -> usize {
+    let details = |counts: &Counts| counts.details.keys().map(Failed::size_bytes).sum::<usize>();
+    policies.iter().map(|(published, counts)| published.size_bytes() + details(counts)).sum()
+}
 
 impl Tally {
     /// A session at `now`, seconds since 1970 UTC.
     pub(in crate::outbound) fn note(&self, now: i64, published: &Arc<Published>, came: Result<(), Failed>) {
         let mut days = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let days = &mut *days;
         let key = (now.div_euclid(DAY), published.domain.clone());
-        if days.len() >= limits::TLSRPT_DOMAINS_MAX && !days.contains_key(&key) {
-            return;
-        }
-        let policies = days.entry(key).or_default();
-        let at = match policies.iter().position(|(known, _)| known == published) {
-            Some(at) => at,
-            None if policies.len() >= limits::TLSRPT_POLICIES_MAX => return,
-            None => {
-                policies.push((published.clone(), Counts::default()));
-                policies.len() - 1
+        let known = days.all.get(&key).map_or(&[][..], Vec::as_slice);
+        if !known.iter().any(|(known, _)| known == published) {
+            let is_full = match known.len() {
+                0 => days.all.len() >= limits::TLSRPT_DOMAINS_MAX,
+                some => some >= limits::TLSRPT_POLICIES_MAX,
+            };
+            if is_full || !days.hold(published.size_bytes()) {
+                return;
             }
-        };
-        policies[at].1.count(came);
+            days.all.entry(key.clone()).or_default().push((published.clone(), Counts::default()));
+        }
+        let mut policies = days.all.get_mut(&key).into_iter().flatten();
+        if let Some((_, counts)) = policies.find(|(known, _)| known == published) {
+            let room = limits::TLSRPT_BYTES_MAX - days.size_bytes;
+            days.size_bytes += counts.count(came, room);
+        }
     }
 
     /// Whether something is counted of days before that one.
     pub(super) fn has_before(&self, day: i64) -> bool {
         let days = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        days.keys().next().is_some_and(|(first, _)| *first < day)
+        days.all.keys().next().is_some_and(|(first, _)| *first < day)
     }
 
     /// Takes out what is of days before that one.
     pub(super) fn take_before(&self, day: i64) -> Vec<Day> {
         let mut days = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let rest = days.split_off(&(day, Arc::from("")));
-        let over = std::mem::replace(&mut *days, rest);
+        let rest = days.all.split_off(&(day, Arc::from("")));
+        let over = std::mem::replace(&mut days.all, rest);
+        days.size_bytes -= over.values().map(|policies| size_bytes(policies)).sum::<usize>();
         over.into_iter().map(|((day, domain), policies)| Day { day, domain, policies }).collect()
     }
 }
 
 impl Counts {
-    fn count(&mut self, came: Result<(), Failed>) {
+    /// Gives the bytes that it takes more, of those that there is room for.
+    fn count(&mut self, came: Result<(), Failed>, room_bytes: usize) -> usize {
         let Err(failed) = came else {
             self.successes += 1;
-            return;
+            return 0;
         };
         self.failures += 1;
-        if self.details.len() < limits::TLSRPT_DETAILS_MAX || self.details.contains_key(&failed) {
-            *self.details.entry(failed).or_default() += 1;
+        if let Some(count) = self.details.get_mut(&failed) {
+            *count += 1;
+            return 0;
         }
+        let size_bytes = failed.size_bytes();
+        if self.details.len() >= limits::TLSRPT_DETAILS_MAX || size_bytes > room_bytes {
+            return 0;
+        }
+        self.details.insert(failed, 1);
+        size_bytes
     }
 }
 
@@ -138,5 +217,28 @@ mod tests {
             tally.note(0, &published(&format!("{number}.test"), "1"), Ok(()));
         }
         assert_eq!(tally.take_before(1).len(), limits::TLSRPT_DOMAINS_MAX);
+    }
+
+    /// What domains write about themselves, as long as they like, is bounded in bytes.
+    #[test]
+    fn what_is_kept_is_bounded_in_bytes() {
+        let tally = Tally::default();
+        let long = "x".repeat(limits::STS_POLICY_BYTES_MAX);
+        for number in 0..2000 {
+            tally.note(0, &published(&format!("{number}.test"), &long), Ok(()));
+        }
+        let days = tally.take_before(1);
+        let lines = days.iter().flat_map(|day| &day.policies).flat_map(|(published, _)| &published.lines);
+        let kept: usize = lines.map(String::len).sum();
+        assert!(kept > 0 && kept <= posthouse_engine::base::limits::KEPT_BYTES_MAX, "{kept}");
+        // What is taken out makes room.
+        tally.note(DAY, &published("a.test", &long), Ok(()));
+        assert_eq!(tally.take_before(2).len(), 1);
+        let lines = (0..limits::TLSRPT_TEXT_BYTES_MAX).map(|_| "mx".to_owned());
+        let cut = Published::new("a.test".into(), Kind::Sts, lines.clone(), lines);
+        assert_eq!(
+            (cut.lines.len(), cut.mx.len()),
+            (limits::TLSRPT_TEXT_BYTES_MAX / 2, limits::TLSRPT_TEXT_BYTES_MAX / 2)
+        );
     }
 }

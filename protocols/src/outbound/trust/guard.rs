@@ -180,18 +180,17 @@ impl<'a> Guards<'a> {
                 let owner = format!("_{port}._tcp.{base}");
                 if let Some(records) = self.records(&owner, &host.name).await? {
                     let published =
-                        self.counted(Kind::Tlsa, records.iter().map(ToString::to_string).collect(), &[&host.name]);
+                        self.counted(Kind::Tlsa, records.iter().map(ToString::to_string), [host.name.clone()]);
                     let guard = Guard::dane(self.security, tls, (base, &owner), records, &self.names(host));
                     return Ok(Guard { published, ..guard });
                 }
             }
         }
         let Some(policy) = self.policy().await.filter(|policy| policy.mode != Mode::None) else {
-            let published = self.counted(Kind::NoPolicyFound, Vec::new(), &[]);
+            let published = self.counted(Kind::NoPolicyFound, [], []);
             return Ok(Guard { published, ..Guard::configured(self.security, tls, &host.name) });
         };
-        let mx: Vec<&str> = policy.mx.iter().map(String::as_str).collect();
-        let published = self.counted(Kind::Sts, policy.lines.clone(), &mx);
+        let published = self.counted(Kind::Sts, policy.lines.iter().cloned(), policy.mx.iter().cloned());
         if policy.mode == Mode::Testing {
             return Ok(Guard { published, ..Guard::tested(self.security, tls, &host.name, &policy) });
         }
@@ -205,11 +204,15 @@ impl<'a> Guards<'a> {
     }
 
     /// A policy of the destination that sessions are counted under, if they are.
-    fn counted(&self, kind: Kind, lines: Vec<String>, mx: &[&str]) -> Option<Arc<Published>> {
+    fn counted(
+        &self,
+        kind: Kind,
+        lines: impl IntoIterator<Item = String>,
+        mx: impl IntoIterator<Item = String>,
+    ) -> Option<Arc<Published>> {
         let Destination::Domain(domain, _) = self.destination else { return None };
-        let mx = mx.iter().map(|host| (*host).to_owned()).collect();
         self.office.tls_reports.as_ref()?;
-        Some(Arc::new(Published { domain: domain.clone(), kind, lines, mx }))
+        Some(Arc::new(Published::new(domain.clone(), kind, lines, mx)))
     }
 
     fn failed(&self, published: Option<&Arc<Published>>, result: &'static str, host: &str) {
@@ -229,7 +232,7 @@ impl<'a> Guards<'a> {
         if self.policy.is_none() && !domain.starts_with('[') && domain.parse::<IpAddr>().is_err() {
             let known = policies.of(&*self.office.names, &domain, self.office.now()).await;
             if let Some(failed) = known.failed.filter(|_| known.policy.is_none()) {
-                self.failed(self.counted(Kind::Sts, Vec::new(), &[]).as_ref(), failed, &format!("mta-sts.{domain}"));
+                self.failed(self.counted(Kind::Sts, [], []).as_ref(), failed, &format!("mta-sts.{domain}"));
             }
             self.policy = Some(Arc::new(known));
         }
@@ -243,7 +246,7 @@ impl<'a> Guards<'a> {
             Ok(records) => Ok(Some(records)),
             Err(NoAnswer::NoName | NoAnswer::NoRecord) => Ok(None),
             Err(why) => {
-                self.failed(self.counted(Kind::Tlsa, Vec::new(), &[host]).as_ref(), NO_TLSA, host);
+                self.failed(self.counted(Kind::Tlsa, [], [host.to_owned()]).as_ref(), NO_TLSA, host);
                 Err(Reply::own("4.4.3", format!("DANE: TLSA of {owner}: {why}")))
             }
         }

@@ -29,12 +29,14 @@ impl Policy {
     pub(in crate::outbound) fn parse(bytes: &[u8]) -> Result<Policy, String> {
         let text = std::str::from_utf8(bytes).map_err(|_| "it is not UTF-8")?;
         let (mut version, mut mode, mut max_age, mut mx, mut lines) = (None, None, None, Vec::new(), Vec::new());
+        let mut lines_bytes = 0;
         for line in text.split('\n').map(|line| line.trim_end_matches(['\r', ' ', '\t'])) {
             if line.is_empty() {
                 continue;
             }
             let (name, value) = line.split_once(':').ok_or("a line is no field")?;
-            if lines.len() < limits::STS_LINES_KEPT {
+            lines_bytes += line.len();
+            if lines.len() < limits::STS_LINES_KEPT && lines_bytes <= limits::TLSRPT_TEXT_BYTES_MAX {
                 lines.push(line.to_owned());
             }
             let value = value.trim_start_matches([' ', '\t']);
