@@ -1,20 +1,6 @@
 //! Writes the small things of IMAP responses: numbers, strings, sets, dates. Knows no command and never waits.
 use posthouse_engine::index::UidSet;
-
-/// A number in decimal. FETCH writes a handful for each message, so it goes around the formatting machinery.
-pub(super) fn number(out: &mut Vec<u8>, mut number: u64) {
-    let mut digits = [0u8; 20];
-    let mut at = digits.len();
-    loop {
-        at -= 1;
-        digits[at] = b'0' + (number % 10) as u8;
-        number /= 10;
-        if number == 0 {
-            break;
-        }
-    }
-    out.extend_from_slice(&digits[at..]);
-}
+pub(super) use posthouse_engine::index::mime::decimal as number;
 
 /// A string as a quoted string where RFC 3501 section 4.3 allows it, else as a literal.
 pub(super) fn string(out: &mut Vec<u8>, text: &[u8]) {

@@ -38,8 +38,10 @@ pub(super) fn prove(head: &Head<'_>) -> Result<(), DecodeError> {
 
 /// Reads the next node with all that it holds.
 fn below(nodes: &mut NodeReader<'_>, depth: usize) -> Result<(), DecodeError> {
-    let node = nodes.next_at(depth)?;
-    (0..node.children).try_for_each(|_| below(nodes, depth + 1))
+    let head = nodes.head_at(depth)?;
+    let children = head.children;
+    nodes.rest(head)?;
+    (0..children).try_for_each(|_| below(nodes, depth + 1))
 }
 
 /// Reads nodes one after the other.
@@ -53,15 +55,23 @@ pub(super) struct NodeReader<'a> {
     left: usize,
 }
 
-/// One node, its texts where they lie.
+/// What stands before a node's texts.
 #[derive(Clone, Debug)]
-pub(super) struct NodeRef<'a> {
+pub(super) struct NodeHead {
     pub(super) kind: PartKind,
     pub(super) is_text: bool,
+    pub(super) has_disposition: bool,
+    pub(super) has_extras: bool,
     pub(super) header: Range<u32>,
     pub(super) body: Range<u32>,
     pub(super) lines: u32,
     pub(super) children: u32,
+}
+
+/// One node, its texts where they lie.
+#[derive(Clone, Debug)]
+pub(super) struct NodeRef<'a> {
+    pub(super) head: NodeHead,
     pub(super) main: Option<Text<'a>>,
     pub(super) sub: Option<Text<'a>>,
     pub(super) params: Texts<'a>,
@@ -103,10 +113,6 @@ impl<'a> Texts<'a> {
         std::iter::from_fn(move || Some((self.next()?, self.next()?)))
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.left == 0
-    }
-
     /// Remembers where `count` texts begin, checks them and goes past them.
     fn skip(reader: &mut Reader<'a>, count: usize) -> Result<Self, DecodeError> {
         let texts = Texts { reader: Some(reader.clone()), left: count };
@@ -117,7 +123,8 @@ impl<'a> Texts<'a> {
     }
 }
 
-fn given<'a>(reader: &mut Reader<'a>) -> Result<Text<'a>, DecodeError> {
+/// Reads a text that must be there.
+pub(super) fn given<'a>(reader: &mut Reader<'a>) -> Result<Text<'a>, DecodeError> {
     match text(reader)? {
         Some(text) => Ok(text),
         None => reader.error("a text expected"),
@@ -137,16 +144,32 @@ impl<'a> NodeReader<'a> {
         }
     }
 
-    /// Reads the next node, which lies so deep; it is an error if that is too deep, or if there is none.
-    pub(super) fn next_at(&mut self, depth: usize) -> Result<NodeRef<'a>, DecodeError> {
+    /// Reads the next node; it is an error if there is none, or if it does not lie in the message.
+    pub(super) fn next(&mut self) -> Result<NodeRef<'a>, DecodeError> {
+        let head = self.head()?;
+        self.rest(head)
+    }
+
+    /// Reads the head of the next node, which lies so deep; it is an error if that is too deep, or if there is none. Its texts must be read next, by
+    /// `rest` or with the reader that `texts` gives.
+    pub(super) fn head_at(&mut self, depth: usize) -> Result<NodeHead, DecodeError> {
         match depth < MIME_DEPTH_MAX {
-            true => self.next(),
+            true => self.head(),
             false => self.reader.error("fewer levels expected"),
         }
     }
 
-    /// Reads the next node; it is an error if there is none, or if it does not lie in the message.
-    pub(super) fn next(&mut self) -> Result<NodeRef<'a>, DecodeError> {
+    /// Where the texts begin of the node whose head was read last.
+    pub(super) fn texts(&self) -> Reader<'a> {
+        self.reader.clone()
+    }
+
+    /// The next node begins where that reader is.
+    pub(super) fn go_on(&mut self, behind: Reader<'a>) {
+        self.reader = behind;
+    }
+
+    fn head(&mut self) -> Result<NodeHead, DecodeError> {
         let reader = &mut self.reader;
         match self.left.checked_sub(1) {
             Some(left) => self.left = left,
@@ -175,34 +198,21 @@ impl<'a> NodeReader<'a> {
             PartKind::Multipart => reader.varint_u32()?,
             PartKind::Message => 1,
         };
+        self.expected = if children == 0 { body.end } else { body.start };
+        let (has_disposition, has_extras) = (flags & FLAG_DISPOSITION != 0, flags & FLAG_EXTRAS != 0);
+        Ok(NodeHead { kind, is_text, has_disposition, has_extras, header, body, lines, children })
+    }
+
+    /// Reads what follows a node's head.
+    pub(super) fn rest(&mut self, head: NodeHead) -> Result<NodeRef<'a>, DecodeError> {
+        let reader = &mut self.reader;
         let (main, sub) = (text(reader)?, text(reader)?);
         let params = params(reader)?;
         let encoding = text(reader)?;
-        let disposition = match flags & FLAG_DISPOSITION {
-            0 => None,
-            _ => Some((given(reader)?, self::params(reader)?)),
-        };
-        let extras = match flags & FLAG_EXTRAS {
-            0 => Extras::default(),
-            _ => extras(reader)?,
-        };
-        let envelope = if kind == PartKind::Message { reader.bytes()? } else { &[] };
-        self.expected = if children == 0 { body.end } else { body.start };
-        Ok(NodeRef {
-            kind,
-            is_text,
-            header,
-            body,
-            lines,
-            children,
-            main,
-            sub,
-            params,
-            encoding,
-            disposition,
-            extras,
-            envelope,
-        })
+        let disposition = if head.has_disposition { Some((given(reader)?, self::params(reader)?)) } else { None };
+        let extras = if head.has_extras { extras(reader)? } else { Extras::default() };
+        let envelope = if head.kind == PartKind::Message { reader.bytes()? } else { &[] };
+        Ok(NodeRef { head, main, sub, params, encoding, disposition, extras, envelope })
     }
 }
 

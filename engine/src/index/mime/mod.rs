@@ -25,6 +25,7 @@ use decode::NodeReader;
 pub use header::{HeaderField, HeaderFields, find_header, header_fields, message_id, unfold};
 pub use node::PartKind;
 pub use part::{Embedded, Part, Parts, Section, TransferEncoding};
+pub use quote::decimal;
 
 pub use crate::base::bytes::DecodeError;
 

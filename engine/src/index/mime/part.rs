@@ -61,11 +61,11 @@ pub enum TransferEncoding {
 impl<'a> Part<'a> {
     fn new(node: NodeRef<'a>, embedded: Option<Embedded>) -> Self {
         Part {
-            kind: node.kind,
-            header: node.header.clone(),
-            body: node.body.clone(),
+            kind: node.head.kind,
+            header: node.head.header.clone(),
+            body: node.head.body.clone(),
             embedded,
-            lines: node.lines,
+            lines: node.head.lines,
             node,
         }
     }
@@ -87,7 +87,7 @@ impl<'a> Part<'a> {
             || match self.kind {
                 PartKind::Message => b"rfc822".as_slice(),
                 PartKind::Multipart => b"x-unknown",
-                PartKind::Leaf if self.node.is_text => b"plain",
+                PartKind::Leaf if self.node.head.is_text => b"plain",
                 PartKind::Leaf => b"unknown",
             },
             Text::bytes,
@@ -96,7 +96,7 @@ impl<'a> Part<'a> {
 
     /// Whether this is text/*.
     pub fn is_text(&self) -> bool {
-        self.node.is_text
+        self.node.head.is_text
     }
 
     /// A parameter of Content-Type as written; RFC 2231 values ("name*") are merged but not decoded.
@@ -141,16 +141,16 @@ fn find_param<'a>(params: &Texts<'a>, name: &[u8]) -> Option<&'a [u8]> {
 pub(super) fn find<'a>(mut nodes: NodeReader<'a>, path: &[u32]) -> Option<Part<'a>> {
     let mut node = nodes.next().ok()?;
     if path.is_empty() {
-        let embedded = Embedded { header: node.header.clone(), text: node.body.clone() };
+        let embedded = Embedded { header: node.head.header.clone(), text: node.head.body.clone() };
         return Some(Part::new(node, Some(embedded)));
     }
     for (at, &number) in path.iter().enumerate() {
-        if at > 0 && node.kind == PartKind::Message {
+        if at > 0 && node.head.kind == PartKind::Message {
             node = nodes.next().ok()?;
-        } else if at > 0 && node.kind == PartKind::Leaf {
+        } else if at > 0 && node.head.kind == PartKind::Leaf {
             return None;
         }
-        if node.kind == PartKind::Multipart {
+        if node.head.kind == PartKind::Multipart {
             node = nth_child(&mut nodes, &node, number)?;
         } else if number != 1 {
             return None;
@@ -161,23 +161,23 @@ pub(super) fn find<'a>(mut nodes: NodeReader<'a>, path: &[u32]) -> Option<Part<'
 
 /// Reads the child of that number, from 1 on.
 fn nth_child<'a>(nodes: &mut NodeReader<'a>, parent: &NodeRef<'a>, number: u32) -> Option<NodeRef<'a>> {
-    if number == 0 || number > parent.children {
+    if number == 0 || number > parent.head.children {
         return None;
     }
     let mut before = number - 1;
     while before > 0 {
         let skipped = nodes.next().ok()?;
-        before = before - 1 + skipped.children;
+        before = before - 1 + skipped.head.children;
     }
     nodes.next().ok()
 }
 
 fn with_embedded<'a>(node: NodeRef<'a>, after: &NodeReader<'a>) -> Part<'a> {
-    let inner = match node.kind {
+    let inner = match node.head.kind {
         PartKind::Message => after.clone().next().ok(),
         _ => None,
     };
-    let embedded = inner.map(|inner| Embedded { header: inner.header, text: inner.body });
+    let embedded = inner.map(|inner| Embedded { header: inner.head.header, text: inner.head.body });
     Part::new(node, embedded)
 }
 

@@ -1,9 +1,9 @@
-//! Writes BODY and BODYSTRUCTURE (RFC 3501 section 7.4.2) from an encoded summary. Never reads the message.
-use super::decode::{NodeReader, NodeRef, Texts};
+//! Writes BODY and BODYSTRUCTURE (RFC 3501 section 7.4.2) from an encoded summary, as it is read. Never reads the message.
+use super::decode::{Extras, NodeHead, NodeReader, NodeRef, given};
 use super::node::PartKind;
 use super::quote::decimal;
-use super::wire::Text;
-use crate::base::bytes::DecodeError;
+use super::wire::{SEVEN_BIT, Text, text};
+use crate::base::bytes::{DecodeError, Reader};
 
 /// A multipart must list a part (RFC 3501 section 9, body-type-mpart); one that has none lists this.
 const NO_PARTS: &[u8] = br#"("text" "plain" ("charset" "us-ascii") NIL NIL "7bit" 0 0"#;
@@ -16,133 +16,150 @@ pub(super) fn render(mut nodes: NodeReader<'_>, extended: bool, out: &mut Vec<u8
 
 /// Writes the next node with all that it holds.
 fn render_node(nodes: &mut NodeReader<'_>, depth: usize, extended: bool, out: &mut Vec<u8>) -> Result<(), DecodeError> {
-    let node = nodes.next_at(depth)?;
-    out.push(b'(');
-    if node.kind == PartKind::Multipart {
-        for _ in 0..node.children {
-            render_node(nodes, depth + 1, extended, out)?;
-        }
-        multipart(&node, extended, out);
+    let head = nodes.head_at(depth)?;
+    let mut own = nodes.texts();
+    if head.kind == PartKind::Leaf && !head.has_extras {
+        // The rule: what is read is written at once.
+        let node = Node { head: &head, extras: &Extras::default(), extended };
+        node.before_embedded(&mut own, out)?;
+        node.after_embedded(&mut own, out)?;
+        nodes.go_on(own);
     } else {
-        before_embedded(&node, out);
-        if node.kind == PartKind::Message {
-            out.push(b' ');
-            out.extend_from_slice(node.envelope);
-            out.push(b' ');
-            render_node(nodes, depth + 1, extended, out)?;
+        let NodeRef { head, extras, envelope, .. } = nodes.rest(head)?;
+        let node = Node { head: &head, extras: &extras, extended };
+        if head.kind == PartKind::Multipart {
+            out.push(b'(');
+            for _ in 0..head.children {
+                render_node(nodes, depth + 1, extended, out)?;
+            }
+            node.multipart(&mut own, out)?;
+        } else {
+            node.before_embedded(&mut own, out)?;
+            if head.kind == PartKind::Message {
+                out.push(b' ');
+                out.extend_from_slice(envelope);
+                out.push(b' ');
+                render_node(nodes, depth + 1, extended, out)?;
+            }
+            node.after_embedded(&mut own, out)?;
         }
-        after_embedded(&node, extended, out);
     }
     out.push(b')');
     Ok(())
 }
 
-/// body-type-mpart, behind its parts.
-fn multipart(node: &NodeRef<'_>, extended: bool, out: &mut Vec<u8>) {
-    if node.children == 0 {
-        out.extend_from_slice(NO_PARTS);
-        out.extend_from_slice(if extended { b" NIL NIL NIL NIL)" } else { b")" });
-    }
-    out.push(b' ');
-    node.sub.unwrap_or(Text::Own(b"x-unknown")).write(out);
-    if extended {
-        out.push(b' ');
-        params(out, node.params.clone(), false);
-        extension(node, out);
-    }
+/// A node of which the texts are still to be read.
+struct Node<'a> {
+    head: &'a NodeHead,
+    extras: &'a Extras<'a>,
+    extended: bool,
 }
 
-/// body-type-1part, as far as its size.
-fn before_embedded(node: &NodeRef<'_>, out: &mut Vec<u8>) {
-    if node.kind == PartKind::Message {
-        out.extend_from_slice(br#""message" "rfc822""#);
-    } else {
-        node.main.unwrap_or(Text::Own(b"text")).write(out);
-        out.push(b' ');
-        node.sub.unwrap_or(Text::Own(if node.is_text { b"plain" } else { b"unknown" })).write(out);
-    }
-    out.push(b' ');
-    params(out, node.params.clone(), node.is_text);
-    out.push(b' ');
-    nstring(out, node.extras.id);
-    out.push(b' ');
-    nstring(out, node.extras.description);
-    out.push(b' ');
-    node.encoding.unwrap_or(Text::Word(b"\"7bit\"")).write(out);
-    out.push(b' ');
-    decimal(out, (node.body.end - node.body.start).into());
-}
-
-/// body-type-1part, from its lines on.
-fn after_embedded(node: &NodeRef<'_>, extended: bool, out: &mut Vec<u8>) {
-    if node.is_text || node.kind == PartKind::Message {
-        out.push(b' ');
-        decimal(out, node.lines.into());
-    }
-    if extended {
-        out.push(b' ');
-        nstring(out, node.extras.md5);
-        extension(node, out);
-    }
-}
-
-/// Disposition, languages and location, which all bodies have.
-fn extension(node: &NodeRef<'_>, out: &mut Vec<u8>) {
-    match &node.disposition {
-        Some((disposition, disposition_params)) => {
-            out.extend_from_slice(b" (");
-            disposition.write(out);
-            out.push(b' ');
-            params(out, disposition_params.clone(), false);
-            out.push(b')');
+impl Node<'_> {
+    /// body-type-mpart, behind its parts.
+    fn multipart(&self, own: &mut Reader<'_>, out: &mut Vec<u8>) -> Result<(), DecodeError> {
+        if self.head.children == 0 {
+            out.extend_from_slice(NO_PARTS);
+            out.extend_from_slice(if self.extended { b" NIL NIL NIL NIL)" } else { b")" });
         }
-        None => out.extend_from_slice(b" NIL"),
+        let (_main, sub) = (text(own)?, text(own)?);
+        sub.unwrap_or(Text::Own(b"x-unknown")).write(b' ', out);
+        if self.extended {
+            params(own, false, out)?;
+            let _encoding = text(own)?;
+            self.extension(own, out)?;
+        }
+        Ok(())
     }
-    out.push(b' ');
-    if node.extras.languages.is_empty() {
-        nstring(out, None);
-    } else {
-        list(out, node.extras.languages.clone());
+
+    /// body-type-1part, as far as its size.
+    fn before_embedded(&self, own: &mut Reader<'_>, out: &mut Vec<u8>) -> Result<(), DecodeError> {
+        let (main, sub) = (text(own)?, text(own)?);
+        if self.head.kind == PartKind::Message {
+            out.extend_from_slice(br#"("message" "rfc822""#);
+        } else {
+            main.unwrap_or(Text::Own(b"text")).write(b'(', out);
+            sub.unwrap_or(Text::Own(if self.head.is_text { b"plain" } else { b"unknown" })).write(b' ', out);
+        }
+        params(own, self.head.is_text, out)?;
+        if self.head.has_extras {
+            nstring(self.extras.id, out);
+            nstring(self.extras.description, out);
+        } else {
+            out.extend_from_slice(b" NIL NIL");
+        }
+        text(own)?.unwrap_or(Text::Word(&SEVEN_BIT)).write(b' ', out);
+        out.push(b' ');
+        decimal(out, (self.head.body.end - self.head.body.start).into());
+        Ok(())
     }
-    out.push(b' ');
-    nstring(out, node.extras.location);
+
+    /// body-type-1part, from its lines on.
+    fn after_embedded(&self, own: &mut Reader<'_>, out: &mut Vec<u8>) -> Result<(), DecodeError> {
+        if self.head.is_text || self.head.kind == PartKind::Message {
+            out.push(b' ');
+            decimal(out, self.head.lines.into());
+        }
+        let before = out.len();
+        nstring(self.extras.md5, out);
+        self.extension(own, out)?;
+        if !self.extended {
+            // Written to prove it.
+            out.truncate(before);
+        }
+        Ok(())
+    }
+
+    /// Disposition, languages and location, which all bodies have.
+    fn extension(&self, own: &mut Reader<'_>, out: &mut Vec<u8>) -> Result<(), DecodeError> {
+        if self.head.has_disposition {
+            out.push(b' ');
+            given(own)?.write(b'(', out);
+            params(own, false, out)?;
+            out.push(b')');
+        } else {
+            out.extend_from_slice(b" NIL");
+        }
+        if !self.head.has_extras {
+            out.extend_from_slice(b" NIL NIL");
+            return Ok(());
+        }
+        out.push(b' ');
+        let mut before = b'(';
+        for language in self.extras.languages.clone() {
+            language.write(before, out);
+            before = b' ';
+        }
+        out.extend_from_slice(if before == b'(' { b"NIL" } else { b")" });
+        nstring(self.extras.location, out);
+        Ok(())
+    }
 }
 
-/// body-fld-param. Text without a charset is US-ASCII (RFC 2046 section 4.1.2).
-fn params(out: &mut Vec<u8>, params: Texts<'_>, is_text: bool) {
+/// body-fld-param behind a space. Text without a charset is US-ASCII (RFC 2046 section 4.1.2).
+fn params(own: &mut Reader<'_>, is_text: bool, out: &mut Vec<u8>) -> Result<(), DecodeError> {
     let mut add_charset = is_text;
+    out.push(b' ');
     let mut before = b'(';
-    for (name, value) in params.pairs() {
-        out.push(before);
-        before = b' ';
-        name.write(out);
-        out.push(b' ');
-        value.write(out);
+    for _ in 0..own.count()? {
+        let (name, value) = (given(own)?, given(own)?);
+        name.write(before, out);
+        value.write(b' ', out);
         add_charset &= !name.bytes().eq_ignore_ascii_case(b"charset");
+        before = b' ';
     }
     if add_charset {
         out.push(before);
-        before = b' ';
         out.extend_from_slice(br#""charset" "us-ascii""#);
     }
-    out.extend_from_slice(if before == b'(' { b"NIL" } else { b")" });
+    out.extend_from_slice(if before == b'(' && !add_charset { b"NIL" } else { b")" });
+    Ok(())
 }
 
-/// A string; NIL for none.
-fn nstring(out: &mut Vec<u8>, text: Option<Text<'_>>) {
+/// A string behind a space; NIL for none.
+fn nstring(text: Option<Text<'_>>, out: &mut Vec<u8>) {
     match text {
-        Some(text) => text.write(out),
-        None => out.extend_from_slice(b"NIL"),
+        Some(text) => text.write(b' ', out),
+        None => out.extend_from_slice(b" NIL"),
     }
-}
-
-fn list(out: &mut Vec<u8>, texts: Texts<'_>) {
-    out.push(b'(');
-    for (at, text) in texts.enumerate() {
-        if at > 0 {
-            out.push(b' ');
-        }
-        text.write(out);
-    }
-    out.push(b')');
 }

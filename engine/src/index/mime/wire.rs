@@ -8,7 +8,7 @@ macro_rules! words {
         /// Texts stored as one byte. Indexes are part of the format: append only, at most 64.
         pub(super) const DICTIONARY: [&[u8]; 60] = [$($word.as_bytes()),*];
         /// The same as they stand in a response.
-        static QUOTED: [&[u8]; 60] = [$(concat!("\"", $word, "\"").as_bytes()),*];
+        static QUOTED: [Word; 60] = [$(Word::of(concat!(" \"", $word, "\""))),*];
     };
 }
 
@@ -75,11 +75,45 @@ words![
     "type",
 ];
 
+/// A word in quotes behind a byte of any kind. Of one size, so that it is copied by a few moves and without a call.
+#[derive(Debug)]
+pub(super) struct Word {
+    quoted: [u8; 23],
+    len: u8,
+}
+
+/// What a part has that names no encoding.
+pub(super) static SEVEN_BIT: Word = Word::of(" \"7bit\"");
+
+impl Word {
+    const fn of(quoted: &str) -> Word {
+        let (bytes, mut word) = (quoted.as_bytes(), Word { quoted: [0; 23], len: quoted.len() as u8 });
+        let mut at = 0;
+        while at < bytes.len() {
+            word.quoted[at] = bytes[at];
+            at += 1;
+        }
+        word
+    }
+
+    fn bytes(&self) -> &[u8] {
+        &self.quoted[2..usize::from(self.len) - 1]
+    }
+
+    fn write(&self, before: u8, out: &mut Vec<u8>) {
+        let len = out.len() + usize::from(self.len);
+        let mut quoted = self.quoted;
+        quoted[0] = before;
+        out.extend_from_slice(&quoted);
+        out.truncate(len);
+    }
+}
+
 /// A text that was read: nearly all of a body structure are words, whose quoted form is at hand.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Text<'a> {
     /// In quotes.
-    Word(&'static [u8]),
+    Word(&'static Word),
     /// As it lies in the summary.
     Own(&'a [u8]),
 }
@@ -87,16 +121,19 @@ pub(super) enum Text<'a> {
 impl<'a> Text<'a> {
     pub(super) fn bytes(self) -> &'a [u8] {
         match self {
-            Text::Word(quoted) => &quoted[1..quoted.len() - 1],
+            Text::Word(word) => word.bytes(),
             Text::Own(bytes) => bytes,
         }
     }
 
-    /// Writes it as an IMAP string.
-    pub(super) fn write(self, out: &mut Vec<u8>) {
+    /// Writes it as an IMAP string behind a byte.
+    pub(super) fn write(self, before: u8, out: &mut Vec<u8>) {
         match self {
-            Text::Word(quoted) => out.extend_from_slice(quoted),
-            Text::Own(bytes) => string(out, bytes),
+            Text::Word(word) => word.write(before, out),
+            Text::Own(bytes) => {
+                out.push(before);
+                string(out, bytes);
+            }
         }
     }
 }
