@@ -1,7 +1,7 @@
 //! A store on a simulated disk with one new member for each input, so that an input does the same however many ran before it.
 use crate::state::check_sums;
 use posthouse_engine::base::{AccountId, Flags, MailboxId, SimClock};
-use posthouse_engine::directory::{Address, Change, Quota};
+use posthouse_engine::directory::{AccessChange, Address, Change, LoginKeys, Quota};
 use posthouse_engine::disk::Disk;
 use posthouse_engine::disk::sim::SimDisk;
 use posthouse_engine::{Append, Engine, Options};
@@ -81,6 +81,11 @@ fn change(engine: &Engine, changes: Vec<Change>) {
     engine.change_directory(changes).wait().into_iter().for_each(|done| done.expect("the directory takes it"));
 }
 
+/// Keys of one round that are no password's: salt, rounds, and keys for two hashes.
+fn keys(salt: [u8; 16]) -> LoginKeys {
+    LoginKeys::from_bytes(&[&salt[..], &[1], &[0; 2 * (20 + 32)]].concat()).expect("keys")
+}
+
 /// A protocol's service over a store, and who is to log in next.
 pub struct House<S: ?Sized> {
     make: fn(Arc<Shared>) -> Arc<S>,
@@ -113,10 +118,18 @@ impl<S: ?Sized> House<S> {
         let (shared, service) = self.open.clone().expect("a store is open");
         let address = Address::parse(&name).expect("an address");
         let (hash, quota) = (Some(HASH.into()), Quota::Bytes(QUOTA_BYTES));
-        change(
-            &shared.engine,
-            vec![Change::MemberAdd { address, name: "Somebody".into(), password_hash: hash, vip: false, quota }],
-        );
+        let member = Change::MemberAdd {
+            address: address.clone(),
+            name: "Somebody".into(),
+            password_hash: hash,
+            vip: false,
+            quota,
+        };
+        change(&shared.engine, vec![member]);
+        // Else each first login makes them, which takes a hundred times as long as the rest of an input.
+        let keys = Box::new(keys(shared.engine.login_candidate(&name).salt()));
+        let keys = AccessChange::KeysMake { account: address, of_hash: HASH.into(), keys };
+        change(&shared.engine, vec![Change::Access(keys)]);
         Guest { service, name, shared }
     }
 
@@ -127,6 +140,7 @@ impl<S: ?Sized> House<S> {
             vec![
                 Change::TenantAdd { name: "example".into(), title: "Example".into(), accounts_max: Some(u32::MAX) },
                 Change::DomainAdd { tenant: "example".into(), domain: "example.org".into() },
+                Change::Access(AccessChange::SecretMake([7; 32])),
             ],
         );
         let mut shared = Shared::new(engine, clock, "mail.example.org");

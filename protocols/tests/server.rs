@@ -395,7 +395,7 @@ fn an_address_in_use_is_named_in_the_error() {
         let (mut client, begin) = (connect(addr), Instant::now());
         drop(server);
         assert_eq!(read_all(&mut client).0, b"");
-        assert!(begin.elapsed() < 1000 * MILLI);
+        assert!(begin.elapsed() < 10_000 * MILLI);
         let mut again = listener(By(echo));
         again.addr = addr;
         drop(Server::start(kind, 1, vec![again], common::MANY).expect("the address is free"));

@@ -58,6 +58,7 @@ pub fn backup_list(bytes: &[u8]) -> bool {
     assert_eq!(backup::list::Backup::decode(&again).as_ref(), Ok(&read));
     let inside = |path: &str| !path.starts_with('/') && !path.split('/').any(|part| part == "..");
     assert!(read.files().all(|file| inside(&file.at) && inside(&file.dir) && inside(&file.name)));
+    assert!(read.files().all(|file| file.bytes <= read.bytes()));
     true
 }
 

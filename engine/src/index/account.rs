@@ -44,9 +44,10 @@ impl Account {
             return Some("as many messages as its mailboxes hold expected");
         }
         if !self.mailboxes.is_sorted_by(|a, b| a.id < b.id)
-            || self.mailboxes.last().is_some_and(|last| last.id > self.mailbox_next)
+            || self.mailboxes.first().is_some_and(|first| first.id < MailboxId::INBOX)
+            || self.mailboxes.last().is_some_and(|last| last.id >= self.mailbox_next)
         {
-            return Some("mailbox ids in order and below the next one expected");
+            return Some("mailbox ids from 1 on, in order and below the next one, expected");
         }
         self.mailboxes.iter().find_map(|mailbox| mailbox.contradiction())
     }

@@ -6,6 +6,7 @@ use super::mailbox::Mailbox;
 use super::record;
 use super::shard::corrupt;
 use super::table::EntryTable;
+use crate::base::limits::MAILBOXES_MAX;
 use crate::base::{AccountId, MailboxId, Result};
 use crate::format::{Event, Mending};
 use std::sync::Arc;
@@ -110,6 +111,11 @@ impl Accounts {
     }
 
     fn missing_up_to(&mut self, account: AccountId, mailbox: MailboxId, missing: &mut Vec<Event>) -> Result<()> {
+        let next = self.get(account)?.map_or(mailbox, |view| view.mailbox_next);
+        // Nobody makes so many between two events that are left: the number is no number, and to make them all up would take all memory.
+        if mailbox.0.saturating_sub(next.0) as usize > MAILBOXES_MAX {
+            return corrupt(format!("mailbox {mailbox} of account {account}, of which the next one is {next}"));
+        }
         while let Some(view) = self.get(account)?.filter(|view| view.mailbox_next <= mailbox).cloned() {
             let (next, uid_validity) = (view.mailbox_next, view.uid_validity_next);
             let name = free_name(&view, &format!("Recovered {next}"));

@@ -375,7 +375,10 @@ impl Account {
         if id < self.mailbox_next || uid_validity < self.uid_validity_next {
             return corrupt(format!("mailbox {id} of account {} or its UIDVALIDITY is used already", self.id));
         }
-        self.mailbox_next = MailboxId(id.0.saturating_add(1));
+        let Some(next) = id.0.checked_add(1) else {
+            return corrupt(format!("the mailbox ids of account {} are used up", self.id));
+        };
+        self.mailbox_next = MailboxId(next);
         self.uid_validity_next = uid_validity.saturating_add(1);
         self.mailboxes.push(Arc::new(Mailbox {
             id,

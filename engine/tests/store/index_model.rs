@@ -403,3 +403,28 @@ fn the_index_is_what_plain_maps_say() {
         case.check();
     });
 }
+
+/// Else the next one would have the same, and a checkpoint with both is refused.
+#[test]
+fn the_last_id_is_no_mailboxs() {
+    let (account, mut accounts) = (AccountId(1), Accounts::default());
+    accounts.apply(&Event::AccountOpened { account, uid_validity: 1 }).expect("it is new");
+    let mut make = |id| {
+        let (special_use, name) = (None, format!("box {id}"));
+        accounts.apply(&Event::MailboxMade { account, mailbox: MailboxId(id), uid_validity: 9, special_use, name })
+    };
+    assert!(make(u32::MAX).is_err());
+    make(u32::MAX - 1).expect("the last but one");
+    assert!(make(u32::MAX).is_err() && make(u32::MAX - 1).is_err());
+}
+
+#[test]
+fn an_event_that_names_a_far_mailbox_makes_none_up() {
+    let (account, mut accounts) = (AccountId(1), Accounts::default());
+    let removed = |id| Event::MailboxRemoved { account, mailbox: MailboxId(id) };
+    let made_up =
+        accounts.missing_before(&removed(8)).expect("the account, and three behind those that it begins with");
+    assert_eq!(made_up.len(), 4);
+    assert!(accounts.missing_before(&removed(30_000)).is_err());
+    assert_eq!(accounts.missing_before(&removed(9)).expect("one more").len(), 1);
+}

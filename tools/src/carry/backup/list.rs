@@ -83,9 +83,9 @@ impl Backup {
         self.shards.iter().flat_map(|shard| &shard.files).chain([&self.store])
     }
 
-    /// Bytes of all of them.
+    /// Bytes of all of them, as the list says.
     pub fn bytes(&self) -> u64 {
-        self.files().map(|file| file.bytes).sum()
+        self.files().fold(0, |sum, file| sum.saturating_add(file.bytes))
     }
 }
 
@@ -120,5 +120,12 @@ mod tests {
             let bytes = backup(at).encode().expect("encoded");
             assert!(Backup::decode(&bytes).is_err_and(|why| why.contains("leads out")), "{at}");
         }
+    }
+
+    #[test]
+    fn sizes_that_are_no_sizes_have_a_sum() {
+        let mut lies = backup("files/x");
+        (lies.store.bytes, lies.shards[0].files[0].bytes) = (u64::MAX, u64::MAX);
+        assert_eq!(lies.bytes(), u64::MAX);
     }
 }

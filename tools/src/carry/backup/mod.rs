@@ -269,7 +269,8 @@ pub fn check(root: &Path) -> Result<Checked, Failure> {
     let mut checked = Checked { damaged: broken, ..Checked::default() };
     // Where each file lies, and whether it is what its list says: files are shared.
     let mut proven: HashMap<(String, String, u64), bool> = HashMap::new();
-    let mut progress = Progress::new(whole.iter().map(|(_, backup)| backup.bytes()).sum());
+    let bytes = whole.iter().fold(0u64, |sum, (_, backup)| sum.saturating_add(backup.bytes()));
+    let mut progress = Progress::new(bytes);
     checked.damaged.iter().for_each(|why| progress.tell(why));
     for (name, backup) in &whole {
         let mut good = true;
