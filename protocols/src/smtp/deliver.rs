@@ -260,7 +260,7 @@ impl Session {
         if committed.queued.is_some() && !queue_ids.is_empty() {
             committed.set_queued(queue_ids);
         }
-        self.queue_for_later(transaction, verdicts, kept, &mut committed).await;
+        self.queue_for_later(transaction, (verdicts, arrival), kept, &mut committed).await;
         Ok(committed)
     }
 
