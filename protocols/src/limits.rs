@@ -248,8 +248,10 @@ pub const SMTP_IDLE_MAX: Duration = Duration::from_secs(5 * 60);
 pub const SMTP_MESSAGE_MAX: Duration = Duration::from_secs(60 * 60);
 /// Received fields of a message that goes in circles (RFC 5321 section 6.3).
 pub const SMTP_HOPS_MAX: usize = 100;
-/// Recipients of a message that its log line names.
+/// Recipients of a message that its line in the server's log names; it says how many more there are.
 pub const SMTP_LOGGED_RECIPIENTS_MAX: usize = 10;
+/// Bytes of the recipients that the mail log names of a message refused for all of them: as many as there may be, of 64 bytes each. It says how many more there are.
+pub const SMTP_REFUSED_RECIPIENTS_BYTES_MAX: usize = 64 * SMTP_RECIPIENTS_MAX;
 /// Characters of what should be an address and is none, in the mail log.
 pub const SMTP_LOGGED_PATH_CHARS_MAX: usize = 320;
 /// Bytes of a message's header that are sent back with a bounce.

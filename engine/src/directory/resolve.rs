@@ -1,5 +1,6 @@
 //! Which accounts an address means, who may log in by a name, who may send as whom. Never changes anything.
 use crate::base::{AccountId, Bound, TenantId};
+use std::collections::HashSet;
 
 use super::tables::{Occupant, Tables};
 use super::{Account, Address, Directory, Group, Rule, Scope};
@@ -142,22 +143,24 @@ impl Directory {
         }
     }
 
-    /// Whether mail to a group comes to anybody outside a tenant, by way of groups in it too.
-    pub fn reaches_outside(&self, group: &Address, tenant: TenantId) -> bool {
-        let mut reached = vec![group];
-        let mut at = 0;
-        while let Some(next) = reached.get(at).copied() {
-            at += 1;
-            for member in self.group(next).iter().flat_map(|group| &group.members) {
-                if self.domain(member.domain()).is_none_or(|domain| domain.tenant != tenant) {
-                    return true;
-                }
-                if self.group(member).is_some() && !reached.contains(&member) {
-                    reached.push(member);
+    /// Whom mail to a group comes to outside a tenant, by way of groups in it too, each of which is asked once. Another tenant's group is one of them.
+    pub fn members_outside(&self, group: &Address, tenant: TenantId) -> impl Iterator<Item = &Address> {
+        let members = |address: &Address| self.group(address).map_or(&[][..], |group| &group.members).iter();
+        let mut known: HashSet<&Address> = self.group(group).map(|group| &group.address).into_iter().collect();
+        let mut left = vec![members(group)];
+        std::iter::from_fn(move || {
+            while let Some(last) = left.last_mut() {
+                match last.next() {
+                    None => drop(left.pop()),
+                    Some(member) if self.domain(member.domain()).is_none_or(|domain| domain.tenant != tenant) => {
+                        return Some(member);
+                    }
+                    Some(member) if self.group(member).is_some() && known.insert(member) => left.push(members(member)),
+                    Some(_) => {}
                 }
             }
-        }
-        false
+            None
+        })
     }
 
     /// One level: what stands in a group is an account or is sent on.

@@ -6,12 +6,45 @@ use crate::base::limits::REACHED_LEFT_SECONDS;
 use crate::base::{AccountId, Error, Guid, QueueId, Result};
 use crate::delivery::{Delivered, Target};
 use crate::queue::{By, Queue, QueueItem};
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Where the requests about one message wait, in their order: each finds what those before it have noted. Other messages have turns of their own.
 pub(super) fn line_of(origin: Guid) -> u64 {
     u128::from_be_bytes(origin.0) as u64 ^ (u128::from_be_bytes(origin.0) >> 64) as u64
+}
+
+/// Messages of which more may come into the queue than is there, and how many wait for that. What is there may be done with before the rest has come: whom it
+/// has reached has to be known then.
+#[derive(Default)]
+pub(super) struct Unfinished(Mutex<HashMap<Guid, usize>>);
+
+impl Unfinished {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Guid, usize>> {
+        // What is behind this lock is whole between any two statements.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn has(&self, origin: Guid) -> bool {
+        self.lock().contains_key(&origin)
+    }
+}
+
+/// While it lives nobody forgets whom a message has reached: more of it may come into the queue.
+#[must_use = "what it stands for ends when it is dropped"]
+pub struct MoreToCome {
+    origin: Guid,
+    all: Arc<Unfinished>,
+}
+
+impl Drop for MoreToCome {
+    fn drop(&mut self) {
+        let mut all = self.all.lock();
+        match all.get_mut(&self.origin) {
+            Some(waiting) if *waiting > 1 => *waiting -= 1,
+            _ => drop(all.remove(&self.origin)),
+        }
+    }
 }
 
 impl Engine {
@@ -30,10 +63,12 @@ impl Engine {
         }
         let (origin, asked) = (item.origin(), Arc::new(asked));
         let elsewhere = self.hand_over_elsewhere(&asked, (origin, by)).await;
-        let is_awaited = self.queues().iter().enumerate().any(|(at, queue)| {
-            // What the item's own shard has, its transaction sees.
-            at != usize::from(by.id.0 as u16) && queue.items_of(origin) > 0
-        });
+        // Asked in this order: what is finished between the two is in the queue.
+        let is_awaited = self.unfinished.has(origin)
+            || self.queues().iter().enumerate().any(|(at, queue)| {
+                // What the item's own shard has, its transaction sees.
+                at != usize::from(by.id.0 as u16) && queue.items_of(origin) > 0
+            });
         let plan = move |txn: &mut super::txn::Txn<'_>| reached::hand_over(txn, &asked, &elsewhere, is_awaited);
         let Some((done, is_over)) = shard.committer.on_behalf(line_of(origin)).submit(plan).await? else {
             return Ok(None);
@@ -82,13 +117,21 @@ impl Engine {
         own.or_else(|| self.queue_shard(item.id)?.shared.published.queue().reached_by(origin, account))
     }
 
+    /// More of a message may come into the queue than what is put in at once.
+    pub(super) fn more_to_come(&self, origin: Guid) -> MoreToCome {
+        *self.unfinished.lock().entry(origin).or_default() += 1;
+        MoreToCome { origin, all: self.unfinished.clone() }
+    }
+
     /// Forgets what a crash has left behind of whom messages have reached.
     pub fn sweep_reached(&self) {
-        let (now, queues) = (self.clock.now(), self.queues());
+        let now = self.clock.now();
+        let unfinished: Vec<Guid> = self.unfinished.lock().keys().copied().collect();
+        let queues = self.queues();
         let old = queues.iter().flat_map(Queue::noted).filter(|(_, when)| when + REACHED_LEFT_SECONDS < now);
         let is_awaited = |origin: &Guid| {
             let named = QueueItem::named_by(*origin).is_some_and(|id: QueueId| self.queue_item(id).is_some());
-            named || queues.iter().any(|queue| queue.items_of(*origin) > 0)
+            named || unfinished.contains(origin) || queues.iter().any(|queue| queue.items_of(*origin) > 0)
         };
         let mut left: Vec<Guid> = old.map(|(origin, _)| origin).filter(|origin| !is_awaited(origin)).collect();
         left.sort_unstable();

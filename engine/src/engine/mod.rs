@@ -40,6 +40,7 @@ mod workers;
 pub use bytes::Bytes;
 pub use carry::{Checksum, Ingested, LogFile, Purged, ShardFiles};
 pub use compaction::{Compact, CompactStatus};
+pub use hand_over::MoreToCome;
 pub use kept::Kept;
 pub use login::Attempt;
 pub use mail_log::{Accepted, MailWatch};
@@ -87,6 +88,7 @@ pub struct Engine {
     rates: Mutex<Counters>,
     mail_book: MailBook,
     coming: Coming,
+    unfinished: Arc<hand_over::Unfinished>,
     clock: Arc<dyn crate::base::Clock>,
     /// Random for each start, so that guids of two starts never meet.
     guid_prefix: u64,
@@ -125,6 +127,7 @@ impl Engine {
             learning,
             compaction: Arc::default(),
             coming,
+            unfinished: Arc::default(),
             control,
             queue_feed,
             workers,

@@ -1,6 +1,6 @@
 //! What callers ask an open store to change. Each is one transaction; the answer comes after the sync that covers it.
 use super::committer::For;
-use super::hand_over::line_of;
+use super::hand_over::{MoreToCome, line_of};
 use super::ops::deliver::Planned;
 use super::ops::{append, copy, deliver, expunge, mailboxes, metadata, reached, store, uidls};
 use super::ticket::given_up;
@@ -120,9 +120,17 @@ impl Engine {
 
     /// The same for a message some of whose copies wait in the queue for mailboxes here, with `origin` as theirs: its accounts, and those of `dealt`,
     /// which get no copy and want none, get none from there. It waits in one line with what is handed over of it from the queue: a shard has its part
-    /// of this before it can be asked for a copy from there.
-    pub fn deliver_once(&self, delivery: Delivery, origin: Guid, dealt: Vec<AccountId>) -> Ticket<Outcome> {
-        self.deliver_with(line_of(origin), delivery, Some(Arc::new((origin, dealt))))
+    /// of this before it can be asked for a copy from there. Whoever may queue more with this origin, for those who could not have it now, keeps the second of
+    /// what is given back until that is done.
+    pub fn deliver_once(
+        &self,
+        delivery: Delivery,
+        origin: Guid,
+        dealt: Vec<AccountId>,
+    ) -> (Ticket<Outcome>, MoreToCome) {
+        // Before its first item is in the queue.
+        let more = self.more_to_come(origin);
+        (self.deliver_with(line_of(origin), delivery, Some(Arc::new((origin, dealt)))), more)
     }
 
     fn deliver_with(&self, whose: u64, delivery: Delivery, family: Family) -> Ticket<Outcome> {

@@ -8,9 +8,17 @@ pub(super) fn leaves(case: &Case<'_>, member: &Account, wanted: &Wanted<'_>) -> 
     // A group in a group is sent on, and may stay inside.
     let stays = |address: &Address| {
         let own = case.directory.domain(address.domain()).is_some_and(|domain| domain.tenant == member.tenant);
-        own && !case.directory.reaches_outside(address, member.tenant)
+        own && case.directory.members_outside(address, member.tenant).next().is_none()
     };
     !wanted.external.iter().all(stays) || wanted.local.iter().any(|recipient| !inside(recipient.account))
+}
+
+/// How many outside the member's tenant would get it: each of a group's members. Who is behind another's address is nobody's business: it is one.
+pub(super) fn count(case: &Case<'_>, member: &Account, wanted: &Wanted<'_>) -> u32 {
+    let is_own = case.directory.domain(wanted.address.domain()).is_some_and(|domain| domain.tenant == member.tenant);
+    let group = Some(wanted.address).filter(|_| is_own).into_iter();
+    let members = group.flat_map(|group| case.directory.members_outside(group, member.tenant)).count();
+    u32::try_from(members).unwrap_or(u32::MAX).max(u32::from(leaves(case, member, wanted)))
 }
 
 /// The rule of the member, or else of the tenant.

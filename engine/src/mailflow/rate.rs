@@ -27,20 +27,26 @@ fn of_all(case: &Case<'_>, tenant: TenantId) -> Option<Bound> {
 pub(super) fn at_recipient(case: &Case<'_>, counters: &Counters, wanted: &Wanted<'_>, more: u32) -> Option<Refusal> {
     let member = case.member()?;
     let bounds = [own(case, member), of_all(case, member.tenant)];
-    if bounds.iter().all(Option::is_none) || !outbound::leaves(case, member, wanted) {
+    if bounds.iter().all(Option::is_none) {
         return None;
     }
-    let (counted, recipients, seconds) = full(case, counters, bounds, more)?;
+    let behind = outbound::count(case, member, wanted);
+    let (counted, recipients, seconds) =
+        full(case, counters, bounds, behind.saturating_mul(more)).filter(|_| behind > 0)?;
     let used = counters.used(counted, seconds, case.now);
-    let text = match counted {
-        Counted::Account(_) => {
-            format!("{} has sent to {used} of {recipients} recipients outside; try again later", member.address)
-        }
-        Counted::Tenant(_) => {
-            format!("your organisation has sent to {used} of {recipients} recipients outside; try again later")
-        }
+    let who = match counted {
+        Counted::Account(_) => member.address.as_str(),
+        Counted::Tenant(_) => "your organisation",
     };
-    Some(Refusal { stage: "rate", code: 450, status: "4.7.1", text })
+    let begin = format!("{who} has sent to {used} of {recipients} recipients outside");
+    let text = match behind {
+        1 => format!("{begin}; try again later"),
+        // However long the member waits.
+        _ if behind > recipients => format!("{begin}, and behind this address are {behind}"),
+        _ => format!("{begin}, and behind this address are {behind}; try again later"),
+    };
+    let (code, status) = if behind > recipients.max(1) { (550, "5.7.1") } else { (450, "4.7.1") };
+    Some(Refusal { stage: "rate", code, status, text })
 }
 
 /// The first bound that has no room for `more` recipients.
@@ -145,8 +151,11 @@ impl Case<'_> {
 
     /// Counts recipients that were taken against the rates that hold for the sender. `None`: they are inside its tenant, or nobody counts.
     pub fn spend(&self, counters: &mut Counters, wanted: &Wanted<'_>, recipients: u32) -> Option<Spent> {
-        let member = self.member().filter(|member| outbound::leaves(self, member, wanted))?;
-        spend(self, counters, [own(self, member), of_all(self, member.tenant)], recipients)
+        let member = self.member()?;
+        let bounds = [own(self, member), of_all(self, member.tenant)];
+        let is_counted = bounds.iter().any(Option::is_some);
+        let recipients = if is_counted { outbound::count(self, member, wanted).saturating_mul(recipients) } else { 0 };
+        if recipients == 0 { None } else { spend(self, counters, bounds, recipients) }
     }
 }
 

@@ -261,6 +261,53 @@ fn rates_are_counted_in_periods() {
     assert_eq!(ask(&counters, 3601, "far@x.test", 2), None);
 }
 
+/// Each member of a group, and of groups in it, who is outside; what another tenant has behind its addresses is its own business.
+#[test]
+fn a_group_counts_as_those_behind_it_who_are_outside() {
+    let mut town = town();
+    let group = |own, members: &[&str]| Change::GroupAdd {
+        address: at(own),
+        name: String::new(),
+        members: members.iter().map(|member| at(member)).collect(),
+    };
+    make(&mut town, &group("dept@o.test", &["eve@o.test", "one@x.test", "two@x.test"]));
+    make(&mut town, &group("inner@a.test", &["ann@a.test", "one@x.test", "dept@o.test"]));
+    make(&mut town, &group("top@a.test", &["inner@a.test", "eve@o.test", "two@x.test", "bob@a.test", "all@a.test"]));
+    rule(&mut town, tenant(), "rate 10/1h");
+    let (origin, sender) = (Origin::Member(id(&town, "ann@a.test")), at("ann@a.test"));
+    let case = Case { directory: &town, origin, sender: Some(&sender), now: 0, listed: None };
+    // What is left of ten, by how much is refused.
+    let costs = |to: &str| {
+        let mut counters = Counters::default();
+        with_wanted(&town, to, |wanted| case.spend(&mut counters, wanted, 1));
+        with_wanted(&town, "far@x.test", |far| {
+            (0..=10).find(|left| at_recipient(&case, &counters, far, 10 - left).is_none()).expect("some fit")
+        })
+    };
+    for (to, count) in [("all@a.test", 1), ("dept@o.test", 1), ("inner@a.test", 2), ("top@a.test", 5)] {
+        assert_eq!(costs(to), count, "{to}");
+    }
+    let mut counters = Counters::default();
+    let ask = |counters: &Counters, to: &str| {
+        let refused = with_wanted(&town, to, |wanted| at_recipient(&case, counters, wanted, 1));
+        refused.map(|refusal| (refusal.code, refusal.text))
+    };
+    with_wanted(&town, "top@a.test", |wanted| case.spend(&mut counters, wanted, 1));
+    assert_eq!(ask(&counters, "top@a.test"), None);
+    with_wanted(&town, "far@x.test", |wanted| case.spend(&mut counters, wanted, 1));
+    let full = "ann@a.test has sent to 6 of 10 recipients outside, and behind this address are 5; try again later";
+    assert_eq!(ask(&counters, "top@a.test"), Some((450, full.into())));
+    assert_eq!(ask(&counters, "all@a.test"), None);
+    // A group that fits into no period is not to be tried again.
+    let many: Vec<String> = (0..11).map(|number| format!("m{number}@x.test")).collect();
+    let many: Vec<&str> = many.iter().map(String::as_str).collect();
+    let mut town = town.clone();
+    make(&mut town, &group("many@a.test", &many));
+    let case = Case { directory: &town, ..case };
+    let refused = with_wanted(&town, "many@a.test", |wanted| at_recipient(&case, &Counters::default(), wanted, 1));
+    assert_eq!(refused.map(|refusal| (refusal.code, refusal.status)), Some((550, "5.7.1")));
+}
+
 #[test]
 fn a_tenant_has_a_rate_for_all_its_members_together() {
     let mut town = town();

@@ -250,6 +250,7 @@ impl Queue {
     /// Reads a checkpoint's queue; no bytes are an empty queue. Other state may follow. Items are looked over, and stay as they are packed.
     pub fn decode(reader: &mut Reader<'_>) -> Result<Queue, DecodeError> {
         let (mut queue, mut gathered, mut last) = (Queue::default(), Gathered::default(), QueueId(0));
+        let mut origins = Vec::new();
         for _ in 0..if reader.is_empty() { 0 } else { reader.count()? } {
             let from = reader.position();
             let id = QueueId(reader.varint()?);
@@ -266,8 +267,12 @@ impl Queue {
                 gathered.take(true)?.into_iter().for_each(|chunk| queue.items.push_back(chunk));
             }
             gathered.push(id, bytes);
-            queue.count(&seen);
+            queue.count(seen.state);
+            origins.extend(seen.origin);
         }
+        // In their order they come beside each other, which takes less time and room.
+        origins.sort_unstable();
+        origins.into_iter().for_each(|origin| queue.name(Some(origin)));
         // New items go to the last chunk.
         gathered.take(false)?.into_iter().for_each(|chunk| queue.items.push_back(chunk));
         Ok(queue)

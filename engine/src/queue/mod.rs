@@ -9,6 +9,7 @@ mod state;
 mod terms;
 #[cfg(test)]
 mod tests;
+mod tree;
 
 pub use arrival::{Arrival, Came, Folder, Placed};
 pub use reached::By;

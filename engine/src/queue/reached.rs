@@ -1,8 +1,8 @@
 //! Which accounts a message has reached, for as long as it is in the queue for others: an account gets it once, however many groups lead to it and wherever
 //! a crash falls between two shards. Decides nothing.
+use super::tree::Tree;
 use crate::base::bytes::{DecodeError, Put, Reader};
 use crate::base::{AccountId, Guid, QueueId};
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// By which recipient of which item a message has come to accounts. The default: it came to them from a client, not from the queue.
@@ -21,39 +21,60 @@ struct Note {
     /// Seconds since 1970 UTC.
     when: i64,
     /// Ascending.
-    accounts: Vec<AccountId>,
+    accounts: Arc<[AccountId]>,
 }
 
-/// Cloning copies a pointer.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// What the notes of a message have in common.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Noted {
+    notes: u32,
+    /// The time of the last one, seconds since 1970 UTC.
+    last: i64,
+}
+
+/// Cloning copies pointers.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Reached {
-    by_origin: Arc<BTreeMap<Guid, Vec<Note>>>,
+    origins: Tree<Guid, Noted>,
+    /// By their place among the notes of the message, from 0.
+    notes: Tree<(Guid, u32), Note>,
+    /// The messages by the time of their last note.
+    ages: Tree<(i64, Guid), ()>,
     accounts: usize,
 }
 
 impl Reached {
     pub(super) fn add(&mut self, origin: Guid, by: By, when: i64, accounts: &[AccountId]) {
-        let mut accounts = accounts.to_vec();
-        accounts.sort_unstable();
+        let mut accounts: Arc<[AccountId]> = accounts.into();
+        Arc::make_mut(&mut accounts).sort_unstable();
         self.accounts += accounts.len();
-        Arc::make_mut(&mut self.by_origin).entry(origin).or_default().push(Note { by, when, accounts });
+        let before = self.origins.get(&origin).copied();
+        let place = before.map_or(0, |noted| noted.notes);
+        let last = before.map_or(when, |noted| noted.last.max(when));
+        self.origins.insert(origin, Noted { notes: place + 1, last });
+        self.notes.insert((origin, place), Note { by, when, accounts });
+        if before.is_none_or(|noted| noted.last != last) {
+            before.map(|noted| self.ages.remove(&(noted.last, origin)));
+            self.ages.insert((last, origin), ());
+        }
     }
 
     pub(super) fn forget(&mut self, origin: Guid) {
-        if !self.knows(origin) {
-            return;
+        let Some(noted) = self.origins.remove(&origin) else { return };
+        self.ages.remove(&(noted.last, origin));
+        for place in 0..noted.notes {
+            let note = self.notes.remove(&(origin, place));
+            self.accounts -= note.map_or(0, |note| note.accounts.len());
         }
-        let gone = Arc::make_mut(&mut self.by_origin).remove(&origin).unwrap_or_default();
-        self.accounts -= gone.iter().map(|note| note.accounts.len()).sum::<usize>();
     }
 
     pub(super) fn knows(&self, origin: Guid) -> bool {
-        self.by_origin.contains_key(&origin)
+        self.origins.get(&origin).is_some()
     }
 
     pub(super) fn by(&self, origin: Guid, account: AccountId) -> Option<By> {
-        let notes = self.by_origin.get(&origin)?;
-        notes.iter().find(|note| note.accounts.binary_search(&account).is_ok()).map(|note| note.by)
+        let mut notes = (0..self.origins.get(&origin)?.notes).filter_map(|place| self.notes.get(&(origin, place)));
+        notes.find(|note| note.accounts.binary_search(&account).is_ok()).map(|note| note.by)
     }
 
     /// Accounts over all messages.
@@ -63,21 +84,23 @@ impl Reached {
 
     /// The messages, each with the time of its last note.
     pub(super) fn origins(&self) -> impl Iterator<Item = (Guid, i64)> + '_ {
-        let last = |notes: &Vec<Note>| notes.iter().map(|note| note.when).max().unwrap_or(0);
-        self.by_origin.iter().map(move |(origin, notes)| (*origin, last(notes)))
+        self.origins.iter().map(|(origin, noted)| (*origin, noted.last))
+    }
+
+    /// The message whose last note is the oldest.
+    pub(super) fn oldest(&self) -> Option<Guid> {
+        self.ages.first().map(|((_, origin), ())| *origin)
     }
 
     /// Notes over all messages.
     pub(super) fn len(&self) -> usize {
-        self.by_origin.values().map(Vec::len).sum()
+        self.notes.len()
     }
 
     /// The notes as a checkpoint has them: what stands before an item is its number, which is never 0.
     pub(super) fn encode(&self) -> Vec<u8> {
         let mut out = Vec::new();
-        for (origin, note) in
-            self.by_origin.iter().flat_map(|(origin, notes)| notes.iter().map(move |one| (origin, one)))
-        {
+        for ((origin, _), note) in self.notes.iter() {
             out.put_varint(0);
             out.put(&origin.0);
             out.put_varint(note.by.id.0);

@@ -2,11 +2,11 @@
 use super::items::Items;
 use super::reached::{By, Reached};
 use super::skim::Seen;
+use super::tree::Tree;
 use super::{Fate, NewQueueItem, Progress, QueueItem, QueueState};
 use crate::base::bytes::Reader;
 use crate::base::{AccountId, Error, Guid, Locator, QueueId, Result};
 use crate::format::{Event, Tried};
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The messages of a shard that wait for other hosts, by id. Cloning copies pointers.
@@ -16,7 +16,7 @@ pub struct Queue {
     counts: Counts,
     pub(super) reached: Reached,
     /// How many items each origin has.
-    origins: Arc<BTreeMap<Guid, usize>>,
+    origins: Tree<Guid, u32>,
 }
 
 /// How many items stand where.
@@ -106,6 +106,11 @@ impl Queue {
         self.reached.origins()
     }
 
+    /// The one of them whose last note is the oldest.
+    pub fn noted_first(&self) -> Option<Guid> {
+        self.reached.oldest()
+    }
+
     /// Accounts in all these notes.
     pub fn noted_accounts(&self) -> usize {
         self.reached.accounts()
@@ -113,7 +118,7 @@ impl Queue {
 
     /// How many items have that origin.
     pub fn items_of(&self, origin: Guid) -> usize {
-        self.origins.get(&origin).copied().unwrap_or(0)
+        self.origins.get(&origin).map_or(0, |items| *items as usize)
     }
 
     /// Folds one event in; events of other rooms change nothing. Fails only when the event contradicts the state.
@@ -157,12 +162,9 @@ impl Queue {
 
     fn leave(&mut self, origin: Option<Guid>) {
         let Some(origin) = origin else { return };
-        let origins = Arc::make_mut(&mut self.origins);
-        if let Some(items) = origins.get_mut(&origin) {
-            *items -= 1;
-            if *items == 0 {
-                origins.remove(&origin);
-            }
+        match self.origins.get(&origin).copied() {
+            Some(items @ 2..) => drop(self.origins.insert(origin, items - 1)),
+            _ => drop(self.origins.remove(&origin)),
         }
     }
 
@@ -192,15 +194,21 @@ impl Queue {
         if !self.items.insert(item) {
             return Err(corrupt(format!("queue id {} is used already", seen.id)));
         }
-        self.count(&seen);
+        self.count(seen.state);
+        self.name(seen.origin);
         Ok(())
     }
 
     /// An item has come.
-    pub(super) fn count(&mut self, seen: &Seen) {
-        *self.counts.of(seen.state) += 1;
-        if let Some(origin) = seen.origin {
-            *Arc::make_mut(&mut self.origins).entry(origin).or_default() += 1;
+    pub(super) fn count(&mut self, state: QueueState) {
+        *self.counts.of(state) += 1;
+    }
+
+    /// It has that origin.
+    pub(super) fn name(&mut self, origin: Option<Guid>) {
+        if let Some(origin) = origin {
+            let items = self.items_of(origin) as u32;
+            self.origins.insert(origin, items + 1);
         }
     }
 

@@ -257,7 +257,7 @@ fn what_a_client_has_brought_to_an_account_does_not_come_by_the_queue_too() {
     let item = NewQueueItem { recipients: vec![recipient], origin: Some(origin), ..NewQueueItem::default() };
     let targets = vec![target(all[0], None), target(all[1], None)];
     let delivery = Delivery { staged, targets, queue: vec![item] };
-    engine.deliver_once(delivery, origin, vec![all[2]]).wait().queued.expect("queued");
+    engine.deliver_once(delivery, origin, vec![all[2]]).0.wait().queued.expect("queued");
     engine.close().expect("closes");
     drop(engine);
     let engine = open(&disk, 2).expect("opens");
@@ -266,6 +266,41 @@ fn what_a_client_has_brought_to_an_account_does_not_come_by_the_queue_too() {
     let everybody = all[..2].iter().map(|account| target(*account, None)).collect();
     hand_over(&engine, &item, 0, everybody).expect("done").expect("it waited");
     assert_eq!((copies(&engine, &all), engine.queue().len()), (vec![1, 1, 0], 0));
+}
+
+/// One of two could not have it when it came, and is in the group whose copy waits in the queue: that may be done with before the one's own is queued.
+#[test]
+fn what_is_queued_later_does_not_come_to_whom_the_queue_has_reached_meanwhile() {
+    let disk: Arc<dyn Disk> = Arc::new(SimDisk::new(1));
+    let engine = open(&disk, 2).expect("opens");
+    let all = people(&engine, 2, Quota::Default);
+    let staged = || engine.stage(Vec::new(), message(7, 300)).wait().expect("staged");
+    let first = staged();
+    let origin = first.guid();
+    let item = |address: &str| {
+        let recipient = QueueRecipient { address: address.into(), notify: 0, orcpt: String::new() };
+        NewQueueItem { recipients: vec![recipient], origin: Some(origin), ..NewQueueItem::default() }
+    };
+    let tight = Some(Bound { bytes_max: 10, messages_max: 1 });
+    let targets = vec![target(all[0], None), target(all[1], tight)];
+    let delivery = Delivery { staged: first, targets, queue: vec![item("g@x.test")] };
+    let (asked, more) = engine.deliver_once(delivery, origin, Vec::new());
+    asked.wait().queued.expect("queued");
+    let everybody = || all.iter().map(|account| target(*account, None)).collect::<Vec<_>>();
+    let hand_over_next = || {
+        let item = engine.queue()[0].clone();
+        hand_over(&engine, &item, 0, everybody()).expect("done").expect("it waited");
+    };
+    hand_over_next();
+    assert_eq!((copies(&engine, &all), engine.queue().len()), (vec![1, 1], 0));
+    engine.queue_beside(all[0], staged(), vec![item("m1@example.test")]).wait().expect("queued");
+    drop(more);
+    hand_over_next();
+    assert_eq!((copies(&engine, &all), engine.queue().len()), (vec![1, 1], 0));
+    engine.close().expect("closes");
+    drop(engine);
+    let engine = open(&disk, 2).expect("opens");
+    assert!(engine.queues().iter().all(|queue| queue.noted_accounts() == 0), "what is done is forgotten");
 }
 
 /// In the item's own shard and in others: where the power fails between their commits the queue begins again.

@@ -1,7 +1,7 @@
 //! From a message that has come whole to its replies: who gets it, what the policies and the store say, and one verdict for each recipient. A
 //! positive one is given only after the sync that covers it.
 use super::bounce::{self, Told};
-use super::fate::{self, Fate, Places, fate, one_reply};
+use super::fate::{self, Fate, Places, fates, one_reply};
 use super::filter::Filtered;
 use super::letter::{self, Addressed, Says};
 use super::message::Taken;
@@ -248,9 +248,12 @@ impl Session {
         // Kept for the case that its shard fails: few messages have any.
         let kept = queue.clone();
         let delivery = Delivery { staged, targets, queue };
-        let asked = match committed.origin {
-            Some(origin) => engine.deliver_once(delivery, origin, dealt(&transaction.recipients, verdicts)),
-            None => engine.deliver_from(whose, delivery),
+        let (asked, more) = match committed.origin {
+            Some(origin) => {
+                let (asked, more) = engine.deliver_once(delivery, origin, dealt(&transaction.recipients, verdicts));
+                (asked, Some(more))
+            }
+            None => (engine.deliver_from(whose, delivery), None),
         };
         drop(expected);
         let delivery::Outcome { targets, queued, queue_ids } = asked.await;
@@ -260,7 +263,8 @@ impl Session {
         if committed.queued.is_some() && !queue_ids.is_empty() {
             committed.set_queued(queue_ids);
         }
-        self.queue_for_later(transaction, verdicts, kept, &mut committed).await;
+        self.queue_for_later(transaction, (verdicts, arrival), kept, &mut committed).await;
+        drop(more);
         Ok(committed)
     }
 
@@ -369,25 +373,6 @@ fn keep_counted(transaction: &mut Transaction, fates: &[Fate], committed: &Commi
     if matches!(committed.queued, Some(Ok(()))) {
         charged.keep_forwards();
     }
-}
-
-/// What became of each recipient.
-fn fates(transaction: &Transaction, verdicts: &[Verdict], committed: &Committed, facts: Facts) -> Vec<Fate> {
-    let all = transaction.recipients.iter().zip(verdicts);
-    let one = |(rcpt, verdict)| {
-        let mut fate = fate(rcpt, verdict, committed);
-        fate.refused_by_mail = tells_by_mail(transaction, rcpt, verdict, facts);
-        fate
-    };
-    all.map(one).collect()
-}
-
-/// Whether a script has refused it in words that no reply to this client can carry: then it is taken, and the sender reads them in a report (RFC 5429
-/// section 2.1). Who cannot be told by mail hears a refusal without them.
-fn tells_by_mail(transaction: &Transaction, rcpt: &Rcpt, verdict: &Verdict, facts: Facts) -> bool {
-    let is_unreadable = verdict.refusal.as_ref().is_some_and(|refusal| !refusal.text.is_ascii()) && !transaction.utf8;
-    let may_hear = !transaction.sender.is_empty() && Kind::Failed.is_wanted(rcpt.notify);
-    verdict.refused_by_mail && is_unreadable && may_hear && verdict.asks_for_report(facts)
 }
 
 /// Why a message is not even judged, with the policy's name.

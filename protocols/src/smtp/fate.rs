@@ -3,10 +3,11 @@ use super::deliver::Committed;
 use super::policy;
 use super::reply::Reply;
 use super::role::Role;
-use super::state::Rcpt;
+use super::state::{Rcpt, Transaction};
+use crate::dsn::Kind;
 use posthouse_engine::base::{AccountId, Error};
 use posthouse_engine::directory::Address;
-use posthouse_engine::mailflow::{Copy, Verdict};
+use posthouse_engine::mailflow::{Copy, Facts, Verdict};
 use std::collections::HashMap;
 
 /// Which targets of a delivery are which account's.
@@ -45,7 +46,26 @@ pub(super) fn taken(role: Role, id: &str) -> Reply {
     Reply::new(250, text)
 }
 
-pub(super) fn fate(rcpt: &Rcpt, verdict: &Verdict, committed: &Committed) -> Fate {
+/// What became of each recipient.
+pub(super) fn fates(transaction: &Transaction, verdicts: &[Verdict], committed: &Committed, facts: Facts) -> Vec<Fate> {
+    let all = transaction.recipients.iter().zip(verdicts);
+    let one = |(rcpt, verdict)| {
+        let mut fate = fate(rcpt, verdict, committed);
+        fate.refused_by_mail = tells_by_mail(transaction, rcpt, verdict, facts);
+        fate
+    };
+    all.map(one).collect()
+}
+
+/// Whether a script has refused it in words that no reply to this client can carry: then it is taken, and the sender reads them in a report (RFC 5429
+/// section 2.1). Who cannot be told by mail hears a refusal without them.
+fn tells_by_mail(transaction: &Transaction, rcpt: &Rcpt, verdict: &Verdict, facts: Facts) -> bool {
+    let is_unreadable = verdict.refusal.as_ref().is_some_and(|refusal| !refusal.text.is_ascii()) && !transaction.utf8;
+    let may_hear = !transaction.sender.is_empty() && Kind::Failed.is_wanted(rcpt.notify);
+    verdict.refused_by_mail && is_unreadable && may_hear && verdict.asks_for_report(facts)
+}
+
+fn fate(rcpt: &Rcpt, verdict: &Verdict, committed: &Committed) -> Fate {
     let refused = verdict.refusal.as_ref().map(policy::reply);
     let mut fate = Fate { taken: 0, failed: Vec::new(), refused, refused_by_mail: false };
     if fate.refused.is_some() {

@@ -20,11 +20,11 @@ impl Session {
     pub(super) async fn queue_for_later(
         &self,
         transaction: &Transaction,
-        verdicts: &[Verdict],
+        (verdicts, arrival): (&[Verdict], &Arrival),
         queue: Vec<NewQueueItem>,
         committed: &mut Committed,
     ) {
-        let late = self.late(transaction, verdicts, queue, committed);
+        let late = self.late(transaction, (verdicts, arrival), queue, committed);
         if late.is_empty() || !committed.is_anywhere() {
             // With nobody who has it the client still has it, and hears so.
             return;
@@ -52,7 +52,7 @@ impl Session {
     fn late(
         &self,
         transaction: &Transaction,
-        verdicts: &[Verdict],
+        (verdicts, arrival): (&[Verdict], &Arrival),
         queue: Vec<NewQueueItem>,
         committed: &Committed,
     ) -> Late {
@@ -72,8 +72,8 @@ impl Session {
                 let address = recipient.address.to_string();
                 let notify = if is_group(rcpt) { without_success(rcpt.notify) } else { rcpt.notify };
                 let recipients = vec![QueueRecipient { address, notify, orcpt: rcpt.orcpt.clone() }];
-                // What the rules have said of it stands: they are not asked again.
-                let arrival = Some(Box::new(Arrival { placed, ..Arrival::default() }));
+                // What the rules have said of it stands: they are not asked again. What was found out about the sender says who may be told of it.
+                let arrival = Some(Box::new(Arrival { placed, ..arrival.clone() }));
                 let item = NewQueueItem { recipients, arrival, origin, ..self.new_item(transaction) };
                 late.push((Some(recipient.account), item));
             }

@@ -11,6 +11,7 @@ use crate::limits;
 use crate::session::Shared;
 use crate::spending::Charged;
 use posthouse_engine::Accepted;
+use posthouse_engine::base::limits::ADDRESS_BYTES_MAX;
 use posthouse_engine::base::{Error, QueueId};
 use posthouse_engine::delivery::Delivered;
 use posthouse_engine::directory::{Address, Recipient};
@@ -22,7 +23,31 @@ use std::net::SocketAddr;
 fn shown(transaction: &Transaction) -> String {
     let all = transaction.recipients.iter();
     let shown: Vec<&str> = all.take(limits::SMTP_LOGGED_RECIPIENTS_MAX).map(|rcpt| rcpt.given.as_str()).collect();
-    shown.join(",")
+    let more = transaction.recipients.len() - shown.len();
+    let shown = shown.join(",");
+    if more == 0 { shown } else { format!("{shown} and {more} more") }
+}
+
+/// The recipients for steps of the mail log, as many to each as it has room for; and how many are beyond the bound of them all.
+fn in_steps(recipients: &[Rcpt]) -> (Vec<String>, usize) {
+    let (mut steps, mut bytes) = (Vec::new(), 0);
+    let mut step = String::new();
+    for (at, Rcpt { given, .. }) in recipients.iter().enumerate() {
+        bytes += given.len() + 1;
+        if bytes > limits::SMTP_REFUSED_RECIPIENTS_BYTES_MAX {
+            steps.push(step);
+            return (steps, recipients.len() - at);
+        }
+        if !step.is_empty() && step.len() + 1 + given.len() > ADDRESS_BYTES_MAX {
+            steps.push(std::mem::take(&mut step));
+        }
+        if !step.is_empty() {
+            step.push(',');
+        }
+        step.push_str(given);
+    }
+    steps.push(step);
+    (steps, 0)
 }
 
 fn found(facts: Facts) -> String {
@@ -162,21 +187,31 @@ impl Session {
         // Who gets no further than MAIL comes again and again.
         let is_at_mail = recipient.is_empty() && !transaction.begun && transaction.recipients.is_empty();
         // What is refused for all was for each of them.
-        let recipient = if recipient.is_empty() { shown(transaction) } else { recipient.to_owned() };
-        let record = MailRecord {
+        let (steps, more) = match recipient {
+            "" => in_steps(&transaction.recipients),
+            one => (vec![one.to_owned()], 0),
+        };
+        let mut record = MailRecord {
             peer: Some(self.stream.peer()),
             by: self.role.name().to_owned(),
             sender: transaction.sender.clone(),
-            recipient,
             policy: policy.to_owned(),
             text: format!("{} {}", reply.code, reply.text),
             connection: self.connection,
             session: self.known_of_connection(),
             ..self.step(transaction, Step::Refused)
         };
-        match is_at_mail {
-            true => self.shared.engine.note_refusal(record),
-            false => self.shared.engine.note_mail(&record),
+        if is_at_mail {
+            return self.shared.engine.note_refusal(record);
+        }
+        for recipient in steps {
+            self.shared.engine.note_mail(&MailRecord { recipient, ..record.clone() });
+            // The first tells of the connection, by whose number the others are found.
+            record.session.clear();
+        }
+        if more > 0 {
+            let text = format!("and {more} more recipients, for whose names there is no room");
+            self.shared.engine.note_mail(&MailRecord { text, ..record });
         }
     }
 

@@ -46,7 +46,7 @@ pub(in crate::engine) fn note(txn: &mut Txn<'_>, origin: Guid, by: By, accounts:
         return Ok(());
     }
     while txn.queue().noted_accounts() + accounts.len() > REACHED_ACCOUNTS_MAX {
-        let Some((oldest, _)) = txn.queue().noted().min_by_key(|(_, when)| *when) else { break };
+        let Some(oldest) = txn.queue().noted_first() else { break };
         tracing::warn!(%oldest, "too many notes of whom messages have reached: the oldest are forgotten");
         txn.emit(&Event::ReachedForgotten { origins: vec![oldest] })?;
     }

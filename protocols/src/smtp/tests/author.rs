@@ -29,13 +29,14 @@ fn last_reply(heard: &str) -> String {
     heard.lines().rev().nth(1).unwrap_or_default().to_owned()
 }
 
-/// Senders are checked: bank.test wants what is forged to be refused, evil.test sends from the host of the tests.
-pub(super) fn with_dmarc() -> Arc<Shared> {
+/// bank.test wants what is forged to be refused, evil.test sends from the host of the tests, fails.test from another.
+pub(super) fn verifier() -> Arc<Verifier> {
     let records = [
         ("_dmarc.bank.test", "v=DMARC1; p=reject"),
         ("bank.test", "v=spf1 -all"),
         ("_dmarc.evil.test", "v=DMARC1; p=reject"),
         ("evil.test", "v=spf1 ip4:192.0.2.1 -all"),
+        ("fails.test", "v=spf1 -all"),
     ];
     let records: Vec<_> = records.map(|(name, text)| (name.to_owned(), text.to_owned())).into();
     let settings = Settings {
@@ -48,8 +49,13 @@ pub(super) fn with_dmarc() -> Arc<Shared> {
         timeout: Duration::from_secs(20),
         threads: 1,
     };
+    Arc::new(Verifier::start(settings).expect("it starts"))
+}
+
+/// Senders are checked.
+pub(super) fn with_dmarc() -> Arc<Shared> {
     let mut shared = Arc::into_inner(shared()).expect("nobody else has it");
-    shared.verifier = Some(Arc::new(Verifier::start(settings).expect("it starts")));
+    shared.verifier = Some(verifier());
     Arc::new(shared)
 }
 

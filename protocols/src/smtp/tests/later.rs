@@ -1,9 +1,11 @@
 //! What becomes of a message that one of its recipients could not have for a moment: it waits in the queue with the place that was decided for it.
+use super::author::verifier;
 use super::member::{HELLO, add_rules, queued, send};
 use crate::session::Shared;
 use crate::testing;
 use posthouse_engine::base::{Flags, SimClock};
 use posthouse_engine::disk::sim::{Fault, SimDisk};
+use posthouse_engine::mailflow::{Outcome, known};
 use posthouse_engine::queue::{Folder, Placed};
 use std::sync::Arc;
 
@@ -41,6 +43,30 @@ fn a_copy_for_a_folder_waits_with_its_folder_flags_and_keywords() {
         let arrival = item.item.arrival.as_deref().expect("what was decided");
         let folder = Folder::Named("News".into());
         assert_eq!(arrival.placed, [Placed { folder, flags: Flags::SEEN, keywords: vec!["paper".into()] }]);
+    }
+    assert!(late > 0, "no operation failed for one of them only");
+}
+
+/// A sender whose host is none of its domain's has asked to hear of success: the queue, which tells of it when the mailbox has the message, has to know.
+#[test]
+fn what_was_found_out_about_the_sender_waits_with_the_copy() {
+    let verifier = verifier();
+    let mut late = 0;
+    for skip in 0..12 {
+        let disk = SimDisk::new(1);
+        let clock = Arc::new(SimClock::at_ms(1_795_492_248_000));
+        let mut shared = testing::shared_in(disk.clone(), clock, 2);
+        shared.verifier = Some(verifier.clone());
+        let shared = Arc::new(shared);
+        let both = ["ann@example.org", "bob@example.org"];
+        assert!(send(&shared, "", &both, HELLO).starts_with("250"));
+        disk.fail_at(disk.ops() + skip, Fault::Io);
+        assert!(!send(&shared, "x@fails.test", &both, HELLO).is_empty());
+        for item in shared.engine.queue() {
+            late += 1;
+            let (_, facts, _) = known(item.item.arrival.as_deref().expect("what was found out"), None);
+            assert!(facts.spf == Outcome::Fail && !facts.believes_path(), "{skip}: {facts:?}");
+        }
     }
     assert!(late > 0, "no operation failed for one of them only");
 }

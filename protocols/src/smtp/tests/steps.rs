@@ -158,3 +158,19 @@ fn a_flood_at_the_door_is_told_and_fills_nothing() {
         assert_eq!(steps, [("limit", 0), ("limit", 1_999), ("tls", 0), ("tls", 1_999)], "{by}");
     }
 }
+
+/// What is refused at its end was refused for each recipient, and the mail log is asked for any of them.
+#[test]
+fn all_recipients_of_a_refused_message_are_named() {
+    let shared = shared();
+    let address = |at: usize| format!("r{at:04}@far.test");
+    let rcpt: String = (0..40).map(|at| format!("RCPT TO:<{}>\n", address(at))).collect();
+    let mail = format!("MAIL FROM:<ann@example.org>\n{rcpt}DATA\n{}\n.\n", "From: eve@other.test\n\nx");
+    let heard =
+        play(SmtpService::submission(shared.clone()), &format!("EHLO c.test\nAUTH PLAIN {PLAIN}\n{mail}QUIT\n"));
+    assert!(heard.contains("\r\n550 5.7.1 "), "{heard}");
+    for at in [0, 11, 39] {
+        let found = traced(&shared, vec![MailKey::Address(address(at))]);
+        assert!(found.iter().any(|step| told(step).contains(" author 55")), "{at}: {found:#?}");
+    }
+}
