@@ -428,14 +428,16 @@ impl Session {
         let Ok(at) = self.selected_at() else {
             return Ok(UidSet::new());
         };
-        let stored = self.shared.engine.store_at(at, store).await;
-        if let Err(error) = stored {
-            // The message can be read all the same; it stays unseen.
-            tracing::warn!(%error, "imap: \\Seen could not be set");
-            return Ok(UidSet::new());
-        }
+        let stored = match self.shared.engine.store_at(at, store).await {
+            Ok(stored) => stored,
+            Err(error) => {
+                // The message can be read all the same; it stays unseen.
+                tracing::warn!(%error, "imap: \\Seen could not be set");
+                return Ok(UidSet::new());
+            }
+        };
         // The view of `fetch` keeps its numbers: no EXPUNGE is told before the end.
-        let own = Own { uids: &unseen, except: &UidSet::new(), expected: None };
+        let own = Own { uids: &unseen, except: &UidSet::new(), expected: None, changed_at: stored.changed_at };
         self.tell(Telling { expunges: false, uid: fetch.uid, claim: false, asked: false }, Some(own)).await?;
         Ok(unseen)
     }
