@@ -20,6 +20,10 @@ const HASH: &str = "$argon2id$v=19$m=8,t=1,p=1$cG9zdGhvdXNlLXRlc3RzIQ$YHmlhUnTuV
 const NOW_MS: i64 = 1_795_492_248_000;
 /// Messages in the mailbox; a FETCH reads them all.
 const MESSAGES: usize = 64;
+/// Messages in a mailbox whose flags are changed one at a time.
+const MESSAGES_CHANGED: usize = 1024;
+/// Mails that a store learns a dictionary from.
+const SAMPLES: usize = 64;
 
 /// Commands that are read, understood and find nothing.
 pub const IMAP_COMMANDS: [&str; 4] = [
@@ -31,23 +35,43 @@ pub const IMAP_COMMANDS: [&str; 4] = [
 
 /// Reads `item` of all messages so often that `times` answers came; their bytes.
 pub fn fetch(item: &'static str, times: usize) -> Done {
-    over_messages(format!("c FETCH 1:* ({item})"), times)
+    over_messages(shared(MESSAGES), format!("c FETCH 1:* ({item})"), times)
+}
+
+/// The same in a store that has learned a dictionary, as all but the youngest have: summaries and bodies are compressed.
+pub fn fetch_packed(item: &'static str, times: usize) -> Done {
+    over_messages(learned(MESSAGES), format!("c FETCH 1:* ({item})"), times)
 }
 
 /// Searches all messages by `key` so often that `times` were looked at; the bytes of the answers.
 pub fn search(key: &'static str, times: usize) -> Done {
-    over_messages(format!("c UID SEARCH RETURN (COUNT) {key}"), times)
+    over_messages(shared(MESSAGES), format!("c UID SEARCH RETURN (COUNT) {key}"), times)
 }
 
 /// A command that goes through all messages, so often that `times` were gone through; the bytes of the answers.
-fn over_messages(command: String, times: usize) -> Done {
-    let service = ImapService::new(Arc::new(shared(MESSAGES)));
+fn over_messages(shared: Shared, command: String, times: usize) -> Done {
+    let service = ImapService::new(Arc::new(shared));
     let rounds = times.div_ceil(MESSAGES);
     let done = sim::run(move |net| async move {
         let mut client = examining(net.connect(&service)).await;
         repeat(rounds, async |_| ask(&mut client, &command, "c ").await).await
     });
     Done { took: done.took.mul_f64(times as f64 / (rounds * MESSAGES).max(1) as f64), ..done }
+}
+
+/// Sets and takes away one flag of one message after the other, each with its commit; how many.
+pub fn store_flags(times: usize) -> Done {
+    let service = ImapService::new(Arc::new(shared(MESSAGES_CHANGED)));
+    sim::run(move |net| async move {
+        let mut client = opened(net.connect(&service), "SELECT").await;
+        repeat(times, async |at| {
+            let sign = if (at / MESSAGES_CHANGED).is_multiple_of(2) { '+' } else { '-' };
+            let command = format!("c STORE {} {sign}FLAGS (\\Flagged)", at * 7 % MESSAGES_CHANGED + 1);
+            ask(&mut client, &command, "c ").await;
+            1
+        })
+        .await
+    })
 }
 
 /// Commands that are read, understood and find nothing; how many.
@@ -91,10 +115,14 @@ fn transactions(service: &dyn Service, hello: &'static str, times: usize) -> Don
 }
 
 /// A client that is logged in and looks into INBOX.
-async fn examining(mut client: Client) -> Client {
+async fn examining(client: Client) -> Client {
+    opened(client, "EXAMINE").await
+}
+
+async fn opened(mut client: Client, how: &str) -> Client {
     client.read_line().await;
     ask(&mut client, "a LOGIN ann@example.org secret", "a ").await;
-    ask(&mut client, "b EXAMINE INBOX", "b ").await;
+    ask(&mut client, &format!("b {how} INBOX"), "b ").await;
     client
 }
 
@@ -129,6 +157,18 @@ async fn ask(client: &mut Client, line: &str, last: &str) -> usize {
 
 /// A store with the member ann, who has so many messages.
 fn shared(messages: usize) -> Shared {
+    store(messages, |_| ())
+}
+
+/// The same where mails were looked at before the first of them came.
+fn learned(messages: usize) -> Shared {
+    store(messages, |engine| {
+        (MESSAGES..MESSAGES + SAMPLES).for_each(|number| drop(engine.stage(Vec::new(), mail(number)).wait()));
+        assert!(engine.train_dictionary(), "so many mails teach something");
+    })
+}
+
+fn store(messages: usize, prepare: impl FnOnce(&Arc<Engine>)) -> Shared {
     let clock = Arc::new(SimClock::at_ms(NOW_MS));
     let options = Options {
         disk: Arc::new(SimDisk::new(1)),
@@ -152,14 +192,11 @@ fn shared(messages: usize) -> Shared {
     let account = engine.directory(|directory| directory.login("ann@example.org").map(|account| account.id));
     let account = account.expect("ann is a member");
     engine.open_account(account).wait().expect("the account opens");
-    let staged = (0..messages).map(|number| Append {
-        staged: engine.stage(Vec::new(), mail(number)).wait().expect("it is small"),
-        flags: Flags::NONE,
-        keywords: Vec::new(),
-        internal_date: None,
-    });
+    let staged = |number| engine.stage(Vec::new(), mail(number)).wait().expect("it is small");
+    prepare(&engine);
     // One commit each, so that segments are sealed, but for the last: what is read lies in maps, as nearly all of a store does.
-    for one in staged {
+    for number in 0..messages {
+        let one = Append { staged: staged(number), flags: Flags::NONE, keywords: Vec::new(), internal_date: None };
         engine.append(account, MailboxId::INBOX, vec![one]).wait().expect("there is room");
     }
     let mut shared = Shared::new(engine, clock, "mail.example.org");

@@ -10,8 +10,6 @@ use zstd::zstd_safe::{CDict, DDict};
 
 /// zstd's level for fresh mail with a dictionary (docs/decisions/0010).
 const LEVEL: i32 = 2;
-/// The same for summaries. Levels below zero keep literals as they are.
-const LEVEL_FAST: i32 = -1;
 /// Level at which a dictionary itself is stored.
 const STORE_LEVEL: i32 = 9;
 /// Where the dictionary format keeps the number that zstd would repeat in every frame; ours is in the frame header.
@@ -23,7 +21,6 @@ pub struct Dictionary {
     created_ms: i64,
     bytes: Vec<u8>,
     encoder: OnceLock<CDict<'static>>,
-    encoder_fast: OnceLock<CDict<'static>>,
     decoder: OnceLock<DDict<'static>>,
 }
 
@@ -84,14 +81,7 @@ impl Dictionary {
     }
 
     fn new(name: Guid, created_ms: i64, bytes: Vec<u8>) -> Option<Dictionary> {
-        let dictionary = Dictionary {
-            name,
-            created_ms,
-            bytes,
-            encoder: OnceLock::new(),
-            encoder_fast: OnceLock::new(),
-            decoder: OnceLock::new(),
-        };
+        let dictionary = Dictionary { name, created_ms, bytes, encoder: OnceLock::new(), decoder: OnceLock::new() };
         dictionary.decoder.set(DDict::try_create(&dictionary.bytes)?).ok()?;
         Some(dictionary)
     }
@@ -113,11 +103,6 @@ impl Dictionary {
     /// As zstd takes it.
     pub(super) fn bytes(&self) -> &[u8] {
         &self.bytes
-    }
-
-    /// For what is read often: its literals stay as they are, so that reading undoes no Huffman code.
-    pub(super) fn encoder_fast(&self) -> &CDict<'static> {
-        self.encoder_fast.get_or_init(|| CDict::create(&self.bytes, LEVEL_FAST))
     }
 
     pub(super) fn decoder(&self) -> &DDict<'static> {

@@ -8,7 +8,6 @@ use crate::base::{Error, Guid, Locator, Result};
 use crate::format::block::Block;
 use crate::format::{MESSAGE_HEAD_BYTES, MessageHead};
 use crate::log::{Frame, FrameBytes, FrameKind, Place, Segments, Stored};
-use std::ops::Range;
 use std::sync::Arc;
 
 /// What is needed to read the messages of a shard. Cheap to clone.
@@ -27,12 +26,6 @@ pub(crate) enum Ahead {
     InFrame,
     /// A block has to be unpacked for it.
     InBlock,
-}
-
-/// A summary as it was found: in a frame as it is, or decompressed.
-pub(crate) enum Found {
-    InFrame(FrameBytes, Range<usize>),
-    Owned(Vec<u8>),
 }
 
 impl MessageReader {
@@ -89,10 +82,10 @@ impl MessageReader {
     }
 
     /// The encoded summary of the message at `at`. Errors as `message`.
-    pub(crate) fn summary(&self, at: Locator) -> Result<Found> {
+    pub(crate) fn summary(&self, at: Locator) -> Result<Vec<u8>> {
         let mut all = self.summaries();
-        all.find(at)?;
-        Ok(all.into_found())
+        all.get(at)?;
+        Ok(all.into_vec())
     }
 
     /// Reads summaries one after the other: what neighbours share is looked for once.

@@ -1,11 +1,14 @@
 //! The one place that calls zstd: one context for each thread, with a digested dictionary or without. Bounds what comes out; proves nothing.
 use super::Dictionary;
-use crate::base::{Error, Result};
+use crate::base::{Error, Guid, Result};
 use std::cell::RefCell;
 use zstd::zstd_safe::{self, CCtx, CDict, CParameter, DCtx, Strategy};
 
 /// zstd's level for fresh mail without a dictionary.
 const LEVEL: i32 = 1;
+
+/// What the settings for summaries are made from.
+const FAST_LEVEL: i32 = -1;
 
 /// What cold mail's settings are made from; those that matter are set by themselves (docs/decisions/0012).
 const COLD_LEVEL: i32 = 7;
@@ -15,6 +18,7 @@ const SQUEEZE_LEVEL: i32 = 9;
 
 thread_local! {
     static ENCODER: RefCell<Option<CCtx<'static>>> = const { RefCell::new(None) };
+    static ENCODER_FAST: RefCell<Option<(Guid, CCtx<'static>)>> = const { RefCell::new(None) };
     static DECODER: RefCell<Option<DCtx<'static>>> = const { RefCell::new(None) };
 }
 
@@ -27,9 +31,37 @@ pub(crate) fn shrink(bytes: &[u8], dictionary: Option<&Dictionary>) -> Option<Ve
     shrink_with(bytes, dictionary.map(Dictionary::encoder), LEVEL)
 }
 
-/// The same for what is read far more often than written: a little larger, and read in less time.
+/// The same for what is read far more often than written: a little larger, and read in less time. What the encoder is made of it keeps for this
+/// thread as long as the dictionary is the same.
 pub(crate) fn shrink_fast(bytes: &[u8], dictionary: &Dictionary) -> Option<Vec<u8>> {
-    shrink_with(bytes, Some(dictionary.encoder_fast()), LEVEL)
+    ENCODER_FAST.with_borrow_mut(|slot| {
+        if slot.as_ref().is_none_or(|(name, _)| *name != dictionary.name()) {
+            *slot = fast_encoder(dictionary).map(|encoder| (dictionary.name(), encoder));
+        }
+        let (_, encoder) = slot.as_mut()?;
+        let mut out = Vec::with_capacity(zstd_safe::compress_bound(bytes.len()));
+        encoder.compress2(&mut out, bytes).ok().filter(|len| *len < bytes.len())?;
+        out.shrink_to_fit();
+        Some(out)
+    })
+}
+
+/// Reading takes as long as there are matches, so that only long ones count, and as long as literals are coded: with this strategy and a target
+/// length they stay as they are. zstd's own level would have tables too small for a dictionary, and matches of five bytes.
+fn fast_encoder(dictionary: &Dictionary) -> Option<CCtx<'static>> {
+    let mut encoder = CCtx::try_create()?;
+    let settings = [
+        CParameter::CompressionLevel(FAST_LEVEL),
+        CParameter::Strategy(Strategy::ZSTD_fast),
+        CParameter::HashLog(13),
+        CParameter::MinMatch(7),
+        CParameter::TargetLength(1),
+    ];
+    for setting in settings {
+        encoder.set_parameter(setting).ok()?;
+    }
+    encoder.load_dictionary(dictionary.bytes()).ok()?;
+    Some(encoder)
 }
 
 /// `shrink` at a level of its own, without a dictionary.

@@ -14,7 +14,7 @@ use super::watch::Watchers;
 use crate::base::bytes::{DecodeError, Reader};
 use crate::base::limits::RESERVE_SLACK_BYTES;
 use crate::base::{Error, Locator, Lsn, Result, ShardId};
-use crate::delivery::{Dictionaries, Dictionary, Found, MessageReader};
+use crate::delivery::{Dictionaries, Dictionary, MessageReader};
 use crate::index::{Accounts, Part, Parts};
 use crate::log::{self, FrameKind, FrameRef, LogOptions, Segments, Writer};
 use crate::queue::Queue;
@@ -216,11 +216,7 @@ impl Shard {
 
     /// The summary of the message at `at`.
     pub(super) fn summary(&self, at: Locator) -> Result<Bytes> {
-        match self.reader.summary(at)? {
-            Found::Owned(summary) => Ok(Bytes::owned(summary)),
-            Found::InFrame(bytes, range) => Bytes::of_frame(bytes, range)
-                .ok_or_else(|| Error::corrupt(format!("message {at}"), 0, "a summary within the frame expected")),
-        }
+        self.reader.summary(at).map(Bytes::owned)
     }
 
     /// What the shard's mail was compressed with last; what cannot be read is said, and hinders only those who read that mail.

@@ -102,6 +102,8 @@ pub struct Stored {
     pub modified: UidSet,
     /// The mailbox's counter afterwards.
     pub modseq: ModSeq,
+    /// What the counter was for the change, if it was made at once: nobody else has changed anything by that count.
+    pub changed_at: Option<ModSeq>,
 }
 
 /// What COPY or MOVE did; the response code COPYUID of RFC 4315.

@@ -3,6 +3,7 @@ use super::entry::Entry;
 use super::part::PartFile;
 use crate::base::limits::{CHUNK_COPY_ENTRIES_MAX, CHUNK_ENTRIES_MAX};
 use crate::base::{Error, ModSeq, Result, Uid};
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -88,11 +89,16 @@ impl Chunk {
         Ok(self.get(at)?.uid)
     }
 
-    pub(crate) fn to_vec(&self) -> Result<Vec<Entry>> {
+    /// All of them; copied only from a part.
+    pub(super) fn entries(&self) -> Result<Cow<'_, [Entry]>> {
         match &self.source {
-            Source::Memory(entries) => Ok(entries.clone()),
+            Source::Memory(entries) => Ok(Cow::Borrowed(entries)),
             Source::Part { .. } => (0..self.len as usize).map(|at| self.get(at)).collect(),
         }
+    }
+
+    pub(crate) fn to_vec(&self) -> Result<Vec<Entry>> {
+        self.entries().map(Cow::into_owned)
     }
 
     /// How many entries have a smaller uid.

@@ -1,6 +1,5 @@
 //! What changed between two views of one mailbox: how sessions learn of each other's changes. Never looks at chunks that did not change.
 use super::chunk::Chunk;
-use super::entry::Entry;
 use super::mailbox::Mailbox;
 use super::table::{Block, EntryTable};
 use crate::base::{Result, UidSet};
@@ -75,7 +74,7 @@ impl<'a> Comparison<'a> {
             let Some((chunk, same)) = self.next_different(old, new) else { return Ok(false) };
             match same {
                 Some(same) => entries(chunk, same, &mut self.found)?,
-                None => chunk.to_vec()?.iter().for_each(|entry| self.found.expunged.push(entry.uid)),
+                None => chunk.entries()?.iter().for_each(|entry| self.found.expunged.push(entry.uid)),
             }
         }
         Ok(true)
@@ -138,9 +137,9 @@ impl Cursor {
 }
 
 fn entries(old: &Chunk, new: &Chunk, found: &mut Diff) -> Result<()> {
-    let new: Vec<Entry> = new.to_vec()?;
+    let (old, new) = (old.entries()?, new.entries()?);
     let mut candidates = new.iter().peekable();
-    for entry in old.to_vec()? {
+    for entry in &*old {
         while candidates.next_if(|candidate| candidate.uid < entry.uid).is_some() {}
         match candidates.peek().map(|candidate| (candidate.uid.cmp(&entry.uid), candidate.modseq)) {
             Some((Ordering::Equal, modseq)) if modseq == entry.modseq => {}

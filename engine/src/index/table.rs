@@ -197,6 +197,25 @@ impl EntryTable {
         })
     }
 
+    /// Those of the uids that are there. Where they follow each other without a gap their entries are not looked at.
+    pub fn among(&self, uids: &UidSet) -> Result<UidSet> {
+        let mut found = UidSet::new();
+        for &(first, last) in uids.ranges() {
+            let from = self.lower_bound(Uid(first))?;
+            let to = if last == u32::MAX { self.len() } else { self.lower_bound(Uid(last + 1))? };
+            if from == to {
+                continue;
+            }
+            let ends = (self.get(from)?.uid, self.get(to - 1)?.uid);
+            if (ends.1.0 - ends.0.0) as usize == to - from - 1 {
+                found.push_range(ends.0.0, ends.1.0);
+            } else {
+                self.range(from..to).try_for_each(|entry| entry.map(|entry| found.push(entry.uid)))?;
+            }
+        }
+        Ok(found)
+    }
+
     /// Adds an entry with a uid greater than all.
     pub(crate) fn push(&mut self, entry: Entry) -> Result<()> {
         let blocks = Arc::make_mut(&mut self.blocks);
@@ -225,9 +244,17 @@ impl EntryTable {
     /// Calls `change` for each entry of `uids`; it says whether it changed the entry.
     pub(crate) fn update(&mut self, uids: &UidSet, mut change: impl FnMut(&mut Entry) -> bool) -> Result<()> {
         self.rewrite(uids, |entries, modseq_max| {
-            for entry in entries.iter_mut().filter(|entry| uids.contains(entry.uid)) {
-                if change(entry) {
-                    *modseq_max = (*modseq_max).max(entry.modseq);
+            let (Some(base), Some(end)) = (entries.first().map(|one| one.uid), entries.last().map(|one| one.uid))
+            else {
+                return;
+            };
+            let from = uids.ranges().partition_point(|range| range.1 < base.0);
+            for &(first, last) in uids.ranges()[from..].iter().take_while(|range| range.0 <= end.0) {
+                let start = entries.partition_point(|entry| entry.uid.0 < first);
+                for entry in entries[start..].iter_mut().take_while(|entry| entry.uid.0 <= last) {
+                    if change(entry) {
+                        *modseq_max = (*modseq_max).max(entry.modseq);
+                    }
                 }
             }
         })

@@ -110,6 +110,13 @@ impl Segment {
         Error::io(format!("read {}", self.file.display()), error)
     }
 
+    /// The map that most of what is readable lies in.
+    pub(super) fn map(&self, disk: &dyn Disk, readable: u64) -> Result<Arc<Map>> {
+        self.bytes(disk, readable).map(|bytes| match bytes {
+            Bytes::Map(map) | Bytes::Tail(_, map) => map,
+        })
+    }
+
     pub(super) fn bytes(&self, disk: &dyn Disk, readable: u64) -> Result<Bytes> {
         match &self.source {
             Source::Tail { file, map } => Ok(Bytes::Tail(Arc::clone(file), self.tail_map(disk, map, readable))),
@@ -191,6 +198,26 @@ impl Segment {
         }
         let file = tail.map_or_else(|| self.open(disk), Ok)?;
         self.read_file(&*file, offset, range, readable)
+    }
+
+    /// A frame's header, and where in `map`, which is one of this segment, the first `len` bytes of its payload lie. None where they do not, or may
+    /// not be in memory: `read` gives them, or says what is wrong.
+    pub(super) fn front_in(
+        &self,
+        map: &Map,
+        offset: u32,
+        len: usize,
+        readable: u64,
+    ) -> Result<Option<(FrameHeader, Range<usize>)>> {
+        let (start, payload_at) = (offset as usize, offset as usize + FRAME_HEADER_BYTES);
+        let looked = payload_at.saturating_add(len).min(map.len());
+        let is_frame = start.is_multiple_of(FRAME_ALIGN) && start >= SEGMENT_HEADER_BYTES && payload_at <= looked;
+        if !is_frame || !map.is_resident(start..looked) {
+            return Ok(None);
+        }
+        let header = self.header_at(&map[start..], offset, readable)?;
+        let end = payload_at + len.min(header.payload_len as usize);
+        Ok((end <= looked).then_some((header, payload_at..end)))
     }
 
     fn read_file(&self, file: &dyn File, offset: u32, range: Range<usize>, readable: u64) -> Result<FrameBytes> {

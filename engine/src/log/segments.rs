@@ -5,10 +5,10 @@ use super::iter::Frames;
 use super::names::{Unit, segment_path};
 use super::segment::{Bytes, Segment};
 use crate::base::{Error, Locator, Lsn, Result, SegmentId};
-use crate::disk::Disk;
-use crate::format::Footer;
+use crate::disk::{Disk, Map};
 use crate::format::frame::FRAME_HEADER_BYTES;
 use crate::format::segment::SEGMENT_VERSION;
+use crate::format::{Footer, FrameHeader};
 use std::ops::Range;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -56,11 +56,33 @@ pub struct Segments {
     durable_end: AtomicU64,
 }
 
-/// Where somebody has read last: the next read of the same segment need not look for it.
+/// Where somebody has read last, and what: the next read of the same segment need not look for it.
 #[derive(Default)]
 pub struct Near {
     segment: Option<Arc<Segment>>,
     changes: u64,
+    /// Of that segment; what lies in it is not copied.
+    map: Option<Arc<Map>>,
+    /// Where in the map the last bytes lie.
+    range: Range<usize>,
+    /// The last bytes, where they lie in no map.
+    apart: Option<FrameBytes>,
+}
+
+impl Near {
+    /// What was read last.
+    pub fn bytes(&self) -> &[u8] {
+        match (&self.apart, &self.map) {
+            (Some(apart), _) => apart,
+            (None, Some(map)) => &map[self.range.clone()],
+            (None, None) => &[],
+        }
+    }
+
+    /// Bytes that were read in another way take the place of the last ones.
+    pub fn keep(&mut self, bytes: FrameBytes) {
+        self.apart = Some(bytes);
+    }
 }
 
 impl Segments {
@@ -165,37 +187,43 @@ impl Segments {
     /// A part of the payload at `at`, which is a frame of its own, in bytes from the payload's start; what lies beyond its end is left out.
     /// The payload's crc cannot be checked by this. Errors as `read`.
     pub fn read_part(&self, at: Locator, range: Range<usize>) -> Result<FrameBytes> {
-        if let Some(bytes) = self.read_front(at, range.clone())? {
-            return Ok(bytes);
+        let segment = self.get(at.segment)?;
+        if segment.header.covers.is_none() {
+            return segment.read(&*self.disk, at.offset, range, segment.readable(self.durable_end()));
         }
         let frame = self.read(at)?;
         let range = range.start.min(frame.payload().len())..range.end.min(frame.payload().len());
         Ok(frame.into_bytes().part(range))
     }
 
-    /// The same as `read_part` where no compaction has been; none in a compacted segment.
-    pub fn read_front(&self, at: Locator, range: Range<usize>) -> Result<Option<FrameBytes>> {
-        let segment = self.get(at.segment)?;
-        if segment.header.covers.is_some() {
-            return Ok(None);
-        }
-        segment.read(&*self.disk, at.offset, range, segment.readable(self.durable_end())).map(Some)
-    }
-
-    /// The same for who reads one frame after the other.
-    pub fn read_front_near(&self, near: &mut Near, at: Locator, range: Range<usize>) -> Result<Option<FrameBytes>> {
+    /// The first `len` bytes of the payload at `at`, for who reads one frame after the other: they are in `near` then. None in a compacted segment.
+    /// Errors as `read`.
+    pub fn read_front(&self, near: &mut Near, at: Locator, len: usize) -> Result<Option<FrameHeader>> {
         let changes = self.changes.load(Ordering::Acquire);
-        let is_it = |segment: &Arc<Segment>| near.changes == changes && segment.header.segment == at.segment;
-        let segment = match near.segment.take_if(|segment| is_it(segment)) {
-            Some(segment) => segment,
-            None => self.get(at.segment)?,
-        };
-        near.changes = changes;
-        let segment = near.segment.insert(segment);
+        let is_it = |segment: &Arc<Segment>| segment.header.segment == at.segment;
+        if near.changes != changes || !near.segment.as_ref().is_some_and(is_it) {
+            *near = Near { segment: Some(self.get(at.segment)?), changes, ..Near::default() };
+        }
+        let Near { segment: Some(segment), map, range, apart, .. } = near else { return Ok(None) };
         if segment.header.covers.is_some() {
             return Ok(None);
         }
-        segment.read(&*self.disk, at.offset, range, segment.readable(self.durable_end())).map(Some)
+        let readable = segment.readable(self.durable_end());
+        let mut found = None;
+        if let Some(map) = map {
+            found = segment.front_in(map, at.offset, len, readable)?;
+        }
+        if found.is_none() {
+            // A growing segment may have another map by now.
+            let map = map.insert(segment.map(&*self.disk, readable)?);
+            found = segment.front_in(map, at.offset, len, readable)?;
+        }
+        if let Some((header, place)) = found {
+            (*range, *apart) = (place, None);
+            return Ok(Some(header));
+        }
+        let read = apart.insert(segment.read(&*self.disk, at.offset, 0..len, readable)?);
+        Ok(Some(*read.header()))
     }
 
     /// Whether reading `len` payload bytes of the frame at `at` would not wait for the disk: pages of maps are asked for, the tail's newest

@@ -374,6 +374,8 @@ fn check_box(account: &Account, id: MailboxId, wanted: &Box) {
         let found: Vec<u32> = entries.in_uids(&uids).map(|found| found.expect("read").1.uid.0).collect();
         let expected: Vec<u32> = wanted.entries.keys().filter(|uid| uids.contains(Uid(**uid))).copied().collect();
         assert_eq!(found, expected, "the entries of {uids:?}");
+        let among: Vec<u32> = entries.among(&uids).expect("read").iter().map(|uid| uid.0).collect();
+        assert_eq!(among, expected, "those among {uids:?}");
         for since in [0, wanted.modseq / 2, wanted.modseq.saturating_sub(1), wanted.modseq] {
             let vanished = mailbox.vanished_since(ModSeq(since), &uids).expect("read");
             let (mut walk, mut pieces) = (Vanished::new(mailbox, ModSeq(since), &uids), UidSet::new());

@@ -6,7 +6,7 @@ use super::table::{After, Command};
 use super::{near, out, set};
 use crate::limits;
 use crate::runtime::yield_now;
-use posthouse_engine::base::{AccountId, Error, Uid};
+use posthouse_engine::base::{AccountId, Error, ModSeq, Uid};
 use posthouse_engine::directory::Rights;
 use posthouse_engine::index::{Comparison, Diff, Entry, FlagMode, Flags, Keywords, Mailbox, UidSet};
 use std::io;
@@ -19,6 +19,8 @@ pub(super) struct Own<'a> {
     pub(super) except: &'a UidSet,
     /// With this, entries that came out otherwise than expected are told all the same: another session was at work too.
     pub(super) expected: Option<Expected<'a>>,
+    /// The modseq of the change, if it was made at once.
+    pub(super) changed_at: Option<ModSeq>,
 }
 
 /// What STORE is expected to have made of an entry.
@@ -115,12 +117,15 @@ impl Session {
             return Ok(());
         };
         let (view, newer) = (selected.view.clone(), selected.newer.clone());
-        let changes = match Changes::between(&view, newer.as_deref(), &new).await {
-            Ok(changes) => changes,
-            Err(error) => {
-                self.lost(&error);
-                return Ok(());
-            }
+        let changes = match &own {
+            Some(own) if newer.is_none() && own.is_all(&view, &new) => Changes::of(own.uids.without(own.except)),
+            _ => match Changes::between(&view, newer.as_deref(), &new).await {
+                Ok(changes) => changes,
+                Err(error) => {
+                    self.lost(&error);
+                    return Ok(());
+                }
+            },
         };
         let (is_own, known_to) = (own.is_some(), selected.view.uid_next);
         if changes.all.appended > 0 {
@@ -218,7 +223,7 @@ impl Session {
         if keywords_differ {
             selected.write_flag_lists(out);
         }
-        if shown.flags {
+        if shown.flags && !changes.only_own {
             self.tell_flags(&old, &new, &changes.since_told.changed, telling, own).await?;
         }
         Ok(())
@@ -348,6 +353,12 @@ impl Selected {
 }
 
 impl Own<'_> {
+    /// Whether nothing else has happened between two views: the counter was moved once, and by this change.
+    fn is_all(&self, old: &Mailbox, new: &Mailbox) -> bool {
+        let next = ModSeq(old.highest_modseq.0 + 1);
+        new.highest_modseq == next && self.changed_at == Some(next) && new.uid_next == old.uid_next
+    }
+
     /// Whether the change of this entry is the session's own; `named` is what it was expected to come to.
     fn covers(&self, before: Option<(Flags, Keywords)>, named: Option<Named>, entry: &Entry) -> bool {
         if !self.uids.contains(entry.uid) || self.except.contains(entry.uid) {
@@ -392,9 +403,17 @@ struct Changes {
     all: Diff,
     /// From the view whose flags the client has been told.
     since_told: Diff,
+    /// All of it is what the session did itself.
+    only_own: bool,
 }
 
 impl Changes {
+    /// The session's own change of these and nothing else: no entry has to be looked at.
+    fn of(changed: UidSet) -> Changes {
+        let all = Diff { changed, ..Diff::default() };
+        Changes { since_told: all.clone(), all, only_own: true }
+    }
+
     /// `newer` is the view whose flags the client has been told, if that is not `view`.
     async fn between(view: &Mailbox, newer: Option<&Mailbox>, new: &Mailbox) -> Result<Changes, Error> {
         let all = compare(view, new).await?;
@@ -402,7 +421,7 @@ impl Changes {
             Some(newer) => compare(newer, new).await?,
             None => all.clone(),
         };
-        Ok(Changes { all, since_told })
+        Ok(Changes { all, since_told, only_own: false })
     }
 }
 

@@ -30,10 +30,14 @@ enum Work {
     FetchFlags,
     /// FETCH ENVELOPE of one message.
     FetchEnvelope,
+    /// The same where summaries are compressed with a dictionary.
+    FetchPacked,
     /// FETCH BODYSTRUCTURE of one message.
     FetchBodystructure,
     /// FETCH of one whole message.
     FetchFull,
+    /// STORE of one flag of one message, with its commit.
+    StoreFlag,
     /// A word looked for in the text of one message, by SEARCH.
     SearchText,
     /// One IMAP command that changes nothing and finds nothing.
@@ -52,8 +56,10 @@ fn main() -> ExitCode {
         Work::Stage => store::stage(cli.times),
         Work::FetchFlags => session::fetch("FLAGS", cli.times),
         Work::FetchEnvelope => session::fetch("ENVELOPE", cli.times),
+        Work::FetchPacked => session::fetch_packed("ENVELOPE", cli.times),
         Work::FetchBodystructure => session::fetch("BODYSTRUCTURE", cli.times),
         Work::FetchFull => session::fetch("BODY.PEEK[]", cli.times),
+        Work::StoreFlag => session::store_flags(cli.times),
         Work::SearchText => session::search("TEXT \"yesterday because\"", cli.times),
         Work::ImapCommand => session::imap_commands(cli.times),
         Work::LmtpCommand => session::lmtp_commands(cli.times),

@@ -6,7 +6,7 @@ use super::sort_key::sort_key;
 use super::{Compaction, Pace, Work};
 use crate::base::{Error, Locator, Result};
 use crate::delivery::{
-    BLOCK_TEXT_BYTES, BlockBuilder, ColdEncoder, ColdMessage, Dictionary, Found, summary_in_block, transactions,
+    BLOCK_TEXT_BYTES, BlockBuilder, ColdEncoder, ColdMessage, Dictionary, summary_in_block, transactions,
 };
 use crate::format::block::Block;
 use crate::format::{FrameKind, PartHash};
@@ -82,12 +82,9 @@ impl Work {
         pace: &mut Pace,
     ) -> Result<Moved> {
         let mut keyed = Vec::with_capacity(live.len());
+        let mut summaries = self.reader.summaries();
         for at in live {
-            let key = match self.reader.summary(at)? {
-                Found::Owned(summary) => sort_key(&summary),
-                Found::InFrame(bytes, range) => sort_key(bytes.get(range).unwrap_or_default()),
-            };
-            keyed.push((key, at));
+            keyed.push((sort_key(summaries.get(at)?), at));
             run.step(pace, 0)?;
         }
         keyed.sort_unstable();

@@ -10,17 +10,16 @@ use crate::imap::out;
 use crate::imap::search::lines::Cursor;
 use crate::imap::search::results::{Found, Partial};
 use crate::imap::set::{self, Set};
-use crate::imap::state::{Running, Session};
+use crate::imap::state::{Enabled, Running, Session};
 use crate::imap::sync::{Own, Telling};
 use crate::imap::table::Request;
 use crate::limits;
 use crate::runtime::yield_now;
 use crate::session::{Reading, Work};
 use posthouse_engine::Store;
-use posthouse_engine::base::{Error, Result, Uid};
-use posthouse_engine::delivery::Summaries;
+use posthouse_engine::base::{Error, Uid};
 use posthouse_engine::directory::Rights;
-use posthouse_engine::index::mime::SummaryRef;
+use posthouse_engine::index::mime::{DecodeError, SummaryRef};
 use posthouse_engine::index::{Entry, FlagMode, Flags, Mailbox, UidSet};
 use std::future::Future;
 use std::io;
@@ -87,7 +86,7 @@ struct Asked {
 }
 
 impl Asked {
-    fn parse(request: &Request, session: &Session) -> std::result::Result<Asked, Answer> {
+    fn parse(request: &Request, session: &Session) -> Result<Asked, Answer> {
         let mut args = request.args();
         args.space()?;
         let set = args.set()?;
@@ -113,7 +112,7 @@ impl Asked {
         Ok(asked)
     }
 
-    fn modifier(&mut self, args: &mut Args<'_>) -> std::result::Result<(), Answer> {
+    fn modifier(&mut self, args: &mut Args<'_>) -> Result<(), Answer> {
         if args.eat_word("CHANGEDSINCE") {
             args.space()?;
             self.changed_since = Some(args.number()?);
@@ -195,55 +194,84 @@ impl Session {
                 // There may be no room for it yet; what is answered already need not wait.
                 self.stream.flush().await?;
             }
-            let (summary, message) = match self.read(&fetch.plan, &entry, &mut summaries).await {
-                Ok(found) => found,
-                Err(error) => {
-                    fetch.failed = Some(unread(error));
-                    continue;
-                }
+            let stored = if fetch.plan.summary { summaries.get(entry.locator).map(Some) } else { Ok(None) };
+            let done = match stored {
+                Ok(stored) => self.write(fetch, at, &entry, stored, seen_now.contains(entry.uid)).await?,
+                Err(error) => Err(unread(error)),
             };
-            let seen = seen_now.contains(entry.uid);
-            if let Err(answer) = self.write(fetch, at, &entry, summary, message, seen).await? {
+            if let Err(answer) = done {
                 fetch.failed = Some(answer);
             }
-            fetch.work.did(if fetch.plan.message { entry.size_bytes as usize } else { 0 }).await;
         }
         Ok(())
     }
 
-    /// Reads what the plan needs of a message.
-    async fn read<'s>(
-        &self,
-        plan: &Plan,
-        entry: &Entry,
-        summaries: &'s mut Summaries<'_>,
-    ) -> Result<(Option<&'s [u8]>, Option<Reading>)> {
-        let summary = if plan.summary { Some(summaries.get(entry.locator)?) } else { None };
-        let message = match plan.message {
-            true => Some(self.shared.message(self.account(), self.mail_account(), entry).await?),
-            false => None,
-        };
-        Ok((summary, message))
-    }
-
-    /// Writes one response; what of it is long is sent in pieces, so that a slow client holds the message at most.
+    /// Reads the message if the plan needs it, and writes one response.
     async fn write(
         &mut self,
         fetch: &mut Fetch,
         at: usize,
         entry: &Entry,
-        summary: Option<&[u8]>,
-        mut message: Option<Reading>,
+        stored: Option<&[u8]>,
         flags_changed: bool,
-    ) -> io::Result<std::result::Result<(), Answer>> {
+    ) -> io::Result<Result<(), Answer>> {
+        if !fetch.plan.message {
+            let written = self.write_at_once(&fetch.plan, at, entry, stored.unwrap_or_default(), flags_changed);
+            self.stream.flush_if_large().await?;
+            return Ok(written.map_err(|why| corrupt(entry, &why.to_string()).into()));
+        }
+        let message = match self.shared.message(self.account(), self.mail_account(), entry).await {
+            Ok(message) => message,
+            Err(error) => return Ok(Err(unread(error))),
+        };
+        let written = self.write_with(fetch, at, entry, (stored, message), flags_changed).await?;
+        fetch.work.did(entry.size_bytes as usize).await;
+        Ok(written)
+    }
+
+    /// Writes a response that needs no message, or nothing of it.
+    fn write_at_once(
+        &mut self,
+        plan: &Plan,
+        at: usize,
+        entry: &Entry,
+        stored: &[u8],
+        flags_changed: bool,
+    ) -> Result<(), DecodeError> {
+        let recent = self.is_recent(entry.uid);
+        let Some(selected) = &self.selected else { return Ok(()) };
+        let (keywords, summary) = (&*selected.data().keywords, None);
+        let Enabled { condstore, uid_only, .. } = self.enabled;
+        let source = Source { at, entry, keywords, recent, stored, summary, flags_changed, condstore, uid_only };
+        let out = self.stream.output();
+        let before = out.len();
+        render::begin(out, &source);
+        for item in 0..plan.items.len() {
+            if let Err(why) = render::part(out, plan, item, &source, &[]) {
+                out.truncate(before);
+                return Err(why);
+            }
+        }
+        render::end(out, plan, &source);
+        Ok(())
+    }
+
+    /// Writes a response with parts of the message; what of it is long is sent in pieces, so that a slow client holds the message at most.
+    async fn write_with(
+        &mut self,
+        fetch: &mut Fetch,
+        at: usize,
+        entry: &Entry,
+        (summary, mut message): (Option<&[u8]>, Reading),
+        flags_changed: bool,
+    ) -> io::Result<Result<(), Answer>> {
         let Some(selected) = &self.selected else {
             return Ok(Ok(()));
         };
         let (plan, work) = (&*fetch.plan, &mut fetch.work);
         let stored = summary.unwrap_or_default();
-        // What is written at once can be taken back; before anything is sent in pieces the summary is proved.
-        let proved = summary.filter(|_| message.is_some()).map(SummaryRef::decode);
-        let summary = match proved.transpose() {
+        // Before anything is sent in pieces the summary is proved.
+        let summary = match summary.map(SummaryRef::decode).transpose() {
             Ok(summary) => summary,
             Err(why) => return Ok(Err(corrupt(entry, &why.to_string()).into())),
         };
@@ -266,22 +294,11 @@ impl Session {
             }
             work.did(stored.len()).await;
         }
-        let before = self.stream.output().len();
         render::begin(self.stream.output(), &source);
         for item in 0..plan.items.len() {
-            let bytes = message.as_deref().unwrap_or_default();
-            match render::part(self.stream.output(), plan, item, &source, bytes) {
-                Ok(None) => {}
-                Ok(Some(content)) => {
-                    if let Some(message) = &mut message {
-                        self.write_content(content, &source, message, work).await?;
-                    }
-                }
-                // Nothing has been sent of it: with a message the summary was proved.
-                Err(why) => {
-                    self.stream.output().truncate(before);
-                    return Ok(Err(corrupt(entry, &why.to_string()).into()));
-                }
+            // No error: the summary was proved.
+            if let Ok(Some(content)) = render::part(self.stream.output(), plan, item, &source, &message) {
+                self.write_content(content, &source, &mut message, work).await?;
             }
         }
         render::end(self.stream.output(), plan, &source);
@@ -413,14 +430,16 @@ impl Session {
         let Ok(at) = self.selected_at() else {
             return Ok(UidSet::new());
         };
-        let stored = self.shared.engine.store_at(at, store).await;
-        if let Err(error) = stored {
-            // The message can be read all the same; it stays unseen.
-            tracing::warn!(%error, "imap: \\Seen could not be set");
-            return Ok(UidSet::new());
-        }
+        let stored = match self.shared.engine.store_at(at, store).await {
+            Ok(stored) => stored,
+            Err(error) => {
+                // The message can be read all the same; it stays unseen.
+                tracing::warn!(%error, "imap: \\Seen could not be set");
+                return Ok(UidSet::new());
+            }
+        };
         // The view of `fetch` keeps its numbers: no EXPUNGE is told before the end.
-        let own = Own { uids: &unseen, except: &UidSet::new(), expected: None };
+        let own = Own { uids: &unseen, except: &UidSet::new(), expected: None, changed_at: stored.changed_at };
         self.tell(Telling { expunges: false, uid: fetch.uid, claim: false, asked: false }, Some(own)).await?;
         Ok(unseen)
     }

@@ -118,7 +118,7 @@ impl Session {
         for group in groups {
             let stored = engine.store_at(at, part(&group)?).await?;
             stored.modified.ranges().iter().for_each(|&(first, last)| all.modified.push_range(first, last));
-            all.modseq = stored.modseq;
+            (all.modseq, all.changed_at) = (stored.modseq, None);
         }
         Ok(all)
     }
@@ -132,15 +132,16 @@ impl Session {
         silent: bool,
         uid: bool,
     ) -> io::Result<()> {
+        let changed_at = stored.changed_at;
         let expected = Expected { mode: store.mode, flags: store.flags, keywords: &store.keywords };
         let (condstore, uid_only) = (self.enabled.condstore, self.enabled.uid_only);
         let parts = FlagParts { uid, flags: !silent, modseq: condstore, uid_only };
         if silent && !condstore {
             // What another session did to the same messages meanwhile is told.
-            let own = Own { uids: &store.uids, except: &stored.modified, expected: Some(expected) };
+            let own = Own { uids: &store.uids, except: &stored.modified, expected: Some(expected), changed_at };
             return self.tell(Telling { expunges: false, uid, claim: false, asked: false }, Some(own)).await;
         }
-        let own = Own { uids: &store.uids, except: &stored.modified, expected: silent.then_some(expected) };
+        let own = Own { uids: &store.uids, except: &stored.modified, expected: silent.then_some(expected), changed_at };
         self.tell(Telling { expunges: false, uid, claim: false, asked: false }, Some(own)).await?;
         let Some(view) = self.selected.as_ref().map(|selected| selected.view.clone()) else {
             return Ok(());
@@ -155,8 +156,7 @@ impl Session {
                     continue;
                 }
                 let (entry, recent) = (selected.newest(entry), self.is_recent(entry.uid));
-                let mailbox = selected.data().clone();
-                render::flags_line(self.stream.output(), at, &entry, &mailbox, recent, parts);
+                render::flags_line(self.stream.output(), at, &entry, selected.data(), recent, parts);
             }
             self.stream.flush_if_large().await?;
             yield_now().await;

@@ -42,6 +42,26 @@ fn play_two(script: &str) {
 }
 
 #[test]
+fn a_store_tells_of_others_whether_it_changes_anything_or_not() {
+    play_two(
+        "C2: b STORE 3 +FLAGS.SILENT (\\Seen)
+         S2: b OK ...
+         C: b STORE 1 -FLAGS.SILENT (\\Flagged)
+         S: * 3 FETCH (FLAGS (\\Seen \\Recent))
+         S: b OK ...
+         C2: c STORE 3 -FLAGS.SILENT (\\Seen)
+         S2: c OK ...
+         C: c STORE 1 +FLAGS (\\Flagged)
+         S: * 3 FETCH (FLAGS (\\Recent))
+         S: * 1 FETCH (FLAGS (\\Flagged \\Recent))
+         S: c OK ...
+         C2: d NOOP
+         S2: * 1 FETCH (FLAGS (\\Flagged))
+         S2: d OK ...",
+    );
+}
+
+#[test]
 fn flags_and_new_messages() {
     play_two(
         "C: b STORE 2 +FLAGS.SILENT (\\Seen)
