@@ -155,8 +155,10 @@ pub const RING_DRAIN_MAX: Duration = Duration::from_secs(2);
 
 // ---- session ----
 
-/// Messages that one transaction changes, copies or removes for a client; more are several, and other commits come in between.
+/// Messages that one transaction changes or removes for a client; more are several, and other commits come in between.
 pub const COMMIT_MESSAGES_MAX: usize = 50_000;
+/// The same of messages that it copies or moves: each is an event of its own.
+pub const COMMIT_COPIES_MAX: usize = 20_000;
 /// Output that is gathered before it is sent, however many commands a client has pipelined.
 pub const OUTPUT_BYTES: usize = 64 * 1024;
 /// Bytes that one session goes through before other sessions of the reactor are served, and whatever else takes about a nanosecond each.

@@ -59,7 +59,7 @@ impl Session {
                     return Ok(());
                 }
                 let trash = self.trash(account).await?;
-                for some in pieces(&due) {
+                for some in due.pieces(limits::COMMIT_COPIES_MAX as u32) {
                     self.shared.engine.move_entries(account, MailboxId::INBOX, some, trash).await?;
                 }
                 Ok(())

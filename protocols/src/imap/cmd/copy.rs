@@ -46,7 +46,7 @@ pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'
             return Ok(refused);
         }
         near::bring_selected(session, &positions).await;
-        let parts = set::groups(&positions, limits::COMMIT_MESSAGES_MAX);
+        let parts = set::groups(&positions, limits::COMMIT_COPIES_MAX);
         let parts: Vec<UidSet> = parts.iter().map(|part| set::uids_at(part, entries)).collect::<Result<_, _>>()?;
         let mut broke_off = None;
         let copied = match (shares_frames, moves, parts.len()) {

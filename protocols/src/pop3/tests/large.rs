@@ -1,12 +1,9 @@
 //! Much of it: large messages to slow readers, maildrops with many messages, and what is held meanwhile.
 use super::{append, ask, logged_in, service, shared};
 use crate::limits;
-use crate::runtime::sim::{self, Client, Net};
-use crate::runtime::{sleep, yield_now};
+use crate::runtime::{sim, sleep};
 use crate::session::Budget;
 use crate::testing::Random;
-use std::cell::Cell;
-use std::rc::Rc;
 
 /// Undoes dot-stuffing, of what stands before the final dot.
 fn unstuffed(heard: &[u8]) -> Vec<u8> {
@@ -46,37 +43,6 @@ fn large_messages_come_byte_for_byte() {
             let heard = client.read_until(b"\r\n.\r\n").await;
             assert!(unstuffed(&heard) == *mail, "message {at}");
         }
-    });
-}
-
-/// How many turns another task has until the end of an answer has come.
-async fn turns_beside(net: &Net, client: &mut Client, line: &str) -> usize {
-    let (turns, ended) = (Rc::new(Cell::new(0)), Rc::new(Cell::new(false)));
-    let (counted, seen) = (turns.clone(), ended.clone());
-    net.spawn(async move {
-        while !seen.get() {
-            counted.set(counted.get() + 1);
-            yield_now().await;
-        }
-    });
-    client.write(format!("{line}\r\n").as_bytes()).await;
-    client.read_until(b"\r\n.\r\n").await;
-    ended.set(true);
-    turns.get()
-}
-
-#[test]
-fn where_a_header_ends_is_looked_for_in_pieces() {
-    let shared = shared();
-    let header = b"X: all of it is header\r\n".repeat(200_000);
-    append(&shared, "ann@example.org", &[&header]);
-    let service = service(shared);
-    sim::run(move |net| async move {
-        let mut client = logged_in(&net, &service, "ann@example.org").await;
-        let whole = turns_beside(&net, &mut client, "RETR 1").await;
-        let top = turns_beside(&net, &mut client, "TOP 1 0").await;
-        let pieces = header.len() / limits::WORK_PER_TURN_BYTES;
-        assert!(top > whole + pieces / 2, "{top} turns, {whole} for all of it, {pieces} pieces");
     });
 }
 
