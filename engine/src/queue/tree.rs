@@ -146,7 +146,7 @@ fn child_of<K: Ord, V>(children: &[(K, V)], key: &K) -> usize {
 fn put<T>(all: &mut Vec<T>, at: usize, one: T) -> Option<Vec<T>> {
     // As a vector grows it would have twice the room that most nodes need.
     if all.len() == all.capacity() {
-        all.reserve_exact((NODE_MAX / 8).max(1));
+        all.reserve_exact(NODE_MAX.div_ceil(8));
     }
     let is_last = at == all.len();
     all.insert(at, one);
