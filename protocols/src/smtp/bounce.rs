@@ -1,13 +1,17 @@
 //! Tells the sender of a message by mail that some of its copies failed, when the reply could not, or that they arrived, when it wants to hear so.
 //! Never answers the null sender, so that bounces do not bounce.
+use super::deliver::Committed;
+use super::fate::{self, Fate};
 use super::reply::Reply;
-use super::state::Transaction;
+use super::role::Role;
+use super::state::{Session, Transaction};
 use crate::dsn::{self, Entry, Kind, Original, Report};
 use crate::limits;
 use crate::session::Shared;
 use posthouse_engine::base::AccountId;
 use posthouse_engine::delivery::Delivery;
 use posthouse_engine::directory::Address;
+use posthouse_engine::mailflow::{Facts, Verdict};
 use posthouse_engine::trace::{MailRecord, Step};
 
 /// The part of a message's header that a bounce returns.
@@ -21,6 +25,41 @@ pub(super) struct Told {
     /// RFC 3461 ORCPT as given, empty if not.
     pub(super) orcpt: String,
     pub(super) reply: Reply,
+}
+
+impl Session {
+    /// Tells the sender by mail of copies that failed though the client hears a 250 (RFC 5321 section 6.1), and of those that arrived if it has asked
+    /// for that (RFC 3461 section 4.1).
+    pub(super) async fn report(
+        &self,
+        (transaction, verdicts, facts): (&Transaction, &[Verdict], Facts),
+        header: Vec<u8>,
+        (fates, committed): (&[Fate], &Committed),
+        id: &str,
+    ) {
+        self.report_success((transaction, verdicts, facts), &header, (fates, committed), id).await;
+        let by_reply = fate::are_told_by_reply(self.role, fates);
+        let mut failed = Vec::new();
+        // RFC 3461 section 4.1: NOTIFY says who is to hear of it.
+        let all = transaction.recipients.iter().zip(fates).zip(verdicts);
+        for ((rcpt, fate), verdict) in all.filter(|((rcpt, _), _)| Kind::Failed.is_wanted(rcpt.notify)) {
+            let failure = |address: String, reply| Told { address, orcpt: rcpt.orcpt.clone(), reply };
+            if fate.is_taken() {
+                let members = fate.failed.iter();
+                failed.extend(members.map(|(address, error)| failure(address.to_string(), Reply::refused(error))));
+            } else if let Some(reply) = fate.refusal()
+                && (fate.refused_by_mail
+                    || !by_reply
+                        && (fate.refused.is_none() || self.role == Role::Submission || verdict.asks_for_report(facts)))
+            {
+                failed.push(failure(rcpt.given.clone(), reply));
+            }
+        }
+        // The null sender (RFC 5321 section 4.5.5) hears nothing.
+        if !failed.is_empty() {
+            send(&self.shared, (transaction, self.account()), (Kind::Failed, &failed), header, id).await;
+        }
+    }
 }
 
 /// Sends it to the sender's mailbox or into the queue. `id` is the message's. It returns the header only, whatever RET asked for: the message
