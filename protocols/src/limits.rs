@@ -256,6 +256,8 @@ pub const SMTP_REFUSED_RECIPIENTS_BYTES_MAX: usize = 64 * SMTP_RECIPIENTS_MAX;
 pub const SMTP_LOGGED_PATH_CHARS_MAX: usize = 320;
 /// Bytes of a message's header that are sent back with a bounce.
 pub const SMTP_BOUNCE_HEADER_BYTES_MAX: usize = 64 * 1024;
+/// How often a report about a message under way is tried while the store is busy or its disk full, `OUTBOUND_PAUSE` apart.
+pub const SMTP_BOUNCE_TRIES_MAX: u32 = 5;
 /// Bytes of a message's header; a message with a larger one is refused. Gmail takes 500 KB, Exchange 256 KB.
 pub const SMTP_HEADER_BYTES_MAX: usize = 1 << 20;
 /// Fields of such a header.

@@ -18,6 +18,7 @@ mod member;
 mod memory;
 mod rates;
 mod refused;
+mod reports;
 mod soup;
 mod steps;
 mod success;
