@@ -40,7 +40,7 @@ impl Session {
         (fates, committed): (&[Fate], &Committed),
         id: &str,
     ) {
-        self.report_success((transaction, verdicts, facts), &header, (fates, committed), id).await;
+        self.report_success((transaction, verdicts), &header, (fates, committed), id).await;
         let by_reply = fate::are_told_by_reply(self.role, fates);
         let mut failed = Vec::new();
         // RFC 3461 section 4.1: NOTIFY says who is to hear of it.

@@ -146,6 +146,7 @@ impl Session {
                 Ok(prepared) => prepared,
                 Err(refusal) => return refuse_all(transaction, "verify", Facts::default(), refusal),
             };
+        transaction.tell_nobody_forged(facts);
         if let Err(refusal) = self.check_author(&says, facts) {
             self.log_refusal(transaction, "author", &refusal);
             return refuse_all(transaction, "author", facts, refusal);
@@ -237,7 +238,8 @@ impl Session {
         let own_len = own.len();
         let mut queue: Vec<NewQueueItem> =
             own.into_iter().chain(onward).map(|item| self.known(item, arrival)).collect();
-        let mut committed = Committed { places, forwards, ..Committed::default() };
+        let size_bytes = (fields.len() + message.len()) as u64;
+        let mut committed = Committed { size_bytes, places, forwards, ..Committed::default() };
         if targets.is_empty() && queue.is_empty() {
             return Ok(committed);
         }
@@ -359,6 +361,8 @@ fn unfit(leaves: bool, hops: usize, filtered: &Filtered) -> Option<(&'static str
 /// What the store said, and what it was asked.
 #[derive(Default)]
 pub(super) struct Committed {
+    /// Bytes of the message as it is stored.
+    pub(super) size_bytes: u64,
     places: Places,
     targets: Vec<Result<Delivered, Error>>,
     /// Whether the copies for other hosts are queued; `None`: there are none.

@@ -8,6 +8,7 @@ mod circles;
 mod delivery;
 mod filter;
 mod flow;
+mod forged;
 mod front;
 mod hosts;
 mod injection;
