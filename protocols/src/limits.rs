@@ -270,6 +270,8 @@ pub const SMTP_FROM_MAX: usize = 100;
 pub const SMTP_AUTHOR_FIELDS_MAX: usize = 50;
 /// Seconds for which a member may have a message held (RFC 4865): 30 days.
 pub const SMTP_HOLD_SECONDS_MAX: i64 = 30 * 86_400;
+/// Bytes of messages that a member whose mailbox has no bound may have held.
+pub const SMTP_HELD_BYTES_MAX: u64 = 1 << 30;
 /// Seconds within which a message can be asked to be delivered or returned (RFC 2852), at least.
 pub const SMTP_DELIVER_BY_SECONDS_MIN: i64 = 60;
 /// The highest priority (RFC 6710) that a member may ask for; the lowest is -9.

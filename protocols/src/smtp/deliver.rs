@@ -239,6 +239,7 @@ impl Session {
         let mut queue: Vec<NewQueueItem> =
             own.into_iter().chain(onward).map(|item| self.known(item, arrival)).collect();
         let size_bytes = (fields.len() + message.len()) as u64;
+        self.check_held(transaction, size_bytes).await?;
         let mut committed = Committed { size_bytes, places, forwards, ..Committed::default() };
         if targets.is_empty() && queue.is_empty() {
             return Ok(committed);
