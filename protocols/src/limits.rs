@@ -258,6 +258,8 @@ pub const SMTP_REFUSED_RECIPIENTS_BYTES_MAX: usize = 64 * SMTP_RECIPIENTS_MAX;
 pub const SMTP_LOGGED_PATH_CHARS_MAX: usize = 320;
 /// Bytes of a message's header that are sent back with a bounce.
 pub const SMTP_BOUNCE_HEADER_BYTES_MAX: usize = 64 * 1024;
+/// How often a report about a message under way is tried while the store is busy or its disk full, `OUTBOUND_PAUSE` apart.
+pub const SMTP_BOUNCE_TRIES_MAX: u32 = 5;
 /// Bytes of a message's header; a message with a larger one is refused. Gmail takes 500 KB, Exchange 256 KB.
 pub const SMTP_HEADER_BYTES_MAX: usize = 1 << 20;
 /// Fields of such a header.
@@ -270,6 +272,8 @@ pub const SMTP_FROM_MAX: usize = 100;
 pub const SMTP_AUTHOR_FIELDS_MAX: usize = 50;
 /// Seconds for which a member may have a message held (RFC 4865): 30 days.
 pub const SMTP_HOLD_SECONDS_MAX: i64 = 30 * 86_400;
+/// Bytes of messages that a member whose mailbox has no bound may have held.
+pub const SMTP_HELD_BYTES_MAX: u64 = 1 << 30;
 /// Seconds within which a message can be asked to be delivered or returned (RFC 2852), at least.
 pub const SMTP_DELIVER_BY_SECONDS_MIN: i64 = 60;
 /// The highest priority (RFC 6710) that a member may ask for; the lowest is -9.

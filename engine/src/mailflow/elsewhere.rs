@@ -7,7 +7,9 @@ pub(super) fn at_message(case: &Case<'_>, letter: &Letter<'_>, wanted: &Wanted<'
     let aside = letter.advice == Advice::Quarantine;
     // Where a member writes to somebody elsewhere, nobody passes anything on.
     let is_allowed = letter.facts.believes_path() && lists::allows(case, wanted);
-    let passes_on = verdict.suspect.is_some() && is_ours(wanted.address.domain()) && !is_allowed;
+    // A refusal would be told to whoever was forged.
+    let is_suspicious = verdict.suspect.is_some() || !letter.facts.believes_from();
+    let passes_on = is_suspicious && is_ours(wanted.address.domain()) && !is_allowed;
     if wanted.external.is_empty() || !(aside || passes_on) {
         return;
     }

@@ -224,7 +224,7 @@ impl Verdict {
     /// who has sent nothing; so would one to a sender whom SPF or DMARC calls false.
     pub fn asks_for_report(&self, facts: Facts) -> bool {
         let by_script = self.refusal.as_ref().is_some_and(|refusal| refusal.stage == scripts::STAGE);
-        by_script && facts.spf != Outcome::Fail && !matches!(facts.dmarc, Dmarc::Fail(_))
+        by_script && facts.believes_path()
     }
 
     /// The stage that was the first to suspect it; empty: none has.

@@ -68,7 +68,6 @@ fn reverse_path(account: &Account) -> String {
 
 /// Who may not send outside its organisation has nothing sent there either (F5).
 pub(super) fn may_leave(case: &Case<'_>, account: &Account, to: &Address) -> bool {
-    let inside = case.directory.domain(to.domain()).is_some_and(|domain| domain.tenant == account.tenant);
     let may = |rule: &Rule| if let Rule::Outbound(may) = rule { Some(*may) } else { None };
-    inside || outbound::nearest(case, account, may) != Some(false)
+    outbound::stays(case, account, to) || outbound::nearest(case, account, may) != Some(false)
 }

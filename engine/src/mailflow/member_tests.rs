@@ -1,5 +1,5 @@
 //! What members' own rules do, each by itself: mail that goes on, answers for who is away.
-use super::tests::{at, id, rule, town, with_wanted};
+use super::tests::{at, group, id, rule, town, with_wanted};
 use super::*;
 use crate::base::AccountId;
 use crate::directory::{Directory, ScopeName};
@@ -77,6 +77,36 @@ fn who_may_not_send_outside_forwards_nothing_there() {
     );
     rule(&mut town, account("ann@a.test"), "outbound yes");
     assert_eq!(forwards(&judged(&town, "s@s.test", "ann@a.test", Letter::default())).len(), 2);
+}
+
+/// The queue, which expands the group, asks neither: it knows the member no more.
+#[test]
+fn an_own_group_with_somebody_elsewhere_is_outside_for_what_rules_send() {
+    let mut town = town();
+    group(&mut town, "near@a.test", &["bob@a.test"]);
+    group(&mut town, "outer@a.test", &["near@a.test", "all@a.test"]);
+    for to in ["near@a.test", "all@a.test", "outer@a.test"] {
+        rule(&mut town, account("ann@a.test"), &format!("forward-only {to}"));
+    }
+    rule(&mut town, ScopeName::Tenant("acme".into()), "rate 1/1h");
+    let sender = at("s@s.test");
+    let case = Case { directory: &town, origin: Origin::Outside, sender: Some(&sender), now: 1000, listed: None };
+    let (verdict, onward) = with_wanted(&town, "ann@a.test", |wanted| {
+        let mut verdict = at_message(&case, &Letter::default(), wanted);
+        let onward = verdict.charge(&case, &mut Counters::default(), wanted);
+        (verdict, onward)
+    });
+    let went: Vec<&str> = forwards(&verdict).iter().map(|(to, _)| *to).collect();
+    assert_eq!((went.len(), went.contains(&"near@a.test"), onward.forwards.len()), (2, true, 1), "{went:?}");
+    assert_eq!(onward.kept.len(), 1, "one of the two that leave is above the rate");
+    rule(&mut town, ScopeName::Tenant("acme".into()), "outbound no");
+    let near = [("near@a.test", "ann+forwarded@a.test")];
+    assert_eq!(forwards(&judged(&town, "s@s.test", "ann@a.test", Letter::default())), near);
+    let on = scripted(&mut town, "redirect \"outer@a.test\";", Letter::default());
+    assert_eq!(
+        (forwards(&on).contains(&("outer@a.test", "ann+forwarded@a.test")), &on.copies[..]),
+        (false, &[Copy::Forwarded][..])
+    );
 }
 
 #[test]

@@ -6,11 +6,14 @@ use crate::directory::{Account, Address, Rule, Scope};
 pub(super) fn leaves(case: &Case<'_>, member: &Account, wanted: &Wanted<'_>) -> bool {
     let inside = |account| case.directory.account(account).is_some_and(|other| other.tenant == member.tenant);
     // A group in a group is sent on, and may stay inside.
-    let stays = |address: &Address| {
-        let own = case.directory.domain(address.domain()).is_some_and(|domain| domain.tenant == member.tenant);
-        own && case.directory.members_outside(address, member.tenant).next().is_none()
-    };
-    !wanted.external.iter().all(stays) || wanted.local.iter().any(|recipient| !inside(recipient.account))
+    !wanted.external.iter().all(|address| stays(case, member, address))
+        || wanted.local.iter().any(|recipient| !inside(recipient.account))
+}
+
+/// Whether what goes to an address reaches nobody outside the member's tenant, groups and all behind them included.
+pub(super) fn stays(case: &Case<'_>, member: &Account, address: &Address) -> bool {
+    let own = case.directory.domain(address.domain()).is_some_and(|domain| domain.tenant == member.tenant);
+    own && case.directory.members_outside(address, member.tenant).next().is_none()
 }
 
 /// How many outside the member's tenant would get it: each of a group's members. Who is behind another's address is nobody's business: it is one.

@@ -138,11 +138,10 @@ impl Verdict {
 impl Case<'_> {
     /// Counts one recipient that an account sends to without being asked each time.
     fn charge(&self, counters: &mut Counters, account: &Account, to: &Address) -> Result<Option<Spent>, ()> {
-        let inside = self.directory.domain(to.domain()).is_some_and(|domain| domain.tenant == account.tenant);
-        let bounds = [own(self, account), of_all(self, account.tenant)];
-        if inside {
+        if outbound::stays(self, account, to) {
             return Ok(None);
         }
+        let bounds = [own(self, account), of_all(self, account.tenant)];
         match full(self, counters, bounds, 1) {
             Some(_) => Err(()),
             None => Ok(spend(self, counters, bounds, 1)),

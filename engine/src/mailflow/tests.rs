@@ -42,9 +42,13 @@ pub(super) fn town() -> Directory {
         make(&mut directory, &Change::DomainAdd { tenant: name.into(), domain: domain.into() });
     }
     ["ann@a.test", "bob@a.test", "eve@o.test"].into_iter().for_each(|it| make(&mut directory, &member(it)));
-    let members = vec![at("ann@a.test"), at("bob@a.test"), at("far@x.test")];
-    make(&mut directory, &Change::GroupAdd { address: at("all@a.test"), name: String::new(), members });
+    group(&mut directory, "all@a.test", &["ann@a.test", "bob@a.test", "far@x.test"]);
     directory
+}
+
+pub(super) fn group(directory: &mut Directory, address: &str, members: &[&str]) {
+    let members = members.iter().map(|member| at(member)).collect();
+    make(directory, &Change::GroupAdd { address: at(address), name: String::new(), members });
 }
 
 pub(super) fn id(directory: &Directory, address: &str) -> AccountId {

@@ -15,7 +15,10 @@ const MAGIC_BYTES: usize = 8;
 const FIRST_TIME: u64 = 8 + 2 + 4;
 
 /// Records stand in the order in which they were noted, which is that of their times but for a clock that is set back.
-pub(super) const SLACK_MS: i64 = 86_400_000;
+pub(super) const SLACK_MS: i64 = DAY_MS;
+
+/// A file has the records of one day at most, and days are what is kept.
+const DAY_MS: i64 = 86_400_000;
 
 /// Bytes before a record's fields: their length u16 and their crc u32.
 const HEAD_BYTES: usize = 6;
@@ -111,6 +114,8 @@ struct Writer {
     id: u64,
     file: Arc<dyn File>,
     len: u64,
+    /// When its first record is from; none before it has one.
+    first_ms: Option<i64>,
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -201,21 +206,25 @@ impl<R: Record> Files<R> {
     }
 
     fn append(&self, writer: &mut Option<Writer>, bytes: &[u8], now_ms: i64) -> io::Result<()> {
-        let open = match writer.take() {
+        let was_open = writer.is_some();
+        let mut open = match writer.take() {
             Some(open) => open,
             None => self.open(now_ms)?,
         };
         let full = open.len > MAGIC_BYTES as u64 && open.len + bytes.len() as u64 > self.file_bytes_max;
-        let open = if full {
+        let over = full || open.first_ms.is_some_and(|first_ms| now_ms.saturating_sub(first_ms) > DAY_MS);
+        if over {
             open.file.sync_data()?;
-            let next = self.begin(open.id + 1)?;
-            self.remove_old(now_ms)?;
-            next
-        } else {
-            open
-        };
+            open = self.begin(open.id + 1)?;
+        }
+        if (over || !was_open)
+            && let Err(error) = self.remove_old(now_ms)
+        {
+            tracing::warn!(log = R::DIR, %error, "old records could not be removed");
+        }
         open.file.write_at(bytes, open.len)?;
-        *writer = Some(Writer { len: open.len + bytes.len() as u64, ..open });
+        let first_ms = open.first_ms.or(Some(now_ms));
+        *writer = Some(Writer { len: open.len + bytes.len() as u64, first_ms, ..open });
         Ok(())
     }
 
@@ -235,13 +244,13 @@ impl<R: Record> Files<R> {
             record.encode(&mut first);
             file.write_at(&first, len)?;
         }
-        Ok(Writer { id, file, len: len + first.len() as u64 })
+        Ok(Writer { id, file, len: len + first.len() as u64, first_ms: self.first_ms(id) })
     }
 
     fn begin(&self, id: u64) -> io::Result<Writer> {
         let file = self.disk.create(&Self::path(id))?;
         file.write_at(R::MAGIC, 0)?;
-        Ok(Writer { id, file, len: MAGIC_BYTES as u64 })
+        Ok(Writer { id, file, len: MAGIC_BYTES as u64, first_ms: None })
     }
 
     /// Ids of our files, ascending.
@@ -275,7 +284,7 @@ impl<R: Record> Files<R> {
         let mut total: u64 = lens.iter().sum();
         let bytes_max = self.bytes_max.load(Ordering::Relaxed);
         let days_max = i64::try_from(self.days_max.load(Ordering::Relaxed)).unwrap_or(i64::MAX);
-        let oldest_ms = now_ms.saturating_sub(days_max.saturating_mul(86_400_000));
+        let oldest_ms = now_ms.saturating_sub(days_max.saturating_mul(DAY_MS));
         for (at, len) in lens.iter().enumerate().take(ids.len().saturating_sub(1)) {
             // A file without a whole record, as a full disk leaves it, says nothing of what is before it.
             let next_ms = ids[at + 1..].iter().find_map(|id| self.first_ms(*id));

@@ -89,6 +89,36 @@ fn bytes_and_days_are_bounded() {
     assert!(old <= 8, "all but the last file with old ones is gone: {old}");
 }
 
+/// A small office never fills a file.
+#[test]
+fn days_are_kept_though_no_file_is_full() {
+    const DAY: i64 = 86_400;
+    let disk = SimDisk::new(1);
+    let opened = || {
+        let log = LoginLog::bounded(Arc::new(disk.clone()), 1 << 20, 1 << 20);
+        log.keep(1 << 20, 1);
+        log
+    };
+    let log = opened();
+    noted(&log, 0..3);
+    noted(&log, DAY - 1..DAY);
+    assert_eq!(disk.list(Path::new("logins")).expect("files").len(), 1, "a file for a day");
+    noted(&log, DAY + 10..DAY + 11);
+    assert_eq!(shown(&log, &LoginFilter::default()), [DAY + 10, DAY - 1, 2, 1, 0]);
+    noted(&log, 2 * DAY + 20..2 * DAY + 21);
+    assert_eq!(shown(&log, &LoginFilter::default()), [2 * DAY + 20, DAY + 10]);
+    // A server that was off meanwhile.
+    noted(&opened(), 9 * DAY..9 * DAY + 1);
+    assert_eq!(shown(&log, &LoginFilter::default()), [9 * DAY, 2 * DAY + 20]);
+    noted(&opened(), 10 * DAY + 1..10 * DAY + 2);
+    assert_eq!(shown(&log, &LoginFilter::default()), [10 * DAY + 1, 9 * DAY]);
+    // One that keeps less from now on, and has no need of a new file.
+    let less = opened();
+    less.keep(1 << 20, 0);
+    noted(&less, 10 * DAY + 2..10 * DAY + 3);
+    assert_eq!(shown(&log, &LoginFilter::default()), [10 * DAY + 2, 10 * DAY + 1]);
+}
+
 #[test]
 fn a_torn_end_is_cut_and_a_failing_disk_costs_records_only() {
     let disk = SimDisk::new(1);

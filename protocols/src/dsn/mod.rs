@@ -29,13 +29,15 @@ pub(crate) enum Kind {
     Expanded,
 }
 
+/// NOTIFY=NEVER.
+pub(crate) const NEVER: u8 = 1;
 /// The bit of NOTIFY=SUCCESS.
 const SUCCESS: u8 = 2;
 
 /// NOTIFY for those behind an address whose sender is told that it was expanded (RFC 3461 section 5.2.7.3): of their own success it hears nothing.
 pub(crate) fn without_success(notify: u8) -> u8 {
-    // Nothing but SUCCESS meant no failures either: NEVER.
-    if notify == SUCCESS { 1 } else { notify & !SUCCESS }
+    // Nothing but SUCCESS meant no failures either.
+    if notify == SUCCESS { NEVER } else { notify & !SUCCESS }
 }
 
 impl Kind {
@@ -113,7 +115,7 @@ pub(crate) fn header_of(message: &[u8]) -> &[u8] {
 
 /// A report on its way through the queue. RFC 3461 section 6.1: it has the null sender and asks for no report about itself.
 pub(crate) fn queued(to: &Address) -> NewQueueItem {
-    let recipients = vec![QueueRecipient { address: to.to_string(), notify: 1, orcpt: String::new() }];
+    let recipients = vec![QueueRecipient { address: to.to_string(), notify: NEVER, orcpt: String::new() }];
     NewQueueItem { recipients, utf8: !to.as_str().is_ascii(), ..NewQueueItem::default() }
 }
 

@@ -1,6 +1,6 @@
 //! From a message that has come whole to its replies: who gets it, what the policies and the store say, and one verdict for each recipient. A
 //! positive one is given only after the sync that covers it.
-use super::bounce::{self, Told};
+use super::bounce;
 use super::fate::{self, Fate, Places, fates, one_reply};
 use super::filter::Filtered;
 use super::letter::{self, Addressed, Says};
@@ -125,13 +125,13 @@ impl Session {
         let (id, size_bytes) = (format!("{:X}", transaction.id), taken.message.len());
         let says = self.says(transaction, &taken.message, header.size_bytes, &id);
         let filtered = self.ask_filter(transaction, shown, &taken.message, &id).await;
-        let refuse_all = |policy: &str, facts: Facts, reply: Reply| {
+        let refuse_all = |transaction: &Transaction, policy: &str, facts: Facts, reply: Reply| {
             self.note_came(transaction, &says, size_bytes, (facts, &filtered.note));
             self.note_refused(transaction, "", policy, &reply);
             transaction.recipients.iter().map(|_| Err(reply.clone())).collect()
         };
         if let Some((policy, reply)) = unfit(self.leaves(transaction), header.hops, &filtered) {
-            return refuse_all(policy, Facts::default(), reply);
+            return refuse_all(transaction, policy, Facts::default(), reply);
         }
         if filtered.discards() {
             self.note_came(transaction, &says, size_bytes, (Facts::default(), &filtered.note));
@@ -144,27 +144,32 @@ impl Session {
         let Prepared { fields, message, facts, seen } =
             match self.prepare(transaction, &says, (message, before), &header, &id).await {
                 Ok(prepared) => prepared,
-                Err(refusal) => return refuse_all("verify", Facts::default(), refusal),
+                Err(refusal) => return refuse_all(transaction, "verify", Facts::default(), refusal),
             };
+        transaction.tell_nobody_forged(facts);
         if let Err(refusal) = self.check_author(&says, facts) {
             self.log_refusal(transaction, "author", &refusal);
-            return refuse_all("author", facts, refusal);
+            return refuse_all(transaction, "author", facts, refusal);
         }
         let judged = self.judge_message(transaction, &says, &more, (facts, filtered.advice()));
         let (mut verdicts, mut charged) = judged.await;
         self.hold_back(transaction, &mut verdicts);
         // One reply is for all: who would have to get it later would lose it beside one who gets it now.
         if let Some(later) = verdicts.iter().filter_map(|verdict| verdict.refusal.as_ref()).find(|one| one.code < 500) {
-            return refuse_all(later.stage, facts, policy::reply(later));
+            return refuse_all(transaction, later.stage, facts, policy::reply(later));
         }
         let size_bytes = fields.len() + message.len();
         let arrival = mailflow::arrival(self.origin(), facts, filtered.quarantined, &verdicts);
         let committed = match self.commit(transaction, (&verdicts, &arrival), fields, (message, expected)).await {
             Ok(committed) => committed,
-            Err(refusal) => return refuse_all("", facts, refusal),
+            Err(refusal) => return refuse_all(transaction, "", facts, refusal),
         };
         drop(room);
         let fates = fates(transaction, &verdicts, &committed, facts);
+        if let Some(refusal) = fate::refused_for_all(self.role, &fates, &committed) {
+            self.log_refusal(transaction, "", &refusal);
+            return refuse_all(transaction, "", facts, refusal);
+        }
         keep_counted(transaction, &fates, &committed, &mut charged);
         self.log(transaction, (&id, size_bytes), &fates, (&verdicts, facts));
         self.note_came(transaction, &says, size_bytes, (facts, &filtered.note));
@@ -233,7 +238,9 @@ impl Session {
         let own_len = own.len();
         let mut queue: Vec<NewQueueItem> =
             own.into_iter().chain(onward).map(|item| self.known(item, arrival)).collect();
-        let mut committed = Committed { places, forwards, ..Committed::default() };
+        let size_bytes = (fields.len() + message.len()) as u64;
+        self.check_held(transaction, size_bytes).await?;
+        let mut committed = Committed { size_bytes, places, forwards, ..Committed::default() };
         if targets.is_empty() && queue.is_empty() {
             return Ok(committed);
         }
@@ -331,39 +338,6 @@ impl Session {
             }
         }
     }
-
-    /// Tells the sender by mail of copies that failed though the client hears a 250 (RFC 5321 section 6.1), and of those that arrived if it has asked
-    /// for that (RFC 3461 section 4.1).
-    async fn report(
-        &self,
-        (transaction, verdicts, facts): (&Transaction, &[Verdict], Facts),
-        header: Vec<u8>,
-        (fates, committed): (&[Fate], &Committed),
-        id: &str,
-    ) {
-        self.report_success((transaction, verdicts, facts), &header, (fates, committed), id).await;
-        let by_reply = self.role == Role::Lmtp || fates.iter().all(|fate| !fate.is_taken() && !fate.refused_by_mail);
-        let mut failed = Vec::new();
-        // RFC 3461 section 4.1: NOTIFY says who is to hear of it.
-        let all = transaction.recipients.iter().zip(fates).zip(verdicts);
-        for ((rcpt, fate), verdict) in all.filter(|((rcpt, _), _)| Kind::Failed.is_wanted(rcpt.notify)) {
-            let failure = |address: String, reply| Told { address, orcpt: rcpt.orcpt.clone(), reply };
-            if fate.is_taken() {
-                let members = fate.failed.iter();
-                failed.extend(members.map(|(address, error)| failure(address.to_string(), Reply::refused(error))));
-            } else if let Some(reply) = fate.refusal()
-                && (fate.refused_by_mail
-                    || !by_reply
-                        && (fate.refused.is_none() || self.role == Role::Submission || verdict.asks_for_report(facts)))
-            {
-                failed.push(failure(rcpt.given.clone(), reply));
-            }
-        }
-        // The null sender (RFC 5321 section 4.5.5) hears nothing.
-        if !failed.is_empty() {
-            bounce::send(&self.shared, (transaction, self.account()), (Kind::Failed, &failed), header, id).await;
-        }
-    }
 }
 
 /// What the message was taken for counts for good.
@@ -388,6 +362,8 @@ fn unfit(leaves: bool, hops: usize, filtered: &Filtered) -> Option<(&'static str
 /// What the store said, and what it was asked.
 #[derive(Default)]
 pub(super) struct Committed {
+    /// Bytes of the message as it is stored.
+    pub(super) size_bytes: u64,
     places: Places,
     targets: Vec<Result<Delivered, Error>>,
     /// Whether the copies for other hosts are queued; `None`: there are none.

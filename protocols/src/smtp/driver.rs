@@ -135,6 +135,7 @@ impl Session {
 
     async fn command(&mut self, mut line: Vec<u8>) -> io::Result<Answer> {
         if let Err(refusal) = check_characters(&line) {
+            self.end_with_chunk(&line);
             return Ok(refusal.into());
         }
         if let Some(refusal) = self.check_sizes(&line) {
@@ -154,6 +155,7 @@ impl Session {
         let mut request = match Request::parse(&mut line.iter()) {
             Ok(request) => request.into_owned(),
             Err(error) => {
+                self.end_with_chunk(&line);
                 let refusal = self.not_understood(&line, error);
                 self.note_not_understood(&line, &refusal);
                 return Ok(refusal.into());
@@ -181,11 +183,16 @@ impl Session {
         }
     }
 
+    /// Behind a BDAT that is not obeyed comes its chunk, which must not be taken for commands.
+    fn end_with_chunk(&mut self, line: &[u8]) {
+        self.ended |= sizes::is_command(&String::from_utf8_lossy(line), "BDAT");
+    }
+
     fn check_sizes(&mut self, line: &[u8]) -> Option<Reply> {
         let line = String::from_utf8_lossy(line);
         if sizes::is_endless_chunk(&line) {
             self.ended = true;
-            return Some(Reply::new(501, "5.5.4 BDAT size [LAST] is expected; closing the connection"));
+            return Some(endless_chunk());
         }
         if sizes::is_null_recipient(&line) {
             return Some(Reply::new(501, "5.1.3 <> is nobody's address (RFC 5321 section 3.3)"));
@@ -195,6 +202,7 @@ impl Session {
 
     fn not_understood(&mut self, line: &[u8], error: Error) -> Reply {
         match error {
+            Error::SyntaxError { .. } if self.ended => endless_chunk(),
             Error::SyntaxError { syntax } => Reply::new(501, format!("5.5.4 Wrong arguments; {syntax} is expected")),
             Error::InvalidSenderAddress => {
                 Reply::new(501, "5.1.7 That is no address; MAIL FROM:<name@domain> is expected")
@@ -214,6 +222,10 @@ impl Session {
             }
         }
     }
+}
+
+fn endless_chunk() -> Reply {
+    Reply::new(501, "5.5.4 BDAT size [LAST] is expected; closing the connection")
 }
 
 fn unknown() -> Reply {

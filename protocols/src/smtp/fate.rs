@@ -33,8 +33,13 @@ impl Fate {
         self.refused.clone().or_else(|| self.failed.first().map(|(_, error)| Reply::refused(error)))
     }
 
+    /// Whether the reply alone would tell that nobody got it.
+    fn is_refused(&self) -> bool {
+        self.taken == 0 && !self.refused_by_mail && self.refusal().is_some()
+    }
+
     pub(super) fn verdict(self, role: Role, id: &str) -> Result<Reply, Reply> {
-        match self.refusal().filter(|_| self.taken == 0 && !self.refused_by_mail) {
+        match self.refusal().filter(|_| self.is_refused()) {
             Some(refusal) => Err(refusal),
             None => Ok(taken(role, id)),
         }
@@ -98,7 +103,26 @@ fn fate(rcpt: &Rcpt, verdict: &Verdict, committed: &Committed) -> Fate {
         // It has gone on: whoever sent it again would send it on again. What failed besides is told by mail.
         fate.taken += 1;
     }
+    if !fate.failed.is_empty() && !committed.is_anywhere() {
+        // The client still has it, and who is content without a copy loses nothing when it comes again.
+        fate.taken = 0;
+    }
     fate
+}
+
+/// Whether each recipient hears of itself from the client: the replies are many, or one that is for all.
+pub(super) fn are_told_by_reply(role: Role, fates: &[Fate]) -> bool {
+    role == Role::Lmtp || fates.iter().all(Fate::is_refused)
+}
+
+/// Why one reply refuses a message for all: nobody has it, and somebody wants it, though others are content without a copy.
+pub(super) fn refused_for_all(role: Role, fates: &[Fate], committed: &Committed) -> Option<Reply> {
+    if are_told_by_reply(role, fates) || committed.is_anywhere() {
+        return None;
+    }
+    let failed = fates.iter().flat_map(|fate| &fate.failed);
+    let failed: Vec<_> = failed.map(|(_, error)| Err(Reply::refused(error))).collect();
+    (!failed.is_empty()).then(|| one_reply(failed))
 }
 
 /// One reply for all (RFC 5321 section 4.2.5): positive when anybody got the message; the sender hears of the others by mail. When nobody

@@ -2,6 +2,7 @@
 //! get it when their shard takes mail again. Without this they would be reported as failed though nothing is wrong with them.
 use super::circles::is_group;
 use super::deliver::Committed;
+use super::role::Role;
 use super::state::{Rcpt, Session, Transaction};
 use crate::dsn::without_success;
 use crate::placing;
@@ -60,7 +61,10 @@ impl Session {
         let passed = transaction.recipients.iter().zip(verdicts).filter(|(_, verdict)| verdict.refusal.is_none());
         for (rcpt, recipient, placed) in passed.flat_map(|(rcpt, verdict)| copies(rcpt, verdict)) {
             let is_one_of_many = rcpt.local.len() > 1;
-            let is_late = |error: &Error| error.is_transient() || (is_one_of_many && is_full(error));
+            let fits = recipient.bound.is_none_or(|bound| committed.size_bytes <= bound.bytes_max);
+            // By LMTP each recipient hears of itself.
+            let waits = is_one_of_many || (fits && self.role != Role::Lmtp);
+            let is_late = |error: &Error| error.is_transient() || (waits && is_full(error));
             let failed = |copy: &Result<Delivered>| matches!(copy, Err(error) if is_late(error));
             let count = placed.len();
             let all = placed.into_iter().zip(committed.copies_of(recipient.account));
@@ -109,7 +113,8 @@ impl Session {
     }
 }
 
-/// A full mailbox may have room later (4.2.2). That one member of a group has none is no reason to tell the sender, who may be forged and knows the group only.
+/// A full mailbox may have room later (4.2.2), unless the message could never fit. That one member of a group has none is no reason to tell the
+/// sender, who may be forged and knows the group only.
 fn is_full(error: &Error) -> bool {
     matches!(error, Error::OverQuota { .. } | Error::TooManyMessages { .. })
 }

@@ -2,6 +2,7 @@
 use super::header;
 use super::reply::Reply;
 use super::role::Role;
+use crate::dsn;
 use crate::runtime::Stream;
 use crate::session::sasl::Mechanism;
 use crate::session::{Room, Shared};
@@ -11,6 +12,7 @@ use crate::verify::milter::Chain;
 use posthouse_engine::Login;
 use posthouse_engine::base::AccountId;
 use posthouse_engine::directory::{Address, Recipient};
+use posthouse_engine::mailflow::Facts;
 use posthouse_engine::queue::{Terms, TlsDemand};
 use std::future::Future;
 use std::io;
@@ -88,6 +90,13 @@ impl Transaction {
     pub(super) fn heed(&mut self, message: &[u8]) {
         if self.tls == TlsDemand::Usual && header::says_tls_is_not_required(message) {
             self.tls = TlsDemand::NotRequired;
+        }
+    }
+
+    /// Whoever was forged has sent nothing, and hears of no failure, neither from here nor from the queue (RFC 3461 section 4.1).
+    pub(super) fn tell_nobody_forged(&mut self, facts: Facts) {
+        if !facts.believes_path() {
+            self.recipients.iter_mut().for_each(|rcpt| rcpt.notify = dsn::NEVER);
         }
     }
 }

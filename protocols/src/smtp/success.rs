@@ -7,24 +7,19 @@ use super::fate::Fate;
 use super::reply::Reply;
 use super::state::{Rcpt, Session, Transaction};
 use crate::dsn::Kind;
-use posthouse_engine::mailflow::{Copy, Facts, Verdict};
-
-/// Whether anybody may be told. A receipt to a forged sender would go to somebody who has sent nothing.
-fn may_be_told(transaction: &Transaction, facts: Facts) -> bool {
-    !transaction.sender.is_empty() && facts.believes_path()
-}
+use posthouse_engine::mailflow::{Copy, Verdict};
 
 impl Session {
     /// One report for each kind of success.
     pub(super) async fn report_success(
         &self,
-        (transaction, verdicts, facts): (&Transaction, &[Verdict], Facts),
+        (transaction, verdicts): (&Transaction, &[Verdict]),
         header: &[u8],
         (fates, committed): (&[Fate], &Committed),
         id: &str,
     ) {
         let asked = transaction.recipients.iter().any(|rcpt| Kind::Delivered.is_wanted(rcpt.notify));
-        if !asked || !may_be_told(transaction, facts) {
+        if !asked || transaction.sender.is_empty() {
             return;
         }
         for kind in [Kind::Delivered, Kind::Relayed, Kind::Expanded] {

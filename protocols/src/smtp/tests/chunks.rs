@@ -58,7 +58,16 @@ fn lmtp_answers_the_last_chunk_for_each_recipient() {
 
 #[test]
 fn a_chunk_without_a_readable_size_ends_the_session() {
-    for size in ["", "x", "-1 LAST", "5x LAST", "18446744073709551621 LAST", "99999999999999999999999999"] {
+    for size in [
+        "",
+        "x",
+        "-1 LAST",
+        "5x LAST",
+        "18446744073709551621 LAST",
+        "99999999999999999999999999",
+        "6 LASTX",
+        "6 LAST 7",
+    ] {
         let shared = shared();
         let session = format!("EHLO x\r\n{BEGIN}BDAT {size}\r\nRSET\r\n{BEGIN}DATA\r\nx\r\n.\r\nQUIT\r\n");
         let heard = answers(SmtpService::mx(shared.clone()), session.into_bytes());
@@ -67,5 +76,16 @@ fn a_chunk_without_a_readable_size_ends_the_session() {
             "{size}: {heard}"
         );
         assert!(inbox(&shared, "ann@example.org").is_empty(), "{size}");
+    }
+}
+
+/// Its bytes come behind it, whatever it was answered.
+#[test]
+fn a_chunk_whose_command_is_refused_ends_the_session() {
+    for command in [&b"BDAT 6 LASTX"[..], b"BDAT 6 L\x01", b"BDAT 6 LAST\xff", b"\tbdat 6 LAST \x7f"] {
+        let session = [&b"EHLO x\r\n"[..], command, b"\r\nNOOP\r\n"].concat();
+        let heard = answers(SmtpService::mx(shared()), session);
+        let last = heard.lines().last().unwrap_or_default();
+        assert!(last.starts_with("50") && !heard.contains("2.0.0 Ok"), "{command:?}: {heard}");
     }
 }

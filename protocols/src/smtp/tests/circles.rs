@@ -1,4 +1,5 @@
 //! A group with a member on another host that sends its mail back to the group.
+use super::member::{add_rules, queued};
 use super::{SmtpService, answers, inbox, shared};
 use crate::lmtp::LmtpService;
 use crate::passed;
@@ -53,6 +54,24 @@ fn what_comes_back_to_a_group_is_taken_and_goes_to_nobody_again() {
         assert!(send(&shared, &["all@example.org"], &other).contains("250 2.0.0 Taken"));
     }
     assert_eq!(counts(&shared), (3, 4, 3));
+}
+
+/// One reply is for both, and the group alone has lost nothing.
+#[test]
+fn who_gets_nothing_beside_a_group_that_had_the_message_is_not_passed_over() {
+    let shared = shared();
+    let both = ["all@example.org", "bob@example.org"];
+    let back = |message: &str| passed::fields(&shared.engine, &[both[0].to_owned()], message.as_bytes()) + message;
+    // More than bob may hold.
+    let big = back(&format!("{MAIL}{}", "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\r\n".repeat(400)));
+    assert!(send(&shared, &both[..1], &big).contains("\r\n250 2.0.0 Taken"));
+    let heard = send(&shared, &both, &big);
+    assert!(heard.contains("\r\n452 4.2.2 Mailbox full") && !heard.contains("Taken"), "{heard}");
+    assert_eq!(counts(&shared), (0, 0, 0));
+    // What bob himself refuses the sender hears by mail, as it does beside any other recipient.
+    add_rules(&shared, &[(both[1], "sieve \"require \\\"reject\\\"; reject \\\"No.\\\";\"")]);
+    assert!(send(&shared, &both, &back(MAIL)).contains("\r\n250 2.0.0 Taken"));
+    assert_eq!(queued(&shared), [(String::new(), "s@s.test".to_owned())]);
 }
 
 #[test]

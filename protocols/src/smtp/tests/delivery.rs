@@ -1,7 +1,11 @@
 //! What becomes of a message: trace fields, one copy an account, quota, the queue, bounces, replies for each recipient.
+use super::member::{HELLO, add_rules, queued, send};
 use super::{SmtpService, answers, inbox, lmtp, mx, shared, submission};
 use crate::lmtp::LmtpService;
-use posthouse_engine::directory::Address;
+use crate::testing;
+use posthouse_engine::directory::{Address, Change};
+use posthouse_engine::disk::sim::SimDisk;
+use std::sync::Arc;
 
 #[test]
 fn trace_fields_stand_on_top_and_the_message_is_as_it_was() {
@@ -315,4 +319,31 @@ fn lmtp_has_one_reply_a_recipient_and_one_for_what_is_refused_whole() {
         C: NOOP
         S: 250 2.0.0 Ok",
     );
+}
+
+/// Who throws it away is content, and has no copy from which it could be queued for the other.
+#[test]
+fn what_nobody_has_is_not_taken_though_somebody_has_thrown_it_away() {
+    let disk = SimDisk::new(1);
+    let shared = Arc::new(testing::shared_on(disk.clone()));
+    add_rules(&shared, &[("ann@example.org", "sieve \"discard;\"")]);
+    let (ann, bob, both) = ("ann@example.org", "bob@example.org", "both@example.org");
+    let at = |text: &str| Address::parse(text).expect("an address");
+    let group = Change::GroupAdd { address: at(both), name: String::new(), members: vec![at(ann), at(bob)] };
+    shared.engine.change_directory(vec![group]).wait().remove(0).expect("the directory takes it");
+    disk.set_free_bytes(0);
+    for (from, to) in [("", &[ann, bob][..]), ("s@s.test", &[bob, ann]), ("s@s.test", &[both])] {
+        let said = send(&shared, from, to, HELLO);
+        assert!(said.starts_with("452 4.3.1 "), "{to:?}: {said}");
+    }
+    assert!(send(&shared, "s@s.test", &[ann], HELLO).starts_with("250"), "it wants none");
+    let lines =
+        format!("LHLO c.test\nMAIL FROM:<s@s.test>\nRCPT TO:<{ann}>\nRCPT TO:<{both}>\nDATA\n{HELLO}\n.\nQUIT\n");
+    let heard = answers(LmtpService::new(shared.clone()), lines.replace('\n', "\r\n").into_bytes());
+    let replies: Vec<&str> = heard.lines().rev().skip(1).take(2).map(|line| &line[..4]).collect();
+    assert_eq!(replies, ["452 ", "250 "], "{heard}");
+    disk.set_free_bytes(1 << 30);
+    assert!(queued(&shared).is_empty(), "and nobody is told by mail");
+    assert!(send(&shared, "", &[ann, bob], HELLO).starts_with("250"));
+    assert_eq!(inbox(&shared, bob).len(), 1);
 }

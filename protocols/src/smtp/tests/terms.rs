@@ -200,3 +200,24 @@ fn times_and_priorities_that_cannot_be_meant_are_refused() {
         S: 501 5.5.4 The value of MT-PRIORITY is not allowed",
     );
 }
+
+/// RFC 4865 section 6: what waits is in no mailbox, and inside a tenant counts against no rate.
+#[test]
+fn what_is_held_is_bounded_by_the_room_of_who_has_it_held() {
+    const BOB: &str = "AGJvYkBleGFtcGxlLm9yZwBzZWNyZXQ=";
+    let shared = shared();
+    let send = |parameters: &str| {
+        let body = "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\r\n".repeat(120);
+        let mail = format!(
+            "MAIL FROM:<bob@example.org> {parameters}\r\nRCPT TO:<bob@example.org>\r\nDATA\r\nFrom: bob@example.org\r\n\r\n{body}.\r\n"
+        );
+        let session = format!("EHLO x\r\nAUTH PLAIN {BOB}\r\n{mail}QUIT\r\n");
+        let heard = answers(SmtpService::submission(shared.clone()), session.into_bytes());
+        heard.lines().rev().nth(1).unwrap_or_default()[..9].to_owned()
+    };
+    assert_eq!(["HOLDFOR=3600"; 3].map(send), ["250 2.0.0", "250 2.0.0", "452 4.2.2"]);
+    assert_eq!((shared.engine.queue().len(), inbox(&shared, "bob@example.org").len()), (2, 0));
+    // Bob may hold 10 kB, and what is in the mailbox is a part of it.
+    shared.engine.queue_remove(shared.engine.queue()[0].id).wait().expect("it was there");
+    assert_eq!(["", "HOLDFOR=3600", ""].map(send), ["250 2.0.0", "452 4.2.2", "250 2.0.0"]);
+}
