@@ -10,7 +10,6 @@ use super::reply::Reply;
 use super::role::Role;
 use super::state::{Answer, Rcpt, Session, Transaction};
 use super::{form, header, policy};
-use crate::dsn::Kind;
 use crate::runtime::Site;
 use crate::spending::{Charged, Reserved};
 use crate::verify::milter::Outcome;
