@@ -27,8 +27,11 @@ fn a_report_that_was_not_made_is_not_called_reported() {
             let disk = SimDisk::new(1);
             let shared = Arc::new(testing::shared_on(disk.clone()));
             assert!(send(&shared, "s@s.test", &BOTH, HELLO).starts_with("250"));
-            disk.fail_at(disk.ops() + skip, fault);
-            if !send(&shared, "s@s.test", &BOTH, &big(11_000)).starts_with("250") {
+            let fails = disk.ops() + skip;
+            disk.fail_at(fails, fault);
+            let reply = send(&shared, "s@s.test", &BOTH, &big(11_000));
+            // What has not come yet would strike the look into the log.
+            if !reply.starts_with("250") || disk.ops() <= fails {
                 continue;
             }
             let way = traced(&shared, Vec::new());
@@ -39,9 +42,10 @@ fn a_report_that_was_not_made_is_not_called_reported() {
                 lost += 1;
                 let failed: Vec<_> = of(Step::Failed).collect();
                 assert!(failed.len() == 1 && failed[0].text.starts_with("no report: "), "{fault:?} {skip}: {way:#?}");
+                // What may pass is tried again, but not by a store whose sync has failed.
+                assert!(fault == Fault::Io || failed[0].text.contains("has closed itself"), "{skip}: {way:#?}");
             }
         }
-        // Of what may pass it is tried again.
-        assert_eq!(lost > 0, fault == Fault::Io, "{fault:?}");
+        assert!(lost > 0, "{fault:?}");
     }
 }
