@@ -8,6 +8,9 @@ const STAND_IN: &str = "literal.invalid";
 
 /// Takes the literal out of the path of a command, brackets and all.
 pub(super) fn take(line: &mut Vec<u8>) -> Option<String> {
+    if !line.contains(&b'[') {
+        return None;
+    }
     let text = std::str::from_utf8(line).ok()?;
     if !is_command(text, "MAIL") && !is_command(text, "RCPT") {
         return None;
