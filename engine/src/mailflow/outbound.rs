@@ -12,16 +12,18 @@ pub(super) fn leaves(case: &Case<'_>, member: &Account, wanted: &Wanted<'_>) -> 
 
 /// Whether what goes to an address reaches nobody outside the member's tenant, groups and all behind them included.
 pub(super) fn stays(case: &Case<'_>, member: &Account, address: &Address) -> bool {
-    let own = case.directory.domain(address.domain()).is_some_and(|domain| domain.tenant == member.tenant);
-    own && case.directory.members_outside(address, member.tenant).next().is_none()
+    is_own(case, member, address) && case.directory.members_outside(address, member.tenant).next().is_none()
 }
 
 /// How many outside the member's tenant would get it: each of a group's members. Who is behind another's address is nobody's business: it is one.
 pub(super) fn count(case: &Case<'_>, member: &Account, wanted: &Wanted<'_>) -> u32 {
-    let is_own = case.directory.domain(wanted.address.domain()).is_some_and(|domain| domain.tenant == member.tenant);
-    let group = Some(wanted.address).filter(|_| is_own).into_iter();
+    let group = Some(wanted.address).filter(|address| is_own(case, member, address)).into_iter();
     let members = group.flat_map(|group| case.directory.members_outside(group, member.tenant)).count();
     u32::try_from(members).unwrap_or(u32::MAX).max(u32::from(leaves(case, member, wanted)))
+}
+
+fn is_own(case: &Case<'_>, member: &Account, address: &Address) -> bool {
+    case.directory.domain(address.domain()).is_some_and(|domain| domain.tenant == member.tenant)
 }
 
 /// The rule of the member, or else of the tenant.

@@ -31,8 +31,10 @@ pub(super) fn at_recipient(case: &Case<'_>, counters: &Counters, wanted: &Wanted
         return None;
     }
     let behind = outbound::count(case, member, wanted);
-    let (counted, recipients, seconds) =
-        full(case, counters, bounds, behind.saturating_mul(more)).filter(|_| behind > 0)?;
+    if behind == 0 {
+        return None;
+    }
+    let (counted, recipients, seconds) = full(case, counters, bounds, behind.saturating_mul(more))?;
     let used = counters.used(counted, seconds, case.now);
     let who = match counted {
         Counted::Account(_) => member.address.as_str(),
@@ -138,10 +140,11 @@ impl Verdict {
 impl Case<'_> {
     /// Counts one recipient that an account sends to without being asked each time.
     fn charge(&self, counters: &mut Counters, account: &Account, to: &Address) -> Result<Option<Spent>, ()> {
-        if outbound::stays(self, account, to) {
+        let bounds = [own(self, account), of_all(self, account.tenant)];
+        // Groups are looked through only where it counts.
+        if bounds.iter().all(Option::is_none) || outbound::stays(self, account, to) {
             return Ok(None);
         }
-        let bounds = [own(self, account), of_all(self, account.tenant)];
         match full(self, counters, bounds, 1) {
             Some(_) => Err(()),
             None => Ok(spend(self, counters, bounds, 1)),

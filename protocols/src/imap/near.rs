@@ -5,6 +5,7 @@ use crate::limits;
 use crate::session::Work;
 use posthouse_engine::index::Mailbox;
 use std::ops::Range;
+use std::sync::Arc;
 
 /// Brings the entries at these positions into memory: of an account that nobody has asked about lately they may lie on the disk.
 pub(in crate::imap) async fn bring_entries(session: &Session, view: &Mailbox, positions: Range<usize>) {
@@ -20,6 +21,8 @@ pub(in crate::imap) async fn bring_selected(session: &Session, positions: &[Rang
         return;
     };
     let now = session.shared.engine.mailbox(selected.account, selected.mailbox).ok();
+    // Mostly nothing has happened since the client was told.
+    let now = now.filter(|now| !Arc::ptr_eq(now, &selected.view));
     for view in [Some(selected.view.clone()), now].into_iter().flatten() {
         bring_all(session, &view, positions).await;
     }

@@ -84,10 +84,9 @@ impl Wake for TaskRef {
         let here = Arc::as_ptr(&self.shared).addr();
         // try_with: a waker may be called while its thread is being taken down.
         if HERE.try_with(Cell::get) == Ok(here) {
-            let shared = self.shared.clone();
+            // Under tokio the sockets wake tasks while this executor sleeps. It looks at what is ready when this thread is free.
+            self.shared.parker.notify();
             READY.with(|ready| line_up(&mut ready.borrow_mut(), self));
-            // Under tokio the sockets wake tasks while this executor sleeps.
-            shared.parker.notify();
             return;
         }
         let shared = self.shared.clone();

@@ -46,13 +46,16 @@ pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'
             return Ok(refused);
         }
         near::bring_selected(session, &positions).await;
-        let parts = set::groups(&positions, limits::COMMIT_COPIES_MAX);
-        let parts: Vec<UidSet> = parts.iter().map(|part| set::uids_at(part, entries)).collect::<Result<_, _>>()?;
         let mut broke_off = None;
-        let copied = match (shares_frames, moves, parts.len()) {
-            (true, false, 2..) => session.copy_in_parts(from, &positions, parts, to).await,
-            (true, ..) => session.copy_or_move(from, parts, (to, moves), &mut broke_off).await,
-            (false, ..) => session.carry(from, &set::uids_at(&positions, entries)?, to, moves).await,
+        let copied = if shares_frames {
+            let parts = set::groups(&positions, limits::COMMIT_COPIES_MAX);
+            let parts: Vec<UidSet> = parts.iter().map(|part| set::uids_at(part, entries)).collect::<Result<_, _>>()?;
+            match (moves, parts.len()) {
+                (false, 2..) => session.copy_in_parts(from, &positions, parts, to).await,
+                _ => session.copy_or_move(from, parts, (to, moves), &mut broke_off).await,
+            }
+        } else {
+            session.carry(from, &set::uids_at(&positions, entries)?, to, moves).await
         };
         if let Ok(copied) = &copied {
             session.has_put(to, &copied.to);
