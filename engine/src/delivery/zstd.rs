@@ -39,8 +39,7 @@ pub(crate) fn shrink_fast(bytes: &[u8], dictionary: &Dictionary) -> Option<Vec<u
             *slot = fast_encoder(dictionary).map(|encoder| (dictionary.name(), encoder));
         }
         let (_, encoder) = slot.as_mut()?;
-        let mut out = Vec::with_capacity(zstd_safe::compress_bound(bytes.len()));
-        encoder.compress2(&mut out, bytes).ok().filter(|len| *len < bytes.len())?;
+        let mut out = smaller(encoder, bytes)?;
         out.shrink_to_fit();
         Some(out)
     })
@@ -49,7 +48,6 @@ pub(crate) fn shrink_fast(bytes: &[u8], dictionary: &Dictionary) -> Option<Vec<u
 /// Reading takes as long as there are matches, so that only long ones count, and as long as literals are coded: with this strategy and a target
 /// length they stay as they are. zstd's own level would have tables too small for a dictionary, and matches of five bytes.
 fn fast_encoder(dictionary: &Dictionary) -> Option<CCtx<'static>> {
-    let mut encoder = CCtx::try_create()?;
     let settings = [
         CParameter::CompressionLevel(FAST_LEVEL),
         CParameter::Strategy(Strategy::ZSTD_fast),
@@ -57,11 +55,26 @@ fn fast_encoder(dictionary: &Dictionary) -> Option<CCtx<'static>> {
         CParameter::MinMatch(7),
         CParameter::TargetLength(1),
     ];
+    encoder_with(settings, Some(dictionary))
+}
+
+/// An encoder that keeps its settings and its dictionary; `None` only without memory.
+fn encoder_with<const N: usize>(settings: [CParameter; N], dictionary: Option<&Dictionary>) -> Option<CCtx<'static>> {
+    let mut encoder = CCtx::try_create()?;
     for setting in settings {
         encoder.set_parameter(setting).ok()?;
     }
-    encoder.load_dictionary(dictionary.bytes()).ok()?;
+    if let Some(dictionary) = dictionary {
+        encoder.load_dictionary(dictionary.bytes()).ok()?;
+    }
     Some(encoder)
+}
+
+/// What such an encoder makes of the bytes, if that is less.
+fn smaller(encoder: &mut CCtx<'static>, bytes: &[u8]) -> Option<Vec<u8>> {
+    let mut out = Vec::with_capacity(zstd_safe::compress_bound(bytes.len()));
+    let len = encoder.compress2(&mut out, bytes).ok()?;
+    (len < bytes.len()).then_some(out)
 }
 
 /// `shrink` at a level of its own, without a dictionary.
@@ -78,7 +91,6 @@ pub(crate) struct ColdEncoder {
 impl ColdEncoder {
     /// `None` only without memory.
     pub(crate) fn new(dictionary: Option<&Dictionary>) -> Option<ColdEncoder> {
-        let mut encoder = CCtx::try_create()?;
         // zstd's own levels look at the dictionary's size and not at the block's, and take tables that are too small for both.
         let settings = [
             CParameter::CompressionLevel(COLD_LEVEL),
@@ -90,20 +102,12 @@ impl ColdEncoder {
             CParameter::MinMatch(5),
             CParameter::TargetLength(16),
         ];
-        for setting in settings {
-            encoder.set_parameter(setting).ok()?;
-        }
-        if let Some(dictionary) = dictionary {
-            encoder.load_dictionary(dictionary.bytes()).ok()?;
-        }
-        Some(ColdEncoder { encoder, has_dictionary: dictionary.is_some() })
+        Some(ColdEncoder { encoder: encoder_with(settings, dictionary)?, has_dictionary: dictionary.is_some() })
     }
 
     /// As `shrink`.
     pub(crate) fn shrink(&mut self, bytes: &[u8]) -> Option<Vec<u8>> {
-        let mut out = Vec::with_capacity(zstd_safe::compress_bound(bytes.len()));
-        let len = self.encoder.compress2(&mut out, bytes).ok()?;
-        (len < bytes.len()).then_some(out)
+        smaller(&mut self.encoder, bytes)
     }
 
     /// As `shrink`, for what only gets smaller with a dictionary.

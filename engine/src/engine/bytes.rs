@@ -6,10 +6,6 @@ use std::ops::Deref;
 pub struct Bytes(Vec<u8>);
 
 impl Bytes {
-    pub(super) fn owned(bytes: Vec<u8>) -> Bytes {
-        Bytes(bytes)
-    }
-
     /// The bytes as a vector of one's own.
     pub fn into_vec(self) -> Vec<u8> {
         self.0

@@ -217,6 +217,6 @@ impl Engine {
 
     /// The message's bytes, proven by crc, read on this thread.
     pub fn message_here(&self, account: AccountId, entry: &Entry) -> Result<Bytes> {
-        self.shard(account).reader.message(entry.locator).map(Bytes::owned)
+        self.shard(account).reader.message(entry.locator).map(Bytes::from)
     }
 }

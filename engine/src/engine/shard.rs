@@ -216,7 +216,7 @@ impl Shard {
 
     /// The summary of the message at `at`.
     pub(super) fn summary(&self, at: Locator) -> Result<Bytes> {
-        self.reader.summary(at).map(Bytes::owned)
+        self.reader.summary(at).map(Bytes::from)
     }
 
     /// What the shard's mail was compressed with last; what cannot be read is said, and hinders only those who read that mail.

@@ -131,10 +131,10 @@ impl Engine {
         let reader = &shard.reader;
         if size_bytes <= INLINE_BYTES_MAX {
             match reader.look_ahead(at) {
-                Ahead::Read(message) => return Ticket::ready(Ok(Bytes::owned(message))),
+                Ahead::Read(message) => return Ticket::ready(Ok(Bytes::from(message))),
                 // What the frame takes is not known yet; what the message takes bounds it but for a few bytes.
                 Ahead::InFrame if reader.is_resident(at, size_bytes as usize / 4) => {
-                    return Ticket::ready(reader.message(at).map(Bytes::owned));
+                    return Ticket::ready(reader.message(at).map(Bytes::from));
                 }
                 // A hundred messages are unpacked for one.
                 Ahead::InFrame | Ahead::InBlock => {}
@@ -142,7 +142,7 @@ impl Engine {
         }
         let reader = reader.clone();
         let (ticket, filler) = Ticket::pending(Err(given_up()));
-        self.workers.run(whose, move || filler.fill(reader.message(at).map(Bytes::owned)));
+        self.workers.run(whose, move || filler.fill(reader.message(at).map(Bytes::from)));
         ticket
     }
 

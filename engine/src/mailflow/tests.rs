@@ -214,18 +214,13 @@ fn outbound_scope_and_its_exceptions() {
     assert_eq!(asked(&town, &none, ann, "far@x.test"), Some("outbound"));
     assert_eq!(asked(&town, &none, ann, "eve@o.test"), Some("outbound"), "another tenant is outside");
     assert_eq!(asked(&town, &none, ann, "bob@a.test"), None);
-    let group = |address, member: &str| Change::GroupAdd {
-        address: at(address),
-        name: String::new(),
-        members: vec![at(member)],
-    };
     for (name, member, may) in [
         ("team@a.test", "bob@a.test", None),
         ("dept@a.test", "team@a.test", None),
         ("wide@a.test", "all@a.test", Some("outbound")),
         ("wider@a.test", "wide@a.test", Some("outbound")),
     ] {
-        make(&mut town, &group(name, member));
+        group(&mut town, name, &[member]);
         assert_eq!(asked(&town, &none, ann, name), may, "{name}");
     }
     rule(&mut town, account("bob@a.test"), "outbound yes");
@@ -269,14 +264,9 @@ fn rates_are_counted_in_periods() {
 #[test]
 fn a_group_counts_as_those_behind_it_who_are_outside() {
     let mut town = town();
-    let group = |own, members: &[&str]| Change::GroupAdd {
-        address: at(own),
-        name: String::new(),
-        members: members.iter().map(|member| at(member)).collect(),
-    };
-    make(&mut town, &group("dept@o.test", &["eve@o.test", "one@x.test", "two@x.test"]));
-    make(&mut town, &group("inner@a.test", &["ann@a.test", "one@x.test", "dept@o.test"]));
-    make(&mut town, &group("top@a.test", &["inner@a.test", "eve@o.test", "two@x.test", "bob@a.test", "all@a.test"]));
+    group(&mut town, "dept@o.test", &["eve@o.test", "one@x.test", "two@x.test"]);
+    group(&mut town, "inner@a.test", &["ann@a.test", "one@x.test", "dept@o.test"]);
+    group(&mut town, "top@a.test", &["inner@a.test", "eve@o.test", "two@x.test", "bob@a.test", "all@a.test"]);
     rule(&mut town, tenant(), "rate 10/1h");
     let (origin, sender) = (Origin::Member(id(&town, "ann@a.test")), at("ann@a.test"));
     let case = Case { directory: &town, origin, sender: Some(&sender), now: 0, listed: None };
@@ -306,7 +296,7 @@ fn a_group_counts_as_those_behind_it_who_are_outside() {
     let many: Vec<String> = (0..11).map(|number| format!("m{number}@x.test")).collect();
     let many: Vec<&str> = many.iter().map(String::as_str).collect();
     let mut town = town.clone();
-    make(&mut town, &group("many@a.test", &many));
+    group(&mut town, "many@a.test", &many);
     let case = Case { directory: &town, ..case };
     let refused = with_wanted(&town, "many@a.test", |wanted| at_recipient(&case, &Counters::default(), wanted, 1));
     assert_eq!(refused.map(|refusal| (refusal.code, refusal.status)), Some((550, "5.7.1")));
@@ -342,14 +332,9 @@ fn a_tenant_has_a_rate_for_all_its_members_together() {
 #[test]
 fn what_is_suspicious_is_not_sent_on_to_other_hosts() {
     let mut town = town();
-    let group = |own, members: &[&str]| Change::GroupAdd {
-        address: at(own),
-        name: String::new(),
-        members: members.iter().map(|member| at(member)).collect(),
-    };
-    make(&mut town, &group("dept@o.test", &["ann@a.test"]));
-    make(&mut town, &group("top@a.test", &["bob@a.test", "dept@o.test", "far@x.test"]));
-    make(&mut town, &group("away@a.test", &["far@x.test"]));
+    group(&mut town, "dept@o.test", &["ann@a.test"]);
+    group(&mut town, "top@a.test", &["bob@a.test", "dept@o.test", "far@x.test"]);
+    group(&mut town, "away@a.test", &["far@x.test"]);
     let judge = |town: &Directory, origin, to: &str, advice| {
         let sender = at("s@x.test");
         let case = Case { directory: town, origin, sender: Some(&sender), now: 1000, listed: None };

@@ -1,11 +1,10 @@
 //! COMPRESS=DEFLATE, spoken by a client that packs what it sends.
+use super::turns::turns_during;
 use super::{logged_in, play, shared};
 use crate::imap::ImapService;
 use crate::limits;
+use crate::runtime::DeflateLayer;
 use crate::runtime::sim::{self, Client};
-use crate::runtime::{DeflateLayer, yield_now};
-use std::cell::Cell;
-use std::rc::Rc;
 use std::sync::Arc;
 
 struct Packed {
@@ -73,19 +72,12 @@ fn others_have_their_turn_while_much_is_inflated() {
         assert!(client.write(b"a COMPRESS DEFLATE\r\n").await);
         client.read_line().await;
         let mut packed = Packed { client, layer: DeflateLayer::new(Vec::new()), text: Vec::new() };
-        let (turns, ended) = (Rc::new(Cell::new(0)), Rc::new(Cell::new(false)));
-        let (counted, seen) = (turns.clone(), ended.clone());
-        net.spawn(async move {
-            while !seen.get() {
-                counted.set(counted.get() + 1);
-                yield_now().await;
-            }
-        });
-        packed.say(&format!("b APPEND nosuch {{{SIZE_BYTES}+}}\r\n{}\r\n", "0".repeat(SIZE_BYTES))).await;
-        packed.hear("b NO [TRYCREATE] ").await;
-        ended.set(true);
-        let least = SIZE_BYTES / limits::WORK_PER_TURN_BYTES;
-        assert!(turns.get() > least, "{} turns", turns.get());
+        let (turns, ()) = turns_during(&net, async {
+            packed.say(&format!("b APPEND nosuch {{{SIZE_BYTES}+}}\r\n{}\r\n", "0".repeat(SIZE_BYTES))).await;
+            packed.hear("b NO [TRYCREATE] ").await;
+        })
+        .await;
+        assert!(turns > SIZE_BYTES / limits::WORK_PER_TURN_BYTES, "{turns} turns");
     });
 }
 

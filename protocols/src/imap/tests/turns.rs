@@ -22,6 +22,17 @@ async fn selected(net: &Net, service: &ImapService) -> Client {
 
 /// What a command is answered, and how many turns another task has had until then.
 async fn turns_beside(net: &Net, client: &mut Client, command: &str) -> (usize, Vec<u8>) {
+    turns_during(net, async {
+        client.write(format!("t {command}\r\n").as_bytes()).await;
+        let mut answer = client.read_until(b"\r\nt ").await;
+        answer.extend(client.read_line().await);
+        answer
+    })
+    .await
+}
+
+/// How many turns another task has had until something is done, and what came of it.
+pub(super) async fn turns_during<T>(net: &Net, done: impl Future<Output = T>) -> (usize, T) {
     let (turns, ended) = (Rc::new(Cell::new(0)), Rc::new(Cell::new(false)));
     let (counted, seen) = (turns.clone(), ended.clone());
     net.spawn(async move {
@@ -30,11 +41,20 @@ async fn turns_beside(net: &Net, client: &mut Client, command: &str) -> (usize, 
             yield_now().await;
         }
     });
-    client.write(format!("t {command}\r\n").as_bytes()).await;
-    let mut answer = client.read_until(b"\r\nt ").await;
-    answer.extend(client.read_line().await);
+    let came = done.await;
     ended.set(true);
-    (turns.get(), answer)
+    (turns.get(), came)
+}
+
+/// A client that has selected an INBOX of 64,000 messages, made by a few copies of the first thousand.
+async fn with_many(net: &Net, service: &ImapService) -> Client {
+    let mut client = logged_in(net, service, "ann@example.org").await;
+    client.write(b"s SELECT INBOX\r\n").await;
+    for _ in 0..6 {
+        client.write(b"c COPY 1:* INBOX\r\n").await;
+        client.read_until(b"\nc OK").await;
+    }
+    client
 }
 
 #[test]
@@ -274,12 +294,7 @@ fn changes_of_very_many_messages_are_several_commits() {
     let account = account.expect("a member");
     let service = ImapService::new(shared);
     sim::run(move |net| async move {
-        let mut client = logged_in(&net, &service, "ann@example.org").await;
-        client.write(b"s SELECT INBOX\r\n").await;
-        for _ in 0..6 {
-            client.write(b"c COPY 1:* INBOX\r\n").await;
-            client.read_until(b"\nc OK").await;
-        }
+        let mut client = with_many(&net, &service).await;
         let modseq = || engine.mailbox(account, MailboxId::INBOX).expect("INBOX").highest_modseq.0;
         let made = modseq();
         for (command, answer, commits) in [
@@ -312,12 +327,7 @@ fn copies_and_moves_of_very_many_messages_are_several_commits() {
     let account = account.expect("a member");
     let service = ImapService::new(shared);
     sim::run(move |net| async move {
-        let mut client = logged_in(&net, &service, "ann@example.org").await;
-        client.write(b"s SELECT INBOX\r\n").await;
-        for _ in 0..6 {
-            client.write(b"c COPY 1:* INBOX\r\n").await;
-            client.read_until(b"\nc OK").await;
-        }
+        let mut client = with_many(&net, &service).await;
         client.read_line().await;
         let requests = || engine.status().shards.iter().map(|shard| shard.requests).sum::<u64>();
         let before = requests();

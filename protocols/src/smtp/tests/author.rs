@@ -38,7 +38,12 @@ pub(super) fn verifier() -> Arc<Verifier> {
         ("evil.test", "v=spf1 ip4:192.0.2.1 -all"),
         ("fails.test", "v=spf1 -all"),
     ];
-    let records: Vec<_> = records.map(|(name, text)| (name.to_owned(), text.to_owned())).into();
+    verifier_of(&records)
+}
+
+/// Senders are checked, by these records.
+pub(super) fn verifier_of(records: &[(&str, &str)]) -> Arc<Verifier> {
+    let records: Vec<_> = records.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
     let settings = Settings {
         servers: vec![dns::serve(&records)],
         hostname: "mail.example.org".into(),
@@ -54,8 +59,12 @@ pub(super) fn verifier() -> Arc<Verifier> {
 
 /// Senders are checked.
 pub(super) fn with_dmarc() -> Arc<Shared> {
+    with(verifier())
+}
+
+pub(super) fn with(verifier: Arc<Verifier>) -> Arc<Shared> {
     let mut shared = Arc::into_inner(shared()).expect("nobody else has it");
-    shared.verifier = Some(verifier());
+    shared.verifier = Some(verifier);
     Arc::new(shared)
 }
 

@@ -1,29 +1,14 @@
 //! Senders whom SPF calls false: they have sent nothing, and hear of nothing. And who waits for room beside others.
+use super::author::{verifier_of, with};
 use super::member::{HELLO, queued, send};
 use super::reports::{BOTH, big, reported};
 use super::{inbox, shared};
 use crate::session::Shared;
-use crate::testing::dns;
-use crate::verify::{Settings, Verifier};
 use std::sync::Arc;
-use std::time::Duration;
 
 /// Senders are checked: the client is no host of victim.test.
 fn checked() -> Arc<Shared> {
-    let records = [("victim.test", "v=spf1 -all"), ("fine.test", "v=spf1 +all")];
-    let settings = Settings {
-        servers: vec![dns::serve(&records.map(|(name, text)| (name.to_owned(), text.to_owned())))],
-        hostname: "mail.example.org".into(),
-        checks: true,
-        checks_loopback: false,
-        keeps_dmarc: false,
-        obeys_dmarc: true,
-        timeout: Duration::from_secs(20),
-        threads: 1,
-    };
-    let mut shared = Arc::into_inner(shared()).expect("nobody else has it");
-    shared.verifier = Some(Arc::new(Verifier::start(settings).expect("it starts")));
-    Arc::new(shared)
+    with(verifier_of(&[("victim.test", "v=spf1 -all"), ("fine.test", "v=spf1 +all")]))
 }
 
 #[test]
