@@ -214,7 +214,10 @@ impl Snapshot {
         write_file(disk, at, self.room.as_ref(), &mut |sink| {
             let mut writer = PartWriter::new(self.shard, self.number, kept.clone(), sink)?;
             let mut written = BTreeSet::new();
-            for account in &self.accounts {
+            // By id: the same history makes the same part.
+            let mut accounts: Vec<&Arc<Account>> = self.accounts.iter().collect();
+            accounts.sort_unstable_by_key(|account| account.id);
+            for account in accounts {
                 writer.account(account)?;
                 written.insert(account.id);
             }

@@ -15,15 +15,19 @@ pub fn open_told(
     disk: &Arc<dyn Disk>,
     shards: u16,
 ) -> Result<(Arc<Engine>, Vec<String>), posthouse_engine::base::Error> {
-    let options = Options {
+    Engine::open(options(disk, shards))
+}
+
+/// Small segments and frequent checkpoints.
+pub fn options(disk: &Arc<dyn Disk>, shards: u16) -> Options {
+    Options {
         disk: disk.clone(),
         clock: Arc::new(SimClock::at_ms(1_700_000_000_000)),
         shards,
         segment_bytes_max: 16 << 10,
         checkpoint_log_bytes: 24 << 10,
         workers: 1,
-    };
-    Engine::open(options)
+    }
 }
 
 pub fn address(text: &str) -> Address {
