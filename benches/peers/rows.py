@@ -169,7 +169,7 @@ def reading(make, messages, rounds):
         for what in ("flags", "envelope", "bodystructure", "full"):
             out[what + "_first"] = without_login(server, login, *base, "--what", what, "--rounds", 1)
             out[what] = without_login(server, login, *base, "--what", what, "--rounds", rounds)
-        out["select"] = without_login(server, login, *base, "--what", "select", "--rounds", 1000)
+        out["select"] = without_login(server, login, *base, "--what", "select", "--rounds", 10_000)
         out["login"] = {"cpu_us": login}
     return out
 

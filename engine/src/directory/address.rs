@@ -11,6 +11,10 @@ use idna::uts46::{AsciiDenyList, DnsLength, Hyphens, Uts46};
 
 use crate::base::{Error, Result, limits};
 
+/// What no domain name may have in ASCII but letters, digits, dots and hyphens: STD 3 without the underscore, which RFC 5321 does not know and
+/// hosts that send mail have all the same.
+const NOT_IN_DOMAINS: AsciiDenyList = AsciiDenyList::new(true, "!\"#$%&'()*+,/:;<=>?@[\\]^`{|}~");
+
 /// A parsed `local@domain` in canonical form, so that equal addresses are equal bytes: the local part in small letters
 /// (Unicode: lower-cased, NFC), quoted only where it must be; the domain in small letters and A-labels, or an address
 /// literal. Ordered by domain, then local part. Cheap to clone.
@@ -227,7 +231,7 @@ fn canonical_domain(text: &str) -> std::result::Result<Cow<'_, str>, &'static st
     if text.len() > limits::DOMAIN_BYTES_MAX {
         return Err("has a domain longer than 255 bytes");
     }
-    let letters = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    let letters = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_');
     let simple = |label: &str| {
         (1..=63).contains(&label.len())
             && label.bytes().all(letters)
@@ -239,8 +243,8 @@ fn canonical_domain(text: &str) -> std::result::Result<Cow<'_, str>, &'static st
         return Ok(text.into());
     }
     Uts46::new()
-        .to_ascii(text.as_bytes(), AsciiDenyList::STD3, Hyphens::CheckFirstLast, DnsLength::Verify)
-        .map_err(|_| "has a domain that is no valid name (letters, digits and hyphens in labels of 1 to 63, at most 253 together)")
+        .to_ascii(text.as_bytes(), NOT_IN_DOMAINS, Hyphens::CheckFirstLast, DnsLength::Verify)
+        .map_err(|_| "has a domain that is no valid name (letters, digits, hyphens and underscores in labels of 1 to 63, at most 253 together)")
 }
 
 /// RFC 5321 section 4.1.3, without the opening bracket.

@@ -139,6 +139,10 @@ fn tenant_remove(tables: &impl Tables, name: &str) -> Result<Vec<Event>> {
 fn domain_add(tables: &impl Tables, tenant_name: &str, domain: &str, now: i64) -> Result<Vec<Event>> {
     let tenant = tenant(tables, tenant_name)?;
     let name = normalise_domain(domain)?;
+    if name.contains('_') {
+        let why = "has an underscore, which many hosts refuse (RFC 1123 section 2.1); letters, digits and hyphens are allowed";
+        return Err(Error::Invalid(format!("domain {name:?}: {why}")));
+    }
     if tables.domain(&name).is_some() {
         return Err(Error::Exists(format!("domain {name}")));
     }

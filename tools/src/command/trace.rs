@@ -48,6 +48,7 @@ pub(super) fn trace(context: &mut Context<'_>, args: TraceArgs) -> Result<End, F
     let TraceArgs { what, last, since, until, csv, limit } = args;
     let last = last.map(|age| SystemClock.now().saturating_sub_unsigned(age.seconds));
     let filter = TraceFilter { what, since: moment(since.as_deref())?.or(last), until: moment(until.as_deref())? };
+    let named = filter.what.clone();
     let (mut after, mut left, mut list) = (None, limit, context.show.list());
     if csv {
         line(&COLUMNS.map(str::to_owned));
@@ -71,6 +72,11 @@ pub(super) fn trace(context: &mut Context<'_>, args: TraceArgs) -> Result<End, F
     }
     if !csv {
         list.end();
+    }
+    if let Some(named) = named.filter(|_| left == limit && limit > 0) {
+        eprintln!(
+            "posthouse: the mail log has nothing of {named:?} in that time; it keeps mail_log.keep_days, and \"posthouse trace\" alone shows all"
+        );
     }
     Ok(End::Done)
 }

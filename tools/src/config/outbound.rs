@@ -198,6 +198,11 @@ pub(super) fn check(outbound: &Outbound) -> Result<(), Wrong> {
     within("outbound.connections_per_destination_max", outbound.connections_per_destination_max.into(), 1..=1000)?;
     within("outbound.retry_first_seconds", outbound.retry_first_seconds.into(), 1..=86_400)?;
     within("outbound.retry_max_seconds", outbound.retry_max_seconds.into(), 1..=604_800)?;
+    if outbound.retry_max_seconds < outbound.retry_first_seconds {
+        let (most, first) = (outbound.retry_max_seconds, outbound.retry_first_seconds);
+        let what = format!("{most} is not allowed; allowed: {first} (outbound.retry_first_seconds) to 604800");
+        return wrong("outbound.retry_max_seconds", what);
+    }
     within("outbound.lifetime_seconds", outbound.lifetime_seconds.into(), 1..=8_640_000)?;
     within("outbound.delay_warning_seconds", outbound.delay_warning_seconds.into(), 0..=8_640_000)?;
     for (key, ip, is_family) in [
@@ -233,8 +238,20 @@ pub(super) fn check(outbound: &Outbound) -> Result<(), Wrong> {
             let what = format!("{shown:?} is not allowed; allowed: a domain, or .domain for all below it");
             return wrong(&key("domain"), what);
         }
+        let same = |other: &RouteTable| same_domain(&other.domain, &route.domain);
+        if let Some(first) = outbound.route[..at].iter().position(same) {
+            let what =
+                format!("{:?} has outbound.route[{first}] already; allowed: one route for a domain", route.domain);
+            return wrong(&key("domain"), what);
+        }
     }
     Ok(())
+}
+
+/// Whether two routes are for one domain: both for it alone, or both for all below it.
+fn same_domain(one: &str, other: &str) -> bool {
+    let form = |text: &str| (text.starts_with('.'), normalise_domain(text.strip_prefix('.').unwrap_or(text)).ok());
+    form(one) == form(other)
 }
 
 fn login(user_key: &str, file_key: &str, user: &str, file: &Path) -> Result<(), Wrong> {

@@ -175,6 +175,14 @@ fn errors_name_the_file_the_key_and_what_is_allowed() {
             "[[outbound.route]]\ndomain = 'x.test'\nhost = 'y'",
             "posthouse.toml: outbound.route[0].host: unknown key; allowed: domain, relay, tls, user, password_file",
         ),
+        (
+            "[[outbound.route]]\ndomain = '.bücher.test'\n[[outbound.route]]\ndomain = 'bücher.test'\n[[outbound.route]]\ndomain = '.xn--bcher-kva.TEST'",
+            "posthouse.toml: outbound.route[2].domain: \".xn--bcher-kva.TEST\" has outbound.route[0] already; allowed: one route for a domain",
+        ),
+        (
+            "[outbound]\nretry_first_seconds = 7200",
+            "posthouse.toml: outbound.retry_max_seconds: 4000 is not allowed; allowed: 7200 (outbound.retry_first_seconds) to 604800",
+        ),
         ("data = ''", "posthouse.toml: data: \"\" is not allowed; allowed: the path of a directory"),
     ] {
         assert_eq!(error(text), told);
