@@ -80,6 +80,7 @@ fn a_messages_way_online_and_offline() {
     assert_eq!(csv.lines().count(), 7, "{csv}");
     assert_eq!(house.json(&["trace", "--until", "2020-01-01"]), serde_json::json!([]));
     house.run(&["trace", "what?"]).refused(5, "none of");
+    house.run(&["trace", "m7@s.test", "--limit", "1"]).refused(0, "there are more");
     house.run(&["trace", "nobody@s.test"]).refused(0, "nothing of \"nobody@s.test\"");
     let text = house.run(&["trace", "m7@s.test"]).ok();
     assert!(text.starts_with("when ") && text.contains("delivered"), "{text}");

@@ -1,7 +1,7 @@
 //! How many recipients outside the tenant may be had in a period (F6, A5): by a member, after its own rule or else the tenant's; and by all members of
 //! a tenant together. What members' rules send on and answer counts too, and what is above a rate stays here.
 use super::counters::{Counted, Spent};
-use super::{Case, Copy, Counters, Forward, Refusal, Verdict, Wanted, outbound};
+use super::{Answering, Case, Copy, Counters, Forward, Refusal, Verdict, Wanted, outbound};
 use crate::base::{AccountId, TenantId};
 use crate::directory::{Account, Address, Rule, Scope};
 
@@ -85,6 +85,15 @@ impl Verdict {
     /// Whether rules of members send something because of it.
     pub fn sends_onward(&self) -> bool {
         self.refusal.is_none() && !(self.forwards.is_empty() && self.answers.is_empty())
+    }
+
+    /// Takes out what the verdicts for earlier recipients of the message send already: an address gets one copy, and an account gives an answer once,
+    /// whatever addresses led there.
+    pub fn leave_out_sent(&mut self, before: &[Verdict]) {
+        let passed = || before.iter().filter(|verdict| verdict.refusal.is_none());
+        self.forwards.retain(|own| !passed().flat_map(|one| &one.forwards).any(|known| known.to == own.to));
+        let is_same = |a: &Answering, b: &Answering| (a.account, &a.handle) == (b.account, &b.handle);
+        self.answers.retain(|own| !passed().flat_map(|one| &one.answers).any(|known| is_same(known, own)));
     }
 
     /// Counts what it sends outside for members against their rates. What is above a rate is taken out: the member keeps the message, in INBOX where there was to be no

@@ -122,9 +122,13 @@ fn the_alarm_rings_for_what_is_never_tried() {
 }
 
 fn answer(engine: &Engine, account: AccountId, to: &str, handle: &str) -> Option<Option<QueueId>> {
+    answer_for(engine, account, (to, handle), 7)
+}
+
+fn answer_for(engine: &Engine, account: AccountId, (to, handle): (&str, &str), days: u32) -> Option<Option<QueueId>> {
     let staged = engine.stage(Vec::new(), message(9, 200)).wait().ok()?;
     let (to, handle) = (to.to_owned(), handle.to_owned());
-    let answer = Answer { account, to, handle, days: 7, staged, item: item(account) };
+    let answer = Answer { account, to, handle, days, staged, item: item(account) };
     engine.answer_once(answer).wait().ok()
 }
 
@@ -144,6 +148,21 @@ fn a_sender_is_answered_once_in_some_days() {
     assert_eq!(answer(&engine, account, "a@x.test", "gone"), Some(None), "remembered over a restart");
     clock.advance_ms(1000);
     assert!(answer(&engine, account, "a@x.test", "gone").expect("asked").is_some());
+}
+
+/// RFC 5230 section 4.1: each answer has its own days.
+#[test]
+fn an_answer_of_a_day_forgets_none_of_a_month() {
+    let (disk, clock) = (SimDisk::new(1), clock());
+    let engine = open(&disk, &clock).expect("opens");
+    let account = people(&engine, 1, Quota::Default)[0];
+    let days = |count: i64| clock.advance_ms(count * 86_400_000);
+    assert!(answer_for(&engine, account, ("a@x.test", "away"), 30).expect("asked").is_some());
+    days(2);
+    assert!(answer_for(&engine, account, ("b@x.test", "busy"), 1).expect("asked").is_some());
+    assert_eq!(answer_for(&engine, account, ("a@x.test", "away"), 30), Some(None));
+    days(28);
+    assert!(answer_for(&engine, account, ("a@x.test", "away"), 30).expect("asked").is_some());
 }
 
 #[test]

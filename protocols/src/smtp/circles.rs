@@ -64,7 +64,7 @@ impl Session {
         let mut all: Vec<(Option<&Address>, QueueRecipient)> = each
             .map(|(rcpt, by_group, address)| {
                 // Of the group's success its sender is told here.
-                let notify = if is_group(rcpt) { dsn::without_success(rcpt.notify) } else { rcpt.notify };
+                let notify = if by_group || is_group(rcpt) { dsn::without_success(rcpt.notify) } else { rcpt.notify };
                 let orcpt = rcpt.orcpt.clone();
                 (by_group.then_some(&rcpt.address), QueueRecipient { address, notify, orcpt })
             })

@@ -409,10 +409,12 @@ impl Committed {
         (self.forward_ids, self.queued) = (ids, Some(Ok(())));
     }
 
-    /// The number of the copy for an address on another host, its local part in any case.
+    /// The number of the queue's copy for an address. The queue has local parts as they were given, in any case and form of Unicode.
     pub(super) fn queue_id_of(&self, address: &Address) -> Option<QueueId> {
-        let is_it = |all: &Vec<String>| all.iter().any(|one| one.eq_ignore_ascii_case(address.as_str()));
-        let at = self.own.iter().position(is_it)?;
+        let is_plainly = |one: &String| one.eq_ignore_ascii_case(address.as_str());
+        let at = self.own.iter().position(|all| all.iter().any(is_plainly));
+        let is_it = |one: &String| !one.is_ascii() && Address::parse(one).is_ok_and(|one| one == *address);
+        let at = at.or_else(|| self.own.iter().position(|all| all.iter().any(is_it)))?;
         self.queue_ids.get(at).copied()
     }
 }

@@ -63,11 +63,15 @@ fn hold(verdict: &mut Verdict) {
     verdict.answers.clear();
 }
 
-/// The accounts of a recipient for which the queue holds the message, by their addresses. That of a tag, or one that nobody has but the catch-all,
-/// stays as it is: scripts and the folder for transferred mail ask for it at the release.
+/// The accounts of a recipient for which the queue holds the message, by their addresses.
 pub(super) fn addresses(rcpt: &Rcpt, verdict: &Verdict) -> Vec<String> {
     let held = rcpt.local.iter().zip(&verdict.copies).filter(|(_, copy)| **copy == Copy::Held);
-    let is_tagged = |own: &Address| rcpt.address.without_tag().as_ref() == Some(own);
-    let keeps = |one: &Recipient| one.is_transfer || is_tagged(&one.address);
-    held.map(|(one, _)| if keeps(one) { rcpt.address.to_string() } else { one.address.to_string() }).collect()
+    held.map(|(one, _)| address(rcpt, one).to_string()).collect()
+}
+
+/// By which address the queue holds an account's copy. That of a tag, or one that nobody has but the catch-all, stays as it is: scripts and the
+/// folder for transferred mail ask for it at the release.
+pub(super) fn address<'a>(rcpt: &'a Rcpt, one: &'a Recipient) -> &'a Address {
+    let is_tagged = rcpt.address.without_tag().as_ref() == Some(&one.address);
+    if one.is_transfer || is_tagged { &rcpt.address } else { &one.address }
 }

@@ -60,10 +60,9 @@ impl Session {
         let mut late = Late::new();
         let passed = transaction.recipients.iter().zip(verdicts).filter(|(_, verdict)| verdict.refusal.is_none());
         for (rcpt, recipient, placed) in passed.flat_map(|(rcpt, verdict)| copies(rcpt, verdict)) {
-            let is_one_of_many = rcpt.local.len() > 1;
             let fits = recipient.bound.is_none_or(|bound| committed.size_bytes <= bound.bytes_max);
             // By LMTP each recipient hears of itself.
-            let waits = is_one_of_many || (fits && self.role != Role::Lmtp);
+            let waits = is_group(rcpt) || (fits && self.role != Role::Lmtp);
             let is_late = |error: &Error| error.is_transient() || (waits && is_full(error));
             let failed = |copy: &Result<Delivered>| matches!(copy, Err(error) if is_late(error));
             let count = placed.len();

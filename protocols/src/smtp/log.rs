@@ -2,6 +2,7 @@
 //! nothing, and waits for no disk.
 use super::deliver::Committed;
 use super::fate::Fate;
+use super::held;
 use super::letter::Says;
 use super::reply::Reply;
 use super::role::Role;
@@ -285,7 +286,7 @@ impl Session {
             text: by.into(),
             ..self.step(transaction, Step::Delivered)
         };
-        if let (Copy::Held, Some(queue)) = (copy, committed.queue_id_of(&recipient.address)) {
+        if let (Copy::Held, Some(queue)) = (copy, committed.queue_id_of(held::address(rcpt, recipient))) {
             return vec![MailRecord { step: Step::Queued, queue: queue.0, ..record }];
         }
         if copy.is_none() {

@@ -113,7 +113,7 @@ mod tests {
             ("A <a@x.test>,\r\n B <b@x.test>", "a@x.test b@x.test", false),
             ("G: a@x.test, b@x.test;", "a@x.test b@x.test", false),
             ("a@m\u{fc}nchen.test", "a@xn--mnchen-3ya.test", false),
-            ("root@my_host.test", "", true),
+            ("root@my_host.test", "root@my_host.test", false),
             ("\"a b\"@x.test", "\"a b\"@x.test", true),
         ] {
             assert_eq!(told(value), (addresses.to_owned(), odd, true), "{value:?}");

@@ -18,6 +18,9 @@ const COUNTED: [(&str, usize); 3] = [("BY", 9), ("HOLDFOR", 9), ("MT-PRIORITY", 
 /// Parameters in xtext, and the last byte that each may stand for: ENVID is ASCII (RFC 3461 section 4.4), AUTH an address (RFC 4954 section 5).
 const XTEXT: [(&str, u8); 2] = [("ENVID", b'~'), ("AUTH", 0xff)];
 
+/// RFC 3461 section 4.4: characters of ENVID, encoded.
+const ENVID_BYTES_MAX: usize = 100;
+
 /// Refuses MAIL and RCPT with a parameter twice, and MAIL with a senseless SIZE (RFC 1870) or one that is over every limit, or with other numbers
 /// that cannot be meant.
 pub(super) fn check(line: &str, size_bytes_max: u64) -> Result<(), Reply> {
@@ -51,6 +54,9 @@ fn check_mail(parameters: &str, size_bytes_max: u64) -> Result<(), Reply> {
         let counted = COUNTED.iter().find(|(known, _)| name.eq_ignore_ascii_case(known));
         if let Some((name, _)) = counted.filter(|(_, digits)| !is_short(value, *digits)) {
             return Err(not_allowed(name));
+        }
+        if name.eq_ignore_ascii_case("ENVID") && value.len() > ENVID_BYTES_MAX {
+            return Err(Reply::new(501, format!("5.5.4 ENVID has more than {ENVID_BYTES_MAX} characters")));
         }
         // RFC 4865 section 3: in UTC.
         if name.eq_ignore_ascii_case("HOLDUNTIL") && !value.ends_with(['Z', 'z']) {
@@ -138,6 +144,8 @@ mod tests {
         }
         assert_eq!(code("MAIL FROM:<\"a> SIZE=x \"@c.test> SIZE=1"), None);
         assert_eq!(code("MAIL FROM:<a@b.test> BY=1234567890;R ENVID=>"), Some(501));
+        let envid = |length: usize| code(&format!("MAIL FROM:<a@b.test> envid={}", "x".repeat(length)));
+        assert_eq!((envid(100), envid(101)), (None, Some(501)));
         assert_eq!(code("MAIL FROM:<a@b.test> HOLDFOR=1234567890\tENVID=>"), Some(501));
     }
 

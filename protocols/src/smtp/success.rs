@@ -45,7 +45,11 @@ impl Session {
             return None;
         }
         if is_group(rcpt) || self.shared.engine.directory(|known| known.group(&rcpt.address).is_some()) {
-            return Some((Kind::Expanded, Reply::new(250, "2.1.5 Sent to everybody behind the address")));
+            let text = match verdict.copies.contains(&Copy::Held) {
+                true => "2.1.5 Waits for the time that was asked for, and then goes to everybody behind the address",
+                false => "2.1.5 Sent to everybody behind the address",
+            };
+            return Some((Kind::Expanded, Reply::new(250, text)));
         }
         let (recipient, copy) = rcpt.local.first().zip(verdict.copies.first())?;
         let is_there = matches!(committed.copy_of(recipient.account), Some(Ok(_)));

@@ -19,9 +19,9 @@ pub struct TraceArgs {
     /// All fields as CSV
     #[arg(long)]
     pub csv: bool,
-    /// At most so many steps
-    #[arg(long, default_value_t = 100_000, value_name = "NUMBER")]
-    pub limit: usize,
+    /// At most so many steps; without it 100000, as CSV all
+    #[arg(long, value_name = "NUMBER")]
+    pub limit: Option<usize>,
 }
 
 /// An answer for somebody who is away.

@@ -33,6 +33,9 @@ const COLUMNS: [&str; 22] = [
     "session",
 ];
 
+/// What is shown where nobody has said how much.
+const STEPS_SHOWN: usize = 100_000;
+
 fn moment(text: Option<&str>) -> Result<Option<i64>, Failure> {
     let Some(text) = text else { return Ok(None) };
     match time::parse_day_or_rfc3339(text) {
@@ -49,7 +52,9 @@ pub(super) fn trace(context: &mut Context<'_>, args: TraceArgs) -> Result<End, F
     let last = last.map(|age| SystemClock.now().saturating_sub_unsigned(age.seconds));
     let filter = TraceFilter { what, since: moment(since.as_deref())?.or(last), until: moment(until.as_deref())? };
     let named = filter.what.clone();
-    let (mut after, mut left, mut list) = (None, limit, context.show.list());
+    let limit_or_all = limit.unwrap_or(if csv { usize::MAX } else { STEPS_SHOWN });
+    let (mut after, mut left, mut list) = (None, limit_or_all, context.show.list());
+    let mut is_cut = false;
     if csv {
         line(&COLUMNS.map(str::to_owned));
     }
@@ -66,6 +71,7 @@ pub(super) fn trace(context: &mut Context<'_>, args: TraceArgs) -> Result<End, F
         }
         left -= shown;
         after = next.and_then(|next| next.parse().ok());
+        is_cut = left == 0 && (shown < rows.len() || after.is_some());
         if after.is_none() {
             break;
         }
@@ -73,7 +79,13 @@ pub(super) fn trace(context: &mut Context<'_>, args: TraceArgs) -> Result<End, F
     if !csv {
         list.end();
     }
-    if let Some(named) = named.filter(|_| left == limit && limit > 0) {
+    if is_cut {
+        eprintln!(
+            "posthouse: these are the first {limit_or_all} steps, there are more: --limit NUMBER, or a shorter time"
+        );
+        return Ok(if limit.is_some() { End::Done } else { End::LeftOut });
+    }
+    if let Some(named) = named.filter(|_| left == limit_or_all) {
         eprintln!(
             "posthouse: the mail log has nothing of {named:?} in that time; it keeps mail_log.keep_days, and \"posthouse trace\" alone shows all"
         );

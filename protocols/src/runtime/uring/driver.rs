@@ -95,21 +95,27 @@ impl Driver {
         }
     }
 
-    /// Submits, waits at most `wait` (`None` = as long as it takes) and routes what has completed.
+    /// [`Driver::wait`], then [`Driver::route_completed`].
     pub(super) fn turn(&mut self, wait: Option<Duration>) -> io::Result<()> {
+        self.wait(wait)?;
+        self.route_completed();
+        Ok(())
+    }
+
+    /// Submits, and waits at most `wait` (`None` = as long as it takes) until something has completed.
+    pub(super) fn wait(&mut self, wait: Option<Duration>) -> io::Result<()> {
         let wait = self.resume_accepting(wait);
-        if wait == Some(Duration::ZERO) {
-            self.ring.submit()?;
-        } else {
-            self.ring.wait(wait)?;
-        }
+        if wait == Some(Duration::ZERO) { self.ring.submit() } else { self.ring.wait(wait) }
+    }
+
+    /// Gives what has completed to whom it belongs to, and wakes them.
+    pub(super) fn route_completed(&mut self) {
         let mut completed = std::mem::take(&mut self.completed);
         self.ring.completions(&mut completed);
         for completion in completed.drain(..) {
             self.route(&completion);
         }
         self.completed = completed;
-        Ok(())
     }
 
     fn route(&mut self, completion: &Completion) {

@@ -6,14 +6,15 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use super::driver::Driver;
 use super::transport::RingTransport;
-use super::{connect, wake};
+use super::{connect, reactor, wake};
 use crate::limits;
+use crate::runtime::executor::{Executor, Parker};
 use crate::runtime::limiter::{ConnectionLimits, Limiter};
 use crate::runtime::server::Shared;
 use crate::runtime::{Transport, outgoing};
@@ -233,4 +234,29 @@ fn a_burst_is_taken_no_further_than_the_bound() {
         life.go(Depth::Turned);
     }
     assert!(life.received.iter().all(|byte| *byte == 5) && life.received.len() == sent);
+}
+
+/// What comes in while a reactor sleeps wakes its own sessions without the eventfd, which would end the next sleep for nothing.
+#[test]
+fn nobody_rings_for_what_the_ring_has_brought() {
+    let rung = Arc::new(AtomicUsize::new(0));
+    let bell = rung.clone();
+    let parker = Parker::new(move || {
+        bell.fetch_add(1, Ordering::SeqCst);
+    });
+    let (driver, executor) = (driver(), Executor::new(parker.clone()));
+    let Life { mut transport, mut peer, .. } = Life::new(&driver);
+    let came = Rc::new(RefCell::new(Vec::new()));
+    let into = came.clone();
+    executor.spawn(Box::pin(async move {
+        let _ = std::future::poll_fn(|cx| transport.poll_recv(cx, &mut into.borrow_mut())).await;
+    }));
+    executor.run_ready(usize::MAX, PATIENCE);
+    peer.write_all(b"x").expect("written");
+    while !executor.has_ready() {
+        parker.announce_sleep();
+        reactor::sleep(&mut driver.borrow_mut(), &parker, Some(PATIENCE)).expect("slept");
+    }
+    executor.run_ready(usize::MAX, PATIENCE);
+    assert_eq!((came.borrow().as_slice(), rung.load(Ordering::SeqCst)), (&b"x"[..], 0));
 }

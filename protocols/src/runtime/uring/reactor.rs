@@ -122,6 +122,16 @@ fn post_to(mailbox: Arc<Mailbox>, parker: Arc<Parker>) -> Post {
     })
 }
 
+/// Waits until something has completed, at most `wait`. Only then is it given to whom it belongs to: they are on this thread, which is awake by
+/// then and has not to be rung for.
+pub(super) fn sleep(driver: &mut Driver, parker: &Parker, wait: Option<Duration>) -> io::Result<()> {
+    let waited = driver.wait(wait);
+    parker.awake();
+    waited?;
+    driver.route_completed();
+    Ok(())
+}
+
 impl Reactor {
     fn serve(&mut self) -> io::Result<()> {
         loop {
@@ -140,9 +150,7 @@ impl Reactor {
             } else {
                 self.local.until_next_timer()
             };
-            let turned = self.driver.borrow_mut().turn(wait);
-            self.parker.awake();
-            turned?;
+            sleep(&mut self.driver.borrow_mut(), &self.parker, wait)?;
             self.hand_over();
         }
     }

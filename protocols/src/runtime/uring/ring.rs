@@ -98,8 +98,13 @@ impl Ring {
         }
     }
 
-    /// Hands everything queued to the kernel and takes what is complete, without waiting.
+    /// Hands everything queued to the kernel and takes what is complete, without waiting; without a call where neither side has anything.
     pub(super) fn submit(&mut self) -> io::Result<()> {
+        let queue = self.io.submission();
+        if queue.is_empty() && self.backlog.is_empty() && !queue.taskrun() && !queue.cq_overflow() {
+            return Ok(());
+        }
+        drop(queue);
         loop {
             let done = self.io.submit();
             tolerate(done)?;

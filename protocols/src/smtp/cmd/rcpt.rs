@@ -122,7 +122,8 @@ impl Session {
             // A report about what was sent as the group is for those who may send as it.
             (local, external) = (representatives, Vec::new());
         }
-        if let [recipient] = local.as_slice() {
+        // Of a group each member gets what fits, the full one when it has room.
+        if let ([recipient], []) = (local.as_slice(), external.as_slice()) {
             self.check_room(recipient, transaction).map_err(refused)?;
         }
         let reserved = self.judge_recipient(transaction, &address, &local, &external)?;

@@ -1,9 +1,12 @@
 //! What becomes of a message that one of its recipients could not have for a moment: it waits in the queue with the place that was decided for it.
 use super::author::verifier;
 use super::member::{HELLO, add_rules, queued, send};
+use super::{SmtpService, answers};
+use crate::lmtp::LmtpService;
 use crate::session::Shared;
 use crate::testing;
 use posthouse_engine::base::{Flags, SimClock};
+use posthouse_engine::directory::{Address, Change};
 use posthouse_engine::disk::sim::{Fault, SimDisk};
 use posthouse_engine::mailflow::{Outcome, known};
 use posthouse_engine::queue::{Folder, Placed};
@@ -69,4 +72,33 @@ fn what_was_found_out_about_the_sender_waits_with_the_copy() {
         }
     }
     assert!(late > 0, "no operation failed for one of them only");
+}
+
+/// The only member of a group who is here has no room: that is no reason for those elsewhere to get nothing.
+#[test]
+fn a_full_member_of_a_group_waits_and_the_others_do_not() {
+    let shared = Arc::new(testing::shared());
+    let at = |text: &str| Address::parse(text).expect("an address");
+    let members = vec![at("bob@example.org"), at("carl@elsewhere.test")];
+    let add = Change::GroupAdd { address: at("some@example.org"), name: String::new(), members };
+    shared.engine.change_directory(vec![add]).wait().remove(0).expect("the directory takes it");
+    // Bob may have 10,000 bytes.
+    let large = format!("From: s@s.test\n\n{}", "some words\n".repeat(90));
+    while send(&shared, "s@s.test", &["bob@example.org"], &large).starts_with("250") {}
+    let before = queued(&shared).len();
+    for hello in ["EHLO", "LHLO"] {
+        let lines = format!(
+            "{hello} c.test\r\nMAIL FROM:<s@s.test> SIZE=20000\r\nRCPT TO:<some@example.org>\r\nDATA\r\n{}\r\n.\r\nQUIT\r\n",
+            large.replace('\n', "\r\n")
+        );
+        let heard = match hello {
+            "LHLO" => answers(LmtpService::new(shared.clone()), lines.into_bytes()),
+            _ => answers(SmtpService::mx(shared.clone()), lines.into_bytes()),
+        };
+        let taken = ["\r\n250 2.0.0 Taken as ", "\r\n250 2.1.5 Delivered as "];
+        assert!(taken.iter().any(|taken| heard.contains(taken)), "{heard}");
+    }
+    let waiting = queued(&shared).split_off(before);
+    let of = |to: &str| waiting.iter().filter(|(sender, one)| sender == "s@s.test" && one == to).count();
+    assert_eq!((of("carl@elsewhere.test"), of("bob@example.org"), waiting.len()), (2, 2, 4), "{waiting:?}");
 }

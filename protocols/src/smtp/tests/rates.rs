@@ -80,3 +80,17 @@ fn what_was_not_sent_costs_nothing() {
     taken(&shared, "ann@example.org");
     assert_eq!((queued(&shared).len(), inbox(&shared, "ann@example.org").len()), (1, 0));
 }
+
+/// Who is written to by two of its addresses sends on and answers once, and pays for it once.
+#[test]
+fn two_addresses_of_a_member_cost_no_more_than_one() {
+    let away = "away days=7 subject=\"\" text=\"Away.\"";
+    let rules = [("bob@example.org", "forward-only far@x.test"), ("ann@example.org", away)];
+    let shared = with_tenant_rule("rate 1/1d", &rules);
+    let two = ["ann@example.org", "a.n.n@example.org", "bob@example.org", "bob+shop@example.org"];
+    let said = send(&shared, "s@s.test", &two, HELLO);
+    assert!(said.starts_with("250 2.0.0 Taken as "), "{said}");
+    assert_eq!((queued(&shared).len(), inbox(&shared, "ann@example.org").len()), (2, 1));
+    let steps = steps(&shared, said.rsplit(' ').next().expect("an id"));
+    assert!(!steps.iter().any(|step| step.contains("rate")), "{steps:?}");
+}

@@ -7,7 +7,7 @@ use crate::session::Shared;
 use crate::testing;
 use crate::testing::tls::{TlsClient, configs};
 use posthouse_engine::directory::{Address, Change, ScopeName};
-use posthouse_engine::trace::{MailKey, MailRecord};
+use posthouse_engine::trace::{MailKey, MailRecord, Step};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -172,5 +172,27 @@ fn all_recipients_of_a_refused_message_are_named() {
     for at in [0, 11, 39] {
         let found = traced(&shared, vec![MailKey::Address(address(at))]);
         assert!(found.iter().any(|step| told(step).contains(" author 55")), "{at}: {found:#?}");
+    }
+}
+
+/// The number in the queue leads from the id to what became of the message later, however its address is written.
+#[test]
+fn what_is_queued_is_told_with_its_number() {
+    for (to, parameters) in [
+        ("ann+shop@example.org", "HOLDFOR=3600"),
+        ("a.n.n@example.org", "HOLDFOR=3600"),
+        ("U\u{308}bel@elsewhere.test", "SMTPUTF8"),
+        ("\u{418}\u{432}\u{430}\u{43d}@elsewhere.test", "SMTPUTF8"),
+        ("Carl@elsewhere.test", ""),
+    ] {
+        let shared = shared();
+        let mail =
+            format!("MAIL FROM:<ann@example.org> {parameters}\nRCPT TO:<{to}>\nDATA\nFrom: ann@example.org\n\nx\n.\n");
+        play(SmtpService::submission(shared.clone()), &format!("EHLO c.test\nAUTH PLAIN {PLAIN}\n{mail}QUIT\n"));
+        let queue = shared.engine.queue();
+        assert_eq!(queue.len(), 1, "{to}");
+        let way = all(&shared);
+        let queued = way.iter().find(|record| record.step == Step::Queued);
+        assert_eq!(queued.map(|record| record.queue), Some(queue[0].id.0), "{to}: {way:#?}");
     }
 }

@@ -3,6 +3,7 @@ use super::{PLAIN, answers, inbox, mx, shared, submission};
 use crate::lmtp::LmtpService;
 use crate::session::Shared;
 use crate::smtp::SmtpService;
+use posthouse_engine::directory::{Address, Change};
 use posthouse_engine::queue::{DeliverBy, QueueItem, QueueState, Terms};
 use std::sync::Arc;
 
@@ -88,6 +89,30 @@ fn a_held_alias_is_no_group() {
             (item.item.passed.as_slice(), to.as_slice()),
             (&passed.iter().map(ToString::to_string).collect::<Vec<_>>()[..], held)
         );
+    }
+}
+
+/// A sender who wants to hear of success is not told that everybody has what waits.
+#[test]
+fn what_is_held_for_a_group_is_told_as_that() {
+    let shared = shared();
+    let at = |text: &str| Address::parse(text).expect("an address");
+    let one =
+        Change::GroupAdd { address: at("one@example.org"), name: String::new(), members: vec![at("bob@example.org")] };
+    shared.engine.change_directory(vec![one]).wait().remove(0).expect("the directory takes it");
+    for to in ["all@example.org", "one@example.org"] {
+        let mail = format!(
+            "MAIL FROM:<ann@example.org> HOLDFOR=3600\r\nRCPT TO:<{to}> NOTIFY=SUCCESS\r\nDATA\r\nFrom: ann@example.org\r\n\r\nx\r\n.\r\n"
+        );
+        let before = inbox(&shared, "ann@example.org").len();
+        let session = format!("EHLO x\r\nAUTH PLAIN {PLAIN}\r\n{mail}QUIT\r\n");
+        answers(SmtpService::submission(shared.clone()), session.into_bytes());
+        let told = inbox(&shared, "ann@example.org").split_off(before);
+        assert_eq!(told.len(), 1, "{told:#?}");
+        assert!(told[0].contains("Action: expanded") && told[0].contains("Waits for the time"), "{}", told[0]);
+        // Nobody is told of its members.
+        let item = shared.engine.queue().last().cloned().expect("it waits");
+        assert!(item.item.recipients.iter().all(|one| one.notify & 2 == 0), "{:?}", item.item.recipients);
     }
 }
 
