@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -13,6 +13,9 @@ const SWEEP_MIN: usize = 1 << 10;
 const SWEEP: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
 
+/// `64:ff9b::/96`, behind which a translator has all of IPv4 (RFC 6052 section 2.1).
+const TRANSLATED: u128 = 0x0064_ff9b << 96;
+
 /// What counts as one client: an IPv4 address, or an IPv6 /64, which is what one site is given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Site(IpAddr);
@@ -21,10 +24,10 @@ impl Site {
     pub(crate) fn of(ip: IpAddr) -> Site {
         Site(match ip.to_canonical() {
             // This machine itself stays known for what it is.
-            IpAddr::V6(v6) if !v6.is_loopback() => {
-                let prefix = u128::from(v6) & !u128::from(u64::MAX);
-                IpAddr::V6(prefix.into())
-            }
+            IpAddr::V6(v6) if !v6.is_loopback() => match translated(u128::from(v6)) {
+                Some(v4) => IpAddr::V4(v4),
+                None => IpAddr::V6((u128::from(v6) & !u128::from(u64::MAX)).into()),
+            },
             other => other,
         })
     }
@@ -35,6 +38,12 @@ impl Site {
         static KEYS: LazyLock<RandomState> = LazyLock::new(RandomState::new);
         KEYS.hash_one(self)
     }
+}
+
+/// The IPv4 address that a translator has made an IPv6 address of. This machine is none of them, whatever the address says.
+fn translated(ip: u128) -> Option<Ipv4Addr> {
+    let low = u32::try_from(ip ^ TRANSLATED).ok()?;
+    Some(Ipv4Addr::from(low)).filter(|v4| !v4.is_loopback())
 }
 
 /// The connections of each site.
@@ -201,5 +210,14 @@ mod tests {
         assert!(sites.len() <= CLOSED_MAX + 1, "{}", sites.len());
         assert!(sites.enter(of(7), start + MINUTE));
         assert_eq!(sites.len(), 1);
+    }
+
+    #[test]
+    fn clients_behind_a_translator_are_told_apart() {
+        let site = |ip: &str| Site::of(ip.parse().expect("an address"));
+        assert_ne!(site("64:ff9b::192.0.2.1"), site("64:ff9b::192.0.2.2"));
+        assert_eq!(site("64:ff9b::192.0.2.1"), site("192.0.2.1"));
+        assert_ne!(site("64:ff9b::127.0.0.1"), site("127.0.0.1"), "this machine does not come through a translator");
+        assert_eq!(site("64:ff9b:1::192.0.2.1"), site("64:ff9b:1::192.0.2.2"), "another prefix");
     }
 }

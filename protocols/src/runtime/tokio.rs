@@ -5,11 +5,13 @@ use std::cell::RefCell;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::{Arc, mpsc::Sender};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use ::tokio::io::{AsyncRead, ReadBuf};
 use ::tokio::net::{TcpListener, TcpSocket, TcpStream};
 use ::tokio::sync::Notify;
 use ::tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
@@ -242,18 +244,14 @@ impl TcpTransport {
 
 impl Transport for TcpTransport {
     fn poll_recv(&mut self, cx: &mut Context<'_>, into: &mut Vec<u8>) -> Poll<io::Result<usize>> {
-        loop {
-            ready!(self.socket.poll_read_ready(cx))?;
-            let read = LANDING.with(|landing| {
-                let landing = &mut *landing.borrow_mut();
-                let read = self.socket.try_read(landing);
-                read.inspect(|n| into.extend_from_slice(&landing[..*n]))
-            });
-            match read {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                done => return Poll::Ready(done),
-            }
-        }
+        LANDING.with(|landing| {
+            let landing = &mut *landing.borrow_mut();
+            let mut landed = ReadBuf::new(landing);
+            // Of a read that does not fill it tokio knows that there is no more, and does not ask the kernel again.
+            ready!(Pin::new(&mut self.socket).poll_read(cx, &mut landed))?;
+            into.extend_from_slice(landed.filled());
+            Poll::Ready(Ok(landed.filled().len()))
+        })
     }
 
     fn poll_send(&mut self, cx: &mut Context<'_>, buf: &mut Vec<u8>) -> Poll<io::Result<()>> {

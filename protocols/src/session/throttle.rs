@@ -1,6 +1,7 @@
 //! How long a login must wait after failures, by client address and by account, and when an address hears no at once.
 //! Counts in bounded memory; never sleeps and never checks a password.
 use crate::limits;
+use crate::runtime::Site;
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::net::IpAddr;
@@ -15,10 +16,10 @@ pub struct Throttle {
 
 #[derive(Debug, Default)]
 struct Counts {
-    addresses: Table<IpAddr>,
+    addresses: Table<Site>,
     names: Table<Box<str>>,
     /// Failures from an address for a name: slips of one who then gets it right.
-    pairs: HashMap<(IpAddr, Box<str>), Failures>,
+    pairs: HashMap<(Site, Box<str>), Failures>,
 }
 
 /// A guess under way. It counts from its beginning, so that guesses on parallel connections do not all see what was before the first of
@@ -26,7 +27,7 @@ struct Counts {
 #[derive(Debug)]
 pub struct Guess<'a> {
     throttle: &'a Throttle,
-    address: IpAddr,
+    site: Site,
     name: Box<str>,
     wait: Duration,
     begun: Instant,
@@ -47,19 +48,19 @@ impl Throttle {
     /// Too many failures from this address: refuse without a check.
     pub fn begin(&self, address: IpAddr, name: &str, now: Instant) -> Result<Guess<'_>, Refusal> {
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        let (address, name) = (site(address), Box::<str>::from(key(name)));
-        let from_address = counts.addresses.count(&address, now);
+        let (site, name) = (Site::of(address), Box::<str>::from(key(name)));
+        let from_address = counts.addresses.count(&site, now);
         // A proxy or webmail on this machine speaks for many: it waits, but is not shut out.
-        if from_address >= limits::LOGIN_FAILURES_MAX && !address.is_loopback() {
+        if from_address >= limits::LOGIN_FAILURES_MAX && !address.to_canonical().is_loopback() {
             let first =
-                counts.addresses.failures.get_mut(&address).is_some_and(|it| !std::mem::replace(&mut it.told, true));
+                counts.addresses.failures.get_mut(&site).is_some_and(|it| !std::mem::replace(&mut it.told, true));
             return Err(Refusal { first });
         }
         let for_name = counts.names.count(&name, now);
-        counts.addresses.begin(address);
+        counts.addresses.begin(site);
         counts.names.begin(name.clone());
         let wait = delay(from_address.max(for_name));
-        Ok(Guess { throttle: self, address, name, wait, begun: now, ended: false })
+        Ok(Guess { throttle: self, site, name, wait, begun: now, ended: false })
     }
 }
 
@@ -73,7 +74,7 @@ impl Guess<'_> {
     pub fn unanswered(mut self) {
         self.ended = true;
         let mut counts = self.throttle.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        counts.addresses.end(&self.address);
+        counts.addresses.end(&self.site);
         counts.names.end(&self.name);
     }
 
@@ -85,9 +86,9 @@ impl Guess<'_> {
     fn note(&mut self, now: Instant, success: bool) {
         self.ended = true;
         let mut counts = self.throttle.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        counts.addresses.end(&self.address);
+        counts.addresses.end(&self.site);
         counts.names.end(&self.name);
-        let pair = (self.address, self.name.clone());
+        let pair = (self.site, self.name.clone());
         if success {
             counts.names.failures.remove(&self.name);
             // The slips before it were its owner's, and no guesses; those for other names still count, so that an account of one's own
@@ -95,14 +96,14 @@ impl Guess<'_> {
             if let Some(own) = counts.pairs.remove(&pair) {
                 // No more than a person makes: else a guesser behind its victim's own address gets all back with each of its logins.
                 let slips = own.left(now).min(limits::LOGIN_FAILURES_FREE);
-                if let Some(from_there) = counts.addresses.failures.get_mut(&self.address) {
+                if let Some(from_there) = counts.addresses.failures.get_mut(&self.site) {
                     from_there.take(slips, now);
                 }
             }
             return;
         }
         note(&mut counts.pairs, pair, now);
-        note(&mut counts.addresses.failures, self.address, now);
+        note(&mut counts.addresses.failures, self.site, now);
         note(&mut counts.names.failures, self.name.clone(), now);
     }
 }
@@ -214,14 +215,6 @@ fn note<K: Eq + Hash>(failures: &mut HashMap<K, Failures>, key: K, now: Instant)
     let entry = failures.entry(key).or_insert(Failures { count: 0, last: now, told: false });
     entry.settle(now);
     entry.count = entry.count.saturating_add(1).min(2 * limits::LOGIN_FAILURES_MAX);
-}
-
-/// One client: an IPv4 address or an IPv6 /64, which is what one site is given.
-fn site(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(v6) if !v6.is_loopback() => IpAddr::V6((u128::from(v6) & !u128::from(u64::MAX)).into()),
-        other => other,
-    }
 }
 
 /// Bounded, and without case, as names are.
