@@ -147,14 +147,16 @@ impl EntryTable {
         Ok((at < self.len() && self.get(at)?.uid == uid).then_some(at))
     }
 
-    /// The chunks of these positions that would have to be read from the disk; none as a rule.
-    pub fn cold(&self, positions: Range<usize>) -> Cold {
-        Cold(
-            self.slots_at(positions)
-                .filter(|(_, slot)| slot.chunk.is_cold())
-                .map(|(_, slot)| slot.chunk.clone())
-                .collect(),
-        )
+    /// The chunks of these positions, ascending, that would have to be read from the disk; none as a rule.
+    pub fn cold(&self, positions: &[Range<usize>]) -> Cold {
+        let (mut cold, mut before) = (Vec::new(), None);
+        for (start, slot) in positions.iter().flat_map(|range| self.slots_at(range.clone())) {
+            // Many ranges may lie in one chunk.
+            if before.replace(start) != Some(start) && slot.chunk.is_cold() {
+                cold.push(slot.chunk.clone());
+            }
+        }
+        Cold(cold)
     }
 
     /// The entries at these positions, ascending.

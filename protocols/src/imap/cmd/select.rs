@@ -117,7 +117,8 @@ impl Session {
             saved,
             contexts: Contexts::default(),
         };
-        near::bring_entries(self, &selected.view, 0..limits::IMAP_UNSEEN_SCAN_MAX).await;
+        let looked_at = 0..limits::IMAP_UNSEEN_SCAN_MAX;
+        near::bring_entries(self, account, &selected.view, std::slice::from_ref(&looked_at)).await;
         selected.add_recent(recent_from.0, selected.view.uid_next.0.saturating_sub(1));
         let (rev2, utf8, is_tls) = (self.enabled.rev2, self.names_utf8(), self.stream.is_tls());
         let out = self.stream.output();

@@ -9,6 +9,7 @@ mod crowd;
 mod esearch;
 mod fetch;
 mod full_disk;
+mod gaps;
 mod gone;
 mod list;
 mod login;
