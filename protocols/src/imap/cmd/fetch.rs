@@ -341,7 +341,7 @@ impl Session {
         match selected {
             Selected::Sought(sought) => self.write_sought(sought, decoding, message, work).await,
             Selected::AsIs(range) => {
-                let has_nul = decoding == Decoding::Binary && memchr::memchr(0, &message[range.clone()]).is_some();
+                let has_nul = decoding == Decoding::Binary && has_nul(&message[range.clone()], work).await;
                 if write_head(self.stream.output(), decoding, range.len() as u64, has_nul) {
                     self.write_range(range.clone(), message, work).await?;
                 }
@@ -446,6 +446,17 @@ impl Session {
         self.tell(Telling { expunges: false, uid: fetch.uid, claim: false, asked: false }, Some(own)).await?;
         Ok(unseen)
     }
+}
+
+/// Whether there is a NUL among the bytes of a part, which may be some megabytes.
+async fn has_nul(bytes: &[u8], work: &mut Work) -> bool {
+    for step in bytes.chunks(limits::WORK_PER_TURN_BYTES) {
+        if memchr::memchr(0, step).is_some() {
+            return true;
+        }
+        work.did(step.len()).await;
+    }
+    false
 }
 
 /// What stands before the bytes; or their number, if that is all that is wanted: false then.

@@ -1,5 +1,5 @@
 //! Sets with gaps cost what sets in a row cost: commits and turns are counted for each so many messages, not for each range.
-use super::turns::{selected, turns_beside};
+use super::turns::{selected, turns_beside, turns_during};
 use super::{ImapService, logged_in};
 use crate::runtime::sim;
 use crate::testing::{append, shared};
@@ -63,5 +63,25 @@ fn sets_with_gaps_take_no_turn_for_each_range() {
         let (turns, answer) = turns_beside(&net, &mut client, &examine).await;
         assert_eq!(answer.windows(8).filter(|window| window == b" FETCH (").count(), 300);
         assert!(turns < plain + 4, "{turns} turns for what 300 messages are, {plain} for EXAMINE alone");
+    });
+}
+
+/// NULs are looked for in steps: between what goes out before a part of some megabytes and its own first byte others have their turn.
+#[test]
+fn a_large_binary_part_is_looked_through_in_steps() {
+    const MEBIBYTES: usize = 4;
+    let shared = shared();
+    let header = format!("MIME-Version: 1.0\r\nContent-Transfer-Encoding: 8bit\r\n{}", "X-Long: x\r\n".repeat(20_000));
+    let body = "0123456789abcd\r\n".repeat(MEBIBYTES << 16);
+    append(&shared, "ann@example.org", &[format!("{header}\r\n{body}").as_bytes()]);
+    let service = ImapService::new(Arc::new(shared));
+    sim::run(move |net| async move {
+        let mut client = selected(&net, &service).await;
+        client.write(b"t FETCH 1 (BODY.PEEK[HEADER] BINARY.PEEK[1])\r\n").await;
+        client.read_until(b"X-Long").await;
+        let (turns, _) = turns_during(&net, client.read_until(b" BINARY[1] {")).await;
+        assert!(turns >= MEBIBYTES * 4 - 1, "{turns} turns");
+        let rest = client.read_until(b"t OK FETCH").await;
+        assert!(rest.windows(body.len()).any(|window| window == body.as_bytes()));
     });
 }
