@@ -159,6 +159,16 @@ impl EntryTable {
         Cold(cold)
     }
 
+    /// The position of the first entry without \Seen below `end`: chunk by chunk, each of which is gone through once.
+    pub(super) fn first_unseen(&self, end: usize) -> Result<Option<usize>> {
+        for (start, slot) in self.slots_at(0..end) {
+            if let Some(at) = slot.chunk.first_unseen()? {
+                return Ok(Some(start + at).filter(|at| *at < end));
+            }
+        }
+        Ok(None)
+    }
+
     /// The entries at these positions, ascending.
     pub fn range(&self, positions: Range<usize>) -> impl Iterator<Item = Result<Entry>> + '_ {
         let end = positions.end.min(self.len());

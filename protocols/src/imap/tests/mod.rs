@@ -8,6 +8,7 @@ mod copy;
 mod crowd;
 mod esearch;
 mod fetch;
+mod first_unseen;
 mod full_disk;
 mod gaps;
 mod gone;
