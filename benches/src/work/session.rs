@@ -22,6 +22,8 @@ const NOW_MS: i64 = 1_795_492_248_000;
 const MESSAGES: usize = 64;
 /// Messages in a mailbox whose flags are changed one at a time.
 const MESSAGES_CHANGED: usize = 1024;
+/// Messages in a mailbox that is selected: one more than SELECT looks through for the first unseen one.
+pub const SELECTED_MESSAGES: usize = 8193;
 /// Mails that a store learns a dictionary from.
 const SAMPLES: usize = 64;
 
@@ -71,6 +73,27 @@ pub fn store_flags(times: usize) -> Done {
             1
         })
         .await
+    })
+}
+
+/// Selects, again and again, a mailbox whose first `seen` messages have been read; the bytes of the answers.
+pub fn select(seen: usize, times: usize) -> Done {
+    const FIRST: usize = 16;
+    let service = ImapService::new(Arc::new(shared(FIRST)));
+    sim::run(move |net| async move {
+        let mut client = opened(net.connect(&service), "SELECT").await;
+        let mut messages = FIRST;
+        while messages < SELECTED_MESSAGES {
+            let more = messages.min(SELECTED_MESSAGES - messages);
+            ask(&mut client, &format!("c COPY 1:{more} INBOX"), "c ").await;
+            messages += more;
+        }
+        if seen > 0 {
+            ask(&mut client, &format!("c STORE 1:{seen} +FLAGS.SILENT (\\Seen)"), "c ").await;
+        }
+        // Nobody is the first to see any of them, nor to look through them.
+        ask(&mut client, "c SELECT INBOX", "c ").await;
+        repeat(times, async |_| ask(&mut client, "c SELECT INBOX", "c ").await).await
     })
 }
 

@@ -22,5 +22,5 @@ pub use fold::fold;
 pub use ids::*;
 pub use protocol::Protocol;
 pub use special_use::SpecialUse;
-pub use uids::UidSet;
+pub use uids::{UidSet, in_groups};
 pub use words::counted;

@@ -1,6 +1,7 @@
 //! A set of uids as sorted, disjoint, inclusive ranges; never expanded into single numbers in memory.
 use super::Uid;
 use super::bytes::{DecodeError, Put, Reader};
+use std::ops::Range;
 
 /// A set of uids.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -94,23 +95,9 @@ impl UidSet {
 
     /// The same uids in sets of at most `len`, ascending.
     pub fn pieces(&self, len: u32) -> Vec<UidSet> {
-        let (mut pieces, mut room): (Vec<UidSet>, u32) = (Vec::new(), 0);
-        for &(first, last) in &self.ranges {
-            let mut from = Some(first);
-            while let Some(start) = from {
-                if room == 0 {
-                    pieces.push(UidSet::new());
-                    room = len.max(1);
-                }
-                let end = last.min(start.saturating_add(room - 1));
-                if let Some(piece) = pieces.last_mut() {
-                    piece.push_range(start, end);
-                }
-                room -= end - start + 1;
-                from = end.checked_add(1).filter(|next| *next <= last);
-            }
-        }
-        pieces
+        let ranges = self.ranges.iter().map(|&(first, last)| first as usize..last as usize + 1);
+        let inclusive = |range: &Range<usize>| (range.start as u32, (range.end - 1) as u32);
+        in_groups(ranges, len as usize).map(|group| UidSet { ranges: group.iter().map(inclusive).collect() }).collect()
     }
 
     /// Every uid in ascending order.
@@ -147,6 +134,26 @@ impl UidSet {
         }
         Ok(set)
     }
+}
+
+/// The numbers of disjoint ranges in groups of `len`, the last of what is left, whatever gaps there are; each group is ranges again.
+pub fn in_groups(ranges: impl Iterator<Item = Range<usize>>, len: usize) -> impl Iterator<Item = Vec<Range<usize>>> {
+    let (mut ranges, len) = (ranges.filter(|range| !range.is_empty()), len.max(1));
+    let mut rest = 0..0;
+    std::iter::from_fn(move || {
+        let (mut group, mut room) = (Vec::new(), len);
+        while room > 0 {
+            if rest.is_empty() {
+                let Some(next) = ranges.next() else { break };
+                rest = next;
+            }
+            let end = rest.end.min(rest.start + room);
+            room -= end - rest.start;
+            group.push(rest.start..end);
+            rest.start = end;
+        }
+        (!group.is_empty()).then_some(group)
+    })
 }
 
 impl FromIterator<Uid> for UidSet {

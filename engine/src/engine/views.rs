@@ -86,14 +86,14 @@ impl Engine {
         Some(ticket)
     }
 
-    /// Brings entries of a view into memory, by a worker; none when they are there.
-    pub fn bring_entries(&self, view: &Mailbox, positions: Range<usize>) -> Option<Ticket<()>> {
+    /// Brings entries of a view of an account's mailbox into memory, by a worker; none when they are there.
+    pub fn bring_entries(&self, account: AccountId, view: &Mailbox, positions: &[Range<usize>]) -> Option<Ticket<()>> {
         let cold = view.entries.cold(positions);
         if cold.is_empty() {
             return None;
         }
         let (ticket, filler) = Ticket::pending(());
-        self.workers.run(0, move || {
+        self.workers.run(account.0, move || {
             cold.read();
             filler.fill(());
         });

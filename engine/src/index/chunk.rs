@@ -2,11 +2,11 @@
 use super::entry::Entry;
 use super::part::PartFile;
 use crate::base::limits::{CHUNK_COPY_ENTRIES_MAX, CHUNK_ENTRIES_MAX};
-use crate::base::{Error, ModSeq, Result, Uid};
+use crate::base::{Error, Flags, ModSeq, Result, Uid};
 use std::borrow::Cow;
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 /// Up to `CHUNK_ENTRIES_MAX` entries. Two chunks with equal `base`, `len` and `modseq_max` hold the same entries.
 #[derive(Debug)]
@@ -17,6 +17,8 @@ pub(crate) struct Chunk {
     pub(crate) len: u32,
     pub(crate) modseq_max: ModSeq,
     pub(crate) source: Source,
+    /// Where its first entry without \Seen stands, once somebody has looked for it.
+    unseen: OnceLock<Option<u16>>,
 }
 
 pub(crate) enum Source {
@@ -36,7 +38,12 @@ impl fmt::Debug for Source {
 impl Chunk {
     pub(super) fn of(base: Uid, entries: Vec<Entry>, modseq_max: ModSeq) -> Chunk {
         let last = entries.last().map_or(base, |entry| entry.uid);
-        Chunk { base, last, len: entries.len() as u32, modseq_max, source: Source::Memory(entries) }
+        Chunk::from_record((base, last), entries.len() as u32, modseq_max, Source::Memory(entries))
+    }
+
+    /// A chunk as a record says that it is.
+    pub(super) fn from_record((base, last): (Uid, Uid), len: u32, modseq_max: ModSeq, source: Source) -> Chunk {
+        Chunk { base, last, len, modseq_max, source, unseen: OnceLock::new() }
     }
 
     /// The chunk's bytes in its part; their crc is proven at the first touch.
@@ -83,6 +90,25 @@ impl Chunk {
                 !part.map.is_resident(start..start.saturating_add(self.len as usize * Entry::BYTES))
             }
         }
+    }
+
+    /// Where the first entry without \Seen stands. They are gone through once.
+    pub(super) fn first_unseen(&self) -> Result<Option<usize>> {
+        if let Some(known) = self.unseen.get() {
+            return Ok(known.map(usize::from));
+        }
+        let mut found = None;
+        for at in 0..self.len as usize {
+            if !self.get(at)?.flags.contains(Flags::SEEN) {
+                found = Some(at);
+                break;
+            }
+        }
+        // A position in a chunk fits in 16 bits; one that did not would be looked for each time.
+        if let Ok(position) = found.map(u16::try_from).transpose() {
+            self.unseen.get_or_init(|| position);
+        }
+        Ok(found)
     }
 
     fn uid_at(&self, at: usize) -> Result<Uid> {
@@ -134,8 +160,10 @@ impl Chunk {
 impl Chunk {
     /// Adds an entry in place, or to a copy when a view still holds the chunk or it lies in a part.
     pub(super) fn push(chunk: &mut Arc<Chunk>, entry: Entry) -> Result<()> {
-        if let Some(Chunk { last, len, modseq_max, source: Source::Memory(entries), .. }) = Arc::get_mut(chunk) {
+        if let Some(Chunk { last, len, modseq_max, source: Source::Memory(entries), unseen, .. }) = Arc::get_mut(chunk)
+        {
             entries.push(entry);
+            *unseen = OnceLock::new();
             *last = entry.uid;
             *len += 1;
             *modseq_max = (*modseq_max).max(entry.modseq);

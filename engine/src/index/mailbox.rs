@@ -84,6 +84,24 @@ impl Mailbox {
         }
     }
 
+    /// The position of the first entry without \Seen for that member, if it stands below `end`.
+    pub fn first_unseen_for(&self, reader: Option<AccountId>, end: usize) -> Result<Option<usize>> {
+        let end = end.min(self.entries.len());
+        let Some(reader) = reader else {
+            return self.entries.first_unseen(end);
+        };
+        let mut at = 0;
+        let seen = self.readers.seen(reader).map_or(&[][..], |seen| seen.ranges());
+        for &(first, last) in seen {
+            // Of each uid that a reader has seen there is an entry, so that a range of them is passed over by its length.
+            if at >= end || self.entries.get(at)?.uid.0 < first {
+                break;
+            }
+            at += (last - first) as usize + 1;
+        }
+        Ok(Some(at).filter(|at| *at < end))
+    }
+
     /// The entry as that member sees it.
     pub fn seen_by(&self, entry: Entry, reader: Option<AccountId>) -> Entry {
         match reader {

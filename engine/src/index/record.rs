@@ -244,5 +244,5 @@ fn chunk(reader: &mut Reader<'_>, part_of: &dyn Fn(u32) -> Option<Arc<PartFile>>
         return reader.error("a chunk in a part of this checkpoint expected");
     };
     let source = Source::Part { part, offset, crc, checked: AtomicBool::new(false) };
-    Ok(Chunk { base: Uid(base), last: Uid(last), len, modseq_max, source })
+    Ok(Chunk::from_record((Uid(base), Uid(last)), len, modseq_max, source))
 }

@@ -147,14 +147,26 @@ impl EntryTable {
         Ok((at < self.len() && self.get(at)?.uid == uid).then_some(at))
     }
 
-    /// The chunks of these positions that would have to be read from the disk; none as a rule.
-    pub fn cold(&self, positions: Range<usize>) -> Cold {
-        Cold(
-            self.slots_at(positions)
-                .filter(|(_, slot)| slot.chunk.is_cold())
-                .map(|(_, slot)| slot.chunk.clone())
-                .collect(),
-        )
+    /// The chunks of these positions, ascending, that would have to be read from the disk; none as a rule.
+    pub fn cold(&self, positions: &[Range<usize>]) -> Cold {
+        let (mut cold, mut before) = (Vec::new(), None);
+        for (start, slot) in positions.iter().flat_map(|range| self.slots_at(range.clone())) {
+            // Many ranges may lie in one chunk.
+            if before.replace(start) != Some(start) && slot.chunk.is_cold() {
+                cold.push(slot.chunk.clone());
+            }
+        }
+        Cold(cold)
+    }
+
+    /// The position of the first entry without \Seen below `end`: chunk by chunk, each of which is gone through once.
+    pub(super) fn first_unseen(&self, end: usize) -> Result<Option<usize>> {
+        for (start, slot) in self.slots_at(0..end) {
+            if let Some(at) = slot.chunk.first_unseen()? {
+                return Ok(Some(start + at).filter(|at| *at < end));
+            }
+        }
+        Ok(None)
     }
 
     /// The entries at these positions, ascending.

@@ -3,13 +3,19 @@ use crate::imap::set;
 use crate::imap::state::Session;
 use crate::limits;
 use crate::session::Work;
+use posthouse_engine::base::AccountId;
 use posthouse_engine::index::Mailbox;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// Brings the entries at these positions into memory: of an account that nobody has asked about lately they may lie on the disk.
-pub(in crate::imap) async fn bring_entries(session: &Session, view: &Mailbox, positions: Range<usize>) {
-    if let Some(brought) = session.shared.engine.bring_entries(view, positions) {
+/// Brings the entries at these positions of an account's mailbox into memory: where nobody has asked about it lately they may lie on the disk.
+pub(in crate::imap) async fn bring_entries(
+    session: &Session,
+    account: AccountId,
+    view: &Mailbox,
+    positions: &[Range<usize>],
+) {
+    if let Some(brought) = session.shared.engine.bring_entries(account, view, positions) {
         brought.await;
     }
 }
@@ -20,26 +26,32 @@ pub(in crate::imap) async fn bring_selected(session: &Session, positions: &[Rang
     let Some(selected) = &session.selected else {
         return;
     };
-    let now = session.shared.engine.mailbox(selected.account, selected.mailbox).ok();
+    let account = selected.account;
+    let now = session.shared.engine.mailbox(account, selected.mailbox).ok();
     // Mostly nothing has happened since the client was told.
     let now = now.filter(|now| !Arc::ptr_eq(now, &selected.view));
     for view in [Some(selected.view.clone()), now].into_iter().flatten() {
-        bring_all(session, &view, positions).await;
+        bring_all(session, account, &view, positions).await;
     }
 }
 
 /// The same of a view.
-pub(in crate::imap) async fn bring_all(session: &Session, view: &Mailbox, positions: &[Range<usize>]) {
+pub(in crate::imap) async fn bring_all(
+    session: &Session,
+    account: AccountId,
+    view: &Mailbox,
+    positions: &[Range<usize>],
+) {
     let mut work = Work::default();
-    for piece in set::pieces(positions, limits::IMAP_BATCH_MESSAGES) {
-        bring_entries(session, view, piece).await;
+    for group in set::groups(positions, limits::IMAP_BATCH_MESSAGES) {
+        bring_entries(session, account, view, &group).await;
         work.did(limits::IMAP_LOOK_UP_WORK_BYTES).await;
     }
 }
 
 /// Brings the summaries at these positions into memory.
-pub(in crate::imap) async fn bring(session: &Session, view: &Mailbox, positions: Range<usize>) {
-    let locators = view.entries.range(positions).flatten().map(|entry| entry.locator);
+pub(in crate::imap) async fn bring(session: &Session, view: &Mailbox, positions: &[Range<usize>]) {
+    let locators = set::entries(positions, &view.entries).filter_map(|(_, entry)| Some(entry.ok()?.locator));
     if let Some(brought) = session.shared.engine.bring_summaries(session.mail_account(), locators) {
         brought.await;
     }
@@ -54,7 +66,7 @@ impl Near {
     pub(in crate::imap) async fn bring(&mut self, session: &Session, view: &Mailbox, at: usize) {
         if !self.0.contains(&at) {
             self.0 = at..at + limits::IMAP_BATCH_MESSAGES;
-            bring(session, view, self.0.clone()).await;
+            bring(session, view, std::slice::from_ref(&self.0)).await;
         }
     }
 }

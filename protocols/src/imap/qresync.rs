@@ -80,9 +80,12 @@ impl Session {
         self.write_vanished_since(&view, known.modseq, uids).await?;
         let parts = FlagParts { uid: true, flags: true, modseq: true, uid_only: self.enabled.uid_only };
         let positions = set::uid_positions(uids, &view.entries)?;
-        for piece in set::pieces(&positions, limits::IMAP_BATCH_MESSAGES) {
-            near::bring_entries(self, &view, piece.clone()).await;
-            for (at, entry) in piece.clone().zip(view.entries.range(piece)) {
+        for (number, group) in set::groups(&positions, limits::IMAP_BATCH_MESSAGES).enumerate() {
+            if number > 0 {
+                yield_now().await;
+            }
+            near::bring_entries(self, self.mail_account(), &view, &group).await;
+            for (at, entry) in set::entries(&group, &view.entries) {
                 let entry = view.seen_by(entry?, reader);
                 if entry.modseq > known.modseq {
                     let recent = self.is_recent(entry.uid);
@@ -90,7 +93,6 @@ impl Session {
                 }
             }
             self.stream.flush_if_large().await?;
-            yield_now().await;
         }
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! Sequence sets and uid sets (RFC 3501 section 9, sequence-set) as ranges of positions in a view. Never expanded into single numbers.
 use super::answer::Answer;
-use posthouse_engine::base::Uid;
-use posthouse_engine::index::{EntryTable, UidSet};
+use posthouse_engine::base::{Uid, in_groups};
+use posthouse_engine::index::{Entry, EntryTable, UidSet};
 use std::ops::Range;
 
 /// Ascending, disjoint ranges of positions.
@@ -149,33 +149,17 @@ pub(super) fn common(a: &[Range<usize>], b: &[Range<usize>]) -> Positions {
     found
 }
 
-/// Cuts ranges into pieces of at most `len` positions.
-pub(super) fn pieces(positions: &[Range<usize>], len: usize) -> impl Iterator<Item = Range<usize>> + '_ {
-    let cut = move |range: &Range<usize>| {
-        let end = range.end;
-        range.clone().step_by(len.max(1)).map(move |start| start..end.min(start + len))
-    };
-    positions.iter().flat_map(cut)
+/// The same positions in groups of at most `len`, whatever gaps there are.
+pub(super) fn groups(positions: &[Range<usize>], len: usize) -> impl Iterator<Item = Positions> + '_ {
+    in_groups(positions.iter().cloned(), len)
 }
 
-/// The same positions in sets of at most `len`.
-pub(super) fn groups(positions: &[Range<usize>], len: usize) -> Vec<Positions> {
-    let (mut groups, mut room): (Vec<Positions>, usize) = (Vec::new(), 0);
-    for range in positions {
-        let mut start = range.start;
-        while start < range.end {
-            if room == 0 {
-                groups.push(Vec::new());
-                room = len.max(1);
-            }
-            let end = range.end.min(start + room);
-            if let Some(group) = groups.last_mut() {
-                group.push(start..end);
-            }
-            (room, start) = (room - (end - start), end);
-        }
-    }
-    groups
+/// The entries at these positions, each with its own.
+pub(super) fn entries<'a>(
+    positions: &'a [Range<usize>],
+    table: &'a EntryTable,
+) -> impl Iterator<Item = (usize, posthouse_engine::base::Result<Entry>)> + 'a {
+    positions.iter().flat_map(|range| range.clone().zip(table.range(range.clone())))
 }
 
 #[cfg(test)]
@@ -186,12 +170,11 @@ mod tests {
     fn ranges_merge_and_are_cut() {
         let positions = merged(vec![5..9, 0..2, 2..3, 7..12, 4..4]);
         assert_eq!(positions, [0..3, 5..12]);
-        let cut: Vec<_> = pieces(&positions, 4).collect();
-        assert_eq!(cut, [0..3, 5..9, 9..12]);
         let one = |range| std::iter::once(range).collect::<Vec<_>>();
-        assert_eq!(groups(&positions, 4), [vec![0..3, 5..6], one(6..10), one(10..12)]);
-        assert_eq!(groups(&positions, 10), std::slice::from_ref(&positions));
-        assert!(groups(&[], 4).is_empty());
+        let groups = |len| groups(&positions, len).collect::<Vec<_>>();
+        assert_eq!(groups(4), [vec![0..3, 5..6], one(6..10), one(10..12)]);
+        assert_eq!(groups(10), std::slice::from_ref(&positions));
+        assert_eq!(super::groups(&[], 4).count(), 0);
     }
 
     #[test]

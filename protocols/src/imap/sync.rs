@@ -152,9 +152,9 @@ impl Session {
         };
         let Enabled { condstore, uid_only, .. } = self.enabled;
         let parts = render::FlagParts { uid: true, flags: true, modseq: condstore, uid_only };
-        for piece in set::pieces(std::slice::from_ref(&(0..view.entries.len())), limits::IMAP_BATCH_MESSAGES) {
-            near::bring_entries(self, &view, piece.clone()).await;
-            for (at, entry) in piece.clone().zip(view.entries.range(piece)) {
+        for group in set::groups(std::slice::from_ref(&(0..view.entries.len())), limits::IMAP_BATCH_MESSAGES) {
+            near::bring_entries(self, self.mail_account(), &view, &group).await;
+            for (at, entry) in set::entries(&group, &view.entries) {
                 let (Ok(entry), Some(selected)) = (entry, &self.selected) else {
                     return Ok(());
                 };

@@ -51,7 +51,7 @@ impl Session {
             return Ok((maildrop.account(), entry));
         };
         // Others may have removed messages before it, but hardly so many that it is far from there.
-        self.bring(&now, at..at + 1).await;
+        self.bring(maildrop.account(), &now, at..at + 1).await;
         let newest = now.entries.position(entry.uid).ok().flatten().and_then(|at| now.entries.get(at).ok());
         Ok((maildrop.account(), newest.unwrap_or(entry)))
     }
@@ -59,13 +59,13 @@ impl Session {
     /// Brings the entry of the message with that number into memory, before it is looked up.
     pub(super) async fn bring_number(&self, number: u64) {
         if let (Some(maildrop), Ok(number)) = (&self.maildrop, usize::try_from(number)) {
-            self.bring(maildrop.view(), number.saturating_sub(1)..number).await;
+            self.bring(maildrop.account(), maildrop.view(), number.saturating_sub(1)..number).await;
         }
     }
 
     /// Has a worker read the entries at these positions if the disk would have to be waited for.
-    async fn bring(&self, view: &Mailbox, positions: Range<usize>) {
-        if let Some(brought) = self.shared.engine.bring_entries(view, positions) {
+    async fn bring(&self, account: AccountId, view: &Mailbox, positions: Range<usize>) {
+        if let Some(brought) = self.shared.engine.bring_entries(account, view, std::slice::from_ref(&positions)) {
             brought.await;
         }
     }
@@ -101,7 +101,7 @@ impl Session {
                 return Ok(Answer::bad("Log in first"));
             };
             let end = maildrop.view().entries.len().min(at + limits::POP3_BATCH_MESSAGES);
-            self.bring(maildrop.view(), at..end).await;
+            self.bring(maildrop.account(), maildrop.view(), at..end).await;
             let out = self.stream.output();
             for (at, entry) in (at..end).zip(maildrop.view().entries.range(at..end)) {
                 // The answer has begun as +OK: what cannot be read ends the connection, never the list as if it were whole.

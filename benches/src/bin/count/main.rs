@@ -38,6 +38,10 @@ enum Work {
     FetchFull,
     /// STORE of one flag of one message, with its commit.
     StoreFlag,
+    /// SELECT of a mailbox whose first message is unseen.
+    SelectUnread,
+    /// SELECT of a mailbox of which 8,192 messages have been read and the last one has not.
+    SelectRead,
     /// A word looked for in the text of one message, by SEARCH.
     SearchText,
     /// One IMAP command that changes nothing and finds nothing.
@@ -60,6 +64,8 @@ fn main() -> ExitCode {
         Work::FetchBodystructure => session::fetch("BODYSTRUCTURE", cli.times),
         Work::FetchFull => session::fetch("BODY.PEEK[]", cli.times),
         Work::StoreFlag => session::store_flags(cli.times),
+        Work::SelectUnread => session::select(0, cli.times),
+        Work::SelectRead => session::select(session::SELECTED_MESSAGES - 1, cli.times),
         Work::SearchText => session::search("TEXT \"yesterday because\"", cli.times),
         Work::ImapCommand => session::imap_commands(cli.times),
         Work::LmtpCommand => session::lmtp_commands(cli.times),

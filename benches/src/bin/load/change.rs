@@ -1,5 +1,5 @@
 //! Changes a mailbox by IMAP (RFC 3501, RFC 6851) on one connection and checks each answer: STORE in bulk and alone, APPEND, COPY, MOVE.
-//! Never counts a change whose tagged answer was not OK.
+//! Never counts a change whose tagged answer was not OK, or that the mailbox does not show afterwards.
 
 use crate::corpus;
 use crate::imap::{login, select, until_tagged};
@@ -7,7 +7,7 @@ use crate::report::Report;
 use crate::wire::Wire;
 use crate::{PathBuf, Target, cpu};
 use clap::{Args, ValueEnum};
-use std::io;
+use std::io::{self, Write};
 use std::time::Instant;
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -37,6 +37,10 @@ pub struct Options {
     /// Folder of .eml files, for APPEND.
     #[arg(long)]
     corpus: Option<PathBuf>,
+    /// Says `ready` and waits for a line when it has logged in, and `done` and waits again when nothing is left but to look at what came of it:
+    /// whoever measures the server in between measures the changes alone.
+    #[arg(long)]
+    hold: bool,
 }
 
 /// Changes the INBOX of account 0 and reports.
@@ -58,10 +62,16 @@ pub fn run(options: &Options) -> io::Result<Report> {
     if matches!(options.what, What::Copy | What::Move) {
         command(&mut wire, "CREATE Target")?;
     }
+    if options.what == What::StoreAll {
+        // So that every round changes all of them, and the first answer is known to be true.
+        command(&mut wire, "STORE 1:* +FLAGS.SILENT (\\Flagged)")?;
+        require(&mut wire, "FLAGGED", exists)?;
+    }
+    hold(options, "ready")?;
     let (cpu_before, start) = (cpu::own(), Instant::now());
     for turn in 0..commands {
         let begun = Instant::now();
-        let sign = if turn.is_multiple_of(2) { '+' } else { '-' };
+        let sign = if turn.is_multiple_of(2) { '-' } else { '+' };
         report.ops += match options.what {
             What::StoreAll => {
                 command(&mut wire, &format!("STORE 1:* {sign}FLAGS.SILENT (\\Flagged)"))?;
@@ -84,13 +94,32 @@ pub fn run(options: &Options) -> io::Result<Report> {
     }
     report.wall = start.elapsed();
     report.own_cpu = cpu::own().saturating_sub(cpu_before);
+    hold(options, "done")?;
     check(&mut wire, options, exists)?;
     Ok(report)
 }
 
-/// The mailboxes hold as many messages as they should.
+/// Tells whoever has started this how far it is, and waits for a line.
+fn hold(options: &Options, word: &str) -> io::Result<()> {
+    if options.hold {
+        println!("{word}");
+        io::stdout().flush()?;
+        io::stdin().read_line(&mut String::new())?;
+    }
+    Ok(())
+}
+
+/// The mailboxes hold as many messages as they should, with the flags that they should have.
 fn check(wire: &mut Wire, options: &Options, before: u64) -> io::Result<()> {
     let count = options.count as u64;
+    match options.what {
+        What::StoreAll => require(wire, "FLAGGED", if count.is_multiple_of(2) { before } else { 0 })?,
+        What::StoreOne if before > 0 && count > 0 => {
+            let changed = count.min(before);
+            require(wire, &format!("1:{changed} SEEN"), changed)?;
+        }
+        _ => {}
+    }
     let (inbox, target) = match options.what {
         What::StoreAll | What::StoreOne => (before, None),
         What::Append => (before + count, None),
@@ -109,6 +138,22 @@ fn check(wire: &mut Wire, options: &Options, before: u64) -> io::Result<()> {
         command(wire, "DELETE Target")?;
     }
     Ok(())
+}
+
+/// So many messages must be found by a SEARCH.
+fn require(wire: &mut Wire, key: &str, wanted: u64) -> io::Result<()> {
+    wire.send(format!("c SEARCH {key}\r\n").as_bytes())?;
+    let mut found = None;
+    until_tagged(wire, "c", |line, _| {
+        if let Some(numbers) = line.strip_prefix(b"* SEARCH") {
+            let more = numbers.split(|byte| *byte == b' ').filter(|number| !number.is_empty()).count() as u64;
+            found = Some(found.unwrap_or(0) + more);
+        }
+    })?;
+    match found {
+        Some(found) if found == wanted => Ok(()),
+        _ => Err(io::Error::other(format!("SEARCH {key} finds {found:?}, not {wanted}"))),
+    }
 }
 
 fn command(wire: &mut Wire, text: &str) -> io::Result<()> {

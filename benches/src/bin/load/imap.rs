@@ -1,5 +1,5 @@
-//! Reads mailboxes by IMAP (RFC 3501) and checks what comes: as many FETCH answers as the mailbox
-//! has messages, each with the item asked for. Never decodes an envelope or a body.
+//! Reads mailboxes by IMAP (RFC 3501) and checks what comes: of each message asked for one FETCH answer, in order, with the item
+//! asked for. Never decodes an envelope or a body.
 
 use crate::report::Report;
 use crate::wire::Wire;
@@ -8,6 +8,11 @@ use clap::{Args, ValueEnum};
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
+
+/// A whole message, and how long it is said to be.
+const WHOLE: &str = "RFC822.SIZE BODY.PEEK[]";
+/// Messages that one FETCH names one by one: its line has some kB.
+const NAMED_MAX: usize = 1000;
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum What {
@@ -19,6 +24,10 @@ enum What {
     Envelope,
     Bodystructure,
     Full,
+    /// The same of every second message, named one by one.
+    FlagsGaps,
+    /// The same of every second message, named one by one.
+    FullGaps,
     /// STATUS (MESSAGES) of every account's INBOX; the sum is `messages`.
     Count,
 }
@@ -109,10 +118,12 @@ fn account(options: &Options, number: usize, report: &mut Report) -> io::Result<
                 select(&mut wire, &options.mailbox)?;
                 report.ops += 1;
             }
-            What::Flags => fetch(&mut wire, "FLAGS", exists, report)?,
-            What::Envelope => fetch(&mut wire, "ENVELOPE", exists, report)?,
-            What::Bodystructure => fetch(&mut wire, "BODYSTRUCTURE", exists, report)?,
-            What::Full => fetch(&mut wire, "RFC822.SIZE BODY.PEEK[]", exists, report)?,
+            What::Flags => fetch_all(&mut wire, "FLAGS", exists, report)?,
+            What::Envelope => fetch_all(&mut wire, "ENVELOPE", exists, report)?,
+            What::Bodystructure => fetch_all(&mut wire, "BODYSTRUCTURE", exists, report)?,
+            What::Full => fetch_all(&mut wire, WHOLE, exists, report)?,
+            What::FlagsGaps => fetch_with_gaps(&mut wire, "FLAGS", exists, report)?,
+            What::FullGaps => fetch_with_gaps(&mut wire, WHOLE, exists, report)?,
         }
         report.latencies.push(begun.elapsed());
     }
@@ -165,29 +176,58 @@ fn status(wire: &mut Wire) -> io::Result<u64> {
     messages.ok_or_else(|| io::Error::other("STATUS without MESSAGES"))
 }
 
-fn fetch(wire: &mut Wire, item: &str, exists: u64, report: &mut Report) -> io::Result<()> {
-    if exists == 0 {
-        return Ok(());
+fn fetch_all(wire: &mut Wire, item: &str, exists: u64, report: &mut Report) -> io::Result<()> {
+    if exists == 0 { Ok(()) } else { fetch(wire, item, "1:*", 1..=exists, report) }
+}
+
+fn fetch_with_gaps(wire: &mut Wire, item: &str, exists: u64, report: &mut Report) -> io::Result<()> {
+    let numbers: Vec<u64> = (1..=exists).step_by(2).collect();
+    for some in numbers.chunks(NAMED_MAX) {
+        let set: Vec<String> = some.iter().map(u64::to_string).collect();
+        fetch(wire, item, &set.join(","), some.iter().copied(), report)?;
     }
-    let whole = item.contains("BODY.PEEK[]");
+    Ok(())
+}
+
+/// FETCH of the messages of a set, whose `numbers` must be answered once each and in order.
+fn fetch(
+    wire: &mut Wire,
+    item: &str,
+    set: &str,
+    mut numbers: impl Iterator<Item = u64>,
+    report: &mut Report,
+) -> io::Result<()> {
+    let whole = item == WHOLE;
     let needle = if whole { b"BODY[]".to_vec() } else { item.as_bytes().to_vec() };
-    wire.send(format!("f FETCH 1:* ({item})\r\n").as_bytes())?;
-    let (mut good, mut bytes) = (0, 0);
+    wire.send(format!("f FETCH {set} ({item})\r\n").as_bytes())?;
+    let (mut good, mut bytes, mut wrong) = (0, 0, None);
     until_tagged(wire, "f", |line, literals| {
-        let is_fetch = line.starts_with(b"* ") && line.windows(7).take(20).any(|w| w == b" FETCH ");
+        let Some(number) = fetched(line).filter(|_| line.windows(needle.len()).any(|w| w == needle)) else { return };
         // A whole message must be as long as it is said to be.
         let is_whole = !whole || size_told(line) == Some(literals);
-        if is_fetch && is_whole && line.windows(needle.len()).any(|w| w == needle) {
+        if numbers.next() == Some(number) && is_whole {
             good += 1;
             bytes += (line.len() + literals) as u64;
+        } else {
+            wrong.get_or_insert(number);
         }
     })?;
-    if good != exists {
-        return Err(io::Error::other(format!("FETCH {item}: {good} answers for {exists} messages")));
+    if let Some(number) = wrong {
+        return Err(io::Error::other(format!("FETCH {item}: message {number} came out of turn, or not whole")));
+    }
+    if let Some(missing) = numbers.next() {
+        return Err(io::Error::other(format!("FETCH {item}: {good} answers, none for message {missing}")));
     }
     report.ops += good;
     report.bytes += bytes;
     Ok(())
+}
+
+/// The message number of a FETCH response.
+fn fetched(line: &[u8]) -> Option<u64> {
+    let rest = line.strip_prefix(b"* ")?;
+    let end = rest.iter().position(|byte| *byte == b' ').filter(|end| rest[*end..].starts_with(b" FETCH "))?;
+    std::str::from_utf8(&rest[..end]).ok()?.parse().ok()
 }
 
 /// Reads answers until the one with `tag`, which must be OK. `each` sees an untagged answer's text

@@ -49,7 +49,7 @@ pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'
         let mut broke_off = None;
         let copied = if shares_frames {
             let parts = set::groups(&positions, limits::COMMIT_COPIES_MAX);
-            let parts: Vec<UidSet> = parts.iter().map(|part| set::uids_at(part, entries)).collect::<Result<_, _>>()?;
+            let parts: Vec<UidSet> = parts.map(|part| set::uids_at(&part, entries)).collect::<Result<_, _>>()?;
             match (moves, parts.len()) {
                 (false, 2..) => session.copy_in_parts(from, &positions, parts, to).await,
                 _ => session.copy_or_move(from, parts, (to, moves), &mut broke_off).await,
@@ -86,8 +86,8 @@ impl Session {
     ) -> Result<Copied, Answer> {
         let (engine, entries) = (&self.shared.engine, self.selected()?.view.entries.clone());
         let mut more = Load::default();
-        for piece in set::pieces(positions, limits::IMAP_BATCH_MESSAGES) {
-            for entry in entries.range(piece) {
+        for group in set::groups(positions, limits::IMAP_BATCH_MESSAGES) {
+            for (_, entry) in set::entries(&group, &entries) {
                 more.bytes += u64::from(entry?.size_bytes);
                 more.messages += 1;
             }

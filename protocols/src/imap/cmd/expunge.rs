@@ -76,7 +76,7 @@ impl Session {
         if view.deleted > 0 {
             let positions = uids.as_ref().map(|uids| set::uid_positions(uids, &view.entries)).transpose()?;
             let everything = std::iter::once(0..view.entries.len()).collect();
-            near::bring_all(self, &view, &positions.unwrap_or(everything)).await;
+            near::bring_all(self, account, &view, &positions.unwrap_or(everything)).await;
         }
         if view.deleted == 0 || view.entries.len() <= limits::COMMIT_MESSAGES_MAX {
             return engine.expunge(account, mailbox, uids).await;
@@ -106,13 +106,16 @@ impl Session {
 /// Where messages of these uids stand that are \Deleted.
 async fn deleted_among(uids: &UidSet, view: &Mailbox) -> Result<Positions, Error> {
     let mut deleted: Positions = Vec::new();
-    for piece in set::pieces(&set::uid_positions(uids, &view.entries)?, limits::IMAP_BATCH_MESSAGES) {
-        for (at, entry) in piece.clone().zip(view.entries.range(piece)) {
+    let positions = set::uid_positions(uids, &view.entries)?;
+    for (number, group) in set::groups(&positions, limits::IMAP_BATCH_MESSAGES).enumerate() {
+        if number > 0 {
+            yield_now().await;
+        }
+        for (at, entry) in set::entries(&group, &view.entries) {
             if entry?.flags.contains(Flags::DELETED) {
                 set::push(&mut deleted, at);
             }
         }
-        yield_now().await;
     }
     Ok(deleted)
 }

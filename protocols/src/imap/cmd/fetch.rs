@@ -65,12 +65,14 @@ pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'
         let mut fetch = Fetch { plan, changed_since, view, uid, sets_seen: false, failed: None, work };
         let keeps_seen = session.selected_rights().contains(Rights::SEEN);
         fetch.sets_seen = fetch.plan.sets_seen && !read_only && keeps_seen;
-        for piece in set::pieces(&positions, limits::IMAP_BATCH_MESSAGES) {
-            session.fetch(&mut fetch, piece).await?;
+        for (number, group) in set::groups(&positions, limits::IMAP_BATCH_MESSAGES).enumerate() {
+            if number > 0 {
+                yield_now().await;
+            }
+            session.fetch(&mut fetch, &group).await?;
             if session.ended {
                 return Ok(Answer::no("FETCH broken off"));
             }
-            yield_now().await;
         }
         Ok(session.with_cut(cut, fetch.failed.unwrap_or(Answer::ok("FETCH completed"))))
     })
@@ -156,14 +158,14 @@ impl Session {
             // One that cannot be read any more is told of when it is asked for.
             let work = Work::default();
             let mut fetch = Fetch { plan, changed_since: None, view, uid, sets_seen, failed: None, work };
-            self.fetch(&mut fetch, at..at + 1).await
+            self.fetch(&mut fetch, std::slice::from_ref(&(at..at + 1))).await
         })
     }
 
     /// Writes the messages at some positions.
-    async fn fetch(&mut self, fetch: &mut Fetch, piece: Range<usize>) -> io::Result<()> {
-        near::bring_entries(self, &fetch.view, piece.clone()).await;
-        let seen_now = if fetch.sets_seen { self.set_seen(fetch, piece.clone()).await? } else { UidSet::new() };
+    async fn fetch(&mut self, fetch: &mut Fetch, positions: &[Range<usize>]) -> io::Result<()> {
+        near::bring_entries(self, self.mail_account(), &fetch.view, positions).await;
+        let seen_now = if fetch.sets_seen { self.set_seen(fetch, positions).await? } else { UidSet::new() };
         if let Some(selected) = &self.selected
             && selected.newer.is_none()
         {
@@ -172,11 +174,11 @@ impl Session {
         }
         let view = fetch.view.clone();
         if fetch.plan.summary {
-            near::bring(self, &view, piece.clone()).await;
+            near::bring(self, &view, positions).await;
         }
         let shared = self.shared.clone();
         let mut summaries = shared.engine.summaries(self.mail_account());
-        for (at, entry) in piece.clone().zip(view.entries.range(piece)) {
+        for (at, entry) in set::entries(positions, &view.entries) {
             let Some(selected) = &self.selected else {
                 return Ok(());
             };
@@ -339,7 +341,7 @@ impl Session {
         match selected {
             Selected::Sought(sought) => self.write_sought(sought, decoding, message, work).await,
             Selected::AsIs(range) => {
-                let has_nul = decoding == Decoding::Binary && memchr::memchr(0, &message[range.clone()]).is_some();
+                let has_nul = decoding == Decoding::Binary && has_nul(&message[range.clone()], work).await;
                 if write_head(self.stream.output(), decoding, range.len() as u64, has_nul) {
                     self.write_range(range.clone(), message, work).await?;
                 }
@@ -403,13 +405,14 @@ impl Session {
         Ok(())
     }
 
-    /// Reading a body marks it \Seen (RFC 3501 section 6.4.5). One commit for all of the piece; says which messages were unseen.
-    async fn set_seen(&mut self, fetch: &Fetch, piece: Range<usize>) -> io::Result<UidSet> {
+    /// Reading a body marks it \Seen (RFC 3501 section 6.4.5). One commit for all of the positions; says which messages were unseen.
+    async fn set_seen(&mut self, fetch: &Fetch, positions: &[Range<usize>]) -> io::Result<UidSet> {
         let Some(selected) = &self.selected else {
             return Ok(UidSet::new());
         };
         let mut unseen: Vec<Uid> = Vec::new();
-        for entry in fetch.view.entries.range(piece).flatten() {
+        for (_, entry) in set::entries(positions, &fetch.view.entries) {
+            let Ok(entry) = entry else { continue };
             let entry = selected.newest(entry);
             let skipped = fetch.changed_since.is_some_and(|since| entry.modseq.0 <= since);
             if !entry.flags.contains(Flags::SEEN) && !skipped {
@@ -443,6 +446,17 @@ impl Session {
         self.tell(Telling { expunges: false, uid: fetch.uid, claim: false, asked: false }, Some(own)).await?;
         Ok(unseen)
     }
+}
+
+/// Whether there is a NUL among the bytes of a part, which may be some megabytes.
+async fn has_nul(bytes: &[u8], work: &mut Work) -> bool {
+    for step in bytes.chunks(limits::WORK_PER_TURN_BYTES) {
+        if memchr::memchr(0, step).is_some() {
+            return true;
+        }
+        work.did(step.len()).await;
+    }
+    false
 }
 
 /// What stands before the bytes; or their number, if that is all that is wanted: false then.

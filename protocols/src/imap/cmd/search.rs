@@ -183,9 +183,8 @@ impl Session {
         let (span, cut) = self.span(search)?;
         search.cut = cut;
         progress.passed(search.view.entries.len() - set::count(&span));
-        for piece in set::pieces(&span, limits::IMAP_BATCH_MESSAGES) {
-            let messages = piece.len();
-            self.find_in(search, piece).await?;
+        for group in set::groups(&span, limits::IMAP_BATCH_MESSAGES) {
+            self.find_in(search, &group).await?;
             let bytes = search.found.bytes();
             self.room_for_results(&mut search.share, bytes).await?;
             if wanted.first_is_enough() && search.found.len() > 0 {
@@ -193,16 +192,17 @@ impl Session {
             }
             yield_now().await;
             self.check_client().await?;
-            progress.passed(messages);
+            progress.passed(set::count(&group));
             progress.tell(self).await?;
         }
         Ok(())
     }
 
-    async fn find_in(&mut self, search: &mut Search, piece: Range<usize>) -> Result<(), Fail> {
+    async fn find_in(&mut self, search: &mut Search, positions: &[Range<usize>]) -> Result<(), Fail> {
         let view = search.view.clone();
-        near::bring_entries(self, &view, piece.clone()).await;
-        for (at, entry) in piece.clone().zip(view.entries.range(piece)) {
+        let account = search.elsewhere.as_ref().map_or_else(|| self.mail_account(), |elsewhere| elsewhere.account);
+        near::bring_entries(self, account, &view, positions).await;
+        for (at, entry) in set::entries(positions, &view.entries) {
             let entry = entry?;
             let facts = match (&search.elsewhere, &self.selected) {
                 (Some(elsewhere), _) => {
@@ -215,7 +215,6 @@ impl Session {
                 }
                 (None, None) => return Ok(()),
             };
-            let account = search.elsewhere.as_ref().map_or_else(|| self.mail_account(), |elsewhere| elsewhere.account);
             let found = match search.key.cheap(facts) {
                 Some(found) => found,
                 None => {

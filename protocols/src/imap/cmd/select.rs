@@ -5,13 +5,14 @@ use crate::imap::args::Args;
 use crate::imap::context::Contexts;
 use crate::imap::place::{self, Place};
 use crate::imap::qresync::Known;
+use crate::imap::set::{self, Positions};
 use crate::imap::state::{Enabled, Running, Selected, Session};
 use crate::imap::table::Request;
 use crate::imap::{name, near, objects, out};
 use crate::limits;
-use posthouse_engine::base::AccountId;
+use posthouse_engine::base::Uid;
 use posthouse_engine::directory::Rights;
-use posthouse_engine::index::{Entry, Flags, Mailbox, UidSet};
+use posthouse_engine::index::UidSet;
 
 pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'_> {
     Box::pin(async move {
@@ -117,7 +118,8 @@ impl Session {
             saved,
             contexts: Contexts::default(),
         };
-        near::bring_entries(self, &selected.view, 0..limits::IMAP_UNSEEN_SCAN_MAX).await;
+        let looked_at = looked_at(&selected, self.enabled, recent_from);
+        near::bring_entries(self, account, &selected.view, &looked_at).await;
         selected.add_recent(recent_from.0, selected.view.uid_next.0.saturating_sub(1));
         let (rev2, utf8, is_tls) = (self.enabled.rev2, self.names_utf8(), self.stream.is_tls());
         let out = self.stream.output();
@@ -149,7 +151,9 @@ fn write(out: &mut Vec<u8>, selected: &Selected, enabled: Enabled) {
     selected.write_flag_lists(out);
     selected.write_counts(out, enabled.rev2);
     let view = &selected.view;
-    if let Some(first) = first_unseen(view, selected.reader).filter(|_| !enabled.rev2 && !enabled.uid_only) {
+    if tells_first_unseen(selected, enabled)
+        && let Ok(Some(first)) = view.first_unseen_for(selected.reader, limits::IMAP_UNSEEN_SCAN_MAX)
+    {
         code(out, "UNSEEN", first as u64 + 1, "First unseen message");
     }
     code(out, "UIDVALIDITY", view.uid_validity.into(), "UIDs valid");
@@ -167,11 +171,23 @@ fn code(out: &mut Vec<u8>, code: &str, value: u64, text: &str) {
     out.extend_from_slice(b"\r\n");
 }
 
-fn first_unseen(view: &Mailbox, reader: Option<AccountId>) -> Option<usize> {
-    if view.unseen_for(reader) == 0 {
-        return None;
+/// Whether the client is to hear of the first unseen message: IMAP4rev2 knows no such answer (RFC 9051 appendix E), and a number says nothing after
+/// ENABLE UIDONLY (RFC 9586).
+fn tells_first_unseen(selected: &Selected, enabled: Enabled) -> bool {
+    !enabled.rev2 && !enabled.uid_only && selected.view.unseen_for(selected.reader) > 0
+}
+
+/// Where the entries stand that the answer needs: the first unseen one is looked for, and the first \Recent one, of which only the uid is known.
+fn looked_at(selected: &Selected, enabled: Enabled, recent_from: Uid) -> Positions {
+    let (len, mut positions) = (selected.view.entries.len(), Positions::new());
+    if tells_first_unseen(selected, enabled) {
+        positions.push(0..len.min(limits::IMAP_UNSEEN_SCAN_MAX));
     }
-    let mut entries = view.entries.range(0..limits::IMAP_UNSEEN_SCAN_MAX);
-    let is_unseen = |entry: Entry| !view.seen_by(entry, reader).flags.contains(Flags::SEEN);
-    entries.position(|entry| entry.is_ok_and(is_unseen))
+    let recent = selected.view.uid_next.0.saturating_sub(recent_from.0) as usize;
+    if !enabled.rev2 && recent > 0 {
+        // Not before that; behind it where some of them are gone already.
+        let first = len.saturating_sub(recent);
+        positions.push(first..len.min(first + limits::IMAP_UNSEEN_SCAN_MAX));
+    }
+    set::merged(positions)
 }

@@ -83,19 +83,20 @@ impl Session {
         if items.contains(&Item::HighestModSeq) {
             self.enable_condstore();
         }
-        let deleted_bytes = if items.contains(&Item::DeletedStorage) { self.deleted_bytes(mailbox).await? } else { 0 };
+        let deleted_bytes =
+            if items.contains(&Item::DeletedStorage) { self.deleted_bytes(account, mailbox).await? } else { 0 };
         self.write_status_now(name, account, mailbox, items, deleted_bytes)
     }
 
     /// What the messages of a mailbox that are \Deleted have in bytes; nobody keeps count of them.
-    async fn deleted_bytes(&self, mailbox: &Mailbox) -> Result<u64, Error> {
+    async fn deleted_bytes(&self, account: AccountId, mailbox: &Mailbox) -> Result<u64, Error> {
         let (mut sum, mut left) = (0, mailbox.deleted);
         for start in (0..mailbox.entries.len()).step_by(limits::IMAP_BATCH_MESSAGES) {
             if left == 0 {
                 break;
             }
             let piece = start..mailbox.entries.len().min(start + limits::IMAP_BATCH_MESSAGES);
-            near::bring_entries(self, mailbox, piece.clone()).await;
+            near::bring_entries(self, account, mailbox, std::slice::from_ref(&piece)).await;
             for entry in mailbox.entries.range(piece) {
                 let entry = entry?;
                 if entry.flags.contains(Flags::DELETED) {

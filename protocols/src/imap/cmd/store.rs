@@ -108,15 +108,15 @@ impl Session {
         entries: &EntryTable,
     ) -> Result<Stored, Error> {
         let engine = &self.shared.engine;
-        let mut groups = set::groups(positions, limits::COMMIT_MESSAGES_MAX).into_iter();
-        let first = match (groups.next(), groups.len()) {
-            (Some(first), 1..) => first,
-            _ => return engine.store_at(at, store.clone()).await,
-        };
-        let part = |positions: &Positions| Ok(Store { uids: set::uids_at(positions, entries)?, ..store.clone() });
-        let mut all = engine.store_at(at, part(&first)?).await?;
-        for group in groups {
-            let stored = engine.store_at(at, part(&group)?).await?;
+        if set::count(positions) <= limits::COMMIT_MESSAGES_MAX {
+            return engine.store_at(at, store.clone()).await;
+        }
+        let mut parts = set::groups(positions, limits::COMMIT_MESSAGES_MAX)
+            .map(|part| set::uids_at(&part, entries).map(|uids| Store { uids, ..store.clone() }));
+        let first = parts.next().unwrap_or_else(|| Ok(store.clone()))?;
+        let mut all = engine.store_at(at, first).await?;
+        for part in parts {
+            let stored = engine.store_at(at, part?).await?;
             stored.modified.ranges().iter().for_each(|&(first, last)| all.modified.push_range(first, last));
             (all.modseq, all.changed_at) = (stored.modseq, None);
         }
@@ -147,8 +147,11 @@ impl Session {
             return Ok(());
         };
         // `tell` has made the view the newest one, or kept its numbers, as no EXPUNGE was allowed.
-        for piece in set::pieces(positions, limits::IMAP_BATCH_MESSAGES) {
-            for (at, entry) in piece.clone().zip(view.entries.range(piece)) {
+        for (number, group) in set::groups(positions, limits::IMAP_BATCH_MESSAGES).enumerate() {
+            if number > 0 {
+                yield_now().await;
+            }
+            for (at, entry) in set::entries(&group, &view.entries) {
                 let (Ok(entry), Some(selected)) = (entry, &self.selected) else {
                     return Ok(());
                 };
@@ -159,7 +162,6 @@ impl Session {
                 render::flags_line(self.stream.output(), at, &entry, selected.data(), recent, parts);
             }
             self.stream.flush_if_large().await?;
-            yield_now().await;
         }
         Ok(())
     }

@@ -12,7 +12,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 /// A session that has selected INBOX.
-async fn selected(net: &Net, service: &ImapService) -> Client {
+pub(super) async fn selected(net: &Net, service: &ImapService) -> Client {
     let mut client = logged_in(net, service, "ann@example.org").await;
     client.write(b"s EXAMINE INBOX\r\n").await;
     client.read_until(b"s OK").await;
@@ -21,7 +21,7 @@ async fn selected(net: &Net, service: &ImapService) -> Client {
 }
 
 /// What a command is answered, and how many turns another task has had until then.
-async fn turns_beside(net: &Net, client: &mut Client, command: &str) -> (usize, Vec<u8>) {
+pub(super) async fn turns_beside(net: &Net, client: &mut Client, command: &str) -> (usize, Vec<u8>) {
     turns_during(net, async {
         client.write(format!("t {command}\r\n").as_bytes()).await;
         let mut answer = client.read_until(b"\r\nt ").await;
