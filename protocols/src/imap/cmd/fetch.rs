@@ -65,13 +65,15 @@ pub(in crate::imap) fn run(session: &mut Session, request: Request) -> Running<'
         let mut fetch = Fetch { plan, changed_since, view, uid, sets_seen: false, failed: None, work };
         let keeps_seen = session.selected_rights().contains(Rights::SEEN);
         fetch.sets_seen = fetch.plan.sets_seen && !read_only && keeps_seen;
-        for (number, group) in set::groups(&positions, limits::IMAP_BATCH_MESSAGES).enumerate() {
-            if number > 0 {
-                yield_now().await;
-            }
+        // Of what is asked most, something small of one message, a client may have some commands run before others have their turn.
+        let is_small = set::count(&positions) <= 1 && !fetch.plan.message;
+        for group in set::groups(&positions, limits::IMAP_BATCH_MESSAGES) {
             session.fetch(&mut fetch, &group).await?;
             if session.ended {
                 return Ok(Answer::no("FETCH broken off"));
+            }
+            if !is_small {
+                yield_now().await;
             }
         }
         Ok(session.with_cut(cut, fetch.failed.unwrap_or(Answer::ok("FETCH completed"))))
