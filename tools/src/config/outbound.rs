@@ -198,11 +198,6 @@ pub(super) fn check(outbound: &Outbound) -> Result<(), Wrong> {
     within("outbound.connections_per_destination_max", outbound.connections_per_destination_max.into(), 1..=1000)?;
     within("outbound.retry_first_seconds", outbound.retry_first_seconds.into(), 1..=86_400)?;
     within("outbound.retry_max_seconds", outbound.retry_max_seconds.into(), 1..=604_800)?;
-    if outbound.retry_max_seconds < outbound.retry_first_seconds {
-        let (most, first) = (outbound.retry_max_seconds, outbound.retry_first_seconds);
-        let what = format!("{most} is not allowed; allowed: {first} (outbound.retry_first_seconds) to 604800");
-        return wrong("outbound.retry_max_seconds", what);
-    }
     within("outbound.lifetime_seconds", outbound.lifetime_seconds.into(), 1..=8_640_000)?;
     within("outbound.delay_warning_seconds", outbound.delay_warning_seconds.into(), 0..=8_640_000)?;
     for (key, ip, is_family) in [

@@ -84,7 +84,7 @@ fn settings(config: &Config) -> Result<Settings, Failure> {
         sessions_max: if wishes.enabled { wishes.connections_max as usize } else { 0 },
         sessions_per_destination_max: wishes.connections_per_destination_max as usize,
         retry_first_seconds: wishes.retry_first_seconds,
-        retry_max_seconds: wishes.retry_max_seconds,
+        retry_max_seconds: wishes.retry_max_seconds.max(wishes.retry_first_seconds),
         lifetime_seconds: wishes.lifetime_seconds,
         delay_warning_seconds: wishes.delay_warning_seconds,
         message_bytes_max: config.store.stage_bytes_max,
