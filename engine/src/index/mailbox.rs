@@ -93,11 +93,15 @@ impl Mailbox {
         let mut at = 0;
         let seen = self.readers.seen(reader).map_or(&[][..], |seen| seen.ranges());
         for &(first, last) in seen {
-            // Of each uid that a reader has seen there is an entry, so that a range of them is passed over by its length.
             if at >= end || self.entries.get(at)?.uid.0 < first {
                 break;
             }
+            // Of each uid that a reader has seen there is an entry, so that a range of them is passed over by its length; in a damaged store
+            // some may be gone.
             at += (last - first) as usize + 1;
+            if at > self.entries.len() || (at <= end && self.entries.get(at - 1)?.uid.0 != last) {
+                at = last.checked_add(1).map_or(Ok(self.entries.len()), |next| self.entries.lower_bound(Uid(next)))?;
+            }
         }
         Ok(Some(at).filter(|at| *at < end))
     }

@@ -93,7 +93,7 @@ fn an_own_group_with_somebody_elsewhere_is_outside_for_what_rules_send() {
     let case = Case { directory: &town, origin: Origin::Outside, sender: Some(&sender), now: 1000, listed: None };
     let (verdict, onward) = with_wanted(&town, "ann@a.test", |wanted| {
         let mut verdict = at_message(&case, &Letter::default(), wanted);
-        let onward = verdict.charge(&case, &mut Counters::default(), wanted);
+        let onward = verdict.charge(&case, &mut Counters::default(), wanted, &[]);
         (verdict, onward)
     });
     let went: Vec<&str> = forwards(&verdict).iter().map(|(to, _)| *to).collect();
@@ -251,7 +251,7 @@ fn what_rules_send_outside_counts_against_the_rates() {
         with_wanted(&town, to, |wanted| {
             let to = [at(to)];
             let mut verdict = at_message(&case, &Letter { to: &to, ..Letter::default() }, wanted);
-            let onward = verdict.charge(&case, counters, wanted);
+            let onward = verdict.charge(&case, counters, wanted, &[]);
             (verdict, onward)
         })
     };

@@ -87,24 +87,27 @@ impl Verdict {
         self.refusal.is_none() && !(self.forwards.is_empty() && self.answers.is_empty())
     }
 
-    /// Takes out what the verdicts for earlier recipients of the message send already: an address gets one copy, and an account gives an answer once,
-    /// whatever addresses led there.
-    pub fn leave_out_sent(&mut self, before: &[Verdict]) {
-        let passed = || before.iter().filter(|verdict| verdict.refusal.is_none());
-        self.forwards.retain(|own| !passed().flat_map(|one| &one.forwards).any(|known| known.to == own.to));
-        let is_same = |a: &Answering, b: &Answering| (a.account, &a.handle) == (b.account, &b.handle);
-        self.answers.retain(|own| !passed().flat_map(|one| &one.answers).any(|known| is_same(known, own)));
-    }
-
     /// Counts what it sends outside for members against their rates. What is above a rate is taken out: the member keeps the message, in INBOX where there was to be no
-    /// copy, and the sender gets no answer.
-    pub fn charge(&mut self, case: &Case<'_>, counters: &mut Counters, wanted: &Wanted<'_>) -> Onward {
+    /// copy, and the sender gets no answer. What the verdicts for earlier recipients of the message send already costs nothing more: an address gets
+    /// one copy, and an account gives an answer once, whatever addresses led there.
+    pub fn charge(
+        &mut self,
+        case: &Case<'_>,
+        counters: &mut Counters,
+        wanted: &Wanted<'_>,
+        before: &[Verdict],
+    ) -> Onward {
         let mut onward = Onward::default();
         if !self.sends_onward() {
             return onward;
         }
+        let passed = || before.iter().filter(|verdict| verdict.refusal.is_none());
         let forwards = std::mem::take(&mut self.forwards);
         for forward in forwards {
+            if passed().flat_map(|one| &one.forwards).any(|known| known.to == forward.to) {
+                self.forwards.push(forward);
+                continue;
+            }
             let Some(account) = case.directory.account_at(&forward.by) else { continue };
             match case.charge(counters, account, &forward.to) {
                 Ok(spent) => {
@@ -119,7 +122,12 @@ impl Verdict {
             }
         }
         let answers = std::mem::take(&mut self.answers);
+        let is_same = |a: &Answering, b: &Answering| (a.account, &a.handle) == (b.account, &b.handle);
         for answering in answers {
+            if passed().flat_map(|one| &one.answers).any(|known| is_same(known, &answering)) {
+                self.answers.push(answering);
+                continue;
+            }
             let account = case.directory.account(answering.account);
             let Some((account, sender)) = account.zip(case.sender) else { continue };
             match case.charge(counters, account, sender) {

@@ -163,6 +163,19 @@ fn an_answer_of_a_day_forgets_none_of_a_month() {
     assert_eq!(answer_for(&engine, account, ("a@x.test", "away"), 30), Some(None));
     days(28);
     assert!(answer_for(&engine, account, ("a@x.test", "away"), 30).expect("asked").is_some());
+    // A member who changes its mind about the days only: the longer ones count.
+    assert!(answer_for(&engine, account, ("c@x.test", "short"), 1).expect("asked").is_some());
+    days(2);
+    assert_eq!(answer_for(&engine, account, ("c@x.test", "short"), 30), Some(None));
+    // An earlier version has written no days.
+    let entry = "/private/vendor/posthouse/away";
+    let known = engine.account(account).expect("opened").metadata.get(entry).expect("remembered").to_vec();
+    let known = String::from_utf8(known).expect("text");
+    let without: String = known.lines().map(|line| format!("{}\n", line.rsplit_once(' ').expect("days").0)).collect();
+    let set = vec![(entry.to_owned(), Some(without.into_bytes()))];
+    engine.set_metadata(account, None, set).wait().expect("set");
+    days(8);
+    assert_eq!(answer_for(&engine, account, ("c@x.test", "short"), 30), Some(None));
 }
 
 #[test]

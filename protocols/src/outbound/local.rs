@@ -226,7 +226,7 @@ fn judge(
         };
         let mut charged = Charged::default();
         if verdict.sends_onward() {
-            charged.add(&office.engine, verdict.charge(&case, &mut office.engine.rates(), wanted));
+            charged.add(&office.engine, verdict.charge(&case, &mut office.engine.rates(), wanted, &[]));
         }
         (verdict, charged)
     })

@@ -232,7 +232,7 @@ impl Session {
         let (targets, places) = targets(&transaction.recipients, verdicts);
         let forwards = forwards(verdicts);
         let own = self.queue_items(transaction, verdicts);
-        let of_own = own.iter().map(|item| item.recipients.iter().map(|one| one.address.clone()).collect()).collect();
+        let of_own = addresses_of(&own);
         let onward = forwards.iter().map(|forward| self.forwarded(transaction, forward, verdicts));
         let own_len = own.len();
         let mut queue: Vec<NewQueueItem> =
@@ -265,7 +265,7 @@ impl Session {
         let delivery::Outcome { targets, queued, queue_ids } = asked.await;
         committed.targets = targets;
         committed.queued = (!kept.is_empty()).then_some(queued);
-        committed.own = of_own;
+        (committed.own, committed.own_len) = (of_own, own_len);
         if committed.queued.is_some() && !queue_ids.is_empty() {
             committed.set_queued(queue_ids);
         }
@@ -367,8 +367,10 @@ pub(super) struct Committed {
     targets: Vec<Result<Delivered, Error>>,
     /// Whether the copies for other hosts are queued; `None`: there are none.
     pub(super) queued: Option<Result<(), Error>>,
-    /// The addresses of each copy for recipients on other hosts.
-    own: Vec<Vec<String>>,
+    /// Which of the copies in the queue is for an address.
+    own: HashMap<Address, usize>,
+    /// How many they are.
+    own_len: usize,
     /// What those that end here are known by; `None`: there are none.
     pub(super) origin: Option<Guid>,
     /// The numbers of these copies.
@@ -405,22 +407,31 @@ impl Committed {
 
     /// All copies for other hosts are queued under these numbers.
     pub(super) fn set_queued(&mut self, mut ids: Vec<QueueId>) {
-        self.queue_ids = ids.drain(..self.own.len().min(ids.len())).collect();
+        self.queue_ids = ids.drain(..self.own_len.min(ids.len())).collect();
         (self.forward_ids, self.queued) = (ids, Some(Ok(())));
     }
 
-    /// The number of the queue's copy for an address. The queue has local parts as they were given, in any case and form of Unicode.
+    /// The number of the queue's copy for an address.
     pub(super) fn queue_id_of(&self, address: &Address) -> Option<QueueId> {
-        let is_plainly = |one: &String| one.eq_ignore_ascii_case(address.as_str());
-        let at = self.own.iter().position(|all| all.iter().any(is_plainly));
-        let is_it = |one: &String| !one.is_ascii() && Address::parse(one).is_ok_and(|one| one == *address);
-        let at = at.or_else(|| self.own.iter().position(|all| all.iter().any(is_it)))?;
+        let at = *self.own.get(address)?;
         self.queue_ids.get(at).copied()
     }
 }
 
 fn passed_by(verdicts: &[Verdict]) -> impl Iterator<Item = &Forward> {
     verdicts.iter().filter(|verdict| verdict.refusal.is_none()).flat_map(|verdict| &verdict.forwards)
+}
+
+/// By their canonical form: the queue has local parts as they were given, in any case and form of Unicode.
+fn addresses_of(items: &[NewQueueItem]) -> HashMap<Address, usize> {
+    let all = items.iter().enumerate().flat_map(|(at, item)| item.recipients.iter().map(move |one| (at, one)));
+    let mut places = HashMap::new();
+    for (at, one) in all {
+        if let Ok(address) = Address::parse(&one.address) {
+            places.entry(address).or_insert(at);
+        }
+    }
+    places
 }
 
 /// Each address once, whoever sends it there.

@@ -58,7 +58,7 @@ impl Found {
             Ok(known) if !domain.is_ascii() || known.domain().eq_ignore_ascii_case(domain) => {
                 self.add_domain(known.domain());
             }
-            // Hosts with an underscore write, too.
+            // A hyphen at an end, or letters behind xn-- that stand for nothing: odd, but one name.
             _ if is_plain(domain) => self.add_domain(&domain.to_ascii_lowercase()),
             _ => self.is_unclear = true,
         }

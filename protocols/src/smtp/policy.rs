@@ -114,8 +114,7 @@ impl Session {
                 // What ends here concerns nobody any more; a refusal would only make the host that sends it back report it.
                 verdict.refusal = verdict.refusal.filter(|_| !rcpt.ended);
                 let sends = verdict.sends_onward() && transaction.terms.hold_until == 0;
-                verdict.leave_out_sent(&verdicts);
-                let onward = sends.then(|| verdict.charge(case, &mut self.shared.engine.rates(), &wanted));
+                let onward = sends.then(|| verdict.charge(case, &mut self.shared.engine.rates(), &wanted, &verdicts));
                 (verdict, onward)
             });
             charged.add(&self.shared.engine, onward.unwrap_or_default());

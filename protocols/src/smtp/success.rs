@@ -25,8 +25,9 @@ impl Session {
         for kind in [Kind::Delivered, Kind::Relayed, Kind::Expanded] {
             let all = transaction.recipients.iter().zip(fates).zip(verdicts);
             let told = all.filter_map(|((rcpt, fate), verdict)| {
-                let (_, reply) =
-                    self.success(rcpt, fate, (verdict, committed)).filter(|(became, _)| *became == kind)?;
+                let (_, reply) = self
+                    .success((transaction, rcpt), fate, (verdict, committed))
+                    .filter(|(became, _)| *became == kind)?;
                 Some(Told { address: rcpt.given.clone(), orcpt: rcpt.orcpt.clone(), reply })
             });
             let told: Vec<Told> = told.collect();
@@ -37,7 +38,12 @@ impl Session {
     }
 
     /// What the sender hears of a recipient, and the words; `None`: nothing, or not from here.
-    fn success(&self, rcpt: &Rcpt, fate: &Fate, (verdict, committed): (&Verdict, &Committed)) -> Option<(Kind, Reply)> {
+    fn success(
+        &self,
+        (transaction, rcpt): (&Transaction, &Rcpt),
+        fate: &Fate,
+        (verdict, committed): (&Verdict, &Committed),
+    ) -> Option<(Kind, Reply)> {
         // Who does not want it, or suspects it, confirms nothing.
         let is_wanted = |copy: &Copy| !matches!(copy, Copy::Junk | Copy::Nowhere | Copy::Discarded);
         let anybody = !verdict.external.is_empty() || verdict.copies.iter().any(is_wanted);
@@ -45,7 +51,7 @@ impl Session {
             return None;
         }
         if is_group(rcpt) || self.shared.engine.directory(|known| known.group(&rcpt.address).is_some()) {
-            let text = match verdict.copies.contains(&Copy::Held) {
+            let text = match transaction.terms.hold_until != 0 {
                 true => "2.1.5 Waits for the time that was asked for, and then goes to everybody behind the address",
                 false => "2.1.5 Sent to everybody behind the address",
             };

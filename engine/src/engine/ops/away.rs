@@ -1,6 +1,6 @@
 //! An answer for somebody who is away: queued, and its receiver remembered, in one transaction. So no crash makes it come twice.
 use super::deliver;
-use crate::base::limits::{AWAY_DAYS_DEFAULT, AWAY_SENDERS_MAX, METADATA_ACCOUNT_BYTES_MAX, METADATA_VALUE_BYTES_MAX};
+use crate::base::limits::{AWAY_DAYS_MAX, AWAY_SENDERS_MAX, METADATA_ACCOUNT_BYTES_MAX, METADATA_VALUE_BYTES_MAX};
 use crate::base::{MailboxId, QueueId, Result};
 use crate::engine::Answer;
 use crate::engine::txn::Txn;
@@ -39,11 +39,11 @@ impl Given<'_> {
     }
 }
 
-/// A line; without its days it is an earlier version's.
+/// A line; without its days it is an earlier version's, and may have been meant for any.
 fn read(line: &str) -> Option<Given<'_>> {
     let mut words = line.split(' ');
     let (name, when) = (words.next()?, words.next()?.parse().ok()?);
-    let days = words.next().map_or(Some(AWAY_DAYS_DEFAULT), |days| days.parse().ok())?;
+    let days = words.next().map_or(Some(AWAY_DAYS_MAX), |days| days.parse().ok())?;
     Some(Given { name, when, days })
 }
 
@@ -55,8 +55,10 @@ pub(in crate::engine) fn plan(txn: &mut Txn<'_>, answer: &Answer) -> Result<Opti
     let others = account.mailboxes.iter().map(|mailbox| mailbox.metadata.size_bytes()).sum::<usize>()
         + account.metadata.size_bytes();
     let name = name(answer);
-    // Each for its own days: another answer of the account may be given less often than this one.
-    let mut known: Vec<Given<'_>> = before.lines().filter_map(read).filter(|one| one.counts(one.days, now)).collect();
+    // Each for its own days: another answer of the account may be given less often than this one, and this one more often before.
+    let days = |one: &Given<'_>| if one.name == name { one.days.max(answer.days) } else { one.days };
+    let counts = |one: &Given<'_>| one.counts(days(one), now);
+    let mut known: Vec<Given<'_>> = before.lines().filter_map(read).filter(counts).collect();
     if known.iter().any(|one| one.name == name && one.counts(answer.days, now)) {
         return Ok(None);
     }

@@ -65,6 +65,19 @@ pub(super) fn told(record: &MailRecord) -> String {
 
 pub(super) const HELLO: &str = "From: s@s.test\nTo: ann@example.org\nSubject: hello\nMessage-ID: <m1@s.test>\n\nhi";
 
+/// It goes once, and is marked as sent on by both: what comes back to either goes no further.
+#[test]
+fn two_who_send_to_one_address_are_both_known_there() {
+    let rules = [("ann@example.org", "forward far@x.test"), ("bob@example.org", "forward far@x.test")];
+    let shared = with_rules(&rules);
+    assert!(send(&shared, "s@s.test", &["ann@example.org", "bob@example.org"], HELLO).starts_with("250"));
+    let item = shared.engine.queue()[0].clone();
+    assert_eq!(item.item.passed, ["ann@example.org", "bob@example.org"]);
+    let back = sent_text(&shared, 0).replace("\r\n", "\n");
+    assert!(send(&shared, "far@x.test", &["bob@example.org"], &back).starts_with("250"));
+    assert_eq!(queued(&shared).len(), 1);
+}
+
 #[test]
 fn mail_is_forwarded_in_the_same_commit_and_circles_end() {
     let shared =

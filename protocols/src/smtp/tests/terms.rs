@@ -97,10 +97,13 @@ fn a_held_alias_is_no_group() {
 fn what_is_held_for_a_group_is_told_as_that() {
     let shared = shared();
     let at = |text: &str| Address::parse(text).expect("an address");
-    let one =
-        Change::GroupAdd { address: at("one@example.org"), name: String::new(), members: vec![at("bob@example.org")] };
-    shared.engine.change_directory(vec![one]).wait().remove(0).expect("the directory takes it");
-    for to in ["all@example.org", "one@example.org"] {
+    let group = |address: &str, member: &str| {
+        let (address, members) = (at(address), vec![at(member)]);
+        Change::GroupAdd { address, name: String::new(), members }
+    };
+    let groups = vec![group("one@example.org", "bob@example.org"), group("far@example.org", "carl@elsewhere.test")];
+    shared.engine.change_directory(groups).wait().into_iter().for_each(|done| done.expect("the directory takes it"));
+    for to in ["all@example.org", "one@example.org", "far@example.org"] {
         let mail = format!(
             "MAIL FROM:<ann@example.org> HOLDFOR=3600\r\nRCPT TO:<{to}> NOTIFY=SUCCESS\r\nDATA\r\nFrom: ann@example.org\r\n\r\nx\r\n.\r\n"
         );
