@@ -44,10 +44,10 @@ pub(super) async fn deliver(office: &Arc<Office>, held: Held) {
     let mut replies = Vec::with_capacity(held.job.recipients.len());
     for at in &held.job.recipients {
         let Some(recipient) = item.item.recipients.get(*at as usize) else { continue };
-        replies.push(match retry::is_over(&item, office.now()) {
+        replies.push(Some(match retry::is_over(&item, office.now()) {
             true => settle::out_of_time(None),
             false => to_one(office, &item, (*at, recipient), (content.bytes(), &arrived)).await,
-        });
+        }));
     }
     let way = Way { sends_notices: true, keeps_time: true, ..Way::default() };
     settle::settle(office, vec![settle::Outcome { held, item, replies, way, content: Some(content) }]).await;
