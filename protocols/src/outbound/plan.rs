@@ -182,14 +182,12 @@ impl Plan {
             }
             groups.entry(to(&recipient.address)).or_default().push(at);
         }
-        // What an operator asks for is tried at once, whatever was heard of the destination before.
-        let is_urged = |at: &u32| item.progress.get(*at as usize).is_some_and(|progress| progress.attempts > 0);
         // Without connections what is for others waits until the server starts with some.
         groups.retain(|destination, _| self.bounds.sessions_max > 0 || *destination == Destination::Local);
         for (destination, recipients) in groups {
             let first = Place::new(self.bounds.sessions_per_destination_max);
             let place = self.places.entry(destination.clone()).or_insert(first);
-            let urged = item.state == QueueState::Active && recipients.iter().any(is_urged);
+            let urged = is_urged(item, &recipients);
             if urged {
                 place.rests_until = 0;
             }
@@ -402,6 +400,14 @@ impl Flying {
         }
         self.count == 0
     }
+}
+
+/// Whether an operator asks for one of them: that is tried at once, whatever was heard of the destination before. What nobody has tried yet has by that
+/// another time than the one that it came with.
+fn is_urged(item: &QueueItem, recipients: &[u32]) -> bool {
+    let progress = |at: &u32| item.progress.get(*at as usize);
+    let urged = |progress: &Progress| progress.attempts > 0 || progress.next_try != item.begins();
+    item.state == QueueState::Active && recipients.iter().filter_map(progress).any(urged)
 }
 
 fn look_at(due: &mut BinaryHeap<Reverse<(i64, QueueId)>>, times: &mut ById<i64>, id: QueueId, at: i64) {

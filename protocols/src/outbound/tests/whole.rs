@@ -314,6 +314,32 @@ fn a_host_that_takes_few_messages_on_a_connection_gets_a_fresh_one_for_the_rest(
     }
 }
 
+/// What nobody has tried goes at once, too, where what came before it has found the destination closed.
+#[test]
+fn an_operator_urges_what_was_never_tried_where_its_destination_rests() {
+    play(|world| async move {
+        world.host("192.0.2.11:25", &["S: 421 not now", script(&[HELLO, ONE, "C: QUIT"])]);
+        let settings = Settings { retry_first_seconds: 3000, retry_max_seconds: 3000, ..quick() };
+        world.start(names(), Settings { lifetime_seconds: 90_000, ..settings });
+        let act = async |action| {
+            let id = world.engine().queue()[0].id;
+            for ticket in world.engine().queue_act(&[id], action) {
+                assert_eq!(ticket.await.expect("done"), [id]);
+            }
+        };
+        world.queue(item("ann@example.org", &[("a@x.test", 0)])).await;
+        let deferred = |queue: &[Arc<QueueItem>]| queue.iter().any(|item| item.state == QueueState::Deferred);
+        world.until("it is deferred", deferred).await;
+        act(QueueAction::Remove).await;
+        world.queue(item("ann@example.org", &[("b@x.test", 0)])).await;
+        sleep(Duration::from_secs(60)).await;
+        assert!(world.taken().is_empty(), "the destination rests");
+        act(QueueAction::Retry).await;
+        sleep(Duration::from_secs(60)).await;
+        assert_eq!((world.taken().len(), world.engine().queue().len()), (1, 0));
+    });
+}
+
 /// Reports go with the results in one commit, or by the queue where the sender's mailbox is in another shard.
 #[test]
 fn a_report_reaches_a_sender_in_another_shard_once() {
