@@ -32,7 +32,7 @@ const SENT_ON: &str = "sent on";
 /// Delivers a job's message and notes what came of it.
 pub(super) async fn deliver(office: &Arc<Office>, held: Held) {
     let Some(item) = office.engine.queue_item(held.job.id) else { return };
-    if item.state == QueueState::Hold || !held.job.is_current(&item, office.now()) {
+    if item.state == QueueState::Hold || !held.job.is_current(&item, office.now(), office.settings.wait_max()) {
         return;
     }
     let _turn = office.turn(item.origin()).await;

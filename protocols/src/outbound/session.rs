@@ -102,7 +102,7 @@ async fn work(office: &Arc<Office>, destination: &Destination, held: Held, line:
         // Put on hold since it was planned; its release has it planned again.
         return true;
     }
-    if !held.job.is_current(&item, office.now()) {
+    if !held.job.is_current(&item, office.now(), office.settings.wait_max()) {
         return true;
     }
     if retry::is_over(&item, office.now()) {

@@ -340,6 +340,24 @@ fn an_operator_urges_what_was_never_tried_where_its_destination_rests() {
     });
 }
 
+/// The clock was a week ahead when the message was put off.
+#[test]
+fn what_was_put_off_by_a_wrong_clock_goes_when_it_is_right_again() {
+    play(|world| async move {
+        world.host("192.0.2.11:25", &["S: 421 not now", script(&[HELLO, ONE, "C: QUIT"])]);
+        let week_ms = 7 * 86_400 * 1000;
+        world.queue(item("ann@example.org", &[("a@x.test", 0)])).await;
+        world.clock.advance_ms(week_ms);
+        let settings = Settings { retry_first_seconds: 3000, retry_max_seconds: 3000, ..quick() };
+        world.start(names(), Settings { lifetime_seconds: 2_000_000, ..settings });
+        let deferred = |queue: &[Arc<QueueItem>]| queue.iter().any(|item| item.state == QueueState::Deferred);
+        world.until("it is deferred", deferred).await;
+        world.clock.advance_ms(-week_ms);
+        world.until_empty().await;
+        assert_eq!(world.taken().len(), 1);
+    });
+}
+
 /// Reports go with the results in one commit, or by the queue where the sender's mailbox is in another shard.
 #[test]
 fn a_report_reaches_a_sender_in_another_shard_once() {
