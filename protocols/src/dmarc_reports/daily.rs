@@ -4,10 +4,12 @@ use super::{Means, Settings};
 use crate::dsn;
 use crate::limits;
 use crate::runtime::{stopping, timeout, yield_now};
+use posthouse_engine::base::AccountId;
 use posthouse_engine::delivery::{Delivery, Target};
 use posthouse_engine::directory::{Address, KeyState, SigningKey};
 use posthouse_engine::queue::NewQueueItem;
 use posthouse_engine::trace::{DmarcRecord, DmarcSums, DmarcWord, MailRecord, Step};
+use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
@@ -21,6 +23,23 @@ const AGAIN: i64 = 3_600;
 const DAYS_BACK: u32 = 3;
 const TICK: Duration = Duration::from_secs(60);
 
+/// Whom a report has reached while others could not have it, by its day and domain. A restart forgets it.
+pub(super) type Told = HashMap<(u32, String), Reached>;
+
+/// See above.
+#[derive(Default)]
+pub(super) struct Reached {
+    mailboxes: Vec<AccountId>,
+    /// What goes to other hosts is in the queue.
+    queue: bool,
+}
+
+impl Reached {
+    fn is_somebody(&self) -> bool {
+        self.queue || !self.mailboxes.is_empty()
+    }
+}
+
 /// Seconds after midnight (UTC) at which a day's reports are due.
 fn offset(settings: &Settings) -> i64 {
     let mut hasher = DefaultHasher::new();
@@ -31,15 +50,18 @@ fn offset(settings: &Settings) -> i64 {
 /// Looks at the clock until the server stops.
 pub(super) async fn run(means: Means) {
     let (stop, offset) = (stopping(), offset(&means.settings));
-    let (mut done, mut again) = (None, i64::MIN);
+    let (mut done, mut again, mut told) = (None, i64::MIN, Told::new());
     while !stop.is_set() {
         let now = means.clock.now();
         let today = u32::try_from((now - offset).div_euclid(DAY)).unwrap_or(0);
-        if done != Some(today) && now >= again {
+        // The clock may have been set back since.
+        let waits = now < again && again <= now + AGAIN;
+        if done != Some(today) && !waits {
             let mut whole = true;
             for day in today.saturating_sub(DAYS_BACK)..today {
-                whole &= send_day(&means, day).await;
+                whole &= send_day(&means, day, &mut told).await;
             }
+            told.retain(|(day, _), _| (today.saturating_sub(DAYS_BACK)..today).contains(day));
             done = whole.then_some(today);
             again = now + AGAIN;
         }
@@ -48,7 +70,7 @@ pub(super) async fn run(means: Means) {
 }
 
 /// Sends the reports of a day (since 1970-01-01 UTC) that were not sent before; whether none is left for later.
-pub(super) async fn send_day(means: &Means, day: u32) -> bool {
+pub(super) async fn send_day(means: &Means, day: u32, told: &mut Told) -> bool {
     let (stop, mut after, mut whole) = (stopping(), None, true);
     loop {
         let found = match means.engine.dmarc_day(day, after).await {
@@ -62,7 +84,7 @@ pub(super) async fn send_day(means: &Means, day: u32) -> bool {
             if stop.is_set() {
                 return false;
             }
-            match one(means, day, &domain, sums).await {
+            match one(means, day, &domain, sums, told).await {
                 Ok(()) => note_reported(means, day, domain),
                 Err(why) => {
                     tracing::warn!(domain, why, "a DMARC report was not sent; it will be tried again");
@@ -84,7 +106,7 @@ fn note_reported(means: &Means, day: u32, domain: String) {
 }
 
 /// One domain's report; `Ok` also when nobody may get it.
-async fn one(means: &Means, day: u32, domain: &str, sums: DmarcSums) -> Result<(), String> {
+async fn one(means: &Means, day: u32, domain: &str, sums: DmarcSums, told: &mut Told) -> Result<(), String> {
     let Some(record) = make::published(&sums.policy) else { return Ok(()) };
     let wanted: Vec<(String, usize)> = make::addresses(&record).take(limits::DMARC_REPORT_ADDRESSES_MAX).collect();
     let addresses = wanted.iter().map(|(address, _)| address.clone()).collect();
@@ -107,15 +129,33 @@ async fn one(means: &Means, day: u32, domain: &str, sums: DmarcSums) -> Result<(
         tracing::info!(domain, size_bytes = message.len(), "no DMARC report: it is larger than its domain takes");
         return Ok(());
     }
-    deliver(means, domain, &allowed, message).await?;
+    let key = (day, domain.to_owned());
+    let mut reached = told.remove(&key).unwrap_or_default();
+    if let Err(why) = deliver(means, domain, &allowed, message, &mut reached).await {
+        if reached.is_somebody() {
+            told.insert(key, reached);
+        }
+        return Err(why);
+    }
     tracing::info!(domain, to = allowed.join(","), rows, messages, "DMARC report sent");
     Ok(())
 }
 
-/// Signed, with the null sender, so that nothing comes of its failing; to mailboxes here and into the queue in one commit.
-async fn deliver(means: &Means, domain: &str, to: &[String], message: Vec<u8>) -> Result<(), String> {
+/// Signed, with the null sender, so that nothing comes of its failing; to mailboxes here and into the queue in one commit for each shard: who has it already
+/// does not get it again.
+async fn deliver(
+    means: &Means,
+    domain: &str,
+    to: &[String],
+    message: Vec<u8>,
+    reached: &mut Reached,
+) -> Result<(), String> {
     let engine = &means.engine;
-    let (targets, queue) = places(means, to);
+    let (mut targets, mut queue) = places(means, to);
+    targets.retain(|target| !reached.mailboxes.contains(&target.account));
+    if reached.queue {
+        queue.clear();
+    }
     if targets.is_empty() && queue.is_empty() {
         return Ok(());
     }
@@ -131,16 +171,24 @@ async fn deliver(means: &Means, domain: &str, to: &[String], message: Vec<u8>) -
         top.splice(..0, *b"Return-Path: <>\r\n");
     }
     let staged = engine.stage(top, message).await.map_err(|error| error.to_string())?;
+    let (accounts, sends_on) = (targets.iter().map(|target| target.account).collect::<Vec<_>>(), !queue.is_empty());
     let outcome = engine.deliver(Delivery { staged, targets, queue }).await;
-    engine.note_mail(&MailRecord {
-        when_ms: means.clock.now_ms(),
-        step: Step::Reported,
-        queue: outcome.queue_ids.first().map_or(0, |id| id.0),
-        recipient: to.join(","),
-        policy: "dmarc".into(),
-        text: format!("DMARC report about {domain}"),
-        ..MailRecord::default()
-    });
+    let answers = accounts.iter().zip(&outcome.targets);
+    let took = answers.filter(|(_, answer)| answer.is_ok()).map(|(account, _)| *account).collect();
+    let now = Reached { mailboxes: took, queue: sends_on && outcome.queued.is_ok() };
+    if now.is_somebody() {
+        engine.note_mail(&MailRecord {
+            when_ms: means.clock.now_ms(),
+            step: Step::Reported,
+            queue: outcome.queue_ids.first().map_or(0, |id| id.0),
+            recipient: to.join(","),
+            policy: "dmarc".into(),
+            text: format!("DMARC report about {domain}"),
+            ..MailRecord::default()
+        });
+    }
+    reached.mailboxes.extend(now.mailboxes);
+    reached.queue |= now.queue;
     let failed = outcome.targets.into_iter().find_map(Result::err).or(outcome.queued.err());
     failed.map_or(Ok(()), |error| Err(error.to_string()))
 }

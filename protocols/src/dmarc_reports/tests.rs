@@ -7,9 +7,10 @@ use crate::smtp::{SmtpService, tests::inbox};
 use crate::testing::{self, dns};
 use crate::verify::{Settings as VerifySettings, Verifier};
 use mail_auth::report::{ActionDisposition, DmarcResult, Report};
-use posthouse_engine::base::{Clock, SimClock};
+use posthouse_engine::Append;
+use posthouse_engine::base::{Clock, Error, Flags, MailboxId, SimClock};
 use posthouse_engine::directory::{Address, Change};
-use posthouse_engine::disk::sim::SimDisk;
+use posthouse_engine::disk::sim::{Fault, SimDisk};
 use posthouse_engine::trace::{DmarcAction, DmarcRow, DmarcSignature, DmarcSums};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -107,8 +108,12 @@ fn verifier(server: SocketAddr, timeout_ms: u64) -> Arc<Verifier> {
 
 /// A store that checks senders by these records.
 fn store(disk: SimDisk, clock: &Arc<SimClock>, records: &[(&str, &str)]) -> Shared {
+    store_in(disk, clock, records, 1)
+}
+
+fn store_in(disk: SimDisk, clock: &Arc<SimClock>, records: &[(&str, &str)], shards: u16) -> Shared {
     let all: Vec<(String, String)> = records.iter().map(|(name, text)| ((*name).into(), (*text).into())).collect();
-    let mut shared = testing::shared_with(disk, clock.clone());
+    let mut shared = testing::shared_in(disk, clock.clone(), shards);
     shared.verifier = Some(verifier(dns::serve(&all), 20_000));
     shared
 }
@@ -128,10 +133,21 @@ fn send(shared: &Arc<Shared>, sender: &'static str, from: &'static str) {
 
 /// Whether nothing is left for later.
 fn report(shared: &Shared, clock: &Arc<SimClock>, day: u32) -> bool {
+    report_again(shared, clock, day, 1)
+}
+
+/// The same after so many tries.
+fn report_again(shared: &Shared, clock: &Arc<SimClock>, day: u32, tries: usize) -> bool {
     let (engine, verifier) = (shared.engine.clone(), shared.verifier.clone().expect("it has one"));
     let clock: Arc<dyn Clock> = clock.clone();
     let means = Means { engine, clock, verifier, settings: settings() };
-    sim::run(move |_| async move { daily::send_day(&means, day).await })
+    sim::run(move |_| async move {
+        let (mut told, mut whole) = (daily::Told::new(), false);
+        for _ in 0..tries {
+            whole = daily::send_day(&means, day, &mut told).await;
+        }
+        whole
+    })
 }
 
 fn reports(shared: &Shared, address: &str) -> Vec<Report> {
@@ -232,4 +248,34 @@ fn a_report_waits_while_name_servers_are_silent() {
     shared.verifier = patient;
     assert!(report(&shared, &clock, DAY));
     assert_eq!(reports(&shared, "bob@example.org").len(), 1);
+}
+
+/// Bob's shard has closed itself after a failing disk: ann, who is in the other one, hears of the day once.
+#[test]
+fn who_has_a_report_does_not_get_it_again_while_another_mailbox_cannot_take_it() {
+    let (disk, clock) = (SimDisk::new(1), Arc::new(SimClock::at_ms(NOW_MS)));
+    let records = [
+        ("_dmarc.a.test", "v=DMARC1; p=none; rua=mailto:ann@example.org,mailto:bob@example.org,mailto:r@a.test"),
+        ("a.test._report._dmarc.example.org", "v=DMARC1"),
+    ];
+    let shared = Arc::new(store_in(disk.clone(), &clock, &records, 2));
+    send(&shared, "x@c.test", "ann@a.test");
+    let bob = shared.engine.directory(|known| known.login("bob@example.org").map(|found| found.id)).expect("a member");
+    shared.engine.open_account(bob).wait().expect("it opens");
+    // The logs write for themselves, so it is not known which call is the one; none is left to fail when the shard is closed.
+    let broken = (0..64).any(|_| {
+        let staged = shared.engine.stage(Vec::new(), b"Subject: x\r\n\r\n".to_vec()).wait().expect("staged");
+        let (flags, keywords, internal_date) = (Flags::NONE, Vec::new(), None);
+        let one = Append { staged, flags, keywords, internal_date };
+        match shared.engine.append(bob, MailboxId::INBOX, vec![one]).wait() {
+            Err(error) => matches!(error, Error::Latched { .. }),
+            Ok(_) => {
+                disk.fail_at(disk.ops(), Fault::SyncFails);
+                false
+            }
+        }
+    });
+    assert!(broken);
+    assert!(!report_again(&shared, &clock, DAY, 3));
+    assert_eq!(reports(&shared, "ann@example.org").len(), 1);
 }

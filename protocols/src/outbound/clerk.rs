@@ -21,9 +21,14 @@ pub(super) async fn run(office: Arc<Office>) {
     let stop = stopping();
     let mut swept = office.now();
     while !stop.is_set() {
-        if (office.now() - swept).abs() >= SWEEP_SECONDS {
-            swept = office.now();
+        let now = office.now();
+        if (now - swept).abs() >= SWEEP_SECONDS {
+            let is_set_back = now < swept;
+            swept = now;
             office.sweep();
+            if is_set_back {
+                look_at_all(&office).await;
+            }
         }
         take_up_due(&office).await;
         begin_sessions(&office);
@@ -43,7 +48,7 @@ fn look_at(office: &Office, id: QueueId) {
     }
 }
 
-/// Other tasks of the reactor come between.
+/// At the start, and when the clock was set back. Other tasks of the reactor come between.
 async fn look_at_all(office: &Office) {
     let queues = office.engine.queues();
     office.plan().expect(queues.iter().map(Queue::len).sum());
@@ -61,8 +66,10 @@ async fn look_at_all(office: &Office) {
 }
 
 fn look_at_some(office: &Office, some: impl Iterator<Item = (QueueId, QueueState, i64)>) {
-    let mut plan = office.plan();
-    some.for_each(|(id, _, next_try)| plan.look_at(id, next_try));
+    let (mut plan, now) = (office.plan(), office.now());
+    // What is further off than any wait is held by its sender, or the clock has been set back since: who considers it sees which.
+    let is_far = |next_try: i64| next_try > now.saturating_add(office.settings.wait_max());
+    some.for_each(|(id, _, next_try)| plan.look_at(id, if is_far(next_try) { now } else { next_try }));
 }
 
 /// Makes jobs of what is due, as far as there is room; other tasks of the reactor come between.

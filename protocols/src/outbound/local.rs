@@ -32,7 +32,7 @@ const SENT_ON: &str = "sent on";
 /// Delivers a job's message and notes what came of it.
 pub(super) async fn deliver(office: &Arc<Office>, held: Held) {
     let Some(item) = office.engine.queue_item(held.job.id) else { return };
-    if item.state == QueueState::Hold || !held.job.is_current(&item, office.now()) {
+    if item.state == QueueState::Hold || !held.job.is_current(&item, office.now(), office.settings.wait_max()) {
         return;
     }
     let _turn = office.turn(item.origin()).await;
@@ -44,10 +44,10 @@ pub(super) async fn deliver(office: &Arc<Office>, held: Held) {
     let mut replies = Vec::with_capacity(held.job.recipients.len());
     for at in &held.job.recipients {
         let Some(recipient) = item.item.recipients.get(*at as usize) else { continue };
-        replies.push(match retry::is_over(&item, office.now()) {
+        replies.push(Some(match retry::is_over(&item, office.now()) {
             true => settle::out_of_time(None),
             false => to_one(office, &item, (*at, recipient), (content.bytes(), &arrived)).await,
-        });
+        }));
     }
     let way = Way { sends_notices: true, keeps_time: true, ..Way::default() };
     settle::settle(office, vec![settle::Outcome { held, item, replies, way, content: Some(content) }]).await;

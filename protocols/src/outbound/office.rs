@@ -78,7 +78,7 @@ impl Office {
             sessions_per_destination_max: settings.sessions_per_destination_max,
             lifetime: i64::from(settings.lifetime_seconds),
             rest_first: i64::from(settings.retry_first_seconds.max(1)),
-            rest_max: i64::from(settings.retry_max_seconds.max(1)),
+            rest_max: settings.wait_max(),
         };
         Arc::new(Office {
             engine,

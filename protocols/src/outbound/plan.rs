@@ -27,8 +27,10 @@ pub(super) struct Job {
 impl Job {
     /// Whether all its recipients still wait for it. A job can be planned from an item as it was before another connection has noted its results; it is
     /// nobody's then, and who still waits is planned again when it ends.
-    pub(super) fn is_current(&self, item: &QueueItem, now: i64) -> bool {
-        let waits = |progress: &Progress| progress.fate == Fate::Waiting && progress.next_try <= now;
+    pub(super) fn is_current(&self, item: &QueueItem, now: i64, wait_max: i64) -> bool {
+        let waits = |progress: &Progress| {
+            progress.fate == Fate::Waiting && !retry::is_early(item, progress.next_try, now, wait_max)
+        };
         self.recipients.iter().all(|at| item.progress.get(*at as usize).is_some_and(waits))
     }
 }
@@ -176,21 +178,20 @@ impl Plan {
             if is_flying(at) {
                 continue;
             }
-            if progress.next_try > now {
+            if retry::is_early(item, progress.next_try, now, self.bounds.rest_max) {
                 later = Some(later.unwrap_or(i64::MAX).min(progress.next_try));
                 continue;
             }
             groups.entry(to(&recipient.address)).or_default().push(at);
         }
-        // What an operator asks for is tried at once, whatever was heard of the destination before.
-        let is_urged = |at: &u32| item.progress.get(*at as usize).is_some_and(|progress| progress.attempts > 0);
         // Without connections what is for others waits until the server starts with some.
         groups.retain(|destination, _| self.bounds.sessions_max > 0 || *destination == Destination::Local);
         for (destination, recipients) in groups {
             let first = Place::new(self.bounds.sessions_per_destination_max);
             let place = self.places.entry(destination.clone()).or_insert(first);
-            let urged = item.state == QueueState::Active && recipients.iter().any(is_urged);
-            if urged {
+            let urged = is_urged(item, &recipients);
+            // Further off than the longest rest: the clock has been set back since.
+            if urged || place.rests_until > now.saturating_add(self.bounds.rest_max) {
                 place.rests_until = 0;
             }
             if place.rests_until > now && !retry::is_pressing(item, now) {
@@ -369,7 +370,7 @@ impl Plan {
     /// Forgets destinations that nothing is known of any more.
     pub(super) fn sweep(&mut self, now: i64) {
         let rest_max = self.bounds.rest_max;
-        self.places.retain(|_, place| place.is_used() || place.rests_until + rest_max > now);
+        self.places.retain(|_, place| place.is_used() || (now - place.rests_until).abs() <= rest_max);
     }
 
     /// Jobs ready or under way, and connections to other hosts.
@@ -402,6 +403,14 @@ impl Flying {
         }
         self.count == 0
     }
+}
+
+/// Whether an operator asks for one of them: that is tried at once, whatever was heard of the destination before. What nobody has tried yet has by that
+/// another time than the one that it came with.
+fn is_urged(item: &QueueItem, recipients: &[u32]) -> bool {
+    let progress = |at: &u32| item.progress.get(*at as usize);
+    let urged = |progress: &Progress| progress.attempts > 0 || progress.next_try != item.begins();
+    item.state == QueueState::Active && recipients.iter().filter_map(progress).any(urged)
 }
 
 fn look_at(due: &mut BinaryHeap<Reverse<(i64, QueueId)>>, times: &mut ById<i64>, id: QueueId, at: i64) {

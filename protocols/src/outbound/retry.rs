@@ -28,8 +28,14 @@ pub(super) fn next(settings: &Settings, end: i64, attempts: u32, now: i64) -> Ne
         return Next::Never;
     }
     let doubled = i64::from(settings.retry_first_seconds.max(1)) << attempts.min(24);
-    let wait = doubled.min(i64::from(settings.retry_max_seconds.max(1)));
+    let wait = doubled.min(settings.wait_max());
     Next::At(now.saturating_add(wait).min(end))
+}
+
+/// Whether the time that is set for a recipient has not come. One that is further off than the longest wait was set by a clock that has been set back since,
+/// and has come; but for what its sender has asked to be held (RFC 4865).
+pub(super) fn is_early(item: &QueueItem, next_try: i64, now: i64, wait_max: i64) -> bool {
+    now < next_try && next_try <= now.saturating_add(wait_max).max(item.item.terms.hold_until)
 }
 
 /// `at`, or before it the time that the sender has set, when something is to happen.

@@ -50,7 +50,8 @@ pub(super) async fn run(office: Arc<Office>, destination: Destination) {
         if !work(office, destination, held, &mut line).await {
             return;
         }
-        let is_over = |client: &Client| client.broken || client.begun >= limits::OUTBOUND_MESSAGES_PER_CONNECTION_MAX;
+        let is_over =
+            |client: &Client| client.is_spent() || client.begun >= limits::OUTBOUND_MESSAGES_PER_CONNECTION_MAX;
         if let Some(over) = line.client.take_if(|client| is_over(client)) {
             over.quit().await;
         }
@@ -101,11 +102,11 @@ async fn work(office: &Arc<Office>, destination: &Destination, held: Held, line:
         // Put on hold since it was planned; its release has it planned again.
         return true;
     }
-    if !held.job.is_current(&item, office.now()) {
+    if !held.job.is_current(&item, office.now(), office.settings.wait_max()) {
         return true;
     }
     if retry::is_over(&item, office.now()) {
-        let replies = vec![settle::out_of_time(None); held.job.recipients.len()];
+        let replies = vec![Some(settle::out_of_time(None)); held.job.recipients.len()];
         settle(office, vec![Outcome { held, item, replies, way: Way::default(), content: None }]).await;
         return true;
     }
@@ -130,10 +131,11 @@ async fn work(office: &Arc<Office>, destination: &Destination, held: Held, line:
     let (load_ms, send_ms) = ((loaded - begun).as_millis() as u64, (now() - loaded).as_millis() as u64);
     let way = Way { load_ms, send_ms, ..way };
     let turned_away = turned_away(&sent, &way, line);
-    if sent.replies.iter().any(|reply| !reply.is_transient()) {
+    if sent.replies.iter().flatten().any(|reply| !reply.is_transient()) {
         office.plan().opened(destination);
         office.bell.notify_one();
     }
+    // Who was not asked about waits as before, and is planned again when this job ends: that opens a fresh connection, at once.
     let outcome = Outcome { held, item, replies: sent.replies, way, content: Some(content) };
     settle(office, vec![outcome]).await;
     drop(place);
@@ -146,7 +148,8 @@ async fn work(office: &Arc<Office>, destination: &Destination, held: Held, line:
 /// 421 or a cut before a message was taken is no better than no connection.
 fn turned_away(sent: &Sent, way: &Way, line: &Line) -> Option<Unreachable> {
     let is_cut = line.client.as_ref().is_some_and(|client| client.broken);
-    let reply = sent.replies.first().filter(|reply| sent.elsewhere && is_cut && reply.is_transient())?;
+    let first = sent.replies.first()?.as_ref();
+    let reply = first.filter(|reply| sent.elsewhere && is_cut && reply.is_transient())?;
     Some(Unreachable { reply: reply.clone(), remote: way.remote.clone() })
 }
 
@@ -162,11 +165,11 @@ async fn send(
     let mut tried: Vec<Remote> = way.remote.iter().cloned().collect();
     while sent.elsewhere && !line.is_alone && tried.len() < limits::OUTBOUND_HOSTS_PER_ATTEMPT_MAX {
         // What may be otherwise later counts more than what may not, and the first who said so is named.
-        let is_final = !sent.replies.iter().all(Reply::is_transient);
+        let is_final = !sent.replies.iter().flatten().all(Reply::is_transient);
         let mut other = match open(office, destination, &tried, mail.pace).await {
             Ok(other) => other,
             Err(Unreachable { reply, remote: Some(remote) }) if is_final && reply.is_transient() => {
-                sent.replies.fill(reply);
+                sent.replies.fill(Some(reply));
                 way = Way { remote: Some(remote), ..Way::default() };
                 break;
             }
@@ -184,7 +187,7 @@ async fn send(
             over.quit().await;
         }
     }
-    line.is_alone |= sent.elsewhere && sent.replies.iter().all(Reply::is_transient);
+    line.is_alone |= sent.elsewhere && sent.replies.iter().flatten().all(Reply::is_transient);
     Ok((sent, way))
 }
 
@@ -197,7 +200,7 @@ async fn send_first(
 ) -> Result<(Sent, Way), Unreachable> {
     if let Some(open) = client {
         let sent = open.send(mail).await;
-        if !sent.stale {
+        if !sent.is_stale() {
             return Ok((sent, Way::over(open)));
         }
     }
@@ -266,7 +269,7 @@ async fn give_up(office: &Arc<Office>, destination: &Destination, held: Option<(
     let way = Way { remote: why.remote.clone(), ..Way::default() };
     let outcome = |(held, content): (Held, Option<Content>)| {
         let item = office.engine.queue_item(held.job.id).filter(|item| item.state != QueueState::Hold)?;
-        let replies = vec![why.reply.clone(); held.job.recipients.len()];
+        let replies = vec![Some(why.reply.clone()); held.job.recipients.len()];
         Some(Outcome { held, item, replies, way: way.clone(), content })
     };
     settle(office, all.into_iter().filter_map(outcome).collect()).await;
@@ -299,6 +302,6 @@ pub(super) async fn put_off(office: &Arc<Office>, held: Held, item: Arc<QueueIte
     if stopping().is_set() {
         return;
     }
-    let replies = vec![why; held.job.recipients.len()];
+    let replies = vec![Some(why); held.job.recipients.len()];
     settle(office, vec![Outcome { held, item, replies, way: Way::default(), content: None }]).await;
 }

@@ -133,6 +133,11 @@ impl Default for Settings {
 }
 
 impl Settings {
+    /// Seconds between attempts at most, one at least.
+    pub(super) fn wait_max(&self) -> i64 {
+        i64::from(self.retry_max_seconds.max(1))
+    }
+
     /// Our address for a connection to `to` on behalf of somebody who has these.
     pub(super) fn source(&self, own: Sources, to: IpAddr) -> Option<IpAddr> {
         match to {

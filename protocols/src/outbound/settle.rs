@@ -40,11 +40,11 @@ impl Way {
     }
 }
 
-/// One attempt: a reply for each recipient of the job.
+/// One attempt: a reply for each recipient of the job, but for those whom nobody was asked about.
 pub(super) struct Outcome {
     pub(super) held: Held,
     pub(super) item: Arc<QueueItem>,
-    pub(super) replies: Vec<Reply>,
+    pub(super) replies: Vec<Option<Reply>>,
     pub(super) way: Way,
     /// The message, if it was needed.
     pub(super) content: Option<Content>,
@@ -83,7 +83,8 @@ pub(super) async fn settle(office: &Arc<Office>, outcomes: Vec<Outcome>) {
 /// What each reply means for its recipient.
 fn judge(office: &Office, outcome: &Outcome) -> Vec<Judged> {
     let (settings, now, item) = (&office.settings, office.now(), &outcome.item);
-    let judged = |(at, reply): (&u32, &Reply)| {
+    let judged = |(at, reply): (&u32, &Option<Reply>)| {
+        let reply = reply.as_ref()?;
         let progress = item.progress.get(*at as usize)?;
         let mut judged =
             Judged { recipient: *at, fate: Fate::Failed, next_try: now, reply: reply.clone(), warned: false };

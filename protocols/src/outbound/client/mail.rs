@@ -47,16 +47,34 @@ pub(in crate::outbound) struct Mail<'a> {
 /// What came of it.
 #[derive(Debug)]
 pub(in crate::outbound) struct Sent {
-    /// A final word for each recipient, in their order.
-    pub(in crate::outbound) replies: Vec<Reply>,
-    /// The connection had been used before and was gone before anything was said: a fresh one may do.
-    pub(in crate::outbound) stale: bool,
+    /// What was said of each recipient, in their order. `None`: the connection took no more before the host was asked about that one, and a fresh one may
+    /// do. Then others have had their final word over this one, or it had been used before and nobody has had any.
+    pub(in crate::outbound) replies: Vec<Option<Reply>>,
     /// The host has taken nothing and refused nobody for good, or cannot take such a message: another one of the destination may.
     pub(in crate::outbound) elsewhere: bool,
 }
 
+impl Sent {
+    /// The connection was gone before anything was said.
+    pub(in crate::outbound) fn is_stale(&self) -> bool {
+        self.replies.iter().all(Option::is_none)
+    }
+
+    fn same(reply: Reply, recipients: usize, elsewhere: bool) -> Sent {
+        Sent { replies: vec![Some(reply); recipients], elsewhere }
+    }
+}
+
+/// What came of one transaction.
+struct Part {
+    replies: Vec<Reply>,
+    /// The connection had been used before and was gone before anything was said.
+    stale: bool,
+    elsewhere: bool,
+}
+
 impl Client {
-    /// Sends a message and answers for every recipient, whatever happens to the connection (`broken` tells). A host that has limits (RFC 9422) gets it in
+    /// Sends a message and answers for its recipients, whatever happens to the connection (`is_spent` tells). A host that has limits (RFC 9422) gets it in
     /// several transactions.
     pub(in crate::outbound) async fn send(&mut self, mail: &Mail<'_>) -> Sent {
         if !mail.content.is_binary() || (self.offers.chunking && self.offers.binary) {
@@ -67,12 +85,12 @@ impl Client {
             Ok(Some(content)) => self.send_parts(&Mail { content: &content, ..*mail }).await,
             Err(error) => {
                 let reply = Reply::own("4.3.0", format!("the message cannot be put in lines now: {error}"));
-                Sent { replies: vec![reply; mail.recipients.len()], stale: false, elsewhere: false }
+                Sent::same(reply, mail.recipients.len(), false)
             }
             Ok(None) => {
                 let text =
                     "the message has binary parts that cannot be converted, and the host does not offer BINARYMIME";
-                Sent { replies: vec![Reply::own("5.6.3", text); mail.recipients.len()], stale: false, elsewhere: true }
+                Sent::same(Reply::own("5.6.3", text), mail.recipients.len(), true)
             }
         }
     }
@@ -81,28 +99,19 @@ impl Client {
         let addresses: Vec<&str> = mail.recipients.iter().map(|rcpt| rcpt.address).collect();
         let mut parts = self.offers.parts(&addresses);
         let mut replies: Vec<Option<Reply>> = vec![None; mail.recipients.len()];
-        let (mut stale, mut elsewhere, mut is_first) = (false, true, true);
+        let mut elsewhere = true;
         while let Some(part) = parts.pop_front() {
-            if self.offers.mail_max.is_some_and(|most| self.begun >= most) {
-                // A fresh connection may do, unless others have been answered for on this one.
-                self.broken = true;
-            }
-            if self.broken && (self.begun > 0 || !is_first) {
-                let later = Reply::own("4.5.3", "the host takes no more on this connection");
-                part.iter().for_each(|at| replies[*at] = Some(later.clone()));
-                stale |= is_first;
-                is_first = false;
-                continue;
+            if self.is_spent() && self.begun > 0 {
+                parts.push_front(part);
+                break;
             }
             let recipients: Vec<Rcpt<'_>> = part.iter().map(|at| mail.recipients[*at]).collect();
             let sent = self.send_at_once(&Mail { recipients: &recipients, ..*mail }).await;
-            elsewhere &= sent.elsewhere;
-            if sent.stale && is_first {
-                replies.fill(sent.replies.into_iter().next());
-                stale = true;
+            if sent.stale {
+                parts.push_front(part);
                 break;
             }
-            is_first = false;
+            elsewhere &= sent.elsewhere;
             // Whoever had no room beside those that were taken has it in a transaction of its own, at once (RFC 5321 section 4.5.3.1.10).
             let is_taken = sent.replies.iter().any(Reply::is_positive);
             let mut again = Vec::new();
@@ -116,21 +125,27 @@ impl Client {
                 parts.push_front(again);
             }
         }
-        Sent { replies: replies.into_iter().flatten().collect(), stale, elsewhere }
+        // Only a connection that has brought somebody forward is followed by another one at once.
+        let mut sent = Sent { replies, elsewhere };
+        let is_forward = sent.replies.iter().flatten().any(|reply| !reply.is_transient());
+        let later = Reply::own("4.5.3", "the host takes no more on this connection");
+        let unsent = (!is_forward && !sent.is_stale()).then_some(later);
+        parts.into_iter().flatten().for_each(|at| sent.replies[at].clone_from(&unsent));
+        sent
     }
 
-    async fn send_at_once(&mut self, mail: &Mail<'_>) -> Sent {
+    async fn send_at_once(&mut self, mail: &Mail<'_>) -> Part {
         let everybody = |reply: Reply| vec![reply; mail.recipients.len()];
         if let Err(reply) = mail.is_sendable() {
-            return Sent { replies: everybody(reply), stale: false, elsewhere: false };
+            return Part { replies: everybody(reply), stale: false, elsewhere: false };
         }
         if mail.is_to_return() && self.offers.deliver_by.is_none() {
             // RFC 2852 section 4.1.4.1; section 7: other hosts are not asked for it.
             let text = "the message is to be delivered by a time or returned, and the host does not offer DELIVERBY";
-            return Sent { replies: everybody(Reply::own("5.3.3", text)), stale: false, elsewhere: false };
+            return Part { replies: everybody(Reply::own("5.3.3", text)), stale: false, elsewhere: false };
         }
         if let Err(reply) = mail.fits(&self.offers) {
-            return Sent { replies: everybody(reply), stale: false, elsewhere: true };
+            return Part { replies: everybody(reply), stale: false, elsewhere: true };
         }
         let used = self.begun > 0;
         self.begun += 1;
@@ -139,7 +154,7 @@ impl Client {
                 Ok(reply) if reply.is_positive() => self.dirty = false,
                 _ => {
                     self.broken = true;
-                    return Sent { replies: everybody(Broken::Lost.reply("at RSET")), stale: true, elsewhere: true };
+                    return Part { replies: everybody(Broken::Lost.reply("at RSET")), stale: true, elsewhere: true };
                 }
             }
         }
@@ -164,7 +179,7 @@ impl Client {
         };
         let replies: Vec<Reply> = fates.into_iter().map(|fate| fate.unwrap_or_else(|| rest.clone())).collect();
         let elsewhere = !unsure && replies.iter().all(Reply::is_transient);
-        Sent { replies, stale, elsewhere }
+        Part { replies, stale, elsewhere }
     }
 
     /// Fills in the fates of those who are refused early; what it answers is everybody else's.

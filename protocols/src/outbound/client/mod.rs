@@ -79,6 +79,11 @@ pub(super) struct Client {
 }
 
 impl Client {
+    /// No other message goes over it: it is broken, or the host has had as many as it takes (RFC 9422).
+    pub(super) fn is_spent(&self) -> bool {
+        self.broken || self.offers.mail_max.is_some_and(|most| self.begun >= most)
+    }
+
     /// Sends what is gathered and waits for one reply.
     async fn say(&mut self, line: &str, wait: Duration) -> Result<Reply, Broken> {
         self.put(line);

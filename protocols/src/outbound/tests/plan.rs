@@ -56,11 +56,11 @@ fn a_job_from_a_state_that_is_over_is_nobodys() {
     let before = item(1, &["a@x.test", "b@x.test"]);
     plan.consider(&before, 100, to);
     let job = plan.next(&to("@x.test")).expect("a job");
-    assert!(job.is_current(&before, 100));
+    assert!(job.is_current(&before, 100, 300));
     for (fate, next_try) in [(Fate::Relayed, 100), (Fate::Waiting, 400)] {
         let mut now = before.clone();
         (now.progress[1].fate, now.progress[1].next_try) = (fate, next_try);
-        assert!(!job.is_current(&now, 100), "{fate:?}");
+        assert!(!job.is_current(&now, 100, 300), "{fate:?}");
         plan.done(&job);
         plan.consider(&now, 100, to);
         let again = plan.next(&to("@x.test")).expect("who still waits");
@@ -73,11 +73,11 @@ fn a_job_from_a_state_that_is_over_is_nobodys() {
 fn items_on_hold_and_recipients_whose_time_has_not_come_wait() {
     let mut plan = plan(10);
     let mut later = item(1, &["a@x.test", "b@x.test"]);
-    later.progress[1].next_try = 500;
+    later.progress[1].next_try = 400;
     plan.consider(&later, 100, to);
     assert_eq!(plan.next(&to("@x.test")).map(|job| job.recipients), Some(vec![0]));
-    assert_eq!((plan.pop_due(499), plan.next_due()), (None, Some(500)));
-    assert_eq!((plan.pop_due(500), plan.pop_due(500)), (Some(QueueId(1)), None));
+    assert_eq!((plan.pop_due(399), plan.next_due()), (None, Some(400)));
+    assert_eq!((plan.pop_due(400), plan.pop_due(400)), (Some(QueueId(1)), None));
     let mut held = item(2, &["a@x.test"]);
     held.state = QueueState::Hold;
     assert!(plan.consider(&held, 100, to).is_empty());
@@ -147,6 +147,28 @@ fn a_destination_that_cannot_be_reached_rests_longer_and_longer_and_an_operator_
     assert_eq!(plan.consider(&urged, 701, to), std::slice::from_ref(&x));
     plan.opened(&x);
     assert_eq!(plan.consider(&item(8, &["d@x.test"]), 701, to), [x], "and it is open to all again");
+}
+
+/// What was set while the clock was ahead counts for nothing once it is right again, but for what a sender has asked to be held.
+#[test]
+fn a_clock_that_was_ahead_keeps_nothing_waiting_for_as_long_as_it_was_wrong() {
+    let (mut plan, x) = (plan(10), to("@x.test"));
+    let mut tried = item(1, &["a@x.test"]);
+    assert_eq!(plan.consider(&tried, 86_400, to).len(), 1);
+    assert_eq!(plan.begin_sessions(), std::slice::from_ref(&x));
+    assert!(plan.failed(&x, 86_400), "it is the only session");
+    let jobs = plan.drain(&x);
+    jobs.iter().for_each(|job| plan.done(job));
+    plan.ended(&x, 86_400);
+    assert!(plan.consider(&item(2, &["b@x.test"]), 86_400, to).is_empty(), "it rests");
+    assert_eq!(plan.consider(&item(2, &["b@x.test"]), 100, to), std::slice::from_ref(&x));
+    tried.progress[0].next_try = 86_700;
+    assert_eq!(plan.consider(&tried, 100, to), [x]);
+    assert!(jobs[0].is_current(&tried, 100, 300));
+    let mut held = item(3, &["c@y.test"]);
+    held.progress[0].next_try = 86_700;
+    Arc::make_mut(&mut held.item).terms.hold_until = 86_700;
+    assert!(plan.consider(&held, 100, to).is_empty());
 }
 
 #[test]

@@ -53,7 +53,7 @@ pub(super) async fn serve(mut peer: Peer, script: &str, taken: Taken) {
 
 /// What came of one message.
 pub(super) struct Heard {
-    /// For each recipient.
+    /// For each recipient; `not asked` for whom a fresh connection may do.
     pub(super) replies: Vec<String>,
     pub(super) broken: bool,
     pub(super) taken: Vec<String>,
@@ -96,7 +96,8 @@ pub(super) fn converse_on(terms: Terms, script: &'static str, message: &'static 
         let sent = client.send(&mail(&shared.engine, &content, &[rcpt("a@x.test"), rcpt("b@x.test")], terms)).await;
         let (seconds, broken) = (seconds(), client.broken);
         client.quit().await;
-        let replies = sent.replies.iter().map(ToString::to_string).collect();
+        let replies =
+            sent.replies.iter().map(|reply| reply.as_ref().map_or("not asked".into(), ToString::to_string)).collect();
         let taken = taken.borrow().clone();
         Ok(Heard { replies, broken, taken, seconds })
     })

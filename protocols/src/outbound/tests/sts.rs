@@ -125,6 +125,9 @@ fn what_was_promised_counts_when_record_or_policy_are_gone_and_no_longer_than_it
     let hosts = Hosts::new(&[Err("it is down")]);
     assert_eq!(asked(&hosts, &[(gone(), 0), (record("1"), 0), (record("1"), 299)]), [None, None, None]);
     assert_eq!(hosts.fetched(), 1, "a domain that asks for nothing is not asked");
+    // The pause of a clock that was ahead is none once that is set back.
+    let hosts = Hosts::new(&[Err("it is down"), Ok(&a)]);
+    assert_eq!(asked(&hosts, &[(record("1"), 86_400), (record("1"), 100)]), [None, Some("a.test".into())]);
 }
 
 fn names() -> FixedNames {

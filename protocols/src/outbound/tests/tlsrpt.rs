@@ -1,14 +1,20 @@
 //! Reports about TLS (RFC 8460): what is counted, and the report as it arrives.
 use super::shake::Host;
-use super::world::{item, play, quick, without_tls};
-use crate::outbound::resolve::{FixedNames, NoAnswer, Tlsa};
+use super::world::{World, item, play, quick, without_tls};
+use crate::outbound::keeping;
+use crate::outbound::resolve::{Addresses, Answer, FixedNames, MailHosts, NoAnswer, Resolve, Tlsa};
 use crate::outbound::settings::{Security, Settings};
 use crate::outbound::tls::TlsConfigs;
-use crate::outbound::tlsrpt::{Reports, send_before};
+use crate::outbound::tlsrpt::{Reports, run, send_before};
 use crate::outbound::trust::{Guard, Policy, result_type};
+use crate::runtime::sleep;
+use crate::testing::Random;
 use crate::verify::{Settings as VerifySettings, Verifier};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use posthouse_engine::Kept;
+use posthouse_engine::base::Error;
+use posthouse_engine::delivery::Delivery;
 use posthouse_engine::directory::Address;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -114,6 +120,104 @@ fn what_cannot_be_signed_is_not_sent() {
     let verifier = Arc::new(Verifier::start(settings).expect("it starts"));
     let wanting = names().txt("_smtp._tls.x.test", &["v=TLSRPTv1; rua=mailto:tls@reports.test"]);
     assert!(report_by(Some(verifier), true, wanting, 1).is_empty());
+}
+
+/// Name servers that do not answer about the reports of `a.test`.
+struct Hanging(FixedNames);
+
+impl Resolve for Hanging {
+    fn mx(&self, domain: &str) -> Answer<MailHosts> {
+        Resolve::mx(&self.0, domain)
+    }
+
+    fn addresses(&self, host: &str) -> Answer<Addresses> {
+        Resolve::addresses(&self.0, host)
+    }
+
+    fn tlsa(&self, name: &str) -> Answer<Vec<Tlsa>> {
+        Resolve::tlsa(&self.0, name)
+    }
+
+    fn txt(&self, name: &str) -> Answer<Vec<String>> {
+        if name == "_smtp._tls.a.test" { Box::pin(std::future::pending()) } else { Resolve::txt(&self.0, name) }
+    }
+}
+
+fn reports() -> Reports {
+    let from = Address::parse("tls@example.org").expect("an address");
+    Reports::start(from, None, None, &[([127, 0, 0, 1], 9).into()]).expect("it starts")
+}
+
+/// A message to each domain, and what came of TLS is counted.
+async fn count(world: &World, domains: &[&str]) {
+    for domain in domains {
+        world.queue(item("ann@example.org", &[(&format!("a@{domain}"), 0)])).await;
+    }
+    world.until_empty().await;
+}
+
+#[test]
+fn what_is_not_sent_at_a_stop_is_kept_for_the_next_start() {
+    play(|world| async move {
+        ["192.0.2.11:25", "192.0.2.13:25"].iter().for_each(|host| world.host(host, &without_tls(true)));
+        let names = names().mx("a.test", &[(10, "mx.a.test")]).host("mx.a.test", &["192.0.2.13"]);
+        let names = Hanging(names.txt("_smtp._tls.x.test", &["v=TLSRPTv1; rua=mailto:tls@reports.test"]));
+        let office = world.start_reporting(names, Settings { dane: true, ..quick() }, reports());
+        count(&world, &["a.test", "x.test"]).await;
+        world.clock.advance_ms(86_400_000);
+        let (there, day) = (office.clone(), office.now().div_euclid(86_400));
+        crate::runtime::spawn(async move {
+            send_before(&there, day).await;
+        });
+        sleep(Duration::from_secs(5)).await;
+        world.net.stop();
+        sleep(Duration::from_secs(5)).await;
+        keeping::keep(&office).await;
+        let kept = world.engine().kept(Kept::TlsCounts).expect("a note");
+        let kept = String::from_utf8_lossy(&kept);
+        assert!(kept.contains("a.test") && kept.contains("x.test"), "{kept:?}");
+        assert!(world.engine().queue().is_empty());
+    });
+}
+
+#[test]
+fn a_report_that_could_not_be_sent_is_tried_again_and_given_up_after_days() {
+    let hour_ms = 3_600_000;
+    play(move |world| async move {
+        let hosts = ["192.0.2.11:25", "192.0.2.12:25", "192.0.2.13:25"];
+        hosts.iter().for_each(|host| world.host(host, &without_tls(true)));
+        let names = names().mx("a.test", &[(10, "mx.a.test")]).host("mx.a.test", &["192.0.2.13"]);
+        let names = Hanging(names.txt("_smtp._tls.x.test", &["v=TLSRPTv1; rua=mailto:tls@reports.test"]));
+        let office = world.start_reporting(names, Settings { dane: true, ..quick() }, reports());
+        count(&world, &["a.test", "x.test"]).await;
+        crate::runtime::spawn(run(office.clone()));
+        sleep(Duration::from_secs(1)).await;
+        // What does not fit takes the room with it that was written in front of the log.
+        world.disk.set_free_bytes(0);
+        let mut random = Random(1);
+        let large: Vec<u8> = (0..100_000).map(|_| random.below(256) as u8).collect();
+        let staged = world.engine().stage(Vec::new(), large).await.expect("staging takes no room");
+        let queue = vec![item("ann@example.org", &[("a@x.test", 0)])];
+        let outcome = world.engine().deliver(Delivery { staged, targets: Vec::new(), queue }).await;
+        assert!(matches!(outcome.queued, Err(Error::NoSpace)), "{outcome:?}");
+        world.disk.set_free_bytes(0);
+        world.clock.advance_ms(22 * hour_ms);
+        sleep(Duration::from_secs(180)).await;
+        assert_eq!(world.taken().len(), 2, "a full disk takes no report");
+        world.disk.set_free_bytes(u64::MAX);
+        world.clock.advance_ms(hour_ms);
+        sleep(Duration::from_secs(180)).await;
+        world.until_empty().await;
+        assert_eq!(world.taken().len(), 3);
+        assert!(world.taken()[2].contains("TLS-Report-Domain: x.test\r\n"), "{:?}", world.taken());
+        keeping::keep(&office).await;
+        let kept = || String::from_utf8_lossy(&world.engine().kept(Kept::TlsCounts).unwrap_or_default()).into_owned();
+        assert!(kept().contains("a.test") && !kept().contains("x.test"), "its name servers may answer yet");
+        world.clock.advance_ms(4 * 24 * hour_ms);
+        sleep(Duration::from_secs(180)).await;
+        keeping::keep(&office).await;
+        assert!(!kept().contains("a.test"), "{:?}", kept());
+    });
 }
 
 #[test]

@@ -282,6 +282,82 @@ fn a_host_that_has_enough_of_a_connection_gets_a_fresh_one() {
     });
 }
 
+/// RFC 9422: whom one connection has no more room for goes over the next one, at once; a host that takes nobody on that one is left for later.
+#[test]
+fn a_host_that_takes_few_messages_on_a_connection_gets_a_fresh_one_for_the_rest() {
+    let one = "S: 220 mx\nC: EHLO ...\nS: 250-mx\nS: 250 LIMITS RCPTMAX=1 MAILMAX=1\n";
+    let two = "S: 220 mx\nC: EHLO ...\nS: 250-mx\nS: 250 LIMITS RCPTMAX=1 MAILMAX=2\n";
+    let enough = "C: MAIL ...\nS: 421 enough\n";
+    let (end, last) = ("C: QUIT\nS: 221 bye", script(&[one, ONE, "C: QUIT"]));
+    for (items, scripts, taken) in [
+        (vec![2], vec![script(&[one, ONE, end]), last], 2),
+        (vec![2], vec![script(&[two, ONE, enough]), last], 2),
+        (vec![1, 2], vec![script(&[two, ONE, ONE, end]), last], 3),
+        (vec![2], vec![script(&[one, ONE, end]), script(&[one, enough])], 1),
+    ] {
+        play(move |world| async move {
+            world.host("192.0.2.11:25", &scripts);
+            let settings = Settings { retry_first_seconds: 3000, retry_max_seconds: 3000, ..quick() };
+            let settings = Settings { sessions_per_destination_max: 1, lifetime_seconds: 90_000, ..settings };
+            let all: u32 = items.iter().sum();
+            for recipients in items {
+                let to = [("a@x.test", 0), ("b@x.test", 0)];
+                world.queue(item("ann@example.org", &to[..recipients as usize])).await;
+            }
+            world.start(names(), settings);
+            sleep(Duration::from_secs(60)).await;
+            assert_eq!(world.taken().len() as u32, taken);
+            let queue = world.engine().queue();
+            assert_eq!(queue.iter().map(|item| item.waiting().count() as u32).sum::<u32>(), all - taken, "{queue:#?}");
+            assert!(queue.iter().all(|item| item.state == QueueState::Deferred), "{queue:#?}");
+        });
+    }
+}
+
+/// What nobody has tried goes at once, too, where what came before it has found the destination closed.
+#[test]
+fn an_operator_urges_what_was_never_tried_where_its_destination_rests() {
+    play(|world| async move {
+        world.host("192.0.2.11:25", &["S: 421 not now", script(&[HELLO, ONE, "C: QUIT"])]);
+        let settings = Settings { retry_first_seconds: 3000, retry_max_seconds: 3000, ..quick() };
+        world.start(names(), Settings { lifetime_seconds: 90_000, ..settings });
+        let act = async |action| {
+            let id = world.engine().queue()[0].id;
+            for ticket in world.engine().queue_act(&[id], action) {
+                assert_eq!(ticket.await.expect("done"), [id]);
+            }
+        };
+        world.queue(item("ann@example.org", &[("a@x.test", 0)])).await;
+        let deferred = |queue: &[Arc<QueueItem>]| queue.iter().any(|item| item.state == QueueState::Deferred);
+        world.until("it is deferred", deferred).await;
+        act(QueueAction::Remove).await;
+        world.queue(item("ann@example.org", &[("b@x.test", 0)])).await;
+        sleep(Duration::from_secs(60)).await;
+        assert!(world.taken().is_empty(), "the destination rests");
+        act(QueueAction::Retry).await;
+        sleep(Duration::from_secs(60)).await;
+        assert_eq!((world.taken().len(), world.engine().queue().len()), (1, 0));
+    });
+}
+
+/// The clock was a week ahead when the message was put off.
+#[test]
+fn what_was_put_off_by_a_wrong_clock_goes_when_it_is_right_again() {
+    play(|world| async move {
+        world.host("192.0.2.11:25", &["S: 421 not now", script(&[HELLO, ONE, "C: QUIT"])]);
+        let week_ms = 7 * 86_400 * 1000;
+        world.queue(item("ann@example.org", &[("a@x.test", 0)])).await;
+        world.clock.advance_ms(week_ms);
+        let settings = Settings { retry_first_seconds: 3000, retry_max_seconds: 3000, ..quick() };
+        world.start(names(), Settings { lifetime_seconds: 2_000_000, ..settings });
+        let deferred = |queue: &[Arc<QueueItem>]| queue.iter().any(|item| item.state == QueueState::Deferred);
+        world.until("it is deferred", deferred).await;
+        world.clock.advance_ms(-week_ms);
+        world.until_empty().await;
+        assert_eq!(world.taken().len(), 1);
+    });
+}
+
 /// Reports go with the results in one commit, or by the queue where the sender's mailbox is in another shard.
 #[test]
 fn a_report_reaches_a_sender_in_another_shard_once() {

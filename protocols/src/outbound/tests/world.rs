@@ -16,6 +16,7 @@ use posthouse_engine::Engine;
 use posthouse_engine::base::{Clock, MailboxId, SimClock};
 use posthouse_engine::delivery::Delivery;
 use posthouse_engine::directory::Address;
+use posthouse_engine::disk::sim::SimDisk;
 use posthouse_engine::queue::{NewQueueItem, QueueItem, QueueRecipient};
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -30,7 +31,8 @@ const STEP: u64 = 5;
 pub(super) struct World {
     pub(super) net: Net,
     pub(super) shared: Shared,
-    clock: Arc<SimClock>,
+    pub(super) clock: Arc<SimClock>,
+    pub(super) disk: SimDisk,
     pub(super) taken: Taken,
 }
 
@@ -70,7 +72,7 @@ impl World {
     }
 
     /// With reports about TLS.
-    pub(super) fn start_reporting(&self, names: FixedNames, settings: Settings, reports: Reports) -> Arc<Office> {
+    pub(super) fn start_reporting(&self, names: impl Resolve, settings: Settings, reports: Reports) -> Arc<Office> {
         self.start_all(names, settings, None, Some(reports))
     }
 
@@ -160,8 +162,9 @@ pub(super) fn play<F: Future<Output = ()> + 'static>(main: impl FnOnce(World) ->
 /// With the store in so many shards.
 pub(super) fn play_in<F: Future<Output = ()> + 'static>(shards: u16, main: impl FnOnce(World) -> F) {
     let clock = Arc::new(SimClock::at_ms(1_795_492_248_000));
-    let shared = testing::shared_in(posthouse_engine::disk::sim::SimDisk::new(1), clock.clone(), shards);
-    sim::run(move |net| main(World { net, shared, clock, taken: Taken::default() }));
+    let disk = SimDisk::new(1);
+    let shared = testing::shared_in(disk.clone(), clock.clone(), shards);
+    sim::run(move |net| main(World { net, shared, clock, disk, taken: Taken::default() }));
 }
 
 /// Retries within seconds, so that a test has few steps.

@@ -1,5 +1,5 @@
 //! What is counted, as bytes for who keeps it over a restart (docs/format.md, "Kept notes"). Counts nothing.
-use super::tally::{Counts, Failed, Kind, Policies, Published, Tally};
+use super::tally::{Counts, Failed, Key, Kind, Policies, Published, Tally};
 use crate::outbound::trust;
 use posthouse_engine::base::bytes::{DecodeError, Put, Reader};
 use std::sync::{Arc, PoisonError};
@@ -64,10 +64,8 @@ fn encode((published, counts): &(Arc<Published>, Counts), out: &mut Vec<u8>) {
     }
 }
 
-type Day = ((i64, Arc<str>), Policies);
-
-fn day(reader: &mut Reader<'_>) -> Result<Day, DecodeError> {
-    let key: (i64, Arc<str>) = (reader.i64()?, reader.str()?.into());
+fn day(reader: &mut Reader<'_>) -> Result<(Key, Policies), DecodeError> {
+    let key: Key = (reader.i64()?, reader.str()?.into());
     let policies = (0..reader.count()?).map(|_| policy(&key.1, reader)).collect::<Result<_, _>>()?;
     Ok((key, policies))
 }

@@ -1,15 +1,18 @@
-//! Sends the reports of a day that is over, to the addresses that each domain names (RFC 8460 section 3). Counts nothing.
+//! Sends the reports of a day that is over, to the addresses that each domain names (RFC 8460 section 3). Counts nothing. What is counted for a report stays
+//! until the report is in the queue, or nobody is to have it.
 use super::tally::{Day, Tally};
 use super::write::Reporter;
 use crate::http::{Client, Request, Url};
 use crate::limits;
 use crate::outbound::keeping;
 use crate::outbound::office::Office;
-use crate::runtime::{select, sleep, stopping, timeout};
+use crate::outbound::resolve::NoAnswer;
+use crate::runtime::{Either, select, sleep, stopping, timeout};
 use crate::verify::Verifier;
 use crate::wire::DAY;
 use mail_auth::common::parse::TxtRecordParser;
 use mail_auth::mta_sts::{ReportUri, TlsRpt};
+use posthouse_engine::base::Error;
 use posthouse_engine::delivery::Delivery;
 use posthouse_engine::directory::{Address, KeyState, SigningKey};
 use posthouse_engine::queue::{NewQueueItem, QueueRecipient, TlsDemand};
@@ -17,6 +20,10 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+
+const HOUR: i64 = 3600;
+/// Days after which a report that could not be sent is given up.
+const DAYS_BACK: i64 = 3;
 
 /// That reports are sent, and as whom.
 pub struct Reports {
@@ -43,10 +50,18 @@ impl Reports {
     }
 }
 
-/// Sends what there is of each day within an hour after its end, until the server stops.
+/// Why a report was not sent.
+enum Unsent {
+    /// It may go later.
+    Now(String),
+    /// It is not to go.
+    Ever(String),
+}
+
+/// Sends what there is of each day within an hour after its end, until the server stops; what could not be sent, an hour later again.
 pub(in crate::outbound) async fn run(office: Arc<Office>) {
     let stop = stopping();
-    let hour = |random: u64| (random % 3600) as i64;
+    let hour = |random: u64| (random % HOUR as u64) as i64;
     let today = office.now().div_euclid(DAY);
     // What was counted before a restart over midnight waits no longer than the rest would have.
     let is_late = office.tls_reports.as_ref().is_some_and(|reports| reports.tally.has_before(today));
@@ -55,42 +70,92 @@ pub(in crate::outbound) async fn run(office: Arc<Office>) {
     while !stop.is_set() {
         let _ = select(sleep(limits::TLSRPT_LOOK), stop.wait()).await;
         let now = office.now();
+        let today = now.div_euclid(DAY);
+        let midnight = (today + 1) * DAY;
+        // The clock may have been set back since.
+        at = at.min(midnight + HOUR);
         if now >= at && !stop.is_set() {
-            at = (now.div_euclid(DAY) + 1) * DAY + hour(office.random());
-            send_before(&office, now.div_euclid(DAY)).await;
+            let whole = send_before(&office, today).await;
+            let next = midnight + hour(office.random());
+            at = if whole { next } else { next.min(now + HOUR) };
             // So that no restart sends it again.
             keeping::keep(&office).await;
         }
     }
 }
 
-/// All that is counted of days before that one, one domain after the other.
-pub(in crate::outbound) async fn send_before(office: &Office, day: i64) {
-    let Some(reports) = &office.tls_reports else { return };
-    let stop = stopping();
-    for day in reports.tally.take_before(day) {
+/// All that is counted of days before that one, one domain after the other; whether none of it is left for later.
+pub(in crate::outbound) async fn send_before(office: &Office, day: i64) -> bool {
+    let Some(reports) = &office.tls_reports else { return true };
+    let (stop, mut after, mut whole) = (stopping(), None, true);
+    while let Some(one) = reports.tally.next_before(day, after.as_ref()) {
         if stop.is_set() {
-            return;
+            return false;
         }
-        send(office, reports, &day).await;
+        let key = one.key();
+        let again = match send(office, reports, &one).await {
+            Err(Unsent::Now(_)) if stop.is_set() => return false,
+            Err(Unsent::Now(why)) => {
+                let again = one.day >= day - DAYS_BACK;
+                tracing::warn!(domain = %one.domain, why, again, "a report about TLS was not sent");
+                again
+            }
+            Err(Unsent::Ever(why)) => {
+                tracing::warn!(domain = %one.domain, why, again = false, "a report about TLS was not sent");
+                false
+            }
+            Ok(()) => false,
+        };
+        if again {
+            whole = false;
+        } else {
+            reports.tally.remove(&key);
+        }
+        after = Some(key);
     }
+    whole
 }
 
-async fn send(office: &Office, reports: &Reports, day: &Day) {
-    let record = timeout(limits::OUTBOUND_RESOLVE_MAX, office.names.txt(&format!("_smtp._tls.{}", day.domain))).await;
-    let Some(to) = record.and_then(Result::ok).and_then(|records| wanted(&records)) else { return };
+/// `Ok` also when nobody wants it.
+async fn send(office: &Office, reports: &Reports, day: &Day) -> Result<(), Unsent> {
+    let Some(to) = wanted(&records(office, &day.domain).await.map_err(Unsent::Now)?) else { return Ok(()) };
     let (number, contact) = (office.report_number(), reports.from.as_str());
     let reporter = Reporter { hostname: &office.hostname, contact, number, now: office.now() };
     let packed = reporter.packed(day);
+    let (mut addresses, mut urls) = (Vec::new(), Vec::new());
     for uri in to.rua.into_iter().take(limits::TLSRPT_TARGETS_MAX) {
-        let done = match &uri {
-            ReportUri::Mail(address) => mail(office, reports, &reporter, (day, &packed), address).await,
-            ReportUri::Http(url) => post(reports, url, &packed).await,
-        };
-        match done {
-            Ok(()) => tracing::info!(domain = %day.domain, to = ?uri, "report about TLS"),
-            Err(why) => tracing::warn!(domain = %day.domain, to = ?uri, why, "a report about TLS was not sent"),
+        match uri {
+            ReportUri::Http(url) => urls.push(url),
+            ReportUri::Mail(to) => match Address::parse(to.split('?').next().unwrap_or_default()) {
+                Ok(address) => addresses.push(address),
+                Err(why) => tracing::warn!(domain = %day.domain, to, %why, "a report about TLS was not sent"),
+            },
         }
+    }
+    let mailed = mail(office, reports, &reporter, (day, &packed), &addresses).await;
+    if let Err(Unsent::Now(_)) = mailed {
+        // Before anybody has it: it goes to all of them later, to nobody twice.
+        return mailed;
+    }
+    for url in urls {
+        match post(reports, &url, &packed).await {
+            Ok(()) => tracing::info!(domain = %day.domain, to = url, "report about TLS"),
+            Err(why) => tracing::warn!(domain = %day.domain, to = url, why, "a report about TLS was not sent"),
+        }
+    }
+    mailed
+}
+
+/// What a domain says of reports. A stop does not wait for it.
+async fn records(office: &Office, domain: &str) -> Result<Vec<String>, String> {
+    let name = format!("_smtp._tls.{domain}");
+    let (asked, stop) = (timeout(limits::OUTBOUND_RESOLVE_MAX, office.names.txt(&name)), stopping());
+    match select(asked, stop.wait()).await {
+        Either::Left(Some(Ok(records))) => Ok(records),
+        Either::Left(Some(Err(NoAnswer::NoName | NoAnswer::NoRecord))) => Ok(Vec::new()),
+        Either::Left(Some(Err(why))) => Err(why.to_string()),
+        Either::Left(None) => Err("the name servers gave no answer in time".into()),
+        Either::Right(()) => Err("the server stops".into()),
     }
 }
 
@@ -104,27 +169,33 @@ fn wanted(records: &[String]) -> Option<TlsRpt> {
     TlsRpt::parse(record.as_bytes()).ok()
 }
 
+/// To all addresses in one commit.
 async fn mail(
     office: &Office,
     reports: &Reports,
     reporter: &Reporter<'_>,
     (day, packed): (&Day, &[u8]),
-    to: &str,
-) -> Result<(), String> {
-    let address = to.split('?').next().unwrap_or_default();
-    let to = Address::parse(address).map_err(|error| error.to_string())?;
-    let message = reporter.mail(day, to.as_str(), packed);
+    to: &[Address],
+) -> Result<(), Unsent> {
+    if to.is_empty() {
+        return Ok(());
+    }
+    let message = reporter.mail(day, to, packed);
     let (fields, message) = sign(office, reports, message).await?;
-    let recipients = vec![QueueRecipient { address: to.to_string(), notify: 1, orcpt: String::new() }];
-    let sender = reports.from.to_string();
+    let recipient = |to: &Address| QueueRecipient { address: to.to_string(), notify: 1, orcpt: String::new() };
+    let (sender, recipients) = (reports.from.to_string(), to.iter().map(recipient).collect());
     let item = NewQueueItem { sender, recipients, tls: TlsDemand::NotRequired, ..NewQueueItem::default() };
-    let staged = office.engine.stage(fields, message).await.map_err(|error| error.to_string())?;
+    let busy = |error: Error| Unsent::Now(error.to_string());
+    let staged = office.engine.stage(fields, message).await.map_err(busy)?;
     let outcome = office.engine.deliver(Delivery { staged, targets: Vec::new(), queue: vec![item] }).await;
-    outcome.queued.map_err(|error| error.to_string())
+    outcome.queued.map_err(busy)?;
+    let to: Vec<&str> = to.iter().map(Address::as_str).collect();
+    tracing::info!(domain = %day.domain, to = to.join(","), "report about TLS");
+    Ok(())
 }
 
 /// Whom a report is from must be provable: unsigned ones are thrown away where they come to (section 3).
-async fn sign(office: &Office, reports: &Reports, message: Vec<u8>) -> Result<(Vec<u8>, Vec<u8>), String> {
+async fn sign(office: &Office, reports: &Reports, message: Vec<u8>) -> Result<(Vec<u8>, Vec<u8>), Unsent> {
     let is_active = |key: &&SigningKey| key.state == KeyState::Active;
     let domain = reports.from.domain();
     let keys: Vec<SigningKey> =
@@ -133,9 +204,11 @@ async fn sign(office: &Office, reports: &Reports, message: Vec<u8>) -> Result<(V
         return Ok((Vec::new(), message));
     };
     if keys.is_empty() {
-        return Err(format!("{domain} has no key that signs it: posthouse dkim add {domain}"));
+        let why = format!("{domain} has no key that signs it: posthouse dkim add {domain}");
+        return Err(Unsent::Ever(why));
     }
-    let signed = verifier.sign(Vec::new(), message, keys).await.ok_or("it could not be signed")?;
+    let unsigned = || Unsent::Now("it could not be signed".into());
+    let signed = verifier.sign(Vec::new(), message, keys).await.ok_or_else(unsigned)?;
     Ok(([signed.top, signed.fields].concat(), signed.message))
 }
 

@@ -3,6 +3,7 @@ use crate::limits;
 use crate::wire::DAY;
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
+use std::ops::Bound;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// What kind of policy a session went by (RFC 8460 section 4.4).
@@ -68,7 +69,7 @@ impl Failed {
 }
 
 /// What came of the sessions under one policy.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Counts {
     pub(super) successes: u64,
     pub(super) failures: u64,
@@ -76,12 +77,15 @@ pub(super) struct Counts {
 }
 
 /// One domain's day, counted from 1970-01-01 UTC.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Day {
     pub(super) day: i64,
     pub(super) domain: Arc<str>,
-    pub(super) policies: Vec<(Arc<Published>, Counts)>,
+    pub(super) policies: Policies,
 }
+
+/// A day and a domain.
+pub(super) type Key = (i64, Arc<str>);
 
 /// See above.
 #[derive(Default)]
@@ -90,7 +94,7 @@ pub(in crate::outbound) struct Tally(pub(super) Mutex<Days>);
 /// What is counted.
 #[derive(Default)]
 pub(super) struct Days {
-    pub(super) all: BTreeMap<(i64, Arc<str>), Policies>,
+    pub(super) all: BTreeMap<Key, Policies>,
     /// What it takes.
     size_bytes: usize,
 }
@@ -109,7 +113,7 @@ impl Days {
     }
 
     /// Puts a domain's day in; false when there is no room.
-    pub(super) fn insert(&mut self, key: (i64, Arc<str>), policies: Policies) -> bool {
+    pub(super) fn insert(&mut self, key: Key, policies: Policies) -> bool {
         let fits = self.all.len() < limits::TLSRPT_DOMAINS_MAX && self.hold(size_bytes(&policies));
         if fits && let Some(before) = self.all.insert(key, policies) {
             self.size_bytes -= size_bytes(&before);
@@ -153,13 +157,26 @@ impl Tally {
         days.all.keys().next().is_some_and(|(first, _)| *first < day)
     }
 
-    /// Takes out what is of days before that one.
-    pub(super) fn take_before(&self, day: i64) -> Vec<Day> {
+    /// What comes next after `after` of days before that one. It stays until it is removed: it is kept over a restart until then.
+    pub(super) fn next_before(&self, day: i64, after: Option<&Key>) -> Option<Day> {
+        let days = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let ((found, domain), policies) = days.all.range::<Key, _>((from, Bound::Unbounded)).next()?;
+        (*found < day).then(|| Day { day: *found, domain: domain.clone(), policies: policies.clone() })
+    }
+
+    /// Its report is sent, or is never to be.
+    pub(super) fn remove(&self, key: &Key) {
         let mut days = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let rest = days.all.split_off(&(day, Arc::from("")));
-        let over = std::mem::replace(&mut days.all, rest);
-        days.size_bytes -= over.values().map(|policies| size_bytes(policies)).sum::<usize>();
-        over.into_iter().map(|((day, domain), policies)| Day { day, domain, policies }).collect()
+        if let Some(policies) = days.all.remove(key) {
+            days.size_bytes -= size_bytes(&policies);
+        }
+    }
+}
+
+impl Day {
+    pub(super) fn key(&self) -> Key {
+        (self.day, self.domain.clone())
     }
 }
 
@@ -181,6 +198,15 @@ impl Counts {
         }
         self.details.insert(failed, 1);
         size_bytes
+    }
+}
+
+#[cfg(test)]
+impl Tally {
+    /// Takes out what is of days before that one.
+    pub(super) fn take_before(&self, day: i64) -> Vec<Day> {
+        let take = || self.next_before(day, None).inspect(|one| self.remove(&one.key()));
+        std::iter::from_fn(take).collect()
     }
 }
 

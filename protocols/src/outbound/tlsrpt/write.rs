@@ -3,6 +3,7 @@ use super::tally::{Counts, Day, Kind};
 use crate::wire::{DAY, civil, write_date_time};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use posthouse_engine::directory::Address;
 use serde_json::{Value, json};
 
 /// Who reports, and under which number.
@@ -51,7 +52,7 @@ impl Reporter<'_> {
     }
 
     /// The mail that brings it to somebody.
-    pub(super) fn mail(&self, day: &Day, to: &str, packed: &[u8]) -> Vec<u8> {
+    pub(super) fn mail(&self, day: &Day, to: &[Address], packed: &[u8]) -> Vec<u8> {
         let (host, domain, id) = (self.hostname, &day.domain, self.id(day));
         // RFC 8460 sections 5.1 and 5.3: who submits it is the domain of the contact.
         let submitter = self.contact.rsplit_once('@').map_or(host, |(_, domain)| domain);
@@ -60,9 +61,10 @@ impl Reporter<'_> {
         let mut date_time = Vec::new();
         write_date_time(&mut date_time, self.now);
         let date_time = String::from_utf8_lossy(&date_time);
+        let to: Vec<String> = to.iter().map(|one| format!("<{}>", one.as_str())).collect();
         let mut lines = vec![
             format!("From: TLS reports <{}>", self.contact),
-            format!("To: <{to}>"),
+            format!("To: {}", to.join(",\r\n\t")),
             format!("Subject: Report Domain: {domain} Submitter: {submitter} Report-ID: <{id}>"),
             format!("Message-ID: <{id}>"),
             format!("Date: {date_time}"),

@@ -47,6 +47,11 @@ impl Kept {
         self.policy.clone().filter(|_| now < self.until)
     }
 
+    /// A pause that is longer than any was set before the clock was set back.
+    fn pauses(&self, now: i64) -> bool {
+        now < self.not_before && self.not_before <= now + limits::STS_PAUSE_SECONDS
+    }
+
     fn is_fresh(&self, id: &str, now: i64) -> bool {
         self.id == id && now < self.fresh_until && self.valid(now).is_some()
     }
@@ -101,7 +106,7 @@ impl Policies {
         };
         let kept = self.kept(domain, now);
         let mut kept = kept.lock().await;
-        if !kept.is_fresh(&id, now) && now >= kept.not_before {
+        if !kept.is_fresh(&id, now) && !kept.pauses(now) {
             match self.fetch(domain).await {
                 Ok(policy) => {
                     let age = i64::from(policy.max_age);
