@@ -35,7 +35,7 @@ fn an_end_is_seen_behind_unread_bytes_and_a_reset_after_something_was_sent() {
             }
         };
         let (server, addr) = serve(kind, 1, By(works));
-        let next = || told.recv_timeout(Duration::from_secs(20)).expect("the session sees it");
+        let next = || told.recv_timeout(Duration::from_secs(60)).expect("the session sees it");
         // Closed altogether, with bytes on the way that the session does not read.
         let mut client = connect(addr);
         client.write_all(b"x").expect("the server reads");

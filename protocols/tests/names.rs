@@ -157,7 +157,10 @@ fn answers_and_their_absence_are_told_apart() {
 
 #[test]
 fn a_server_that_is_not_there_is_a_failure_that_may_pass() {
-    let gone = UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a port");
+    // The port stays taken, so that no other test's server gets it; but whoever is not the one it talks with is told that nobody listens.
+    let kept = UdpSocket::bind("127.0.0.1:0").expect("a port");
+    kept.connect("127.0.0.1:9").expect("a peer");
+    let gone = kept.local_addr().expect("it has one");
     let names = NameServers::start(&[gone], Dnssec::Ignored).expect("it starts");
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
     assert!(matches!(runtime.block_on(names.mx("x.test")), Err(NoAnswer::Failed(_))));

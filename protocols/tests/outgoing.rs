@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
-const WAIT: Duration = Duration::from_secs(20);
+const WAIT: Duration = Duration::from_secs(60);
 
 /// Runs work on a reactor and waits for what it gives.
 fn on_reactor<T, F>(server: &Server, work: impl FnOnce() -> F + Send + 'static) -> T

@@ -5,13 +5,14 @@ mod common;
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
 
 use common::{
-    By, MANY, ask, connect, descriptors, echo, eventually, listener, on_both, one_at_a_time, read_all, serve,
+    By, MANY, ask, connect, connect_narrow, descriptors, echo, eventually, listener, on_both, one_at_a_time, read_all,
+    serve,
 };
 use posthouse_protocols::runtime::{
     ConnectionLimits, Either, Kind, Listener, Server, Stream, select, sleep, stopping, timeout, yield_now,
@@ -37,7 +38,7 @@ fn thousands_of_connections_are_served_and_leave_nothing_behind() {
         drop(clients);
         assert!(eventually(|| server.connections() == 0), "{kind:?}: {}", server.connections());
         server.stop(Duration::ZERO);
-        assert!(eventually(|| descriptors() == before), "{kind:?}: {before} -> {}", descriptors());
+        assert!(eventually(|| descriptors() <= before), "{kind:?}: {before} -> {}", descriptors());
     });
 }
 
@@ -123,8 +124,9 @@ fn a_session_that_does_not_read_stops_its_sender() {
         let mut client = connect(addr);
         client.set_write_timeout(Some(500 * MILLI)).expect("a time is given");
         let piece = vec![b'x'; 1 << 20];
-        let taken = (0..64).take_while(|_| client.write_all(&piece).is_ok()).count();
-        assert!(taken < 40, "{kind:?}: the server took {taken} MiB that nobody read");
+        // The kernel's own buffers may grow to what net.ipv4.tcp_rmem and tcp_wmem of the machine allow: 36 MiB, on some more.
+        let taken = (0..400).take_while(|_| client.write_all(&piece).is_ok()).count();
+        assert!(taken < 200, "{kind:?}: the server took {taken} MiB that nobody read");
         server.stop(Duration::ZERO);
     });
 }
@@ -197,7 +199,7 @@ fn sessions_dropped_in_the_middle_of_an_operation_leak_nothing() {
         };
         let (server, addr) = serve(kind, 2, By(gives_up));
         let served = descriptors();
-        let clients: Vec<TcpStream> = (0..50).map(|_| connect(addr)).collect();
+        let clients: Vec<TcpStream> = (0..50).map(|_| connect_narrow(addr)).collect();
         assert!(eventually(|| server.connections() == 0));
         // Also while a client does not read: the send is taken back from the kernel. (Starting may still open a few.)
         assert!(eventually(|| descriptors() < served + 60), "{kind:?}: {served} -> {}", descriptors());
@@ -206,7 +208,7 @@ fn sessions_dropped_in_the_middle_of_an_operation_leak_nothing() {
             assert!(read_all(&mut client).0.len() < 20_000_000);
         }
         server.stop(Duration::ZERO);
-        assert!(eventually(|| descriptors() == before), "{kind:?}: {before} -> {}", descriptors());
+        assert!(eventually(|| descriptors() <= before), "{kind:?}: {before} -> {}", descriptors());
     });
 }
 
@@ -296,10 +298,11 @@ fn timers_fire_in_order() {
                 sleep(millis * MILLI).await;
                 stream.output().extend_from_slice(name);
             }
-            let first = select(sleep(50 * MILLI), sleep(20 * MILLI)).await;
-            assert_eq!(first, Either::Right(()));
+            // So late that no stall of a machine makes both due at once.
+            let late = Duration::from_secs(600);
+            assert_eq!(select(sleep(late), sleep(20 * MILLI)).await, Either::Right(()));
             assert!(begin.elapsed() >= 80 * MILLI);
-            assert!(timeout(10 * MILLI, sleep(1000 * MILLI)).await.is_none());
+            assert!(timeout(10 * MILLI, sleep(late)).await.is_none());
             let _ = stream.flush().await;
             stream.close().await;
         };
@@ -315,14 +318,22 @@ fn timers_fire_in_order() {
 #[test]
 fn a_stop_lets_sessions_say_goodbye_and_ends_the_stubborn() {
     on_both(|kind| {
-        let polite = |mut stream: Stream| async move {
-            match select(stream.fill(), stopping().wait()).await {
-                Either::Right(()) => stream.output().extend_from_slice(b"* BYE\r\n"),
-                // The stubborn one does not look at the stop.
-                Either::Left(_) => sleep(Duration::from_secs(600)).await,
+        let is_stubborn = Arc::new(AtomicBool::new(false));
+        let tells = is_stubborn.clone();
+        let polite = move |mut stream: Stream| {
+            let tells = tells.clone();
+            async move {
+                match select(stream.fill(), stopping().wait()).await {
+                    Either::Right(()) => stream.output().extend_from_slice(b"* BYE\r\n"),
+                    // The stubborn one does not look at the stop.
+                    Either::Left(_) => {
+                        tells.store(true, Ordering::SeqCst);
+                        sleep(Duration::from_secs(600)).await;
+                    }
+                }
+                let _ = stream.flush().await;
+                stream.close().await;
             }
-            let _ = stream.flush().await;
-            stream.close().await;
         };
         let (server, addr) = serve(kind, 2, By(polite));
         let mut idle: Vec<TcpStream> = (0..20).map(|_| connect(addr)).collect();
@@ -330,7 +341,7 @@ fn a_stop_lets_sessions_say_goodbye_and_ends_the_stubborn() {
         stubborn.write_all(b"x").expect("the server reads");
         assert!(eventually(|| server.connections() == 21));
         // Until the stubborn one's byte is read it would be as polite as the others.
-        std::thread::sleep(50 * MILLI);
+        assert!(eventually(|| is_stubborn.load(Ordering::SeqCst)));
         let begin = Instant::now();
         let stopper = std::thread::spawn(move || server.stop(300 * MILLI));
         for client in &mut idle {
@@ -338,7 +349,7 @@ fn a_stop_lets_sessions_say_goodbye_and_ends_the_stubborn() {
         }
         drop(idle);
         stopper.join().expect("the stop ends");
-        assert!(begin.elapsed() >= 300 * MILLI && begin.elapsed() < 3000 * MILLI);
+        assert!(begin.elapsed() >= 300 * MILLI && begin.elapsed() < Duration::from_secs(60));
         assert_eq!(read_all(&mut stubborn).0, b"");
         assert!(TcpStream::connect(addr).is_err(), "nobody listens any more");
     });

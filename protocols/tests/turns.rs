@@ -24,7 +24,7 @@ fn connect_from(last: u8, to: SocketAddr) -> TcpStream {
     socket.bind(&from.into()).expect("an address of this machine");
     socket.connect(&to.into()).expect("the server listens");
     let client = TcpStream::from(socket);
-    client.set_read_timeout(Some(Duration::from_secs(20))).expect("a time is given");
+    client.set_read_timeout(Some(Duration::from_secs(60))).expect("a time is given");
     client
 }
 

@@ -12,13 +12,13 @@ import sys
 import threading
 
 from lib import imap, paths, smtp, target
-from lib.mailload import REFUSED, TAKEN, Mail
+from lib.mailload import REFUSED, TAKEN, Mail, crash_seed
 from lib.report import Checks, want
 from lib.servers import Posthouse
 from lib.smallfs import SmallFs, Unmountable
 
 ROUNDS = int(os.environ.get("PH_FULL_ROUNDS", "1"))
-SEED = int(os.environ.get("PH_CRASH_SEED") or random.SystemRandom().randrange(1 << 32))
+SEED = crash_seed()
 ACCOUNTS, DELIVERERS = 6, 4
 TOML = """
 [store]
@@ -146,7 +146,7 @@ def round_of(run, checks, number):
         run.recover()
     with checks.check(f"round {number}: a stop in order while it is full, code 0, a start, all is there"):
         run.fill()
-        code = run.server.stop(60)
+        code = run.server.stop()
         want(code == 0, f"code {code}:\n{run.server.log_tail(8)}")
         # The room for it is kept in reserve.
         want("no checkpoint" not in run.server.log_tail(12), f"it stopped without a checkpoint:\n{run.server.log_tail(12)}")

@@ -8,12 +8,12 @@ import random
 import shutil
 import sys
 
-from lib import imap, smtp, target
-from lib.mailload import Mail
+from lib import imap, procs, smtp, target
+from lib.mailload import Mail, crash_seed
 from lib.report import Checks, want
 from lib.servers import Posthouse
 
-SEED = int(os.environ.get("PH_CRASH_SEED") or random.SystemRandom().randrange(1 << 32))
+SEED = crash_seed()
 # One committer, and no checkpoint that could fail in its place.
 TOML = """
 [store]
@@ -72,12 +72,16 @@ class Run:
         status = json.loads(self.server.cli("--json", "status"))
         reasons = [shard["latched"] for shard in status["shards"] if shard["latched"]]
         want(len(reasons) == 1 and "seg-" in reasons[0] and "error" in reasons[0], f"status says {reasons}")
-        with open(self.server.log, errors="replace") as file:
-            want(any("closed itself" in line and "seg-" in line for line in file), "the log says why")
+
+        def logged():
+            with open(self.server.log, errors="replace") as file:
+                return any("closed itself" in line and "seg-" in line for line in file)
+        # What is logged is written a moment later.
+        procs.wait_until(logged, 60, "the log says why")
 
     def restart(self):
         # A stop must end although the shard cannot write its checkpoint; its code says that it was not in order.
-        self.server.stop(60)
+        self.server.stop()
         self.server.start()
         os.environ.update(self.server.env())
         conn = imap.login(self.user, mailbox="INBOX")
@@ -87,7 +91,7 @@ class Run:
             client.hello()
             ((code, text),) = client.mail(self.mail.begin("after", self.rng, [self.user]), [self.user])
             want(code == 250, f"after the restart: {code} {text}")
-        want(self.server.stop(60) == 0, "stops in order")
+        want(self.server.stop() == 0, "stops in order")
 
 
 def as_bytes(text):

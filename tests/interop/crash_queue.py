@@ -17,14 +17,16 @@ import threading
 import time
 
 from lib import imap, paths, procs, smtp, target
-from lib.mailload import TAKEN, UNDER_WAY, Mail
+from lib.mailload import TAKEN, UNDER_WAY, Mail, crash_seed
 from lib.report import Checks, want
 from lib.servers import DOMAIN, Posthouse, free_ports
 from lib.sink import Sink
 
 ROUNDS = int(os.environ.get("PH_CRASH_ROUNDS", "6"))
-SEED = int(os.environ.get("PH_CRASH_SEED") or random.SystemRandom().randrange(1 << 32))
+SEED = crash_seed()
 ACCOUNTS, DELIVERERS, CONNECTIONS = 4, 6, 20
+# Copies that are acknowledged before a kill.
+LOAD = 60
 # Whom groups lead to: `later` is the name that a sink puts off.
 DESTINATIONS = {"good": "r@good.test", "slow": "r@slow.test", "tls": "r@tls.test", "later": "later@later.test", "gone": "r@gone.test",
                 "tarpit": "r@tarpit.test"}
@@ -88,7 +90,7 @@ class Run:
         os.environ.update(self.server.env())
 
     def round(self, number):
-        stop, ended = threading.Event(), []
+        stop, ended, before = threading.Event(), [], self.mail.copies(TAKEN)
 
         def work(k, rng):
             try:
@@ -98,7 +100,9 @@ class Run:
         threads = [threading.Thread(target=work, args=(k, random.Random(self.rng.random()))) for k in range(DELIVERERS)]
         for thread in threads:
             thread.start()
-        time.sleep(self.rng.uniform(0.3, 1.5))
+        # However slow the disk is it is a load, and then the kill may come at any moment.
+        procs.wait_until(lambda: ended or self.mail.copies(TAKEN) >= before + LOAD, 300, f"{LOAD} copies")
+        time.sleep(self.rng.uniform(0.1, 1.2))
         self.server.kill()
         stop.set()
         for thread in threads:
@@ -179,13 +183,13 @@ class Run:
             for number in range(40):
                 client.deliver(self.mail.begin(f"bad-{number}", self.rng, []), [f"{name}@{DOMAIN}" for name in names], sender=f"bad-{number}@crash.test")
                 self.mail.fates.update({(f"bad-{number}", f"{name}@{DOMAIN}"): TAKEN for name in names})
-            procs.wait_until(lambda: self.sinks["tarpit"].connections and self.sinks["slow"].mails, 30, "connections that wait")
+            procs.wait_until(lambda: self.sinks["tarpit"].connections and self.sinks["slow"].mails, 120, "connections that wait")
             for number in range(count):
                 ident = f"quick-{number}"
                 client.deliver(self.mail.begin(ident, self.rng, [f"good@{DOMAIN}"]), [f"good@{DOMAIN}"], sender=f"{ident}@crash.test")
                 begun = time.monotonic()
                 self.mail.told(ident, f"good@{DOMAIN}", 250)
-                procs.wait_until(lambda one=ident: self.sinks["good"].of(one + "\r"), 30, f"{ident} at the good host")
+                procs.wait_until(lambda one=ident: self.sinks["good"].of(one + "\r"), 120, f"{ident} at the good host")
                 took.append(time.monotonic() - begun)
         return took
 
@@ -208,12 +212,12 @@ def main():
         with checks.check("a good host is not held up by slow, silent, broken and unreachable ones"):
             took = run.held_up()
             print(f"        ms from 250 to there: median {statistics.median(took) * 1000:.0f}, worst {max(took) * 1000:.0f}", flush=True)
-            # One that waited behind the silent host would wait for minutes; one alone may wait for a busy machine.
-            want(statistics.median(took) < 3 and max(took) < 20, f"median {statistics.median(took):.1f} s, worst {max(took):.1f} s")
+            # One that waited behind the silent host would wait for minutes; one alone waits for two commits, on a slow disk or a busy machine.
+            want(statistics.median(took) < 10 and max(took) < 60, f"median {statistics.median(took):.1f} s, worst {max(took):.1f} s")
             procs.wait_until(run.drained, 180, "nothing left for hosts that take mail")
             run.settle()
         with checks.check("stops in order, connections that wait for a reply included"):
-            want(run.server.stop(60) == 0, "another exit code")
+            want(run.server.stop() == 0, "another exit code")
     finally:
         if run.server.process is not None:
             run.server.kill()

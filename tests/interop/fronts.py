@@ -41,7 +41,7 @@ class Talk:
     """A connection from an address, that begins with a header."""
 
     def __init__(self, port, source=PROXY, header=b"", tls=False):
-        self.sock = socket.create_connection(("127.0.0.1", port), 30, (source, 0))
+        self.sock = socket.create_connection(("127.0.0.1", port), 120, (source, 0))
         self.sock.sendall(header)
         if tls:
             context = ssl.create_default_context()
@@ -163,7 +163,7 @@ def proxies(checks, world):
         began = time.monotonic()
         with Talk(ports["imap"]) as talk:
             want(talk.line() == "", "an answer to silence")
-        want(8 < time.monotonic() - began < 20, "the time that it takes")
+        want(8 < time.monotonic() - began < 60, "the time that it takes")
         # What is logged is written a moment later.
         for line in ("no PROXY header came in time", "a trusted proxy does not say"):
             procs.wait_until(lambda: line in world.server.log_tail(50), 60, line)
@@ -210,7 +210,7 @@ def lists(checks, world):
         want("550 5.7.1 your host is on blocklists" in world.by("203.0.113.9", "kept"), "what was known")
         began = time.monotonic()
         want("250 2.0.0 Taken" in world.by("203.0.113.77", "down"), "taken")
-        want(time.monotonic() - began < 10, "within the time-out")
+        want(time.monotonic() - began < 30, "within the time-out")
         want(having("ann", "down"), "in INBOX")
         want(re.search(r"bad.test: no answer", world.server.cli("trace", f"ann@{HOME}", "--json")), "the mail log")
 

@@ -410,9 +410,9 @@ def rules(checks, world):
     with checks.check("a group in a group: all behind both have it, who may not write to the inner one stays out of it"):
         world.server.cli("group", "add", f"firm@{HOME}", "--member", f"team@{HOME}", "--member", f"carl@{HOME}")
         taken(submit("carl", letter(f"carl@{HOME}", f"firm@{HOME}", "to-firm"), f"firm@{HOME}"))
-        procs.wait_until(lambda: all(having(user, "to-firm") for user in ("ann", "bob", "carl")), 20, "all three have it")
+        procs.wait_until(lambda: all(having(user, "to-firm") for user in ("ann", "bob", "carl")), 120, "all three have it")
         taken(deliver(letter("x@plain.test", f"firm@{HOME}", "from-outside"), f"firm@{HOME}", "x@plain.test"))
-        procs.wait_until(lambda: "may not send to the group" in world.server.cli("trace", f"team@{HOME}", "--last", "1h"), 20, "the log says so")
+        procs.wait_until(lambda: "may not send to the group" in world.server.cli("trace", f"team@{HOME}", "--last", "1h"), 120, "the log says so")
         want(having("carl", "from-outside") and not having("ann", "from-outside"), "carl has it, ann has not")
     with checks.check("a representative writes as the group, others do not"):
         refused(submit("ann", letter(f"team@{HOME}", f"carl@{HOME}", "as-group"), f"carl@{HOME}"), 550, "5.7.1")
@@ -449,12 +449,12 @@ def own_rules(checks, world):
     with checks.check("what comes back from there goes no further; a report about it neither"):
         taken(deliver(mail, f"dora@{HOME}", "far@good.test"))
         taken(deliver(letter("mailer-daemon@sink.test", f"dora@{HOME}", "about-it"), f"dora+forwarded@{HOME}", ""))
-        procs.wait_until(lambda: len(having("dora", "onward")) == 2 and having("dora", "about-it"), 20, "both in the mailbox")
+        procs.wait_until(lambda: len(having("dora", "onward")) == 2 and having("dora", "about-it"), 120, "both in the mailbox")
         want(len(world.sink.of("Subject: onward\r\n")) == 1 and not world.sink.of("Subject: about-it\r\n"), "no second copy out")
     with checks.check("the mail log: from the 250 to the other host's reply under one id, and as CSV"):
         trace_id = said[1].split()[-1]
         steps = lambda: [row["step"] for row in json.loads(server.cli("trace", trace_id, "--json"))]
-        procs.wait_until(lambda: steps() == ["came", "delivered", "queued", "sent"], 20, "the whole way")
+        procs.wait_until(lambda: steps() == ["came", "delivered", "queued", "sent"], 120, "the whole way")
         rows = json.loads(server.cli("trace", trace_id, "--json"))
         want(rows[0]["policy"].startswith("spf=fail dkim=pass") and rows[3]["text"].startswith("250"), str(rows))
         want(rows[1]["mailbox"] == "INBOX" and rows[1]["uid"] >= 1, str(rows[1]))
@@ -465,7 +465,7 @@ def own_rules(checks, world):
             taken(deliver(letter("x@sink.test", f"post@{HOME}", f"are-you-there-{number}"), f"post@{HOME}", "x@sink.test"))
         listed = letter("y@sink.test", f"post@{HOME}", "to-the-list", more="List-Id: <l.sink.test>\r\n")
         taken(deliver(listed, f"post@{HOME}", "y@sink.test"))
-        procs.wait_until(lambda: world.sink.of(f"From: \"post\"") or world.sink.of(f"<post@{HOME}>\r\nTo: <x@sink.test>"), 30, "an answer")
+        procs.wait_until(lambda: world.sink.of(f"From: \"post\"") or world.sink.of(f"<post@{HOME}>\r\nTo: <x@sink.test>"), 120, "an answer")
         answers = [one for one in world.sink.of("Auto-Submitted: auto-replied") if f"<post@{HOME}>".encode() in one[2]]
         want(len(answers) == 1 and answers[0][0].startswith("MAIL FROM:<>"), str([one[:2] for one in answers]))
         read = email.message_from_bytes(answers[0][2], policy=email.policy.default)
@@ -474,6 +474,8 @@ def own_rules(checks, world):
         server.cli("member", "away", f"post@{HOME}", "--off")
         server.cli("member", "forward", f"dora@{HOME}", "--off")
     with checks.check("after kill -9 the mail log goes on, and says that something may be missing"):
+        # What has been sent is sent again where its result was not committed, and would be logged behind the gap.
+        procs.wait_until(lambda: not json.loads(server.cli("queue", "list", "--json")), 120, "an empty queue")
         server.kill()
         server.start()
         taken(deliver(letter("x@good.test", f"ann@{HOME}", "after-the-kill"), f"ann@{HOME}", "x@good.test"))

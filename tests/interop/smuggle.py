@@ -189,7 +189,7 @@ def main():
                 with checks.check(f"{protocol}: nothing passes from before TLS"):
                     behind_starttls(protocol, command, injected, prompt)
         with checks.check("stops in order"):
-            want(server.stop(60) == 0, "code")
+            want(server.stop() == 0, "code")
     checks.finish()
 
 

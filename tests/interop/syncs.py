@@ -57,7 +57,7 @@ def syncs_of(server, work):
     try:
         done = work()
     finally:
-        code = server.stop(60)
+        code = server.stop()
     want(code == 0, f"stopped with code {code}")
     with open(out) as file:
         rows = [line.split() for line in file]
@@ -72,7 +72,7 @@ def replies_follow_syncs(server):
     try:
         one_after_the_other("lmtp")()
     finally:
-        server.stop(60)
+        server.stop()
     synced, replies = False, 0
     with open(out, errors="replace") as file:
         for line in file:

@@ -265,7 +265,7 @@ fn bulk_requests_that_lie_are_refused() {
     let serving = house.serve(&[]);
     let ask = |line: &str, payload: &[u8]| {
         let mut stream = std::os::unix::net::UnixStream::connect(house.data().join("control.sock")).expect("connected");
-        stream.set_read_timeout(Some(std::time::Duration::from_secs(20))).expect("set");
+        stream.set_read_timeout(Some(std::time::Duration::from_secs(120))).expect("set");
         stream.write_all(line.as_bytes()).and_then(|()| stream.write_all(payload)).expect("sent");
         let mut answer = String::new();
         BufReader::new(&stream).read_line(&mut answer).expect("an answer");

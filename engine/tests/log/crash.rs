@@ -57,9 +57,8 @@ fn seeds() -> Vec<u64> {
     let seeds = match std::env::var("POSTHOUSE_SEED") {
         Ok(seed) => vec![seed.parse().expect("POSTHOUSE_SEED is a number")],
         Err(_) => {
-            let random =
-                std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |t| t.as_nanos() as u64);
-            (1..=6).chain([random, random ^ 0xff00]).collect()
+            let start = crate::seeds::first().wrapping_add(6);
+            (1..=6).chain([start, start.wrapping_add(1)]).collect()
         }
     };
     println!("seeds {seeds:?}");

@@ -138,14 +138,13 @@ impl History {
 
 #[test]
 fn what_was_acknowledged_holds_through_any_history() {
-    let random =
-        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64);
+    let start = crate::seeds::first().wrapping_add(149);
     let seeds: Vec<u64> = match std::env::var("POSTHOUSE_SEED") {
         Ok(seed) => vec![seed.parse().expect("POSTHOUSE_SEED is a number")],
         // 7610: a cut whose sync failed was not made durable by the next open.
-        Err(_) => (0..150).chain([7610]).chain((0..50).map(|number| random.wrapping_add(number))).collect(),
+        Err(_) => (0..150).chain([7610]).chain((0..50).map(|number| start.wrapping_add(number))).collect(),
     };
-    println!("seeds 0..150 and 50 from {random}");
+    println!("seeds 0..150 and 50 from {start}");
     let mut groups = 0;
     for seed in seeds {
         let mut history = History::new(seed);

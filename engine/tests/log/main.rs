@@ -10,4 +10,6 @@ mod format;
 mod histories;
 mod model;
 mod rest;
+#[path = "../shared/seeds.rs"]
+mod seeds;
 mod support;

@@ -9,6 +9,8 @@ mod quota;
 mod rebuild;
 mod repair;
 mod salvage;
+#[path = "../shared/seeds.rs"]
+mod seeds;
 mod strangers;
 mod verify;
 mod world;

@@ -236,8 +236,7 @@ fn usage_never_drifts() {
     let seeds = match std::env::var("POSTHOUSE_SEED") {
         Ok(seed) => vec![seed.parse().expect("POSTHOUSE_SEED is a number")],
         Err(_) => {
-            let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-            let start = since.map_or(0, |since| since.as_nanos() as u64);
+            let start = crate::seeds::first();
             (0..40).map(|at| start.wrapping_add(at)).collect()
         }
     };

@@ -1,5 +1,5 @@
 //! Runs a property over random cases from a seed that is printed, so that a failure can be had again; a failing case is made small first.
-//! `POSTHOUSE_SEED` replays one seed, `POSTHOUSE_CASES` asks for another number of cases.
+//! `POSTHOUSE_SEED` replays one seed, `POSTHOUSE_RANDOM` takes another, `POSTHOUSE_CASES` asks for another number of cases.
 use proptest::strategy::Strategy;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -10,8 +10,7 @@ fn from_environment(name: &str) -> Option<u64> {
 
 /// Holds `property`, which panics where it does not hold, against `cases` values of a strategy.
 pub fn check<S: Strategy>(cases: u32, strategy: S, property: impl Fn(S::Value)) {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    let seed = from_environment("POSTHOUSE_SEED").unwrap_or_else(|| since.map_or(0, |since| since.as_nanos() as u64));
+    let seed = from_environment("POSTHOUSE_SEED").unwrap_or_else(crate::seeds::first);
     let cases = from_environment("POSTHOUSE_CASES").map_or(cases, |cases| cases as u32);
     println!("POSTHOUSE_SEED={seed} POSTHOUSE_CASES={cases}");
     let mut bytes = [0; 32];

@@ -37,10 +37,17 @@ fn noted(engine: &Engine, account: AccountId) -> usize {
     engine.account(account).map_or(0, |view| view.metadata.iter().count())
 }
 
-/// Goes on until two of the copies are there, and no further: it is polled once, and a slow disk does not let the first part be there by then.
-fn begun(engine: &Engine, account: AccountId, copy: &mut Pin<&mut impl Future<Output = Result<Copied, Error>>>) {
+/// Goes on until two of the copies are there, and no further: it is polled once, and the disk lets no part be there by then.
+fn begun(
+    sim: &SimDisk,
+    engine: &Engine,
+    account: AccountId,
+    copy: &mut Pin<&mut impl Future<Output = Result<Copied, Error>>>,
+) {
     let mut context = Context::from_waker(Waker::noop());
+    sim.set_held(true);
     assert!(copy.as_mut().poll(&mut context).is_pending());
+    sim.set_held(false);
     while there(engine, account) < 2 {
         std::thread::yield_now();
     }
@@ -85,9 +92,8 @@ fn a_login_in_the_midst_takes_nothing_back_and_nobody_moves_the_copies() {
     let disk: Arc<dyn Disk> = Arc::new(sim.clone());
     let engine = open(&disk, 1).expect("opens");
     let account = filled(&engine, Quota::Default);
-    sim.set_latency_us_max(5000);
     let mut copy = pin!(copied(&engine, account));
-    begun(&engine, account, &mut copy);
+    begun(&sim, &engine, account, &mut copy);
     block_on(engine.finish_moves(account)).expect("nothing is to be ended");
     let moved = engine.move_entries(account, TARGET, UidSet::range(Uid(1), Uid(1)), INBOX).wait();
     assert!(matches!(moved, Err(Error::Busy)), "{moved:?}");
@@ -104,10 +110,9 @@ fn what_nobody_goes_on_with_is_taken_back_at_the_next_login() {
     let disk: Arc<dyn Disk> = Arc::new(sim.clone());
     let engine = open(&disk, 1).expect("opens");
     let account = filled(&engine, Quota::Default);
-    sim.set_latency_us_max(5000);
     {
         let mut copy = pin!(copied(&engine, account));
-        begun(&engine, account, &mut copy);
+        begun(&sim, &engine, account, &mut copy);
     }
     block_on(engine.finish_moves(account)).expect("taken back");
     assert_eq!((there(&engine, account), noted(&engine, account)), (0, 0));

@@ -1,5 +1,5 @@
 //! Random histories of everything that callers may ask, against the plain truth: without failures, and with every failure that the
-//! simulated disk knows. Seeds are printed; `POSTHOUSE_SEED` replays one (checkpoints run beside it, so failures may strike elsewhere).
+//! simulated disk knows. Seeds are printed; `POSTHOUSE_SEED` replays one, `POSTHOUSE_RANDOM` takes others (checkpoints run beside it, so failures may strike elsewhere).
 use crate::actions::Action;
 use crate::history::{History, PEOPLE};
 use posthouse_engine::base::{FlagMode, Uid, UidSet};
@@ -67,9 +67,7 @@ fn seeds(count: u64) -> Vec<u64> {
     match std::env::var("POSTHOUSE_SEED") {
         Ok(seed) => vec![seed.parse().expect("POSTHOUSE_SEED is a number")],
         Err(_) => {
-            let start = std::time::SystemTime::now()
-                .duration_since(std::time::UNIX_EPOCH)
-                .map_or(0, |since| since.as_nanos() as u64);
+            let start = crate::seeds::first();
             (0..count).map(|at| start.wrapping_add(at)).collect()
         }
     }

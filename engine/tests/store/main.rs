@@ -26,6 +26,8 @@ mod parts;
 mod point;
 mod queue;
 mod restored;
+#[path = "../shared/seeds.rs"]
+mod seeds;
 mod sharing;
 mod shortened;
 mod unread;

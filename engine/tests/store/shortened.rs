@@ -29,8 +29,9 @@ fn open(root: &Path) -> Arc<Engine> {
 
 fn child(root: &Path) {
     let engine = open(root);
-    for number in 0..2000 {
-        let staged = engine.stage(Vec::new(), message(number, 3000)).wait().expect("staged");
+    // Each is a sync of a real disk: few and large ones.
+    for number in 0..200 {
+        let staged = engine.stage(Vec::new(), message(number, 30_000)).wait().expect("staged");
         let target = Target { account: ACCOUNT, place: Place::Inbox, flags: Flags::NONE, bound: None };
         let outcome = engine.deliver(Delivery { staged, targets: vec![target], queue: Vec::new() }).wait();
         outcome.targets[0].as_ref().expect("delivered");

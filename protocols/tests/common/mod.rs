@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use posthouse_protocols::runtime::{
     Choice, ConnectionLimits, Kind, Listener, Server, Service, SessionFuture, Stream, choose,
 };
+use socket2::{Domain, Socket, Type};
 
 /// One server test at a time: they count descriptors and connections.
 pub fn one_at_a_time() -> MutexGuard<'static, ()> {
@@ -77,8 +78,17 @@ pub fn serve(kind: Kind, reactors: usize, service: impl Service) -> (Server, Soc
 
 pub fn connect(addr: SocketAddr) -> TcpStream {
     let client = TcpStream::connect(addr).expect("the server listens");
-    client.set_read_timeout(Some(Duration::from_secs(20))).expect("a time is given");
+    client.set_read_timeout(Some(Duration::from_secs(60))).expect("a time is given");
     client
+}
+
+/// A client in whose socket little fits: the kernel may let any other grow to 32 MiB, though nobody reads from it.
+pub fn connect_narrow(addr: SocketAddr) -> TcpStream {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+    socket.set_recv_buffer_size(64 << 10).expect("a size is given");
+    socket.set_read_timeout(Some(Duration::from_secs(60))).expect("a time is given");
+    socket.connect(&addr.into()).expect("the server listens");
+    socket.into()
 }
 
 /// Writes `bytes` and reads as many back.
@@ -89,9 +99,9 @@ pub fn ask(client: &mut TcpStream, bytes: &[u8]) -> Vec<u8> {
     answer
 }
 
-/// Waits until `what` holds; false after ten seconds.
+/// Waits until `what` holds; false after a minute.
 pub fn eventually(what: impl Fn() -> bool) -> bool {
-    let until = Instant::now() + Duration::from_secs(10);
+    let until = Instant::now() + Duration::from_secs(60);
     while Instant::now() < until {
         if what() {
             return true;

@@ -1,5 +1,6 @@
 """Mail that many connections deliver at once, and what was promised for each copy: the load of the crash scripts."""
 import os
+import random
 import threading
 
 from . import smtp, target
@@ -9,6 +10,11 @@ from .report import want
 UNDER_WAY, TAKEN, REFUSED, ABSENT = "under way", "taken", "refused", "absent"
 # What a client meets when the server dies.
 GONE = (OSError, EOFError, ConnectionError)
+
+
+def crash_seed():
+    """PH_CRASH_SEED, or 1, so that a failure says something of what was changed; 0 is another one each time, to look for more."""
+    return int(os.environ.get("PH_CRASH_SEED", "1")) or random.SystemRandom().randrange(1, 1 << 32)
 
 
 class Mail:
@@ -39,7 +45,8 @@ class Mail:
             self.fates[ident, user] = TAKEN if code == 250 else REFUSED
 
     def copies(self, fate):
-        return sum(1 for known in self.fates.values() if known == fate)
+        with self.lock:
+            return sum(1 for known in self.fates.values() if known == fate)
 
     def deliver(self, protocol, prefix, rng, users, stop):
         """Delivers until the connection breaks or `stop` is set; returns why it ended."""

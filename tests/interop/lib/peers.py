@@ -228,7 +228,7 @@ class Peers(Server):
             out.append(int(open(self.pid_file).read()))
         return out
 
-    def stop(self, seconds=30):
+    def stop(self, seconds=180):
         if self.postfix:
             subprocess.run(["postfix", "-c", self.postfix_base, "stop"], capture_output=True)
         code = super().stop(seconds)

@@ -53,7 +53,7 @@ class Relay(Server):
         return sum(len(names) for queue in ("maildrop", "incoming", "active", "deferred")
                    for _, _, names in os.walk(os.path.join(self.data, queue)))
 
-    def stop(self, seconds=30):
+    def stop(self, seconds=180):
         self.run("stop")
         self.process.wait(seconds)
         self.process = None

@@ -67,7 +67,7 @@ class Server:
         except OSError:
             return ""
 
-    def wait_open(self, seconds=30):
+    def wait_open(self, seconds=120):
         for protocol in self.ports:
             def opened(port=self.ports[protocol]):
                 if self.process.poll() is not None:
@@ -76,7 +76,7 @@ class Server:
                     return probe.connect_ex(("127.0.0.1", port)) == 0
             procs.wait_until(opened, seconds, f"{self.name} {protocol} port")
 
-    def stop(self, seconds=60):
+    def stop(self, seconds=180):
         """SIGTERM, then wait; returns the exit code. A server that stays is killed and reported."""
         if self.process is None:
             return None
@@ -162,7 +162,8 @@ class Posthouse(Server):
             with open(self.log, "rb") as file:
                 file.seek(old)
                 return any(b"ready" in line for line in file)
-        procs.wait_until(ready, 60, "posthouse: ready line")
+        # A first start is a key and some thirty syncs, one after the other.
+        procs.wait_until(ready, 240, "posthouse: ready line")
         self.wait_open()
         return self
 

@@ -19,6 +19,10 @@ use state::{Call, State};
 use std::io;
 use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// Between two looks whether a disk is still held.
+const HELD_LOOK: Duration = Duration::from_millis(1);
 
 /// A simulated disk; clones are the same disk.
 #[derive(Clone)]
@@ -71,8 +75,16 @@ impl SimDisk {
         self.state().latency_us_max = micros;
     }
 
+    /// Lets reads, writes and syncs of files wait until it is taken back.
+    pub fn set_held(&self, held: bool) {
+        self.state().held = held;
+    }
+
     /// Waits as the medium does; nobody else has to wait for it.
     fn wait(&self) {
+        while self.state().held {
+            std::thread::sleep(HELD_LOOK);
+        }
         let delay = self.state().delay();
         if !delay.is_zero() {
             std::thread::sleep(delay);

@@ -63,6 +63,8 @@ pub(super) struct State {
     pub(super) read_faults: BTreeSet<u64>,
     pub(super) reads_fail_from: Option<u64>,
     pub(super) latency_us_max: u64,
+    /// Calls on files wait.
+    pub(super) held: bool,
     pub(super) locks: BTreeSet<PathBuf>,
     random: Random,
     off: bool,
@@ -83,6 +85,7 @@ impl State {
             read_faults: BTreeSet::new(),
             reads_fail_from: None,
             latency_us_max: 0,
+            held: false,
             locks: BTreeSet::new(),
             random: Random::new(seed),
             off: false,

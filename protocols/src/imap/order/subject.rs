@@ -101,6 +101,6 @@ mod tests {
         base(&"[".repeat(100_000));
         let (text, is_reply) = base(&("[a]".repeat(400_000) + "z"));
         assert_eq!((text.as_str(), is_reply), ("z", false));
-        assert!(begun.elapsed() < std::time::Duration::from_secs(5), "{:?}", begun.elapsed());
+        assert!(begun.elapsed() < std::time::Duration::from_secs(60), "{:?}", begun.elapsed());
     }
 }

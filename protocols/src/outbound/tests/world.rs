@@ -127,8 +127,16 @@ impl World {
         panic!("{what}: not so: {:#?}", self.engine().queue());
     }
 
+    /// Waits until the queue is empty and stays so: what has ended may be followed by an answer that is only being written, and simulated time
+    /// goes on when everybody is done.
     pub(super) async fn until_empty(&self) {
-        self.until("the queue is empty", <[_]>::is_empty).await;
+        loop {
+            self.until("the queue is empty", <[_]>::is_empty).await;
+            sleep(Duration::from_millis(1)).await;
+            if self.engine().queue().is_empty() {
+                return;
+            }
+        }
     }
 
     pub(super) fn inbox(&self, address: &str) -> Vec<String> {

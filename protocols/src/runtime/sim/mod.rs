@@ -32,7 +32,7 @@ use super::{Service, SessionFuture, Stream, Transport};
 const PATIENCE: Duration = Duration::from_millis(100);
 /// The same while somebody waits for an answer of theirs. A busy machine may take long over it, and a thread that is held up on purpose
 /// answers never.
-const PATIENCE_FOR_ANSWERS: Duration = Duration::from_secs(5);
+const PATIENCE_FOR_ANSWERS: Duration = Duration::from_secs(20);
 /// Real time after which a simulation in which nobody can move any more is given up.
 const DEADLOCK_AFTER: Duration = Duration::from_secs(30);
 

@@ -20,7 +20,7 @@ use crate::runtime::server::Shared;
 use crate::runtime::{Transport, outgoing};
 
 /// How long the kernel may take to give everything back.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(60);
 const PIECE: Duration = Duration::from_millis(2);
 
 /// How far an operation goes before the connection is given up: only queued, with the kernel, or as far as it gets.

@@ -61,7 +61,7 @@ fn an_include_or_redirect_of_what_has_no_record_is_an_error() {
         let records: Vec<_> = [("a.test", record), ("silent.test", dns::SILENT)]
             .map(|(name, text)| (name.to_owned(), text.to_owned()))
             .into();
-        let verifier = verifier(vec![dns::serve(&records)], Duration::from_millis(700));
+        let verifier = verifier(vec![dns::serve(&records)], SOON);
         assert_eq!(check(&verifier, "bounce@a.test", MESSAGE).0.spf, found_as, "{record}");
     }
 }
