@@ -179,7 +179,8 @@ impl Plan {
                 continue;
             }
             if retry::is_early(item, progress.next_try, now, self.bounds.rest_max) {
-                later = Some(later.unwrap_or(i64::MAX).min(progress.next_try));
+                let comes = retry::comes(item, progress.next_try, now, self.bounds.rest_max);
+                later = Some(later.unwrap_or(i64::MAX).min(comes));
                 continue;
             }
             groups.entry(to(&recipient.address)).or_default().push(at);

@@ -20,7 +20,7 @@ use posthouse_engine::delivery::{self, Delivered, Delivery, Target};
 use posthouse_engine::directory::Address;
 use posthouse_engine::mailflow::{self, Copy, Facts, Forward, Verdict};
 use posthouse_engine::queue::{Arrival, NewQueueItem, QueueRecipient};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 impl Session {
     /// Ends the transaction with its message: one reply, or one for each recipient by LMTP (RFC 2033 section 4.2).
@@ -190,7 +190,12 @@ impl Session {
         (verdicts, committed): (&[Verdict], &Committed),
         charged: &mut Charged,
     ) {
+        // Whoever was written to by many of its addresses gives each answer once: to sign it and to look for the sender costs something.
+        let mut tried = HashSet::new();
         for answering in verdicts.iter().flat_map(|verdict| &verdict.answers) {
+            if !tried.insert((answering.account, &answering.handle)) {
+                continue;
+            }
             let failed = matches!(committed.copy_of(answering.account), Some(Err(_)));
             if !failed && self.answer(transaction, says, answering).await {
                 charged.keep_answer(answering.account);

@@ -159,7 +159,8 @@ fn name_servers_that_say_nothing_are_temporary_errors_in_time() {
     let begun = std::time::Instant::now();
     let (facts, fields) = check(&verifier, "x@b.test", MESSAGE);
     assert_eq!((facts.spf, facts.dmarc), (Outcome::TempError, Dmarc::TempError), "{fields}");
-    assert!(begun.elapsed() < Duration::from_secs(60));
+    // The resolver by itself gives up after ten.
+    assert!(begun.elapsed() < Duration::from_secs(8));
 }
 
 /// Whoever forges a sender may name hosts that never answer: in the envelope, and in signatures.

@@ -14,7 +14,7 @@ GONE = (OSError, EOFError, ConnectionError)
 
 def crash_seed():
     """PH_CRASH_SEED, or 1, so that a failure says something of what was changed; 0 is another one each time, to look for more."""
-    return int(os.environ.get("PH_CRASH_SEED", "1")) or random.SystemRandom().randrange(1, 1 << 32)
+    return int(os.environ.get("PH_CRASH_SEED") or "1") or random.SystemRandom().randrange(1, 1 << 32)
 
 
 class Mail:

@@ -99,7 +99,7 @@ impl Client {
         let addresses: Vec<&str> = mail.recipients.iter().map(|rcpt| rcpt.address).collect();
         let mut parts = self.offers.parts(&addresses);
         let mut replies: Vec<Option<Reply>> = vec![None; mail.recipients.len()];
-        let mut elsewhere = true;
+        let (mut elsewhere, mut cut) = (true, Vec::new());
         while let Some(part) = parts.pop_front() {
             if self.is_spent() && self.begun > 0 {
                 parts.push_front(part);
@@ -108,6 +108,7 @@ impl Client {
             let recipients: Vec<Rcpt<'_>> = part.iter().map(|at| mail.recipients[*at]).collect();
             let sent = self.send_at_once(&Mail { recipients: &recipients, ..*mail }).await;
             if sent.stale {
+                cut = part.iter().copied().zip(sent.replies).collect();
                 parts.push_front(part);
                 break;
             }
@@ -131,6 +132,10 @@ impl Client {
         let later = Reply::own("4.5.3", "the host takes no more on this connection");
         let unsent = (!is_forward && !sent.is_stale()).then_some(later);
         parts.into_iter().flatten().for_each(|at| sent.replies[at].clone_from(&unsent));
+        if unsent.is_some() {
+            // What the host has said of them says more.
+            cut.into_iter().for_each(|(at, reply)| sent.replies[at] = Some(reply));
+        }
         sent
     }
 

@@ -169,6 +169,14 @@ fn a_clock_that_was_ahead_keeps_nothing_waiting_for_as_long_as_it_was_wrong() {
     held.progress[0].next_try = 86_700;
     Arc::make_mut(&mut held.item).terms.hold_until = 86_700;
     assert!(plan.consider(&held, 100, to).is_empty());
+    // It was tried by the wrong clock: what its sender has asked for still holds, and no longer than that.
+    let mut held = item(4, &["d@z.test"]);
+    held.progress[0].next_try = 86_700;
+    Arc::make_mut(&mut held.item).terms.hold_until = 50_000;
+    assert!(plan.consider(&held, 100, to).is_empty());
+    let due: Vec<QueueId> = std::iter::from_fn(|| plan.pop_due(50_000)).collect();
+    assert!(due.contains(&QueueId(4)), "{due:?}");
+    assert_eq!(plan.consider(&held, 50_000, to).len(), 1);
 }
 
 #[test]

@@ -94,6 +94,10 @@ fn a_host_with_limits_gets_no_more_than_it_takes() {
     let heard = converse(script.leak()).unwrap_or_else(|why| panic!("{why}"));
     let nobody = ["450 4.2.0 greylisted", "4.5.3 the host takes no more on this connection"];
     assert_eq!(heard.replies, nobody, "a fresh connection would bring nobody forward");
+    let gone = "C: MAIL ...\nS: 250 ok\nC: RCPT ...\nS: 450 4.2.0 greylisted\nC: RSET\nS: 250 ok\nC: MAIL ...\nS: 421 4.7.0 blocked\n";
+    let script = format!("{EHLO}S: 250-mx\nS: 250 LIMITS RCPTMAX=1\n{gone}");
+    let heard = converse(script.leak()).unwrap_or_else(|why| panic!("{why}"));
+    assert_eq!(heard.replies, ["450 4.2.0 greylisted", "421 4.7.0 blocked"], "in the host's own words");
     let both_at_once =
         "C: MAIL ...\nS: 250 ok\nC: RCPT ...\nS: 250 ok\nC: RCPT ...\nS: 250 ok\nC: DATA\nS: 354 go\n.\nS: 250 ok\n";
     let script = format!("{EHLO}S: 250-mx\nS: 250 LIMITS RCPTMAX=2 RCPTDOMAINMAX=1\n{both_at_once}C: QUIT");

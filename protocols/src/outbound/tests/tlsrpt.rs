@@ -181,6 +181,27 @@ fn what_is_not_sent_at_a_stop_is_kept_for_the_next_start() {
 }
 
 #[test]
+fn what_is_new_does_not_wait_for_names_that_nobody_answers_for() {
+    play(|world| async move {
+        let hosts = ["192.0.2.11:25", "192.0.2.12:25", "192.0.2.13:25"];
+        hosts.iter().for_each(|host| world.host(host, &without_tls(true)));
+        let names = names().mx("a.test", &[(10, "mx.a.test")]).host("mx.a.test", &["192.0.2.13"]);
+        let names = Hanging(names.txt("_smtp._tls.x.test", &["v=TLSRPTv1; rua=mailto:tls@reports.test"]));
+        let office = world.start_reporting(names, Settings { dane: true, ..quick() }, reports());
+        for domain in ["a.test", "x.test"] {
+            count(&world, &[domain]).await;
+            world.clock.advance_ms(86_400_000);
+        }
+        let (there, day) = (office.clone(), office.now().div_euclid(86_400));
+        crate::runtime::spawn(async move {
+            send_before(&there, day).await;
+        });
+        sleep(Duration::from_secs(5)).await;
+        assert!(world.taken().iter().any(|mail| mail.contains("TLS-Report-Domain: x.test\r\n")), "{:?}", world.taken());
+    });
+}
+
+#[test]
 fn a_report_that_could_not_be_sent_is_tried_again_and_given_up_after_days() {
     let hour_ms = 3_600_000;
     play(move |world| async move {

@@ -111,9 +111,9 @@ mod tests {
         back.recall(&bytes);
         assert_eq!(back.encode(), bytes);
         let days = back.take_before(2);
-        assert_eq!(days.iter().map(|day| (day.day, day.policies.len())).collect::<Vec<_>>(), [(0, 3), (1, 3)]);
-        assert_eq!(days[0].policies[2].0, published(Kind::NoPolicyFound, &["a", "b"]));
-        let counts = &days[1].policies[1].1;
+        assert_eq!(days.iter().map(|day| (day.day, day.policies.len())).collect::<Vec<_>>(), [(1, 3), (0, 3)]);
+        assert_eq!(days[1].policies[2].0, published(Kind::NoPolicyFound, &["a", "b"]));
+        let counts = &days[0].policies[1].1;
         assert_eq!((counts.successes, counts.failures), (0, 1));
         assert_eq!(counts.details[&failed(trust::NO_STARTTLS, ips)], 1);
         // What is cut short gives what is whole before it, and never more than that.

@@ -77,14 +77,15 @@ pub(in crate::outbound) async fn run(office: Arc<Office>) {
         if now >= at && !stop.is_set() {
             let whole = send_before(&office, today).await;
             let next = midnight + hour(office.random());
-            at = if whole { next } else { next.min(now + HOUR) };
+            // From its end on: a day of many names that nobody answers for takes long.
+            at = if whole { next } else { next.min(office.now() + HOUR) };
             // So that no restart sends it again.
             keeping::keep(&office).await;
         }
     }
 }
 
-/// All that is counted of days before that one, one domain after the other; whether none of it is left for later.
+/// All that is counted of days before that one, the newest of them first, one domain after the other; whether none of it is left for later.
 pub(in crate::outbound) async fn send_before(office: &Office, day: i64) -> bool {
     let Some(reports) = &office.tls_reports else { return true };
     let (stop, mut after, mut whole) = (stopping(), None, true);
@@ -137,8 +138,16 @@ async fn send(office: &Office, reports: &Reports, day: &Day) -> Result<(), Unsen
         // Before anybody has it: it goes to all of them later, to nobody twice.
         return mailed;
     }
+    if mailed.is_ok() && !addresses.is_empty() {
+        // However long the rest takes, and whenever the server stops: no mail goes twice.
+        reports.tally.remove(&day.key());
+    }
+    let stop = stopping();
     for url in urls {
-        match post(reports, &url, &packed).await {
+        let Either::Left(posted) = select(post(reports, &url, &packed), stop.wait()).await else {
+            return Err(Unsent::Now("the server stops".into()));
+        };
+        match posted {
             Ok(()) => tracing::info!(domain = %day.domain, to = url, "report about TLS"),
             Err(why) => tracing::warn!(domain = %day.domain, to = url, why, "a report about TLS was not sent"),
         }

@@ -157,12 +157,18 @@ impl Tally {
         days.all.keys().next().is_some_and(|(first, _)| *first < day)
     }
 
-    /// What comes next after `after` of days before that one. It stays until it is removed: it is kept over a restart until then.
+    /// What comes next after `after` of days before that one, the newest day first: names that nobody answers for are asked again for days, and hold
+    /// up no report that is new. It stays until it is removed: it is kept over a restart until then.
     pub(super) fn next_before(&self, day: i64, after: Option<&Key>) -> Option<Day> {
         let days = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
-        let ((found, domain), policies) = days.all.range::<Key, _>((from, Bound::Unbounded)).next()?;
-        (*found < day).then(|| Day { day: *found, domain: domain.clone(), policies: policies.clone() })
+        let first_of = |day: i64| -> Key { (day, "".into()) };
+        let same_day = after
+            .and_then(|after| days.all.range((Bound::Excluded(after), Bound::Excluded(&first_of(after.0 + 1)))).next());
+        let ((day, domain), policies) = same_day.or_else(|| {
+            let ((before, _), _) = days.all.range(..first_of(after.map_or(day, |after| after.0))).next_back()?;
+            days.all.range(first_of(*before)..).next()
+        })?;
+        Some(Day { day: *day, domain: domain.clone(), policies: policies.clone() })
     }
 
     /// Its report is sent, or is never to be.
