@@ -1,5 +1,7 @@
-//! Which recipients of a message go in one transaction, where a host has said how many it takes (LIMITS, RFC 9422). Sends nothing.
-use super::Offers;
+//! The transactions of a message, one after the other, where a host has said how many recipients it takes in one (LIMITS, RFC 9422), or says so then.
+use super::mail::{Mail, Rcpt, Sent, is_too_many};
+use super::{Client, Offers};
+use crate::dsn::Reply;
 use std::collections::VecDeque;
 
 impl Offers {
@@ -24,6 +26,53 @@ impl Offers {
             }
         }
         parts
+    }
+}
+
+impl Client {
+    /// All of them, or as many as the connection takes.
+    pub(super) async fn send_parts(&mut self, mail: &Mail<'_>) -> Sent {
+        let addresses: Vec<&str> = mail.recipients.iter().map(|rcpt| rcpt.address).collect();
+        let mut parts = self.offers.parts(&addresses);
+        let mut replies: Vec<Option<Reply>> = vec![None; mail.recipients.len()];
+        let (mut elsewhere, mut cut) = (true, Vec::new());
+        while let Some(part) = parts.pop_front() {
+            if self.is_spent() && self.begun > 0 {
+                parts.push_front(part);
+                break;
+            }
+            let recipients: Vec<Rcpt<'_>> = part.iter().map(|at| mail.recipients[*at]).collect();
+            let sent = self.send_at_once(&Mail { recipients: &recipients, ..*mail }).await;
+            if sent.stale {
+                cut = part.iter().copied().zip(sent.replies).collect();
+                parts.push_front(part);
+                break;
+            }
+            elsewhere &= sent.elsewhere;
+            // Whoever had no room beside those that were taken has it in a transaction of its own, at once (RFC 5321 section 4.5.3.1.10).
+            let is_taken = sent.replies.iter().any(Reply::is_positive);
+            let mut again = Vec::new();
+            for (at, reply) in part.into_iter().zip(sent.replies) {
+                if is_taken && is_too_many(&reply) {
+                    again.push(at);
+                }
+                replies[at] = Some(reply);
+            }
+            if !again.is_empty() {
+                parts.push_front(again);
+            }
+        }
+        // Only a connection that has brought somebody forward is followed by another one at once.
+        let mut sent = Sent { replies, elsewhere };
+        let is_forward = sent.replies.iter().flatten().any(|reply| !reply.is_transient());
+        let later = Reply::own("4.5.3", "the host takes no more on this connection");
+        let unsent = (!is_forward && !sent.is_stale()).then_some(later);
+        parts.into_iter().flatten().for_each(|at| sent.replies[at].clone_from(&unsent));
+        if unsent.is_some() {
+            // What the host has said of them says more.
+            cut.into_iter().for_each(|(at, reply)| sent.replies[at] = Some(reply));
+        }
+        sent
     }
 }
 
