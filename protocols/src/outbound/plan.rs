@@ -29,7 +29,7 @@ impl Job {
     /// nobody's then, and who still waits is planned again when it ends.
     pub(super) fn is_current(&self, item: &QueueItem, now: i64, wait_max: i64) -> bool {
         let waits = |progress: &Progress| {
-            progress.fate == Fate::Waiting && !retry::is_early(item, progress.next_try, now, wait_max)
+            progress.fate == Fate::Waiting && retry::comes(item, progress.next_try, now, wait_max) <= now
         };
         self.recipients.iter().all(|at| item.progress.get(*at as usize).is_some_and(waits))
     }
@@ -178,8 +178,8 @@ impl Plan {
             if is_flying(at) {
                 continue;
             }
-            if retry::is_early(item, progress.next_try, now, self.bounds.rest_max) {
-                let comes = retry::comes(item, progress.next_try, now, self.bounds.rest_max);
+            let comes = retry::comes(item, progress.next_try, now, self.bounds.rest_max);
+            if comes > now {
                 later = Some(later.unwrap_or(i64::MAX).min(comes));
                 continue;
             }

@@ -32,13 +32,8 @@ pub(super) fn next(settings: &Settings, end: i64, attempts: u32, now: i64) -> Ne
     Next::At(now.saturating_add(wait).min(end))
 }
 
-/// Whether the time that is set for a recipient has not come. One that is further off than the longest wait was set by a clock that has been set back since,
-/// and has come; but for what its sender has asked to be held (RFC 4865).
-pub(super) fn is_early(item: &QueueItem, next_try: i64, now: i64, wait_max: i64) -> bool {
-    now < next_try && (next_try <= now.saturating_add(wait_max) || now < item.item.terms.hold_until)
-}
-
-/// When it comes, for one that has not.
+/// When the time that is set for a recipient comes. One that is further off than the longest wait was set by a clock that has been set back since, and has
+/// come; but for what its sender has asked to be held (RFC 4865).
 pub(super) fn comes(item: &QueueItem, next_try: i64, now: i64, wait_max: i64) -> i64 {
     if next_try <= now.saturating_add(wait_max) { next_try } else { next_try.min(item.item.terms.hold_until) }
 }

@@ -51,7 +51,6 @@ pub(super) fn trace(context: &mut Context<'_>, args: TraceArgs) -> Result<End, F
     let TraceArgs { what, last, since, until, csv, limit } = args;
     let last = last.map(|age| SystemClock.now().saturating_sub_unsigned(age.seconds));
     let filter = TraceFilter { what, since: moment(since.as_deref())?.or(last), until: moment(until.as_deref())? };
-    let named = filter.what.clone();
     let limit_or_all = limit.unwrap_or(if csv { usize::MAX } else { STEPS_SHOWN });
     let (mut after, mut left, mut list) = (None, limit_or_all, context.show.list());
     let mut is_cut = false;
@@ -85,7 +84,7 @@ pub(super) fn trace(context: &mut Context<'_>, args: TraceArgs) -> Result<End, F
         );
         return Ok(if limit.is_some() { End::Done } else { End::LeftOut });
     }
-    if let Some(named) = named.filter(|_| left == limit_or_all) {
+    if let Some(named) = filter.what.filter(|_| left == limit_or_all && left > 0) {
         eprintln!(
             "posthouse: the mail log has nothing of {named:?} in that time; it keeps mail_log.keep_days, and \"posthouse trace\" alone shows all"
         );
